@@ -1,0 +1,1 @@
+"""What `router check` proves beyond what loading proves."""

@@ -1,0 +1,1 @@
+"""From records to planned writes and back to outcomes; hot, pure, and free of I/O."""

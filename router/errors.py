@@ -1,0 +1,83 @@
+"""The exceptions of the router.
+
+::
+
+    RouterError
+    ├── ConfigError       the config has faults; `findings` holds every one of them
+    ├── UsageError        a command cannot run as it was called
+    │   └── MissingExtra  … because an optional part of the distribution is not installed
+    ├── ExpressionError   a JMESPath expression failed on a message
+    ├── Refusal           a message can never succeed (inside the engine; it becomes an outcome)
+    └── Signal            what a plugin raises to decide about a message
+        ├── Drop          acknowledge it without this route's write
+        ├── Reject        dead-letter it
+        └── Retry         leave it on the queue
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.model import Code, Finding
+
+
+class RouterError(Exception):
+    """The root of what the router raises."""
+
+
+class ConfigError(RouterError):
+    """The config has faults; `findings` holds them all, in the order of the file."""
+
+    def __init__(self, findings: "Sequence[Finding]") -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = tuple(findings)
+
+
+class UsageError(RouterError):
+    """A command cannot run as it was called; the text says why and what to do."""
+
+
+class MissingExtra(UsageError):
+    """An optional part of the distribution is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs more packages: pip install 'message-router[{extra}]'")
+        self.extra = extra
+
+
+class ExpressionError(RouterError):
+    """A JMESPath expression failed on a message; the text holds no value of it."""
+
+
+class Refusal(RouterError):
+    """A message can never succeed: `code`, a `reason` without any value, a JSON `pointer` into the message."""
+
+    def __init__(self, code: "Code", reason: str, pointer: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.pointer = pointer
+
+
+class Signal(RouterError):
+    """What a plugin raises to decide about a message."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Drop(Signal):
+    """Raised by a plugin: this route does not want the message, and that is no fault."""
+
+
+class Reject(Signal):
+    """Raised by a plugin: the message can never succeed; `reason` goes into the dead letter."""
+
+
+class Retry(Signal):
+    """Raised by a plugin: the message may succeed later, after `delay` seconds if given."""
+
+    def __init__(self, reason: str = "", delay: float | None = None) -> None:
+        super().__init__(reason)
+        self.delay = delay

@@ -1,0 +1,1 @@
+"""Plugins: what they can implement, how they are loaded, and the ones that are built in."""

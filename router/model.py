@@ -1,0 +1,226 @@
+"""The nouns that every part of the router speaks in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct, structs
+
+Severity = Literal["error", "warning", "info"]
+OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "retry"]
+WriteKind = Literal["put", "delete"]
+KeyType = Literal["S", "N", "B"]
+Path = tuple[str | int, ...]
+"""Where something is in a config: keys and list indices from the root."""
+Item = dict[str, Any]
+"""An item in Python's own types: str, int, Decimal, bool, bytes, None, list, dict, set."""
+AttributeValue = dict[str, Any]
+"""A value in DynamoDB's JSON, e.g. {"S": "x"}; the bytes of a B are raw, not base64."""
+
+META_NAMES = (
+    "message_id",
+    "sent_at",
+    "first_received_at",
+    "group_id",
+    "sequence_number",
+    "deduplication_id",
+    "sender_id",
+    "queue",
+    "route",
+)
+"""What `meta` can name besides `attribute.NAME`."""
+META_TIMES = ("sent_at", "first_received_at")
+"""Those of `META_NAMES` that are times."""
+
+
+class Code(Struct, frozen=True):
+    """A stable code of a finding or an outcome: `RT102`, what it is, why it matters."""
+
+    id: str
+    title: str
+    why: str
+    severity: Severity = "error"
+
+
+class Place(Struct, frozen=True, order=True):
+    """A position in a file; line and column count from 1, and 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+class Finding(Struct, frozen=True):
+    """One thing that `router check` has to say, at the place that a person must edit."""
+
+    code: Code
+    sentence: str
+    place: Place
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        tail = f"; {self.suggestion}" if self.suggestion else ""
+        return f"{self.place}: {self.code.id} {self.sentence}{tail}"
+
+
+class Outcome(Struct, frozen=True):
+    """How a message ended, or one of its writes; `delay` is in seconds, for a retry."""
+
+    kind: OutcomeKind
+    code: str = ""
+    reason: str = ""
+    route: str = ""
+    pointer: str = ""
+    delay: float | None = None
+    setup: bool = False
+    """The fault is the set-up's (no such table, access denied), not the message's."""
+
+
+WRITTEN = Outcome("written")
+
+_WORST_FIRST: dict[OutcomeKind, int] = {
+    "retry": 0,
+    "rejected": 1,
+    "written": 2,
+    "stale": 3,
+    "duplicate": 4,
+    "dropped": 5,
+}
+
+
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome that decides about a message with several: retry > rejected > written > stale > duplicate > dropped."""
+    return min(outcomes, key=lambda outcome: _WORST_FIRST[outcome.kind])
+
+
+class Record(Struct, frozen=True):
+    """An SQS message as received, whether by a Lambda event or by ReceiveMessage.
+
+    `attributes` are SQS's own (SentTimestamp, MessageGroupId …), all strings; `message_attributes` are the
+    sender's in the shape of SendMessage: {"DataType": "String", "StringValue": …} or "BinaryValue" as bytes.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: Mapping[str, str] = {}
+    message_attributes: Mapping[str, Mapping[str, Any]] = {}
+
+
+class Message(Struct, frozen=True):
+    """A decoded message, as expressions and hooks see it.
+
+    `data` is the JSON value, with numbers as int or Decimal. `attributes` are the sender's message attributes and
+    those of an SNS envelope, as str, Decimal or bytes. `system` are SQS's own attributes.
+    """
+
+    data: Any
+    id: str = ""
+    queue: str = ""
+    attributes: Mapping[str, Any] = {}
+    system: Mapping[str, str] = {}
+
+    def with_data(self, data: Any) -> "Message":
+        """The same message with other data: what a `router_transform_message` hook returns."""
+        return structs.replace(self, data=data)
+
+    def epoch_ms(self, name: str) -> int | None:
+        """The time `name` (one of META_TIMES) in milliseconds since 1970, or None."""
+        text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
+        return int(text) if text and text.isdecimal() else None
+
+    @property
+    def sent_at(self) -> str | None:
+        """When it was sent: ISO 8601, UTC, milliseconds, `Z`."""
+        return iso_ms(self.epoch_ms("sent_at"))
+
+    @property
+    def first_received_at(self) -> str | None:
+        """When it was first received, in the form of `sent_at`."""
+        return iso_ms(self.epoch_ms("first_received_at"))
+
+    @property
+    def group_id(self) -> str | None:
+        """Its message group: on FIFO queues always, on standard queues perhaps (fair queues)."""
+        return self.system.get("MessageGroupId")
+
+
+def iso_ms(epoch_ms: int | None) -> str | None:
+    """Milliseconds since 1970 as `2026-01-02T03:04:05.678Z`."""
+    if epoch_ms is None:
+        return None
+    seconds, ms = divmod(epoch_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+
+
+class Route(Struct, frozen=True):
+    """What hooks are told about the route they run for; `options` are by plugin name."""
+
+    name: str
+    queue: str
+    table: str
+    options: Mapping[str, Any] = {}
+
+
+class Table(Struct, frozen=True):
+    """A table as writes see it: the name or ARN to call it by, and its key attributes in order."""
+
+    name: str
+    key: tuple[tuple[str, KeyType], ...]
+
+
+class Write(Struct, frozen=True):
+    """One planned write: the whole item for a put, the key alone for a delete.
+
+    `identity` is the table and the typed key values, equal exactly when DynamoDB would say it is the same item.
+    `size` is the item's size in bytes as DynamoDB counts it.
+    """
+
+    route: str
+    table: Table
+    kind: WriteKind
+    identity: tuple[str, ...]
+    item: dict[str, AttributeValue]
+    size: int
+
+
+class Result(Struct, frozen=True):
+    """A message and how it ended; what `router_outcome` hooks get."""
+
+    message_id: str
+    queue: str
+    outcome: Outcome
+    receive_count: int = 0
+
+
+class Summary(Struct, frozen=True):
+    """What a batch came to; what `router_batch_done` hooks get. `seconds` is wall time."""
+
+    queue: str
+    counts: Mapping[OutcomeKind, int]
+    seconds: float
+
+
+class Router(Protocol):
+    """What `router_start` and `router_stop` hooks get: the loaded config by names."""
+
+    @property
+    def queues(self) -> Sequence[str]:
+        """Names of the queues, in the order of the file."""
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The routes, in the order of the file."""
+
+
+Unwrapped = tuple[Any, Mapping[str, Any]]
+"""What an envelope decoder returns: the payload inside, and attributes it carried."""
+Envelope = Callable[[Any, Mapping[str, Any]], Unwrapped]
+"""An envelope decoder: takes the payload (str at first) and the attributes so far; raises Reject."""
+Transform = Callable[..., Any]
+"""A named function for `transform:`; takes the value, then the arguments from the config."""
+Number = int | Decimal
