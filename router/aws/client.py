@@ -1,0 +1,95 @@
+"""The seam to AWS's data plane: what the router asks of SQS and DynamoDB, in its own nouns.
+
+What AWS answers is a value, never an exception: a `Fault` says why something was not done.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from router.aws.faults import Fault
+from router.errors import MissingExtra
+from router.model import KeyType, Record
+
+Request = dict[str, Any]
+"""A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
+KeySchema = tuple[tuple[str, KeyType], ...]
+"""The key attributes of a table and their types: the partition key, then the sort key if there is one."""
+Received = tuple[str, str]
+"""A message as its id and its receipt handle."""
+
+
+class BatchAnswer(Struct, frozen=True):
+    """What became of a batch: the requests that were not processed; with a fault, none of them is known to be."""
+
+    unprocessed: list[Request] = []
+    fault: Fault | None = None
+
+
+class Letter(Struct, frozen=True):
+    """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
+
+    `id` is the sender's name for it, in answers only. `group_id` and `deduplication_id` are left out if empty.
+    """
+
+    id: str
+    body: str
+    message_attributes: Mapping[str, Mapping[str, Any]] = {}
+    group_id: str = ""
+    deduplication_id: str = ""
+
+
+class Tables(Protocol):
+    """DynamoDB, as the router uses it; safe to call from several threads."""
+
+    def batch_write(self, table: str, requests: list[Request]) -> BatchAnswer:
+        """Put and delete at most 25 items of one table, once: trying again is the caller's part."""
+
+    def key_schema(self, table: str) -> KeySchema | Fault:
+        """The key of a table, asked for once and then kept."""
+
+
+class Queues(Protocol):
+    """SQS, as the router uses it; safe to call from several threads.
+
+    `delete`, `send` and `release` take any number of messages, call SQS as often as its limits demand, and return the
+    faults of those that failed, by id.
+    """
+
+    def url(self, reference: str) -> str | Fault:
+        """The URL of a queue by its name, ARN or URL, asked for once and then kept."""
+
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+        """Up to `count` messages, ten at most, waiting up to `wait_seconds`, 20 at most, for the first."""
+
+    def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
+        """Acknowledge messages."""
+
+    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+        """Send messages, in order."""
+
+    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+        """Hide messages (id, receipt handle) for so many seconds from now; 0 shows them to others at once."""
+
+
+class Aws(Struct, frozen=True):
+    """A connection to AWS: one for a process."""
+
+    tables: Tables
+    queues: Queues
+
+
+def connect(max_connections: int) -> Aws:
+    """Connect with the credentials, region and endpoint of the environment; up to so many calls at a time.
+
+    Raises UsageError (no region), MissingExtra (no boto3).
+    """
+    try:
+        # boto3 takes 0.2 s to import, so only who talks to AWS pays for it.
+        from router.aws import boto
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise MissingExtra("the worker", "worker") from None
+    return boto.connect(max_connections)

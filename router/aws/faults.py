@@ -1,0 +1,76 @@
+"""The one table that translates AWS's error codes into what to do about them."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+FaultKind = Literal["retry", "refused", "setup"]
+
+
+class Fault(Struct, frozen=True):
+    """Why AWS did not do what was asked, without any text of AWS's.
+
+    `kind` is "retry" (the same call may succeed later), "refused" (this request never will) or "setup" (no message
+    is at fault: no such table or queue, no permission, no valid credentials). `code` is AWS's own error code, or the
+    name of the failure if no answer came; `status` is the HTTP status, 0 if there was none.
+    """
+
+    kind: FaultKind
+    code: str
+    status: int = 0
+
+
+# Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
+# ChangeMessageVisibilityBatch, GetQueueUrl and GetQueueAttributes; "Error handling with DynamoDB"
+# (amazondynamodb/latest/developerguide/Programming.Errors.html); the "Common Errors" page of each service. Where SQS
+# has an older spelling for users of its query protocol (which boto3 reports), both are here. The second paragraphs name
+# botocore's exceptions, for when no answer came.
+_RETRY = """
+    BandwidthLimitExceeded ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure
+    InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled LimitExceededException OverLimit
+    PriorRequestNotComplete ProvisionedThroughputExceeded ProvisionedThroughputExceededException
+    ReplicatedWriteConflictException RequestExpired RequestLimitExceeded RequestThrottled RequestThrottledException
+    RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown ThrottledException
+    Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
+
+    ChecksumError ConnectTimeoutError ConnectionClosedError CredentialRetrievalError EndpointConnectionError
+    HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError ReadTimeoutError ResponseParserError
+    SSLError
+"""
+# A full item collection may shrink one day, but one such item refuses its whole batch: as "refused" the batch is split
+# until it stands alone, and the others are written.
+_REFUSED = """
+    413 BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest InvalidAttributeName InvalidAttributeValue
+    InvalidBatchEntryId InvalidIdFormat InvalidMessageContents InvalidParameterCombination InvalidParameterValue
+    ItemCollectionSizeLimitExceededException MessageNotInflight MissingParameter ReceiptHandleIsInvalid
+    RequestEntityTooLarge RequestEntityTooLargeException SerializationException TooManyEntriesInBatchRequest
+    ValidationError ValidationException
+"""
+_SETUP = """
+    AccessDenied AccessDeniedException AuthFailure IncompleteSignature IncompleteSignatureException InvalidAccessKeyId
+    InvalidAction InvalidAddress InvalidClientTokenId InvalidSecurity InvalidSignatureException
+    KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException KMS.InvalidStateException
+    KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound
+    KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException NonExistentQueue NotAuthorized
+    OptInRequired QueueDoesNotExist ResourceNotFoundException SignatureDoesNotMatch UnknownOperationException
+    UnrecognizedClientException UnsupportedOperation
+
+    EndpointProviderError EndpointResolutionError InvalidRegionError LoginError LoginInsufficientPermissions
+    LoginRefreshRequired LoginTokenLoadError NoAuthTokenError NoCredentialsError PartialCredentialsError
+    ProfileNotFound SSOError SSOTokenLoadError TokenRetrievalError UnauthorizedSSOTokenError
+"""
+_BY_KIND: dict[FaultKind, str] = {"retry": _RETRY, "refused": _REFUSED, "setup": _SETUP}
+KINDS: dict[str, FaultKind] = {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}
+"""What each known error code means. Codes are without a namespace."""
+
+_SQS_NAMESPACE = "AWS.SimpleQueueService."
+
+
+def translate(code: str, status: int = 0, *, sender_fault: bool = False) -> Fault:
+    """The fault that an error code of AWS stands for, with or without the code's namespace.
+
+    `sender_fault` is what SQS says about one entry of a batch. An unknown code may pass, so it is tried again, unless
+    SQS is sure that the sender is at fault.
+    """
+    bare = code.rpartition("#")[2].removeprefix(_SQS_NAMESPACE)
+    return Fault(KINDS.get(bare, "refused" if sender_fault else "retry"), bare, status)

@@ -1,0 +1,153 @@
+"""Two independent AWS servers, moto's and ministack, and one that says what a test wants it to."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from router.aws.client import Aws, connect
+from router.local.provision import clients
+from router.local.server import LocalAws, local_aws
+
+# Ends when its standard input does, so that it cannot outlive the tests.
+MOTO = """
+import os, sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+@contextmanager
+def moto() -> Iterator[LocalAws]:
+    command = [sys.executable, "-c", MOTO]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+        assert process.stdin
+        process.stdin.close()
+        process.wait(5)
+
+
+@contextmanager
+def connected(server: LocalAws) -> Iterator[Aws]:
+    """A connection made in the environment of a process that knows that server alone."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(server.environment())
+    try:
+        yield connect(4)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session", params=[moto, local_aws], ids=["moto", "ministack"])
+def server(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
+    """A server with nothing in it, or what other tests have left; use names of your own."""
+    with request.param() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def aws(server: LocalAws) -> Aws:
+    """The seam, connected to the server."""
+    with connected(server) as connection:
+        return connection
+
+
+@pytest.fixture(scope="session")
+def dynamodb(server: LocalAws) -> Any:
+    """A plain boto3 client, to set up and look at what the seam cannot."""
+    return clients(server)[0]
+
+
+@pytest.fixture(scope="session")
+def sqs(server: LocalAws) -> Any:
+    """A plain boto3 client, to set up and look at what the seam cannot."""
+    return clients(server)[1]
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+class ScriptedAws:
+    """A server that gives one answer to everything, and keeps what it was asked."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.status = 200
+        self.body = b"{}"
+        self.asked: list[Any] = []
+
+    def answers(self, answer: Any, status: int = 200) -> None:
+        """Give this answer, JSON unless it is bytes, from now on."""
+        self.body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.status = status
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedAws]:
+    """A server that says what the test tells it to say."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            script.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(script.status)
+            self.send_header("Content-Length", str(len(script.body)))
+            self.end_headers()
+            self.wfile.write(script.body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        script = ScriptedAws(f"http://127.0.0.1:{http.server_address[1]}")
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield script
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def scripted_aws(scripted: ScriptedAws) -> Aws:
+    """The seam, connected to the scripted server."""
+    with connected(LocalAws(scripted.endpoint)) as connection:
+        return connection
+
+
+@pytest.fixture
+def unreachable() -> Aws:
+    """The seam, connected to a port where nobody listens."""
+    with connected(LocalAws("http://127.0.0.1:9")) as connection:
+        return connection
+
+
+@pytest.fixture
+def in_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces what the environment says about AWS."""
+
+    def replace(**variables: str) -> None:
+        for known in [known for known in os.environ if known.startswith("AWS_")]:
+            monkeypatch.delenv(known)
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+
+    return replace

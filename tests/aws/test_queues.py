@@ -1,0 +1,234 @@
+"""SQS through the seam, on both servers."""
+
+from typing import Any
+
+import pytest
+
+from router.aws.client import Aws, Letter
+from router.aws.faults import Fault
+
+ATTRIBUTES = {
+    "text": {"DataType": "String", "StringValue": "ü"},
+    "number": {"DataType": "Number", "StringValue": "1.5"},
+    "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+}
+GONE = Fault("setup", "NonExistentQueue", 400)
+
+
+@pytest.fixture
+def queue(sqs: Any, name: str) -> str:
+    return str(sqs.create_queue(QueueName=name)["QueueUrl"])
+
+
+@pytest.fixture
+def fifo(sqs: Any, name: str) -> str:
+    return str(sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"])
+
+
+def received(aws: Aws, url: str) -> list[Any]:
+    """All messages of a queue."""
+    records: list[Any] = []
+    while batch := aws.queues.receive(url, 10, 0):
+        assert isinstance(batch, list)
+        records += batch
+    return records
+
+
+def test_receive(aws: Aws, sqs: Any, queue: str) -> None:
+    """A message comes with its body, the sender's attributes and those of SQS."""
+    sent = sqs.send_message(QueueUrl=queue, MessageBody='{"a": 1}', MessageAttributes=ATTRIBUTES)
+
+    (record,) = received(aws, queue)
+
+    assert (
+        record.message_id,
+        record.body,
+        record.message_attributes,
+        record.attributes["ApproximateReceiveCount"],
+    ) == (
+        sent["MessageId"],
+        '{"a": 1}',
+        ATTRIBUTES,
+        "1",
+    )
+    assert {"SentTimestamp", "ApproximateFirstReceiveTimestamp", "SenderId"} <= record.attributes.keys()
+
+
+def test_receive_nothing(aws: Aws, queue: str) -> None:
+    """An empty queue gives no messages."""
+    assert aws.queues.receive(queue, 10, 0) == []
+
+
+def test_send_with_attributes(aws: Aws, queue: str) -> None:
+    """What is sent arrives with its attributes, bytes as bytes."""
+    failed = aws.queues.send(queue, [Letter("1", "body", ATTRIBUTES)])
+
+    (record,) = received(aws, queue)
+    assert (failed, record.body, record.message_attributes) == ({}, "body", ATTRIBUTES)
+
+
+def test_send_fifo(aws: Aws, fifo: str) -> None:
+    """Letters for a FIFO queue keep their group, their deduplication id and their order."""
+    failed = aws.queues.send(fifo, [Letter(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)])
+
+    records = received(aws, fifo)
+    assert (
+        failed,
+        [(r.body, r.attributes["MessageGroupId"], r.attributes["MessageDeduplicationId"]) for r in records],
+    ) == ({}, [(f"body {n}", "group", f"dedup-{n}") for n in range(3)])
+
+
+def test_send_many(aws: Aws, queue: str) -> None:
+    """Any number of letters goes out in tens."""
+    failed = aws.queues.send(queue, [Letter(f"an id/{n}", str(n)) for n in range(23)])
+
+    assert (failed, sorted(int(record.body) for record in received(aws, queue))) == ({}, list(range(23)))
+
+
+def test_send_too_long(aws: Aws, queue: str) -> None:
+    """A letter over 1 MiB is refused, and takes no other with it."""
+    failed = aws.queues.send(queue, [Letter("a", "x"), Letter("b", "x" * 1_048_577), Letter("c", "y")])
+
+    assert (failed, sorted(record.body for record in received(aws, queue))) == (
+        {"b": Fault("refused", "BatchRequestTooLong", 400)},
+        ["x", "y"],
+    )
+
+
+def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
+    """Deleted messages are gone, also more than ten of them."""
+    aws.queues.send(queue, [Letter(str(n), str(n)) for n in range(12)])
+    records = received(aws, queue)
+
+    failed = aws.queues.delete(queue, [(record.message_id, record.receipt_handle) for record in records])
+
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert (failed, counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]) == (
+        {},
+        "0",
+        "0",
+    )
+
+
+def test_delete_in_part(aws: Aws, queue: str) -> None:
+    """A receipt handle that SQS does not know fails alone."""
+    aws.queues.send(queue, [Letter("1", "body")])
+    (record,) = received(aws, queue)
+
+    failed = aws.queues.delete(queue, [("bad", "no such handle"), (record.message_id, record.receipt_handle)])
+
+    assert failed == {"bad": Fault("refused", "ReceiptHandleIsInvalid", 200)}
+
+
+def test_release(aws: Aws, queue: str) -> None:
+    """A message released with 0 seconds is there again at once."""
+    aws.queues.send(queue, [Letter("1", "body")])
+    (record,) = received(aws, queue)
+
+    failed = aws.queues.release(queue, [(record.message_id, record.receipt_handle, 0)])
+
+    again = [(r.message_id, r.attributes["ApproximateReceiveCount"]) for r in aws.queues.receive(queue, 1, 0)]  # type: ignore[union-attr]
+    assert (failed, again) == ({}, [(record.message_id, "2")])
+
+
+def test_url_of_a_name(aws: Aws, queue: str, name: str) -> None:
+    """A queue is found by its name."""
+    assert aws.queues.url(name) == queue
+
+
+def test_url_of_an_arn(aws: Aws, sqs: Any, queue: str) -> None:
+    """A queue is found by its ARN, in the account that the ARN names."""
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    assert aws.queues.url(arn) == queue
+
+
+def test_url_of_a_url(aws: Aws, queue: str) -> None:
+    """A URL is what it is."""
+    assert aws.queues.url(queue) == queue
+
+
+def test_url_is_kept(aws: Aws, sqs: Any, queue: str, name: str) -> None:
+    """A queue is looked up once."""
+    aws.queues.url(name)
+    sqs.delete_queue(QueueUrl=queue)
+
+    assert aws.queues.url(name) == queue
+
+
+def test_url_of_no_queue(aws: Aws, name: str) -> None:
+    """A queue that is not there is a fault of the set-up."""
+    assert aws.queues.url(name) == GONE
+
+
+def test_no_such_queue(aws: Aws, queue: str) -> None:
+    """Whatever is asked of a queue that is not there, the set-up is at fault."""
+    gone = queue + "-gone"
+
+    answers = (
+        aws.queues.receive(gone, 1, 0),
+        aws.queues.send(gone, [Letter("1", "body")]),
+        aws.queues.delete(gone, [("1", "handle")]),
+        aws.queues.release(gone, [("1", "handle", 0)]),
+    )
+
+    assert answers == (GONE, {"1": GONE}, {"1": GONE}, {"1": GONE})
+
+
+def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
+    """Only what SQS confirms is done: an entry that it says nothing of is not, nor is one that failed."""
+    scripted.answers(
+        {
+            "Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}],
+            "Failed": [
+                {"Id": "1", "Code": "InternalError", "SenderFault": False},
+                {"Id": "2", "Code": "SomethingNew", "SenderFault": True},
+                {"Id": "3", "Code": "AccessDenied", "SenderFault": True},
+            ],
+        }
+    )
+
+    failed = scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter(id_, "body") for id_ in "abcde"])
+
+    assert failed == {
+        "b": Fault("retry", "InternalError", 200),
+        "c": Fault("refused", "SomethingNew", 200),
+        "d": Fault("setup", "AccessDenied", 200),
+        "e": Fault("retry", "Unconfirmed", 200),
+    }
+
+
+def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
+    """A call never holds over 1 MiB, attributes included, nor over ten letters."""
+    half = Letter("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
+    rest = Letter("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})
+
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [half, half, rest, half, half])
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("small", "x")] * 21)
+
+    assert [len(asked["Entries"]) for asked in scripted.asked] == [2, 1, 2, 10, 10, 1]
+
+
+def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
+    """Without messages nothing is asked."""
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [])
+    scripted_aws.queues.delete("http://127.0.0.1/1/q", [])
+
+    assert scripted.asked == []
+
+
+def test_unreachable(unreachable: Aws) -> None:
+    """An endpoint where nobody listens may come back."""
+    assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0) == Fault("retry", "EndpointConnectionError", 0)
+
+
+def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
+    """A page that is no answer of AWS confirms nothing."""
+    scripted.answers(b"<html>a proxy's page</html>")
+
+    answers = (
+        scripted_aws.queues.url("some-queue"),
+        scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("1", "x")]),
+    )
+
+    assert answers == (Fault("retry", "UnreadableAnswer", 200), {"1": Fault("retry", "Unconfirmed", 200)})

@@ -1,0 +1,147 @@
+"""DynamoDB through the seam, on both servers."""
+
+from typing import Any
+
+import pytest
+
+from router.aws.client import Aws, BatchAnswer
+from router.aws.faults import Fault
+
+ITEM = {
+    "pk": {"S": "a"},
+    "sk": {"N": "1"},
+    "raw": {"B": b"\x00\xff"},
+    "deep": {"M": {"l": {"L": [{"BOOL": True}, {"NULL": True}, {"NS": ["1", "2"]}]}}},
+}
+KEY = {"pk": ITEM["pk"], "sk": ITEM["sk"]}
+
+
+@pytest.fixture
+def table(dynamodb: Any, name: str) -> str:
+    dynamodb.create_table(
+        TableName=name,
+        # The sort key first, to show that nothing depends on the order.
+        AttributeDefinitions=[
+            {"AttributeName": "sk", "AttributeType": "N"},
+            {"AttributeName": "pk", "AttributeType": "S"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
+
+
+def test_put(aws: Aws, dynamodb: Any, table: str) -> None:
+    """A put stores the item as it is given, bytes and all."""
+    answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}])
+
+    stored = dynamodb.get_item(TableName=table, Key=KEY)["Item"]
+    assert (answer, stored) == (BatchAnswer([], None), ITEM)
+
+
+def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
+    """A delete removes one item and leaves the others."""
+    other = {"pk": {"S": "a"}, "sk": {"N": "2"}}
+    dynamodb.put_item(TableName=table, Item=ITEM)
+    dynamodb.put_item(TableName=table, Item=other)
+
+    answer = aws.tables.batch_write(table, [{"DeleteRequest": {"Key": KEY}}])
+
+    assert (answer, dynamodb.scan(TableName=table)["Items"]) == (BatchAnswer([], None), [other])
+
+
+def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
+    """25 puts and deletes fit into one call."""
+    dynamodb.put_item(TableName=table, Item=ITEM)
+    puts = [{"PutRequest": {"Item": {"pk": {"S": "b"}, "sk": {"N": str(n)}}}} for n in range(24)]
+
+    answer = aws.tables.batch_write(table, [*puts, {"DeleteRequest": {"Key": KEY}}])
+
+    assert (answer, dynamodb.scan(TableName=table)["Count"]) == (BatchAnswer([], None), 24)
+
+
+def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
+    """An item without its key is refused, and with it the whole batch."""
+    answer = aws.tables.batch_write(
+        table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}]
+    )
+
+    assert answer == BatchAnswer([], Fault("refused", "ValidationException", 400))
+    assert dynamodb.scan(TableName=table)["Items"] == []
+
+
+def test_no_such_table(aws: Aws, name: str) -> None:
+    """A table that is not there is a fault of the set-up."""
+    answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}])
+
+    assert answer == BatchAnswer([], Fault("setup", "ResourceNotFoundException", 400))
+
+
+def test_key_schema(aws: Aws, table: str) -> None:
+    """The key comes partition key first, with types."""
+    assert aws.tables.key_schema(table) == (("pk", "S"), ("sk", "N"))
+
+
+def test_key_schema_is_kept(aws: Aws, dynamodb: Any, table: str) -> None:
+    """A table is described once, so its key is known even after it is gone."""
+    aws.tables.key_schema(table)
+    dynamodb.delete_table(TableName=table)
+
+    assert aws.tables.key_schema(table) == (("pk", "S"), ("sk", "N"))
+
+
+def test_key_schema_of_no_table(aws: Aws, name: str) -> None:
+    """The key of a table that is not there is a fault of the set-up."""
+    assert aws.tables.key_schema(name) == Fault("setup", "ResourceNotFoundException", 400)
+
+
+def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
+    """What DynamoDB did not process comes back as requests, with raw bytes again."""
+    first = {"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": "AP8="}}}}
+    scripted.answers({"UnprocessedItems": {"some-table": [first]}})
+
+    answer = scripted_aws.tables.batch_write(
+        "some-table",
+        [
+            {"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}},
+            {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}},
+        ],
+    )
+
+    assert answer == BatchAnswer([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
+    assert scripted.asked == [{"RequestItems": {"some-table": [first, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]}}]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "fault"),
+    [
+        (
+            400,
+            {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "m"},
+            Fault("retry", "ProvisionedThroughputExceededException", 400),
+        ),
+        (
+            400,
+            {"__type": "com.amazon.coral.service#AccessDeniedException"},
+            Fault("setup", "AccessDeniedException", 400),
+        ),
+        (500, {"__type": "InternalServerError"}, Fault("retry", "InternalServerError", 500)),
+        (503, b"<html>busy</html>", Fault("retry", "503", 503)),
+        (400, {"__type": "SomethingNew"}, Fault("retry", "SomethingNew", 400)),
+        (200, b"<html>a proxy's page</html>", Fault("retry", "UnreadableAnswer", 200)),
+    ],
+)
+def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, fault: Fault) -> None:
+    """Each failure is one fault after one call, without any retry below the seam."""
+    scripted.answers(answer, status)
+
+    written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}])
+
+    assert (written, len(scripted.asked)) == (BatchAnswer([], fault), 1)
+
+
+def test_unreachable(unreachable: Aws) -> None:
+    """An endpoint where nobody listens may come back."""
+    answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}])
+
+    assert answer == BatchAnswer([], Fault("retry", "EndpointConnectionError", 0))

@@ -1,0 +1,75 @@
+"""Tests of router.aws.faults."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from router.aws.faults import KINDS, Fault, translate
+
+CALLS = {
+    "dynamodb": ("BatchWriteItem", "DescribeTable"),
+    "sqs": (
+        "ReceiveMessage",
+        "DeleteMessageBatch",
+        "ChangeMessageVisibilityBatch",
+        "SendMessageBatch",
+        "GetQueueUrl",
+        "GetQueueAttributes",
+    ),
+}
+
+
+def declared() -> set[str]:
+    """Every error that AWS's own models declare for the calls we make."""
+    session: Any = botocore.session.get_session()
+    models = {service: session.get_service_model(service) for service in CALLS}
+    return {
+        shape.name
+        for service, operations in CALLS.items()
+        for operation in operations
+        for shape in models[service].operation_model(operation).error_shapes
+    }
+
+
+def test_table_is_complete() -> None:
+    """No error that a call of ours is declared to give is left to chance."""
+    assert declared() - KINDS.keys() == set()
+
+
+def test_each_code_once() -> None:
+    """No code stands in two lists, where the later would win unseen."""
+    from router.aws import faults
+
+    assert len(KINDS) == sum(len(codes.split()) for codes in faults._BY_KIND.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("ProvisionedThroughputExceededException", Fault("retry", "ProvisionedThroughputExceededException", 400)),
+        ("com.amazon.coral.validate#ValidationException", Fault("refused", "ValidationException", 400)),
+        ("AWS.SimpleQueueService.NonExistentQueue", Fault("setup", "NonExistentQueue", 400)),
+        ("com.amazonaws.sqs#QueueDoesNotExist", Fault("setup", "QueueDoesNotExist", 400)),
+        ("KMS.AccessDeniedException", Fault("setup", "KMS.AccessDeniedException", 400)),
+        ("SomethingNew", Fault("retry", "SomethingNew", 400)),
+        ("", Fault("retry", "", 400)),
+    ],
+)
+def test_translate(code: str, fault: Fault) -> None:
+    """A code means the same in each of its spellings; an unknown one may pass."""
+    assert translate(code, 400) == fault
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("SomethingNew", Fault("refused", "SomethingNew", 200)),
+        ("InternalError", Fault("retry", "InternalError", 200)),
+        ("KmsThrottled", Fault("retry", "KmsThrottled", 200)),
+        ("QueueDoesNotExist", Fault("setup", "QueueDoesNotExist", 200)),
+    ],
+)
+def test_sender_fault(code: str, fault: Fault) -> None:
+    """That the sender is at fault decides about unknown codes only."""
+    assert translate(code, 200, sender_fault=True) == fault
