@@ -7,6 +7,8 @@
     ├── UsageError        a command cannot run as it was called
     │   └── MissingExtra  … because an optional part of the distribution is not installed
     ├── ExpressionError   a JMESPath expression failed on a message
+    ├── PluginError       a plugin raised what is no Signal; the message is retried
+    │   └── TransformError    … in a named transform
     ├── Refusal           a message can never succeed (inside the engine; it becomes an outcome)
     └── Signal            what a plugin raises to decide about a message
         ├── Drop          acknowledge it without this route's write
@@ -47,6 +49,30 @@ class MissingExtra(UsageError):
 
 class ExpressionError(RouterError):
     """A JMESPath expression failed on a message; the text holds no value of it."""
+
+
+class PluginError(RouterError):
+    """A plugin raised what is no Signal, or answered what no hook answers; the message is retried.
+
+    The text names the plugin, the hook and the type of what went wrong, and never repeats the text of `original`,
+    which may hold a value of the message.
+    """
+
+    def __init__(self, plugin: str, hook: str, original: Exception, did: str = "") -> None:
+        super().__init__(f"plugin {plugin!r}: {hook} {did or f'raised {type(original).__name__}'}")
+        self.plugin = plugin
+        self.hook = hook
+        self.original = original
+
+
+class TransformError(PluginError):
+    """A named transform raised what is neither a Signal nor a ValueError or TypeError about its value."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        RouterError.__init__(self, f"transform '{name}' failed with {type(error).__name__}")
+        self.plugin = name
+        self.hook = "transform"
+        self.original = error
 
 
 class Refusal(RouterError):

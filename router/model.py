@@ -110,6 +110,12 @@ class Record(Struct, frozen=True):
     attributes: Mapping[str, str] = {}
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
 
+    @property
+    def receive_count(self) -> int:
+        """How often it has been received, this time included; 0 if SQS did not say."""
+        text = self.attributes.get("ApproximateReceiveCount", "")
+        return int(text) if text.isdecimal() else 0
+
 
 class Message(Struct, frozen=True):
     """A decoded message, as expressions and hooks see it.
@@ -133,15 +139,14 @@ class Message(Struct, frozen=True):
         text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
         return int(text) if text and text.isdecimal() else None
 
-    @property
-    def sent_at(self) -> str | None:
-        """When it was sent: ISO 8601, UTC, milliseconds, `Z`."""
-        return iso_ms(self.epoch_ms("sent_at"))
+    def time(self, name: str) -> str | None:
+        """The time `name` (one of META_TIMES): ISO 8601, UTC, milliseconds, `Z`; or None."""
+        return iso_ms(self.epoch_ms(name))
 
     @property
-    def first_received_at(self) -> str | None:
-        """When it was first received, in the form of `sent_at`."""
-        return iso_ms(self.epoch_ms("first_received_at"))
+    def sent_at(self) -> str | None:
+        """When it was sent, as `time` gives it."""
+        return self.time("sent_at")
 
     @property
     def group_id(self) -> str | None:

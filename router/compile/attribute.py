@@ -1,0 +1,134 @@
+"""From one attribute of `item` to the callable that gets its value: source, transforms, default, type, missing."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from router.compile.sources import GetValue, compile_source
+from router.compile.transforms import Step, compile_transforms
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.codes import BAD_KEY, UNMAPPABLE
+from router.engine.convert import CONVERTERS
+from router.errors import ExpressionError, Refusal
+from router.model import Code, Message, Path, Transform
+
+CONSTANT_TYPE = Code(
+    "RT406",
+    "a constant is not of the attribute's type",
+    "A `value` or `default` is converted to `type` once, at load; one that cannot be would fail on each message.",
+)
+MISSING_POLICY = Code(
+    "RT407",
+    "`missing` does not fit the attribute",
+    "A key attribute can never be left out or NULL, and `remove` has a meaning for updates only.",
+)
+
+Getter = Callable[[Any, Message], Any]
+"""From data (of the message, or element and message) to a value, or UNSET to leave it out; raises Refusal."""
+
+
+def compile_attribute(
+    name: str,
+    attribute: spec.Attribute,
+    is_key: bool,
+    route: str,
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+    short: bool,
+) -> Getter | None:
+    """The getter of one attribute, or None if it has faults; `short` when it is written as an expression alone."""
+    source = compile_source(attribute, route, findings, path, short)
+    steps = compile_transforms(attribute.transform, transforms, findings, (*path, "transform"))
+    convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
+    default = _compile_default(attribute, convert, findings, path)
+    missing = attribute.missing
+    if missing == "remove" or (is_key and missing in ("omit", "null")):
+        findings.add(
+            MISSING_POLICY,
+            f"'missing: {missing}' does not fit attribute '{name}'",
+            (*path, "missing"),
+            suggestion="write 'error'" if is_key else "write 'omit', 'null' or 'error'",
+        )
+        return None
+    if source is None or steps is None or default is None:
+        return None
+    if missing == "error" or is_key:
+        absent = _refuse_missing(name, is_key, source.pointer)
+    else:
+        absent = _return_none if missing == "null" else _leave_out
+    return _compose(name, source.get, steps, convert, default, absent, source.pointer)
+
+
+def _compile_default(
+    attribute: spec.Attribute, convert: Callable[[Any], Any] | None, findings: Findings, path: Path
+) -> Callable[[], Any] | None:
+    """What gives the default, already of its type; None if it has faults."""
+    value = attribute.default
+    # A constant is checked here too: it fails on each message, or on none.
+    for field, constant in (("value", attribute.value), ("default", value)):
+        untouched = field == "default" or not attribute.transform
+        if convert and constant is not UNSET and constant is not None and untouched:
+            try:
+                convert(constant)
+            except ValueError as error:
+                findings.add(CONSTANT_TYPE, f"'{field}' {error}, as 'type: {attribute.type}' asks", (*path, field))
+                return None
+    if value is UNSET or value is None:
+        return _return_none
+    if convert:
+        value = convert(value)
+    if isinstance(value, list | dict | set):
+        # A copy for each item: a plugin may change it in place.
+        return lambda: deepcopy(value)
+    return lambda: value
+
+
+def _compose(
+    name: str,
+    get: GetValue,
+    steps: tuple[Step, ...],
+    convert: Callable[[Any], Any] | None,
+    default: Callable[[], Any],
+    absent: Callable[[], Any],
+    pointer: str,
+) -> Getter:
+    def get_attribute(data: Any, message: Message) -> Any:
+        try:
+            value = get(data, message)
+            for step in steps:
+                if value is None:
+                    break
+                value = step(value)
+            if value is None:
+                value = default()
+            elif convert is not None:
+                value = convert(value)
+        except ExpressionError:
+            raise Refusal(UNMAPPABLE, f"the expression of attribute '{name}' fails on the message", pointer) from None
+        except ValueError as error:
+            # Sources and conversions word their reasons themselves, without any value.
+            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointer) from None
+        return absent() if value is None else value
+
+    return get_attribute
+
+
+def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:
+    def refuse() -> Any:
+        if is_key:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' is missing", pointer)
+        raise Refusal(UNMAPPABLE, f"attribute '{name}' is missing", pointer)
+
+    return refuse
+
+
+def _return_none() -> Any:
+    return None
+
+
+def _leave_out() -> Any:
+    return UNSET

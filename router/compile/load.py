@@ -1,0 +1,127 @@
+"""From the path of `routes.yaml` to a program: what check, worker, Lambda and tests all call."""
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+
+from msgspec import Struct
+
+from router.compile.queues import BAD_NAME, Queue, compile_queues
+from router.compile.references import match_key, table_fault
+from router.compile.route import Surroundings, compile_route
+from router.compile.schemas import SchemaStore
+from router.config import spec
+from router.config.findings import Findings
+from router.config.parse import parse_config
+from router.config.source import Source, read_source
+from router.engine.engine import CompiledQueue, CompiledRoute, Engine
+from router.errors import ConfigError
+from router.hooks.registry import Plugins, load_plugins
+from router.model import Finding, Route, Table
+
+
+class Program(Struct, frozen=True):
+    """A config that can run: as it was written, and compiled."""
+
+    config: spec.Config
+    engine: Engine
+    plugins: Plugins
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of the queues, in the order of the file."""
+        return tuple(self.engine.queues)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes, in the order of the file."""
+        compiled = {route.route.name: route.route for queue in self.engine.queues.values() for route in queue.routes}
+        return tuple(compiled[name] for name in self.config.routes)
+
+
+class Loaded(Struct, frozen=True):
+    """What loading came to: the program, unless there are errors, and all findings in the order of the file."""
+
+    program: Program | None
+    findings: tuple[Finding, ...]
+    schemas: SchemaStore | None = None
+
+
+def load(path: FilePath, env: Mapping[str, str]) -> Loaded:
+    """Read, parse and compile a config; every fault is a finding, none is raised."""
+    with _collector_paused():
+        try:
+            source = read_source(path, env)
+        except ConfigError as error:
+            return Loaded(None, error.findings)
+        return _compile(source)
+
+
+def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
+    """The program of a config; raises ConfigError with the findings if it has errors."""
+    loaded = load(path, env)
+    if loaded.program is None:
+        raise ConfigError(loaded.findings)
+    return loaded.program
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection while many objects are made and none is dropped: a third of the time of a large config."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _compile(source: Source) -> Loaded:
+    findings = source.findings
+    config = parse_config(source.data, findings)
+    if config is None:
+        return Loaded(None, tuple(findings))
+    plugins = load_plugins(config.plugins, source.folder, findings)
+    queues = compile_queues(config, plugins.envelopes, findings)
+    schemas = SchemaStore(source.folder)
+    shared = Surroundings(_compile_tables(config, findings), plugins, schemas, findings)
+    routes = [compile_route(name, route, shared) for name, route in config.routes.items()]
+    found = tuple(findings)
+    if findings.failed:
+        return Loaded(None, found, schemas)
+    engine = _engine(queues, [route for route in routes if route is not None])
+    return Loaded(Program(config, engine, plugins), found, schemas)
+
+
+def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:
+    tables = {}
+    for name, table in config.tables.items():
+        reference = table.name or name
+        fault = table_fault(reference)
+        if fault:
+            path = ("tables", name, "name") if table.name else ("tables", name)
+            findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
+        tables[name] = Table(reference, tuple(table.key.items()))
+    return tables
+
+
+def _engine(queues: Mapping[str, Queue], routes: list[CompiledRoute]) -> Engine:
+    by_queue: dict[str, list[CompiledRoute]] = {name: [] for name in queues}
+    for route in routes:
+        by_queue[route.route.queue].append(route)
+    compiled = {
+        name: CompiledQueue(
+            name=name,
+            reference=queue.reference,
+            fifo=queue.fifo,
+            decode=queue.decode,
+            routes=tuple(by_queue[name]),
+            first_only=queue.settings.match == "first",
+            unmatched=queue.settings.unmatched,
+            dead_letter=queue.dead_letter,
+        )
+        for name, queue in queues.items()
+    }
+    return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})

@@ -1,0 +1,94 @@
+"""From `item` of a route to the callable that makes a message's items."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from router.compile.attribute import Getter, compile_attribute
+from router.compile.sources import compile_located
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.codes import OUT_OF_BOUNDS, UNMAPPABLE
+from router.engine.engine import MAX_ELEMENTS
+from router.errors import ExpressionError, Refusal
+from router.model import Item, Message, Path, Table, Transform
+
+MapItem = Callable[[Any, Message], Item]
+MapItems = Callable[[Message], list[Item]]
+
+
+def compile_mapping(
+    name: str,
+    route: spec.Route,
+    table: Table,
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> MapItems | None:
+    """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
+    map_item = _compile_item(name, route.item, table, transforms, findings, path)
+    if isinstance(route.for_each, UnsetType):
+        return None if map_item is None else lambda message: [map_item(message.data, message)]
+    select = compile_located(route.for_each, findings, (*path, "for_each"))
+    if map_item is None or select is None:
+        return None
+    return _for_each(select, map_item, isinstance(route.item, UnsetType))
+
+
+def _compile_item(
+    route: str,
+    attributes: Mapping[str, str | spec.Attribute] | UnsetType,
+    table: Table,
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> MapItem | None:
+    if isinstance(attributes, UnsetType):
+        return _whole
+    keys = {name for name, _ in table.key}
+    getters = []
+    for name, attribute in attributes.items():
+        short = isinstance(attribute, str)
+        given = spec.Attribute(from_=attribute) if isinstance(attribute, str) else attribute
+        where = (*path, "item", name)
+        getter = compile_attribute(name, given, name in keys, route, transforms, findings, where, short)
+        getters.append((name, getter))
+    compiled = [(name, getter) for name, getter in getters if getter is not None]
+    return _mapped(compiled) if len(compiled) == len(getters) else None
+
+
+def _mapped(getters: list[tuple[str, Getter]]) -> MapItem:
+    def map_item(data: Any, message: Message) -> Item:
+        item = {}
+        for name, get in getters:
+            value = get(data, message)
+            if value is not UNSET:
+                item[name] = value
+        return item
+
+    return map_item
+
+
+def _whole(data: Any, message: Message) -> Item:
+    if type(data) is not dict:
+        raise Refusal(UNMAPPABLE, "the message is no JSON object, and the route has no 'item' to map it")
+    # A copy, since an item hook may add to it while others still read the message.
+    return dict(data)
+
+
+def _for_each(select: Callable[[Any], Any], map_item: MapItem, whole_element: bool) -> MapItems:
+    def map_items(message: Message) -> list[Item]:
+        try:
+            elements = select(message.data)
+        except ExpressionError:
+            raise Refusal(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
+        if type(elements) is not list:
+            raise Refusal(UNMAPPABLE, "'for_each' finds no list")
+        if len(elements) > MAX_ELEMENTS:
+            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements")
+        if whole_element:
+            return [map_item(element, message) for element in elements]
+        return [map_item({"element": element, "message": message.data}, message) for element in elements]
+
+    return map_items

@@ -1,0 +1,142 @@
+"""From `queues`, and what routes say of queues, to the queues that there are."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+from router.compile.references import is_fifo, match_key, queue_fault
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.decode import Decoder, compile_decoder
+from router.model import Code, Envelope, Path
+
+BAD_NAME = Code(
+    "RT202",
+    "not a name that AWS takes",
+    "AWS would refuse it: a queue's name has 1–80 characters, a table's 3–255, of a small alphabet.",
+)
+NO_DEAD_LETTER_QUEUE = Code(
+    "RT203",
+    "a queue without dead-letter queue",
+    "A rejected message stays on its queue and comes again until the queue's own redrive policy, if there is one, "
+    "takes it away; the reason is in the log only.",
+    severity="warning",
+)
+UNKNOWN_ENVELOPE = Code(
+    "RT205",
+    "unknown envelope",
+    "No loaded plugin registers an envelope of that name; `sns`, `eventbridge` and `cloudevents` are built in.",
+)
+OWN_DEAD_LETTER = Code(
+    "RT206",
+    "a queue that is its own dead-letter queue",
+    "Its rejected messages would come back to it for ever.",
+)
+SAME_QUEUE = Code(
+    "RT207",
+    "one queue under two names",
+    "Only one of them would get the messages; the routes of the other would never see one.",
+)
+ATOMIC = Code(
+    "RT603",
+    "`atomic` is not available yet",
+    "Transactions come with a later release; until then a config that asks for them is refused rather than misread.",
+)
+
+
+class Queue(Struct, frozen=True):
+    """A queue of the config, named or not; `path` is where it stands in the file."""
+
+    name: str
+    reference: str
+    settings: spec.Queue
+    dead_letter: str
+    decode: Decoder
+    path: Path
+
+    @property
+    def fifo(self) -> bool:
+        """Whether messages of a group keep their order."""
+        return is_fifo(self.reference)
+
+
+def compile_queues(config: spec.Config, envelopes: Mapping[str, Envelope], findings: Findings) -> dict[str, Queue]:
+    """The queues that routes read, by the name that routes use; faulty parts of one are noted and left out."""
+    used: dict[str, Path] = {}
+    for name, route in config.routes.items():
+        used.setdefault(route.queue, ("routes", name, "queue"))
+    queues: dict[str, Queue] = {}
+    keys: dict[str, str] = {}
+    for name in [*config.queues, *(name for name in used if name not in config.queues)]:
+        known = name in config.queues
+        settings = config.queues[name] if known else spec.Queue()
+        path: Path = ("queues", name) if known else used[name]
+        queue = _compile_queue(name, settings, config, envelopes, findings, path)
+        _check_name(queue, findings, known)
+        other = keys.setdefault(match_key(queue.reference), name)
+        if other != name:
+            findings.add(
+                SAME_QUEUE, f"'{name}' is the same queue as '{other}'", path, key=known, suggestion=f"use '{other}'"
+            )
+        if name in used:
+            queues[name] = queue
+            if not queue.dead_letter:
+                findings.add(
+                    NO_DEAD_LETTER_QUEUE,
+                    f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
+                    path,
+                    key=known,
+                    suggestion=f"add 'dead_letter:' to the queue '{name}' under 'queues'",
+                )
+    return queues
+
+
+def _compile_queue(
+    name: str,
+    settings: spec.Queue,
+    config: spec.Config,
+    envelopes: Mapping[str, Envelope],
+    findings: Findings,
+    path: Path,
+) -> Queue:
+    reference = settings.name or name
+    dead_letter = settings.dead_letter
+    if dead_letter in config.queues:
+        dead_letter = config.queues[dead_letter].name or dead_letter
+    if dead_letter:
+        fault = queue_fault(dead_letter)
+        if fault:
+            findings.add(BAD_NAME, f"'{dead_letter}' {fault}", (*path, "dead_letter"))
+        elif match_key(dead_letter) == match_key(reference):
+            findings.add(
+                OWN_DEAD_LETTER,
+                f"queue '{name}' is its own dead-letter queue",
+                (*path, "dead_letter"),
+                suggestion="name another queue",
+            )
+    if settings.atomic:
+        findings.add(ATOMIC, "'atomic' is not available yet", (*path, "atomic"), key=True, suggestion="remove it")
+    found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
+    decode = compile_decoder([envelope for envelope in found if envelope], settings.encoding)
+    return Queue(name, reference, settings, dead_letter, decode, path)
+
+
+def _check_name(queue: Queue, findings: Findings, known: bool) -> None:
+    fault = queue_fault(queue.reference)
+    if fault:
+        named = bool(queue.settings.name)
+        path = (*queue.path, "name") if named else queue.path
+        findings.add(BAD_NAME, f"'{queue.reference}' {fault}", path, key=known and not named)
+
+
+def _find_envelope(
+    settings: spec.Queue, index: int, envelopes: Mapping[str, Envelope], findings: Findings, path: Path
+) -> Envelope | None:
+    name = settings.envelope[index]
+    envelope = envelopes.get(name)
+    if envelope is None:
+        near = get_close_matches(name, envelopes, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(envelopes))}"
+        findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
+    return envelope

@@ -1,0 +1,71 @@
+"""What queues and tables are called in AWS: names, ARNs and URLs, by AWS's own rules.
+
+Queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+Tables: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+"""
+
+import re
+from urllib.parse import urlsplit
+
+_QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?", re.ASCII)
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+_ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)")
+_AWS_HOST = re.compile(r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*")
+
+
+def queue_name(reference: str) -> str:
+    """The name in a queue's name, ARN or URL."""
+    return re.split("[:/]", reference)[-1]
+
+
+def table_name(reference: str) -> str:
+    """The name in a table's name or ARN."""
+    return reference.rpartition("/")[2]
+
+
+def is_fifo(reference: str) -> bool:
+    """Whether a queue is FIFO: by its name, never by a group id (standard queues may have those)."""
+    return reference.endswith(".fifo")
+
+
+def match_key(reference: str) -> str:
+    """What a queue is found by: `name`, `account:name` or `region:account:name`, as much as the reference tells."""
+    arn = _ARN.fullmatch(reference)
+    if arn:
+        return f"{arn['region']}:{arn['account']}:{arn['name']}"
+    if "://" not in reference:
+        return reference
+    parts = urlsplit(reference)
+    account, _, name = parts.path.strip("/").partition("/")
+    host = _AWS_HOST.fullmatch(parts.hostname or "")
+    region = (host["new"] or host["old"]) if host else ""
+    return f"{region}:{account}:{name}" if region else f"{account}:{name}"
+
+
+def queue_fault(reference: str) -> str | None:
+    """What is wrong with a queue's name, ARN or URL, as the end of a sentence; or None."""
+    if reference.startswith("arn:"):
+        arn = _ARN.fullmatch(reference)
+        if arn is None or arn["service"] != "sqs":
+            return "is no ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME"
+        reference = arn["name"]
+    elif "://" in reference:
+        parts = urlsplit(reference)
+        if parts.scheme not in ("http", "https") or parts.path.count("/") != 2:
+            return "is no URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+        reference = queue_name(reference)
+    if _QUEUE_NAME.fullmatch(reference):
+        return None
+    return "is no name of a queue: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
+
+
+def table_fault(reference: str) -> str | None:
+    """What is wrong with a table's name or ARN, as the end of a sentence; or None."""
+    if reference.startswith("arn:"):
+        arn = _ARN.fullmatch(reference)
+        if arn is None or arn["service"] != "dynamodb" or not arn["name"].startswith("table/"):
+            return "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
+        reference = table_name(reference)
+    if _TABLE_NAME.fullmatch(reference):
+        return None
+    return "is no name of a table: 3 to 255 letters, digits, '-', '_' and '.'"

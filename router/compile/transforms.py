@@ -1,0 +1,91 @@
+"""From `transform:` of an attribute to callables of one value."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from router.config.findings import Findings
+from router.engine.codes import UNMAPPABLE
+from router.errors import Refusal, Signal, TransformError
+from router.model import Code, Path, Transform
+
+UNKNOWN_TRANSFORM = Code(
+    "RT403",
+    "unknown transform",
+    "No loaded plugin registers a transform of that name; the built-in ones are in docs/transforms.md.",
+)
+TRANSFORM_ARGUMENTS = Code(
+    "RT404",
+    "arguments that the transform does not take",
+    "A transform takes the value, then what its signature says; wrong arguments would fail on each message.",
+)
+
+Step = Callable[[Any], Any]
+"""From a value to the next; raises Refusal if it cannot take the value."""
+
+
+def compile_transforms(
+    given: str | Sequence[str | Mapping[str, Any]],
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> tuple[Step, ...] | None:
+    """The steps in their order, or None if one has a fault."""
+    if isinstance(given, str):
+        steps = [_compile_step(given, {}, transforms, findings, path)]
+    else:
+        steps = []
+        for index, entry in enumerate(given):
+            for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
+                call = {} if isinstance(entry, str) else {"argument": argument}
+                steps.append(_compile_step(name, call, transforms, findings, (*path, index)))
+    return None if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _compile_step(
+    name: str, call: Mapping[str, Any], transforms: Mapping[str, Transform], findings: Findings, path: Path
+) -> Step | None:
+    function = transforms.get(name)
+    if function is None:
+        near = get_close_matches(name, transforms, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(transforms))}"
+        findings.add(UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint)
+        return None
+    arguments, keywords = _split_arguments(call)
+    try:
+        signature = inspect.signature(function)
+        signature.bind(None, *arguments, **keywords)
+    except TypeError as error:
+        findings.add(
+            TRANSFORM_ARGUMENTS, f"transform '{name}': {error}", path, suggestion=f"it takes {name}{signature}"
+        )
+        return None
+    except ValueError:
+        # Some functions written in C have no signature; they are called as the config says.
+        pass
+    return _bind(name, function, arguments, keywords)
+
+
+def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """A list is several arguments, a map is arguments by name, anything else is one."""
+    if not call:
+        return [], {}
+    argument = call["argument"]
+    if isinstance(argument, dict):
+        return [], argument
+    return (argument, {}) if isinstance(argument, list) else ([argument], {})
+
+
+def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:
+    def step(value: Any) -> Any:
+        try:
+            return function(value, *arguments, **keywords)
+        except (ValueError, TypeError):
+            raise Refusal(UNMAPPABLE, f"transform '{name}' does not take the value") from None
+        except Signal:
+            raise
+        except Exception as error:  # a plugin may raise anything
+            raise TransformError(name, error) from error
+
+    return step

@@ -1,0 +1,227 @@
+"""Python values to DynamoDB attribute values and back, with the sizes and limits of DynamoDB.
+
+Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html and, for sizes,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+"""
+
+from collections.abc import Callable
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
+from typing import Any
+
+from router.engine.codes import BAD_ITEM, BAD_KEY
+from router.errors import Refusal
+from router.model import AttributeValue, Item, KeyType, Number
+
+MAX_ITEM_BYTES = 400 * 1024
+MAX_NESTING = 32
+MAX_DIGITS = 38
+MAX_PARTITION_KEY_BYTES = 2048
+MAX_SORT_KEY_BYTES = 1024
+
+# DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
+_EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
+_SAFE_INTEGER = 10**MAX_DIGITS
+
+Encoded = tuple[AttributeValue, int]
+"""An attribute value and its size in bytes."""
+
+
+def encode_item(item: Item) -> tuple[dict[str, AttributeValue], int]:
+    """An item as DynamoDB's JSON, and its size in bytes (the lowest count); raises Refusal if it breaks a limit."""
+    encoded = {}
+    size = 0
+    for name, value in item.items():
+        encoder = _ENCODERS.get(type(value))
+        if encoder is None:
+            raise _unstorable(value, name)
+        try:
+            encoded[name], value_size = encoder(value, 1)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, f"attribute '{name}': {refusal.reason}", refusal.pointer) from None
+        size += value_size + (len(name) if name.isascii() else len(name.encode()))
+    if size > MAX_ITEM_BYTES:
+        raise Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
+    return encoded, size
+
+
+def encode_number(value: Number) -> str:
+    """A number as DynamoDB takes it, exact; raises Refusal if it has no exact place there."""
+    if type(value) is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
+        return str(value)
+    try:
+        # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
+        exact = _EXACT.normalize(_EXACT.create_decimal(value))
+    except DecimalException:
+        raise Refusal(BAD_ITEM, "a number of more than 38 digits or out of range") from None
+    if not exact.is_finite():
+        raise Refusal(BAD_ITEM, "NaN and Infinity are no numbers")
+    return plain_number(exact)
+
+
+def plain_number(value: Number) -> str:
+    """A number in plain notation, without exponent or trailing zeros; equal numbers give equal text."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def key_text(value: AttributeValue, kind: KeyType) -> str | None:
+    """A key value as text that is equal exactly when DynamoDB calls the values equal; None if not of that type."""
+    content = value.get(kind)
+    if content is None:
+        return None
+    if kind == "N":
+        return plain_number(Decimal(content))
+    return content.hex() if isinstance(content, bytes) else content
+
+
+def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, AttributeValue]) -> tuple[str, ...]:
+    """Table and key values of an item, for comparing; raises Refusal for a key that DynamoDB would not take."""
+    identity = [table]
+    limit = MAX_PARTITION_KEY_BYTES
+    for name, kind in key:
+        value = item.get(name)
+        if value is None:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' is missing")
+        text = key_text(value, kind)
+        if text is None:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
+        if not text:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' is empty")
+        # Hexadecimal has two characters a byte; a number's size is bounded by its digits.
+        if len(text) * 4 > limit and _key_bytes(text, kind) > limit:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
+        identity.append(text)
+        limit = MAX_SORT_KEY_BYTES
+    return tuple(identity)
+
+
+def decode_item(item: dict[str, AttributeValue]) -> Item:
+    """An item in DynamoDB's JSON as Python values, the inverse of `encode_item`."""
+    return {name: decode_value(value) for name, value in item.items()}
+
+
+def decode_value(value: AttributeValue) -> Any:
+    """One attribute value as a Python value."""
+    ((kind, content),) = value.items()
+    return _DECODERS[kind](content)
+
+
+def _key_bytes(text: str, kind: KeyType) -> int:
+    if kind == "B":
+        return len(text) // 2
+    return len(text.encode()) if kind == "S" else 0
+
+
+def _decode_number(text: str) -> Number:
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else number
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "S": str,
+    "N": _decode_number,
+    "B": bytes,
+    "BOOL": bool,
+    "NULL": lambda _: None,
+    "M": decode_item,
+    "L": lambda values: [decode_value(value) for value in values],
+    "SS": set,
+    "NS": lambda texts: {_decode_number(text) for text in texts},
+    "BS": lambda values: {bytes(value) for value in values},
+}
+
+
+def _unstorable(value: Any, name: str = "") -> Refusal:
+    where = f"attribute '{name}': " if name else ""
+    hint = "; floats are not exact, use Decimal" if isinstance(value, float) else ""
+    return Refusal(BAD_ITEM, f"{where}DynamoDB has no type for a Python {type(value).__name__}{hint}")
+
+
+def _text(value: str, depth: int) -> Encoded:
+    return {"S": value}, len(value) if value.isascii() else len(value.encode())
+
+
+def _number(value: Number, depth: int) -> Encoded:
+    text = encode_number(value)
+    return {"N": text}, number_bytes(text)
+
+
+def number_bytes(text: str) -> int:
+    """The size of a number: a byte for each two significant digits, and one more."""
+    digits = text.lstrip("-").replace(".", "").strip("0")
+    return (len(digits) + 1) // 2 + 1
+
+
+def _boolean(value: bool, depth: int) -> Encoded:
+    return {"BOOL": value}, 1
+
+
+def _null(value: None, depth: int) -> Encoded:
+    return {"NULL": True}, 1
+
+
+def _binary(value: bytes, depth: int) -> Encoded:
+    return {"B": value}, len(value)
+
+
+def _list(values: list[Any], depth: int) -> Encoded:
+    if depth > MAX_NESTING:
+        raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
+    encoded = []
+    size = 3 + len(values)
+    for value in values:
+        encoder = _ENCODERS.get(type(value))
+        if encoder is None:
+            raise _unstorable(value)
+        item, value_size = encoder(value, depth + 1)
+        encoded.append(item)
+        size += value_size
+    return {"L": encoded}, size
+
+
+def _map(values: dict[str, Any], depth: int) -> Encoded:
+    if depth > MAX_NESTING:
+        raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
+    encoded = {}
+    size = 3 + len(values)
+    for name, value in values.items():
+        encoder = _ENCODERS.get(type(value))
+        if encoder is None:
+            raise _unstorable(value)
+        if type(name) is not str:
+            raise Refusal(BAD_ITEM, "a map has a name that is no text")
+        encoded[name], value_size = encoder(value, depth + 1)
+        size += value_size + (len(name) if name.isascii() else len(name.encode()))
+    return {"M": encoded}, size
+
+
+def _set(values: set[Any] | frozenset[Any], depth: int) -> Encoded:
+    kinds = {type(value) for value in values}
+    if not kinds:
+        raise Refusal(BAD_ITEM, "an empty set")
+    # Sorted, so that one message always makes one and the same request.
+    if kinds == {str}:
+        return {"SS": sorted(values)}, sum(len(value.encode()) for value in values)
+    if kinds == {bytes}:
+        return {"BS": sorted(values)}, sum(len(value) for value in values)
+    if kinds <= {int, Decimal}:
+        numbers = [encode_number(value) for value in sorted(values)]
+        return {"NS": numbers}, sum(number_bytes(text) for text in numbers)
+    raise Refusal(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")
+
+
+_ENCODERS: dict[type, Callable[[Any, int], Encoded]] = {
+    str: _text,
+    int: _number,
+    Decimal: _number,
+    bool: _boolean,
+    type(None): _null,
+    bytes: _binary,
+    list: _list,
+    tuple: _list,
+    dict: _map,
+    set: _set,
+    frozenset: _set,
+}

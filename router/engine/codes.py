@@ -1,0 +1,88 @@
+"""The codes of outcomes: what logs and dead letters say about a message."""
+
+from router.model import Code
+
+NOT_JSON = Code(
+    "RT801",
+    "the payload is not JSON",
+    "Nothing can be read from it: not JSON, not UTF-8, or empty. NaN and Infinity are no JSON either.",
+)
+BAD_ENVELOPE = Code(
+    "RT802",
+    "the envelope or encoding is not what the queue is configured for",
+    "A payload that is not wrapped as `envelope` and `encoding` say cannot be unwrapped.",
+)
+OUT_OF_BOUNDS = Code(
+    "RT803",
+    "the message is beyond the bounds",
+    "Nesting over 64, a payload that unpacks to more than 16 MiB, a number that cannot be held exactly, or a list of "
+    "more than 10,000 elements: refused before work is done on it.",
+)
+NO_ROUTE = Code(
+    "RT805",
+    "no route takes the message",
+    "Each route of the queue has a `when` that does not hold; `unmatched` of the queue decides.",
+)
+INVALID = Code(
+    "RT806",
+    "the message fails its schema",
+    "The reason names the keyword and its place in the schema; `on_invalid` of the route decides.",
+)
+UNMAPPABLE = Code(
+    "RT807",
+    "the message cannot be mapped to an item",
+    "A value is missing that must be there, has a type that cannot be converted, or an expression fails on it.",
+)
+BAD_KEY = Code(
+    "RT808",
+    "the item has no proper key",
+    "A key attribute is missing, empty, too long, or of another type than the table's key.",
+)
+BAD_ITEM = Code(
+    "RT809",
+    "DynamoDB could not store the item",
+    "Over 400 KB, a number of more than 38 digits or out of range, nesting over 32, an empty or mixed set.",
+)
+PLUGIN_REJECTED = Code("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
+DROPPED = Code(
+    "RT811",
+    "the message was dropped",
+    "A plugin raised Drop, the config says `drop`, or `for_each` found an empty list.",
+)
+PLUGIN_RETRY = Code("RT812", "a plugin asked to retry", "The reason is the plugin's own.")
+PLUGIN_FAILED = Code(
+    "RT813",
+    "a plugin or a transform failed",
+    "It raised something that is no decision (Drop, Reject, Retry); the message stays on its queue, since a mended "
+    "plugin will take it.",
+)
+RETRY_LATER = Code(
+    "RT814",
+    "AWS did not take the write in time",
+    "Throttled, an error of the service, or a time-out; the message stays on its queue.",
+)
+REFUSED = Code(
+    "RT815",
+    "the table refused the item",
+    "DynamoDB found the item alone invalid, though it passed the checks before.",
+)
+SETUP = Code(
+    "RT816",
+    "the set-up is at fault",
+    "No such table, access denied, or a key that is not the table's: no fault of the message, which stays on its queue.",
+)
+UNKNOWN_QUEUE = Code(
+    "RT817",
+    "the config does not know the queue",
+    "The function is triggered by a queue that no route names; its messages stay on it.",
+)
+NO_DEAD_LETTER = Code(
+    "RT818",
+    "the dead letter was not taken",
+    "The dead-letter queue is missing, unreachable, or refused the letter; the message stays on its queue.",
+)
+NOT_STARTED = Code(
+    "RT819",
+    "the message was not started",
+    "Time was nearly up, or an earlier message of its group was not acknowledged; it stays on its queue.",
+)

@@ -1,0 +1,126 @@
+"""Values to what `type:` asks for; each raises ValueError with a reason that holds no value."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from router.engine.attributes import plain_number
+from router.model import Number
+
+_DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
+# Beyond DynamoDB's range a plain notation could be as long as the exponent is large.
+_MAX_EXPONENT = 150
+
+
+def scalar_text(value: Any) -> str:
+    """A text, number or boolean as text; numbers in plain notation."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return _number_text(value)
+    raise ValueError("is no text, number or boolean")
+
+
+def to_text(value: Any) -> str:
+    """For S: text as it is, a number in plain notation."""
+    if isinstance(value, str):
+        return value
+    if _is_number(value):
+        return _number_text(value)
+    raise ValueError("is no text")
+
+
+def to_number(value: Any) -> Number:
+    """For N: a number as it is, or exact decimal text."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return Decimal(value)
+    if _is_number(value):
+        return value  # type: ignore[no-any-return]
+    raise ValueError("is no number")
+
+
+def to_binary(value: Any) -> bytes:
+    """For B: bytes as they are, or base64 text."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise ValueError("is no base64 text")
+
+
+def to_boolean(value: Any) -> bool:
+    """For BOOL: true or false, and nothing that resembles them."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("is neither true nor false")
+
+
+def to_list(value: Any) -> list[Any]:
+    """For L: a list."""
+    if isinstance(value, list):
+        return value
+    raise ValueError("is no list")
+
+
+def to_map(value: Any) -> dict[str, Any]:
+    """For M: a JSON object."""
+    if isinstance(value, dict):
+        return value
+    raise ValueError("is no object")
+
+
+def to_json(value: Any) -> str:
+    """For json: the value as JSON text, numbers exact."""
+    try:
+        return _JSON_TEXT.encode(value).decode()
+    except (TypeError, ValueError):
+        raise ValueError("cannot be written as JSON") from None
+
+
+def _set_of(convert: Callable[[Any], Any]) -> Callable[[Any], set[Any] | None]:
+    def to_set(value: Any) -> set[Any] | None:
+        """For SS, NS, BS: a list, duplicates merged; an empty one counts as missing."""
+        if not isinstance(value, list | set | frozenset):
+            raise ValueError("is no list")
+        try:
+            return {convert(element) for element in value} or None
+        except ValueError as error:
+            raise ValueError(f"has an element that {error}") from None
+
+    return to_set
+
+
+CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "S": to_text,
+    "N": to_number,
+    "B": to_binary,
+    "BOOL": to_boolean,
+    "SS": _set_of(to_text),
+    "NS": _set_of(to_number),
+    "BS": _set_of(to_binary),
+    "M": to_map,
+    "L": to_list,
+    "json": to_json,
+}
+"""By the `type` of the config."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _number_text(value: Number) -> str:
+    if isinstance(value, Decimal) and (not value.is_finite() or abs(value.adjusted()) > _MAX_EXPONENT):
+        raise ValueError("is a number out of range")
+    return plain_number(value)

@@ -1,0 +1,147 @@
+"""From the body of a record to its JSON value: bounds, envelopes, encoding, JSON with exact numbers."""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, DecimalException
+from typing import Any, Literal
+
+import msgspec
+
+from router.engine.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
+from router.errors import Refusal, Reject
+from router.model import Envelope, Record, Unwrapped
+
+MAX_NESTING = 64
+"""The deepest nesting of a payload that is decoded at all."""
+MAX_UNPACKED_BYTES = 16 * 1024 * 1024
+"""The most that a compressed payload may unpack to; a body itself has at most 1 MiB (SQS's limit)."""
+
+Encoding = Literal["json", "base64", "base64+gzip"]
+Decoder = Callable[[Record], Unwrapped]
+"""From a record to its data and attributes; raises Refusal."""
+
+_JSON = msgspec.json.Decoder(float_hook=Decimal)
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"\\'))
+_GZIP_WINDOW = zlib.MAX_WBITS | 16
+
+
+def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding) -> Decoder:
+    """The decoder of a queue."""
+    if not envelopes and encoding == "json":
+        return _decode_plain
+    unpack = _UNPACK[encoding]
+
+    def decode(record: Record) -> Unwrapped:
+        payload: Any = record.body
+        attributes: Mapping[str, Any] = read_attributes(record.message_attributes)
+        for envelope in envelopes:
+            # An envelope decodes its payload, so that each layer is bounded like the first.
+            if isinstance(payload, str | bytes):
+                bound_nesting(payload)
+            try:
+                payload, attributes = envelope(payload, attributes)
+            except Reject as signal:
+                raise Refusal(BAD_ENVELOPE, signal.reason) from None
+        return decode_payload(unpack(payload)), attributes
+
+    return decode
+
+
+def decode_payload(payload: Any) -> Any:
+    """The JSON value of text or bytes; any other value is decoded already. Raises Refusal."""
+    if isinstance(payload, str | bytes):
+        bound_nesting(payload)
+        return decode_json(payload)
+    return payload
+
+
+def decode_json(text: str | bytes) -> Any:
+    """The JSON value of a text, numbers as int or Decimal; raises Refusal."""
+    try:
+        return _JSON.decode(text)
+    except msgspec.ValidationError:
+        raise Refusal(OUT_OF_BOUNDS, "a number has too many digits to be held exactly") from None
+    except DecimalException:
+        raise Refusal(OUT_OF_BOUNDS, "a number is beyond what can be held exactly") from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise Refusal(NOT_JSON, "the payload is not JSON" if text else "the payload is empty") from None
+
+
+def bound_nesting(text: str | bytes) -> None:
+    """Raise Refusal if brackets nest deeper than MAX_NESTING, by operations that cost no time a character in Python."""
+    openers = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    if openers <= MAX_NESTING:
+        return
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError:
+        raise Refusal(NOT_JSON, "the payload is not JSON") from None
+    marks = data.translate(None, _NO_STRUCTURE).replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Every second piece between quotes is inside a string, where brackets do not count.
+    brackets = b"".join(marks.split(b'"')[::2]).translate(None, b"\\")
+    for _ in range(MAX_NESTING):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    if brackets.strip(b"]}"):
+        raise Refusal(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
+
+
+def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The sender's message attributes as str, Decimal or int (of Number) or bytes (of Binary)."""
+    values: dict[str, Any] = {}
+    for name, attribute in attributes.items():
+        if "BinaryValue" in attribute:
+            values[name] = attribute["BinaryValue"]
+            continue
+        text = attribute.get("StringValue", "")
+        is_number = attribute.get("DataType", "").startswith("Number")
+        values[name] = _read_number(text) if is_number else text
+    return values
+
+
+def _read_number(text: str) -> Any:
+    try:
+        number = _JSON.decode(text)
+    except (msgspec.DecodeError, DecimalException, UnicodeError):
+        return text
+    return number if type(number) in (int, Decimal) else text
+
+
+def _decode_plain(record: Record) -> Unwrapped:
+    body = record.body
+    bound_nesting(body)
+    return decode_json(body), read_attributes(record.message_attributes) if record.message_attributes else {}
+
+
+def _unpack_base64(payload: Any) -> bytes:
+    if isinstance(payload, bytes):
+        return payload
+    if not isinstance(payload, str):
+        raise Refusal(BAD_ENVELOPE, "the payload is no base64 text")
+    try:
+        return base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(BAD_ENVELOPE, "the payload is no base64 text") from None
+
+
+def _unpack_gzip(payload: Any) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        data = unpacker.decompress(_unpack_base64(payload), MAX_UNPACKED_BYTES)
+    except zlib.error:
+        raise Refusal(BAD_ENVELOPE, "the payload is no gzip data") from None
+    if unpacker.unconsumed_tail:
+        raise Refusal(OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+    if not unpacker.eof:
+        raise Refusal(BAD_ENVELOPE, "the payload is no complete gzip data")
+    return data
+
+
+_UNPACK: dict[Encoding, Callable[[Any], Any]] = {
+    "json": lambda payload: payload,
+    "base64": _unpack_base64,
+    "base64+gzip": _unpack_gzip,
+}
