@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from router.aws.calls import call
 from router.aws.client import Letter, Received
 from router.aws.faults import Fault, translate
-from router.aws.names import is_url, queue_name
+from router.compile.references import queue_name
 from router.model import Record
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ class SqsQueues:
 
     def url(self, reference: str) -> str | Fault:
         """GetQueueUrl, kept if it succeeds; a URL is taken as it is."""
-        if is_url(reference):
+        if "://" in reference:
             return reference
         if reference in self._urls:
             return self._urls[reference]
-        name, account = queue_name(reference)
-        owner = {"QueueOwnerAWSAccountId": account} if account else {}
-        answer = call(self._client.get_queue_url, "QueueUrl", QueueName=name, **owner)
+        # arn:aws:sqs:REGION:ACCOUNT:NAME
+        owner = {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
+        answer = call(self._client.get_queue_url, "QueueUrl", QueueName=queue_name(reference), **owner)
         if isinstance(answer, Fault):
             return answer
         self._urls[reference] = answer["QueueUrl"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from router.aws.names import queue_name, table_name
+from router.compile.references import queue_name, table_name
 from router.engine.attributes import decode_item
 from router.errors import MissingExtra, UsageError
 from router.local.server import REGION, LocalAws
@@ -91,7 +91,7 @@ def create_queues(client: "SQSClient", specs: Sequence[QueueSpec]) -> dict[str, 
 
     A queue whose name ends in `.fifo` is FIFO, and takes messages without a deduplication id.
     """
-    dead_letters = {queue_name(spec.name).name: queue_name(spec.dead_letter).name for spec in specs}
+    dead_letters = {queue_name(spec.name): queue_name(spec.dead_letter) for spec in specs}
     urls: dict[str, str] = {}
     for name in filter(None, (*dead_letters.values(), *dead_letters)):
         urls[name] = client.create_queue(QueueName=name, Attributes=_attributes(name))["QueueUrl"]
