@@ -4,19 +4,32 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from router.model import KeyType
+from router.model import META_NAMES, KeyType
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-"""A name in the config itself: of a queue, table, route or plugin."""
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        extra={"rule": "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit"},
+    ),
+]
+"""A name in the config itself: of a queue, table, route or plugin. Each pattern has its rule in words."""
 Expression = Annotated[str, Meta(min_length=1)]
 Disposition = Literal["dead_letter", "drop", "retry"]
-Duration = Annotated[str, Meta(pattern=r"^[0-9]+[smhdw]$")]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,9}[smhdw]$",
+        extra={"rule": "a whole number and a unit (s, m, h, d or w), as 90d"},
+    ),
+]
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "BS", "M", "L", "json"]
 MetaName = Annotated[
     str,
     Meta(
         pattern=r"^(message_id|sent_at|first_received_at|group_id|sequence_number|deduplication_id|sender_id|queue"
-        r"|route|attribute\..+)$"
+        r"|route|attribute\..+)$",
+        extra={"rule": f"one of {', '.join(META_NAMES)} or attribute.NAME"},
     ),
 ]
 
@@ -25,7 +38,7 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
 
 
-class Queue(Spec):
+class Queue(Spec, frozen=True):
     """An SQS queue. A queue with no settings needs no entry."""
 
     name: Annotated[
@@ -47,8 +60,8 @@ class Queue(Spec):
     dead_letter: Annotated[
         str,
         Meta(
-            description="Where rejected messages go: a key of `queues`, else a queue's name, URL or ARN. Without it they "
-            "stay on their queue, for its own redrive policy.",
+            description="Where rejected messages go: a key of `queues`, else a queue's name, URL or ARN. Without it "
+            "they stay on their queue, for its own redrive policy.",
             examples=["user-metadata-dlq"],
         ),
     ] = ""
@@ -56,20 +69,21 @@ class Queue(Spec):
         Literal["first", "all"],
         Meta(description="Which of the routes whose `when` holds get the message."),
     ] = "all"
-    unmatched: Annotated[
-        Disposition, Meta(description="What happens to a message that no route takes.")
-    ] = "dead_letter"
-    atomic: Annotated[
-        bool, Meta(description="Write all items of one message in one transaction.")
-    ] = False
+    unmatched: Annotated[Disposition, Meta(description="What happens to a message that no route takes.")] = (
+        "dead_letter"
+    )
+    atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
 
 
-class Table(Spec, kw_only=True):
+class Table(Spec, frozen=True, kw_only=True):
     """A DynamoDB table."""
 
     name: Annotated[
         str,
-        Meta(description="Its name or ARN, in the router's region. Default: the key.", examples=["${STAGE:-dev}-user-metadata"]),
+        Meta(
+            description="Its name or ARN, in the router's region. Default: the key.",
+            examples=["${STAGE:-dev}-user-metadata"],
+        ),
     ] = ""
     key: Annotated[
         dict[str, KeyType],
@@ -85,7 +99,7 @@ class Table(Spec, kw_only=True):
     ] = ""
 
 
-class TtlAfter(Spec):
+class TtlAfter(Spec, frozen=True):
     """A time to live counted from a time in the message."""
 
     from_: Annotated[
@@ -95,8 +109,8 @@ class TtlAfter(Spec):
     after: Annotated[Duration, Meta(description="How long after it: `90d`; units s, m, h, d, w.")]
 
 
-class Attribute(Spec):
-    """An attribute of an item: exactly one source (`from`, `meta`, `value`, `template`, `hash`, `ttl`), and how to treat it."""
+class Attribute(Spec, frozen=True):
+    """An attribute of an item: one source (`from`, `meta`, `value`, `template`, `hash`, `ttl`), and its treatment."""
 
     from_: Annotated[
         Expression | UnsetType,
@@ -133,7 +147,8 @@ class Attribute(Spec):
     transform: Annotated[
         str | tuple[str | dict[str, Any], ...],
         Meta(
-            description="Transforms in order: a name, or a map of a name to its argument (a list: several; a map: by name).",
+            description="Transforms in order: a name, or a map of a name to its argument (a list: several; a map: by "
+            "name).",
             examples=[["strip", {"truncate": 80}]],
         ),
     ] = ()
@@ -151,14 +166,14 @@ class Attribute(Spec):
     ] = UNSET
 
 
-class Write(Spec, kw_only=True):
+class Write(Spec, frozen=True, kw_only=True):
     """How an item is written."""
 
     mode: Annotated[
         Literal["put", "insert", "newest", "update", "delete"],
         Meta(
-            description="`put` replaces, `insert` keeps the first, `newest` keeps the greatest `version`, `update` sets the "
-            "mapped attributes only, `delete` deletes the key."
+            description="`put` replaces, `insert` keeps the first, `newest` keeps the greatest `version`, `update` "
+            "sets the mapped attributes only, `delete` deletes the key."
         ),
     ] = "put"
     version: Annotated[
@@ -175,16 +190,16 @@ class Write(Spec, kw_only=True):
     ] = UNSET
 
 
-class Test(Spec):
+class Test(Spec, frozen=True):
     """A message and what becomes of it, run by `router test` and sent by `router demo`."""
 
     name: Annotated[str, Meta(description="What the test shows.")] = ""
-    message: Annotated[Any, Meta(description="The message; envelopes and encoding of the queue are put around it.")] = UNSET
+    message: Annotated[Any, Meta(description="The message; envelopes and encoding of the queue are put around it.")] = (
+        UNSET
+    )
     body: Annotated[str | UnsetType, Meta(description="The body as SQS has it, instead of `message`.")] = UNSET
     attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = {}
-    item: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="The one item that is written, whole.")
-    ] = UNSET
+    item: Annotated[dict[str, Any] | UnsetType, Meta(description="The one item that is written, whole.")] = UNSET
     item_contains: Annotated[
         dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
     ] = UNSET
@@ -200,14 +215,17 @@ class Test(Spec):
     ] = UNSET
 
 
-class Route(Spec):
+class Route(Spec, frozen=True):
     """A flow from a queue to a table."""
 
     queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
     table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
     when: Annotated[
         Expression | UnsetType,
-        Meta(description="JMESPath over the message; the route takes it if this holds. Default: always.", examples=["type == 'device'"]),
+        Meta(
+            description="JMESPath over the message; the route takes it if this holds. Default: always.",
+            examples=["type == 'device'"],
+        ),
     ] = UNSET
     schema: Annotated[
         str | dict[str, Any] | bool | UnsetType,
@@ -221,13 +239,14 @@ class Route(Spec):
         Meta(description="Plugins whose transform hooks run, in this order. Default: all that are loaded."),
     ] = UNSET
     options: Annotated[
-        dict[str, Any], Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}])
+        dict[str, Any],
+        Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}]),
     ] = {}
     for_each: Annotated[
         Expression | UnsetType,
         Meta(
-            description="JMESPath to a list; each element makes an item of its own. Expressions of `item` then see `element` "
-            "and `message`.",
+            description="JMESPath to a list; each element makes an item of its own. Expressions of `item` then see "
+            "`element` and `message`.",
             examples=["lines"],
         ),
     ] = UNSET
@@ -239,13 +258,13 @@ class Route(Spec):
         ),
     ] = UNSET
     write: Annotated[Write, Meta(description="How it is written.")] = Write()
-    on_invalid: Annotated[
-        Disposition, Meta(description="What happens to a message that fails the schema.")
-    ] = "dead_letter"
+    on_invalid: Annotated[Disposition, Meta(description="What happens to a message that fails the schema.")] = (
+        "dead_letter"
+    )
     tests: Annotated[tuple[Test, ...], Meta(description="Messages and what becomes of them.")] = ()
 
 
-class Config(Spec, kw_only=True):
+class Config(Spec, frozen=True, kw_only=True):
     """All flows of one router. Top-level keys that start with `x-` are ignored."""
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]

@@ -1,0 +1,76 @@
+"""Puts variables of the environment into the text values of a config: `${NAME}` and `${NAME:-default}`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from router.model import Code, Path
+
+RT005 = Code(
+    "RT005",
+    "environment variable",
+    "A config that starts with a variable missing would read and write queues and tables that nobody named.",
+)
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
+_INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
+_PLACEHOLDER = "unset"
+"""Stands for a variable that is missing, so that what follows finds no more faults in the text because of it."""
+
+
+class EnvironmentFault(Struct, frozen=True):
+    """A reference that cannot be replaced: the path of its value, what is wrong, what to do."""
+
+    path: Path
+    sentence: str
+    suggestion: str
+
+
+def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[EnvironmentFault]]:
+    """A copy of plain data with the references in its text values replaced, and what could not be.
+
+    Keys are left alone, and what is put in stays text. As in a shell, the default of `${NAME:-default}` is taken
+    for a variable that is not set or empty. `$${` is a literal `${`.
+    """
+    faults: list[EnvironmentFault] = []
+
+    def copy(value: Any, path: Path) -> Any:
+        if isinstance(value, str):
+            return _replace(value, env, path, faults) if "${" in value else value
+        if isinstance(value, dict):
+            return {name: copy(child, (*path, name)) for name, child in value.items()}
+        if isinstance(value, list):
+            return [copy(child, (*path, index)) for index, child in enumerate(value)]
+        return value
+
+    return copy(data, ()), faults
+
+
+def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "${"
+        inside = _INSIDE.match(match[1])
+        if inside is None or not match[2] or "${" in match[1]:
+            faults.append(EnvironmentFault(path, f"malformed reference {_shorten(match[0])!r}", _HOW))
+            return _PLACEHOLDER
+        name, default = inside.groups()
+        found = env.get(name)
+        if default is not None:
+            return found or str(default)
+        if found is None:
+            sentence = f"environment variable {name!r} is not set"
+            faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}"))
+            return _PLACEHOLDER
+        return found
+
+    return _REFERENCE.sub(value, text)
+
+
+_HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,190 @@
+"""Reads a YAML file into plain data that knows where each key and value stands."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from yaml import YAMLError
+from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.scanner import ScannerError
+
+from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose, without_garbage_collector
+from router.config.environment import RT005, substitute
+from router.config.findings import Findings
+from router.config.tree import Tree
+from router.errors import ConfigError
+from router.model import Code, Finding, Path, Place
+
+MAX_BYTES = 16 * 1024 * 1024
+"""How large a config may be: a thousand routes take half of one MiB."""
+
+RT001 = Code("RT001", "cannot be read", "There is no config without a file of UTF-8 text.")
+RT002 = Code("RT002", "not YAML", "What a YAML reader cannot read has no meaning that could be checked further.")
+RT003 = Code("RT003", "no config in it", "A config is a map that has at least a version and a route.")
+RT006 = Code(
+    "RT006",
+    "too deep or too large",
+    "A file of a few lines can stand for more data than memory holds, by aliases to aliases or by nesting.",
+)
+
+
+class Source(Struct, frozen=True):
+    """A file that was read: its data, and a place for each finding about it."""
+
+    file: str
+    """As findings show it."""
+    folder: pathlib.Path
+    """What relative names in it are relative to."""
+    data: dict[str, Any]
+    """Plain data: dict, list, str, int, Decimal, bool and None."""
+    findings: Findings
+    """The faults that did not stop reading; later steps add theirs."""
+    locate: Callable[[Path, bool], Place]
+    """Where the value (or, with True, the key) at a path stands."""
+
+
+def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "") -> Source:
+    """Read the config at `path`, called `shown` in findings, with the variables of `env` put in.
+
+    Without `env`, references to variables stay as they are written. Raises ConfigError where there is nothing to
+    go on with.
+    """
+    file = shown or str(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise _stop(RT001, f"cannot read the config: {reason}", Place(file), "check the path of the config") from None
+    if len(raw) > MAX_BYTES:
+        advice = f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of their own"
+        raise _stop(RT001, "the config is too large", Place(file), advice)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig")
+        place = _place_after(file, before)
+        raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
+    return parse_text(text, env, file, path.parent)
+
+
+def parse_text(
+    text: str,
+    env: Mapping[str, str] | None = None,
+    shown: str = "routes.yaml",
+    folder: pathlib.Path = pathlib.Path(),
+) -> Source:
+    """Read a config from text: as `read_source` does."""
+    with without_garbage_collector():
+        tree = Tree(_compose(text, shown), shown)
+        findings = Findings(tree.locate)
+        try:
+            data = tree.data()
+        except LimitError as error:
+            raise _over_limit(error, shown) from None
+        for node_fault in tree.faults:
+            place = tree.place(node_fault.node)
+            findings.add(node_fault.code, node_fault.sentence, place=place, suggestion=node_fault.suggestion)
+        if env is not None:
+            data, faults = substitute(data, env)
+            for fault in faults:
+                findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
+    return Source(shown, folder, data, findings, tree.locate)
+
+
+def _compose(text: str, file: str) -> MappingNode:
+    """The root of the file, which is a map."""
+    try:
+        root = compose(text)
+    except LimitError as error:
+        raise _over_limit(error, file) from None
+    except (YAMLError, UnicodeEncodeError) as error:
+        raise _not_yaml(error, text, file) from None
+    if root is None:
+        raise _stop(RT003, "the config is empty", Place(file), _SMALLEST)
+    if not isinstance(root, MappingNode) or root.tag != MAP:
+        place = Place(file, root.start_mark.line + 1, root.start_mark.column + 1)
+        raise _stop(RT003, f"the config must be a map of keys, not a {_kind(root)}", place, _SMALLEST)
+    return root
+
+
+_SMALLEST = "it needs the keys version, tables and routes"
+
+
+def _kind(root: Node) -> str:
+    if isinstance(root, SequenceNode):
+        return "list"
+    return "map with a tag" if isinstance(root, MappingNode) else "single value"
+
+
+def _over_limit(error: LimitError, file: str) -> ConfigError:
+    sentence, suggestion = _LIMITS[error.limit]
+    return _stop(RT006, sentence, Place(file, error.line + 1, error.column + 1), suggestion)
+
+
+_LIMITS: dict[Limit, tuple[str, str]] = {
+    "levels": (f"more than {MAX_DEPTH} lists and maps inside each other", "nest less deeply"),
+    "nodes": (f"more than {MAX_NODES:,} keys and values", "use fewer aliases, or split the config"),
+    "recursion": ("an alias stands inside of what it stands for", "write out what is meant"),
+}
+
+
+def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
+    """The finding of what the YAML reader said, with advice that fits the character where it stopped."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:  # a character that YAML does not allow anywhere
+        index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
+        return _stop(
+            RT002,
+            f"the character U+{ord(text[index : index + 1] or ' '):04X} is not allowed in YAML",
+            _place_after(file, text[:index]),
+            'remove it, or write it as an escape in double quotes: "\\x07"',
+        )
+    lines = text.split("\n")
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    place = Place(file, mark.line + 1, mark.column + 1)
+    indentation = line[: len(line) - len(line.lstrip())]
+    if "\t" in indentation:
+        place = Place(file, mark.line + 1, indentation.index("\t") + 1)
+        return _stop(RT002, "a tab is used as indentation", place, "indent with spaces")
+    char = line[mark.column : mark.column + 1]
+    if isinstance(error, ScannerError) and char in ("[", "{") and text.count("[") + text.count("{") > MAX_DEPTH:
+        return _over_limit(LimitError("levels", mark), file)
+    return _stop(RT002, _sentence(error), place, _ADVICE.get(char, _LOOK))
+
+
+def _sentence(error: Exception) -> str:
+    """What the YAML reader said, on one line."""
+    problem = getattr(error, "problem", None) or "something unexpected"
+    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if not context:
+        return f"this is not YAML: {problem}"
+    since = f" begun on line {began.line + 1}" if began else ""
+    return f"this is not YAML: {context}{since}, {problem}"
+
+
+_LOOK = "look at the indentation, the quotes and the brackets here and on the line before"
+_QUOTE = "put text that begins with this character in quotes"
+_ADVICE = {
+    ":": "put text that has a colon and a space in it in quotes, or mend the indentation",
+    "@": _QUOTE,
+    "`": _QUOTE,
+    "%": _QUOTE,
+    "*": "put text that begins with * in quotes, or define the anchor above",
+    "&": "put text that begins with & in quotes, or name each anchor differently",
+}
+
+
+def _is_allowed(char: str) -> bool:
+    """Whether YAML allows the character; section 5.1 of https://yaml.org/spec/1.2.2/."""
+    return char in "\t\n\r\x85" or "\x20" <= char <= "\x7e" or "\xa0" <= char <= "\ud7ff" or char >= "\ue000"
+
+
+def _place_after(file: str, before: str) -> Place:
+    """The place of what follows the text `before`."""
+    return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+
+
+def _stop(code: Code, sentence: str, place: Place, suggestion: str) -> ConfigError:
+    return ConfigError([Finding(code, sentence, place, suggestion)])

@@ -1,0 +1,163 @@
+"""A composed YAML file as plain data, and where each key and value of it stands."""
+
+from typing import Any, NamedTuple
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from router.config.core_schema import LIST, MAP, MAX_DEPTH, MAX_NODES, MERGE, LimitError, plain_value, short_tag
+from router.model import Code, Path, Place
+
+RT004 = Code(
+    "RT004",
+    "duplicate key",
+    "Readers of YAML keep one of two equal keys, and drop the other silently: half of what was written has no effect.",
+)
+RT007 = Code(
+    "RT007",
+    "not a plain value",
+    "A config holds what JSON holds: text, numbers, true, false, null, lists and maps with text keys. Tags that make "
+    "objects are a way to run code, and infinity and not-a-number can be stored nowhere.",
+)
+
+_Entries = dict[str, tuple[Node, Node]]
+_Built = tuple[Any, int, int]
+"""A value, how many nodes it stands for with aliases expanded, and how deep it is."""
+
+
+class NodeFault(NamedTuple):
+    """A fault of a node that does not stop reading."""
+
+    code: Code
+    sentence: str
+    node: Node
+    suggestion: str
+
+
+class Tree:
+    """The nodes of one file; positions are looked up in them only when asked for."""
+
+    def __init__(self, root: MappingNode, file: str) -> None:
+        self.faults: list[NodeFault] = []
+        self._root = root
+        self._file = file
+        self._entries: dict[int, _Entries] = {}
+        self._built: dict[int, _Built | None] = {}
+        self._merged = 0
+
+    def data(self) -> dict[str, Any]:
+        """The plain data, without the top-level keys that begin with `x-`, and `faults` filled; raises LimitError."""
+        data, _, _ = self._build(self._root)
+        return {name: value for name, value in data.items() if not name.startswith("x-")}
+
+    def locate(self, path: Path, key: bool = False) -> Place:
+        """Where the value (or its key) at `path` stands, or else the nearest of its parents that exists.
+
+        An element of a list has no key: it is its value. A value that is not written stands at its key.
+        """
+        node: Node = self._root
+        key_node = node
+        for step in path:
+            if isinstance(step, str) and step in self._entries.get(id(node), ()):
+                key_node, node = self._entries[id(node)][step]
+            elif isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+                key_node = node = node.value[step]
+            else:
+                break
+        return self.place(key_node if key or _is_unwritten(node) else node)
+
+    def place(self, node: Node) -> Place:
+        """Where a node begins."""
+        return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
+        self.faults.append(NodeFault(code, sentence, node, suggestion))
+
+    def _build(self, node: Node) -> _Built:
+        """The value of a node; one that aliases name again is built once, and shared."""
+        if isinstance(node, ScalarNode):
+            return self._scalar(node), 1, 1
+        mark = id(node)
+        if mark in self._built:
+            built = self._built[mark]
+            if built is None:
+                raise LimitError("recursion", node.start_mark)
+            return built
+        self._built[mark] = None
+        built = self._map(node) if isinstance(node, MappingNode) else self._list(node)
+        if node.tag not in (MAP, LIST):
+            self._fault(RT007, f"the tag {short_tag(node)} is not supported", node, "remove it")
+        _, size, depth = built
+        if size > MAX_NODES or depth > MAX_DEPTH + 1:
+            raise LimitError("nodes" if size > MAX_NODES else "levels", node.start_mark)
+        self._built[mark] = built
+        return built
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        try:
+            return plain_value(node)
+        except ValueError as error:
+            self._fault(RT007, str(error), node, "write text in quotes, or a plain number")
+            return node.value
+
+    def _list(self, node: Node) -> _Built:
+        values = []
+        size, depth = 1, 0
+        for child in node.value:
+            value, child_size, child_depth = self._build(child)
+            values.append(value)
+            size += child_size
+            depth = max(depth, child_depth)
+        return values, size, depth + 1
+
+    def _map(self, node: Node) -> _Built:
+        data: dict[str, Any] = {}
+        entries: _Entries = {}
+        own: dict[str, Node] = {}
+        size, depth = 1, 0
+        for key_node, value_node in node.value:
+            value, value_size, value_depth = self._build(value_node)
+            size += 1 + value_size
+            depth = max(depth, value_depth)
+            name = self._key(key_node)
+            if name in own:
+                first = own[name].start_mark.line + 1
+                self._fault(
+                    RT004, f"duplicate key {name!r}; the first is on line {first}", key_node, "keep one of the two"
+                )
+                continue
+            own[name] = key_node
+            if key_node.tag == MERGE:
+                self._merge(value_node, data, entries)
+            else:
+                data[name] = value
+                entries[name] = (key_node, value_node)
+        self._entries[id(node)] = entries
+        return data, size, depth + 1
+
+    def _key(self, node: Node) -> str:
+        """The text of a key: `5` and `on` are text here."""
+        if isinstance(node, ScalarNode):
+            return str(node.value)
+        self._build(node)
+        self._fault(RT007, "a key must be text, not a list or a map", node, "write text before the colon")
+        return f"(key on line {node.start_mark.line + 1}, column {node.start_mark.column + 1})"
+
+    def _merge(self, node: Node, data: dict[str, Any], entries: _Entries) -> None:
+        """Put in what `<<` names, where the map itself, or an earlier one of several, has no such key."""
+        for source in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(source, MappingNode):
+                self._fault(RT007, "'<<' takes a map, or a list of maps", source, "name an anchor of a map: <<: *name")
+                continue
+            merged, _, _ = self._build(source)
+            self._merged += len(merged)
+            if self._merged > MAX_NODES:
+                raise LimitError("nodes", source.start_mark)
+            for name, pair in self._entries[id(source)].items():
+                if name not in entries:
+                    entries[name] = pair
+                    data[name] = merged[name]
+
+
+def _is_unwritten(node: Node) -> bool:
+    """Whether the value is null because nothing is written there."""
+    return bool(node.start_mark.index == node.end_mark.index)
