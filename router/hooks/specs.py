@@ -27,12 +27,12 @@ def router_register_checks(register: Callable[[Callable[[Any], list[Finding]]], 
 
 
 @hookspec
-def router_transform_message(message: Message, route: Route) -> Message | None:  # type: ignore[empty-body]
+def router_transform_message(message: Message, route: Route) -> Message | None:
     """Return the message changed (`message.with_data(…)`), or None to leave it; before the item is mapped."""
 
 
 @hookspec
-def router_transform_item(item: Item, message: Message, route: Route) -> Item | None:  # type: ignore[empty-body]
+def router_transform_item(item: Item, message: Message, route: Route) -> Item | None:
     """Return the item to write, or None to leave it as it is; after the item is mapped."""
 
 

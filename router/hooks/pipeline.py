@@ -1,0 +1,107 @@
+"""Compiles implementations of hooks into plain callables that name their plugin when they fail."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pluggy import HookImpl
+
+from router.errors import Drop, PluginError, Reject, Retry
+from router.hooks.implementations import HOOKS
+from router.model import Finding, Item, Message, Route
+
+MessageStep = Callable[[Message, Route], Message]
+"""A `router_transform_message` hook, ready to run."""
+ItemStep = Callable[[Item, Message, Route], Item]
+"""A `router_transform_item` hook, ready to run."""
+Check = Callable[[Any], list[Finding]]
+"""A check that a plugin registers: parsed config in, findings out."""
+Observer = tuple[str, Callable[[Any], Any]]
+"""A plugin's name and its implementation of a hook with one argument."""
+
+_LOG = logging.getLogger("router.plugins")
+
+
+def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
+    """A callable that takes all arguments of the hook in order, and gives the function those that it has."""
+    function, wanted, given = implementation.function, implementation.argnames, HOOKS[hook]
+    if wanted == given:
+        return function
+    positions = tuple(given.index(name) for name in wanted)
+
+    def call(*values: Any) -> Any:
+        return function(*[values[position] for position in positions])
+
+    return call
+
+
+def compile_message_step(implementation: HookImpl) -> MessageStep:
+    """A step from message to message; raises Drop, Reject and Retry as the plugin does, else PluginError."""
+    hook, plugin = "router_transform_message", implementation.plugin_name
+    transform = compile_call(hook, implementation)
+
+    def step(message: Message, route: Route) -> Message:
+        try:
+            changed = transform(message, route)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, hook, error) from error
+        if changed is None:
+            return message
+        if not isinstance(changed, Message):
+            raise _wrong_return(plugin, hook, changed, "returned", "a Message or None")
+        return changed
+
+    return step
+
+
+def compile_item_step(implementation: HookImpl) -> ItemStep:
+    """A step from item to item; raises Drop, Reject and Retry as the plugin does, else PluginError."""
+    hook, plugin = "router_transform_item", implementation.plugin_name
+    transform = compile_call(hook, implementation)
+
+    def step(item: Item, message: Message, route: Route) -> Item:
+        try:
+            changed = transform(item, message, route)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, hook, error) from error
+        if changed is None:
+            return item
+        if not isinstance(changed, dict):
+            raise _wrong_return(plugin, hook, changed, "returned", "a dict or None")
+        return changed
+
+    return step
+
+
+def guard_check(plugin: str, check: Check) -> Check:
+    """The check, with PluginError for whatever it raises or returns that is no list of findings."""
+    hook = "router_register_checks"
+
+    def guarded(config: Any) -> list[Finding]:
+        try:
+            found = check(config)
+        except Exception as error:
+            raise PluginError(plugin, hook, error, f"registered a check that raised {type(error).__name__}") from error
+        if not isinstance(found, list) or not all(isinstance(finding, Finding) for finding in found):
+            raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Finding")
+        return found
+
+    return guarded
+
+
+def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
+    """Call observers one after the other; what one raises is logged on one line and ignored."""
+    for plugin, observe in observers:
+        try:
+            observe(seen)
+        except Exception as error:
+            _LOG.error("%s", PluginError(plugin, hook, error))
+
+
+def _wrong_return(plugin: str, hook: str, value: Any, returned: str, expected: str) -> PluginError:
+    did = f"{returned} a value of type {type(value).__name__}, not {expected}"
+    return PluginError(plugin, hook, TypeError(did), did)

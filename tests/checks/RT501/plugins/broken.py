@@ -1,0 +1,4 @@
+"""A plugin that cannot be imported."""
+
+PLATFORMS = {}
+DEFAULT = PLATFORMS["default"]

@@ -1,0 +1,96 @@
+"""What plugins register, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from router.errors import PluginError
+from router.model import Code, Finding, Place
+
+T = "@hookimpl\ndef router_register_transforms(register):\n    "
+E = "@hookimpl\ndef router_register_envelopes(register):\n    "
+C = "@hookimpl\ndef router_register_checks(register):\n    "
+CHOOSE = "choose another name"
+
+
+def test_registered_things_are_there(load: Any) -> None:
+    """Transforms and envelopes by name, beside the built-in ones, which come first."""
+    plugins, findings = load(p=f"{T}register('shout', str.upper)\n{E}register('mine', divmod)\n")
+    assert (findings, plugins.transforms["shout"]("a"), list(plugins.transforms)[-1], list(plugins.envelopes)) == (
+        [],
+        "A",
+        "shout",
+        ["sns", "eventbridge", "cloudevents", "mine"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"{T}register('strip', len)", [
+            "the transform 'strip' is registered already, by plugin 'router.hooks.builtin'; choose another name"]),
+        (f"{T}register('a', len); register('a', len)", [
+            "the transform 'a' is registered already, by plugin 'p'; choose another name"]),
+        (f"{E}register('sns', len)", [
+            "the envelope 'sns' is registered already, by plugin 'router.hooks.envelopes'; choose another name"]),
+        (f"{T}register('a b', len); register(5, len)", [
+            "'a b' is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow",
+            "5 is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
+        (f"{E}register('', len)", [
+            "'' is no name for an envelope; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
+        (f"{T}register('a', 5)", [
+            "the transform 'a' cannot be called, it is of type int; register a function"]),
+        (f"async def a(value): ...\n{T}register('a', a)", ["the transform 'a' is async; register a plain function"]),
+        (f"def a(value): yield\n{T}register('a', a)", [
+            "the transform 'a' is a generator; register a plain function"]),
+        (f"{T}raise KeyError('no')", ["router_register_transforms raised KeyError: 'no' (p.py:4)"]),
+        (f"{T}register()", [
+            ("router_register_transforms raised TypeError: _Desk.register_transform() missing 2 required positional "
+            "arguments: 'name' and 'function' (p.py:4)")]),
+        (f"{C}register(len); register(len); register(5)", [
+            "a check is registered twice; register it once",
+            "a check of type int cannot be called, it is of type int; register a function"]),
+    ],
+)  # fmt: skip
+def test_faults_of_registrations(code: str, expected: list[str], load: Any) -> None:
+    """A plugin with a fault in what it registers is left out whole, and says all of it."""
+    plugins, findings = load(p=code)
+    assert (findings, plugins.names, plugins.left_out, "a" in plugins.transforms, plugins.checks) == (
+        [f"plugins/0: RT507 plugin 'p': {text}" for text in expected],
+        (),
+        ("p",),
+        False,
+        (),
+    )
+
+
+def test_the_second_of_two_plugins_is_at_fault(load: Any) -> None:
+    """A name of two plugins stays with the first."""
+    plugins, findings = load(p=f"{T}register('a', len)", q=f"{T}register('a', abs)")
+    assert (findings, plugins.transforms["a"]) == (
+        ["plugins/1: RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose another name"],
+        len,
+    )
+
+
+def test_a_check_runs(load: Any) -> None:
+    """A registered check gives its findings."""
+    plugins, _ = load(p=f"{C}register(lambda config: [config])")
+    finding = Finding(Code("X", "", ""), "", Place("f"))
+    assert [check(finding) for check in plugins.checks] == [[finding]]
+
+
+@pytest.mark.parametrize(
+    ("check", "did"),
+    [
+        ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError"),
+        ("lambda config: None", "registered a check that returned a value of type NoneType, not a list of Finding"),
+        ("lambda config: [5]", "registered a check that returned a value of type list, not a list of Finding"),
+    ],
+)
+def test_a_check_that_fails_names_its_plugin(check: str, did: str, load: Any) -> None:
+    """What a check raises or returns wrongly is a PluginError."""
+    plugins, _ = load(p=f"{C}register({check})")
+    with pytest.raises(PluginError) as caught:
+        plugins.checks[0](None)
+    assert str(caught.value) == f"plugin 'p': router_register_checks {did}"
