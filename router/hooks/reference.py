@@ -33,7 +33,7 @@ routes:
     schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 80}}}
     item:
       id: {from: id, transform: [lower, {prefix: "SENSOR#"}]}
-      celsius: {from: celsius, transform: {round: {digits: 1, mode: half_up}}}
+      celsius: {from: celsius, transform: [to_number, {round: {digits: 1, mode: half_up}}]}
 ```
 
 Numbers are exact: integers and decimals, never floating point; true and false are no numbers. A value that a
