@@ -107,7 +107,8 @@ class _Walk:
             return _FAULT
         if inside.pattern and not re.fullmatch(inside.pattern, value):
             near = closest(value, META_NAMES) if "attribute" in inside.pattern else None
-            sentence = f"{describe(path)} must be {rule_of(kind)}, not {quote(value)}"
+            found = "" if key else f", not {quote(value)}"
+            sentence = f"{describe(path)} must be {rule_of(kind)}{found}"
             self._findings.add(RT105, sentence, path, key=key, suggestion=_did_you_mean(near))
             return _FAULT
         return value
@@ -226,8 +227,14 @@ def _one_source(findings: Findings, read: dict[str, Any], named: dict[str, str],
     return len(given) == 1 and read[given[0]] is not _FAULT
 
 
+def _dead_letter(findings: Findings, read: dict[str, Any], named: dict[str, str], unknown: bool, path: Path) -> bool:
+    """Whether it is known where a queue's rejected messages go, or that it is not said."""
+    return read.get("dead_letter") is not _FAULT
+
+
 _RULES: dict[type, Callable[[Findings, dict[str, Any], dict[str, str], bool, Path], bool]] = {
     spec.Attribute: _one_source,
+    spec.Queue: _dead_letter,
 }
 _READERS: dict[type, Callable[[_Walk, Any, Any, Path], Any]] = {
     inspect.StrType: _Walk.text,

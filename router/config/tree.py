@@ -97,7 +97,7 @@ class Tree:
             return plain_value(node)
         except ValueError as error:
             self._fault(RT007, str(error), node, "write text in quotes, or a plain number")
-            return node.value
+            return node.value or short_tag(node)
 
     def _list(self, node: Node) -> _Built:
         values = []

@@ -28,9 +28,10 @@ def describe(path: Path) -> str:
     parent = tuple(before)
     if len(path) == 2 and parent[0] in _NAMED:
         return f"{_NAMED[str(parent[0])]} {quote(last)}"
-    if len(path) == 4 and path[0] == "routes" and path[2] in ("item", "tests"):
-        name = f"attribute {quote(last)}" if path[2] == "item" else f"test {int(last) + 1}"
-        return f"{name} of {describe(path[:2])}"
+    if len(path) == 4 and path[0] == "routes" and path[2] == "item":
+        return f"attribute {quote(last)} of {describe(path[:2])}"
+    if len(path) == 4 and path[0] == "routes" and path[2] == "tests" and isinstance(last, int):
+        return f"test {last + 1} of {describe(path[:2])}"
     name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
     return f"{name} of {describe(parent)}" if parent else name
 

@@ -1,0 +1,135 @@
+"""YAML scalars and bounds."""
+
+import gc
+import re
+from decimal import Decimal
+
+import pytest
+import yaml
+
+from router.config.core_schema import (
+    MAX_DEPTH,
+    CoreLoader,
+    CoreSchema,
+    LimitError,
+    compose,
+    plain_value,
+    without_garbage_collector,
+)
+
+
+class PurePython(CoreSchema, yaml.SafeLoader):
+    """What CoreLoader is where PyYAML comes without libyaml."""
+
+
+LOADERS = pytest.mark.parametrize("loader", [CoreLoader, PurePython])
+
+
+@LOADERS
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("on", "on"),
+        ("no", "no"),
+        ("yes", "yes"),
+        ("12:30:00", "12:30:00"),
+        ("2020-01-01", "2020-01-01"),
+        ("1_000", "1_000"),
+        ("0b1", "0b1"),
+        ("=", "="),
+        ("'5'", "5"),
+        ("!!str 5", "5"),
+        ("010", 10),
+        ("+5", 5),
+        ("-7", -7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("0x1e5", 485),
+        ("3.10", Decimal("3.10")),
+        (".5", Decimal("0.5")),
+        ("1e3", Decimal("1E+3")),
+        ("!!float 1", 1),
+        ("~", None),
+        ("null", None),
+        ("Null", None),
+        ("true", True),
+        ("FALSE", False),
+        ("<<", "<<"),
+    ],
+)
+def test_scalars_are_read_by_the_core_schema(loader, text, value):
+    """Text that YAML 1.1 makes something else of stays text, and fractions are exact."""
+    node = compose(f"[{text}]", loader).value[0]
+
+    read = plain_value(node)
+
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (".nan", ".nan is no number that JSON has"),
+        ("-.INF", "-.INF is no number that JSON has"),
+        ("1e99999999999999999999", "1e99999999999999999999 is no number that JSON has"),
+        ("9" * 5000, "the number has too many digits"),
+        ("!!binary aGk=", "the tag !!binary is not supported"),
+        ("!mine x", "the tag !mine is not supported"),
+        ("!!int x", "'x' is not a value of the tag !!int"),
+    ],
+)
+def test_what_json_cannot_hold_has_no_value(text, reason):
+    """Infinity, tags of objects and misused tags are refused with a reason."""
+    node = compose(text)
+
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        plain_value(node)
+
+
+@LOADERS
+@pytest.mark.parametrize("text", ["- " * 100_000, "? " * 100_000, "{a: " * 900, "[" * 900])
+def test_deep_nesting_is_refused_before_it_is_read(loader, text):
+    """Each way to nest stops at the bound, and the process lives."""
+    with pytest.raises(LimitError) as caught:
+        compose(text, loader)
+
+    assert caught.value.limit == "levels"
+
+
+def test_the_deepest_nesting_that_is_allowed_is_read():
+    """The bound itself is inside."""
+    assert compose("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH) is not None
+
+
+def test_too_many_nodes_are_refused(monkeypatch):
+    """Counting stops composing, at the node that holds the one too many."""
+    monkeypatch.setattr("router.config.core_schema.MAX_NODES", 5)
+
+    with pytest.raises(LimitError) as caught:
+        compose("a: 1\nb: [2, 3]\n")
+
+    assert (caught.value.limit, caught.value.line, caught.value.column) == ("nodes", 1, 3)
+
+
+def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch):
+    """The root has no parent to point to."""
+    monkeypatch.setattr("router.config.core_schema.MAX_NODES", 0)
+
+    with pytest.raises(LimitError) as caught:
+        compose("\n\na: 1\n")
+
+    assert (caught.value.line, caught.value.column) == (0, 0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled):
+    """It is off inside, and on again only if it was on."""
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with without_garbage_collector():
+            inside = gc.isenabled()
+        after = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert (inside, after) == (False, enabled)

@@ -1,0 +1,59 @@
+"""Variables of the environment in a config."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.config.environment import EnvironmentFault, substitute
+
+HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${STAGE}-a", "test-a"),
+        ("${STAGE:-dev}", "test"),
+        ("${NONE:-dev}", "dev"),
+        ("${NONE:-}", ""),
+        ("${EMPTY}", ""),
+        ("${EMPTY:-dev}", "dev"),
+        ("${NONE:-a b:-c}", "a b:-c"),
+        ("$${STAGE} $STAGE {STAGE}", "${STAGE} $STAGE {STAGE}"),
+        ("${STAGE}${STAGE}", "testtest"),
+    ],
+)
+def test_references_are_replaced(text, value):
+    """As a shell does it: a default is for a variable that is not set or empty."""
+    assert substitute(text, {"STAGE": "test", "EMPTY": ""}) == (value, [])
+
+
+def test_only_text_values_are_replaced():
+    """Keys stay, other values stay, and what is put in stays text."""
+    data = {"${A}": ["${A}", 1, None, True, {"b": "${A}"}]}
+
+    assert substitute(data, {"A": "5"}) == ({"${A}": ["5", 1, None, True, {"b": "5"}]}, [])
+
+
+def test_a_variable_that_is_not_set_is_a_fault():
+    """The fault names it and says what to do; the text goes on with a placeholder."""
+    fault = EnvironmentFault(("a", 1), "environment variable 'X' is not set", "set it, or give it a default: ${X:-…}")
+
+    assert substitute({"a": ["", "b-${X}"]}, {}) == ({"a": ["", "b-unset"]}, [fault])
+
+
+@pytest.mark.parametrize("text", ["${X", "${}", "${1}", "${X:y}", "${X Y}", "${A:-${B", "${" + "x-" * 40 + "}"])
+def test_malformed_references_are_faults(text):
+    """Each shows the reference as it is written, shortened if it is long."""
+    shown = text if len(text) <= 40 else text[:39] + "…"
+
+    assert substitute(text, {}) == ("unset", [EnvironmentFault((), f"malformed reference {shown!r}", HOW)])
+
+
+@given(st.text(alphabet="${}:-aA1 \n"))
+def test_any_text_is_replaced_or_has_faults(text):
+    """Nothing raises, and what has no reference stays as it is."""
+    value, faults = substitute(text, {"a": "x", "A": ""})
+
+    assert isinstance(value, str)
+    assert "${" in text or (value == text and not faults)

@@ -1,0 +1,393 @@
+"""From plain data to the typed config."""
+
+import pathlib
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from router.config import spec
+from router.config.findings import Findings
+from router.config.parse import parse_config
+from router.config.source import parse_text
+from router.model import Place
+
+HEAD = """\
+version: 1
+queues:
+  q: {dead_letter: d, atomic: true}
+tables:
+  t: {key: {a: S}, ttl: e}
+"""
+
+
+def parse(text):
+    """The config, and its findings without the name of the file."""
+    source = parse_text(text, {}, "f")
+    config = parse_config(source.data, source.findings)
+    return config, [str(finding).removeprefix("f:") for finding in source.findings]
+
+
+def route(text):
+    """The config and findings of one route `r`, whose text begins on line 8, column 5."""
+    lines = "".join(f"    {line}\n" for line in text.splitlines())
+    return parse(f"{HEAD}routes:\n  r:\n{lines}")
+
+
+FLOW = "queue: q\ntable: t\n"
+
+
+def test_the_smallest_config_has_all_defaults():
+    """What is not written has its default."""
+    config, findings = parse("version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n")
+
+    assert (config, findings) == (
+        spec.Config(version=1, tables={"t": spec.Table(key={"a": "S"})}, routes={"r": spec.Route("q", "t")}),
+        [],
+    )
+
+
+def test_each_setting_is_read():
+    """Unions go by the type of what is written, lists become tuples, and null is a value where any is."""
+    config, findings = route(
+        FLOW + "schema: {type: object}\nplugins: []\noptions: {p: {x: null}}\nwhen: a\nfor_each: b\n"
+        "write: {mode: update, version: v, add: [x]}\n"
+        "item:\n  a: x\n  b: {value: null}\n  c: {from: y, default: null, transform: [s, {t: 1.5}]}\n"
+        "  d: {ttl: 9d}\n  e: {ttl: {from: z, after: 1w}}\n  f: {hash: [x, y]}\n"
+        "tests: [{message: null}, {body: '', items: [{a: 1}]}]\n"
+    )
+
+    assert findings == []
+    assert config.routes["r"] == spec.Route(
+        queue="q",
+        table="t",
+        schema={"type": "object"},
+        plugins=(),
+        options={"p": {"x": None}},
+        when="a",
+        for_each="b",
+        write=spec.Write(mode="update", version="v", add=("x",)),
+        item={
+            "a": "x",
+            "b": spec.Attribute(value=None),
+            "c": spec.Attribute(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
+            "d": spec.Attribute(ttl="9d"),
+            "e": spec.Attribute(ttl=spec.TtlAfter("z", "1w")),
+            "f": spec.Attribute(hash=("x", "y")),
+        },
+        tests=(spec.Test(message=None), spec.Test(body="", items=({"a": 1},))),
+    )
+
+
+def test_an_optional_key_without_value_is_not_given():
+    """As when everything below a key is commented out."""
+    config, findings = parse(
+        "version: 1\nplugins:\nqueues:\ntables: {t: {key: {a: S}, ttl: }}\n"
+        "routes: {r: {queue: q, table: t, when: , item: {a: {from: , meta: queue, default: }}}}\n"
+    )
+
+    assert (config.plugins, config.routes["r"].when, config.routes["r"].item, findings) == (
+        (),
+        UNSET,
+        {"a": spec.Attribute(meta="queue", default=None)},
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("queue: q\ntabel: t\n", ["9:5: RT101 unknown key 'tabel' in route 'r'; did you mean 'table'?"]),
+        (
+            FLOW + "write: {mod: put, xyz: 1}\n",
+            [
+                "10:13: RT101 unknown key 'mod' in 'write' of route 'r'; did you mean 'mode'?",
+                (
+                    "10:23: RT101 unknown key 'xyz' in 'write' of route 'r'; "
+                    "it takes mode, version, add, append, keep_first, once, once_key"
+                ),
+            ],
+        ),
+        (
+            "when: a\n",
+            [
+                "7:3: RT102 missing key 'queue' in route 'r'; add 'queue: …'",
+                "7:3: RT102 missing key 'table' in route 'r'; add 'table: …'",
+            ],
+        ),
+        (
+            "queue: [q]\ntable: 5\nplugins: p\nschema: 5\nwhen: 1.5\noptions: []\n",
+            [
+                "8:12: RT103 'queue' of route 'r' must be text, not a list",
+                "9:12: RT103 'table' of route 'r' must be text, not a whole number; put it in quotes",
+                "10:14: RT103 'plugins' of route 'r' must be a list, not text; make it a list: [p]",
+                (
+                    "11:13: RT103 'schema' of route 'r' must be text, a map or true or false, not a whole number; "
+                    "put it in quotes"
+                ),
+                "12:11: RT103 'when' of route 'r' must be text, not a number; put it in quotes",
+                "13:14: RT103 'options' of route 'r' must be a map, not a list",
+            ],
+        ),
+        (
+            "queue:\ntable: t\nitem: {b: , c: true}\n",
+            [
+                "8:5: RT103 'queue' of route 'r' must be text, but it has no value; give it one, or remove the key",
+                (
+                    "10:12: RT103 attribute 'b' of route 'r' must be text or a map, but it has no value; "
+                    "give it one, or remove the key"
+                ),
+                "10:20: RT103 attribute 'c' of route 'r' must be text or a map, not true or false; put it in quotes",
+            ],
+        ),
+        (
+            FLOW + "on_invalid: Drop\nwrite: {mode: x}\n",
+            [
+                (
+                    "10:17: RT104 'on_invalid' of route 'r' must be 'dead_letter', 'drop' or 'retry', not 'Drop'; "
+                    "did you mean 'drop'?"
+                ),
+                (
+                    "11:19: RT104 'mode' of 'write' of route 'r' must be 'delete', 'insert', 'newest', 'put' or "
+                    "'update', not 'x'"
+                ),
+            ],
+        ),
+        (
+            "queue: ''\ntable: t\nitem: {}\n",
+            [
+                "8:12: RT105 'queue' of route 'r' must not be empty",
+                "10:11: RT105 'item' of route 'r' must not be empty",
+            ],
+        ),
+        (
+            FLOW + "item: {b: {ttl: 5}, c: {ttl: 5y}, d: {hash: []}, f: {hash: [x, 5]}}\n",
+            [
+                (
+                    "10:21: RT103 'ttl' of attribute 'b' of route 'r' must be text or a map, not a whole number; "
+                    "put it in quotes"
+                ),
+                (
+                    "10:34: RT105 'ttl' of attribute 'c' of route 'r' must be a whole number and a unit (s, m, h, d or "
+                    "w), as 90d, not '5y'"
+                ),
+                "10:49: RT105 'hash' of attribute 'd' of route 'r' must not be empty",
+                (
+                    "10:68: RT103 entry 2 of 'hash' of attribute 'f' of route 'r' must be text, not a whole number; "
+                    "put it in quotes"
+                ),
+            ],
+        ),
+        (
+            FLOW + "item: {b: {meta: Queues}, c: {meta: attribute.}}\n",
+            [
+                (
+                    "10:22: RT105 'meta' of attribute 'b' of route 'r' must be one of message_id, sent_at, "
+                    "first_received_at, group_id, sequence_number, deduplication_id, sender_id, queue, route or "
+                    "attribute.NAME, not 'Queues'; did you mean 'queue'?"
+                ),
+                (
+                    "10:41: RT105 'meta' of attribute 'c' of route 'r' must be one of message_id, sent_at, "
+                    "first_received_at, group_id, sequence_number, deduplication_id, sender_id, queue, route or "
+                    "attribute.NAME, not 'attribute.'"
+                ),
+            ],
+        ),
+        (
+            FLOW
+            + "item: {b: {}, c: {type: S}, d: {from: x, value: 1, hash: [y]}, f: {source: x}, g: {form: 1, ttl: 1d}}\n",
+            [
+                (
+                    "10:12: RT106 attribute 'b' of route 'r' has no source; "
+                    "give it one of from, meta, value, template, hash, ttl"
+                ),
+                (
+                    "10:19: RT106 attribute 'c' of route 'r' has no source; "
+                    "give it one of from, meta, value, template, hash, ttl"
+                ),
+                (
+                    "10:46: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'value'; "
+                    "keep one; 'default' is for when there is no value"
+                ),
+                (
+                    "10:56: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'hash'; "
+                    "keep one; 'default' is for when there is no value"
+                ),
+                (
+                    "10:72: RT101 unknown key 'source' in attribute 'f' of route 'r'; "
+                    "it takes from, meta, value, template, hash, ttl, transform, type, default, missing"
+                ),
+                "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
+                "10:94: RT103 'form' of attribute 'g' of route 'r' must be text, not a whole number; put it in quotes",
+                (
+                    "10:97: RT106 attribute 'g' of route 'r' has two sources, 'from' and 'ttl'; "
+                    "keep one; 'default' is for when there is no value"
+                ),
+            ],
+        ),
+    ],
+)
+def test_every_fault_of_a_route_is_found_at_its_place(text, findings):
+    """At the very key or value, all at once."""
+    assert route(text)[1] == findings
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        (
+            "{}",
+            [
+                "1:1: RT102 missing key 'version' in the config; add 'version: …'",
+                "1:1: RT102 missing key 'routes' in the config; add 'routes: …'",
+            ],
+        ),
+        ("version: 1\nroutes: []\n", ["2:9: RT103 'routes' must be a map, not a list"]),
+        ("version: 1\nroutes: {}\n", ["2:9: RT105 'routes' must not be empty"]),
+    ],
+)
+def test_without_routes_there_is_no_config(text, findings):
+    """Nothing sensible is left to compile."""
+    assert parse(text) == (None, findings)
+
+
+def test_data_that_is_no_map_is_no_config():
+    """The walk reports it like any other value of the wrong kind."""
+    findings = Findings(lambda path, key: Place("f", 1, 1))
+
+    assert (parse_config([], findings), [str(finding) for finding in findings]) == (
+        None,
+        ["f:1:1: RT103 the config must be a map, not a list"],
+    )
+
+
+def test_faults_outside_of_routes_are_found():
+    """Names, keys of tables, and settings of queues."""
+    config, findings = parse(
+        "version: '1'\nqueues: {a b: {}, c: {atomic: 'yes', match: [first]}}\n"
+        "tables: {t: {key: {}}, u: {key: {a: S, b: S, c: S}}, v: {key: {a: T}}}\n"
+        "routes: {r: {queue: x, table: x}}\n"
+    )
+
+    assert findings == [
+        "1:10: RT103 'version' must be 1, not text; write it without quotes",
+        (
+            "2:10: RT105 queue 'a b' must be a name of letters, digits, '_', '.' and '-' that begins with a letter or "
+            "digit"
+        ),
+        "2:31: RT103 'atomic' of queue 'c' must be true or false, not text; write it without quotes",
+        "2:45: RT103 'match' of queue 'c' must be 'all' or 'first', not a list",
+        "3:19: RT105 'key' of table 't' must have 1 or 2 entries",
+        "3:33: RT105 'key' of table 'u' must have 1 or 2 entries",
+        "3:67: RT104 'a' of 'key' of table 'v' must be 'B', 'N' or 'S', not 'T'",
+    ]
+    assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.Route("x", "x")})
+
+
+def test_what_was_probably_meant_is_taken_for_it():
+    """So that compiling sees what the author has in mind, and reports nothing because of a typing error."""
+    config, _ = parse("version: 2\nruotes: {r: {queue: q, tabel: t, write: {mode: updat}}}\n")
+
+    assert config == spec.Config(version=1, routes={"r": spec.Route("q", "t", write=spec.Write(mode="update"))})
+
+
+def test_an_optional_setting_with_a_fault_has_its_default():
+    """The route is compiled without it."""
+    config, _ = route(FLOW + "when: []\nitem: {a: {from: x, type: 5}}\ntests: [{body: ''}, 5]\n")
+
+    assert config.routes == {
+        "r": spec.Route("q", "t", item={"a": spec.Attribute(from_="x")}, tests=(spec.Test(body=""),))
+    }
+
+
+def test_an_attribute_with_a_fault_is_left_out():
+    """The others are compiled."""
+    config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
+
+    assert config.routes == {"r": spec.Route("q", "t", item={"a": "x"})}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FLOW + "item: {a: 5}\n",
+        FLOW + "item: {a: x, e: 5}\n",
+        FLOW + "item: {a: x, v: 5}\nwrite: {mode: newest, version: v}\n",
+        FLOW + "item: {a: x, v: 5}\nwrite: {mode: update, append: [v]}\n",
+        "queue: q\ntable: [t]\n",
+    ],
+)
+def test_a_route_that_lacks_what_it_needs_is_left_out(text):
+    """Its table's key or ttl, or its write, names the attribute; or it cannot say where to write."""
+    assert route(text)[0].routes == {}
+
+
+def test_routes_go_with_their_queue_and_table():
+    """No route is said to name an unknown table only because the table has a fault."""
+    config, findings = parse(
+        "version: 1\nqueues: {q: {dead_letter: []}}\ntables: {t: {key: []}, u: {key: {a: S}}}\n"
+        "routes: {r: {queue: q, table: u}, s: {queue: x, table: t}, u: {queue: x, table: u}}\n"
+    )
+
+    assert (config.queues, list(config.tables), list(config.routes), len(findings)) == ({}, ["u"], ["u"], 2)
+
+
+def test_the_configs_of_the_samples_have_no_fault():
+    """Each YAML block of the reference parses."""
+    page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+
+    assert [parse(block)[1] for block in blocks] == [[]] * 4
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=5), children, max_size=4),
+    max_leaves=10,
+)
+NAMES = st.sampled_from(
+    [
+        "version",
+        "queues",
+        "tables",
+        "routes",
+        "queue",
+        "table",
+        "item",
+        "key",
+        "from",
+        "ttl",
+        "after",
+        "hash",
+        "write",
+        "mode",
+        "tests",
+        "message",
+        "transform",
+        "type",
+        "match",
+        "schema",
+        "a",
+        "tabel",
+    ]
+)
+CONFIGS = st.dictionaries(
+    NAMES,
+    st.recursive(
+        JSON | st.sampled_from(["S", "put", "90d", 1]),
+        lambda children: st.lists(children, max_size=3) | st.dictionaries(NAMES, children, max_size=5),
+        max_leaves=20,
+    ),
+)
+
+
+@given(JSON | CONFIGS)
+def test_any_data_parses_or_has_findings(data):
+    """No data makes parsing raise, and what is no config has a finding."""
+    findings = Findings(lambda path, key: Place("f", 1, 1))
+
+    config = parse_config(data, findings)
+
+    assert config is not None or findings.failed

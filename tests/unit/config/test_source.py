@@ -1,0 +1,302 @@
+"""Reading a config file."""
+
+import pathlib
+import time
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.config.source import MAX_BYTES, parse_text, read_source
+from router.errors import ConfigError
+from router.model import Place
+
+
+def stopped(text):
+    """The one finding that stops reading."""
+    with pytest.raises(ConfigError) as caught:
+        parse_text(text)
+    (finding,) = caught.value.findings
+    return str(finding)
+
+
+def found(source):
+    return [str(finding) for finding in source.findings]
+
+
+LOOK = "look at the indentation, the quotes and the brackets here and on the line before"
+NEEDS = "it needs the keys version, tables and routes"
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("", f"routes.yaml: RT003 the config is empty; {NEEDS}"),
+        ("# nothing\n", f"routes.yaml: RT003 the config is empty; {NEEDS}"),
+        ("- a\n", f"routes.yaml:1:1: RT003 the config must be a map of keys, not a list; {NEEDS}"),
+        ("\n a\n", f"routes.yaml:2:2: RT003 the config must be a map of keys, not a single value; {NEEDS}"),
+        ("!x {a: 1}", f"routes.yaml:1:1: RT003 the config must be a map of keys, not a map with a tag; {NEEDS}"),
+        ("a:\n\tb: 1\n", "routes.yaml:2:1: RT002 a tab is used as indentation; indent with spaces"),
+        ("a:\n  \tb: c: 1\n", "routes.yaml:2:3: RT002 a tab is used as indentation; indent with spaces"),
+        (
+            "a: b: c",
+            (
+                "routes.yaml:1:5: RT002 this is not YAML: mapping values are not allowed in this context; "
+                "put text that has a colon and a space in it in quotes, or mend the indentation"
+            ),
+        ),
+        (
+            "a: @x",
+            (
+                "routes.yaml:1:4: RT002 this is not YAML: while scanning for the next token begun on line 1, "
+                "found character that cannot start any token; put text that begins with this character in quotes"
+            ),
+        ),
+        (
+            "a: *x",
+            (
+                "routes.yaml:1:4: RT002 this is not YAML: found undefined alias; "
+                "put text that begins with * in quotes, or define the anchor above"
+            ),
+        ),
+        (
+            "a: {b: 1",
+            (
+                "routes.yaml:2:1: RT002 this is not YAML: while parsing a flow mapping begun on line 1, "
+                f"did not find expected ',' or '}}'; {LOOK}"
+            ),
+        ),
+        (
+            "a: 1\n---\nb: 2\n",
+            (
+                "routes.yaml:2:1: RT002 this is not YAML: expected a single document in the stream begun on line 1, "
+                f"but found another document; {LOOK}"
+            ),
+        ),
+        (
+            "a: é\nb: \x07",
+            (
+                "routes.yaml:2:4: RT002 the character U+0007 is not allowed in YAML; "
+                'remove it, or write it as an escape in double quotes: "\\x07"'
+            ),
+        ),
+        (
+            "a: \ud800",
+            (
+                "routes.yaml:1:4: RT002 the character U+D800 is not allowed in YAML; "
+                'remove it, or write it as an escape in double quotes: "\\x07"'
+            ),
+        ),
+        (
+            "[" * 100_000,
+            "routes.yaml:1:1001: RT006 more than 100 lists and maps inside each other; nest less deeply",
+        ),
+        ("- " * 100_000, "routes.yaml:1:201: RT006 more than 100 lists and maps inside each other; nest less deeply"),
+        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write out what is meant"),
+        (
+            "a: &a {<<: *a}",
+            "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write out what is meant",
+        ),
+    ],
+)
+def test_what_stops_reading(text, finding):
+    """Each fault is one finding at its place, with what to do."""
+    assert stopped(text) == finding
+
+
+def test_aliases_may_not_blow_up_a_file():
+    """Ten lists of ten of the one before are refused at the one that goes over the bound."""
+    lists = "".join(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9))
+
+    assert stopped(f"x0: &x0 [{'1, ' * 10}]\n{lists}") == (
+        "routes.yaml:6:5: RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
+    )
+
+
+def test_merges_may_not_blow_up_a_file():
+    """A map that is merged again and again counts each time."""
+    keys = ", ".join(f"k{i}: 1" for i in range(1000))
+
+    assert stopped(f"a: &a {{{keys}}}\nb: &b [{'*a, ' * 400}]\nc: {{<<: *b}}\nd: {{<<: *b}}\ne: {{<<: *b}}\n") == (
+        "routes.yaml:1:4: RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
+    )
+
+
+def test_aliases_may_not_nest_over_the_bound():
+    """Each anchor is shallow, and the last one is deep by those inside it."""
+    chain = "".join(f"a{i}: &a{i} {'[' * 60}{f'*a{i - 1}' if i else 1}{']' * 60}\n" for i in range(500))
+
+    assert stopped(chain) == (
+        "routes.yaml:2:28: RT006 more than 100 lists and maps inside each other; nest less deeply"
+    )
+
+
+def test_data_is_plain():
+    """All kinds of values, keys as their text, and no top-level `x-` keys."""
+    source = parse_text("x-a: 1\non: {5: 3.10, no: [~, true, 'a', 1]}\nb: {x-c: ''}\n")
+
+    assert (source.data, found(source)) == (
+        {"on": {"5": Decimal("3.10"), "no": [None, True, "a", 1]}, "b": {"x-c": ""}},
+        [],
+    )
+
+
+def test_merges_give_way_to_own_keys_and_to_earlier_merges():
+    """`<<` takes a map or a list of maps, which may have merges themselves."""
+    source = parse_text(
+        "x-a: &a {p: 1, q: 1}\nx-b: &b {<<: *a, q: 2, r: 2}\n"
+        "c: {p: 3, <<: [*a, *b], s: 3}\nd: {<<: *b, p: 4}\n'<<': 5\n"
+    )
+
+    assert (source.data, found(source)) == (
+        {"c": {"p": 3, "q": 1, "r": 2, "s": 3}, "d": {"p": 4, "q": 2, "r": 2}, "<<": 5},
+        [],
+    )
+
+
+def test_faults_that_do_not_stop_reading_are_collected():
+    """All of them at once, in the order of the file."""
+    source = parse_text(
+        "a: 1\nb: .nan\n? [1]\n: 2\na: 2\nc: !x\nd: !y {e: 1}\nf: {<<: 5}\ng: ${NONE}\nh: {i: 1, i: 2}\n",
+        env={},
+    )
+
+    assert (found(source), source.data) == (
+        [
+            "routes.yaml:2:4: RT007 .nan is no number that JSON has; write text in quotes, or a plain number",
+            "routes.yaml:3:3: RT007 a key must be text, not a list or a map; write text before the colon",
+            "routes.yaml:5:1: RT004 duplicate key 'a'; the first is on line 1; keep one of the two",
+            "routes.yaml:6:4: RT007 the tag !x is not supported; write text in quotes, or a plain number",
+            "routes.yaml:7:4: RT007 the tag !y is not supported; remove it",
+            "routes.yaml:8:9: RT007 '<<' takes a map, or a list of maps; name an anchor of a map: <<: *name",
+            "routes.yaml:9:4: RT005 environment variable 'NONE' is not set; set it, or give it a default: ${NONE:-…}",
+            "routes.yaml:10:11: RT004 duplicate key 'i'; the first is on line 10; keep one of the two",
+        ],
+        {
+            "a": 1,
+            "b": ".nan",
+            "(key on line 3, column 3)": 2,
+            "c": "!x",
+            "d": {"e": 1},
+            "f": {},
+            "g": "unset",
+            "h": {"i": 1},
+        },
+    )
+
+
+def test_references_stay_without_an_environment():
+    """What is read once may be put in at each start."""
+    assert parse_text("a: ${B}\n").data == {"a": "${B}"}
+
+
+LOCATED = """\
+x-base: &base
+  table: t
+routes:
+  one: {<<: *base, queue: ü, tests: [a, {b: 1}]}
+  two: *base
+  three:
+    when:
+  four: null
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "line", "column"),
+    [
+        ((), False, 1, 1),
+        ((), True, 1, 1),
+        (("routes",), True, 3, 1),
+        (("routes",), False, 4, 3),
+        (("routes", "one", "queue"), True, 4, 20),
+        (("routes", "one", "queue"), False, 4, 27),
+        (("routes", "one", "tests"), False, 4, 37),
+        (("routes", "one", "tests", 1), False, 4, 41),
+        (("routes", "one", "tests", 1), True, 4, 41),
+        (("routes", "one", "tests", 1, "b"), False, 4, 45),
+        (("routes", "one", "tests", 2), False, 4, 37),
+        (("routes", "one", "table"), True, 2, 3),
+        (("routes", "one", "table"), False, 2, 10),
+        (("routes", "two", "table"), False, 2, 10),
+        (("routes", "three", "when"), False, 7, 5),
+        (("routes", "four"), False, 8, 9),
+        (("routes", "one", "gone", "too"), False, 4, 8),
+        (("routes", "one", "gone"), True, 4, 3),
+        (("routes", "one", "queue", "x"), False, 4, 27),
+        (("routes", 5), False, 4, 3),
+    ],
+)
+def test_each_key_and_value_has_its_place(path, key, line, column):
+    """Through merges and aliases, and the nearest parent of what is not there."""
+    assert parse_text(LOCATED).locate(path, key) == Place("routes.yaml", line, column)
+
+
+def test_a_file_is_read(tmp_path):
+    """With a byte order mark, as some editors write."""
+    file = tmp_path / "routes.yaml"
+    file.write_bytes(b"\xef\xbb\xbfa: ${B}\n")
+
+    source = read_source(file, {"B": "c"}, "shown.yaml")
+
+    assert (source.file, source.folder, source.data, source.locate(("a",), True)) == (
+        "shown.yaml",
+        tmp_path,
+        {"a": "c"},
+        Place("shown.yaml", 1, 1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (None, "{file}: RT001 cannot read the config: no such file or directory; check the path of the config"),
+        (b"a: 1\nb: '\xfc'\n", "{file}:2:5: RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
+        (b"\xff\xfea\x00", "{file}:1:1: RT001 the config is not UTF-8 text from here on; save it as UTF-8"),
+        (
+            b" " * (MAX_BYTES + 1),
+            "{file}: RT001 the config is too large; keep it under 16 MiB, with schemas in files of their own",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read(tmp_path, content, finding):
+    """The finding stands at the file, or where it stops being text."""
+    file = tmp_path / "routes.yaml"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        read_source(file)
+
+    assert str(caught.value) == finding.format(file=file)
+
+
+def test_a_folder_is_no_config(tmp_path):
+    """What the system says is what is shown."""
+    with pytest.raises(ConfigError) as caught:
+        read_source(tmp_path)
+
+    assert "RT001 cannot read the config: is a directory" in str(caught.value)
+
+
+def test_a_thousand_routes_are_read_in_linear_time():
+    """Some 67,000 keys and values; the bound is generous, for busy machines."""
+    attributes = "".join(f"      a{i}: {{from: a.b, transform: [strip, {{truncate: 80}}]}}\n" for i in range(6))
+    routes = "".join(f"  r{i}:\n    queue: q\n    table: t\n    item:\n{attributes}" for i in range(1000))
+    start = time.process_time()
+
+    source = parse_text(f"version: 1\nroutes:\n{routes}")
+
+    assert (len(source.data["routes"]), time.process_time() - start < 2) == (1000, True)
+
+
+@given(st.text(alphabet="ab:-[]{},&*!<\"'#%@|>?\n\t ~.1\x07"))
+def test_any_text_is_read_or_has_findings(text):
+    """No text makes reading fail in another way."""
+    try:
+        data = parse_text(text, {}, "any.yaml", pathlib.Path()).data
+    except ConfigError as error:
+        data = {"findings": error.findings}
+
+    assert isinstance(data, dict)
