@@ -3,9 +3,9 @@
 The names here are what plugins and embedders use.
 """
 
-from router.errors import ConfigError, Drop, Reject, Retry, RouterError
+from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
 from router.hooks.specs import hookimpl
-from router.model import Item, Message, Outcome, Result, Route, Router, Summary
+from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
 
 __all__ = [
     "ConfigError",
@@ -13,7 +13,9 @@ __all__ = [
     "Item",
     "Message",
     "Outcome",
+    "PluginError",
     "Reject",
+    "Remark",
     "Result",
     "Retry",
     "Route",

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from router.aws.client import Letter, Queues
 from router.aws.faults import Fault
@@ -38,19 +38,19 @@ def _unsent(fault: Fault) -> Outcome:
 
 def _letter(queue: CompiledQueue, ticket: Ticket) -> Letter:
     record = ticket.record
-    attributes = dict(record.message_attributes)
-    reason = {"DataType": "String", "StringValue": _reason(queue, ticket)}
-    size = _size(record.body) + sum(_attribute_size(name, value) for name, value in attributes.items())
-    if len(attributes) < MAX_ATTRIBUTES and size + _attribute_size(ATTRIBUTE, reason) <= MAX_MESSAGE_BYTES:
-        attributes[ATTRIBUTE] = reason
     fifo = queue.dead_letter.endswith(".fifo")
-    return Letter(
+    letter = Letter(
         id=record.message_id,
         body=record.body,
-        message_attributes=attributes,
+        message_attributes=record.message_attributes,
         group_id=record.attributes.get("MessageGroupId", record.message_id) if fifo else "",
         deduplication_id=record.message_id if fifo else "",
     )
+    if len(record.message_attributes) >= MAX_ATTRIBUTES:
+        return letter
+    reason = {"DataType": "String", "StringValue": _reason(queue, ticket)}
+    told = structs.replace(letter, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
+    return told if told.size <= MAX_MESSAGE_BYTES else letter
 
 
 def _reason(queue: CompiledQueue, ticket: Ticket) -> str:
@@ -66,13 +66,3 @@ def _reason(queue: CompiledQueue, ticket: Ticket) -> str:
         "failed_at": iso_ms(int(time.time() * 1000)),
     }
     return msgspec.json.encode(told).decode()
-
-
-def _size(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
-
-
-def _attribute_size(name: str, attribute: Any) -> int:
-    value = attribute.get("BinaryValue")
-    content = len(value) if value is not None else _size(attribute.get("StringValue", ""))
-    return _size(name) + _size(attribute["DataType"]) + content

@@ -51,7 +51,7 @@ class Delivery:
         self._sleep = sleep
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: float) -> list[Delivered]:
-        """Bring each record to exactly one outcome, in their order; no call is started after `deadline` (of the clock)."""
+        """Bring each record to exactly one outcome, in their order; no call starts after `deadline` of the clock."""
         started = self._clock()
         # A message that comes twice in a batch is one message; the newest receipt handle is the good one.
         distinct = {record.message_id: record for record in records}

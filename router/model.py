@@ -67,6 +67,16 @@ class Finding(Struct, frozen=True):
         return f"{self.place}: {self.code.id} {self.sentence}{tail}"
 
 
+class Remark(Struct, frozen=True):
+    """What a plugin's check has to say: a code of its own (`ACME1`, never `RT…`), and a path in the config."""
+
+    code: str
+    sentence: str
+    path: Path = ()
+    suggestion: str = ""
+    severity: Severity = "error"
+
+
 class Outcome(Struct, frozen=True):
     """How a message ended, or one of its writes; `delay` is in seconds, for a retry."""
 
@@ -93,7 +103,7 @@ _WORST_FIRST: dict[OutcomeKind, int] = {
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome that decides about a message with several: retry > rejected > written > stale > duplicate > dropped."""
+    """The outcome that decides about a message: retry > rejected > written > stale > duplicate > dropped."""
     return min(outcomes, key=lambda outcome: _WORST_FIRST[outcome.kind])
 
 

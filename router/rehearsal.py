@@ -6,7 +6,7 @@ What SQS would say about a message has fixed values here (`META`), so that a tes
 import base64
 import gzip
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ META: Mapping[str, str] = {
 MESSAGE_ID = "11111111-2222-4333-8444-555555555555"
 """The id of a message in a test."""
 
+_EXACT = msgspec.json.Decoder(float_hook=Decimal)
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -90,7 +91,12 @@ def make_record(test: spec.Test, queue: spec.Queue) -> Record:
 
 def make_body(message: Any, queue: spec.Queue) -> str:
     """The body that a queue would hold for a message: encoded, then put into its envelopes, the innermost first."""
-    payload = _ENCODE[queue.encoding](_JSON.encode(message))
+    return wrap_text(_JSON.encode(message).decode(), queue)
+
+
+def wrap_text(text: str, queue: spec.Queue) -> str:
+    """The body that a queue would hold for a message that is JSON text already (or is meant to be)."""
+    payload = _ENCODE[queue.encoding](text.encode())
     for envelope in reversed(queue.envelope):
         wrap = _WRAP.get(envelope)
         payload = wrap(payload, queue.encoding == "json") if wrap else payload
@@ -141,7 +147,7 @@ def same(expected: Any, found: Any) -> bool:
         listed = expected if isinstance(expected, list) else []
         return len(listed) == len(found) and all(any(same(each, other) for other in found) for each in listed)
     if isinstance(found, bytes):
-        return expected == base64.b64encode(found).decode()
+        return bool(expected == base64.b64encode(found).decode())
     if isinstance(found, bool) or isinstance(expected, bool):
         return found is expected
     if isinstance(found, dict) and isinstance(expected, dict):
@@ -181,12 +187,24 @@ def _eventbridge(payload: str, is_json: bool) -> str:
 
 
 def _cloudevents(payload: str, is_json: bool) -> str:
-    event = {"specversion": "1.0", "id": MESSAGE_ID, "source": "/test", "type": "test", "data": _embed(payload, is_json)}
+    event = {
+        "specversion": "1.0",
+        "id": MESSAGE_ID,
+        "source": "/test",
+        "type": "test",
+        "data": _embed(payload, is_json),
+    }
     return _JSON.encode(event).decode()
 
 
 def _embed(payload: str, is_json: bool) -> Any:
-    return msgspec.Raw(payload.encode()) if is_json else payload
+    if not is_json:
+        return payload
+    try:
+        return _EXACT.decode(payload)
+    except (msgspec.DecodeError, DecimalException):
+        # What is no JSON cannot stand in JSON but as text.
+        return payload
 
 
 def _text(data: bytes) -> str:

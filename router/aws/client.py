@@ -39,6 +39,15 @@ class Letter(Struct, frozen=True):
     group_id: str = ""
     deduplication_id: str = ""
 
+    @property
+    def size(self) -> int:
+        """The bytes as SQS counts them: the body, and the names, types and values of the attributes."""
+        size = _bytes(self.body)
+        for name, attribute in self.message_attributes.items():
+            value = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
+            size += _bytes(name) + _bytes(attribute["DataType"]) + _bytes(value)
+        return size
+
 
 class Tables(Protocol):
     """DynamoDB, as the router uses it; safe to call from several threads."""
@@ -60,6 +69,9 @@ class Queues(Protocol):
     def url(self, reference: str) -> str | Fault:
         """The URL of a queue by its name, ARN or URL, asked for once and then kept."""
 
+    def visibility(self, url: str) -> int | Fault:
+        """The visibility timeout of a queue, in seconds."""
+
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
         """Up to `count` messages, ten at most, waiting up to `wait_seconds`, 20 at most, for the first."""
 
@@ -78,6 +90,11 @@ class Aws(Struct, frozen=True):
 
     tables: Tables
     queues: Queues
+
+
+def _bytes(value: str | bytes) -> int:
+    # A body may hold half a surrogate pair, which has no UTF-8 of its own.
+    return len(value) if isinstance(value, bytes) else len(value.encode(errors="surrogatepass"))
 
 
 def connect(max_connections: int) -> Aws:

@@ -42,6 +42,13 @@ class SqsQueues:
         self._urls[reference] = answer["QueueUrl"]
         return self._urls[reference]
 
+    def visibility(self, url: str) -> int | Fault:
+        """GetQueueAttributes."""
+        answer = call(
+            self._client.get_queue_attributes, "Attributes", QueueUrl=url, AttributeNames=["VisibilityTimeout"]
+        )
+        return answer if isinstance(answer, Fault) else int(answer["Attributes"]["VisibilityTimeout"])
+
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
         """ReceiveMessage, with every attribute of each message."""
         answer = call(
@@ -69,15 +76,6 @@ class SqsQueues:
     def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
         """SendMessageBatch, up to ten letters and 1 MiB a call; a letter over 1 MiB goes alone, and SQS refuses it."""
         return _in_batches(self._client.send_message_batch, url, _parcels(letters))
-
-
-def letter_size(letter: Letter) -> int:
-    """The bytes of a letter as SQS counts them: its body, and the names, types and values of its attributes."""
-    size = len(letter.body.encode())
-    for name, attribute in letter.message_attributes.items():
-        size += len(name.encode()) + len(attribute["DataType"].encode())
-        size += len(attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"].encode())
-    return size
 
 
 def _record(message: Mapping[str, Any]) -> Record:
@@ -110,7 +108,7 @@ def _parcels(letters: Sequence[Letter]) -> Iterator[list[tuple[str, _Entry]]]:
     parcel: list[tuple[str, _Entry]] = []
     filled = 0
     for letter in letters:
-        size = letter_size(letter)
+        size = letter.size
         if parcel and (len(parcel) == BATCH_ENTRIES or filled + size > BATCH_BYTES):
             yield parcel
             parcel, filled = [], 0

@@ -12,13 +12,13 @@ from router.compile.references import match_key, table_fault
 from router.compile.route import Surroundings, compile_route
 from router.compile.schemas import SchemaStore
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, stopped
 from router.config.parse import parse_config
 from router.config.source import Source, read_source
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.errors import ConfigError
 from router.hooks.registry import Plugins, load_plugins
-from router.model import Finding, Route, Table
+from router.model import Route, Table
 
 
 class Program(Struct, frozen=True):
@@ -41,10 +41,15 @@ class Program(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """What loading came to: the program, unless there are errors, and all findings in the order of the file."""
+    """What loading came to: the program, unless there are errors, and the findings.
+
+    `config`, `plugins` and `schemas` are there as far as loading came; what they hold may have been found faulty.
+    """
 
     program: Program | None
-    findings: tuple[Finding, ...]
+    findings: Findings
+    config: spec.Config | None = None
+    plugins: Plugins | None = None
     schemas: SchemaStore | None = None
 
 
@@ -52,9 +57,9 @@ def load(path: FilePath, env: Mapping[str, str]) -> Loaded:
     """Read, parse and compile a config; every fault is a finding, none is raised."""
     with _collector_paused():
         try:
-            source = read_source(path, env)
+            source = read_source(path, env=env)
         except ConfigError as error:
-            return Loaded(None, error.findings)
+            return Loaded(None, stopped(error.findings))
         return _compile(source)
 
 
@@ -62,7 +67,7 @@ def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
     """The program of a config; raises ConfigError with the findings if it has errors."""
     loaded = load(path, env)
     if loaded.program is None:
-        raise ConfigError(loaded.findings)
+        raise ConfigError(tuple(loaded.findings))
     return loaded.program
 
 
@@ -82,17 +87,17 @@ def _compile(source: Source) -> Loaded:
     findings = source.findings
     config = parse_config(source.data, findings)
     if config is None:
-        return Loaded(None, tuple(findings))
+        return Loaded(None, findings)
     plugins = load_plugins(config.plugins, source.folder, findings)
     queues = compile_queues(config, plugins.envelopes, findings)
     schemas = SchemaStore(source.folder)
     shared = Surroundings(_compile_tables(config, findings), plugins, schemas, findings)
     routes = [compile_route(name, route, shared) for name, route in config.routes.items()]
-    found = tuple(findings)
-    if findings.failed:
-        return Loaded(None, found, schemas)
-    engine = _engine(queues, [route for route in routes if route is not None])
-    return Loaded(Program(config, engine, plugins), found, schemas)
+    program = None
+    if not findings.failed:
+        engine = _engine(queues, [route for route in routes if route is not None])
+        program = Program(config, engine, plugins)
+    return Loaded(program, findings, config, plugins, schemas)
 
 
 def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:

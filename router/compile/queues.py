@@ -14,7 +14,7 @@ from router.model import Code, Envelope, Path
 BAD_NAME = Code(
     "RT202",
     "not a name that AWS takes",
-    "AWS would refuse it: a queue's name has 1–80 characters, a table's 3–255, of a small alphabet.",
+    "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, of a small alphabet.",
 )
 NO_DEAD_LETTER_QUEUE = Code(
     "RT203",

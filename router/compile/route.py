@@ -35,8 +35,8 @@ UNKNOWN_PLUGIN = Code(
 TEST_SHAPE = Code(
     "RT208",
     "a test that cannot be run",
-    "A test has exactly one of `message` and `body`, and at most one of `item`, `item_contains` and `items`, which only a "
-    "message that is written can have.",
+    "A test has exactly one of `message` and `body`, and at most one of `item`, `item_contains` and `items`, which "
+    "only a message that is written can have.",
 )
 
 
@@ -109,7 +109,7 @@ def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path
         *(((*path, "plugins", index), name) for index, name in enumerate(given)),
         *(((*path, "options", name), name) for name in route.options),
     ]:
-        if name in plugins.names:
+        if name in plugins.names or name in plugins.left_out:
             continue
         near = get_close_matches(name, plugins.names, 1)
         hint = f"did you mean '{near[0]}'?" if near else "load it under the top-level 'plugins'"

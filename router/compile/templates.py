@@ -19,7 +19,7 @@ Part = str | Callable[[Any], Any]
 
 
 def compile_template(text: str, findings: Findings, path: Path) -> Callable[[Any, Message], str | None] | None:
-    """What fills the template: None when a part is missing, ValueError when a part is no scalar; None if it is faulty."""
+    """What fills the template: None for a missing part, ValueError for one that is no scalar. None if it is faulty."""
     try:
         pieces = split_template(text)
     except ValueError as error:

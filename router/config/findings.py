@@ -1,6 +1,6 @@
 """Collects what is found in a config, and knows where each of it stands in the file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from router.model import Code, Finding, Path, Place
 
@@ -32,7 +32,19 @@ class Findings:
         """The findings in the order of the file."""
         return iter(sorted(self._found, key=lambda finding: (finding.place, finding.code.id)))
 
+    def add_finding(self, finding: Finding) -> None:
+        """Note a finding that has its place already."""
+        self._found.append(finding)
+
     @property
     def failed(self) -> bool:
         """Whether one of them is an error."""
         return any(finding.code.severity == "error" for finding in self._found)
+
+
+def stopped(found: Iterable[Finding]) -> Findings:
+    """The findings of a config that could not be read any further, and so has no places for more."""
+    findings = Findings(lambda path, key: next(iter(found)).place)
+    for finding in found:
+        findings.add_finding(finding)
+    return findings

@@ -30,7 +30,7 @@ class Batch:
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests of BatchWriteItem, in the order of `chains`."""
-        return [_request(chain.write) for chain in self.chains]
+        return [make_request(chain.write) for chain in self.chains]
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Two smaller batches, to find the item that the table refuses."""
@@ -61,7 +61,8 @@ def _weight(write: Write) -> int:
     return len(msgspec.json.encode(write.item))
 
 
-def _request(write: Write) -> dict[str, Any]:
+def make_request(write: Write) -> dict[str, Any]:
+    """The request of BatchWriteItem for a write."""
     if write.kind == "put":
         return {"PutRequest": {"Item": write.item}}
     return {"DeleteRequest": {"Key": write.item}}

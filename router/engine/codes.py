@@ -69,7 +69,8 @@ REFUSED = Code(
 SETUP = Code(
     "RT816",
     "the set-up is at fault",
-    "No such table, access denied, or a key that is not the table's: no fault of the message, which stays on its queue.",
+    "No such table, access denied, or a key that is not the table's: no message is at fault, and each stays on its "
+    "queue.",
 )
 UNKNOWN_QUEUE = Code(
     "RT817",

@@ -8,13 +8,13 @@ from pluggy import HookImpl
 
 from router.errors import Drop, PluginError, Reject, Retry
 from router.hooks.implementations import HOOKS
-from router.model import Finding, Item, Message, Route
+from router.model import Item, Message, Remark, Route
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
 ItemStep = Callable[[Item, Message, Route], Item]
 """A `router_transform_item` hook, ready to run."""
-Check = Callable[[Any], list[Finding]]
+Check = Callable[[Any], list[Remark]]
 """A check that a plugin registers: parsed config in, findings out."""
 Observer = tuple[str, Callable[[Any], Any]]
 """A plugin's name and its implementation of a hook with one argument."""
@@ -78,16 +78,16 @@ def compile_item_step(implementation: HookImpl) -> ItemStep:
 
 
 def guard_check(plugin: str, check: Check) -> Check:
-    """The check, with PluginError for whatever it raises or returns that is no list of findings."""
+    """The check, with PluginError for whatever it raises or returns that is no list of remarks."""
     hook = "router_register_checks"
 
-    def guarded(config: Any) -> list[Finding]:
+    def guarded(config: Any) -> list[Remark]:
         try:
             found = check(config)
         except Exception as error:
             raise PluginError(plugin, hook, error, f"registered a check that raised {type(error).__name__}") from error
-        if not isinstance(found, list) or not all(isinstance(finding, Finding) for finding in found):
-            raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Finding")
+        if not isinstance(found, list) or not all(isinstance(finding, Remark) for finding in found):
+            raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Remark")
         return found
 
     return guarded

@@ -5,7 +5,7 @@ from typing import Any
 
 import pluggy
 
-from router.model import Envelope, Finding, Item, Message, Result, Route, Router, Summary, Transform
+from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, Transform
 
 hookspec = pluggy.HookspecMarker("router")
 hookimpl = pluggy.HookimplMarker("router")
@@ -22,8 +22,8 @@ def router_register_envelopes(register: Callable[[str, Envelope], None]) -> None
 
 
 @hookspec
-def router_register_checks(register: Callable[[Callable[[Any], list[Finding]]], None]) -> None:
-    """Add findings to `router check` — `register(check)`; each check is given the parsed config."""
+def router_register_checks(register: Callable[[Callable[[Any], list[Remark]]], None]) -> None:
+    """Add to `router check` — `register(check)`; each check is given the parsed config and returns remarks."""
 
 
 @hookspec

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.aws.client import Queues
 from router.aws.faults import Fault
-from router.deliver import Delivered, Delivery
+from router.deliver import Delivery
 from router.engine.engine import CompiledQueue
 from router.log import LOGGER
 from router.model import Record
@@ -80,7 +80,9 @@ class Receiver:
             for message_id, fault in failed.items():
                 if fault.kind == "refused":
                     self._say("cannot delete", fault, message_id)
-            handles = {id_: handle for id_, handle in handles.items() if id_ in failed and failed[id_].kind != "refused"}
+            handles = {
+                id_: handle for id_, handle in handles.items() if id_ in failed and failed[id_].kind != "refused"
+            }
             if handles and attempt < DELETE_TRIES:
                 time.sleep(uniform(0, 0.1 * 2**attempt))  # noqa: S311 — jitter, no secret
         for message_id in handles:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.errors import PluginError
-from router.model import Code, Finding, Place
+from router.model import Remark
 
 T = "@hookimpl\ndef router_register_transforms(register):\n    "
 E = "@hookimpl\ndef router_register_envelopes(register):\n    "
@@ -74,18 +74,18 @@ def test_the_second_of_two_plugins_is_at_fault(load: Any) -> None:
 
 
 def test_a_check_runs(load: Any) -> None:
-    """A registered check gives its findings."""
+    """A registered check gives its remarks."""
     plugins, _ = load(p=f"{C}register(lambda config: [config])")
-    finding = Finding(Code("X", "", ""), "", Place("f"))
-    assert [check(finding) for check in plugins.checks] == [[finding]]
+    remark = Remark("ACME1", "no owner")
+    assert [check(remark) for check in plugins.checks] == [[remark]]
 
 
 @pytest.mark.parametrize(
     ("check", "did"),
     [
         ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError"),
-        ("lambda config: None", "registered a check that returned a value of type NoneType, not a list of Finding"),
-        ("lambda config: [5]", "registered a check that returned a value of type list, not a list of Finding"),
+        ("lambda config: None", "registered a check that returned a value of type NoneType, not a list of Remark"),
+        ("lambda config: [5]", "registered a check that returned a value of type list, not a list of Remark"),
     ],
 )
 def test_a_check_that_fails_names_its_plugin(check: str, did: str, load: Any) -> None:

@@ -1,0 +1,54 @@
+# What people run: `make demo` and `make test`. Each makes .venv if it is missing or stale.
+
+PYTHON ?= python3
+VENV := .venv
+# Named for its place too: an environment that was moved or copied here is stale.
+STAMP := $(VENV)/installed-$(subst /,-,$(CURDIR))
+RUN := $(VENV)/bin/python
+
+# An environment whose Python is gone, or too old, is stale.
+ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
+$(shell rm -f $(STAMP))
+endif
+
+.PHONY: demo test lint format docs lock clean
+
+demo: $(STAMP) ## the sample flows on an embedded AWS
+	@$(RUN) -m router demo
+
+test: $(STAMP) ## all tests
+	@$(RUN) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100
+
+lint: $(STAMP) ## style, types, architecture
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+
+format: $(STAMP) ## write the code as `make lint` wants it
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+docs: $(STAMP) ## the pages that are made from the code
+	$(RUN) -m router.config.reference > docs/config.md
+	$(RUN) -m router.hooks.reference docs
+	$(RUN) -m router.checks.reference > docs/checks.md
+	$(RUN) -m router schema > docs/routes.schema.json
+
+lock: $(STAMP) ## pin again what tests and builds install
+	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml 2>/dev/null
+	@# The extras name this distribution itself, which is installed from here.
+	@sed -i '/^# WARNING/d; /^# Consider/d; /^message-router @/d' requirements.lock
+
+clean: ## remove what the commands here made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "this needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "making $(VENV) (once, a minute or so)" >&2
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

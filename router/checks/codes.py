@@ -1,0 +1,53 @@
+"""All codes, collected from the modules that declare them."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from router.checks import run as check_runs
+from router.checks import schemas as second_opinions
+from router.compile import (
+    attribute,
+    expressions,
+    queues,
+    route,
+    schemas,
+    templates,
+    transforms,
+    writes,
+)
+from router.config import environment, parse, source, tree
+from router.engine import codes as outcomes
+from router.hooks import implementations, plugin_files, registrations, registry
+from router.model import Code
+
+_MODULES: tuple[ModuleType, ...] = (
+    source,
+    environment,
+    tree,
+    parse,
+    queues,
+    route,
+    schemas,
+    second_opinions,
+    check_runs,
+    expressions,
+    attribute,
+    templates,
+    transforms,
+    plugin_files,
+    registry,
+    implementations,
+    registrations,
+    writes,
+    outcomes,
+)
+
+
+def collect_codes() -> Mapping[str, Code]:
+    """Every code by its id, in order."""
+    found = {value.id: value for module in _MODULES for value in vars(module).values() if isinstance(value, Code)}
+    return dict(sorted(found.items()))
+
+
+CODES = collect_codes()
+"""Every code by its id, in order."""

@@ -1,0 +1,16 @@
+"""The command line; it needs the extra `cli`."""
+
+import sys
+
+
+def main() -> None:
+    """Run `router`; without the extra, say what to install."""
+    try:
+        # The command line's libraries are optional: Lambda has no use for them.
+        from router.cli.app import app
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.stderr.write("router: the command line needs more packages: pip install 'message-router[cli]'\n")
+        sys.exit(2)
+    app(prog_name="router")

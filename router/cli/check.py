@@ -1,0 +1,46 @@
+"""`router check`: every fault of a config at once."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from router.checks.codes import CODES
+from router.checks.run import check
+from router.cli.options import choose_config, config_argument
+from router.report import as_json, as_text, count_findings
+
+
+@click.command("check")
+@config_argument
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--explain", metavar="RTnnn", help="Say what a code means, and why it matters.")
+def command(file: Path | None, config: Path | None, form: str, explain: str | None) -> None:
+    """Prove a config: every fault at once, each with its place and what to do.
+
+    Exit code 0: no error; 1: errors; 2: could not run.
+
+    \b
+    Examples:
+      router check
+      router check flows/routes.yaml --format json
+      router check --explain RT101
+    """
+    if explain:
+        _explain(explain)
+        return
+    findings = check(choose_config(file, config), os.environ)
+    if form == "json":
+        click.echo(as_json(findings))
+    elif findings:
+        click.echo(as_text(findings))
+    click.echo(count_findings(findings), err=True)
+    sys.exit(any(finding.code.severity == "error" for finding in findings))
+
+
+def _explain(name: str) -> None:
+    code = CODES.get(name.upper())
+    if code is None:
+        raise click.UsageError(f"there is no code {name}; see docs/checks.md")
+    click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")

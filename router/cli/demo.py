@@ -1,0 +1,84 @@
+"""`router demo`: the whole path on an embedded AWS."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from router.cli.options import config_option
+from router.compile.load import Program, load_program
+from router.display import to_cell
+from router.errors import UsageError
+from router.local.demo import Played, play
+from router.local.sendings import Sending, from_lines, from_tests
+from router.local.server import local_aws
+from router.model import Item
+
+_COLOURS = {"written": "green", "dropped": "yellow", "rejected": "yellow", "retry": "red"}
+_WIDE = 160
+"""Characters of a line where the output is no terminal, so that a table is not cut at 80."""
+
+
+@click.command("demo")
+@config_option
+@click.option(
+    "--messages", type=click.File(encoding="utf-8"), help="Send these JSON lines instead (- for standard input)."
+)
+@click.option("--queue", help="The queue of --messages: its name in the config.")
+def command(config: Path, messages: TextIO | None, queue: str | None) -> None:
+    """Show the whole path: queues and tables of the config on an embedded AWS, its test messages, the real worker.
+
+    It starts the AWS itself, on the loopback address, and ends it; no other is ever touched. Exit code 0: every
+    message ended as its test says; 1: one did not; 2: could not run.
+
+    \b
+    Examples:
+      router demo
+      router demo --queue user-metadata --messages messages.jsonl
+    """
+    program = load_program(config, os.environ)
+    sendings = _sendings(program, messages, queue)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    status = Console(stderr=True).status("starting the embedded AWS")
+    with status, local_aws() as local:
+        status.update(f"routing {len(sendings)} messages")
+        played = play(program, config, sendings, local)
+    _print(console, program, played)
+    sys.exit(not played.succeeded)
+
+
+def _sendings(program: Program, messages: TextIO | None, queue: str | None) -> list[Sending]:
+    if messages is None:
+        sendings = from_tests(program)
+    elif queue is None or queue not in program.engine.queues:
+        raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
+    else:
+        sendings = from_lines(program, queue, messages)
+    if not sendings:
+        raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
+    return sendings
+
+
+def _print(console: Console, program: Program, played: Played) -> None:
+    for name, items in played.tables.items():
+        console.print(_items(name, items))
+    table = Table("", "queue", "message", "ended", "why", title="messages", title_justify="left")
+    for ending in played.endings:
+        mark = "[green]ok[/]" if ending.expected else "[bold red]NO[/]"
+        colour = _COLOURS.get(ending.outcome, "red")
+        table.add_row(mark, ending.sending.queue, ending.sending.name, f"[{colour}]{ending.outcome}[/]", ending.why)
+    console.print(table)
+    failed = sum(not ending.expected for ending in played.endings)
+    console.print(f"{len(played.endings) - failed} of {len(played.endings)} messages ended as they should")
+
+
+def _items(name: str, items: list[Item]) -> Table:
+    columns = list(dict.fromkeys(attribute for item in items for attribute in item))
+    table = Table(*columns, title=f"table {name}", title_justify="left")
+    for item in sorted(items, key=lambda item: [to_cell(item.get(column, "")) for column in columns]):
+        table.add_row(*(to_cell(item[column]) if column in item else "" for column in columns))
+    return table

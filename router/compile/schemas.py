@@ -1,0 +1,158 @@
+"""Compiles JSON Schemas into checks that say where a message fails, and never a value of it."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from router.compile.schema_documents import (
+    DEFAULT_DRAFT,
+    Document,
+    declared_names,
+    draft_of,
+    escape,
+    pointer,
+    verify,
+)
+from router.compile.schema_files import UNREADABLE_SCHEMA, Fault, SchemaFault, read_schema
+from router.compile.schema_links import Linker, Unresolved, uri_of
+from router.config.findings import Findings
+from router.model import Path
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+
+class Invalid(Struct, frozen=True):
+    """Why a message fails its schema: keyword and place in the schema, and a JSON Pointer into the message."""
+
+    reason: str
+    pointer: str
+
+
+Check = Callable[[Any], Invalid | None]
+_Report = Callable[[Fault], None]
+
+
+class SchemaStore:
+    """The schemas of one load: each file is read, checked and compiled once, and its faults are told once.
+
+    `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.documents: dict[str, Any] = {}
+        self.uses: dict[str, Path] = {}
+        self._folder = folder
+        self._root = folder.resolve()
+        self._opened: dict[pathlib.Path, Document | None] = {}
+        self._checks: dict[pathlib.Path, Check | None] = {}
+
+    def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
+        """The check of a schema: a file relative to the folder, or the schema itself; None after an error."""
+
+        def report(fault: Fault) -> None:
+            findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+
+        if not isinstance(schema, str):
+            name = ".".join(map(str, path))
+            document = self._accept(schema, "the inline schema", self._root / name, path, report)
+            return self._link(document, path, report)
+        file = self._inside(self._root / schema)
+        if file is None:
+            sentence = f"schema '{schema}' is outside the folder of the config"
+            report(Fault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
+            return None
+        if file not in self._checks:
+            document = self._open(file, path, report)
+            self._checks[file] = self._link(document, path, report)
+        return self._checks[file]
+
+    def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
+        """The file with links followed, or None if it is then not in the folder."""
+        try:
+            real = file.resolve()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
+            return None
+        return real if real.is_relative_to(self._root) else None
+
+    def _open(self, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+        """The document in a file, or None if it has errors; what is wrong is reported the first time."""
+        if file not in self._opened:
+            name = file.relative_to(self._root).as_posix()
+            self._opened[file] = None
+            try:
+                content = read_schema(file, name, str(self._folder / name))
+            except SchemaFault as error:
+                for fault in error.faults:
+                    report(fault)
+            else:
+                self._opened[file] = self._accept(content, f"schema '{name}'", file, path, report)
+        return self._opened[file]
+
+    def _accept(self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+        """The document with this content, or None if it has errors."""
+        faults = verify(content, name)
+        for fault in faults:
+            report(fault)
+        draft = draft_of(content)
+        if draft is None or any(fault.code.severity == "error" for fault in faults):
+            return None
+        shown = file.relative_to(self._root).as_posix()
+        self.documents[shown] = content
+        self.uses[shown] = path
+        if isinstance(content, dict):
+            content = {"$schema": DEFAULT_DRAFT, **content}
+        return Document(name, uri_of(file), file.parent, content, draft)
+
+    def _link(self, document: Document | None, path: Path, report: _Report) -> Check | None:
+        """The check of a document with all that it refers to, or None if something in it has errors."""
+        if document is None:
+            return None
+
+        def refer(file: pathlib.Path) -> Document:
+            inside = self._inside(file)
+            if inside is None:
+                raise Unresolved("it leads out of the folder of the config")
+            if not inside.is_file():
+                raise Unresolved("there is no such file")
+            referred = self._open(inside, path, report)
+            if referred is None:
+                raise Unresolved("")
+            return referred
+
+        linker = Linker(document, refer)
+        try:
+            validator = linker.link()
+        except SchemaFault as error:
+            for fault in error.faults:
+                report(fault)
+            return None
+        return _check(validator, document.uri, linker.reached)
+
+
+def _check(validator: "Validator", root: str, documents: Mapping[str, Document]) -> Check:
+    names = frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
+    files = {uri: f" of {document.name}" for uri, document in documents.items() if uri != root}
+    is_valid, errors = validator.is_valid, validator.iter_errors
+
+    def check(data: Any) -> Invalid | None:
+        try:
+            if is_valid(data):
+                return None
+            error = next(errors(data))
+        except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
+            return Invalid("holds a value that JSON does not have", "")
+        shown = [part if isinstance(part, int) or part in names else "*" for part in error.instance_path]
+        return Invalid(_reason(error, files), escape(shown))
+
+    return check
+
+
+def _reason(error: "ValidationError", files: Mapping[str, str]) -> str:
+    """The keyword and its place in the schema; the only name in it is one that the schema has."""
+    keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+    place = pointer(error.schema_path) + files.get((error.absolute_keyword_location or "").partition("#")[0], "")
+    missing = getattr(error.kind, "property", None)
+    return f"fails '{keyword}' at {place}" + (f": '{missing}' is missing" if missing is not None else "")

@@ -1,0 +1,44 @@
+"""Another validator's opinion of a schema."""
+
+import builtins
+from decimal import Decimal
+
+import pytest
+
+from router.checks.schemas import second_opinion
+from router.errors import MissingExtra
+
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+
+@pytest.mark.parametrize(
+    ("document", "opinion"),
+    [
+        (True, None),
+        ({"anyOf": [{"maximum": Decimal("0.1")}], "pattern": "\\p{L}"}, None),
+        (
+            {"$schema": DRAFT_4, "properties": {"a": {"enum": [1, 1]}}},
+            "another validator refuses it: /properties/a/enum fails 'uniqueItems'",
+        ),
+    ],
+)
+def test_second_opinion(document, opinion):
+    """It says nothing about a schema that both validators take, and where they differ it says why."""
+    assert second_opinion(document) == opinion
+
+
+def test_without_jsonschema(monkeypatch):
+    """Without the extra it says what to install."""
+    real = builtins.__import__
+
+    def no_jsonschema(name, *rest, **named):
+        if name.startswith("jsonschema"):
+            raise ImportError(name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", no_jsonschema)
+
+    with pytest.raises(MissingExtra) as raised:
+        second_opinion(True)
+
+    assert str(raised.value) == "a second opinion on schemas needs more packages: pip install 'message-router[cli]'"
