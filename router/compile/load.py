@@ -1,8 +1,6 @@
 """From the path of `routes.yaml` to a program: what check, worker, Lambda and tests all call."""
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 
 from msgspec import Struct
@@ -12,6 +10,7 @@ from router.compile.references import match_key, table_fault
 from router.compile.route import Surroundings, compile_route
 from router.compile.schemas import SchemaStore
 from router.config import spec
+from router.config.core_schema import without_garbage_collector
 from router.config.findings import Findings, stopped
 from router.config.parse import parse_config
 from router.config.source import Source, read_source
@@ -55,9 +54,9 @@ class Loaded(Struct, frozen=True):
 
 def load(path: FilePath, env: Mapping[str, str]) -> Loaded:
     """Read, parse and compile a config; every fault is a finding, none is raised."""
-    with _collector_paused():
+    with without_garbage_collector():
         try:
-            source = read_source(path, env=env)
+            source = read_source(path, env)
         except ConfigError as error:
             return Loaded(None, stopped(error.findings))
         return _compile(source)
@@ -69,18 +68,6 @@ def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))
     return loaded.program
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection while many objects are made and none is dropped: a third of the time of a large config."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _compile(source: Source) -> Loaded:

@@ -7,6 +7,9 @@ from router.model import Code, Finding, Path, Place
 Locate = Callable[[Path, bool], Place]
 """Where the value (or, with True, the key) at a path of the config stands."""
 
+FIRST_OF_SHAPE = "RT100"
+"""Codes before this one are of the text: what YAML and the environment make of it."""
+
 
 class Findings:
     """The findings of one config, each at the place that a person must edit."""
@@ -14,6 +17,7 @@ class Findings:
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
         self._found: list[Finding] = []
+        self._unreadable: set[Place] = set()
 
     def add(
         self,
@@ -26,7 +30,10 @@ class Findings:
         place: Place | None = None,
     ) -> None:
         """Note a finding at the value (or the key) at `path`, or at a `place` in another file."""
-        self._found.append(Finding(code, sentence, place or self._locate(path, key), suggestion))
+        where = place or self._locate(path, key)
+        # Where the text itself is at fault, what stands in for it has no faults of its own.
+        if where not in self._unreadable:
+            self.add_finding(Finding(code, sentence, where, suggestion))
 
     def __iter__(self) -> Iterator[Finding]:
         """The findings in the order of the file."""
@@ -35,6 +42,8 @@ class Findings:
     def add_finding(self, finding: Finding) -> None:
         """Note a finding that has its place already."""
         self._found.append(finding)
+        if finding.code.id < FIRST_OF_SHAPE:
+            self._unreadable.add(finding.place)
 
     @property
     def failed(self) -> bool:
