@@ -116,20 +116,19 @@ class Linker:
     def _unresolved(self) -> list[Fault]:
         """Every reference that cannot be resolved, where the library stops at the first."""
         links = list(self._links())
-        if self._refused:
-            return [
-                _fault(document, path, reference, self._refused[urldefrag(target).url])
-                for document, path, reference, target in links
-                if self._refused.get(urldefrag(target).url)
-            ]
         resolves = self._resolver()
-        faults = [
-            _fault(document, path, reference, "there is nothing at that place")
-            for document, path, reference, target in links
-            if not resolves(target)
-        ]
-        sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
-        return faults or [Fault(UNRESOLVED_REFERENCE, sentence)]
+        faults = []
+        for document, path, reference, target in links:
+            reason = self._refused.get(urldefrag(target).url)
+            if reason is None and not resolves(target):
+                reason = "there is nothing at that place"
+            if reason:
+                sentence = f"{document.name} refers to '{reference}' at {pointer(path)}: {reason}"
+                faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+        if not faults and not self._refused:
+            sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
+            faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+        return faults
 
     def _links(self) -> Iterator[tuple[Document, Path, str, str]]:
         """The references of all documents, with the URI of each; those that the library did not try are tried."""
@@ -149,11 +148,12 @@ class Linker:
                         yield document, (*path, keyword), reference, target
 
     def _resolver(self) -> Callable[[str], bool]:
-        """Whether there is something at a URI, when every document has been reached."""
+        """Whether there is something at a URI; what was refused counts as an empty document."""
         from jsonschema_rs import ReferencingError, Registry
 
         try:
-            registry = Registry([(uri, document.content) for uri, document in self.reached.items()])
+            resources = [(uri, document.content) for uri, document in self.reached.items()]
+            registry = Registry(resources, retriever=lambda uri: True)
         except ValueError:  # an $id that is no URI
             return lambda uri: True
         look_up = registry.resolver(self._root.uri).lookup
@@ -166,11 +166,6 @@ class Linker:
             return True
 
         return resolves
-
-
-def _fault(document: Document, path: Path, reference: str, reason: str) -> Fault:
-    sentence = f"{document.name} refers to '{reference}' at {pointer(path)}: {reason}"
-    return Fault(UNRESOLVED_REFERENCE, sentence)
 
 
 def _own_base(document: Document) -> str:

@@ -32,7 +32,7 @@ class Findings:
         """Note a finding at the value (or the key) at `path`, or at a `place` in another file."""
         where = place or self._locate(path, key)
         # Where the text itself is at fault, what stands in for it has no faults of its own.
-        if where not in self._unreadable:
+        if code.id < FIRST_OF_SHAPE or where not in self._unreadable:
             self.add_finding(Finding(code, sentence, where, suggestion))
 
     def __iter__(self) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Expressions are JMESPath on exact numbers, compiled to plain callables."""
 
+import contextlib
 from decimal import Decimal
 
 import jmespath
@@ -44,10 +45,8 @@ def test_direct_and_interpreted_agree(document, path, form):
 def test_any_text_is_compiled_or_refused(text):
     """No text raises anything but InvalidExpression, whether it is compiled or compared."""
     for compile_ in (compile_expression, compile_condition, field_comparisons):
-        try:
+        with contextlib.suppress(InvalidExpression):
             compile_(text)
-        except InvalidExpression as error:
-            assert error.sentence == str(error)
 
 
 NUMBERS_OF = {
@@ -121,7 +120,7 @@ NUMBERS_OF = {
         ("to_number('1_0')", None),
         ("to_number(' 5')", None),
         ("to_number('05')", None),
-        ("to_number('٥')", None),
+        ("to_number('\u0665')", None),
         ("to_number(`true`)", None),
         ("to_number(lines)", None),
         ("to_string(lines[0])", '{"n":2,"p":0.2}'),
@@ -169,8 +168,8 @@ PLAIN = {
         "length(s)", "length(people)", "keys(a.b)", "values(a.b)", "sort(words)", "sort_by(people, &age)[*].name",
         "max_by(people, &age).name", "min(a.l)", "max(words)", "sum(a.l)", "abs(neg)", "join('-', words)", "reverse(s)",
         "reverse(words)", "merge(a.b, `{\"z\": 1}`)", "map(&age, people)", "not_null(missing, s)", "to_array(s)",
-        "starts_with(s, 'te')", "ends_with(s, 'xt')", "contains(words, 'z')", "type(a)", "\"odd-name\"", "people[0:2].age",
-        "`[]`", "`\"raw\"`", "(a).b", "a | b", "max(`[]`)", "people[?contains(tags || `[]`, 'x')].name",
+        "starts_with(s, 'te')", "ends_with(s, 'xt')", "contains(words, 'z')", "type(a)", "\"odd-name\"",
+        "people[0:2].age", "`[]`", "`\"raw\"`", "(a).b", "a | b", "max(`[]`)", "people[?contains(tags || `[]`, 'x')].name",
     ],
 )  # fmt: skip
 def test_the_library_agrees(text):
