@@ -169,7 +169,8 @@ PLAIN = {
         "max_by(people, &age).name", "min(a.l)", "max(words)", "sum(a.l)", "abs(neg)", "join('-', words)", "reverse(s)",
         "reverse(words)", "merge(a.b, `{\"z\": 1}`)", "map(&age, people)", "not_null(missing, s)", "to_array(s)",
         "starts_with(s, 'te')", "ends_with(s, 'xt')", "contains(words, 'z')", "type(a)", "\"odd-name\"",
-        "people[0:2].age", "`[]`", "`\"raw\"`", "(a).b", "a | b", "max(`[]`)", "people[?contains(tags || `[]`, 'x')].name",
+        "people[0:2].age",
+        "`[]`", "`\"raw\"`", "(a).b", "a | b", "max(`[]`)", "people[?contains(tags || `[]`, 'x')].name",
     ],
 )  # fmt: skip
 def test_the_library_agrees(text):

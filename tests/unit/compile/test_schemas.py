@@ -207,8 +207,10 @@ COMMAS = "look at the quotes, commas and brackets here and before"
         (
             "a.json",
             b'{"const": NaN}',
-            "a.json: RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent without end "
-            "are no JSON",
+            (
+                "a.json: RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent without "
+                "end are no JSON"
+            ),
         ),
         (
             "a.json",
@@ -268,18 +270,24 @@ def test_no_file(store, name, finding):
         ({"$schema": DRAFT_4, "$ref": 3}, f"{REFUSED} /$ref fails 'type' of its meta-schema"),
         (
             {"$schema": "https://json-schema.org/draft-07/schema"},
-            "RT306 schema 'a.json' has an unknown $schema 'https://json-schema.org/draft-07/schema'; "
-            f"did you mean '{DRAFT_7}'?",
+            (
+                "RT306 schema 'a.json' has an unknown $schema 'https://json-schema.org/draft-07/schema'; "
+                f"did you mean '{DRAFT_7}'?"
+            ),
         ),
         (
             {"$schema": "zzz"},
-            "RT306 schema 'a.json' has an unknown $schema 'zzz'; "
-            "leave it out for 'https://json-schema.org/draft/2020-12/schema'",
+            (
+                "RT306 schema 'a.json' has an unknown $schema 'zzz'; "
+                "leave it out for 'https://json-schema.org/draft/2020-12/schema'"
+            ),
         ),
         (
             {"anyOf": [{"format": "emial"}]},
-            "RT305 schema 'a.json' has an unknown format 'emial' at /anyOf/0/format: nothing is checked; "
-            "did you mean 'email'?",
+            (
+                "RT305 schema 'a.json' has an unknown format 'emial' at /anyOf/0/format: nothing is checked; "
+                "did you mean 'email'?"
+            ),
         ),
         ({"format": "zzz"}, "RT305 schema 'a.json' has an unknown format 'zzz' at /format: nothing is checked"),
         ({"$id": "::::"}, "RT303 schema 'a.json' has an $id, a $schema or a reference that cannot be resolved"),
@@ -346,8 +354,10 @@ def test_all_references_are_tried(folder, store):
     )
 
     assert told(store, "a.json") == [
-        "RT302 schema 'bad.json' is not a valid schema: /type fails 'anyOf' of its meta-schema; a type is array, "
-        "boolean, integer, null, number, object or string",
+        (
+            "RT302 schema 'bad.json' is not a valid schema: /type fails 'anyOf' of its meta-schema; a type is array, "
+            "boolean, integer, null, number, object or string"
+        ),
         "RT303 schema 'a.json' refers to 'no.json' at /allOf/0/$ref: there is no such file",
         "RT303 schema 'a.json' refers to '#/no2' at /allOf/3/$ref: there is nothing at that place",
         "RT303 schema 'b.json' refers to 'no3.json' at /properties/x/$ref: there is no such file",
