@@ -1,13 +1,11 @@
 """A second opinion on schemas, from a validator that shares no code with the one that runs."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from router.compile.schema_documents import pointer
-from router.compile.schemas import SchemaStore
 from router.errors import MissingExtra
-from router.model import Code, Path
+from router.model import Code
 
 SECOND_OPINION = Code(
     "RT307",
@@ -17,15 +15,7 @@ SECOND_OPINION = Code(
 )
 
 
-def second_opinions(schemas: SchemaStore) -> Iterator[tuple[Path, str]]:
-    """Where validators disagree about a schema that was loaded: its place in the config, and a sentence."""
-    for name, document in schemas.documents.items():
-        sentence = second_opinion(document, f"schema '{name}'")
-        if sentence is not None:
-            yield schemas.uses[name], sentence
-
-
-def second_opinion(schema_document: Any, name: str = "this schema") -> str | None:
+def second_opinion(schema_document: Any) -> str | None:
     """What the Python library jsonschema has against a schema document, in words; None if nothing.
 
     Raises MissingExtra if it is not installed. Patterns are not compared: the dialects differ, and ours is known.
@@ -40,7 +30,7 @@ def second_opinion(schema_document: Any, name: str = "this schema") -> str | Non
     error = next(validator(validator.META_SCHEMA).iter_errors(document), None)
     if error is None:
         return None
-    return f"{name} is refused by another validator: {pointer(list(error.absolute_path))} fails '{error.validator}'"
+    return f"another validator refuses it: {pointer(list(error.absolute_path))} fails '{error.validator}'"
 
 
 def _with_floats(value: Any) -> Any:
