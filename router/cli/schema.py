@@ -1,19 +1,30 @@
 """`router schema`: the JSON Schema of the config."""
 
+import os
+from pathlib import Path
+
 import click
 import msgspec
 
+from router.cli.options import choose_config, config_argument
+from router.compile.load import load
 from router.config.editor import config_schema
 
 
 @click.command("schema")
-def command() -> None:
+@config_argument
+def command(file: Path | None, config: Path | None) -> None:
     """Print the JSON Schema of routes.yaml, with which editors complete and check while you type.
+
+    With a config named, the schema knows its tables too.
 
     \b
     Examples:
       router schema > routes.schema.json
+      router schema routes.yaml > routes.schema.json
       # then, as the first line of routes.yaml:
       # yaml-language-server: $schema=routes.schema.json
     """
-    click.echo(msgspec.json.format(msgspec.json.encode(config_schema())).decode())
+    named = file or config
+    known = load(choose_config(file, config), os.environ).config if named else None
+    click.echo(msgspec.json.format(msgspec.json.encode(config_schema(known))).decode())

@@ -11,14 +11,19 @@ _REFERENCE = r"\$\{"
 """A text that holds `${…}` may become anything when the config is read."""
 
 
-def config_schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) that accepts what `parse_config` accepts, but for keys without a value."""
+def config_schema(config: spec.Config | None = None) -> dict[str, Any]:
+    """A JSON Schema (2020-12) that accepts what `parse_config` accepts, but for keys without a value.
+
+    With a config, routes can name the tables of that config only, and editors offer them.
+    """
     made = msgspec.json.schema(spec.Config)
     definitions: dict[str, Any] = {name: _with_references(shape) for name, shape in made["$defs"].items()}
     root = definitions.pop("Config")
     root["title"] = "Message Router"
     root["patternProperties"] = {"^x-": True}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
+    if config is not None:
+        definitions["Route"]["properties"]["table"]["enum"] = list(config.tables)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:message-router:routes.yaml",

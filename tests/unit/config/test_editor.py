@@ -91,3 +91,10 @@ def test_it_refuses_faults(validator, good, bad):
 def test_top_level_x_keys_are_allowed(validator):
     """Editors see them, though the router drops them."""
     assert validator.is_valid({**parse_text(SMALLEST).data, "x-shared": 1})
+
+
+def test_a_config_adds_its_tables() -> None:
+    """With a config, a route can name its tables only."""
+    table = spec.Table(key={"id": "S"})
+    config = spec.Config(version=1, tables={"one": table, "two": table}, routes={})
+    assert config_schema(config)["$defs"]["Route"]["properties"]["table"]["enum"] == ["one", "two"]
