@@ -1,10 +1,7 @@
-"""Two independent AWS servers, moto's and ministack, and one that says what a test wants it to."""
+"""The seam, connected to the two servers, and to one that says what a test wants it to."""
 
 import json
 import os
-import subprocess
-import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,32 +11,7 @@ from typing import Any
 import pytest
 
 from router.aws.client import Aws, connect
-from router.local.provision import clients
-from router.local.server import LocalAws, local_aws
-
-# Ends when its standard input does, so that it cannot outlive the tests.
-MOTO = """
-import os, sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-os._exit(0)
-"""
-
-
-@contextmanager
-def moto() -> Iterator[LocalAws]:
-    command = [sys.executable, "-c", MOTO]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout
-        yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")
-        assert process.stdin
-        process.stdin.close()
-        process.wait(5)
+from router.local.server import LocalAws
 
 
 @contextmanager
@@ -55,36 +27,11 @@ def connected(server: LocalAws) -> Iterator[Aws]:
         os.environ.update(before)
 
 
-@pytest.fixture(scope="session", params=[moto, local_aws], ids=["moto", "ministack"])
-def server(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
-    """A server with nothing in it, or what other tests have left; use names of your own."""
-    with request.param() as running:
-        yield running
-
-
 @pytest.fixture(scope="session")
 def aws(server: LocalAws) -> Aws:
     """The seam, connected to the server."""
     with connected(server) as connection:
         return connection
-
-
-@pytest.fixture(scope="session")
-def dynamodb(server: LocalAws) -> Any:
-    """A plain boto3 client, to set up and look at what the seam cannot."""
-    return clients(server)[0]
-
-
-@pytest.fixture(scope="session")
-def sqs(server: LocalAws) -> Any:
-    """A plain boto3 client, to set up and look at what the seam cannot."""
-    return clients(server)[1]
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that nothing else has."""
-    return f"test-{uuid.uuid4().hex[:12]}"
 
 
 class ScriptedAws:
