@@ -145,7 +145,7 @@ def same(expected: Any, found: Any) -> bool:
     """Whether a value of a test is what was stored: sets are written as lists, binaries as base64."""
     if isinstance(found, set):
         listed = expected if isinstance(expected, list) else []
-        return len(listed) == len(found) and all(any(same(each, other) for other in found) for each in listed)
+        return len(listed) == len(found) and all(any(same(each, other) for each in listed) for other in found)
     if isinstance(found, bytes):
         return bool(expected == base64.b64encode(found).decode())
     if isinstance(found, bool) or isinstance(expected, bool):
@@ -201,10 +201,12 @@ def _embed(payload: str, is_json: bool) -> Any:
     if not is_json:
         return payload
     try:
-        return _EXACT.decode(payload)
+        value = _EXACT.decode(payload)
     except (msgspec.DecodeError, DecimalException):
         # What is no JSON cannot stand in JSON but as text.
         return payload
+    # Text inside is read as JSON text.
+    return payload if isinstance(value, str) else value
 
 
 def _text(data: bytes) -> str:

@@ -26,6 +26,8 @@ MISSING_POLICY = Code(
     "A key attribute can never be left out or NULL, and `remove` has a meaning for updates only.",
 )
 
+_EMPTY_SET: frozenset[Any] = frozenset()
+
 Getter = Callable[[Any, Message], Any]
 """From data (of the message, or element and message) to a value, or UNSET to leave it out; raises Refusal."""
 
@@ -68,15 +70,18 @@ def _compile_default(
 ) -> Callable[[], Any] | None:
     """What gives the default, already of its type; None if it has faults."""
     value = attribute.default
+    constants = {"default": value} if attribute.transform else {"value": attribute.value, "default": value}
+    faulty = False
     # A constant is checked here too: it fails on each message, or on none.
-    for field, constant in (("value", attribute.value), ("default", value)):
-        untouched = field == "default" or not attribute.transform
-        if convert and constant is not UNSET and constant is not None and untouched:
+    for field, constant in constants.items():
+        if convert and constant is not UNSET and constant is not None:
             try:
                 convert(constant)
             except ValueError as error:
                 findings.add(CONSTANT_TYPE, f"'{field}' {error}, as 'type: {attribute.type}' asks", (*path, field))
-                return None
+                faulty = True
+    if faulty:
+        return None
     if value is UNSET or value is None:
         return _return_none
     if convert:
@@ -105,6 +110,8 @@ def _compose(
                 value = step(value)
             if value is None:
                 value = default()
+            elif steps and value == _EMPTY_SET:
+                value = None
             elif convert is not None:
                 value = convert(value)
         except ExpressionError:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from router.compile.attribute import Getter, compile_attribute
-from router.compile.sources import compile_located
+from router.compile.sources import compile_located, pointer_to
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.codes import OUT_OF_BOUNDS, UNMAPPABLE
@@ -27,25 +27,27 @@ def compile_mapping(
     path: Path,
 ) -> MapItems | None:
     """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
-    map_item = _compile_item(name, route.item, table, transforms, findings, path)
+    single = isinstance(route.for_each, UnsetType)
+    if isinstance(route.item, UnsetType):
+        map_item: MapItem | None = _whole("message" if single else "element")
+    else:
+        map_item = _compile_item(name, route.item, table, transforms, findings, path)
     if isinstance(route.for_each, UnsetType):
         return None if map_item is None else lambda message: [map_item(message.data, message)]
     select = compile_located(route.for_each, findings, (*path, "for_each"))
     if map_item is None or select is None:
         return None
-    return _for_each(select, map_item, isinstance(route.item, UnsetType))
+    return _for_each(select, map_item, pointer_to(route.for_each), isinstance(route.item, UnsetType))
 
 
 def _compile_item(
     route: str,
-    attributes: Mapping[str, str | spec.Attribute] | UnsetType,
+    attributes: Mapping[str, str | spec.Attribute],
     table: Table,
     transforms: Mapping[str, Transform],
     findings: Findings,
     path: Path,
 ) -> MapItem | None:
-    if isinstance(attributes, UnsetType):
-        return _whole
     keys = {name for name, _ in table.key}
     getters = []
     for name, attribute in attributes.items():
@@ -70,25 +72,44 @@ def _mapped(getters: list[tuple[str, Getter]]) -> MapItem:
     return map_item
 
 
-def _whole(data: Any, message: Message) -> Item:
-    if type(data) is not dict:
-        raise Refusal(UNMAPPABLE, "the message is no JSON object, and the route has no 'item' to map it")
-    # A copy, since an item hook may add to it while others still read the message.
-    return dict(data)
+def _whole(what: str) -> MapItem:
+    def map_item(data: Any, message: Message) -> Item:
+        if type(data) is not dict:
+            raise Refusal(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
+        # A copy, since an item hook may add to it while others still read the message.
+        return dict(data)
+
+    return map_item
 
 
-def _for_each(select: Callable[[Any], Any], map_item: MapItem, whole_element: bool) -> MapItems:
+def _for_each(select: Callable[[Any], Any], map_item: MapItem, pointer: str, whole_element: bool) -> MapItems:
+    """`pointer` is to the list in the message, or "" if it is not known."""
+
+    def map_element(index: int, element: Any, message: Message) -> Item:
+        data = element if whole_element else {"element": element, "message": message.data}
+        try:
+            return map_item(data, message)
+        except Refusal as refusal:
+            where = _in_message(refusal.pointer, pointer and f"{pointer}/{index}")
+            raise Refusal(refusal.code, refusal.reason, where) from None
+
     def map_items(message: Message) -> list[Item]:
         try:
             elements = select(message.data)
         except ExpressionError:
             raise Refusal(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
         if type(elements) is not list:
-            raise Refusal(UNMAPPABLE, "'for_each' finds no list")
+            raise Refusal(UNMAPPABLE, "'for_each' finds no list", pointer)
         if len(elements) > MAX_ELEMENTS:
-            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements")
-        if whole_element:
-            return [map_item(element, message) for element in elements]
-        return [map_item({"element": element, "message": message.data}, message) for element in elements]
+            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", pointer)
+        return [map_element(index, element, message) for index, element in enumerate(elements)]
 
     return map_items
+
+
+def _in_message(pointer: str, element: str) -> str:
+    """From what an expression of an element sees, `element` and `message`, to the message itself."""
+    _, root, *rest = (pointer or "/element").split("/")
+    if root == "message":
+        return "".join(f"/{name}" for name in rest)
+    return "/".join([element, *rest]) if element and root == "element" else ""

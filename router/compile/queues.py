@@ -102,10 +102,12 @@ def _compile_queue(
 ) -> Queue:
     reference = settings.name or name
     dead_letter = settings.dead_letter
-    if dead_letter in config.queues:
+    known = dead_letter in config.queues
+    if known:
         dead_letter = config.queues[dead_letter].name or dead_letter
     if dead_letter:
-        fault = queue_fault(dead_letter)
+        # A queue of `queues` is checked where it stands.
+        fault = None if known else queue_fault(dead_letter)
         if fault:
             findings.add(BAD_NAME, f"'{dead_letter}' {fault}", (*path, "dead_letter"))
         elif match_key(dead_letter) == match_key(reference):

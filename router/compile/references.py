@@ -5,7 +5,7 @@ Tables: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWo
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?", re.ASCII)
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
@@ -33,9 +33,9 @@ def match_key(reference: str) -> str:
     arn = _ARN.fullmatch(reference)
     if arn:
         return f"{arn['region']}:{arn['account']}:{arn['name']}"
-    if "://" not in reference:
+    parts = _split_url(reference)
+    if parts is None:
         return reference
-    parts = urlsplit(reference)
     account, _, name = parts.path.strip("/").partition("/")
     host = _AWS_HOST.fullmatch(parts.hostname or "")
     region = (host["new"] or host["old"]) if host else ""
@@ -50,8 +50,8 @@ def queue_fault(reference: str) -> str | None:
             return "is no ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME"
         reference = arn["name"]
     elif "://" in reference:
-        parts = urlsplit(reference)
-        if parts.scheme not in ("http", "https") or parts.path.count("/") != 2:
+        parts = _split_url(reference)
+        if parts is None or parts.scheme not in ("http", "https") or parts.path.count("/") != 2:
             return "is no URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
         reference = queue_name(reference)
     if _QUEUE_NAME.fullmatch(reference):
@@ -63,9 +63,19 @@ def table_fault(reference: str) -> str | None:
     """What is wrong with a table's name or ARN, as the end of a sentence; or None."""
     if reference.startswith("arn:"):
         arn = _ARN.fullmatch(reference)
-        if arn is None or arn["service"] != "dynamodb" or not arn["name"].startswith("table/"):
+        kind, _, reference = arn["name"].partition("/") if arn else ("", "", "")
+        if arn is None or arn["service"] != "dynamodb" or kind != "table" or "/" in reference:
             return "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
-        reference = table_name(reference)
     if _TABLE_NAME.fullmatch(reference):
         return None
     return "is no name of a table: 3 to 255 letters, digits, '-', '_' and '.'"
+
+
+def _split_url(reference: str) -> SplitResult | None:
+    """The parts of a URL; None for what is none."""
+    if "://" not in reference:
+        return None
+    try:
+        return urlsplit(reference)
+    except ValueError:  # such as a bracket without its fellow
+        return None

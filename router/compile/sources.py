@@ -38,7 +38,7 @@ def compile_source(attribute: spec.Attribute, route: str, findings: Findings, pa
     if not isinstance(attribute.from_, UnsetType):
         where = path if short else (*path, "from")
         expression = compile_located(attribute.from_, findings, where)
-        return expression and Source(_from(expression), _pointer(attribute.from_))
+        return expression and Source(_from(expression), pointer_to(attribute.from_))
     if not isinstance(attribute.meta, UnsetType):
         return Source(_meta(attribute.meta, route, attribute.type == "N"))
     if not isinstance(attribute.template, UnsetType):
@@ -64,7 +64,8 @@ def _from(expression: Callable[[Any], Any]) -> GetValue:
     return lambda data, message: expression(data)
 
 
-def _pointer(text: str) -> str:
+def pointer_to(text: str) -> str:
+    """The JSON Pointer to what a plain path names, or "" for any other expression."""
     return "/" + text.replace(".", "/") if _PLAIN_PATH.fullmatch(text) else ""
 
 
@@ -126,4 +127,4 @@ def _ttl(ttl: str | spec.TtlAfter, findings: Findings, path: Path) -> Source | N
         value = expression(data)
         return None if value is None else epoch_seconds(value) + seconds
 
-    return Source(from_value, _pointer(ttl.from_))
+    return Source(from_value, pointer_to(ttl.from_))

@@ -34,8 +34,7 @@ def compile_template(text: str, findings: Findings, path: Path) -> Callable[[Any
             parts.append(compile_expression(piece))
         except InvalidExpression as error:
             findings.add(INVALID_EXPRESSION, error.sentence, path)
-            return None
-    return _fill(parts)
+    return _fill(parts) if len(parts) == len(pieces) else None
 
 
 def split_template(text: str) -> list[tuple[bool, str]]:
@@ -54,6 +53,8 @@ def split_template(text: str) -> list[tuple[bool, str]]:
             literal = ""
             pieces.append((True, text[at + 1 : end].strip()))
             at = end + 1
+        elif text[at] == "}":
+            raise ValueError(f"the brace at character {at + 1} opens nowhere")
         else:
             literal += text[at]
             at += 1
@@ -64,10 +65,14 @@ def _closing_brace(text: str, at: int) -> int:
     """The index of the brace that closes the expression at `at`, past nested and quoted ones."""
     depth = 0
     quote = ""
+    escaped = False
     for index in range(at, len(text)):
         character = text[index]
-        if quote:
-            quote = "" if character == quote and text[index - 1] != "\\" else quote
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
         elif character in _QUOTES:
             quote = character
         elif character == "{":

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any
 
@@ -78,9 +79,13 @@ def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]
 
 
 def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:
+    # A transform may give an argument back, and a plugin may change what it is given in place.
+    lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
+
     def step(value: Any) -> Any:
         try:
-            return function(value, *arguments, **keywords)
+            changed = function(value, *arguments, **keywords)
+            return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
         except (ValueError, TypeError):
             raise Refusal(UNMAPPABLE, f"transform '{name}' does not take the value") from None
         except Signal:

@@ -55,7 +55,7 @@ def compile_write(route: spec.Route, table: Table, findings: Findings, path: Pat
                 suggestion="remove it, or choose another mode",
             )
     kind = _WRITES.get(write.mode)
-    if kind is None or write.version is not UNSET:
+    if kind is None or (write.version is not UNSET and "version" in allowed):
         what = f"'mode: {write.mode}'" if kind is None else "'version'"
         findings.add(
             MODE,

@@ -7,8 +7,8 @@ from router.model import Code, Finding, Path, Place
 Locate = Callable[[Path, bool], Place]
 """Where the value (or, with True, the key) at a path of the config stands."""
 
-FIRST_OF_SHAPE = "RT100"
-"""Codes before this one are of the text: what YAML and the environment make of it."""
+OF_THE_TEXT = "RT0"
+"""How the codes of the text begin: what YAML and the environment make of it."""
 
 
 class Findings:
@@ -16,7 +16,7 @@ class Findings:
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
-        self._found: list[Finding] = []
+        self._found: dict[Finding, None] = {}
         self._unreadable: set[Place] = set()
 
     def add(
@@ -32,7 +32,7 @@ class Findings:
         """Note a finding at the value (or the key) at `path`, or at a `place` in another file."""
         where = place or self._locate(path, key)
         # Where the text itself is at fault, what stands in for it has no faults of its own.
-        if code.id < FIRST_OF_SHAPE or where not in self._unreadable:
+        if code.id.startswith(OF_THE_TEXT) or where not in self._unreadable:
             self.add_finding(Finding(code, sentence, where, suggestion))
 
     def __iter__(self) -> Iterator[Finding]:
@@ -40,9 +40,9 @@ class Findings:
         return iter(sorted(self._found, key=lambda finding: (finding.place, finding.code.id)))
 
     def add_finding(self, finding: Finding) -> None:
-        """Note a finding that has its place already."""
-        self._found.append(finding)
-        if finding.code.id < FIRST_OF_SHAPE:
+        """Note a finding that has its place already, once: what an anchor names is read wherever an alias is."""
+        self._found[finding] = None
+        if finding.code.id.startswith(OF_THE_TEXT):
             self._unreadable.add(finding.place)
 
     @property
