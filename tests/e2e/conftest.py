@@ -1,0 +1,136 @@
+"""What the end-to-end tests share: the program as a process, and the flows of `flows/` on both servers."""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from router.compile.load import load_program
+from router.local.provision import QueueSpec, TableSpec, create_queues, create_tables
+from router.local.server import LocalAws
+
+FOLDER = Path(__file__).parent / "flows"
+REPO = Path(__file__).parents[2]
+PATIENCE = 30
+"""Seconds after which what has not happened is not going to."""
+
+Value = TypeVar("Value")
+
+
+def wait_for(look: Callable[[], Value | None], what: str = "what the test waits for") -> Value:
+    """What `look` sees, once it sees something; fails if that does not come."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come in {PATIENCE} seconds")
+
+
+@pytest.fixture(scope="session")
+def wait() -> Callable[..., Any]:
+    """Wait until a function returns something, and return that; fails after a while."""
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The repository, with the sample config."""
+    return REPO
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Run:
+    """Run `python -m router …` in an empty folder, as a user does, without a terminal: its output and exit code."""
+
+    def run(*words: str, cwd: Path = tmp_path, **settings: Any) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "router", *words]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE * 2, **settings)
+
+    return run
+
+
+class Flows:
+    """The queues and tables of `flows/routes.yaml` on one server, under names that nothing else has."""
+
+    config = FOLDER / "routes.yaml"
+
+    def __init__(self, server: LocalAws, dynamodb: Any, sqs: Any) -> None:
+        self.prefix = f"e2e-{uuid.uuid4().hex[:8]}"
+        self.environment = server.environment() | {"PREFIX": self.prefix, "ROUTER_CONFIG": str(self.config)}
+        self._dynamodb, self._sqs = dynamodb, sqs
+        self._letters: list[dict[str, Any]] = []
+        queues = load_program(self.config, {"PREFIX": self.prefix}).engine.queues
+        specs = [
+            QueueSpec(queue.reference, "" if name == "undeliverable" else queue.dead_letter)
+            for name, queue in queues.items()
+        ]
+        self.urls = create_queues(sqs, specs)
+        create_tables(dynamodb, [TableSpec(f"{self.prefix}-items", (("id", "S"),))])
+
+    def url(self, queue: str) -> str:
+        """The URL of a queue, by its name without the prefix."""
+        return self.urls[f"{self.prefix}-{queue}"]
+
+    def item(self, id_: str) -> dict[str, Any] | None:
+        """An item of the table, in DynamoDB's JSON."""
+        answer = self._dynamodb.get_item(TableName=f"{self.prefix}-items", Key={"id": {"S": id_}}, ConsistentRead=True)
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
+
+    def send(self, queue: str, message: Any, **settings: Any) -> str:
+        """Send a message, JSON unless it is text; its id."""
+        body = message if isinstance(message, str) else json.dumps(message)
+        sent = self._sqs.send_message(QueueUrl=self.url(queue), MessageBody=body, **settings)
+        return str(sent["MessageId"])
+
+    def left(self, queue: str) -> int:
+        """How many messages a queue has, those that are being worked on included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)
+        return sum(int(number) for number in answer["Attributes"].values())
+
+    def letter(self, queue: str, holds: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any] | None:
+        """The letter on a dead-letter queue of which something holds, if it is there; all are kept here."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self.url(queue),
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        for message in answer.get("Messages", ()):
+            self._letters.append(message)
+            self._sqs.delete_message(QueueUrl=self.url(queue), ReceiptHandle=message["ReceiptHandle"])
+        return next((letter for letter in self._letters if holds(letter)), None)
+
+    def letter_about(self, message_id: str, queue: str = "plain-dlq") -> tuple[dict[str, Any], dict[str, Any]]:
+        """The letter about a message, and what its `router` attribute says."""
+
+        def holds(letter: Mapping[str, Any]) -> bool:
+            return reason(letter).get("message_id") == message_id
+
+        letter = wait_for(lambda: self.letter(queue, holds), "the dead letter")
+        return letter, reason(letter)
+
+
+def reason(letter: Mapping[str, Any]) -> dict[str, Any]:
+    """What the `router` attribute of a letter says, if it has one."""
+    attribute = letter.get("MessageAttributes", {}).get("router")
+    told: dict[str, Any] = json.loads(attribute["StringValue"]) if attribute else {}
+    return told
+
+
+@pytest.fixture(scope="module")
+def flows(server: LocalAws, dynamodb: Any, sqs: Any) -> Iterator[Flows]:
+    """The flows, with nothing sent yet but by tests of the same file."""
+    return Flows(server, dynamodb, sqs)

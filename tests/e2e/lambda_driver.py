@@ -1,0 +1,24 @@
+"""Calls the Lambda handler as its run time does: events as JSON lines on standard input, answers on standard output."""
+
+import json
+import sys
+import time
+
+from router.lambda_handler import handler
+
+
+class Context:
+    """What Lambda gives with each invocation."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._end = time.monotonic() + milliseconds / 1000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is ended."""
+        return max(0, int((self._end - time.monotonic()) * 1000))
+
+
+for line in sys.stdin:
+    invocation = json.loads(line)
+    answer = handler(invocation["event"], Context(invocation["milliseconds"]))
+    print(json.dumps(answer), flush=True)
