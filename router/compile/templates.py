@@ -23,7 +23,12 @@ def compile_template(text: str, findings: Findings, path: Path) -> Callable[[Any
     try:
         pieces = split_template(text)
     except ValueError as error:
-        findings.add(NO_TEMPLATE, f"'{text}' is not a template: {error}", path)
+        findings.add(
+            NO_TEMPLATE,
+            f"'{text}' is not a template: {error}",
+            path,
+            suggestion="a brace itself is written '{{' or '}}'",
+        )
         return None
     parts: list[Part] = []
     for is_expression, piece in pieces:
