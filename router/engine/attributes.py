@@ -17,6 +17,8 @@ MAX_NESTING = 32
 MAX_DIGITS = 38
 MAX_PARTITION_KEY_BYTES = 2048
 MAX_SORT_KEY_BYTES = 1024
+MAX_NAME_BYTES = 64 * 1024 - 1
+"""Of an attribute's name: HowItWorks.NamingRulesDataTypes, "Naming rules"."""
 
 # DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
@@ -31,6 +33,8 @@ def encode_item(item: Item) -> tuple[dict[str, AttributeValue], int]:
     encoded = {}
     size = 0
     for name, value in item.items():
+        if not name or type(name) is not str:
+            raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
         encoder = _ENCODERS.get(type(value))
         if encoder is None:
             raise _unstorable(value, name)
@@ -38,9 +42,11 @@ def encode_item(item: Item) -> tuple[dict[str, AttributeValue], int]:
             encoded[name], value_size = encoder(value, 1)
         except Refusal as refusal:
             raise Refusal(refusal.code, f"attribute '{name}': {refusal.reason}", refusal.pointer) from None
-        size += value_size + (len(name) if name.isascii() else len(name.encode()))
+        size += value_size + (len(name) if name.isascii() else text_bytes(name))
     if size > MAX_ITEM_BYTES:
         raise Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
+    if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):
+        raise Refusal(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
     return encoded, size
 
 
@@ -59,11 +65,21 @@ def encode_number(value: Number) -> str:
 
 
 def plain_number(value: Number) -> str:
-    """A number in plain notation, without exponent or trailing zeros; equal numbers give equal text."""
+    """A finite number in plain notation, without exponent or trailing zeros; equal numbers give equal text."""
+    if not value:
+        return "0"
+    if isinstance(value, int):
+        return str(value)  # formatting with "f" would make a float of it
     text = f"{value:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def text_bytes(text: str) -> int:
+    """The size of a text: its bytes in UTF-8; raises Refusal for half a surrogate pair, which has none."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise Refusal(BAD_ITEM, "a text with half a surrogate pair") from None
 
 
 def key_text(value: AttributeValue, kind: KeyType) -> str | None:
@@ -111,7 +127,7 @@ def decode_value(value: AttributeValue) -> Any:
 def _key_bytes(text: str, kind: KeyType) -> int:
     if kind == "B":
         return len(text) // 2
-    return len(text.encode()) if kind == "S" else 0
+    return text_bytes(text) if kind == "S" else 0
 
 
 def _decode_number(text: str) -> Number:
@@ -140,7 +156,7 @@ def _unstorable(value: Any, name: str = "") -> Refusal:
 
 
 def _text(value: str, depth: int) -> Encoded:
-    return {"S": value}, len(value) if value.isascii() else len(value.encode())
+    return {"S": value}, len(value) if value.isascii() else text_bytes(value)
 
 
 def _number(value: Number, depth: int) -> Encoded:
@@ -193,7 +209,7 @@ def _map(values: dict[str, Any], depth: int) -> Encoded:
         if type(name) is not str:
             raise Refusal(BAD_ITEM, "a map has a name that is no text")
         encoded[name], value_size = encoder(value, depth + 1)
-        size += value_size + (len(name) if name.isascii() else len(name.encode()))
+        size += value_size + (len(name) if name.isascii() else text_bytes(name))
     return {"M": encoded}, size
 
 
@@ -203,11 +219,12 @@ def _set(values: set[Any] | frozenset[Any], depth: int) -> Encoded:
         raise Refusal(BAD_ITEM, "an empty set")
     # Sorted, so that one message always makes one and the same request.
     if kinds == {str}:
-        return {"SS": sorted(values)}, sum(len(value.encode()) for value in values)
+        return {"SS": sorted(values)}, sum(map(text_bytes, values))
     if kinds == {bytes}:
         return {"BS": sorted(values)}, sum(len(value) for value in values)
     if kinds <= {int, Decimal}:
-        numbers = [encode_number(value) for value in sorted(values)]
+        # Encoded first: NaN is refused there, and has no order.
+        numbers = sorted(map(encode_number, values), key=Decimal)
         return {"NS": numbers}, sum(number_bytes(text) for text in numbers)
     raise Refusal(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")
 

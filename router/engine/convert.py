@@ -121,6 +121,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _number_text(value: Number) -> str:
-    if isinstance(value, Decimal) and (not value.is_finite() or abs(value.adjusted()) > _MAX_EXPONENT):
+    exact = Decimal(value)
+    if not exact.is_finite() or (exact and abs(exact.adjusted()) > _MAX_EXPONENT):
         raise ValueError("is a number out of range")
     return plain_number(value)

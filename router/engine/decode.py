@@ -23,7 +23,8 @@ Decoder = Callable[[Record], Unwrapped]
 """From a record to its data and attributes; raises Refusal."""
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
-_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"\\'))
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
+_SQUARE = bytes.maketrans(b"{}", b"[]")
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
@@ -78,14 +79,16 @@ def bound_nesting(text: str | bytes) -> None:
         data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError:
         raise Refusal(NOT_JSON, "the payload is not JSON") from None
-    marks = data.translate(None, _NO_STRUCTURE).replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Escapes go first: once the rest is gone, the backslash of a "\n" would stand before the closing quote. With all
+    # brackets alike, a round takes away one level and no more; JSON where they do not match is refused by the decoder.
+    marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NO_STRUCTURE).replace(b'""', b"")
     # Every second piece between quotes is inside a string, where brackets do not count.
-    brackets = b"".join(marks.split(b'"')[::2]).translate(None, b"\\")
+    brackets = b"".join(marks.split(b'"')[::2])
     for _ in range(MAX_NESTING):
         if not brackets:
             return
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    if brackets.strip(b"]}"):
+        brackets = brackets.replace(b"[]", b"")
+    if brackets.strip(b"]"):
         raise Refusal(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
 
 
@@ -105,7 +108,7 @@ def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 def _read_number(text: str) -> Any:
     try:
         number = _JSON.decode(text)
-    except (msgspec.DecodeError, DecimalException, UnicodeError):
+    except (msgspec.DecodeError, DecimalException, UnicodeError, RecursionError):
         return text
     return number if type(number) in (int, Decimal) else text
 
@@ -135,6 +138,8 @@ def _unpack_gzip(payload: Any) -> bytes:
         raise Refusal(BAD_ENVELOPE, "the payload is no gzip data") from None
     if unpacker.unconsumed_tail:
         raise Refusal(OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+    if unpacker.unused_data:
+        raise Refusal(BAD_ENVELOPE, "the payload has more than one member of gzip data, or something behind it")
     if not unpacker.eof:
         raise Refusal(BAD_ENVELOPE, "the payload is no complete gzip data")
     return data
