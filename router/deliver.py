@@ -1,9 +1,8 @@
 """The one shell around the engine: plan, write, dead-letter — and say what may be acknowledged."""
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
-from random import uniform
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -12,23 +11,16 @@ from router.aws.faults import Fault
 from router.compile.load import Program
 from router.dead_letter import send_dead_letters
 from router.engine import codes
-from router.engine.batch import Batch, pack
-from router.engine.coalesce import Chain, coalesce
+from router.engine.backoff import MAX_SECONDS
+from router.engine.coalesce import schedule
 from router.engine.engine import CompiledQueue, plan
-from router.engine.settle import settle_answer
 from router.engine.ticket import Ticket
 from router.log import log_batch, log_result
 from router.model import Outcome, OutcomeKind, Record, Result, Summary
+from router.writer import Clock, Deadline, Writer
 
-BACKOFF_BASE = 0.05
-"""Seconds; the wait before the second try is random up to this, and doubles with each further one."""
-BACKOFF_CAP = 5.0
-"""Seconds; no wait is longer."""
-MAX_TRIES = 8
-"""A write that fails so often is left for the next delivery of its message."""
-
-Clock = Callable[[], float]
-"""Seconds, growing: `time.monotonic` or a test's."""
+MARGIN_SECONDS = 0.5
+"""What is kept of the time besides that of calls under way: for dead letters, deletes and the answer."""
 
 
 class Delivered(Struct, frozen=True):
@@ -40,87 +32,72 @@ class Delivered(Struct, frozen=True):
 
 
 class Delivery:
-    """Delivers batches of one program through one connection; keeps no state between batches."""
+    """Delivers batches of one program through one connection; keeps no message from one batch to the next.
+
+    With `setup_wait`, messages that met a fault of the set-up are hidden for so many seconds, else as any other.
+    """
 
     def __init__(
-        self, program: Program, aws: Aws, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self, program: Program, aws: Aws, clock: Clock = time.monotonic, setup_wait: int | None = None
     ) -> None:
         self._program = program
         self._aws = aws
         self._clock = clock
-        self._sleep = sleep
+        self._writer = Writer(aws.tables, clock)
+        self._setup_wait = setup_wait
 
-    def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: float) -> list[Delivered]:
-        """Bring each record to exactly one outcome, in their order; no call starts after `deadline` of the clock."""
+    @property
+    def margin(self) -> float:
+        """Seconds that a deadline should leave: a call that has just begun must be able to end, and be answered for."""
+        return MARGIN_SECONDS + 2 * self._writer.call_seconds
+
+    def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
+        """Bring each record to exactly one outcome, in their order; no call starts after the deadline."""
         started = self._clock()
         # A message that comes twice in a batch is one message; the newest receipt handle is the good one.
         distinct = {record.message_id: record for record in records}
         tickets = [plan(queue, record) for record in distinct.values()]
         delivered: dict[str, Delivered] = {}
         for wave in _waves(queue, tickets, delivered):
-            self._write(wave, deadline)
+            for lanes in schedule(wave, atomic=queue.atomic):
+                self._writer.write(lanes, deadline)
             for each in self._finish(queue, wave, deadline):
                 delivered[each.record.message_id] = each
         results = [delivered[message_id] for message_id in distinct]
         self._report(queue, results, self._clock() - started)
         return results
 
-    def _write(self, tickets: Iterable[Ticket], deadline: float) -> None:
-        """Send all open writes of the tickets, again and again until each is settled."""
-        pending = coalesce(tickets)
-        for attempt in count(1):
-            batches = pack(pending)
-            pending = []
-            while batches:
-                batch = batches.pop(0)
-                if self._clock() >= deadline:
-                    _leave(batch.chains, "time was up before it was written")
-                    continue
-                pending += self._send(batch, batches)
-            if not pending:
-                return
-            wait = uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt))  # noqa: S311 — jitter, no secret
-            if attempt == MAX_TRIES or self._clock() + wait >= deadline:
-                _leave(pending, "the table did not take it in time")
-                return
-            self._sleep(wait)
+    def hide(self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered]) -> dict[str, Fault]:
+        """Put off the next delivery of what stays on its queue; those that could not be hidden come by themselves.
 
-    def _send(self, batch: Batch, batches: list[Batch]) -> list[Chain]:
-        """One call; returns what is to be tried after a while, and adds to `batches` what is to be tried at once."""
-        answer = self._aws.tables.batch_write(batch.table.name, batch.requests())
-        fault = answer.fault
-        if fault is None:
-            return settle_answer(batch, answer.unprocessed)
-        if fault.kind == "retry":
-            return batch.chains
-        if fault.kind == "setup":
-            _settle(batch.chains, _setup(f"table '{batch.table.name}': {fault.code}"))
-        elif len(batch.chains) > 1:
-            batches[:0] = batch.halves()
-        else:
-            self._refuse(batch, fault, batches)
-        return []
+        What was not begun is shown again at once, and before the others are hidden, so that its receive count is not
+        used up by waiting.
+        """
+        waits = [(each.record, self._wait(queue, each)) for each in delivered if not each.acknowledged]
+        failed: dict[str, Fault] = {}
+        for group in ([w for w in waits if w[1] == 0], [w for w in waits if w[1]]):
+            if group:
+                handles = [(record.message_id, record.receipt_handle, wait or 0) for record, wait in group]
+                failed |= self._aws.queues.release(url, handles)
+        return failed
 
-    def _refuse(self, batch: Batch, fault: Fault, batches: list[Batch]) -> None:
-        """An item alone is refused: the table's real key decides whether the set-up is at fault, or the item."""
-        name = batch.table.name
-        key = self._aws.tables.key_schema(name)
-        if isinstance(key, Fault):
-            _settle(batch.chains, _setup(f"table '{name}': {key.code}"))
-        elif key != batch.table.key:
-            _settle(batch.chains, _setup(f"table '{name}' has another key than the config says"))
-        else:
-            (chain,) = batch.chains
-            reason = f"table '{name}' refused the item: {fault.code}"
-            if chain.reject(Outcome("rejected", codes.REFUSED.id, reason, chain.write.route)):
-                batches.insert(0, batch)
+    def _wait(self, queue: CompiledQueue, delivered: Delivered) -> int | None:
+        """For how many seconds a message is to be hidden; None to leave that to its queue."""
+        outcome = delivered.outcome
+        if outcome.kind == "rejected":
+            return None
+        if outcome.setup and self._setup_wait is not None:
+            return self._setup_wait
+        if outcome.delay is not None:
+            return min(math.ceil(outcome.delay), MAX_SECONDS)
+        return queue.backoff.wait(delivered.record.receive_count)
 
-    def _finish(self, queue: CompiledQueue, tickets: Sequence[Ticket], deadline: float) -> Iterator[Delivered]:
+    def _finish(self, queue: CompiledQueue, tickets: Sequence[Ticket], deadline: Deadline) -> Iterator[Delivered]:
         """What may be acknowledged, once the dead letters of what was rejected are confirmed."""
         rejected = [ticket for ticket in tickets if _outcome(ticket).kind == "rejected"]
         failed: dict[str, Outcome] = {}
         if rejected and queue.dead_letter:
-            if self._clock() < deadline:
+            if self._clock() < deadline():
                 failed = send_dead_letters(self._aws.queues, queue, rejected)
             else:
                 late = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
@@ -167,9 +144,8 @@ def _waves(queue: CompiledQueue, tickets: list[Ticket], delivered: dict[str, Del
                 going_on.append(group)
                 continue
             for later in group:
-                outcome = Outcome(
-                    "retry", codes.NOT_STARTED.id, "an earlier message of its group is still on the queue"
-                )
+                reason = "an earlier message of its group is still on the queue"
+                outcome = Outcome("retry", codes.NOT_STARTED.id, reason, delay=0)
                 delivered[later.record.message_id] = Delivered(later.record, outcome, acknowledged=False)
         left = [group for group in going_on if group]
 
@@ -179,16 +155,3 @@ def _outcome(ticket: Ticket) -> Outcome:
     if ticket.outcome is None:
         raise AssertionError("a write was not settled")
     return ticket.outcome
-
-
-def _settle(chains: Iterable[Chain], outcome: Outcome) -> None:
-    for chain in chains:
-        chain.settle(outcome)
-
-
-def _leave(chains: Iterable[Chain], reason: str) -> None:
-    _settle(chains, Outcome("retry", codes.RETRY_LATER.id, reason))
-
-
-def _setup(reason: str) -> Outcome:
-    return Outcome("retry", codes.SETUP.id, reason, setup=True)

@@ -7,23 +7,26 @@ stops the function before it takes a message.
 import base64
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from router.aws.client import connect
+from router.aws.client import Aws, connect
+from router.aws.faults import Fault
 from router.compile.load import Program, load_program
-from router.deliver import Delivery
+from router.deliver import Delivered, Delivery
 from router.engine import codes
+from router.engine.engine import CompiledQueue
 from router.errors import ConfigError
 from router.log import LOGGER, log_result, set_up_logging
 from router.model import Outcome, Record, Result
+from router.writer import CALLS_AT_ONCE
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable that names the config; default: `routes.yaml` beside the code."""
-MARGIN_SECONDS = 2.0
-"""The time kept at the end of an invocation for finishing the call that is under way, and for answering."""
+SETUP_HIDE_SECONDS = 15 * 60
+"""How long a message is hidden when the set-up is at fault: Lambda cannot stop polling, and a person has to mend it."""
 UNLIMITED_SECONDS = 900.0
 """The time taken as given without a context, as when the handler is called by hand: Lambda's longest."""
 
@@ -40,7 +43,8 @@ class Context(Protocol):
 def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
     """Route the records of an SQS event; answer with those that are to come again."""
     remaining = context.get_remaining_time_in_millis() / 1000 if context else UNLIMITED_SECONDS
-    deadline = time.monotonic() + remaining - MARGIN_SECONDS
+    end = time.monotonic() + remaining
+    delivery = _delivery()
     by_arn: dict[str, list[Record]] = {}
     for record in event["Records"]:
         by_arn.setdefault(record.get("eventSourceARN", ""), []).append(read_record(record))
@@ -50,9 +54,9 @@ def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
         if queue is None:
             failures += _refuse_queue(arn, records)
             continue
-        for each in _delivery().deliver(queue, records, deadline):
-            if not each.acknowledged:
-                failures.append(each.record.message_id)
+        delivered = delivery.deliver(queue, records, lambda: end - delivery.margin)
+        failures += [each.record.message_id for each in delivered if not each.acknowledged]
+        _hide(queue, arn, delivered)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -75,11 +79,27 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
 
 
+def _hide(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
+    """Put off the next delivery of what failed: always for a fault of the set-up, else where the queue asks for it."""
+    chosen = [each for each in delivered if each.outcome.setup or queue.backoff.in_lambda]
+    if all(each.acknowledged for each in chosen):
+        return
+    url = _aws().queues.url(arn)
+    faults = [url] if isinstance(url, Fault) else list(_delivery().hide(queue, url, chosen).values())
+    if faults:
+        # No harm: they come again when the visibility timeout of their queue is over.
+        LOGGER.warning("cannot hide messages", extra={"fields": {"queue": queue.name, "error": faults[0].code}})
+
+
 def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
-    """Messages of a queue that the config does not know stay on it."""
+    """Messages of a queue that the config does not know stay on it, hidden until somebody may have mended that."""
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", setup=True)
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
+    url = _aws().queues.url(arn)
+    if not isinstance(url, Fault):
+        handles = [(record.message_id, record.receipt_handle, SETUP_HIDE_SECONDS) for record in records]
+        _aws().queues.release(url, handles)
     return [record.message_id for record in records]
 
 
@@ -98,9 +118,14 @@ def _load() -> Program:
 
 
 @cache
+def _aws() -> Aws:
+    """The one connection of this environment, kept from one invocation to the next."""
+    return connect(max_connections=2 * CALLS_AT_ONCE)
+
+
+@cache
 def _delivery() -> Delivery:
-    """The one delivery of this environment; its connections are kept from one invocation to the next."""
-    return Delivery(PROGRAM, connect(max_connections=10))
+    return Delivery(PROGRAM, _aws(), setup_wait=SETUP_HIDE_SECONDS)
 
 
 PROGRAM = _load()

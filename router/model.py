@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 Severity = Literal["error", "warning", "info"]
 OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "retry"]
-WriteKind = Literal["put", "delete"]
+WriteKind = Literal["put", "insert", "newest", "update", "delete"]
 KeyType = Literal["S", "N", "B"]
 Path = tuple[str | int, ...]
 """Where something is in a config: keys and list indices from the root."""
@@ -18,6 +18,16 @@ Item = dict[str, Any]
 AttributeValue = dict[str, Any]
 """A value in DynamoDB's JSON, e.g. {"S": "x"}; the bytes of a B are raw, not base64."""
 
+
+class Remove:
+    """The type of `REMOVE`."""
+
+    def __repr__(self) -> str:
+        return "REMOVE"
+
+
+REMOVE = Remove()
+"""In an item of an update: the attribute is to be removed from the stored item."""
 META_NAMES = (
     "message_id",
     "sent_at",
@@ -88,6 +98,8 @@ class Outcome(Struct, frozen=True):
     delay: float | None = None
     setup: bool = False
     """The fault is the set-up's (no such table, access denied), not the message's."""
+    conflict: bool = False
+    """What is stored under the same key (and version) is not what this message says."""
 
 
 WRITTEN = Outcome("written")
@@ -188,11 +200,19 @@ class Table(Struct, frozen=True):
     key: tuple[tuple[str, KeyType], ...]
 
 
+class Marker(Struct, frozen=True):
+    """An item that remembers that an effect was had, written with it in one transaction; `call` is the Put of it."""
+
+    table: Table
+    call: dict[str, Any]
+
+
 class Write(Struct, frozen=True):
-    """One planned write: the whole item for a put, the key alone for a delete.
+    """One planned write: the item (of an update, the mapped attributes; of a delete, the key).
 
     `identity` is the table and the typed key values, equal exactly when DynamoDB would say it is the same item.
-    `size` is the item's size in bytes as DynamoDB counts it.
+    `size` is the item's size in bytes as DynamoDB counts it. `call` has the parameters of PutItem, UpdateItem or
+    DeleteItem for what BatchWriteItem cannot do: it is None for a plain put or delete.
     """
 
     route: str
@@ -201,6 +221,9 @@ class Write(Struct, frozen=True):
     identity: tuple[str, ...]
     item: dict[str, AttributeValue]
     size: int
+    call: dict[str, Any] | None = None
+    version: AttributeValue | None = None
+    marker: Marker | None = None
 
 
 class Result(Struct, frozen=True):

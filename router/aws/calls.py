@@ -21,9 +21,18 @@ def call(operation: _Call, member: str = "", /, **parameters: Any) -> Mapping[st
     """
     try:
         answer = operation(**parameters)
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return translate(error.response.get("Error", {}).get("Code", ""), status)
-    except (BotoCoreError, ResponseParserError) as error:
-        return translate(type(error).__name__)
+    except ERRORS as error:
+        return fault_of(error)
     return UNREADABLE if member and member not in answer else answer
+
+
+ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""What a boto3 client raises: AWS's own errors, and those for when no readable answer came."""
+
+
+def fault_of(error: Exception) -> Fault:
+    """The fault that one of `ERRORS` stands for."""
+    if not isinstance(error, ClientError):
+        return translate(type(error).__name__)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return translate(error.response.get("Error", {}).get("Code", ""), status)

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from router.aws.faults import Fault
+from router.engine.requests import Action, Operation
 from router.errors import MissingExtra
-from router.model import KeyType, Record
+from router.model import AttributeValue, KeyType, Record
 
 Request = dict[str, Any]
 """A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
@@ -20,11 +21,17 @@ Received = tuple[str, str]
 """A message as its id and its receipt handle."""
 
 
-class BatchAnswer(Struct, frozen=True):
-    """What became of a batch: the requests that were not processed; with a fault, none of them is known to be."""
+class Answer(Struct, frozen=True):
+    """What became of writes: with a fault, none of them is known to be made.
+
+    `unprocessed` are the requests of a batch that are to be sent again. Where the fault is a failed condition,
+    `position` tells of which action, and `stored` is the item that was there instead, if AWS told.
+    """
 
     unprocessed: list[Request] = []
     fault: Fault | None = None
+    position: int = 0
+    stored: dict[str, AttributeValue] | None = None
 
 
 class Letter(Struct, frozen=True):
@@ -52,8 +59,14 @@ class Letter(Struct, frozen=True):
 class Tables(Protocol):
     """DynamoDB, as the router uses it; safe to call from several threads."""
 
-    def batch_write(self, table: str, requests: list[Request]) -> BatchAnswer:
+    def batch_write(self, table: str, requests: list[Request]) -> Answer:
         """Put and delete at most 25 items of one table, once: trying again is the caller's part."""
+
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
+        """PutItem, UpdateItem or DeleteItem, once; the parameters name the table."""
+
+    def transact(self, actions: Sequence[Action]) -> Answer:
+        """At most 100 actions on distinct items in one TransactWriteItems, once."""
 
     def key_schema(self, table: str) -> KeySchema | Fault:
         """The key of a table, asked for once and then kept."""

@@ -4,14 +4,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-FaultKind = Literal["retry", "refused", "setup"]
+FaultKind = Literal["retry", "refused", "setup", "condition"]
 
 
 class Fault(Struct, frozen=True):
     """Why AWS did not do what was asked, without any text of AWS's.
 
-    `kind` is "retry" (the same call may succeed later), "refused" (this request never will) or "setup" (no message
-    is at fault: no such table or queue, no permission, no valid credentials). `code` is AWS's own error code, or the
+    `kind` is "retry" (the same call may succeed later), "refused" (this request never will), "condition" (what was to
+    hold does not) or "setup" (no message is at fault: no such table or queue, no permission, no valid credentials).
+    `code` is AWS's own error code, or the
     name of the failure if no answer came; `status` is the HTTP status, 0 if there was none.
     """
 
@@ -27,39 +28,47 @@ class Fault(Struct, frozen=True):
 # botocore's exceptions, for when no answer came.
 _RETRY = """
     BandwidthLimitExceeded ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure
-    InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled LimitExceededException OverLimit
-    PriorRequestNotComplete ProvisionedThroughputExceeded ProvisionedThroughputExceededException
+    InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled LimitExceededException
+    OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded ProvisionedThroughputExceededException
     ReplicatedWriteConflictException RequestExpired RequestLimitExceeded RequestThrottled RequestThrottledException
-    RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown ThrottledException
-    Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
+    RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown
+    ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequestsException TransactionConflict
+    TransactionConflictException TransactionInProgressException
 
     ChecksumError ConnectTimeoutError ConnectionClosedError CredentialRetrievalError EndpointConnectionError
-    HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError ReadTimeoutError ResponseParserError
-    SSLError
+    HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError ReadTimeoutError
+    ResponseParserError SSLError
 """
 # A full item collection may shrink one day, but one such item refuses its whole batch: as "refused" the batch is split
 # until it stands alone, and the others are written.
 _REFUSED = """
-    413 BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest InvalidAttributeName InvalidAttributeValue
-    InvalidBatchEntryId InvalidIdFormat InvalidMessageContents InvalidParameterCombination InvalidParameterValue
+    413 BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest IdempotentParameterMismatchException
+    InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidIdFormat InvalidMessageContents
+    InvalidParameterCombination InvalidParameterValue ItemCollectionSizeLimitExceeded
     ItemCollectionSizeLimitExceededException MessageNotInflight MissingParameter ReceiptHandleIsInvalid
     RequestEntityTooLarge RequestEntityTooLargeException SerializationException TooManyEntriesInBatchRequest
     ValidationError ValidationException
 """
 _SETUP = """
-    AccessDenied AccessDeniedException AuthFailure IncompleteSignature IncompleteSignatureException InvalidAccessKeyId
-    InvalidAction InvalidAddress InvalidClientTokenId InvalidSecurity InvalidSignatureException
+    AccessDenied AccessDeniedException AuthFailure IncompleteSignature IncompleteSignatureException
+    InvalidAccessKeyId InvalidAction InvalidAddress InvalidClientTokenId InvalidSecurity InvalidSignatureException
     KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException KMS.InvalidStateException
-    KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState KmsNotFound
-    KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException NonExistentQueue NotAuthorized
-    OptInRequired QueueDoesNotExist ResourceNotFoundException SignatureDoesNotMatch UnknownOperationException
-    UnrecognizedClientException UnsupportedOperation
+    KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState
+    KmsNotFound KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException NonExistentQueue
+    NotAuthorized OptInRequired QueueDoesNotExist ResourceNotFoundException SignatureDoesNotMatch
+    UnknownOperationException UnrecognizedClientException UnsupportedOperation
 
     EndpointProviderError EndpointResolutionError InvalidRegionError LoginError LoginInsufficientPermissions
     LoginRefreshRequired LoginTokenLoadError NoAuthTokenError NoCredentialsError PartialCredentialsError
     ProfileNotFound SSOError SSOTokenLoadError TokenRetrievalError UnauthorizedSSOTokenError
 """
-_BY_KIND: dict[FaultKind, str] = {"retry": _RETRY, "refused": _REFUSED, "setup": _SETUP}
+_CONDITION = "ConditionalCheckFailed ConditionalCheckFailedException"
+_BY_KIND: dict[FaultKind, str] = {
+    "retry": _RETRY,
+    "refused": _REFUSED,
+    "setup": _SETUP,
+    "condition": _CONDITION,
+}
 KINDS: dict[str, FaultKind] = {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}
 """What each known error code means. Codes are without a namespace."""
 

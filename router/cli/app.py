@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from router.errors import ConfigError, RouterError
+from router.errors import ConfigError, MissingExtra, RouterError
 
 COMMANDS = {
     "check": "Prove a config: every fault at once, each with its place.",
@@ -31,7 +31,12 @@ class Commands(click.Group):
         """The command of a name."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"router.cli.{cmd_name}").command
+        try:
+            command = importlib.import_module(f"router.cli.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            if error.name != "rich":
+                raise
+            raise MissingExtra(f"router {cmd_name}", "cli") from None
         assert isinstance(command, click.Command)
         return command
 

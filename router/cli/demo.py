@@ -2,11 +2,13 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from router.cli.options import config_option
@@ -14,6 +16,7 @@ from router.compile.load import Program, load_program
 from router.display import to_cell
 from router.errors import UsageError
 from router.local.demo import Played, play
+from router.local.letters import DeadLetter
 from router.local.sendings import Sending, from_lines, from_tests
 from router.local.server import local_aws
 from router.model import Item
@@ -66,19 +69,29 @@ def _sendings(program: Program, messages: TextIO | None, queue: str | None) -> l
 def _print(console: Console, program: Program, played: Played) -> None:
     for name, items in played.tables.items():
         console.print(_items(name, items))
+    if played.letters:
+        console.print(_letters(played.letters))
     table = Table("", "queue", "message", "ended", "why", title="messages", title_justify="left")
     for ending in played.endings:
         mark = "[green]ok[/]" if ending.expected else "[bold red]NO[/]"
         colour = _COLOURS.get(ending.outcome, "red")
-        table.add_row(mark, ending.sending.queue, ending.sending.name, f"[{colour}]{ending.outcome}[/]", ending.why)
+        name, why = escape(ending.sending.name), escape(ending.why)
+        table.add_row(mark, ending.sending.queue, name, f"[{colour}]{ending.outcome}[/]", why)
     console.print(table)
     failed = sum(not ending.expected for ending in played.endings)
     console.print(f"{len(played.endings) - failed} of {len(played.endings)} messages ended as they should")
 
 
+def _letters(letters: Sequence[DeadLetter]) -> Table:
+    table = Table("code", "reason", "queue", "message id", title="dead letters", title_justify="left")
+    for letter in letters:
+        table.add_row(letter.code, escape(letter.reason or "(it does not say)"), letter.queue, letter.message_id)
+    return table
+
+
 def _items(name: str, items: list[Item]) -> Table:
     columns = list(dict.fromkeys(attribute for item in items for attribute in item))
-    table = Table(*columns, title=f"table {name}", title_justify="left")
+    table = Table(*map(escape, columns), title=f"table {name}", title_justify="left")
     for item in sorted(items, key=lambda item: [to_cell(item.get(column, "")) for column in columns]):
-        table.add_row(*(to_cell(item[column]) if column in item else "" for column in columns))
+        table.add_row(*(escape(to_cell(item[column])) if column in item else "" for column in columns))
     return table

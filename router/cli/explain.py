@@ -12,7 +12,7 @@ from router.cli.options import config_option
 from router.compile.load import Program, load_program
 from router.config import spec
 from router.display import to_json
-from router.engine.batch import make_request
+from router.engine.requests import make_action
 from router.engine.ticket import Ticket
 from router.errors import UsageError
 from router.model import WRITTEN, Outcome, Record, Write
@@ -93,7 +93,9 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _write(write: Write) -> dict[str, Any]:
-    return {"table": write.table.name, "bytes": write.size, **make_request(write)}
+    operation, parameters = make_action(write)
+    told: dict[str, Any] = {"bytes": write.size, f"{operation}Item": parameters}
+    return {**told, "marker": write.marker.call} if write.marker else told
 
 
 def _indent(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from router.compile.sources import GetValue, compile_source
 from router.compile.transforms import Step, compile_transforms
@@ -13,7 +13,7 @@ from router.config.findings import Findings
 from router.engine.codes import BAD_KEY, UNMAPPABLE
 from router.engine.convert import CONVERTERS
 from router.errors import ExpressionError, Refusal
-from router.model import Code, Message, Path, Transform
+from router.model import REMOVE, Code, Message, Path, Transform, WriteKind
 
 CONSTANT_TYPE = Code(
     "RT406",
@@ -32,23 +32,31 @@ Getter = Callable[[Any, Message], Any]
 """From data (of the message, or element and message) to a value, or UNSET to leave it out; raises Refusal."""
 
 
+class Site(Struct, frozen=True):
+    """Where an attribute stands: its name and path, its route and how that writes, and whether it is of the key.
+
+    `short` tells that it is written as an expression alone.
+    """
+
+    name: str
+    path: Path
+    route: str
+    mode: WriteKind
+    is_key: bool
+    short: bool
+
+
 def compile_attribute(
-    name: str,
-    attribute: spec.Attribute,
-    is_key: bool,
-    route: str,
-    transforms: Mapping[str, Transform],
-    findings: Findings,
-    path: Path,
-    short: bool,
+    site: Site, attribute: spec.Attribute, transforms: Mapping[str, Transform], findings: Findings
 ) -> Getter | None:
-    """The getter of one attribute, or None if it has faults; `short` when it is written as an expression alone."""
-    source = compile_source(attribute, route, findings, path, short)
+    """The getter of one attribute, or None if it has faults."""
+    name, path, is_key = site.name, site.path, site.is_key
+    source = compile_source(attribute, site.route, findings, path, site.short)
     steps = compile_transforms(attribute.transform, transforms, findings, (*path, "transform"))
     convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
     default = _compile_default(attribute, convert, findings, path)
     missing = attribute.missing
-    if missing == "remove" or (is_key and missing in ("omit", "null")):
+    if (missing == "remove" and site.mode != "update") or (is_key and missing in ("omit", "null", "remove")):
         findings.add(
             MISSING_POLICY,
             f"'missing: {missing}' does not fit attribute '{name}'",
@@ -61,7 +69,7 @@ def compile_attribute(
     if missing == "error" or is_key:
         absent = _refuse_missing(name, is_key, source.pointer)
     else:
-        absent = _return_none if missing == "null" else _leave_out
+        absent = {"null": _return_none, "remove": _remove}.get(str(missing), _leave_out)
     return _compose(name, source.get, steps, convert, default, absent, source.pointer)
 
 
@@ -135,6 +143,10 @@ def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:
 
 def _return_none() -> Any:
     return None
+
+
+def _remove() -> Any:
+    return REMOVE
 
 
 def _leave_out() -> Any:

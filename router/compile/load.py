@@ -9,11 +9,14 @@ from router.compile.queues import BAD_NAME, Queue, compile_queues
 from router.compile.references import match_key, table_fault
 from router.compile.route import Surroundings, compile_route
 from router.compile.schemas import SchemaStore
+from router.compile.writes import Tables
 from router.config import spec
 from router.config.core_schema import without_garbage_collector
 from router.config.findings import Findings, stopped
 from router.config.parse import parse_config
 from router.config.source import Source, read_source
+from router.engine.backoff import Backoff
+from router.engine.derive import parse_duration
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.errors import ConfigError
 from router.hooks.registry import Plugins, load_plugins
@@ -87,7 +90,7 @@ def _compile(source: Source) -> Loaded:
     return Loaded(program, findings, config, plugins, schemas)
 
 
-def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:
+def _compile_tables(config: spec.Config, findings: Findings) -> Tables:
     tables = {}
     for name, table in config.tables.items():
         reference = table.name or name
@@ -96,7 +99,7 @@ def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]
             path = ("tables", name, "name") if table.name else ("tables", name)
             findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
         tables[name] = Table(reference, tuple(table.key.items()))
-    return tables
+    return Tables(tables, {name: table.ttl for name, table in config.tables.items()})
 
 
 def _engine(queues: Mapping[str, Queue], routes: list[CompiledRoute]) -> Engine:
@@ -113,7 +116,13 @@ def _engine(queues: Mapping[str, Queue], routes: list[CompiledRoute]) -> Engine:
             first_only=queue.settings.match == "first",
             unmatched=queue.settings.unmatched,
             dead_letter=queue.dead_letter,
+            atomic=queue.settings.atomic,
+            backoff=_backoff(queue.settings.retry),
         )
         for name, queue in queues.items()
     }
     return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})
+
+
+def _backoff(retry: spec.Retry) -> Backoff:
+    return Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_)

@@ -5,14 +5,14 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from router.compile.attribute import Getter, compile_attribute
+from router.compile.attribute import Getter, Site, compile_attribute
 from router.compile.sources import compile_located, pointer_to
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.engine.engine import MAX_ELEMENTS
 from router.errors import ExpressionError, Refusal
-from router.model import Item, Message, Path, Table, Transform
+from router.model import Item, Message, Path, Table, Transform, WriteKind
 
 MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message], list[Item]]
@@ -31,7 +31,7 @@ def compile_mapping(
     if isinstance(route.item, UnsetType):
         map_item: MapItem | None = _whole("message" if single else "element")
     else:
-        map_item = _compile_item(name, route.item, table, transforms, findings, path)
+        map_item = _compile_item(name, route.write.mode, route.item, table, transforms, findings, path)
     if isinstance(route.for_each, UnsetType):
         return None if map_item is None else lambda message: [map_item(message.data, message)]
     select = compile_located(route.for_each, findings, (*path, "for_each"))
@@ -42,6 +42,7 @@ def compile_mapping(
 
 def _compile_item(
     route: str,
+    mode: WriteKind,
     attributes: Mapping[str, str | spec.Attribute],
     table: Table,
     transforms: Mapping[str, Transform],
@@ -53,8 +54,8 @@ def _compile_item(
     for name, attribute in attributes.items():
         short = isinstance(attribute, str)
         given = spec.Attribute(from_=attribute) if isinstance(attribute, str) else attribute
-        where = (*path, "item", name)
-        getter = compile_attribute(name, given, name in keys, route, transforms, findings, where, short)
+        site = Site(name, (*path, "item", name), route, mode, name in keys, short)
+        getter = compile_attribute(site, given, transforms, findings)
         getters.append((name, getter))
     compiled = [(name, getter) for name, getter in getters if getter is not None]
     return _mapped(compiled) if len(compiled) == len(getters) else None

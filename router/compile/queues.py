@@ -38,11 +38,6 @@ SAME_QUEUE = Code(
     "one queue under two names",
     "Only one of them would get the messages; the routes of the other would never see one.",
 )
-ATOMIC = Code(
-    "RT603",
-    "`atomic` is not available yet",
-    "Transactions come with a later release; until then a config that asks for them is refused rather than misread.",
-)
 
 
 class Queue(Struct, frozen=True):
@@ -117,8 +112,6 @@ def _compile_queue(
                 (*path, "dead_letter"),
                 suggestion="name another queue",
             )
-    if settings.atomic:
-        findings.add(ATOMIC, "'atomic' is not available yet", (*path, "atomic"), key=True, suggestion="remove it")
     found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
     decode = compile_decoder([envelope for envelope in found if envelope], settings.encoding)
     return Queue(name, reference, settings, dead_letter, decode, path)

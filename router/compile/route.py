@@ -1,6 +1,6 @@
 """From one route of the config to its plain callables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,7 +15,7 @@ from router.compile.expressions import (
 )
 from router.compile.mapping import compile_mapping
 from router.compile.schemas import SchemaStore
-from router.compile.writes import compile_write
+from router.compile.writes import Tables, compile_write
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.engine import CompiledRoute
@@ -43,7 +43,7 @@ TEST_SHAPE = Code(
 class Surroundings(Struct, frozen=True):
     """What all routes of a config share."""
 
-    tables: Mapping[str, Table]
+    tables: Tables
     plugins: Plugins
     schemas: SchemaStore
     findings: Findings
@@ -59,21 +59,20 @@ def compile_route(name: str, route: spec.Route, shared: Surroundings) -> Compile
     validate = None
     if not isinstance(route.schema, UnsetType):
         validate = shared.schemas.compile(route.schema, findings, (*path, "schema"))
-    table = shared.tables.get(route.table)
+    table = shared.tables.shapes.get(route.table)
     if table is None:
-        near = get_close_matches(route.table, shared.tables, 1)
+        near = get_close_matches(route.table, shared.tables.shapes, 1)
         hint = f"did you mean '{near[0]}'?" if near else "add it under 'tables', with its key"
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
     # Without its table a mapping can still be checked, all but its key.
-    shape = table or Table(route.table, ())
-    map_items = compile_mapping(name, route, shape, shared.plugins.transforms, findings, path)
-    kind = compile_write(route, shape, findings, path)
-    if table is None or map_items is None or kind is None:
+    keyed = table or Table(route.table, ())
+    map_items = compile_mapping(name, route, keyed, shared.plugins.transforms, findings, path)
+    shape = compile_write(name, route, keyed, shared.tables, findings, path)
+    if map_items is None:
         return None
     return CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
-        table=table,
-        kind=kind,
+        shape=shape,
         when=when,
         validate=validate,
         on_invalid=route.on_invalid,

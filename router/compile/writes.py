@@ -1,19 +1,19 @@
-"""From `write` of a route, and its table's key, to the kind of write."""
+"""From `write` of a route, and its table's key, to how its items are written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
+from router.compile.sources import compile_located
 from router.config import spec
 from router.config.findings import Findings
-from router.model import Code, Path, Table, WriteKind
+from router.engine.codes import BAD_VERSION
+from router.engine.writes import MarkerShape, WriteShape
+from router.errors import ExpressionError, Refusal
+from router.model import Code, Path, Table
 
-MODE = Code(
-    "RT601",
-    "a write mode that is not available yet",
-    "`insert`, `newest` and `update` come with a later release; until then a config that asks for one is refused "
-    "rather than misread.",
-)
 UNMAPPED_KEY = Code(
     "RT602",
     "a key attribute is not mapped",
@@ -29,6 +29,29 @@ KEY_TYPE = Code(
     "a key attribute of another type than the table's key",
     "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
 )
+REPEATED_EFFECT = Code(
+    "RT606",
+    "`add` or `append` without `once`",
+    "SQS delivers a message at least once; what is added or appended is added again each time it comes, unless a "
+    "marker remembers that it was.",
+    severity="warning",
+)
+UNMAPPED_SETTING = Code(
+    "RT607",
+    "a setting that names an attribute in vain",
+    "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
+    "of them a key attribute: the key says which item it is, and cannot change.",
+)
+NO_VERSION = Code(
+    "RT608",
+    "`newest` without `version`",
+    "Which of two messages is the newer one is told by an attribute of the item, and by nothing else.",
+)
+MARKER_TABLE = Code(
+    "RT609",
+    "a table that cannot hold markers",
+    "`once` names a table of `tables` whose key is one text attribute; a `ttl` there lets markers go in the end.",
+)
 
 _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "put": (),
@@ -37,33 +60,62 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "update": ("version", "add", "append", "keep_first", "once", "once_key"),
     "delete": ("version",),
 }
-_WRITES: Mapping[str, WriteKind] = {"put": "put", "delete": "delete"}
 
 
-def compile_write(route: spec.Route, table: Table, findings: Findings, path: Path) -> WriteKind | None:
-    """The kind of write, or None if it has a fault."""
-    _check_key(route, table, findings, path)
+class Tables(Struct, frozen=True):
+    """The tables of a config: compiled, and their time-to-live attributes or ""."""
+
+    shapes: Mapping[str, Table]
+    ttl: Mapping[str, str]
+
+
+def compile_write(
+    name: str, route: spec.Route, table: Table, tables: Tables, findings: Findings, path: Path
+) -> WriteShape:
+    """How the items of a route are written; what is wrong with it is a finding."""
+    where = (*path, "write")
     write = route.write
+    _check_key(route, table, findings, path)
+    _check_settings(write, findings, where)
+    _check_named(route, table, findings, where)
+    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, tables, findings, where)
+    if (write.add or write.append) and isinstance(write.once, UnsetType):
+        first = "add" if write.add else "append"
+        findings.add(
+            REPEATED_EFFECT,
+            f"'{first}' has its effect again each time a message comes again",
+            (*where, first),
+            key=True,
+            suggestion="name a table for markers with 'once:'",
+        )
+    version = "" if isinstance(write.version, UnsetType) else write.version
+    if write.mode == "newest" and not version:
+        findings.add(
+            NO_VERSION, "'mode: newest' needs a 'version'", (*where, "mode"), suggestion="add 'version: ATTRIBUTE'"
+        )
+    named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
+    return WriteShape(name, table, write.mode, version, *named, once)
+
+
+def _check_settings(write: spec.Write, findings: Findings, path: Path) -> None:
     allowed = _SETTINGS[write.mode]
     for name in _SETTINGS["update"]:
         if name not in allowed and getattr(write, name) not in (UNSET, ()):
             findings.add(
                 IDLE_SETTING,
                 f"'{name}' has no meaning for 'mode: {write.mode}'",
-                (*path, "write", name),
+                (*path, name),
                 key=True,
                 suggestion="remove it, or choose another mode",
             )
-    kind = _WRITES.get(write.mode)
-    if kind is None or (write.version is not UNSET and "version" in allowed):
-        what = f"'mode: {write.mode}'" if kind is None else "'version'"
+    if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
         findings.add(
-            MODE,
-            f"{what} is not available yet",
-            (*path, "write", "mode" if kind is None else "version"),
-            suggestion="use 'put' or 'delete' without 'version'",
+            IDLE_SETTING,
+            "'once_key' has no meaning without 'once'",
+            (*path, "once_key"),
+            key=True,
+            suggestion="add 'once'",
         )
-    return kind
 
 
 def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
@@ -88,3 +140,61 @@ def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) 
                 (*path, "item", name, "type"),
                 suggestion=f"write 'type: {kind}'",
             )
+
+
+def _check_named(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
+    """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
+    write = route.write
+    named: list[tuple[str, Path]] = (
+        [] if isinstance(write.version, UnsetType) else [(write.version, (*path, "version"))]
+    )
+    for setting in ("add", "append", "keep_first"):
+        named += [(name, (*path, setting, index)) for index, name in enumerate(getattr(write, setting))]
+    keys = {name for name, _ in table.key}
+    seen: set[str] = set()
+    for name, where in named:
+        if name in keys:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is a key attribute", where, suggestion="name another attribute")
+        elif name in seen:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
+        elif not isinstance(route.item, UnsetType) and name not in route.item:
+            near = get_close_matches(name, route.item, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"add '{name}:' to 'item'"
+            findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
+        seen.add(name)
+
+
+def _compile_once(write: spec.Write, name: str, tables: Tables, findings: Findings, path: Path) -> MarkerShape | None:
+    table = tables.shapes.get(name)
+    where = (*path, "once")
+    if table is None:
+        near = get_close_matches(name, tables.shapes, 1)
+        hint = f"did you mean '{near[0]}'?" if near else "add it under 'tables', with a key of one text attribute"
+        findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
+        return None
+    if [kind for _, kind in table.key] != ["S"]:
+        findings.add(
+            MARKER_TABLE,
+            f"the key of table '{name}' is not one text attribute",
+            where,
+            suggestion="use a table of its own, with 'key: {id: S}'",
+        )
+        return None
+    key = None
+    if not isinstance(write.once_key, UnsetType):
+        key = _compile_once_key(write.once_key, findings, (*path, "once_key"))
+    return MarkerShape(table, tables.ttl.get(name, ""), key)
+
+
+def _compile_once_key(text: str, findings: Findings, path: Path) -> Callable[[Any], Any] | None:
+    expression = compile_located(text, findings, path)
+    if expression is None:
+        return None
+
+    def once_key(data: Any) -> Any:
+        try:
+            return expression(data)
+        except ExpressionError:
+            raise Refusal(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
+
+    return once_key

@@ -38,6 +38,25 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
 
 
+class Retry(Spec, frozen=True):
+    """How long a message that is to be retried stays hidden: random up to a bound that grows with its receive count."""
+
+    base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
+    factor: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10,
+            description="How many times longer the bound is with each further receive.",
+            extra={"rule": "must be a whole number from 1 to 10"},
+        ),
+    ] = 2
+    cap: Annotated[Duration, Meta(description="The bound never is longer.")] = "15m"
+    lambda_: Annotated[
+        bool, Meta(description="In Lambda too, where it costs a call for each batch with such messages.")
+    ] = field(name="lambda", default=False)
+
+
 class Queue(Spec, frozen=True):
     """An SQS queue. A queue with no settings needs no entry."""
 
@@ -72,6 +91,7 @@ class Queue(Spec, frozen=True):
     unmatched: Annotated[Disposition, Meta(description="What happens to a message that no route takes.")] = (
         "dead_letter"
     )
+    retry: Annotated[Retry, Meta(description="The back-off of messages that are to be retried.")] = Retry()
     atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
 
 

@@ -1,55 +1,47 @@
-"""Writes of one item become a chain, of which only the last is sent."""
+"""Tickets become lanes: what is to be sent for one item, in order, while other lanes go on."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
+from router.engine.chain import Chain
 from router.engine.ticket import Ticket
-from router.model import Outcome, Write
+from router.engine.transaction import Transaction
+
+Step = Chain | Transaction
+Lane = deque[Step]
+"""Steps, each to be sent when the one before has ended."""
 
 
-class Chain:
-    """Neighbouring puts and deletes of one item, in order, each with the ticket that it belongs to.
-
-    The last one stands for them all: where it is written, the others have had their effect and lost it again. Where it
-    is rejected, the one before is sent.
-    """
-
-    __slots__ = ("_tickets", "_writes")
-
-    def __init__(self) -> None:
-        self._tickets: list[Ticket] = []
-        self._writes: list[Write] = []
-
-    def add(self, ticket: Ticket, write: Write) -> None:
-        """Put a later write at the end."""
-        self._tickets.append(ticket)
-        self._writes.append(write)
-
-    @property
-    def write(self) -> Write:
-        """The write to send."""
-        return self._writes[-1]
-
-    def settle(self, outcome: Outcome) -> None:
-        """All of them have ended so."""
-        for ticket in self._tickets:
-            ticket.settle(outcome)
-
-    def reject(self, outcome: Outcome) -> bool:
-        """The last one is rejected; whether there is one before it, which is then to be sent."""
-        self._writes.pop()
-        self._tickets.pop().settle(outcome)
-        return bool(self._writes)
+def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]:
+    """The lanes of all open writes, in one or more groups to be sent one after the other."""
+    still_open = [ticket for ticket in tickets if ticket.outcome is None]
+    if not atomic:
+        yield coalesce(still_open)
+        return
+    for wave in _disjoint(still_open):
+        yield [deque([Transaction(ticket)]) for ticket in wave]
 
 
-def coalesce(tickets: Iterable[Ticket]) -> list[Chain]:
-    """The chains of all open writes, in the order of each item's first write."""
-    chains: dict[tuple[str, ...], Chain] = {}
+def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
+    """A lane for each item, with its chains, in the order of each item's first write."""
+    lanes: dict[tuple[str, ...], deque[Chain]] = {}
     for ticket in tickets:
-        if ticket.outcome is not None:
-            continue
         for write in ticket.writes:
-            chain = chains.get(write.identity)
-            if chain is None:
-                chain = chains[write.identity] = Chain()
-            chain.add(ticket, write)
-    return list(chains.values())
+            lane = lanes.setdefault(write.identity, deque())
+            if not (lane and lane[-1].take(ticket, write)):
+                lane.append(Chain(ticket, write))
+    return [deque[Step](lane) for lane in lanes.values()]
+
+
+def _disjoint(tickets: Iterable[Ticket]) -> list[list[Ticket]]:
+    """Tickets in waves: within one, no two write the same item; of two that do, the earlier is in an earlier wave."""
+    waves: list[list[Ticket]] = []
+    next_wave: dict[tuple[str, ...], int] = {}
+    for ticket in tickets:
+        items = [write.identity for write in ticket.writes]
+        number = max(next_wave.get(item, 0) for item in items)
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(ticket)
+        next_wave |= dict.fromkeys(items, number + 1)
+    return waves

@@ -43,6 +43,11 @@ BAD_ITEM = Code(
     "DynamoDB could not store the item",
     "Over 400 KB, a number of more than 38 digits or out of range, nesting over 32, an empty or mixed set.",
 )
+BAD_VERSION = Code(
+    "RT804",
+    "the message has no proper version or identity",
+    "`version` or `once_key` is missing, is of a type that has no order, or of another type than the stored version.",
+)
 PLUGIN_REJECTED = Code("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
 DROPPED = Code(
     "RT811",
@@ -86,4 +91,21 @@ NOT_STARTED = Code(
     "RT819",
     "the message was not started",
     "Time was nearly up, or an earlier message of its group was not acknowledged; it stays on its queue.",
+)
+ALREADY_THERE = Code(
+    "RT820",
+    "the item is there already",
+    "A conditional write found it: the message came twice, or another one wrote the same item first. It is counted as "
+    "a conflict too where the stored item says something else.",
+)
+SUPERSEDED = Code(
+    "RT821",
+    "something as new or newer is stored",
+    "The stored version is not less than the message's; where it is equal and the content differs, that is counted as "
+    "a conflict too.",
+)
+NOT_ATOMIC = Code(
+    "RT822",
+    "the writes of the message cannot be one transaction",
+    "The queue is `atomic`, and the message makes more than 100 writes, or two of one item, or more than 4 MB.",
 )

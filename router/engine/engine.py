@@ -7,11 +7,13 @@ from typing import Any
 from msgspec import Struct
 
 from router.engine import codes
-from router.engine.attributes import encode_item, identify
+from router.engine.backoff import Backoff
 from router.engine.decode import Decoder
 from router.engine.ticket import Ticket
+from router.engine.transaction import check_transaction
+from router.engine.writes import WriteShape, plan_write
 from router.errors import Drop, PluginError, Refusal, Reject, Retry
-from router.model import Code, Item, Message, Outcome, Record, Route, Table, Write, WriteKind
+from router.model import Code, Item, Message, Outcome, Record, Route, Write
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
@@ -28,8 +30,7 @@ class CompiledRoute(Struct, frozen=True):
     """
 
     route: Route
-    table: Table
-    kind: WriteKind
+    shape: WriteShape
     when: Callable[[Any], bool] | None
     validate: Callable[[Any], Any] | None
     on_invalid: Disposition
@@ -49,6 +50,8 @@ class CompiledQueue(Struct, frozen=True):
     first_only: bool
     unmatched: Disposition
     dead_letter: str
+    atomic: bool = False
+    backoff: Backoff = Backoff()
 
     @property
     def copies(self) -> bool:
@@ -85,11 +88,16 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
             break
     if not matched:
         decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    return _ticket(record, writes, decided)
+    return _ticket(record, writes, decided, queue.atomic)
 
 
-def _ticket(record: Record, writes: list[Write], decided: list[Outcome]) -> Ticket:
+def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> Ticket:
     """One rejection writes nothing, nor does one retry; a drop leaves the other routes' writes."""
+    if atomic:
+        try:
+            check_transaction(writes)
+        except Refusal as refusal:
+            return Ticket(record, _rejected(refusal))
     for kind in ("rejected", "retry"):
         for outcome in decided:
             if outcome.kind == kind:
@@ -133,24 +141,16 @@ def _map(route: CompiledRoute, message: Message, copies: bool, trace: Trace | No
     if trace:
         trace(told.name, "map", items)
     writes = []
-    for item in items:
+    for index, item in enumerate(items):
         for transform_item in route.transform_item:
             item = transform_item(item, message, told)  # noqa: PLW2901 — a pipeline
         if trace and route.transform_item:
             trace(told.name, "transform item", item)
-        write = _write(route, item)
+        write = plan_write(route.shape, item, message, index)
         if trace:
             trace(told.name, "write", write)
         writes.append(write)
     return writes
-
-
-def _write(route: CompiledRoute, item: Item) -> Write:
-    table = route.table
-    if route.kind == "delete":
-        item = {name: item[name] for name, _ in table.key if name in item}
-    encoded, size = encode_item(item)
-    return Write(route.route.name, table, route.kind, identify(table.name, table.key, encoded), encoded, size)
 
 
 def _rejected(refusal: Refusal, route: str = "") -> Outcome:

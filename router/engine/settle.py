@@ -1,11 +1,11 @@
-"""What a table answered becomes the outcomes of chains."""
+"""What BatchWriteItem answered becomes the outcomes of chains."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from router.engine.attributes import identify
 from router.engine.batch import Batch
-from router.engine.coalesce import Chain
+from router.engine.chain import Chain
 from router.model import WRITTEN
 
 

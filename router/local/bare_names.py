@@ -5,6 +5,7 @@ from msgspec import structs
 from router.compile.load import Program
 from router.compile.references import queue_name, table_name
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
+from router.engine.writes import MarkerShape
 
 
 def with_bare_names(program: Program) -> Program:
@@ -23,4 +24,13 @@ def _queue(queue: CompiledQueue) -> CompiledQueue:
 
 
 def _route(route: CompiledRoute) -> CompiledRoute:
-    return structs.replace(route, table=structs.replace(route.table, name=table_name(route.table.name)))
+    table = route.shape.table
+    shape = structs.replace(route.shape, table=structs.replace(table, name=table_name(table.name)), once=_once(route))
+    return structs.replace(route, shape=shape)
+
+
+def _once(route: CompiledRoute) -> MarkerShape | None:
+    once = route.shape.once
+    if once is None:
+        return None
+    return structs.replace(once, table=structs.replace(once.table, name=table_name(once.table.name)))

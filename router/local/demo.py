@@ -1,6 +1,7 @@
 """The demo's run: the queues and tables of a config, its messages, and the real worker, all on the embedded AWS."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from msgspec import Struct
 from router.compile.load import Program
 from router.compile.references import queue_name, table_name
 from router.errors import UsageError
+from router.local.letters import DeadLetter, read_letters
 from router.local.provision import QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
 from router.local.sendings import Sending
 from router.local.server import LocalAws
@@ -41,10 +43,11 @@ class Ending(Struct, frozen=True):
 
 
 class Played(Struct, frozen=True):
-    """What a demo came to: how each message ended, and what is in each table (by its name in AWS)."""
+    """What a demo came to: how each message ended, what is in each table (by its name in AWS), and the dead letters."""
 
     endings: tuple[Ending, ...]
     tables: Mapping[str, list[Item]]
+    letters: tuple[DeadLetter, ...]
 
     @property
     def succeeded(self) -> bool:
@@ -58,19 +61,26 @@ def play(program: Program, config: Path, sendings: Sequence[Sending], local: Loc
     names = _provision(program, local)
     urls = {name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"] for name, aws_name in names.items()}
     sent = {_send(queues, urls[sending.queue], number, sending): sending for number, sending in enumerate(sendings)}
+    dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
+    staying = {id_: sending for id_, sending in sent.items() if _stays(sending, dead_letters)}
     with TemporaryFile() as log, _worker(config, local, log) as worker:
-        _drain(queues, list(urls.values()), worker, log)
+        _drain(queues, list(urls.values()), staying, worker, log)
         worker.terminate()
         worker.wait(STOP_SECONDS)
-        log.seek(0)
         said = _read_log(log)
+    # Letters on a queue that a route reads are on their way again.
+    kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
+    letters = read_letters(queues, dict.fromkeys(kept.values()))
     left = {name: _left(queues, url) for name, url in urls.items()}
     stored = {
         table_name(table.name or name): scan_table(tables, table.name or name)
         for name, table in program.config.tables.items()
     }
-    endings = [_ending(sending, said.get(id_), left[sending.queue], stored, sendings) for id_, sending in sent.items()]
-    return Played(tuple(endings), stored)
+    endings = []
+    for id_, sending in sent.items():
+        fault = _letter_fault(id_, sending, kept.get(sending.queue, ""), letters)
+        endings.append(_ending(sending, said.get(id_), left[sending.queue], stored, sendings, fault))
+    return Played(tuple(endings), stored, letters)
 
 
 def _provision(program: Program, local: LocalAws) -> dict[str, str]:
@@ -104,8 +114,11 @@ def _send(client: "SQSClient", url: str, number: int, sending: Sending) -> str:
 @contextmanager
 def _worker(config: Path, local: LocalAws, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """The real worker, as a user would start it, but for its AWS."""
-    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1", "--bare-names"]
-    with subprocess.Popen(command, env=local.environment(), stderr=log) as process:  # noqa: S603 — our own program
+    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
+    command += ["--bare-names", "--end-with-input"]
+    with subprocess.Popen(  # noqa: S603 — our own program
+        command, env=local.environment(), stdin=subprocess.PIPE, stderr=log
+    ) as process:
         try:
             yield process
         finally:
@@ -113,13 +126,27 @@ def _worker(config: Path, local: LocalAws, log: IO[bytes]) -> Iterator[subproces
                 process.kill()
 
 
-def _drain(client: "SQSClient", urls: Sequence[str], worker: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-    """Wait until the worker has taken all messages off the queues, or cannot."""
+def _stays(sending: Sending, dead_letters: Mapping[str, str]) -> bool:
+    """Whether a message is to be on its queue in the end."""
+    return sending.outcome == "retry" or (sending.outcome == "rejected" and not dead_letters[sending.queue])
+
+
+def _drain(
+    client: "SQSClient",
+    urls: Sequence[str],
+    staying: Mapping[str, Sending],
+    worker: subprocess.Popen[bytes],
+    log: IO[bytes],
+) -> None:
+    """Wait until the worker has taken all messages off the queues but those that are to stay, or cannot."""
     end = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < end and any(_left(client, url) for url in urls):
+    while time.monotonic() < end:
         if worker.poll() is not None:
-            log.seek(0)
-            raise UsageError(f"the worker ended by itself:\n{log.read().decode(errors='replace')}")
+            raise UsageError(f"the worker ended by itself:\n{_whole(log).decode(errors='replace')}")
+        said = _read_log(log) if staying else {}
+        stay = sum(id_ in said and said[id_]["outcome"] == sending.outcome for id_, sending in staying.items())
+        if stay == len(staying) and sum(_left(client, url) for url in urls) <= stay:
+            return
         time.sleep(_LOOK_SECONDS)
 
 
@@ -131,14 +158,26 @@ def _left(client: "SQSClient", url: str) -> int:
     return sum(int(number) for number in answer["Attributes"].values())
 
 
+def _whole(log: IO[bytes]) -> bytes:
+    """All of a log that is still written to: its position, which the writer shares, stays where it is."""
+    return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0)
+
+
 def _read_log(log: IO[bytes]) -> dict[str, dict[str, str]]:
     """The last line that the worker logged about each message; none says that it was written."""
     said = {}
-    for line in log:
-        fields = json.loads(line) if line.startswith(b"{") else {}
-        if "message_id" in fields:
+    for line in _whole(log).splitlines(keepends=True):
+        fields = json.loads(line) if line.startswith(b"{") and line.endswith(b"\n") else {}
+        if "outcome" in fields:
             said[fields["message_id"]] = fields
     return said
+
+
+def _letter_fault(message_id: str, sending: Sending, queue: str, letters: Sequence[DeadLetter]) -> str:
+    """What is wrong with the letter of a message that was rejected to a queue, or ""."""
+    if not queue or any(each.queue == queue and each.is_about(message_id, sending.body) for each in letters):
+        return ""
+    return f"its dead letter is not in {queue}"
 
 
 def _ending(
@@ -147,9 +186,12 @@ def _ending(
     left: int,
     stored: Mapping[str, list[Item]],
     sendings: Sequence[Sending],
+    letter_fault: str,
 ) -> Ending:
     if sending.fault:
         return Ending(sending, said["outcome"] if said else "written", sending.fault, expected=False)
+    if said and said["outcome"] == "rejected" and letter_fault:
+        return Ending(sending, "rejected", letter_fault, expected=False)
     if said:
         return Ending(sending, said["outcome"], f"{said['code']} {said['reason']}", said["outcome"] == sending.outcome)
     if left:

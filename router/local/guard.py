@@ -6,10 +6,10 @@ system closes that when the program ends, in whatever way. Then the process ends
 
 import asyncio
 import os
-import shutil
 import socket
 import sys
-import threading
+
+from router.local.lifeline import end_with_input
 
 ADDRESS = "127.0.0.1"
 _BACKLOG = 128
@@ -36,7 +36,7 @@ def settings(directory: str, port: int) -> dict[str, str]:
 def main() -> None:
     """Serve until standard input ends."""
     directory = sys.argv[1]
-    threading.Thread(target=_end_with_input, args=(directory,), daemon=True).start()
+    end_with_input(directory)
     listener = socket.create_server((ADDRESS, 0), backlog=_BACKLOG)
     port = listener.getsockname()[1]
     os.environ |= settings(directory, port)
@@ -57,15 +57,6 @@ async def _serve(listener: socket.socket) -> None:
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
     await serve(app, config)
-
-
-def _end_with_input(directory: str) -> None:
-    # Not through sys.stdin, whose lock a thread must not hold when the interpreter ends.
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    shutil.rmtree(directory, ignore_errors=True)
-    # Nothing here is worth a shutdown in order, which could hang.
-    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -65,9 +65,11 @@ class Receiver:
             return False
         if not records:
             return True
-        deadline = time.monotonic() + polled.visibility * VISIBILITY_SHARE
-        delivered = self._delivery.deliver(polled.queue, records, deadline)
+        end = time.monotonic() + polled.visibility * VISIBILITY_SHARE
+        delivered = self._delivery.deliver(polled.queue, records, lambda: end - self._delivery.margin)
         self._delete([each.record for each in delivered if each.acknowledged])
+        for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
+            self._say("cannot hide", fault, message_id)
         return not any(each.outcome.setup for each in delivered)
 
     def _delete(self, records: Sequence[Record]) -> None:

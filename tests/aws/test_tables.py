@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, BatchAnswer
+from router.aws.client import Aws, Answer
 from router.aws.faults import Fault
 
 ITEM = {
@@ -36,7 +36,7 @@ def test_put(aws: Aws, dynamodb: Any, table: str) -> None:
     answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}])
 
     stored = dynamodb.get_item(TableName=table, Key=KEY)["Item"]
-    assert (answer, stored) == (BatchAnswer([], None), ITEM)
+    assert (answer, stored) == (Answer([], None), ITEM)
 
 
 def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -47,7 +47,7 @@ def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
 
     answer = aws.tables.batch_write(table, [{"DeleteRequest": {"Key": KEY}}])
 
-    assert (answer, dynamodb.scan(TableName=table)["Items"]) == (BatchAnswer([], None), [other])
+    assert (answer, dynamodb.scan(TableName=table)["Items"]) == (Answer([], None), [other])
 
 
 def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -57,7 +57,7 @@ def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
 
     answer = aws.tables.batch_write(table, [*puts, {"DeleteRequest": {"Key": KEY}}])
 
-    assert (answer, dynamodb.scan(TableName=table)["Count"]) == (BatchAnswer([], None), 24)
+    assert (answer, dynamodb.scan(TableName=table)["Count"]) == (Answer([], None), 24)
 
 
 def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -66,7 +66,7 @@ def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
         table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}]
     )
 
-    assert answer == BatchAnswer([], Fault("refused", "ValidationException", 400))
+    assert answer == Answer([], Fault("refused", "ValidationException", 400))
     assert dynamodb.scan(TableName=table)["Items"] == []
 
 
@@ -74,7 +74,7 @@ def test_no_such_table(aws: Aws, name: str) -> None:
     """A table that is not there is a fault of the set-up."""
     answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}])
 
-    assert answer == BatchAnswer([], Fault("setup", "ResourceNotFoundException", 400))
+    assert answer == Answer([], Fault("setup", "ResourceNotFoundException", 400))
 
 
 def test_key_schema(aws: Aws, table: str) -> None:
@@ -108,7 +108,7 @@ def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
         ],
     )
 
-    assert answer == BatchAnswer([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
+    assert answer == Answer([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
     assert scripted.asked == [{"RequestItems": {"some-table": [first, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]}}]
 
 
@@ -137,11 +137,11 @@ def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, faul
 
     written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}])
 
-    assert (written, len(scripted.asked)) == (BatchAnswer([], fault), 1)
+    assert (written, len(scripted.asked)) == (Answer([], fault), 1)
 
 
 def test_unreachable(unreachable: Aws) -> None:
     """An endpoint where nobody listens may come back."""
     answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}])
 
-    assert answer == BatchAnswer([], Fault("retry", "EndpointConnectionError", 0))
+    assert answer == Answer([], Fault("retry", "EndpointConnectionError", 0))
