@@ -3,6 +3,7 @@
 import jsonschema_rs
 import pytest
 
+from router.config import spec
 from router.config.editor import config_schema
 from router.config.source import parse_text
 
