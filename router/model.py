@@ -25,6 +25,9 @@ class Remove:
     def __repr__(self) -> str:
         return "REMOVE"
 
+    def __reduce__(self) -> str:
+        return "REMOVE"  # a copy is the same one
+
 
 REMOVE = Remove()
 """In an item of an update: the attribute is to be removed from the stored item."""

@@ -138,6 +138,9 @@ def _map(route: CompiledRoute, message: Message, copies: bool, trace: Trace | No
     if trace and route.transform_message:
         trace(told.name, "transform message", message.data)
     items = route.map_items(message)
+    if route.transform_item and len(items) > 1:
+        # Nor must an item see what a plugin did to another: elements of `for_each` may share parts of the message.
+        items = [deepcopy(item) for item in items]
     if trace:
         trace(told.name, "map", items)
     writes = []
