@@ -67,31 +67,32 @@ def _sendings(program: Program, messages: TextIO | None, queue: str | None) -> l
 
 
 def _print(console: Console, program: Program, played: Played) -> None:
+    # Titles are lines of their own: those of rich are wrapped at the width of their table.
     for name, items in played.tables.items():
-        console.print(_items(name, items))
+        console.print(f"table {name}", _items(items), sep="\n")
     if played.letters:
-        console.print(_letters(played.letters))
-    table = Table("", "queue", "message", "ended", "why", title="messages", title_justify="left")
+        console.print("dead letters", _letters(played.letters), sep="\n")
+    table = Table("", "queue", "message", "ended", "why")
     for ending in played.endings:
         mark = "[green]ok[/]" if ending.expected else "[bold red]NO[/]"
         colour = _COLOURS.get(ending.outcome, "red")
         name, why = escape(ending.sending.name), escape(ending.why)
         table.add_row(mark, ending.sending.queue, name, f"[{colour}]{ending.outcome}[/]", why)
-    console.print(table)
+    console.print("messages", table, sep="\n")
     failed = sum(not ending.expected for ending in played.endings)
     console.print(f"{len(played.endings) - failed} of {len(played.endings)} messages ended as they should")
 
 
 def _letters(letters: Sequence[DeadLetter]) -> Table:
-    table = Table("code", "reason", "queue", "message id", title="dead letters", title_justify="left")
+    table = Table("code", "reason", "queue", "message id")
     for letter in letters:
         table.add_row(letter.code, escape(letter.reason or "(it does not say)"), letter.queue, letter.message_id)
     return table
 
 
-def _items(name: str, items: list[Item]) -> Table:
+def _items(items: list[Item]) -> Table:
     columns = list(dict.fromkeys(attribute for item in items for attribute in item))
-    table = Table(*map(escape, columns), title=f"table {name}", title_justify="left")
+    table = Table(*map(escape, columns))
     for item in sorted(items, key=lambda item: [to_cell(item.get(column, "")) for column in columns]):
         table.add_row(*(escape(to_cell(item[column])) if column in item else "" for column in columns))
     return table

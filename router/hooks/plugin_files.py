@@ -63,7 +63,7 @@ def _load_file(entry: str, folder: Path) -> ModuleType | Fault:
         )
     name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
     loader = _FreshLoader(name, str(file))
-    spec = importlib.util.spec_from_loader(name, loader, origin=str(file))
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses, typing and pickle look a class's module up there

@@ -138,3 +138,13 @@ def test_a_module_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ),
         "",
     )
+
+
+def test_a_plugin_knows_its_file(tmp_path: Path) -> None:
+    """A plugin file finds what lies beside it."""
+    (tmp_path / "beside.py").touch()
+
+    module = load_module("beside.py", tmp_path)
+
+    assert isinstance(module, ModuleType)
+    assert module.__file__ == str(tmp_path / "beside.py")
