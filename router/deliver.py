@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ from router.engine.coalesce import schedule
 from router.engine.engine import CompiledQueue, plan
 from router.engine.ticket import Ticket
 from router.log import log_batch, log_result
-from router.model import Outcome, OutcomeKind, Record, Result, Summary
+from router.metrics import Meter, ignore
+from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.writer import Clock, Deadline, Writer
 
 MARGIN_SECONDS = 0.5
@@ -35,16 +37,23 @@ class Delivery:
     """Delivers batches of one program through one connection; keeps no message from one batch to the next.
 
     With `setup_wait`, messages that met a fault of the set-up are hidden for so many seconds, else as any other.
+    `meter` is told of each batch.
     """
 
     def __init__(
-        self, program: Program, aws: Aws, clock: Clock = time.monotonic, setup_wait: int | None = None
+        self,
+        program: Program,
+        aws: Aws,
+        clock: Clock = time.monotonic,
+        setup_wait: int | None = None,
+        meter: Meter = ignore,
     ) -> None:
         self._program = program
         self._aws = aws
         self._clock = clock
         self._writer = Writer(aws.tables, clock)
         self._setup_wait = setup_wait
+        self._meter = meter
 
     @property
     def margin(self) -> float:
@@ -109,17 +118,22 @@ class Delivery:
             yield Delivered(ticket.record, outcome, acknowledged=not kept)
 
     def _report(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
-        counts: dict[OutcomeKind, int] = {}
         plugins = self._program.plugins
         for each in results:
-            counts[each.outcome.kind] = counts.get(each.outcome.kind, 0) + 1
-            if each.outcome.kind == "written" and not plugins.observes_outcomes:
-                continue
-            result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
-            log_result(result)
-            plugins.notify_outcome(result)
-        summary = Summary(queue.name, counts, seconds)
+            if each.outcome is not WRITTEN or plugins.observes_outcomes:
+                result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
+                log_result(result)
+                plugins.notify_outcome(result)
+        outcomes = [each.outcome for each in results]
+        summary = Summary(
+            queue.name,
+            Counter(outcome.kind for outcome in outcomes),
+            seconds,
+            conflicts=sum(outcome.conflict for outcome in outcomes),
+            setup_faults=sum(outcome.setup for outcome in outcomes),
+        )
         log_batch(summary)
+        self._meter(summary)
         plugins.notify_batch(summary)
 
 

@@ -20,6 +20,7 @@ from router.engine import codes
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError
 from router.log import LOGGER, log_result, set_up_logging
+from router.metrics import print_embedded
 from router.model import Outcome, Record, Result
 from router.writer import CALLS_AT_ONCE
 
@@ -125,7 +126,7 @@ def _aws() -> Aws:
 
 @cache
 def _delivery() -> Delivery:
-    return Delivery(PROGRAM, _aws(), setup_wait=SETUP_HIDE_SECONDS)
+    return Delivery(PROGRAM, _aws(), setup_wait=SETUP_HIDE_SECONDS, meter=print_embedded)
 
 
 PROGRAM = _load()

@@ -9,7 +9,13 @@ import msgspec
 from router.model import Result, Summary, iso_ms
 
 LOGGER = logging.getLogger("router")
-_LEVELS = {"rejected": logging.ERROR, "retry": logging.WARNING, "dropped": logging.INFO}
+_LEVELS = {
+    "rejected": logging.ERROR,
+    "retry": logging.WARNING,
+    "dropped": logging.INFO,
+    "duplicate": logging.INFO,
+    "stale": logging.INFO,
+}
 
 
 class JsonLines(logging.Formatter):
@@ -52,6 +58,7 @@ def log_result(result: Result) -> None:
         "route": outcome.route,
         "pointer": outcome.pointer,
         "message_id": result.message_id,
+        "conflict": outcome.conflict,
         "receive_count": result.receive_count,
     }
     LOGGER.log(level, "message %s", outcome.kind, extra={"fields": fields})
@@ -59,5 +66,11 @@ def log_result(result: Result) -> None:
 
 def log_batch(summary: Summary) -> None:
     """Say what a batch came to."""
-    fields = {"queue": summary.queue, "counts": summary.counts, "seconds": round(summary.seconds, 6)}
+    fields: dict[str, Any] = {
+        "queue": summary.queue,
+        "counts": summary.counts,
+        "conflicts": summary.conflicts,
+        "setup_faults": summary.setup_faults,
+        "seconds": round(summary.seconds, 6),
+    }
     LOGGER.info("batch done", extra={"fields": fields})

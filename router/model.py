@@ -239,11 +239,17 @@ class Result(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a batch came to; what `router_batch_done` hooks get. `seconds` is wall time."""
+    """What a batch came to; what `router_batch_done` hooks get.
+
+    `counts` are by outcome. `conflicts` are counted among duplicate and stale, `setup_faults` among retry. `seconds`
+    is the wall time of the batch.
+    """
 
     queue: str
     counts: Mapping[OutcomeKind, int]
     seconds: float
+    conflicts: int = 0
+    setup_faults: int = 0
 
 
 class Router(Protocol):

@@ -1,16 +1,15 @@
 """`router worker`: the long-running worker."""
 
 import os
-from pathlib import Path
+import sys
+from typing import Any
 
 import click
 
 from router.cli.options import config_option
-from router.compile.load import load_program
-from router.local.bare_names import with_bare_names
+from router.errors import MissingExtra
 from router.local.lifeline import end_with_input
 from router.log import set_up_logging
-from router.worker.supervise import WorkerOptions, run_worker
 
 
 @click.command("worker")
@@ -22,20 +21,38 @@ from router.worker.supervise import WorkerOptions, run_worker
 @click.option(
     "--wait", type=click.IntRange(0, 20), default=10, show_default=True, help="Seconds that an empty receive waits."
 )
+@click.option(
+    "--grace",
+    type=click.IntRange(3, 3600),
+    default=20,
+    show_default=True,
+    help="Seconds to finish what has begun after SIGTERM or SIGINT.",
+)
+@click.option("--listen", metavar="HOST:PORT", default="", help="Serve /healthz, /readyz and /metrics there.")
 @click.option("--bare-names", is_flag=True, hidden=True, help="Call queues and tables by name alone, as the demo does.")
 @click.option("--end-with-input", "bound", is_flag=True, hidden=True, help="End with standard input, as the demo's.")
-def command(config: Path, queues: tuple[str, ...], receivers: int, wait: int, bare_names: bool, bound: bool) -> None:
+def command(bound: bool, **options: Any) -> None:
     """Route messages until SIGTERM or SIGINT, then finish what has begun.
 
-    Credentials, region and endpoint are found as the AWS SDK finds them. Logs are lines of JSON on standard error.
+    SIGHUP loads the config again; one with faults is refused, and the old one goes on. Credentials, region and
+    endpoint are found as the AWS SDK finds them. Logs are lines of JSON on standard error.
 
     \b
     Examples:
       router worker
-      router worker -c flows/routes.yaml --queue orders --receivers 8
+      router worker -c flows/routes.yaml --queue orders --receivers 8 --listen 127.0.0.1:9090
     """
+    try:
+        # The worker's libraries are optional: the other commands have no use for them.
+        from router.worker.supervise import Worker, WorkerOptions
+    except ModuleNotFoundError as error:
+        if error.name != "prometheus_client":
+            raise
+        raise MissingExtra("the worker", "worker") from None
     set_up_logging()
     if bound:
         end_with_input()
-    program = load_program(config, os.environ)
-    run_worker(with_bare_names(program) if bare_names else program, WorkerOptions(queues, receivers, wait))
+    code = Worker(WorkerOptions(**options), os.environ).run()
+    sys.stderr.flush()
+    # Not sys.exit: a call that hangs in another thread must not keep the process.
+    os._exit(code)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.compile.sources import compile_located
 from router.config import spec
@@ -74,10 +74,9 @@ def compile_write(
 ) -> WriteShape:
     """How the items of a route are written; what is wrong with it is a finding."""
     where = (*path, "write")
-    write = route.write
+    write = _settings_in_force(route.write, findings, where)
     _check_key(route, table, findings, path)
-    _check_settings(write, findings, where)
-    _check_named(route, table, findings, where)
+    _check_named(write, route.item, table, findings, where)
     once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, tables, findings, where)
     if (write.add or write.append) and isinstance(write.once, UnsetType):
         first = "add" if write.add else "append"
@@ -97,10 +96,14 @@ def compile_write(
     return WriteShape(name, table, write.mode, version, *named, once)
 
 
-def _check_settings(write: spec.Write, findings: Findings, path: Path) -> None:
+def _settings_in_force(write: spec.Write, findings: Findings, path: Path) -> spec.Write:
+    """The write without what its mode does not have, which is a finding, and has no faults of its own."""
     allowed = _SETTINGS[write.mode]
+    idle: dict[str, Any] = {}
     for name in _SETTINGS["update"]:
-        if name not in allowed and getattr(write, name) not in (UNSET, ()):
+        given = getattr(write, name)
+        if name not in allowed and given not in (UNSET, ()):
+            idle[name] = () if isinstance(given, tuple) else UNSET
             findings.add(
                 IDLE_SETTING,
                 f"'{name}' has no meaning for 'mode: {write.mode}'",
@@ -108,6 +111,7 @@ def _check_settings(write: spec.Write, findings: Findings, path: Path) -> None:
                 key=True,
                 suggestion="remove it, or choose another mode",
             )
+    write = structs.replace(write, **idle)
     if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
         findings.add(
             IDLE_SETTING,
@@ -116,6 +120,7 @@ def _check_settings(write: spec.Write, findings: Findings, path: Path) -> None:
             key=True,
             suggestion="add 'once'",
         )
+    return write
 
 
 def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
@@ -142,9 +147,10 @@ def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) 
             )
 
 
-def _check_named(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
+def _check_named(
+    write: spec.Write, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
+) -> None:
     """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
-    write = route.write
     named: list[tuple[str, Path]] = (
         [] if isinstance(write.version, UnsetType) else [(write.version, (*path, "version"))]
     )
@@ -157,8 +163,8 @@ def _check_named(route: spec.Route, table: Table, findings: Findings, path: Path
             findings.add(UNMAPPED_SETTING, f"'{name}' is a key attribute", where, suggestion="name another attribute")
         elif name in seen:
             findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
-        elif not isinstance(route.item, UnsetType) and name not in route.item:
-            near = get_close_matches(name, route.item, 1)
+        elif not isinstance(item, UnsetType) and name not in item:
+            near = get_close_matches(name, item, 1)
             hint = f"did you mean '{near[0]}'?" if near else f"add '{name}:' to 'item'"
             findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
         seen.add(name)

@@ -1,6 +1,5 @@
 """One receiver: receives messages of a queue, delivers them, deletes what may be acknowledged, and begins again."""
 
-import threading
 import time
 from collections.abc import Sequence
 from random import uniform
@@ -9,19 +8,22 @@ from msgspec import Struct
 
 from router.aws.client import Queues
 from router.aws.faults import Fault
-from router.deliver import Delivery
+from router.deliver import Delivered, Delivery
+from router.engine import codes
 from router.engine.engine import CompiledQueue
 from router.log import LOGGER
 from router.model import Record
+from router.worker.held import Held
+from router.worker.stopping import Stopping
 
 MAX_MESSAGES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
-VISIBILITY_SHARE = 0.8
-"""The part of the visibility timeout in which writes are started; the rest is for the last call, and for deleting."""
-DELETE_TRIES = 5
+DELETE_TRIES = 6
+DELETE_PAUSE = 0.1
+"""Seconds; the bound of the random wait before a delete is tried again, doubled each time."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
-"""Seconds; after a fault of the set-up or of SQS, polling pauses for about PAUSE_BASE, doubling up to this."""
+"""Seconds; where a queue or its tables do not work, polling pauses for about PAUSE_BASE, doubling up to PAUSE_CAP."""
 
 
 class Polled(Struct, frozen=True):
@@ -34,67 +36,89 @@ class Polled(Struct, frozen=True):
 
 
 class Receiver:
-    """Polls one queue until it is told to stop; what it has begun by then it finishes."""
+    """Polls one queue until it is told to stop; what it has begun by then it finishes.
 
-    def __init__(self, polled: Polled, queues: Queues, delivery: Delivery, stop: threading.Event) -> None:
-        self._polled = polled
+    `healthy` tells whether its last receive worked, `seen_at` when (by the monotonic clock) it last began a round.
+    """
+
+    def __init__(self, polled: Polled, queues: Queues, delivery: Delivery, held: Held, stopping: Stopping) -> None:
+        self.polled = polled
+        self.healthy = True
+        self.seen_at = time.monotonic()
         self._queues = queues
         self._delivery = delivery
-        self._stop = stop
+        self._held = held
+        self._stopping = stopping
         self._pauses = 0
 
     def run(self) -> None:
         """Receive and deliver until stopped; no error ends it."""
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
+            self.seen_at = time.monotonic()
             try:
-                healthy = self._round()
+                well = self._round()
             except Exception:  # whatever it is, the messages come again, and so does the next round
-                LOGGER.exception("unexpected error", extra={"fields": {"queue": self._polled.queue.name}})
-                healthy = False
-            if healthy:
+                LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
+                well = False
+            if well:
                 self._pauses = 0
             else:
                 self._pause()
 
     def _round(self) -> bool:
         """One receive and what follows; False if the next had better wait."""
-        polled = self._polled
+        polled = self.polled
         records = self._queues.receive(polled.url, MAX_MESSAGES, polled.wait)
+        self.healthy = not isinstance(records, Fault)
         if isinstance(records, Fault):
             self._say("cannot receive", records)
             return False
         if not records:
             return True
-        end = time.monotonic() + polled.visibility * VISIBILITY_SHARE
-        delivered = self._delivery.deliver(polled.queue, records, lambda: end - self._delivery.margin)
-        self._delete([each.record for each in delivered if each.acknowledged])
-        for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
-            self._say("cannot hide", fault, message_id)
-        return not any(each.outcome.setup for each in delivered)
+        hold = self._held.take(polled.url, polled.visibility, records)
+        try:
+            if self._stopping.is_set():
+                # Nothing of this has begun: others may have it at once.
+                self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
+                return True
+            margin = self._delivery.margin
+            delivered = self._delivery.deliver(
+                polled.queue, records, lambda: min(hold.until, self._stopping.deadline) - margin
+            )
+            self._delete([each.record for each in delivered if each.acknowledged])
+            for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
+                self._say("cannot hide", fault, message_id)
+        finally:
+            self._held.let_go(hold)
+        return not any(_asks_to_pause(each) for each in delivered)
+
+    def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
+        return self._held.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
 
     def _delete(self, records: Sequence[Record]) -> None:
         """Acknowledge; a failed delete is tried again, since the message would come again though it is written."""
-        handles = {record.message_id: record.receipt_handle for record in records}
+        handles = self._handles(records)
         for attempt in range(1, DELETE_TRIES + 1):
             if not handles:
                 return
-            failed = self._queues.delete(self._polled.url, list(handles.items()))
-            for message_id, fault in failed.items():
-                if fault.kind == "refused":
-                    self._say("cannot delete", fault, message_id)
-            handles = {
-                id_: handle for id_, handle in handles.items() if id_ in failed and failed[id_].kind != "refused"
-            }
-            if handles and attempt < DELETE_TRIES:
-                time.sleep(uniform(0, 0.1 * 2**attempt))  # noqa: S311 — jitter, no secret
-        for message_id in handles:
-            self._say("cannot delete", failed[message_id], message_id)
+            failed = self._queues.delete(self.polled.url, handles)
+            lasting = {id_ for id_, fault in failed.items() if fault.kind != "retry" or attempt == DELETE_TRIES}
+            for message_id in lasting:
+                self._say("cannot delete", failed[message_id], message_id)
+            handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in lasting]
+            if handles:
+                time.sleep(uniform(0, DELETE_PAUSE * 2**attempt))  # noqa: S311 — jitter, no secret
 
     def _pause(self) -> None:
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
         self._pauses += 1
-        self._stop.wait(uniform(longest / 2, longest))  # noqa: S311 — jitter, no secret
+        self._stopping.wait(uniform(longest / 2, longest))  # noqa: S311 — jitter, no secret
 
     def _say(self, what: str, fault: Fault, message_id: str = "") -> None:
-        fields = {"queue": self._polled.queue.name, "error": fault.code, "message_id": message_id}
+        fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(what, extra={"fields": {name: value for name, value in fields.items() if value}})
+
+
+def _asks_to_pause(delivered: Delivered) -> bool:
+    """Whether the queue had better be polled more slowly: its set-up is at fault, or a table of it does not keep up."""
+    return delivered.outcome.setup or delivered.outcome.code == codes.RETRY_LATER.id

@@ -1,48 +1,123 @@
-"""Starts the receivers of a program, and stops them on a signal."""
+"""Runs a crew until a signal ends it: SIGTERM and SIGINT stop, SIGHUP loads the config again."""
 
+import os
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 
 from msgspec import Struct
 
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
-from router.compile.load import Program
-from router.deliver import Delivery
+from router.compile.bare_names import with_bare_names
+from router.compile.load import Program, load_program
 from router.engine.engine import CompiledQueue
-from router.errors import UsageError
+from router.errors import ConfigError, RouterError, UsageError
 from router.log import LOGGER
-from router.worker.receiver import Polled, Receiver
+from router.worker.crew import Crew
+from router.worker.held import Held
+from router.worker.http import serve
+from router.worker.prometheus import Counters
+from router.worker.receiver import Polled
+from router.writer import CALLS_AT_ONCE
+
+RELEASE_SECONDS = 2.0
+"""What is kept of the grace period for showing unfinished messages to others again."""
 
 
 class WorkerOptions(Struct, frozen=True):
-    """How a worker runs: `queues` by name, all if empty; `receivers` for each queue; `wait` in seconds, 0 to 20."""
+    """How a worker runs: `queues` by name, all if empty; `receivers` for each queue; `wait` and `grace` in seconds.
 
+    `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables go by name alone.
+    """
+
+    config: Path
     queues: tuple[str, ...] = ()
     receivers: int = 4
     wait: int = 10
+    grace: int = 20
+    listen: str = ""
+    bare_names: bool = False
 
 
-def run_worker(program: Program, options: WorkerOptions) -> None:
-    """Route messages until SIGTERM or SIGINT; raises UsageError for a queue that is not there."""
-    chosen = _choose(program, options.queues)
-    aws = connect(max_connections=2 * len(chosen) * options.receivers)
-    polled = [_poll(aws, queue, options.wait) for queue in chosen]
-    stop = threading.Event()
-    _stop_on_signals(stop)
-    program.plugins.start(program)
-    delivery = Delivery(program, aws)
-    receivers = [Receiver(each, aws.queues, delivery, stop) for each in polled for _ in range(options.receivers)]
-    threads = [threading.Thread(target=receiver.run, name=f"receiver-{n}") for n, receiver in enumerate(receivers)]
-    for thread in threads:
-        thread.start()
-    LOGGER.info("worker started", extra={"fields": {"queues": [queue.name for queue in chosen]}})
-    for thread in threads:
-        thread.join()
-    program.plugins.stop(program)
-    LOGGER.info("worker stopped")
+class Worker:
+    """A process that routes messages until it is told to stop."""
+
+    def __init__(self, options: WorkerOptions, env: Mapping[str, str]) -> None:
+        self._options = options
+        self._env = env
+        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._program = self._load()
+        chosen = _choose(self._program, options.queues)
+        # A call of each receiver, the writes at once, and some for renewing.
+        self._aws = connect(max_connections=len(chosen) * options.receivers + CALLS_AT_ONCE + 4)
+        self._held = Held(self._aws.queues)
+        self._counters = Counters()
+        self._crew = self._hire(self._program)
+
+    def run(self) -> int:
+        """Route until stopped; the exit code: 0, or 1 if something begun could not be finished in time."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        ended = threading.Event()
+        threading.Thread(target=self._held.keep, args=(ended,), name="renewer", daemon=True).start()
+        with serve(self._options.listen, lambda: self._crew, self._counters):
+            self._crew.start()
+            LOGGER.info("worker started", extra={"fields": {"queues": _names(self._crew)}})
+            while self._signals.get() == signal.SIGHUP:
+                self._reload()
+            finished = self._stop()
+        ended.set()
+        LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
+        return 0 if finished else 1
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGHUP and self._crew.stopping:
+            # The second time somebody means it: what is not finished comes again.
+            os._exit(128 + number)
+        self._signals.put(number)
+
+    def _stop(self) -> bool:
+        LOGGER.info("stopping: finishing what has begun")
+        until = time.monotonic() + self._options.grace - RELEASE_SECONDS
+        self._crew.stop(until - time.monotonic())
+        finished = self._crew.join(until)
+        if not finished:
+            self._held.release_all()
+        return finished
+
+    def _reload(self) -> None:
+        """Go on with the config as it is now, or as it was if that has faults."""
+        try:
+            program = self._load()
+            crew = self._hire(program)
+            crew.start()
+        except ConfigError as error:
+            for finding in error.findings:
+                LOGGER.error(str(finding))
+            LOGGER.error("the config has faults: going on with the old one")
+        except RouterError as error:
+            LOGGER.error("cannot reload: %s", error)
+        else:
+            old, self._crew, self._program = self._crew, crew, program
+            old.stop(self._options.grace)
+            old.join(time.monotonic() + self._options.grace)
+            LOGGER.info("config reloaded", extra={"fields": {"queues": _names(crew)}})
+
+    def _load(self) -> Program:
+        program = load_program(self._options.config, self._env)
+        return with_bare_names(program) if self._options.bare_names else program
+
+    def _hire(self, program: Program) -> Crew:
+        options = self._options
+        # A poll that is under way when the worker is to stop cannot be called back, and must end in time.
+        wait = min(options.wait, max(0, options.grace // 2))
+        polled = [_poll(self._aws, queue, wait) for queue in _choose(program, options.queues)]
+        return Crew(program, polled, options.receivers, self._aws, self._held, self._counters.record)
 
 
 def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
@@ -58,14 +133,10 @@ def _poll(aws: Aws, queue: CompiledQueue, wait: int) -> Polled:
     visibility = url if isinstance(url, Fault) else aws.queues.visibility(url)
     if isinstance(url, Fault) or isinstance(visibility, Fault):
         fault = url if isinstance(url, Fault) else visibility
-        raise UsageError(f"queue '{queue.reference}' cannot be polled: {fault}")
+        code = fault.code if isinstance(fault, Fault) else ""
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {code}")
     return Polled(queue, url, visibility, wait)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        LOGGER.info("stopping: finishing what has begun", extra={"fields": {"signal": signal.Signals(number).name}})
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+def _names(crew: Crew) -> list[str]:
+    return list(dict.fromkeys(receiver.polled.queue.name for receiver in crew.receivers))

@@ -1,4 +1,4 @@
-"""Lets a config with ARNs and URLs of real accounts run on the embedded AWS, which has one account and one region."""
+"""Lets a config with ARNs and URLs of real accounts run on an embedded AWS, which has one account and one region."""
 
 from msgspec import structs
 
