@@ -1,0 +1,496 @@
+"""The command line as a user starts it, without a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Told = tuple[int, str, str]
+COMMANDS = ("check", "test", "explain", "demo", "worker", "schema")
+
+GOOD = """\
+version: 1
+queues: {users: {dead_letter: users-dlq, envelope: [sns]}}
+tables: {users: {key: {id: S}}}
+routes:
+  users:
+    queue: users
+    table: users
+    when: "type != 'other'"
+    schema: {type: object, required: [id]}
+    item:
+      id: id
+      name: {from: name, transform: [strip]}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A small config, as `routes.yaml` of the folder that commands run in."""
+    file = tmp_path / "routes.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+def told(done: "subprocess.CompletedProcess[str]") -> Told:
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_help(router: Run) -> None:
+    """The help of the program lists each command, with examples and the way to completion."""
+    done = router("--help")
+
+    listed = [name for name in COMMANDS if f"\n  {name} " in done.stdout]
+    assert (done.returncode, done.stderr, listed) == (0, "", list(COMMANDS))
+    assert "\n  Examples:\n    router check routes.yaml\n" in done.stdout
+    assert "_ROUTER_COMPLETE=bash_source router" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_commands(router: Run, command: str) -> None:
+    """The help of a command has a sentence, its examples, and no escape codes."""
+    done = router(command, "-h")
+
+    assert (done.returncode, done.stderr, "\x1b" in done.stdout) == (0, "", False)
+    assert done.stdout.startswith(f"Usage: router {command} ")
+    assert f"\n  Examples:\n    router {command}" in done.stdout
+
+
+def test_version(router: Run) -> None:
+    """The version is that of the distribution."""
+    assert told(router("--version")) == (0, f"router, version {version('message-router')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("chek",), "No such command 'chek'"),
+        (("check", "--formt", "json"), "--formt"),
+        (("check", "--format", "yaml"), "'yaml' is not one of 'text', 'json'"),
+        (("check", "--explain", "RT999"), "there is no code RT999; see docs/checks.md"),
+        (("check", "absent.yaml"), "File 'absent.yaml' does not exist"),
+        (("check",), "there is no routes.yaml here; name the config, as FILE or with --config"),
+        (("test", "absent.yaml"), "File 'absent.yaml' does not exist"),
+        (("explain", "--queue", "users", "absent.json"), "absent.json"),
+        (("worker",), "does not exist"),
+        (("worker", "--wait", "21"), "21 is not in the range 0<=x<=20"),
+    ],
+)
+def test_wrong_call(router: Run, words: tuple[str, ...], sentence: str) -> None:
+    """A wrong call is answered with a sentence and exit code 2."""
+    done = router(*words)
+
+    assert (done.returncode, done.stdout, sentence in done.stderr, "Traceback" in done.stderr) == (2, "", True, False)
+
+
+def test_config_named_twice(router: Run, config: Path) -> None:
+    """One config is enough."""
+    done = router("check", "routes.yaml", "-c", "routes.yaml")
+
+    assert (done.returncode, "name the config once: as FILE, or with --config" in done.stderr) == (2, True)
+
+
+def test_check_sample(router: Run, repo: Path) -> None:
+    """The sample config has no faults."""
+    assert told(router("check", "routes.yaml", cwd=repo)) == (0, "", "no findings\n")
+
+
+FAULTY = """\
+version: 1
+queues: {users: {dead_letter: users-dlq}}
+tables: {users: {key: {id: S}}}
+routes:
+  users:
+    queue: users
+    tabel: users
+    table: users
+    when: "type ="
+    schema: {type: strin}
+    item:
+      id: id
+      name: {from: name, transform: [stripp]}
+      seen_at: {meta: send_at}
+"""
+
+
+def test_five_faults(router: Run, config: Path) -> None:
+    """Five different faults are five findings, in the order of the file, each with its place and what to do."""
+    config.write_text(FAULTY)
+
+    done = router("check", "routes.yaml")
+
+    starts = [line.split(" ", 2)[:2] for line in done.stdout.splitlines()]
+    assert (done.returncode, starts, done.stderr) == (
+        1,
+        [
+            ["routes.yaml:7:5:", "RT101"],
+            ["routes.yaml:9:11:", "RT401"],
+            ["routes.yaml:10:13:", "RT302"],
+            ["routes.yaml:13:38:", "RT403"],
+            ["routes.yaml:14:23:", "RT105"],
+        ],
+        "5 errors\n",
+    )
+    assert done.stdout.splitlines()[1] == (
+        "routes.yaml:9:11: RT401 'type =' is not a JMESPath expression: '=' is no operator (write '==') at column 6"
+    )
+
+
+def test_check_json(router: Run, config: Path) -> None:
+    """For machines, findings are a JSON list, and nothing else is on standard output."""
+    config.write_text(GOOD.replace("type != 'other'", "type ="))
+
+    done = router("check", "--format", "json")
+
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (
+        1,
+        [
+            {
+                "code": "RT401",
+                "severity": "error",
+                "sentence": "'type =' is not a JMESPath expression: '=' is no operator (write '==') at column 6",
+                "suggestion": "",
+                "file": "routes.yaml",
+                "line": 8,
+                "column": 11,
+            }
+        ],
+        "1 error\n",
+    )
+
+
+def test_check_json_without_findings(router: Run, config: Path) -> None:
+    """Without findings the list is empty."""
+    assert told(router("check", "--format", "json")) == (0, "[]\n", "no findings\n")
+
+
+def test_warnings_are_no_failure(router: Run, config: Path) -> None:
+    """Warnings are printed, and the exit code stays 0."""
+    config.write_text(GOOD.replace("dead_letter: users-dlq, ", ""))
+
+    done = router("check")
+
+    assert (done.returncode, done.stdout.split(" ")[1], done.stderr) == (0, "RT203", "1 warning\n")
+
+
+@pytest.mark.parametrize("name", ["RT101", "rt101"])
+def test_explain_a_code(router: Run, name: str) -> None:
+    """A code is explained without any config."""
+    done = router("check", "--explain", name)
+
+    assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (0, "RT101 (error): unknown key", "")
+
+
+BAD_FILES = {
+    "empty": (b"", "RT003"),
+    "only comments": (b"# nothing\n---\n", "RT003"),
+    "huge": (b"x-" + b"a" * (16 * 1024 * 1024), "RT001"),
+    "a list": (b"- version: 1\n", "RT003"),
+    "a text": (b"version 1\n", "RT003"),
+    "tabs": (b"version: 1\nroutes:\n\tusers: {}\n", "RT002"),
+    "an open bracket": (b"version: [1\n", "RT002"),
+    "an alias bomb": (
+        b"x-0: &a0 [x]\n" + b"".join(b"x-%d: &a%d [%s]\n" % (n, n, b"*a%d, " % (n - 1) * 9) for n in range(1, 12)),
+        "RT006",
+    ),
+    "an alias to itself": (b"x-a: &a [*a]\n", "RT006"),
+    "10,000 brackets": (b"x-a: " + b"[" * 10_000 + b"]" * 10_000 + b"\n", "RT006"),
+    "not UTF-8": (b"version: 1\nx-name: M\xfcller\n", "RT001"),
+    "UTF-16": ("version: 1\n".encode("utf-16"), "RT001"),
+    "a null byte": (b"version: 1\nx-a: \x00\n", "RT002"),
+    "two documents": (b"version: 1\n---\nversion: 1\n", "RT002"),
+    "code": (b"version: !!python/object/apply:os.system [echo]\n", "RT007"),
+}
+
+
+@pytest.mark.parametrize(("content", "code"), BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_file(router: Run, config: Path, content: bytes, code: str) -> None:
+    """Whatever the file is, the answer is a finding with a code, never a traceback."""
+    config.write_bytes(content)
+
+    done = router("check")
+
+    lines = done.stdout.splitlines()
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert [line for line in lines if not line.startswith("routes.yaml")] == []
+    assert code in {line.split(" ")[1] for line in lines}
+
+
+@pytest.mark.parametrize("command", [("worker",), ("test",), ("demo",), ("explain", "--queue", "users", "-")])
+def test_faulty_config(router: Run, config: Path, command: tuple[str, ...]) -> None:
+    """A command that needs a whole config prints its findings, and exits with 2."""
+    config.write_text("version: 2\nroutes: {}\n")
+
+    done = router(*command, input="{}")
+
+    assert told(done) == (
+        2,
+        "",
+        "routes.yaml:1:10: RT104 'version' must be 1, not 2\nroutes.yaml:2:9: RT105 'routes' must not be empty\n",
+    )
+
+
+def test_worker_without_region(router: Run, config: Path) -> None:
+    """Without a region the worker says what to set."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    done = router("worker", env=environment | {"AWS_CONFIG_FILE": os.devnull})
+
+    assert told(done) == (2, "", "router: there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1\n")
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+@pytest.mark.parametrize("settings", [{}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}])
+def test_no_colour(router: Run, config: Path, command: str, settings: dict[str, str]) -> None:
+    """Without a terminal, or with NO_COLOR, nothing has escape codes."""
+    config.write_text(
+        GOOD + "    tests: [{message: {id: u1}, item: {id: u2}}]\n    tabel: users\n" * (command == "check")
+    )
+
+    done = router(command, env=os.environ | settings)
+
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+TESTS = """\
+    tests:
+      - {name: as it should be, message: {id: u1, name: " Ann "}, item: {id: u1, name: Ann}}
+      - {message: {id: u1, name: Ann, age: 7}, item: {id: u1, name: Bob, age: 7}}
+      - {name: rejected, message: {}}
+      - {name: another code, message: {}, outcome: rejected, code: RT801}
+"""
+
+
+def test_tests_pass(router: Run, repo: Path) -> None:
+    """The tests of the sample config pass."""
+    done = router("test", cwd=repo)
+
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0], lines[-1], done.stderr) == (
+        0,
+        "pass  user-metadata: the first message",
+        "7 passed, 0 failed",
+        "",
+    )
+
+
+def test_tests_fail(router: Run, config: Path) -> None:
+    """A failing test shows each attribute that differs, and nothing of those that do not."""
+    config.write_text(GOOD + TESTS)
+
+    assert told(router("test")) == (
+        1,
+        """\
+pass  users: as it should be
+FAIL  users: test 2
+      name: expected "Bob", found "Ann"
+      age: expected 7, found "(no such attribute)"
+FAIL  users: rejected
+      outcome: expected "written", found "rejected (RT806 fails 'required' at /required: 'id' is missing)"
+FAIL  users: another code
+      code: expected "RT801", found "RT806"
+1 passed, 3 failed
+""",
+        "",
+    )
+
+
+def test_quiet_tests(router: Run, config: Path) -> None:
+    """Quiet, only failing tests are shown."""
+    config.write_text(GOOD + "\n".join(TESTS.splitlines()[:2]) + "\n")
+
+    assert told(router("test", "--quiet")) == (0, "1 passed, 0 failed\n", "")
+
+
+def test_no_tests(router: Run, config: Path) -> None:
+    """A config without tests proves nothing."""
+    assert told(router("test")) == (
+        1,
+        "0 passed, 0 failed\n",
+        "no route has tests; add some under 'tests:'\n",
+    )
+
+
+def test_explain(router: Run, config: Path, tmp_path: Path) -> None:
+    """A message is shown stage by stage, to the very request."""
+    (tmp_path / "message.json").write_text('{"id": "u1", "name": " Ann "}')
+
+    assert told(router("explain", "--queue", "users", "message.json")) == (
+        0,
+        """\
+decode
+  {
+    "id": "u1",
+    "name": " Ann "
+  }
+users: when
+  true
+users: validate
+  "valid"
+users: map
+  [
+    {
+      "id": "u1",
+      "name": "Ann"
+    }
+  ]
+users: write
+  {
+    "table": "users",
+    "bytes": 11,
+    "PutRequest": {
+      "Item": {
+        "id": {
+          "S": "u1"
+        },
+        "name": {
+          "S": "Ann"
+        }
+      }
+    }
+  }
+outcome: written
+""",
+        "",
+    )
+
+
+def test_explain_json(router: Run, config: Path) -> None:
+    """For machines, all of it is one JSON object; the message may come from standard input."""
+    done = router("explain", "--queue", "users", "--json", "-", input='{"id": "u1"}')
+
+    shown = json.loads(done.stdout)
+    stages = [(stage["route"], stage["stage"]) for stage in shown["stages"]]
+    assert (done.returncode, stages, shown["outcome"]["kind"], shown["writes"]) == (
+        0,
+        [("", "decode"), ("users", "when"), ("users", "validate"), ("users", "map"), ("users", "write")],
+        "written",
+        [{"table": "users", "bytes": 4, "PutRequest": {"Item": {"id": {"S": "u1"}}}}],
+    )
+
+
+def test_explain_rejected(router: Run, config: Path) -> None:
+    """A rejected message shows code, reason and place; the exit code is 1."""
+    done = router("explain", "--queue", "users", "-", input='{"name": 7}')
+
+    assert (done.returncode, done.stdout.splitlines()[-4:]) == (
+        1,
+        [
+            "outcome: rejected",
+            "  code: RT806",
+            "  reason: fails 'required' at /required: 'id' is missing",
+            "  route: users",
+        ],
+    )
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("--raw",), 1)])
+def test_explain_raw(router: Run, config: Path, words: tuple[str, ...], code: int) -> None:
+    """The message is put into the queue's envelopes, unless it is said to be raw."""
+    done = router("explain", "--queue", "users", *words, "-", input='{"id": "u1"}')
+
+    assert (done.returncode, "code: RT802" in done.stdout) == (code, bool(code))
+
+
+@pytest.mark.parametrize(
+    ("queue", "message", "sentence"),
+    [
+        ("user", b"{}", "no route reads the queue 'user'; there are users"),
+        ("users", b"\xff", "the message is not UTF-8 text, and SQS takes no other"),
+    ],
+)
+def test_explain_cannot(config: Path, queue: str, message: bytes, sentence: str) -> None:
+    """A queue that no route reads, and bytes that no queue can hold, are said in a sentence."""
+    command = [sys.executable, "-m", "router", "explain", "--queue", queue, "-"]
+
+    done = subprocess.run(command, cwd=config.parent, input=message, capture_output=True)
+
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", f"router: {sentence}\n")
+
+
+def test_schema(router: Run) -> None:
+    """The schema of the config is valid JSON Schema, and needs no config."""
+    done = router("schema")
+
+    schema = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, schema["$schema"]) == (
+        0,
+        "",
+        "https://json-schema.org/draft/2020-12/schema",
+    )
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(router: Run, shell: str) -> None:
+    """Each shell gets its completion script."""
+    done = router(env=os.environ | {"_ROUTER_COMPLETE": f"{shell}_source"})
+
+    assert (done.returncode, "_ROUTER_COMPLETE" in done.stdout, done.stderr) == (0, True, "")
+
+
+def test_completes_commands(router: Run) -> None:
+    """The first word completes to a command."""
+    settings = {"_ROUTER_COMPLETE": "bash_complete", "COMP_WORDS": "router ex", "COMP_CWORD": "1"}
+
+    assert told(router(env=os.environ | settings)) == (0, "plain,explain\n", "")
+
+
+BLOCKER = """\
+from importlib.machinery import PathFinder
+
+def find_spec(name, path=None, target=None, find=PathFinder.find_spec):
+    return None if name.partition(".")[0] in {absent} else find(name, path, target)
+
+PathFinder.find_spec = find_spec
+"""
+
+
+@pytest.mark.parametrize(
+    ("absent", "words", "sentence"),
+    [
+        ("click", ("check",), "the command line needs more packages: pip install 'message-router[cli]'"),
+        ("rich", ("demo",), "router demo needs more packages: pip install 'message-router[cli]'"),
+        (
+            "jsonschema",
+            ("check",),
+            "a second opinion on schemas needs more packages: pip install 'message-router[cli]'",
+        ),
+        ("boto3 botocore", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
+        ("boto3 botocore ministack", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
+        ("boto3 botocore", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
+    ],
+)
+def test_missing_extra(
+    router: Run, config: Path, tmp_path: Path, absent: str, words: tuple[str, ...], sentence: str
+) -> None:
+    """Where an extra is not installed, the answer is which one to install."""
+    config.write_text(GOOD + TESTS)
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(absent=set(absent.split())))
+    path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
+
+    done = router(*words, env=os.environ | {"PYTHONPATH": path})
+
+    assert told(done) == (2, "", f"router: {sentence}\n")
+
+
+def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
+    """Loading a config and planning its messages takes none of the extras."""
+    code = BLOCKER.format(absent={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
+        "import os, pathlib\nfrom router.compile.load import load_program\nfrom router.rehearsal import rehearse\n"
+        "print(len(rehearse(load_program(pathlib.Path('routes.yaml'), os.environ))))\n"
+    )
+    config.write_text(GOOD + TESTS)
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+
+    assert told(done) == (0, "4\n", "")
