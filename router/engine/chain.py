@@ -79,11 +79,15 @@ class Chain:
         return False
 
     def _pass_over(self, sent: Write) -> bool:
-        order = version_order(sent)
-        lesser = [entry for entry in self._entries if version_order(entry[1]) < order]
-        for ticket, _ in lesser:
-            ticket.settle(_STALE)
-        del self._entries[: len(lesser)]
+        kind, value = version_order(sent)
+        left, self._entries = self._entries, []
+        for ticket, write in left:
+            other, lesser = version_order(write)
+            # Between values of different types there is no order: the table is to say what that is.
+            if other == kind and lesser < value:
+                ticket.settle(_STALE)
+            else:
+                self._entries.append((ticket, write))
         return bool(self._entries)
 
 
