@@ -93,7 +93,9 @@ def compile_write(
             NO_VERSION, "'mode: newest' needs a 'version'", (*where, "mode"), suggestion="add 'version: ATTRIBUTE'"
         )
     named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
-    return WriteShape(name, table, write.mode, version, *named, once)
+    mapped = () if isinstance(route.item, UnsetType) else route.item
+    declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
+    return WriteShape(name, table, write.mode, version, *named, once, declared)
 
 
 def _settings_in_force(write: spec.Write, findings: Findings, path: Path) -> spec.Write:

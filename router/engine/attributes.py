@@ -4,7 +4,7 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constra
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any
 
@@ -28,8 +28,11 @@ Encoded = tuple[AttributeValue, int]
 """An attribute value and its size in bytes."""
 
 
-def encode_item(item: Item) -> tuple[dict[str, AttributeValue], int]:
-    """An item as DynamoDB's JSON, and its size in bytes (the lowest count); raises Refusal if it breaks a limit."""
+def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, AttributeValue], int]:
+    """An item as DynamoDB's JSON, and its size in bytes (the lowest count); raises Refusal if it breaks a limit.
+
+    Its reason shows a name only if that is `declared`, as others may be the sender's own.
+    """
     encoded = {}
     size = 0
     for name, value in item.items():
@@ -37,11 +40,11 @@ def encode_item(item: Item) -> tuple[dict[str, AttributeValue], int]:
             raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
         encoder = _ENCODERS.get(type(value))
         if encoder is None:
-            raise _unstorable(value, name)
+            raise _located(_unstorable(value), name, declared)
         try:
             encoded[name], value_size = encoder(value, 1)
         except Refusal as refusal:
-            raise Refusal(refusal.code, f"attribute '{name}': {refusal.reason}", refusal.pointer) from None
+            raise _located(refusal, name, declared) from None
         size += value_size + (len(name) if name.isascii() else text_bytes(name))
     if size > MAX_ITEM_BYTES:
         raise Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
@@ -149,10 +152,14 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _unstorable(value: Any, name: str = "") -> Refusal:
-    where = f"attribute '{name}': " if name else ""
+def _located(refusal: Refusal, name: str, declared: Container[str]) -> Refusal:
+    shown = name if name in declared else "*"
+    return Refusal(refusal.code, f"attribute '{shown}': {refusal.reason}", refusal.pointer)
+
+
+def _unstorable(value: Any) -> Refusal:
     hint = "; floats are not exact, use Decimal" if isinstance(value, float) else ""
-    return Refusal(BAD_ITEM, f"{where}DynamoDB has no type for a Python {type(value).__name__}{hint}")
+    return Refusal(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
 
 
 def _text(value: str, depth: int) -> Encoded:

@@ -30,7 +30,10 @@ class MarkerShape(Struct, frozen=True):
 
 
 class WriteShape(Struct, frozen=True):
-    """How a route writes. `version`, `add`, `append` and `keep_first` name attributes; `version` is "" without one."""
+    """How a route writes. `version`, `add`, `append` and `keep_first` name attributes; `version` is "" without one.
+
+    `declared` are the attributes that the config names, which a reason may therefore show.
+    """
 
     route: str
     table: Table
@@ -40,6 +43,7 @@ class WriteShape(Struct, frozen=True):
     append: frozenset[str] = frozenset()
     keep_first: frozenset[str] = frozenset()
     once: MarkerShape | None = None
+    declared: frozenset[str] = frozenset()
 
 
 PlanWrite = Callable[[WriteShape, Item, Message, int], Write]
@@ -52,28 +56,28 @@ def plan_write(shape: WriteShape, item: Item, message: Message, index: int) -> W
 
 
 def _plan_put(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item)
+    encoded, size = encode_item(item, shape.declared)
     return Write(shape.route, shape.table, "put", _identify(shape, encoded), encoded, size)
 
 
 def _plan_delete(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    key, size = encode_item({name: item[name] for name, _ in shape.table.key if name in item})
+    key, size = encode_item({name: item[name] for name, _ in shape.table.key if name in item}, shape.declared)
     identity = _identify(shape, key)
     if not shape.version:
         return Write(shape.route, shape.table, "delete", identity, key, size)
-    version, _ = encode_item({shape.version: item[shape.version]} if shape.version in item else {})
+    version, _ = encode_item({shape.version: item[shape.version]} if shape.version in item else {}, shape.declared)
     parameters = _call(shape, {"Key": key}, _is_newer(shape), {"#v": shape.version}, {":v": _version(shape, version)})
     return Write(shape.route, shape.table, "delete", identity, key, size, parameters, version[shape.version])
 
 
 def _plan_insert(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item)
+    encoded, size = encode_item(item, shape.declared)
     parameters = _call(shape, {"Item": encoded}, "attribute_not_exists(#k)", {"#k": shape.table.key[0][0]})
     return Write(shape.route, shape.table, "insert", _identify(shape, encoded), encoded, size, parameters)
 
 
 def _plan_newest(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item)
+    encoded, size = encode_item(item, shape.declared)
     version = _version(shape, encoded)
     parameters = _call(shape, {"Item": encoded}, _is_newer(shape), {"#v": shape.version}, {":v": version})
     return Write(shape.route, shape.table, "newest", _identify(shape, encoded), encoded, size, parameters, version)
@@ -81,7 +85,7 @@ def _plan_newest(shape: WriteShape, item: Item, message: Message, index: int) ->
 
 def _plan_update(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
     removed = [name for name, value in item.items() if value is REMOVE]
-    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE})
+    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, shape.declared)
     identity = _identify(shape, encoded)
     keys = {name for name, _ in shape.table.key}
     key = {name: encoded[name] for name in keys}

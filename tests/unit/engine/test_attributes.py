@@ -201,7 +201,15 @@ def test_values_are_encoded_and_measured(value, encoded, size):
 )
 def test_what_dynamodb_has_no_place_for_is_refused(item, reason):
     """The reason names the attribute and what is wrong, never the value."""
-    assert refusal(encode_item, item) == (BAD_ITEM, reason)
+    assert refusal(encode_item, item, {"a"}) == (BAD_ITEM, reason)
+
+
+@pytest.mark.parametrize("value", [1.5, "\ud800"])
+def test_a_name_that_the_config_does_not_know_is_not_shown(value):
+    """It may be the sender's own, and as private as a value."""
+    code, reason = refusal(encode_item, {"secret": value}, {"a"})
+
+    assert (code, reason.split(": ")[0]) == (BAD_ITEM, "attribute '*'")
 
 
 @pytest.mark.parametrize("of", [list, dict])
@@ -209,7 +217,7 @@ def test_nesting_of_32_is_stored_and_33_refused(of):
     """A list or map of the item itself is the first level."""
     encode_item({"a": nested(32, of)})
 
-    assert refusal(encode_item, {"a": nested(33, of)}) == (BAD_ITEM, "attribute 'a': nested deeper than 32")
+    assert refusal(encode_item, {"a": nested(33, of)}) == (BAD_ITEM, "attribute '*': nested deeper than 32")
 
 
 def test_an_item_of_400_kb_is_stored():

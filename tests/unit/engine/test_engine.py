@@ -106,6 +106,8 @@ def test_a_valid_message_passes_its_schema(make):
         ('{"id": null}', "RT808", "key attribute 'id' is of type NULL, the table's key is S", "r"),
         ('{"id": "%s"}' % ("x" * 2049), "RT808", "key attribute 'id' has more than 2048 bytes", "r"),
         ('{"id": "a", "b": "%s"}' % ("x" * 410_000), "RT809", "the item has more than 409600 bytes", "r"),
+        ('{"id": %s}' % ("1" * 39), "RT809", "attribute 'id': a number of more than 38 digits or out of range", "r"),
+        ('{"s": 1e-131}', "RT809", "attribute '*': a number of more than 38 digits or out of range", "r"),
         ('{"id": "a", "": 1}', "RT809", "an attribute has a name that is empty or no text", "r"),
     ],
 )
