@@ -1,9 +1,13 @@
 """Types, defaults and what happens without a value."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from router.engine.engine import plan
+from router.model import Record
 
 OWN_TRANSFORMS = """
 @hookimpl
@@ -277,6 +281,26 @@ def test_constants_are_checked_at_load(attribute: Any, given: Any, sentences: li
 def test_policies_that_do_not_fit(flow: Any, name: str, missing: str, sentences: list[str]) -> None:
     """A key attribute cannot be left out, and `remove` is for updates."""
     assert flow({"item": {"id": "id", "a": "a", name: {"from": name, "missing": missing}}}).sentences == sentences
+
+
+@pytest.mark.parametrize("message", [{"id": "1"}, {"id": "1", "a": None}])
+def test_remove(flow: Any, message: Any) -> None:
+    """In an update an attribute without a value can be removed from the stored item."""
+    item = {"id": "id", "a": {"from": "a", "missing": "remove"}}
+    program = flow({"item": item, "write": {"mode": "update"}}).loaded.program
+
+    [write] = plan(program.engine.queues["q"], Record("m-1", "receipt", json.dumps(message))).writes
+
+    assert (write.call["UpdateExpression"], write.call["ExpressionAttributeNames"]) == ("REMOVE #r0", {"#r0": "a"})
+
+
+def test_a_key_attribute_is_never_removed(flow: Any) -> None:
+    """Not in an update either."""
+    item = {"id": {"from": "id", "missing": "remove"}}
+
+    assert flow({"item": item, "write": {"mode": "update"}}).sentences == [
+        "RT407 'missing: remove' does not fit attribute 'id'; write 'error'"
+    ]
 
 
 def test_all_faults_of_an_attribute(flow: Any) -> None:
