@@ -11,6 +11,7 @@ from router.model import Table
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
 AGAIN = "has its effect again each time a message comes again; name a table for markers with 'once:'"
+DECLARED = frozenset(ITEM)
 SETTINGS = {"version": "a", "add": ["a"], "append": ["a"], "keep_first": ["a"], "once": "markers", "once_key": "id"}
 
 
