@@ -46,7 +46,8 @@ def _letter(queue: CompiledQueue, ticket: Ticket) -> Letter:
         group_id=record.attributes.get("MessageGroupId", record.message_id) if fifo else "",
         deduplication_id=record.message_id if fifo else "",
     )
-    if len(record.message_attributes) >= MAX_ATTRIBUTES:
+    # A message that was a dead letter once brings an older reason along, which gives way to the new one.
+    if len(record.message_attributes.keys() - {ATTRIBUTE}) >= MAX_ATTRIBUTES:
         return letter
     reason = {"DataType": "String", "StringValue": _reason(queue, ticket)}
     told = structs.replace(letter, message_attributes={**record.message_attributes, ATTRIBUTE: reason})

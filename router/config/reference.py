@@ -13,6 +13,7 @@ from router.config.wording import any_of
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
     spec.Queue: "Queues",
+    spec.Retry: "Back-off",
     spec.Table: "Tables",
     spec.Route: "Routes",
     spec.Attribute: "Attributes",
@@ -169,7 +170,12 @@ def _kind(kind: Any) -> str:
     return _PLAIN[type(inside)]
 
 
-_PLAIN: dict[type, str] = {inspect.AnyType: "anything", inspect.StrType: "text", inspect.BoolType: "true or false"}
+_PLAIN: dict[type, str] = {
+    inspect.AnyType: "anything",
+    inspect.StrType: "text",
+    inspect.BoolType: "true or false",
+    inspect.IntType: "a whole number",
+}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,17 @@ def test_the_page_in_docs_is_current():
 def test_each_key_has_its_row():
     """No struct is without a section."""
     rows = [line.split("|")[1].strip() for line in config_reference().splitlines() if line.startswith("| `")]
-    structs = [spec.Config, spec.Queue, spec.Table, spec.Route, spec.Attribute, spec.TtlAfter, spec.Write, spec.Test]
+    structs = [
+        spec.Config,
+        spec.Queue,
+        spec.Retry,
+        spec.Table,
+        spec.Route,
+        spec.Attribute,
+        spec.TtlAfter,
+        spec.Write,
+        spec.Test,
+    ]
 
     assert rows == [f"`{name}`" for cls in structs for name in fields_of(cls)]
 

@@ -1,0 +1,262 @@
+"""What the README and the pages under `docs/` say is so."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.checks.codes import CODES
+from router.cli.app import COMMANDS
+from router.cli.worker import command as worker
+from router.compile.load import Program, load, load_program
+from router.config import spec
+from router.config.editor import config_schema
+from router.config.kinds import fields_of
+from router.dead_letter import send_dead_letters
+from router.engine import codes as outcome_codes
+from router.engine.engine import plan
+from router.hooks import builtin
+from router.hooks.implementations import HOOKS
+from router.hooks.registry import load_plugins
+from router.metrics import METRICS
+from router.model import META_NAMES, META_TIMES, Code, Message, Record
+from router.rehearsal import MESSAGE_ID, META, rehearse, run_test
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+_BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def blocks(*languages: str) -> list[Any]:
+    """The code blocks in one of the languages, each named for its page and place there."""
+    return [
+        pytest.param(re.sub(f"^{indent}", "", code, flags=re.MULTILINE), id=f"{page}-{number}")
+        for page, text in TEXTS.items()
+        for number, (indent, language, code) in enumerate(_BLOCK.findall(text))
+        if language in languages
+    ]
+
+
+def commands() -> list[Any]:
+    """The commands of ours in blocks for the shell."""
+    return [
+        pytest.param(text, id=f"{block.id}: {text}")
+        for block in blocks("console", "bash")
+        for text in (line.removeprefix("$ ") for line in block.values[0].splitlines())
+        if re.search(r"(^|\| )(router|make) ", text)
+    ]
+
+
+def slugs(text: str) -> set[str]:
+    """The anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def sample() -> Program:
+    return load_program(ROOT / "routes.yaml", {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with what the sample config refers to."""
+    for name in ("schemas", "plugins"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", [block for block in blocks("yaml") if "version:" in block.values[0]])
+def test_each_config_is_without_errors(text: str, folder: Path) -> None:
+    """What a page shows as a config is one, and the tests in it pass."""
+    (folder / "routes.yaml").write_text(text, encoding="utf-8")
+
+    loaded = load(folder / "routes.yaml", {})
+
+    failed = [verdict for verdict in rehearse(loaded.program) if not verdict.passed] if loaded.program else []
+    assert ([str(finding) for finding in loaded.findings if finding.code.severity == "error"], failed) == ([], [])
+
+
+@pytest.mark.parametrize("text", commands())
+def test_each_command_exists(text: str) -> None:
+    """What a page tells to type is a command of the router, or a target of the Makefile."""
+    program, name = re.findall(r"(router|make) (\S+)", text)[-1]
+
+    known = set(COMMANDS) if program == "router" else set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert name in known
+
+
+@pytest.mark.parametrize(
+    "text", [line for line in commands() if re.search(r"router (check|test|explain|schema|--help)", line.values[0])]
+)
+def test_each_offline_command_succeeds(text: str) -> None:
+    """What needs no AWS does what the page says, typed where the page is read."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    done = subprocess.run(text, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr.replace("no findings\n", "")) == (0, "")
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_each_link_leads_somewhere(page: str) -> None:
+    """A relative link names a file that is there, and a heading in it."""
+    broken = []
+    for link in _LINK.findall(_BLOCK.sub("", TEXTS[page])):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (ROOT / page).parent / path if path else ROOT / page
+        known = target.exists() and (not anchor or anchor in slugs(target.read_text(encoding="utf-8")))
+        broken += [] if known else [link]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_each_code_exists(page: str) -> None:
+    """No page speaks of a code that there is not."""
+    assert set(re.findall(r"\bRT\d{3}\b", TEXTS[page])) - set(CODES) == set()
+
+
+@pytest.mark.parametrize("text", blocks("json"))
+def test_each_json_block_parses(text: str) -> None:
+    """What a page shows as JSON is JSON."""
+    assert json.loads(text)
+
+
+def test_each_page_is_in_the_index() -> None:
+    """The index has a link to every page."""
+    pages = {page.removeprefix("docs/") for page in TEXTS if page.startswith("docs/")} - {"README.md"}
+    assert set(_LINK.findall(TEXTS["docs/README.md"])) == pages
+
+
+def test_each_transform_has_its_entry() -> None:
+    """Every built-in transform is in the table of transforms."""
+    named = set(re.findall(r"^\| `(\w+)", TEXTS["docs/transforms.md"], re.MULTILINE))
+
+    plugins = load_plugins((), ROOT, SimpleNamespace(add=None))
+    assert (set(plugins.transforms), builtin.__name__) == (named, "router.hooks.builtin")
+
+
+def test_each_hook_has_its_entry() -> None:
+    """Every hook has a heading."""
+    assert re.findall(r"^### (router_\w+)$", TEXTS["docs/plugins.md"], re.MULTILINE) == list(HOOKS)
+
+
+def test_each_key_of_the_config_has_its_entry() -> None:
+    """Every top-level key has a row, and every key of a queue, table and route."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/config.md"], re.MULTILINE))
+    keys = {name for cls in (spec.Config, spec.Queue, spec.Table, spec.Route) for name in fields_of(cls)}
+    assert keys - rows == set()
+
+
+def test_each_key_of_a_test_has_its_entry() -> None:
+    """The page about testing has a row for each key of `tests:`."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/testing.md"], re.MULTILINE))
+    assert set(fields_of(spec.Test)) - rows == set()
+
+
+def test_the_fixed_values_are_those_of_the_code() -> None:
+    """The page about testing has the value of everything that SQS would say."""
+    page = TEXTS["docs/testing.md"]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)`", page, re.MULTILINE))
+    message = Message({}, MESSAGE_ID, system=META)
+    system = {"group_id": "MessageGroupId", "sequence_number": "SequenceNumber", "sender_id": "SenderId"}
+    system |= {"deduplication_id": "MessageDeduplicationId"}
+    said = {name: META[key] for name, key in system.items()} | {name: message.time(name) for name in META_TIMES}
+    assert {name: rows.get(name) for name in META_NAMES if name not in ("queue", "route")} == {
+        **said,
+        "message_id": MESSAGE_ID,
+    }
+    assert [str(message.epoch_ms(name)) in page for name in META_TIMES] == [True, True]
+
+
+def test_each_outcome_code_is_explained() -> None:
+    """The page about outcomes speaks of every code that a message can end with."""
+    known = {value.id for value in vars(outcome_codes).values() if isinstance(value, Code)}
+    assert known - set(re.findall(r"RT8\d\d", TEXTS["docs/outcomes.md"])) == {outcome_codes.DROPPED.id}
+
+
+def test_each_option_of_the_worker_is_explained() -> None:
+    """The page about the worker has every option that its help shows."""
+    shown = {name for option in worker.params if not getattr(option, "hidden", False) for name in option.opts}
+    assert {name for name in shown if f"`{name}" not in TEXTS["docs/worker.md"]} == set()
+
+
+def test_each_metric_is_explained() -> None:
+    """The page about the worker has every metric, those of outcomes by the name of the outcome."""
+    page = TEXTS["docs/worker.md"]
+    short = {name: re.sub(r"router_messages_(\w+)_total", r"\1", name) for name in METRICS}
+    assert [name for name in METRICS if f"`{name}`" not in page and f"`{short[name]}`" not in page] == []
+
+
+def test_the_log_lines_are_json() -> None:
+    """The lines that the page about the worker shows parse."""
+    lines = [line for line in TEXTS["docs/worker.md"].splitlines() if line.startswith("{")]
+    assert [json.loads(line)["message"] for line in lines] == ["message rejected", "batch done"]
+
+
+def test_the_dead_letter_has_those_members(sample: Program) -> None:
+    """The attribute that the page about outcomes shows is what is sent."""
+    (shown,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/outcomes.md"))
+    queue = sample.engine.queues["user-metadata"]
+    record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', {"ApproximateReceiveCount": "1"})
+    sent: list[Any] = []
+    queues: Any = SimpleNamespace(url=lambda name: name, send=lambda url, letters: sent.extend(letters) or {})
+
+    send_dead_letters(queues, queue, [plan(queue, record)])
+
+    (letter,) = sent
+    told = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert told == {**shown, "failed_at": told["failed_at"]}
+
+
+def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:
+    """The policy for Lambda has each queue, dead-letter queue and table of the sample config, and no other."""
+    (policy,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/lambda.md"))
+    named = {
+        each["Sid"]: [arn.split(":")[-1].removeprefix("table/") for arn in each["Resource"]]
+        for each in policy["Statement"]
+        if isinstance(each["Resource"], list)
+    }
+    queues = sample.engine.queues.values()
+    assert named == {
+        "ReadQueues": [queue.reference for queue in queues],
+        "SendDeadLetters": [queue.dead_letter for queue in queues],
+        "WriteTables": [table.name or name for name, table in sample.config.tables.items()],
+    }
+
+
+def test_the_plugin_of_the_readme_works(folder: Path) -> None:
+    """It drops the messages of synthetic users, and adds an attribute to the others' items."""
+    (code,) = (block.values[0] for block in blocks("python") if block.id.startswith("README.md"))
+    (route,) = (block.values[0] for block in blocks("yaml") if block.id.startswith("README.md"))
+    (folder / "plugins" / "places.py").write_text(code, encoding="utf-8")
+    (folder / "routes.yaml").write_text(f"{route}plugins: [plugins/places.py]\n", encoding="utf-8")
+    program = load_program(folder / "routes.yaml", {})
+    message = {"user_id": "u", "device": "d", "location": "Kolkata"}
+
+    stored = run_test(program, "user-metadata", spec.Test(message=message, item={**message, "place": "kolkata"}))
+    dropped = run_test(
+        program,
+        "user-metadata",
+        spec.Test(message=message, attributes={"synthetic": "true"}, outcome="dropped", code="RT811"),
+    )
+
+    assert (stored.differences, dropped.differences) == ((), ())
+
+
+def test_the_schema_for_editors_is_current() -> None:
+    """`router schema > docs/routes.schema.json` would change nothing."""
+    committed = (ROOT / "docs" / "routes.schema.json").read_text(encoding="utf-8")
+    assert committed == msgspec.json.format(msgspec.json.encode(config_schema(None))).decode() + "\n"
