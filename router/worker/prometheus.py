@@ -1,6 +1,6 @@
 """The metrics of a worker process, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 
 from router.metrics import DIMENSION, METRICS, measure
 from router.model import Summary
@@ -10,6 +10,8 @@ class Counters:
     """Counters of all metrics, by queue."""
 
     def __init__(self) -> None:
+        # When a counter was made is of no use to anybody, and would double what is scraped.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._counters = {
             name: Counter(name, told, [DIMENSION], registry=self._registry) for name, (_, told) in METRICS.items()
