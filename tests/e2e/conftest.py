@@ -113,6 +113,10 @@ class Flows:
             self._sqs.delete_message(QueueUrl=self.url(queue), ReceiptHandle=message["ReceiptHandle"])
         return next((letter for letter in self._letters if holds(letter)), None)
 
+    def letter_of(self, body: str, queue: str = "plain-dlq") -> dict[str, Any]:
+        """The letter with a body."""
+        return wait_for(lambda: self.letter(queue, lambda letter: letter["Body"] == body), "the dead letter")
+
     def letter_about(self, message_id: str, queue: str = "plain-dlq") -> tuple[dict[str, Any], dict[str, Any]]:
         """The letter about a message, and what its `router` attribute says."""
 

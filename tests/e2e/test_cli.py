@@ -342,9 +342,9 @@ users: map
   ]
 users: write
   {
-    "table": "users",
     "bytes": 11,
-    "PutRequest": {
+    "PutItem": {
+      "TableName": "users",
       "Item": {
         "id": {
           "S": "u1"
@@ -371,7 +371,7 @@ def test_explain_json(router: Run, config: Path) -> None:
         0,
         [("", "decode"), ("users", "when"), ("users", "validate"), ("users", "map"), ("users", "write")],
         "written",
-        [{"table": "users", "bytes": 4, "PutRequest": {"Item": {"id": {"S": "u1"}}}}],
+        [{"bytes": 4, "PutItem": {"TableName": "users", "Item": {"id": {"S": "u1"}}}}],
     )
 
 
@@ -464,6 +464,7 @@ PathFinder.find_spec = find_spec
             ("check",),
             "a second opinion on schemas needs more packages: pip install 'message-router[cli]'",
         ),
+        ("prometheus_client", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
         ("boto3 botocore", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
         ("boto3 botocore ministack", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
         ("boto3 botocore", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
