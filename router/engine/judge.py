@@ -1,11 +1,11 @@
 """What a failed condition means for a write, told from the item that was there."""
 
+from decimal import Decimal
 from typing import Any
 
-from router.engine.attributes import decode_item
 from router.engine.codes import ALREADY_THERE, BAD_VERSION, SUPERSEDED
 from router.engine.order import value_order
-from router.model import AttributeValue, Item, Outcome, Write
+from router.model import AttributeValue, Outcome, Write
 
 Stored = dict[str, AttributeValue]
 """An item as the table has it, from a failed condition."""
@@ -40,10 +40,9 @@ def _found(write: Write, kind: Any, *, conflict: bool) -> Outcome:
 
 def _says_the_same(write: Write, stored: Stored) -> bool:
     """Whether the stored item is what the write would have made of it."""
-    wanted, there = decode_item(write.item), decode_item(stored)
     if write.kind == "update":
-        return _holds(there, {name: value for name, value in wanted.items() if name in _set_by(write)})
-    return write.kind != "delete" and wanted == there
+        return all(name in stored and _same(write.item[name], stored[name]) for name in _set_by(write))
+    return write.kind != "delete" and _same({"M": write.item}, {"M": stored})
 
 
 def _set_by(write: Write) -> set[str]:
@@ -54,8 +53,24 @@ def _set_by(write: Write) -> set[str]:
     return {names[place] for place in plain}
 
 
-def _holds(item: Item, wanted: Item) -> bool:
-    return all(name in item and item[name] == value for name, value in wanted.items())
+def _same(one: AttributeValue, other: AttributeValue) -> bool:
+    """Whether two values are the same to DynamoDB: of one type, numbers by value, sets in any order."""
+    ((kind, mine), (other_kind, there)) = (*one.items(), *other.items())
+    if kind != other_kind:
+        return False
+    match kind:
+        case "N":
+            return Decimal(mine) == Decimal(there)
+        case "M":
+            return mine.keys() == there.keys() and all(_same(mine[name], there[name]) for name in mine)
+        case "L":
+            return len(mine) == len(there) and all(map(_same, mine, there))
+        case "NS":
+            return set(map(Decimal, mine)) == set(map(Decimal, there))
+        case "SS" | "BS":
+            return set(mine) == set(there)
+        case _:
+            return bool(mine == there)
 
 
 def _version_name(write: Write) -> str:

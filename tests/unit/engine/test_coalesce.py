@@ -229,16 +229,16 @@ LONGEST = {
     ("value", "batches"),
     [
         ("x" * 400_000, [25]),
-        ("\x01" * 400_000, [6, 6, 6, 6, 1]),
+        ("\x01" * 400_000, [6, 1]),
         ("\x01" * 9_000, [25]),
         (b"\0" * 400_000, [25]),
         ([LONGEST] * 10, [25]),
-        ([LONGEST] * 60, [12, 12, 1]),
+        ([LONGEST] * 60, [12, 1]),
     ],
 )
 def test_a_batch_has_16_mb_at_most(value, batches):
     """Of JSON text, far longer than what DynamoDB counts where characters are escaped or numbers very small."""
-    packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(25))))
+    packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
 
     lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
     assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)

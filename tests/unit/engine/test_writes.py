@@ -1,0 +1,244 @@
+"""Writes in each mode, their conditions and updates."""
+
+import pytest
+
+from router.engine.chain import Chain
+from router.engine.coalesce import coalesce
+from router.engine.ticket import Ticket
+from router.engine.transaction import MAX_ACTIONS, Transaction, check_transaction
+from router.engine.writes import MarkerShape, WriteShape, plan_write
+from router.errors import Refusal
+from router.model import REMOVE, WRITTEN, Marker, Message, Outcome, Record, Table, Write
+
+THINGS = Table("things", (("id", "S"), ("at", "N")))
+MARKERS = Table("markers", (("m", "S"),))
+KEY = {"id": {"S": "a"}, "at": {"N": "1"}}
+IDENTITY = ("things", "a", "1")
+ITEM = {"id": "a", "at": 1}
+NEWER = "attribute_not_exists(#v) OR #v < :v"
+OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+SENT = {"SentTimestamp": "1767323045678"}
+
+
+def write(item, mode, data=None, **shape):
+    """The second write that a route `r` makes of a message."""
+    return plan_write(WriteShape("r", THINGS, mode, **shape), item, Message(data, "m1", system=SENT), 1)
+
+
+def planned(mode, item, size, call=None, version=None, marker=None):
+    """The whole write."""
+    return Write("r", THINGS, mode, IDENTITY, item, size, call, version, marker)
+
+
+def test_an_insert_has_the_condition_that_nothing_is_there():
+    """By its partition key."""
+    call = {
+        "TableName": "things",
+        "Item": KEY,
+        "ConditionExpression": "attribute_not_exists(#k)",
+        "ExpressionAttributeNames": {"#k": "id"},
+        **OLD,
+    }
+    assert write(ITEM, "insert") == planned("insert", KEY, 7, call)
+
+
+@pytest.mark.parametrize(("mode", "target"), [("newest", "Item"), ("delete", "Key")])
+def test_a_version_is_a_condition(mode, target):
+    """That nothing, no version, or a lesser one is stored."""
+    item = KEY if mode == "delete" else {**KEY, "v.1": {"N": "5"}}
+    call = {
+        "TableName": "things",
+        target: item,
+        "ConditionExpression": NEWER,
+        "ExpressionAttributeNames": {"#v": "v.1"},
+        "ExpressionAttributeValues": {":v": {"N": "5"}},
+        **OLD,
+    }
+    size = 7 if mode == "delete" else 12
+    assert write({**ITEM, "v.1": 5}, mode, version="v.1") == planned(mode, item, size, call, {"N": "5"})
+
+
+@pytest.mark.parametrize("mode", ["newest", "update", "delete"])
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (ITEM, "the version 'v' is missing"),
+        ({**ITEM, "v": True}, "the version 'v' is no text, number or binary"),
+        ({**ITEM, "v": None}, "the version 'v' is no text, number or binary"),
+    ],
+)
+def test_a_version_must_have_an_order(mode, item, reason):
+    """Else the message can never be written."""
+    with pytest.raises(Refusal, match=reason) as raised:
+        write(item, mode, version="v")
+
+    assert raised.value.code.id == "RT804"
+
+
+def test_an_update_sets_what_is_mapped():
+    """Each name has a placeholder; what is added to, appended to, set once, or removed has its own clause."""
+    item = {**ITEM, "set.x": "s", "n": 2, "log": "one", "logs": ["two"], "first": 3, "old": REMOVE, "v": 9}
+
+    made = write(
+        item,
+        "update",
+        version="v",
+        add=frozenset({"n"}),
+        append=frozenset({"log", "logs"}),
+        keep_first=frozenset({"first"}),
+    )
+
+    lists = [f"#a{at} = list_append(if_not_exists(#a{at}, :none), :a{at})" for at in (2, 3)]
+    sets = ", ".join(["#a0 = :a0", *lists, "#a4 = if_not_exists(#a4, :a4)", "#a5 = :a5"])
+    assert made.call == {
+        "TableName": "things",
+        "Key": KEY,
+        "UpdateExpression": f"SET {sets} ADD #a1 :a1 REMOVE #r0",
+        "ConditionExpression": NEWER,
+        "ExpressionAttributeNames": {
+            **{f"#a{at}": name for at, name in enumerate(("set.x", "n", "log", "logs", "first", "v"))},
+            "#r0": "old",
+            "#v": "v",
+        },
+        "ExpressionAttributeValues": {
+            ":a0": {"S": "s"},
+            ":a1": {"N": "2"},
+            ":a2": {"L": [{"S": "one"}]},
+            ":a3": {"L": [{"S": "two"}]},
+            ":a4": {"N": "3"},
+            ":a5": {"N": "9"},
+            ":none": {"L": []},
+            ":v": {"N": "9"},
+        },
+        **OLD,
+    }
+
+
+def test_an_update_of_the_key_alone_makes_the_item():
+    """It has no expression at all."""
+    assert write(ITEM, "update") == planned("update", KEY, 7, {"TableName": "things", "Key": KEY})
+
+
+@pytest.mark.parametrize("value", ["x", [1], None])
+def test_only_numbers_and_sets_are_added(value):
+    """DynamoDB adds nothing else."""
+    with pytest.raises(Refusal, match="attribute 'n' is added to the stored one, and is no number or set"):
+        write({**ITEM, "n": value}, "update", add=frozenset({"n"}))
+
+
+def marker(text, **more):
+    """The marker of an effect."""
+    call = {
+        "TableName": "markers",
+        "Item": {"m": {"S": text}, **more},
+        "ConditionExpression": "attribute_not_exists(#k)",
+        "ExpressionAttributeNames": {"#k": "m"},
+    }
+    return Marker(MARKERS, call)
+
+
+@pytest.mark.parametrize(
+    ("once", "expected"),
+    [
+        (MarkerShape(MARKERS, ""), marker("r#m1#1")),
+        (MarkerShape(MARKERS, "gone_at"), marker("r#m1#1", gone_at={"N": str(1767323045 + 15 * 86400)})),
+        (MarkerShape(MARKERS, "", lambda data: data["order"]), marker("r#o7#1")),
+    ],
+)
+def test_a_marker_names_the_effect(once, expected):
+    """Route, message id or `once_key`, and which of the message's items; kept longer than SQS keeps a message."""
+    assert write(ITEM, "update", {"order": "o7"}, once=once).marker == expected
+
+
+def test_a_marker_without_a_time_of_sending_stays():
+    """There is nothing to count its time to live from."""
+    shape = WriteShape("r", THINGS, "update", once=MarkerShape(MARKERS, "gone_at"))
+
+    assert plan_write(shape, ITEM, Message({}, "m1"), 1).marker == marker("r#m1#1")
+
+
+@pytest.mark.parametrize("key", [None, "", 5])
+def test_what_identifies_an_effect_is_text(key):
+    """Else effects could not be told apart."""
+    with pytest.raises(Refusal, match="'once_key' finds no text"):
+        write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
+
+
+def ticket(*writes):
+    """A ticket of these writes."""
+    return Ticket(Record("id", "handle", "{}"), None, list(writes))
+
+
+MARKED = write(ITEM, "update", once=MarkerShape(MARKERS, ""))
+ALREADY = Outcome("duplicate", "RT820", "its effect was had already", "r")
+THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
+
+
+@pytest.mark.parametrize("make", [lambda: coalesce([ticket(MARKED)])[0][0], lambda: Transaction(ticket(MARKED))])
+def test_an_effect_and_its_marker_are_one_transaction(make):
+    """The marker first: where that is there, the effect was had already."""
+    step = make()
+
+    assert (step.actions(), step.judge(0, None), step.writes) == (
+        [("Put", MARKED.marker.call), ("Update", MARKED.call)],
+        ALREADY,
+        [MARKED],
+    )
+
+
+@pytest.mark.parametrize("step", [Chain, lambda ticket, write: Transaction(ticket)])
+def test_a_failed_condition_is_judged_by_its_write(step):
+    """From what was stored."""
+    insert = write(ITEM, "insert")
+
+    made = step(ticket(insert), insert)
+
+    assert (made.actions(), made.judge(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
+
+
+def test_all_writes_of_a_message_are_one_transaction():
+    """Plain ones too; they end as one."""
+    together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
+    transaction = Transaction(together)
+
+    more = transaction.settle(WRITTEN)
+
+    assert (transaction.actions(), more, together.outcome, len(together.results)) == (
+        [
+            ("Put", {"TableName": "things", "Item": KEY}),
+            ("Delete", {"TableName": "things", "Key": {**KEY, "id": {"S": "b"}}}),
+            ("Put", together.writes[2].call),
+        ],
+        False,
+        WRITTEN,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("writes", "reason"),
+    [
+        (
+            [write({**ITEM, "at": at}, "put") for at in range(MAX_ACTIONS + 1)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        (
+            [write({**ITEM, "at": at}, "update", once=MarkerShape(MARKERS, "")) for at in range(51)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        ([write(ITEM, "put"), write(ITEM, "delete")], "the message writes one item twice, which no transaction can"),
+        (
+            [write({**ITEM, "at": at, "x": "y" * 400_000}, "put") for at in range(11)],
+            "the items of the message have more than 4194304 bytes together",
+        ),
+    ],
+)
+def test_what_is_too_much_for_a_transaction_is_refused(writes, reason):
+    """Actions, markers among them; one item twice; and size."""
+    with pytest.raises(Refusal, match=reason):
+        check_transaction(writes)
+
+
+def test_a_hundred_writes_are_one_transaction():
+    """The bound itself."""
+    check_transaction([write({**ITEM, "at": at}, "put") for at in range(MAX_ACTIONS)])
