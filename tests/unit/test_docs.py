@@ -26,8 +26,8 @@ from router.engine.engine import plan
 from router.hooks import builtin
 from router.hooks.implementations import HOOKS
 from router.hooks.registry import load_plugins
-from router.metrics import METRICS
-from router.model import META_NAMES, META_TIMES, Code, Message, Record
+from router.log import log_batch, log_result
+from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
 from router.rehearsal import MESSAGE_ID, META, rehearse, run_test
 
 ROOT = Path(__file__).parents[2]
@@ -193,17 +193,13 @@ def test_each_option_of_the_worker_is_explained() -> None:
     assert {name for name in shown if f"`{name}" not in TEXTS["docs/worker.md"]} == set()
 
 
-def test_each_metric_is_explained() -> None:
-    """The page about the worker has every metric, those of outcomes by the name of the outcome."""
-    page = TEXTS["docs/worker.md"]
-    short = {name: re.sub(r"router_messages_(\w+)_total", r"\1", name) for name in METRICS}
-    assert [name for name in METRICS if f"`{name}`" not in page and f"`{short[name]}`" not in page] == []
-
-
-def test_the_log_lines_are_json() -> None:
-    """The lines that the page about the worker shows parse."""
-    lines = [line for line in TEXTS["docs/worker.md"].splitlines() if line.startswith("{")]
-    assert [json.loads(line)["message"] for line in lines] == ["message rejected", "batch done"]
+def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> None:
+    """The page about observability has each field of the lines about a message and about a batch."""
+    with caplog.at_level("INFO", "router"):
+        log_result(Result("id", "orders", Outcome("stale", "RT821")))
+        log_batch(Summary("orders", {"stale": 1}, 0.5))
+    fields = [name for record in caplog.records for name in record.__dict__["fields"]]
+    assert [name for name in fields if f"| `{name}` |" not in TEXTS["docs/observability.md"]] == []
 
 
 def test_the_dead_letter_has_those_members(sample: Program) -> None:
