@@ -118,8 +118,12 @@ _WORST_FIRST: dict[OutcomeKind, int] = {
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome that decides about a message: retry > rejected > written > stale > duplicate > dropped."""
-    return min(outcomes, key=lambda outcome: _WORST_FIRST[outcome.kind])
+    """The outcome that decides about a message: retry > rejected > written > stale > duplicate > dropped.
+
+    Of outcomes of one kind, one with a fault of the set-up or a conflict decides, which must not go unseen; else the
+    first.
+    """
+    return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.setup, not each.conflict))
 
 
 class Record(Struct, frozen=True):
@@ -134,6 +138,8 @@ class Record(Struct, frozen=True):
     body: str
     attributes: Mapping[str, str] = {}
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
+    fetched: bytes | None = None
+    """What its pointer points to; None if it has none, or it was not followed."""
 
     @property
     def receive_count(self) -> int:

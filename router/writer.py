@@ -124,7 +124,9 @@ class Writer:
         elif fault.kind == "retry":
             self._retry([lane], fault.code)
         elif fault.kind == "setup":
-            lane.leave(_setup(f"table '{step.writes[0].table.name}': {fault.code}"))
+            # Of a transaction, AWS does not say which table it is.
+            names = dict.fromkeys(f"'{table.name}'" for table in _tables_of(step))
+            lane.leave(_setup(f"table {' or '.join(names)}: {fault.code}"))
         else:
             self._refuse(step, fault, lane)
 
@@ -132,6 +134,9 @@ class Writer:
         """An item alone is refused: the table's real key decides whether the set-up is at fault, or the item."""
         for table in _tables_of(step):
             key = self._tables.key_schema(table.name)
+            if isinstance(key, Fault) and key.kind == "retry":
+                self._retry([lane], key.code)
+                return
             if isinstance(key, Fault):
                 lane.leave(_setup(f"table '{table.name}': {key.code}"))
                 return
@@ -144,9 +149,12 @@ class Writer:
 
     def _retry(self, lanes: Sequence["_Running"], reason: str) -> None:
         """Try again after a while, each lane as often as it may; what failed together is sent together again."""
-        for tries in {lane.tries for lane in lanes}:
+        by_tries: dict[int, list[_Running]] = {}
+        for lane in lanes:
+            by_tries.setdefault(lane.tries, []).append(lane)
+        for tries, alike in by_tries.items():
             wait = uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))  # noqa: S311 — jitter, no secret
-            for lane in [lane for lane in lanes if lane.tries == tries]:
+            for lane in alike:
                 lane.postpone(self._clock() + wait, _later(f"the table did not take it in time: {reason}"))
 
 

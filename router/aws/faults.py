@@ -32,8 +32,8 @@ _RETRY = """
     OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded ProvisionedThroughputExceededException
     ReplicatedWriteConflictException RequestExpired RequestLimitExceeded RequestThrottled RequestThrottledException
     RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown
-    ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequestsException TransactionConflict
-    TransactionConflictException TransactionInProgressException
+    ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequestsException
+    TransactionCanceledException TransactionConflict TransactionConflictException TransactionInProgressException
 
     ChecksumError ConnectTimeoutError ConnectionClosedError CredentialRetrievalError EndpointConnectionError
     HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError ReadTimeoutError
@@ -42,12 +42,12 @@ _RETRY = """
 # A full item collection may shrink one day, but one such item refuses its whole batch: as "refused" the batch is split
 # until it stands alone, and the others are written.
 _REFUSED = """
-    413 BatchEntryIdsNotDistinct BatchRequestTooLong EmptyBatchRequest IdempotentParameterMismatchException
-    InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId InvalidIdFormat InvalidMessageContents
-    InvalidParameterCombination InvalidParameterValue ItemCollectionSizeLimitExceeded
-    ItemCollectionSizeLimitExceededException MessageNotInflight MissingParameter ReceiptHandleIsInvalid
-    RequestEntityTooLarge RequestEntityTooLargeException SerializationException TooManyEntriesInBatchRequest
-    ValidationError ValidationException
+    413 BatchEntryIdsNotDistinct BatchRequestTooLong DuplicateItem EmptyBatchRequest
+    IdempotentParameterMismatchException InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId
+    InvalidIdFormat InvalidMessageContents InvalidParameterCombination InvalidParameterValue
+    ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException MessageNotInflight MissingParameter
+    ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException SerializationException
+    TooManyEntriesInBatchRequest ValidationError ValidationException
 """
 _SETUP = """
     AccessDenied AccessDeniedException AuthFailure IncompleteSignature IncompleteSignatureException
@@ -55,7 +55,7 @@ _SETUP = """
     KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException KMS.InvalidStateException
     KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState
     KmsNotFound KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException NonExistentQueue
-    NotAuthorized OptInRequired QueueDoesNotExist ResourceNotFoundException SignatureDoesNotMatch
+    NotAuthorized OptInRequired QueueDoesNotExist ResourceNotFound ResourceNotFoundException SignatureDoesNotMatch
     UnknownOperationException UnrecognizedClientException UnsupportedOperation
 
     EndpointProviderError EndpointResolutionError InvalidRegionError LoginError LoginInsufficientPermissions

@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from router.engine.chain import Chain
+from router.engine.codes import NOT_STARTED
 from router.engine.ticket import Ticket
 from router.engine.transaction import Transaction
+from router.model import Outcome
 
 Step = Chain | Transaction
 Lane = deque[Step]
 """Steps, each to be sent when the one before has ended."""
+_TOO_EARLY = Outcome("retry", NOT_STARTED.id, "an earlier write of one of its items is still to be made")
 
 
 def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]:
@@ -18,8 +21,13 @@ def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]
     if not atomic:
         yield coalesce(still_open)
         return
+    blocked: set[tuple[str, ...]] = set()
     for wave in _disjoint(still_open):
-        yield [deque([Transaction(ticket)]) for ticket in wave]
+        going = [ticket for ticket in wave if not _hold_back(ticket, blocked)]
+        yield [deque([Transaction(ticket)]) for ticket in going]
+        for ticket in going:
+            if ticket.outcome is not None and ticket.outcome.kind == "retry":
+                blocked |= _items(ticket)
 
 
 def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
@@ -31,6 +39,21 @@ def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
             if not (lane and lane[-1].take(ticket, write)):
                 lane.append(Chain(ticket, write))
     return [deque[Step](lane) for lane in lanes.values()]
+
+
+def _hold_back(ticket: Ticket, blocked: set[tuple[str, ...]]) -> bool:
+    """Leave a ticket on its queue if it writes an item whose write before it is still to be made."""
+    items = _items(ticket)
+    if blocked.isdisjoint(items):
+        return False
+    for _ in ticket.writes:
+        ticket.settle(_TOO_EARLY)
+    blocked |= items
+    return True
+
+
+def _items(ticket: Ticket) -> set[tuple[str, ...]]:
+    return {write.identity for write in ticket.writes}
 
 
 def _disjoint(tickets: Iterable[Ticket]) -> list[list[Ticket]]:

@@ -29,6 +29,16 @@ def test_of_outcomes_alike_the_first_decides():
 
 
 @pytest.mark.parametrize(
+    "decisive", [Outcome("retry", setup=True), Outcome("duplicate", conflict=True), Outcome("stale", conflict=True)]
+)
+def test_of_outcomes_alike_the_telling_one_decides(decisive):
+    """A fault of the set-up, or a conflict, is not hidden by another write of the message."""
+    plain = Outcome(decisive.kind)
+
+    assert [worst([plain, decisive]), worst([decisive, plain])] == [decisive, decisive]
+
+
+@pytest.mark.parametrize(
     ("attributes", "count"),
     [
         ({"ApproximateReceiveCount": "3"}, 3),

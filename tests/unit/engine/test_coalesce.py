@@ -185,6 +185,23 @@ def test_transactions_of_one_item_go_one_after_the_other():
     assert all(type(lane) is deque and type(lane[0]) is Transaction for wave in waves for lane in wave)
 
 
+@pytest.mark.parametrize(
+    ("first", "left"), [(RETRY, [True, True, False]), (REJECTED, [False] * 3), (WRITTEN, [False] * 3)]
+)
+def test_no_transaction_overtakes_one_of_its_items(first, left):
+    """What follows a transaction that is still to be made stays too, and so does what follows that."""
+    tickets = [ticket(put({"id": "a"})), ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"}))]
+    tickets.append(ticket(put({"id": "c"})))
+    answers = dict(zip(map(id, tickets), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
+
+    for wave in schedule(tickets, atomic=True):
+        for (transaction,) in wave:
+            transaction.settle(next(answers[id(each)] for each in tickets if each.writes is transaction.writes))
+
+    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
+    assert outcomes(*tickets) == [first, *[early if each else WRITTEN for each in left]]
+
+
 def chains_of(*writes):
     """A chain for each write."""
     return [Chain(ticket(write), write) for write in writes]
