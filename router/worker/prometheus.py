@@ -1,26 +1,41 @@
 """The metrics of a worker process, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
+import threading
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from router.metrics import DIMENSION, METRICS, measure
 from router.model import Summary
 
 
-class Counters:
-    """Counters of all metrics, by queue."""
+class Counters(Collector):
+    """All metrics, by queue; safe to use from several threads."""
 
     def __init__(self) -> None:
-        # When a counter was made is of no use to anybody, and would double what is scraped.
-        disable_created_metrics()
+        self._lock = threading.Lock()
+        self._totals: Mapping[str, dict[str, float]] = {name: {} for name in METRICS}
         self._registry = CollectorRegistry()
-        self._counters = {
-            name: Counter(name, told, [DIMENSION], registry=self._registry) for name, (_, told) in METRICS.items()
-        }
+        self._registry.register(self)
 
     def record(self, summary: Summary) -> None:
         """Add what a batch came to."""
-        for name, value in measure(summary).items():
-            self._counters[name].labels(summary.queue).inc(value)
+        with self._lock:
+            for name, value in measure(summary).items():
+                by_queue = self._totals[name]
+                by_queue[summary.queue] = by_queue.get(summary.queue, 0.0) + value
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What the library asks for: each metric with its totals."""
+        with self._lock:
+            totals = {name: dict(by_queue) for name, by_queue in self._totals.items()}
+        for name, by_queue in totals.items():
+            family = CounterMetricFamily(name, METRICS[name][1], labels=[DIMENSION])
+            for queue, total in by_queue.items():
+                family.add_metric([queue], total)
+            yield family
 
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
