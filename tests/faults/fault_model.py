@@ -1,0 +1,202 @@
+"""The messages of a run under faults, and what must come of them: the model that tables are compared with."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fault_proxy import Call
+
+KEYS = 5
+"""Items that many messages write: counters, versioned items, groups."""
+LINES = 4
+"""Items of an order, which are written together or not at all."""
+
+Item = dict[str, Any]
+Sending = tuple[str, list[str], list[str]]
+"""Bodies for a queue, and their groups if it is a FIFO one."""
+
+
+class Model:
+    """What was sent so far, in waves, and the contents of all tables once that is worked off."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._wave = 0
+        self.sent = 0
+        self.puts: dict[str, Item] = {}
+        self.inserts: dict[str, Item] = {}
+        self.versions: dict[str, Item] = {}
+        self.totals: Counter[str] = Counter()
+        self.logs: dict[str, list[int]] = {}
+        self.orders: set[tuple[str, int]] = set()
+        self.groups: dict[str, list[int]] = {}
+        self.rejected: set[str] = set()
+
+    def wave(self, size: int) -> Iterator[Sending]:
+        """The messages of the next wave, for about `size` in all; within a queue, in an order of chance."""
+        share = max(1, size // 20)
+        self._wave += 1
+        groups = list(self._grouped(4 * share))
+        for queue, bodies in (
+            ("puts", [*self._puts(6 * share), *self._bad(share)]),
+            ("inserts", [*self._inserts(2 * share)]),
+            ("versions", [*self._versions(2 * share)]),
+            ("counts", [*self._counts(4 * share)]),
+            ("orders", [*self._orders(share)]),
+        ):
+            self._random.shuffle(bodies)
+            self.sent += len(bodies)
+            yield queue, [json.dumps(body) for body in bodies], []
+        self.sent += len(groups)
+        yield "groups.fifo", [json.dumps(body) for body in groups], [body["id"] for body in groups]
+
+    def _puts(self, count: int) -> Iterator[Item]:
+        for number in range(count):
+            item = {"id": f"p{self._wave}-{number}", "value": self._random.randrange(10**9)}
+            self.puts[item["id"]] = item
+            yield item
+
+    def _bad(self, count: int) -> Iterator[Item]:
+        """Messages that can never succeed."""
+        for number in range(count):
+            item = {"id": "", "bad": f"{self._wave}-{number}"}
+            self.rejected.add(json.dumps(item))
+            yield item
+
+    def _inserts(self, count: int) -> Iterator[Item]:
+        """Items of this wave, and others in place of those of the waves before, which must stay."""
+        for number in range(count):
+            item = {"id": f"i{self._wave}-{number}", "value": self._random.randrange(10**9)}
+            if number % 2 and self.inserts:
+                item["id"] = self._random.choice(sorted(self.inserts))
+            if item["id"].startswith(f"i{self._wave}-"):
+                if item["id"] in self.inserts:
+                    continue
+                self.inserts[item["id"]] = item
+            yield item
+
+    def _versions(self, count: int) -> Iterator[Item]:
+        for _ in range(count):
+            id_ = f"v{self._random.randrange(KEYS)}"
+            item = {"id": id_, "version": self._random.randrange(10**6), "value": id_}
+            if item["version"] > self.versions.get(id_, {}).get("version", -1):
+                self.versions[id_] = item
+            yield item
+
+    def _counts(self, count: int) -> Iterator[Item]:
+        for _ in range(count):
+            number = sum(len(log) for log in self.logs.values())
+            id_ = f"c{self._random.randrange(KEYS)}"
+            amount = self._random.randint(1, 99)
+            self.totals[id_] += amount
+            self.logs.setdefault(id_, []).append(number)
+            yield {"id": id_, "amount": amount, "number": number}
+
+    def _orders(self, count: int) -> Iterator[Item]:
+        for number in range(count):
+            id_ = f"o{self._wave}-{number}"
+            self.orders |= {(id_, line) for line in range(LINES)}
+            yield {"id": id_, "lines": list(range(LINES))}
+
+    def _grouped(self, count: int) -> Iterator[Item]:
+        for _ in range(count):
+            id_ = f"g{self._random.randrange(KEYS)}"
+            numbers = self.groups.setdefault(id_, [])
+            numbers.append(len(numbers))
+            yield {"id": id_, "number": numbers[-1]}
+
+
+def by_id(items: Sequence[Item]) -> dict[str, Item]:
+    """Items by their `id`."""
+    return {item["id"]: item for item in items}
+
+
+def check_tables(model: Model, rig: Any) -> None:
+    """Each table has exactly what the model says: nothing lost, no effect twice, nothing half done."""
+    assert by_id(rig.items("puts")) == model.puts
+    assert by_id(rig.items("inserts")) == model.inserts
+    assert by_id(rig.items("versions")) == model.versions
+    counts = by_id(rig.items("counts"))
+    assert {id_: sorted(item["log"]) for id_, item in counts.items()} == model.logs
+    assert {id_: item["total"] for id_, item in counts.items()} == model.totals
+    assert {(item["id"], item["line"]) for item in rig.items("orders")} == model.orders
+    groups: dict[str, list[int]] = {}
+    for item in rig.items("groups"):
+        groups.setdefault(item["id"], []).append(item["number"])
+    assert {id_: sorted(numbers) for id_, numbers in groups.items()} == model.groups
+    latest = {item["id"]: item["number"] for item in rig.items("latest")}
+    assert latest == {id_: numbers[-1] for id_, numbers in model.groups.items()}
+    assert {letter["Body"] for letter in rig.letters("dead")} == model.rejected
+    assert rig.letters("dead.fifo") == []
+
+
+class Watch:
+    """Looks at the versioned items again and again: none may ever go backwards."""
+
+    def __init__(self, rig: Any) -> None:
+        self._rig = rig
+        self._seen: dict[str, int] = {}
+
+    def look(self) -> None:
+        """Look once."""
+        for item in self._rig.items("versions"):
+            before = self._seen.get(item["id"], -1)
+            assert item["version"] >= before, f"{item['id']} went from {before} back to {item['version']}"
+            self._seen[item["id"]] = item["version"]
+
+
+def written_items(call: Call, table: str) -> Iterator[Item]:
+    """The items of a table that a BatchWriteItem asks for and, if it was answered, those that it confirmed."""
+    asked = call.request.get("RequestItems", {})
+    left = (call.answer or {}).get("UnprocessedItems", {})
+    for name, requests in asked.items():
+        if name.endswith(f"-{table}"):
+            held = left.get(name, [])
+            yield from (request["PutRequest"]["Item"] for request in requests if request not in held)
+
+
+def check_order(calls: Sequence[Call]) -> None:
+    """Within a group, the first write of each message was sent only after the one before was confirmed."""
+    confirmed: dict[tuple[str, int], float] = {}
+    writes = [call for call in calls if call.operation == "BatchWriteItem"]
+    for call in sorted(writes, key=lambda call: call.ended):
+        if call.confirmed:
+            for item in written_items(call, "groups"):
+                confirmed.setdefault((item["id"]["S"], int(item["number"]["N"])), call.ended)
+    for call in writes:
+        for name, requests in call.request["RequestItems"].items():
+            if name.endswith("-groups"):
+                for request in requests:
+                    item = request["PutRequest"]["Item"]
+                    id_, number = item["id"]["S"], int(item["number"]["N"])
+                    before = confirmed.get((id_, number - 1)) if number else 0.0
+                    assert before is not None and before <= call.began, f"{id_}: {number} was sent before {number - 1}"
+
+
+def check_acknowledged(calls: Sequence[Call]) -> int:
+    """Each delete came after the confirmation of a write or a dead letter; how many deletes were checked."""
+    bodies: dict[str, str] = {}
+    done: dict[str, float] = {}
+    for call in sorted(calls, key=lambda call: call.ended):
+        if call.operation == "ReceiveMessage":
+            for message in (call.answer or {}).get("Messages", ()):
+                bodies[message["ReceiptHandle"]] = message["Body"]
+        elif call.confirmed and call.operation == "BatchWriteItem":
+            for item in written_items(call, "puts"):
+                done.setdefault(item["id"]["S"], call.ended)
+        elif call.confirmed and call.operation == "SendMessageBatch":
+            confirmed = {each["Id"] for each in (call.answer or {}).get("Successful", ())}
+            for entry in call.request["Entries"]:
+                if entry["Id"] in confirmed:
+                    done.setdefault(entry["MessageBody"], call.ended)
+    checked = 0
+    for call in calls:
+        if call.operation == "DeleteMessageBatch" and call.request["QueueUrl"].endswith("-puts"):
+            for entry in call.request["Entries"]:
+                body = bodies[entry["ReceiptHandle"]]
+                known = json.loads(body)["id"] or body
+                assert done.get(known, float("inf")) <= call.began, f"{known} was deleted before it was safe"
+                checked += 1
+    return checked

@@ -1,0 +1,243 @@
+"""A proxy between the program and the servers that, by a seeded plan, breaks calls, and keeps what has passed."""
+
+import json
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+Kind = Literal["dropped", "internal", "unavailable", "throttled", "partial", "late", "cut", "lost"]
+TOLD: dict[Kind, str] = {
+    "dropped": "connection dropped before the call",
+    "internal": "answered 500",
+    "unavailable": "answered 503",
+    "throttled": "throttled",
+    "partial": "some items unprocessed, or some entries of a queue's batch failed",
+    "late": "done, and answered after the client's time-out",
+    "cut": "done, and half of the answer sent",
+    "lost": "done, and the connection dropped without an answer",
+}
+DONE_UNKNOWN: tuple[Kind, ...] = ("late", "cut", "lost")
+"""The server has done what it was asked to, and the client is not told."""
+WEIGHTS: dict[Kind, int] = {kind: 1 if kind == "late" else 4 for kind in TOLD}
+"""A time-out takes seconds of a test, so there are fewer of these."""
+
+_TABLES = "DynamoDB_20120810"
+_PARTS = {
+    "DeleteMessageBatch": "Entries",
+    "SendMessageBatch": "Entries",
+    "ChangeMessageVisibilityBatch": "Entries",
+    "BatchWriteItem": "RequestItems",
+}
+_ERRORS: dict[tuple[bool, Kind], tuple[int, str]] = {
+    (True, "internal"): (500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
+    (True, "unavailable"): (503, "com.amazonaws.dynamodb.v20120810#ServiceUnavailable"),
+    (True, "throttled"): (400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
+    (False, "internal"): (500, "com.amazonaws.sqs#InternalFailure"),
+    (False, "unavailable"): (503, "com.amazonaws.sqs#ServiceUnavailable"),
+    (False, "throttled"): (400, "com.amazonaws.sqs#RequestThrottled"),
+}
+
+
+class Plan:
+    """What is to be done to each call: a share of `rate` of them is broken, in a way and order that `seed` decides."""
+
+    def __init__(self, seed: int, rate: float, kinds: Sequence[Kind] = tuple(TOLD)) -> None:
+        self._random = random.Random(seed)
+        self._rate = rate
+        self._kinds = kinds
+        self._lock = threading.Lock()
+
+    def next(self, operation: str) -> Kind | None:
+        """How the next call is broken; None if it is not."""
+        with self._lock:
+            if self._random.random() >= self._rate:
+                return None
+            kinds = [kind for kind in self._kinds if kind != "partial" or operation in _PARTS]
+            return self._random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+
+    def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Which parts of a batch pass, and which, one at least, are held back."""
+        with self._lock:
+            held = set(self._random.sample(range(len(parts)), self._random.randint(1, len(parts))))
+        passed = [part for number, part in enumerate(parts) if number not in held]
+        return passed, [parts[number] for number in sorted(held)]
+
+
+class Call(NamedTuple):
+    """A call as it passed: `answer` is what the server said, None if it was not asked; times are monotonic."""
+
+    operation: str
+    request: dict[str, Any]
+    status: int
+    answer: dict[str, Any] | None
+    fault: Kind | None
+    began: float
+    ended: float
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the client was told, in an answer that it could read, that this succeeded."""
+        return self.status == 200 and self.answer is not None and self.fault in (None, "partial")
+
+
+class Journal:
+    """All calls that were answered or broken, in the order of their ends; and how many were broken, by kind."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: list[Call] = []
+        self.faults: Counter[str] = Counter()
+
+    def add(self, call: Call) -> None:
+        """Keep a call."""
+        with self._lock:
+            self._calls.append(call)
+            if call.fault:
+                self.faults[call.fault] += 1
+
+    def calls(self) -> list[Call]:
+        """The calls until now."""
+        with self._lock:
+            return list(self._calls)
+
+
+class FaultProxy:
+    """A running proxy: its endpoint, what has passed, and the plan, which may be replaced at any time."""
+
+    def __init__(self, server: str, plan: Plan, late_seconds: float) -> None:
+        self.plan = plan
+        self.journal = Journal()
+        self.late_seconds = late_seconds
+        address = urlsplit(server)
+        self.upstream = (str(address.hostname), int(address.port or 80))
+        self.endpoint = ""
+
+
+@contextmanager
+def fault_proxy(server: str, plan: Plan, late_seconds: float = 1.5) -> Iterator[FaultProxy]:
+    """A proxy to `server` while the context lasts; `late_seconds` must be more than the client's time-out."""
+    proxy = FaultProxy(server, plan, late_seconds)
+    with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy})) as http:
+        proxy.endpoint = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield proxy
+        http.shutdown()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: clients that are killed break their connections."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    proxy: FaultProxy
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 60
+
+    def setup(self) -> None:
+        super().setup()
+        self._upstream = HTTPConnection(*self.proxy.upstream, timeout=60)
+
+    def finish(self) -> None:
+        self._upstream.close()
+        with suppress(OSError):
+            super().finish()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        service, _, operation = self.headers["X-Amz-Target"].partition(".")
+        fault = self.proxy.plan.next(operation)
+        began = time.monotonic()
+        request = json.loads(body)
+        if fault == "dropped":
+            self._note(operation, request, 0, None, fault, began)
+            self._reset()
+        elif error := _ERRORS.get((service == _TABLES, fault)) if fault else None:
+            self._note(operation, request, error[0], None, fault, began)
+            self._answer(error[0], [], json.dumps({"__type": error[1], "message": "injected"}).encode())
+        elif fault == "partial":
+            self._pass_some(operation, request, began)
+        else:
+            self._pass(operation, request, body, fault, began)
+
+    def _pass(self, operation: str, request: Any, body: bytes, fault: Kind | None, began: float) -> None:
+        status, headers, answer = self._ask(body)
+        self._note(operation, request, status, answer, fault, began)
+        if fault == "late":
+            time.sleep(self.proxy.late_seconds)
+        if fault == "lost":
+            self._reset()
+        else:
+            self._answer(status, headers, answer, cut=fault == "cut")
+
+    def _pass_some(self, operation: str, request: Any, began: float) -> None:
+        """Hold some parts of a batch back, and say so as the service would."""
+        member = _PARTS[operation]
+        table = next(iter(request[member])) if member == "RequestItems" else ""
+        passed, held = self.proxy.plan.split(request[member][table] if table else request[member])
+        status, headers, raw = 200, [("Content-Type", "application/x-amz-json-1.0")], b"{}"
+        if passed:
+            some = {**request, member: {table: passed} if table else passed}
+            status, headers, raw = self._ask(json.dumps(some).encode())
+        answer = json.loads(raw)
+        if status == 200 and table:
+            left = answer.get("UnprocessedItems", {}).get(table, [])
+            answer["UnprocessedItems"] = {table: left + held}
+        elif status == 200:
+            failed = [{"Id": each["Id"], "Code": "InternalError", "SenderFault": False} for each in held]
+            answer = {"Successful": [], **answer, "Failed": answer.get("Failed", []) + failed}
+        raw = json.dumps(answer).encode()
+        self._note(operation, request, status, raw, "partial", began)
+        self._answer(status, headers, raw)
+
+    def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The server's own answer; the headers are those that hold for a changed body too."""
+        ours = ("connection", "content-length")
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
+        self._upstream.request("POST", self.path, body, headers)
+        response = self._upstream.getresponse()
+        answer = response.read()
+        theirs = ("x-amzn-requestid", "content-type", "x-amzn-query-error")
+        return response.status, [each for each in response.getheaders() if each[0].lower() in theirs], answer
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, *, cut: bool = False) -> None:
+        # A client that has timed out or was killed is not there any more.
+        with suppress(OSError):
+            self.send_response_only(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.wfile.flush()
+        if cut:
+            self.close_connection = True
+
+    def _reset(self) -> None:
+        """End the connection with RST, as a broken network would."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def _note(
+        self, operation: str, request: Any, status: int, answer: bytes | None, fault: Kind | None, began: float
+    ) -> None:
+        told = json.loads(answer) if answer else None
+        self.proxy.journal.add(Call(operation, request, status, told, fault, began, time.monotonic()))

@@ -1,0 +1,230 @@
+"""The program under test as a process, worker or Lambda function, and the queues and tables that it works on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from router.compile.load import load_program
+from router.local.provision import TableSpec, clients, create_tables, scan_table
+from router.local.server import LocalAws
+
+FOLDER = Path(__file__).parent
+FLOWS = FOLDER / "flows" / "routes.yaml"
+START_TRIES = 10
+"""A worker that cannot reach its queues ends with exit code 2, and whoever supervises it starts it again."""
+BATCH = 10
+
+Item = dict[str, Any]
+Message = dict[str, Any]
+"""A message as ReceiveMessage gives it."""
+
+
+class Rig:
+    """The queues and tables of a config on an embedded AWS, under names that nothing else has.
+
+    The program reaches AWS through `endpoint`; the rig itself goes to the server directly. Queues have no redrive
+    policy: what comes to a dead-letter queue was sent there by the router.
+    """
+
+    def __init__(self, server: LocalAws, endpoint: str, prefix: str, config: Path = FLOWS, visibility: int = 4) -> None:
+        self.prefix = prefix
+        self.config = config
+        self.environment = LocalAws(endpoint).environment() | {"PREFIX": prefix, "ROUTER_CONFIG": str(config)}
+        self._dynamodb, self.sqs = clients(server)
+        program = load_program(config, self.environment)
+        queues = program.engine.queues.values()
+        names = {name for queue in queues for name in (queue.reference, queue.dead_letter) if name}
+        self.urls = {name: self._create_queue(name, visibility) for name in sorted(names) if "absent" not in name}
+        self.sources = [queue.reference for queue in queues]
+        self._letters: dict[str, list[Message]] = {name: [] for name in self.urls}
+        tables = program.config.tables.values()
+        specs = [TableSpec(table.name, tuple(table.key.items()), table.ttl) for table in tables]
+        create_tables(self._dynamodb, [spec for spec in specs if "absent" not in spec.name])
+
+    def _create_queue(self, name: str, visibility: int) -> str:
+        fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        attributes = {"VisibilityTimeout": str(visibility), **fifo}
+        return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])  # type: ignore[arg-type]
+
+    def send(self, queue: str, bodies: Sequence[str], groups: Sequence[str] = (), **attributes: Any) -> list[str]:
+        """Send bodies in order, to a queue by its name without the prefix; their message ids."""
+        ids = []
+        for start in range(0, len(bodies), BATCH):
+            entries = [
+                {"Id": str(number), "MessageBody": bodies[number], **attributes}
+                | ({"MessageGroupId": groups[number], "MessageDeduplicationId": os.urandom(8).hex()} if groups else {})
+                for number in range(start, min(start + BATCH, len(bodies)))
+            ]
+            answer = self.sqs.send_message_batch(QueueUrl=self.urls[f"{self.prefix}-{queue}"], Entries=entries)
+            ids += [each["MessageId"] for each in sorted(answer["Successful"], key=lambda each: int(each["Id"]))]
+        return ids
+
+    def left(self, queues: Sequence[str] = ()) -> int:
+        """How many messages the source queues have, those that are being worked on included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        total = 0
+        for queue in queues or self.sources:
+            answer = self.sqs.get_queue_attributes(QueueUrl=self.urls[queue], AttributeNames=names)  # type: ignore[arg-type]
+            total += sum(int(number) for number in answer["Attributes"].values())
+        return total
+
+    def receive(self, queue: str) -> list[Message]:
+        """Up to ten messages of a queue, by its whole name, with all that SQS tells."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.urls[queue],
+            MaxNumberOfMessages=BATCH,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        return [dict(message) for message in answer.get("Messages", ())]
+
+    def delete(self, queue: str, message: Message) -> None:
+        """Delete a message that was received."""
+        self.sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
+
+    def letters(self, queue: str) -> list[Message]:
+        """All letters that came to a dead-letter queue, by its name without the prefix."""
+        name = f"{self.prefix}-{queue}"
+        while messages := self.receive(name):
+            for message in messages:
+                self._letters[name].append(message)
+                self.delete(name, message)
+        return self._letters[name]
+
+    def items(self, table: str) -> list[Item]:
+        """All items of a table, by its name without the prefix."""
+        return scan_table(self._dynamodb, f"{self.prefix}-{table}")
+
+
+def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Callable[[], Any] = lambda: None) -> Any:
+    """What `look` sees, once it sees something; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if seen := look():
+            return seen
+        meanwhile()
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not in {seconds} seconds")
+
+
+class WorkerProcess:
+    """`router worker` as a process that can be killed and started again; its log goes on in one file."""
+
+    def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str) -> None:
+        options = ["-c", str(rig.config), "--receivers", str(receivers), "--wait", "1", *more]
+        self._command = [sys.executable, str(FOLDER / "hasty.py"), "router", "worker", *options]
+        self._environment = rig.environment
+        self.log = log
+        log.touch()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, again if its queues could not be reached, and return when it polls."""
+        for _ in range(START_TRIES):
+            seen = self._starts()
+            with self.log.open("ab") as stderr:
+                self.process = subprocess.Popen(self._command, env=self._environment, stderr=stderr)
+            process = self.process
+            wait_until(lambda: self._starts() > seen or process.poll() is not None, 30, "start of the worker")
+            if self._starts() > seen:
+                return
+        raise AssertionError(f"the worker does not start: {self.log.read_text()[-2000:]}")
+
+    def _starts(self) -> int:
+        return self.log.read_text().count('"worker started"')
+
+    def kill(self) -> None:
+        """End it at once, wherever it is."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of its log; what is no JSON was not meant for it, as a traceback."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{")]
+
+
+@contextmanager
+def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Iterator[WorkerProcess]:
+    """A started worker, which is gone afterwards."""
+    worker = WorkerProcess(rig, log, receivers, *more)
+    try:
+        worker.start()
+        yield worker
+    finally:
+        worker.kill()
+
+
+class Function:
+    """The Lambda function's process."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    def invoke(self, records: Sequence[dict[str, Any]]) -> list[str]:
+        """The ids of the records that it reports as failed."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(records) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, self._log.read_text()[-2000:]
+        failed: list[str] = json.loads(line)
+        return failed
+
+
+@contextmanager
+def running_function(rig: Rig, log: Path) -> Iterator[Function]:
+    """The function, which ends with its input."""
+    command = [sys.executable, str(FOLDER / "hasty.py"), str(FOLDER / "function_driver.py")]
+    with (
+        log.open("ab") as stderr,
+        subprocess.Popen(
+            command,
+            env=rig.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield Function(process, log)
+        finally:
+            assert process.stdin
+            with suppress(OSError):
+                process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+
+
+def lambda_record(message: Message, queue: str) -> dict[str, Any]:
+    """A received message as Lambda puts it into an event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{queue}",
+        "awsRegion": "us-east-1",
+    }
