@@ -1,0 +1,187 @@
+"""In-memory ends of the seam to AWS, with scripted answers, and programs of short configs."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.aws.client import Answer, Aws, Letter
+from router.aws.faults import Fault
+from router.compile.load import Program, load_program
+from router.engine.attributes import identify
+from router.model import Record
+
+
+class Tables:
+    """A store of `things` that answers as it is told, and else as DynamoDB would; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: deque[Answer] = deque()
+        self.keys: dict[str, Any] = {}
+        self.refused: set[str] = set()
+        """Ids of items that the table finds invalid, and the batch that they are in with them."""
+        self.calls: list[list[str]] = []
+        self.items: dict[str, dict[str, Any]] = {}
+
+    def batch_write(self, table: str, requests: list[dict[str, Any]]) -> Answer:
+        changes = [each.get("PutRequest") or each["DeleteRequest"] for each in requests]
+        return self._write([("Item" in each, each.get("Item") or each["Key"]) for each in changes])
+
+    def write(self, operation: str, parameters: dict[str, Any]) -> Answer:
+        return self.transact([(operation, parameters)])
+
+    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> Answer:
+        return self._write([("Item" in each, each.get("Item") or each["Key"]) for _, each in actions])
+
+    def key_schema(self, table: str) -> Any:
+        return self.keys.get(table, (("id", "S"),))
+
+    def _write(self, changes: list[tuple[bool, dict[str, Any]]]) -> Answer:
+        ids = [item["id"]["S"] for _, item in changes]
+        self.calls.append(ids)
+        answer = self.answers.popleft() if self.answers else Answer()
+        if self.refused & set(ids):
+            answer = Answer(fault=Fault("refused", "ValidationException", 400))
+        if answer.fault is None:
+            later = {identify("", (("id", "S"),), _content(request)) for request in answer.unprocessed}
+            for is_put, item in changes:
+                if identify("", (("id", "S"),), item) not in later:
+                    self.items.pop(item["id"]["S"], None)
+                    if is_put:
+                        self.items[item["id"]["S"]] = item
+        return answer
+
+
+def _content(request: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = (
+        request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
+    )
+    return content
+
+
+class Queues:
+    """Queues that take all, but what they are told not to; what was asked of them is kept."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, Fault] = {}
+        """By operation (url, receive), or by message id (send, delete, release)."""
+        self.received: deque[list[Record] | Fault] = deque()
+        self.letters: list[Letter] = []
+        self.deleted: list[list[tuple[str, str]]] = []
+        self.released: list[list[tuple[str, str, int]]] = []
+        self.on_receive: Callable[[], None] = lambda: None
+
+    def url(self, reference: str) -> str | Fault:
+        return self.faults.get("url", f"https://queues/{reference}")
+
+    def visibility(self, url: str) -> int | Fault:
+        return self.faults.get("visibility", 30)
+
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+        self.on_receive()
+        return self.received.popleft() if self.received else []
+
+    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+        failed = {letter.id: self.faults[letter.id] for letter in letters if letter.id in self.faults}
+        self.letters += [letter for letter in letters if letter.id not in failed]
+        return failed
+
+    def delete(self, url: str, messages: Sequence[tuple[str, str]]) -> dict[str, Fault]:
+        self.deleted.append(list(messages))
+        return {id_: self.faults[id_] for id_, _ in messages if id_ in self.faults}
+
+    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+        self.released.append(list(messages))
+        return {id_: self.faults[id_] for id_, _, _ in messages if id_ in self.faults}
+
+
+@pytest.fixture
+def tables() -> Tables:
+    """DynamoDB as a test tells it to be."""
+    return Tables()
+
+
+@pytest.fixture
+def queues() -> Queues:
+    """SQS as a test tells it to be."""
+    return Queues()
+
+
+@pytest.fixture(scope="session")
+def in_memory() -> Callable[[], tuple[Tables, Queues]]:
+    """Makes both anew, for tests that run many times."""
+    return lambda: (Tables(), Queues())
+
+
+@pytest.fixture
+def aws(tables: Tables, queues: Queues) -> Aws:
+    """A connection to both."""
+    return Aws(tables, queues)
+
+
+class Time:
+    """A clock that goes on by what is slept, and by `step` each time somebody looks."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.step = 0.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time_() -> Time:
+    """A clock of the test's."""
+    return Time()
+
+
+Compile = Callable[..., Program]
+ROUTE = "{queue: q, table: things}"
+
+
+@pytest.fixture
+def compile_(tmp_path: Path) -> Compile:
+    """The program of a queue `q` with settings, of the table `things`, of a route, and of plugins `stem="code"`."""
+
+    def write_and_load(route: str = ROUTE, queue: str = "dead_letter: letters", **plugins: str) -> Program:
+        for stem, code in plugins.items():
+            (tmp_path / f"{stem}.py").write_text(f"from router import *\n{code}", encoding="utf-8")
+        files = ", ".join(f"{stem}.py" for stem in plugins)
+        (tmp_path / "routes.yaml").write_text(
+            f"version: 1\nplugins: [{files}]\nqueues: {{q: {{{queue}}}}}\n"
+            "tables: {things: {key: {id: S}}, markers: {key: {id: S}}}\n"
+            f"routes: {{r: {route}}}\n",
+            encoding="utf-8",
+        )
+        return load_program(tmp_path / "routes.yaml", {})
+
+    return write_and_load
+
+
+def _record(body: str, id_: str = "m1", **system: str) -> Record:
+    return Record(id_, f"handle-{id_}", body, {"ApproximateReceiveCount": "1", **system})
+
+
+@pytest.fixture
+def arrive() -> Callable[..., Record]:
+    """A record, received once, with a body."""
+    return _record
+
+
+@pytest.fixture
+def messages() -> Callable[..., list[Record]]:
+    """A record for each id, whose body has just that id; its message id is `m-` and that."""
+
+    def records(*ids: str, **more: Mapping[str, str]) -> list[Record]:
+        return [_record(f'{{"id":"{id_}"}}', f"m-{id_}", **more.get(id_, {})) for id_ in ids]
+
+    return records
