@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
 from router.compile.load import Program, load_program
-from router.deliver import Delivered, Delivery
+from router.deliver import MARGIN_SECONDS, Delivered, Delivery
 from router.engine import codes
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError
@@ -45,6 +45,8 @@ def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
     """Route the records of an SQS event; answer with those that are to come again."""
     remaining = context.get_remaining_time_in_millis() / 1000 if context else UNLIMITED_SECONDS
     end = time.monotonic() + remaining
+    # Of the time, half is kept at most: after one very slow call there must be time for another to show better.
+    longest = max(MARGIN_SECONDS, remaining / 2)
     delivery = _delivery()
     by_arn: dict[str, list[Record]] = {}
     for record in event["Records"]:
@@ -55,7 +57,7 @@ def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
         if queue is None:
             failures += _refuse_queue(arn, records)
             continue
-        delivered = delivery.deliver(queue, records, lambda: end - delivery.margin)
+        delivered = delivery.deliver(queue, records, lambda: end - min(delivery.margin, longest))
         failures += [each.record.message_id for each in delivered if not each.acknowledged]
         _hide(queue, arn, delivered)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

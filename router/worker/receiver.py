@@ -81,7 +81,8 @@ class Receiver:
                 # Nothing of this has begun: others may have it at once.
                 self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
                 return True
-            margin = self._delivery.margin
+            # Half of the time at most: after one very slow call there must still be time for another to show better.
+            margin = min(self._delivery.margin, polled.visibility / 2)
             delivered = self._delivery.deliver(
                 polled.queue, records, lambda: min(hold.until, self._stopping.deadline) - margin
             )

@@ -27,8 +27,8 @@ TOLD: dict[Kind, str] = {
 }
 DONE_UNKNOWN: tuple[Kind, ...] = ("late", "cut", "lost")
 """The server has done what it was asked to, and the client is not told."""
-WEIGHTS: dict[Kind, int] = {kind: 1 if kind == "late" else 4 for kind in TOLD}
-"""A time-out takes seconds of a test, so there are fewer of these."""
+WEIGHTS: dict[Kind, int] = {**dict.fromkeys(TOLD, 4), "late": 1, "partial": 16}
+"""A time-out takes seconds of a test, so there are fewer of these; few operations can be done in part."""
 
 _TABLES = "DynamoDB_20120810"
 _PARTS = {
@@ -70,6 +70,35 @@ class Plan:
             held = set(self._random.sample(range(len(parts)), self._random.randint(1, len(parts))))
         passed = [part for number, part in enumerate(parts) if number not in held]
         return passed, [parts[number] for number in sorted(held)]
+
+
+class Once(Plan):
+    """One kind of break, for the first call of an operation and no other."""
+
+    def __init__(self, kind: Kind, operation: str) -> None:
+        super().__init__(seed=0, rate=0)
+        self._left: dict[str, Kind] = {operation: kind}
+
+    def next(self, operation: str) -> Kind | None:
+        """How the call is broken, if it is that one."""
+        with self._lock:
+            return self._left.pop(operation, None)
+
+
+class FirstHeld(Plan):
+    """Of each batch of an operation, the first part is held back."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(seed=0, rate=0)
+        self._operation = operation
+
+    def next(self, operation: str) -> Kind | None:
+        """How the call is broken: if it is that operation, in part."""
+        return "partial" if operation == self._operation else None
+
+    def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
+        """All but the first pass."""
+        return parts[1:], parts[:1]
 
 
 class Call(NamedTuple):

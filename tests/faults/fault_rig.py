@@ -128,16 +128,19 @@ class WorkerProcess:
     def start(self) -> None:
         """Start it, again if its queues could not be reached, and return when it polls."""
         for _ in range(START_TRIES):
-            seen = self._starts()
-            with self.log.open("ab") as stderr:
-                self.process = subprocess.Popen(self._command, env=self._environment, stderr=stderr)
-            process = self.process
-            wait_until(lambda: self._starts() > seen or process.poll() is not None, 30, "start of the worker")
-            if self._starts() > seen:
+            if self._try_to_start():
                 return
         raise AssertionError(f"the worker does not start: {self.log.read_text()[-2000:]}")
 
-    def _starts(self) -> int:
+    def _try_to_start(self) -> bool:
+        before = self.starts()
+        with self.log.open("ab") as stderr:
+            process = self.process = subprocess.Popen(self._command, env=self._environment, stderr=stderr)
+        wait_until(lambda: self.starts() > before or process.poll() is not None, 30, "start of the worker")
+        return self.starts() > before
+
+    def starts(self) -> int:
+        """How often it has started."""
         return self.log.read_text().count('"worker started"')
 
     def kill(self) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from fault_model import Model, Watch, check_acknowledged, check_order, check_tables
-from fault_proxy import Plan, fault_proxy
+from fault_proxy import FirstHeld, Once, Plan, fault_proxy
 from fault_rig import Rig, running_function, running_worker, wait_until
 from fault_runs import feed_function
 
@@ -44,3 +44,28 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         check_tables(model, rig)
         check_order(proxy.journal.calls())
         assert sum(proxy.journal.faults.values()) > 30
+
+
+def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """After a call that took as long as its queue's visibility timeout, the worker goes on."""
+    with fault_proxy(ministack.endpoint, Once("late", "BatchWriteItem")) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=2)
+        with running_worker(rig, tmp_path / "log", 1, "--queue", "puts"):
+            for id_ in "ab":
+                rig.send("puts", [f'{{"id": "{id_}"}}'])
+                wait_until(lambda: not rig.left(), 20, "an empty queue")
+
+    assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {"late": 1})
+
+
+def test_group_is_deleted_in_order(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Where a message cannot be deleted, the later ones of its group stay: it does not come again after them."""
+    with fault_proxy(ministack.endpoint, FirstHeld("DeleteMessageBatch")) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=2)
+        rig.send("groups.fifo", [f'{{"id": "g", "number": {number}}}' for number in range(3)], ["g"] * 3)
+        with running_worker(rig, tmp_path / "log", 1, "--queue", "groups") as worker:
+            wait_until(lambda: "cannot delete" in worker.log.read_text(), 30, "a delete that fails for good")
+            proxy.plan = Plan(seed=0, rate=0)
+            wait_until(lambda: not rig.left(), 30, "an empty queue")
+
+    assert rig.items("latest") == [{"id": "g", "number": 2}]
