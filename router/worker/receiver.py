@@ -86,7 +86,7 @@ class Receiver:
             delivered = self._delivery.deliver(
                 polled.queue, records, lambda: min(hold.until, self._stopping.deadline) - margin
             )
-            self._delete([each.record for each in delivered if each.acknowledged])
+            self._acknowledge([each.record for each in delivered if each.acknowledged])
             for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
                 self._say("cannot hide", fault, message_id)
         finally:
@@ -96,19 +96,38 @@ class Receiver:
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._held.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
 
-    def _delete(self, records: Sequence[Record]) -> None:
-        """Acknowledge; a failed delete is tried again, since the message would come again though it is written."""
+    def _acknowledge(self, records: Sequence[Record]) -> None:
+        """Delete; on FIFO queues one message of each group at a time, and none of a group after one that stays.
+
+        It would come again alone, after messages that were to follow it.
+        """
+        if not self.polled.queue.fifo:
+            self._delete(records)
+            return
+        groups: dict[str, list[Record]] = {}
+        for record in records:
+            groups.setdefault(record.attributes.get("MessageGroupId", ""), []).append(record)
+        left = list(groups.values())
+        while left:
+            kept = self._delete([group[0] for group in left])
+            left = [group[1:] for group in left if group[0].message_id not in kept and len(group) > 1]
+
+    def _delete(self, records: Sequence[Record]) -> set[str]:
+        """Delete, a failed delete again: its message would come again though it is written; the ids of what stays."""
         handles = self._handles(records)
+        kept: set[str] = set()
         for attempt in range(1, DELETE_TRIES + 1):
             if not handles:
-                return
+                break
             failed = self._queues.delete(self.polled.url, handles)
             lasting = {id_ for id_, fault in failed.items() if fault.kind != "retry" or attempt == DELETE_TRIES}
             for message_id in lasting:
                 self._say("cannot delete", failed[message_id], message_id)
+            kept |= lasting
             handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in lasting]
             if handles:
                 time.sleep(uniform(0, DELETE_PAUSE * 2**attempt))  # noqa: S311 — jitter, no secret
+        return kept
 
     def _pause(self) -> None:
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
