@@ -16,6 +16,7 @@ from router.engine.backoff import MAX_SECONDS
 from router.engine.coalesce import schedule
 from router.engine.engine import CompiledQueue, plan
 from router.engine.ticket import Ticket
+from router.fetch import Fetcher
 from router.log import log_batch, log_result
 from router.metrics import Meter, ignore
 from router.model import WRITTEN, Outcome, Record, Result, Summary
@@ -52,20 +53,22 @@ class Delivery:
         self._aws = aws
         self._clock = clock
         self._writer = Writer(aws.tables, clock)
+        self._fetcher = Fetcher(aws, clock)
         self._setup_wait = setup_wait
         self._meter = meter
 
     @property
     def margin(self) -> float:
         """Seconds that a deadline should leave: a call that has just begun must be able to end, and be answered for."""
-        return MARGIN_SECONDS + 2 * self._writer.call_seconds
+        return MARGIN_SECONDS + 2 * max(self._writer.call_seconds, self._fetcher.call_seconds)
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; no call starts after the deadline."""
         started = self._clock()
         # A message that comes twice in a batch is one message; the newest receipt handle is the good one.
         distinct = {record.message_id: record for record in records}
-        tickets = [plan(queue, record) for record in distinct.values()]
+        found = self._fetcher.fetch(queue, distinct.values(), deadline)
+        tickets = [each if isinstance(each, Ticket) else plan(queue, each) for each in found]
         delivered: dict[str, Delivered] = {}
         for wave in _waves(queue, tickets, delivered):
             for lanes in schedule(wave, atomic=queue.atomic):

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import boto3
 import pytest
 
 from router.local.provision import clients
-from router.local.server import LocalAws, local_aws
+from router.local.server import REGION, LocalAws, local_aws
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """
@@ -54,6 +55,13 @@ def dynamodb(server: LocalAws) -> Any:
 def sqs(server: LocalAws) -> Any:
     """A plain boto3 client, to set up and look at what the seam cannot."""
     return clients(server)[1]
+
+
+@pytest.fixture(scope="session")
+def s3(server: LocalAws) -> Any:
+    """A plain boto3 client, to set up what the seam only reads."""
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.client("s3", endpoint_url=server.endpoint, region_name=REGION, **keys)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from router.aws.client import Aws
 from router.aws.dynamodb import DynamoTables
+from router.aws.s3 import S3Objects
 from router.aws.sqs import SqsQueues
 from router.errors import UsageError
 
@@ -17,6 +18,8 @@ TABLE_TIMEOUT = 10
 QUEUE_TIMEOUT = 30
 """Seconds to wait for an answer of SQS: longer than the longest poll, 20 seconds."""
 QUEUE_ATTEMPTS = 3
+OBJECT_TIMEOUT = 10
+"""Seconds to wait for the next piece of an object from S3."""
 
 
 def connect(max_connections: int) -> Aws:
@@ -28,6 +31,8 @@ def connect(max_connections: int) -> Aws:
             # Whoever writes tries again itself, with what is left of a batch and of the time.
             DynamoTables(session.client("dynamodb", config=_config(max_connections, TABLE_TIMEOUT, attempts=1))),
             SqsQueues(session.client("sqs", config=_config(max_connections, QUEUE_TIMEOUT, attempts=QUEUE_ATTEMPTS))),
+            # Only who follows pointers pays for this client; whoever fetches tries again itself.
+            S3Objects(lambda: session.client("s3", config=_config(max_connections, OBJECT_TIMEOUT, attempts=1))),
         )
     except exceptions.NoRegionError:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None

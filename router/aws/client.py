@@ -1,4 +1,4 @@
-"""The seam to AWS's data plane: what the router asks of SQS and DynamoDB, in its own nouns.
+"""The seam to AWS's data plane: what the router asks of SQS, DynamoDB and S3, in its own nouns.
 
 What AWS answers is a value, never an exception: a `Fault` says why something was not done.
 """
@@ -98,11 +98,31 @@ class Queues(Protocol):
         """Hide messages (id, receipt handle) for so many seconds from now; 0 shows them to others at once."""
 
 
+class Objects(Protocol):
+    """S3, as the router uses it; safe to call from several threads."""
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+        """An object, once: trying again is the caller's part. One of more than `max_bytes` is refused: TOO_LARGE."""
+
+
+TOO_LARGE = Fault("refused", "TooLarge", 200)
+"""An object is larger than asked for; it is not read to its end."""
+
+
+class NoObjects:
+    """The S3 of who follows no pointers."""
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+        """No object; that is the set-up's fault."""
+        return Fault("setup", "NotConnected")
+
+
 class Aws(Struct, frozen=True):
     """A connection to AWS: one for a process."""
 
     tables: Tables
     queues: Queues
+    objects: Objects = NoObjects()
 
 
 def _bytes(value: str | bytes) -> int:

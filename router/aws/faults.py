@@ -22,41 +22,47 @@ class Fault(Struct, frozen=True):
 
 
 # Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
-# ChangeMessageVisibilityBatch, GetQueueUrl and GetQueueAttributes; "Error handling with DynamoDB"
-# (amazondynamodb/latest/developerguide/Programming.Errors.html); the "Common Errors" page of each service. Where SQS
-# has an older spelling for users of its query protocol (which boto3 reports), both are here. The second paragraphs name
-# botocore's exceptions, for when no answer came.
+# ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject; "Error handling with DynamoDB"
+# (amazondynamodb/latest/developerguide/Programming.Errors.html); the "Common Errors" page of each service, and
+# for S3 "Error responses" (AmazonS3/latest/API/ErrorResponses.html), of which InvalidRequest and InvalidArgument are in
+# no list, as they may be an object's fault or the set-up's. Where SQS has an older spelling for users of its query
+# protocol (which boto3 reports), both are here. The second paragraphs name botocore's exceptions, for when no answer
+# came.
 _RETRY = """
-    BandwidthLimitExceeded ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure
-    InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled LimitExceededException
-    OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded ProvisionedThroughputExceededException
-    ReplicatedWriteConflictException RequestExpired RequestLimitExceeded RequestThrottled RequestThrottledException
-    RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown
-    ThrottledException Throttling ThrottlingError ThrottlingException TooManyRequestsException
-    TransactionCanceledException TransactionConflict TransactionConflictException TransactionInProgressException
+    BandwidthLimitExceeded Busy ExpiredToken ExpiredTokenException IDPCommunicationError InternalError
+    InternalFailure InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled
+    LimitExceededException OperationAborted OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded
+    ProvisionedThroughputExceededException ReplicatedWriteConflictException RequestExpired RequestLimitExceeded
+    RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable
+    ServiceUnavailableException SlowDown TemporaryRedirect ThrottledException Throttling ThrottlingError
+    ThrottlingException TooManyRequestsException TransactionCanceledException TransactionConflict
+    TransactionConflictException TransactionInProgressException
 
     ChecksumError ConnectTimeoutError ConnectionClosedError CredentialRetrievalError EndpointConnectionError
-    HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError ReadTimeoutError
-    ResponseParserError SSLError
+    FlexibleChecksumError HTTPClientError IncompleteReadError MetadataRetrievalError ProxyConnectionError
+    ReadTimeoutError ResponseParserError ResponseStreamingError SSLError
 """
 # A full item collection may shrink one day, but one such item refuses its whole batch: as "refused" the batch is split
 # until it stands alone, and the others are written.
 _REFUSED = """
     413 BatchEntryIdsNotDistinct BatchRequestTooLong DuplicateItem EmptyBatchRequest
-    IdempotentParameterMismatchException InvalidAttributeName InvalidAttributeValue InvalidBatchEntryId
-    InvalidIdFormat InvalidMessageContents InvalidParameterCombination InvalidParameterValue
-    ItemCollectionSizeLimitExceeded ItemCollectionSizeLimitExceededException MessageNotInflight MissingParameter
-    ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException SerializationException
-    TooManyEntriesInBatchRequest ValidationError ValidationException
+    IdempotentParameterMismatchException InvalidAttributeName InvalidAttributeValue
+    InvalidBatchEntryId InvalidIdFormat InvalidMessageContents InvalidObjectState InvalidParameterCombination
+    InvalidParameterValue InvalidURI ItemCollectionSizeLimitExceeded
+    ItemCollectionSizeLimitExceededException KeyTooLongError MessageNotInflight MissingParameter
+    NoSuchKey NoSuchVersion ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException
+    SerializationException TooManyEntriesInBatchRequest ValidationError ValidationException
 """
 _SETUP = """
-    AccessDenied AccessDeniedException AuthFailure IncompleteSignature IncompleteSignatureException
-    InvalidAccessKeyId InvalidAction InvalidAddress InvalidClientTokenId InvalidSecurity InvalidSignatureException
-    KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException KMS.InvalidStateException
-    KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage KmsInvalidState
-    KmsNotFound KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException NonExistentQueue
-    NotAuthorized OptInRequired QueueDoesNotExist ResourceNotFound ResourceNotFoundException SignatureDoesNotMatch
-    UnknownOperationException UnrecognizedClientException UnsupportedOperation
+    AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthFailure AuthorizationHeaderMalformed
+    IncompleteSignature IncompleteSignatureException InvalidAccessKeyId InvalidAction InvalidAddress
+    InvalidBucketName InvalidBucketState InvalidClientTokenId InvalidPayer InvalidSecurity InvalidSignatureException
+    InvalidToken KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException
+    KMS.InvalidStateException KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage
+    KmsInvalidState KmsNotFound KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException
+    NoSuchBucket NonExistentQueue NotAuthorized NotSignedUp OptInRequired PermanentRedirect QueueDoesNotExist
+    RequestTimeTooSkewed ResourceNotFound ResourceNotFoundException SignatureDoesNotMatch UnknownOperationException
+    UnrecognizedClientException UnsupportedOperation
 
     EndpointProviderError EndpointResolutionError InvalidRegionError LoginError LoginInsufficientPermissions
     LoginRefreshRequired LoginTokenLoadError NoAuthTokenError NoCredentialsError PartialCredentialsError

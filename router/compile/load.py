@@ -118,6 +118,7 @@ def _engine(queues: Mapping[str, Queue], routes: list[CompiledRoute]) -> Engine:
             dead_letter=queue.dead_letter,
             atomic=queue.settings.atomic,
             backoff=_backoff(queue.settings.retry),
+            pointers=queue.pointers,
         )
         for name, queue in queues.items()
     }

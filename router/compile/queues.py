@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from router.compile.references import is_fifo, match_key, queue_fault
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.decode import Decoder, compile_decoder
+from router.engine.pointers import PointerFinder
 from router.model import Code, Envelope, Path
 
 BAD_NAME = Code(
@@ -26,7 +27,8 @@ NO_DEAD_LETTER_QUEUE = Code(
 UNKNOWN_ENVELOPE = Code(
     "RT205",
     "unknown envelope",
-    "No loaded plugin registers an envelope of that name; `sns`, `eventbridge` and `cloudevents` are built in.",
+    "No loaded plugin registers an envelope of that name; `sns`, `eventbridge`, `cloudevents` and "
+    "`s3_pointer` are built in.",
 )
 OWN_DEAD_LETTER = Code(
     "RT206",
@@ -38,6 +40,14 @@ SAME_QUEUE = Code(
     "one queue under two names",
     "Only one of them would get the messages; the routes of the other would never see one.",
 )
+BAD_POINTERS = Code(
+    "RT209",
+    "`s3_pointer` in one place only",
+    "Pointers are followed where `envelope` has `s3_pointer`, once, and into the buckets that `s3_pointer:` of the "
+    "queue allows: each needs the other.",
+)
+
+_POINTER = "s3_pointer"
 
 
 class Queue(Struct, frozen=True):
@@ -48,6 +58,7 @@ class Queue(Struct, frozen=True):
     settings: spec.Queue
     dead_letter: str
     decode: Decoder
+    pointers: PointerFinder | None
     path: Path
 
     @property
@@ -113,8 +124,33 @@ def _compile_queue(
                 suggestion="name another queue",
             )
     found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
-    decode = compile_decoder([envelope for envelope in found if envelope], settings.encoding)
-    return Queue(name, reference, settings, dead_letter, decode, path)
+    layers = tuple(envelope for envelope in found if envelope)
+    fetch_at = _fetch_at(name, settings, findings, path)
+    pointers = None
+    if fetch_at is not None and not isinstance(settings.s3_pointer, UnsetType):
+        allowed = settings.s3_pointer
+        pointers = PointerFinder(layers[:fetch_at], frozenset(allowed.buckets), allowed.max_bytes)
+    decode = compile_decoder(layers, settings.encoding, fetch_at)
+    return Queue(name, reference, settings, dead_letter, decode, pointers, path)
+
+
+def _fetch_at(name: str, settings: spec.Queue, findings: Findings, path: Path) -> int | None:
+    """Which of the envelopes is the pointer; None if none is."""
+    places = [index for index, envelope in enumerate(settings.envelope) if envelope == _POINTER]
+    allowed = not isinstance(settings.s3_pointer, UnsetType)
+    if allowed and not places:
+        sentence = f"'s3_pointer' of queue '{name}' has no effect: 'envelope' does not name it"
+        advice = "add s3_pointer to 'envelope', or remove the key"
+        findings.add(BAD_POINTERS, sentence, (*path, _POINTER), key=True, suggestion=advice)
+    elif places and not allowed:
+        sentence = f"nothing says which buckets pointers of queue '{name}' may lead to"
+        advice = "add 's3_pointer: {buckets: […]}' to the queue"
+        findings.add(BAD_POINTERS, sentence, (*path, "envelope", places[0]), suggestion=advice)
+    for place in places[1:]:
+        sentence = f"'envelope' of queue '{name}' names s3_pointer twice"
+        advice = "keep one; no object is a pointer to another"
+        findings.add(BAD_POINTERS, sentence, (*path, "envelope", place), suggestion=advice)
+    return places[0] if places else None
 
 
 def _check_name(queue: Queue, findings: Findings, known: bool) -> None:

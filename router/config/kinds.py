@@ -32,12 +32,12 @@ def bare(kind: Any) -> Any:
 
 
 def rule_of(kind: Any) -> str:
-    """What a pattern asks for, in words."""
+    """What a pattern or a range asks for, in words."""
     while isinstance(kind, inspect.Metadata):
         if kind.extra:
             return str(kind.extra["rule"])
         kind = kind.type
-    raise LookupError("a pattern in the description of the config has no rule in words")
+    raise LookupError("a pattern or range in the description of the config has no rule in words")
 
 
 def branches_of(kind: Any) -> tuple[Any, ...]:

@@ -113,6 +113,14 @@ class _Walk:
             return _FAULT
         return value
 
+    def whole(self, kind: Any, value: int, path: Path) -> Any:
+        """A whole number, of the range that its kind says in words too."""
+        inside = bare(kind)
+        if (inside.ge is not None and value < inside.ge) or (inside.le is not None and value > inside.le):
+            self._findings.add(RT105, f"{describe(path)} must be {rule_of(kind)}, not {quote(value)}", path)
+            return _FAULT
+        return value
+
     def flag(self, kind: Any, value: Any, path: Path) -> Any:
         """A value that is right as soon as it is of its kind."""
         return value
@@ -227,17 +235,20 @@ def _one_source(findings: Findings, read: dict[str, Any], named: dict[str, str],
     return len(given) == 1 and read[given[0]] is not _FAULT
 
 
-def _dead_letter(findings: Findings, read: dict[str, Any], named: dict[str, str], unknown: bool, path: Path) -> bool:
-    """Whether it is known where a queue's rejected messages go, or that it is not said."""
-    return read.get("dead_letter") is not _FAULT
+def _queue(findings: Findings, read: dict[str, Any], named: dict[str, str], unknown: bool, path: Path) -> bool:
+    """Whether it is known where a queue's rejected messages go, and how its pointers are followed, or not said."""
+    pointers = read.get("s3_pointer")
+    unsure = pointers is _FAULT or (pointers is not None and read.get("envelope") is _FAULT)
+    return read.get("dead_letter") is not _FAULT and not unsure
 
 
 _RULES: dict[type, Callable[[Findings, dict[str, Any], dict[str, str], bool, Path], bool]] = {
     spec.Attribute: _one_source,
-    spec.Queue: _dead_letter,
+    spec.Queue: _queue,
 }
 _READERS: dict[type, Callable[[_Walk, Any, Any, Path], Any]] = {
     inspect.StrType: _Walk.text,
+    inspect.IntType: _Walk.whole,
     inspect.BoolType: _Walk.flag,
     inspect.LiteralType: _Walk.choice,
     inspect.VarTupleType: _Walk.list_,

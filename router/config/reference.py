@@ -13,6 +13,7 @@ from router.config.wording import any_of
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
     spec.Queue: "Queues",
+    spec.S3Pointer: "Large messages in S3",
     spec.Retry: "Back-off",
     spec.Table: "Tables",
     spec.Route: "Routes",

@@ -34,6 +34,15 @@ MetaName = Annotated[
 ]
 
 
+Bucket = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        extra={"rule": "a bucket's name: 3 to 63 lower-case letters, digits, '.' and '-'"},
+    ),
+]
+
+
 class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
 
@@ -48,13 +57,33 @@ class Retry(Spec, frozen=True):
             ge=1,
             le=10,
             description="How many times longer the bound is with each further receive.",
-            extra={"rule": "must be a whole number from 1 to 10"},
+            extra={"rule": "a whole number from 1 to 10"},
         ),
     ] = 2
     cap: Annotated[Duration, Meta(description="The bound never is longer.")] = "15m"
     lambda_: Annotated[
         bool, Meta(description="In Lambda too, where it costs a call for each batch with such messages.")
     ] = field(name="lambda", default=False)
+
+
+class S3Pointer(Spec, frozen=True):
+    """What the envelope `s3_pointer` may fetch: messages too large for SQS, that the Extended Client put into S3."""
+
+    buckets: Annotated[
+        Annotated[tuple[Bucket, ...], Meta(min_length=1)],
+        Meta(
+            description="The buckets that may be read; a pointer to another one is rejected.", examples=[["payloads"]]
+        ),
+    ]
+    max_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=67_108_864,
+            description="The largest object that is fetched; a larger one is rejected.",
+            extra={"rule": "a whole number from 1 to 67108864"},
+        ),
+    ] = 16_777_216
 
 
 class Queue(Spec, frozen=True):
@@ -67,11 +96,14 @@ class Queue(Spec, frozen=True):
     envelope: Annotated[
         tuple[str, ...],
         Meta(
-            description="Envelopes around the message, unwrapped in order: `sns`, `eventbridge`, `cloudevents`, or one "
-            "that a plugin registers.",
+            description="Envelopes around the message, unwrapped in order: `sns`, `eventbridge`, `cloudevents`, "
+            "`s3_pointer`, or one that a plugin registers.",
             examples=[["sns"]],
         ),
     ] = ()
+    s3_pointer: Annotated[
+        S3Pointer | UnsetType, Meta(description="What the envelope `s3_pointer` may fetch; it needs this.")
+    ] = UNSET
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
         Meta(description="How the innermost payload is encoded; each is JSON in the end."),

@@ -15,8 +15,8 @@ BAD_ENVELOPE = Code(
 OUT_OF_BOUNDS = Code(
     "RT803",
     "the message is beyond the bounds",
-    "Nesting over 64, a payload that unpacks to more than 16 MiB, a number that cannot be held exactly, or a list of "
-    "more than 10,000 elements: refused before work is done on it.",
+    "Nesting over 64, a payload that unpacks to more than 16 MiB, an object in S3 over `max_bytes`, a number that "
+    "cannot be held exactly, or a list of more than 10,000 elements: refused before work is done on it.",
 )
 NO_ROUTE = Code(
     "RT805",
@@ -63,7 +63,7 @@ PLUGIN_FAILED = Code(
 )
 RETRY_LATER = Code(
     "RT814",
-    "AWS did not take the write in time",
+    "AWS did not take the write, or give the object, in time",
     "Throttled, an error of the service, or a time-out; the message stays on its queue.",
 )
 REFUSED = Code(
@@ -108,4 +108,10 @@ NOT_ATOMIC = Code(
     "RT822",
     "the writes of the message cannot be one transaction",
     "The queue is `atomic`, and the message makes more than 100 writes, or two of one item, or more than 4 MB.",
+)
+BAD_POINTER = Code(
+    "RT823",
+    "the pointer to the payload cannot be followed",
+    "The envelope `s3_pointer` found a pointer that is malformed, or names a bucket that is not one of `buckets`, or "
+    "the object is not there.",
 )

@@ -28,26 +28,35 @@ _SQUARE = bytes.maketrans(b"{}", b"[]")
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
-def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding) -> Decoder:
-    """The decoder of a queue."""
+def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at: int | None = None) -> Decoder:
+    """The decoder of a queue; before the envelope at `fetch_at` comes the place of what was fetched for a record."""
     if not envelopes and encoding == "json":
         return _decode_plain
     unpack = _UNPACK[encoding]
+    outer = envelopes[:fetch_at]
+    inner = () if fetch_at is None else envelopes[fetch_at:]
 
     def decode(record: Record) -> Unwrapped:
-        payload: Any = record.body
-        attributes: Mapping[str, Any] = read_attributes(record.message_attributes)
-        for envelope in envelopes:
-            # An envelope decodes its payload, so that each layer is bounded like the first.
-            if isinstance(payload, str | bytes):
-                bound_nesting(payload)
-            try:
-                payload, attributes = envelope(payload, attributes)
-            except Reject as signal:
-                raise Refusal(BAD_ENVELOPE, signal.reason) from None
+        payload, attributes = unwrap(outer, record.body, read_attributes(record.message_attributes))
+        if record.fetched is not None:
+            payload = _as_text(record.fetched)
+        payload, attributes = unwrap(inner, payload, attributes)
         return decode_payload(unpack(payload)), attributes
 
     return decode
+
+
+def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+    """What is inside of envelopes, unwrapped in order; raises Refusal, and what an envelope of a plugin may raise."""
+    for envelope in envelopes:
+        # An envelope decodes its payload, so that each layer is bounded like the first.
+        if isinstance(payload, str | bytes):
+            bound_nesting(payload)
+        try:
+            payload, attributes = envelope(payload, attributes)
+        except Reject as signal:
+            raise Refusal(BAD_ENVELOPE, signal.reason) from None
+    return payload, attributes
 
 
 def decode_payload(payload: Any) -> Any:
@@ -117,6 +126,14 @@ def _decode_plain(record: Record) -> Unwrapped:
     body = record.body
     bound_nesting(body)
     return decode_json(body), read_attributes(record.message_attributes) if record.message_attributes else {}
+
+
+def _as_text(data: bytes) -> str | bytes:
+    """What was fetched as the text that a body would be, so that base64 is still to be undone; else the binary."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _unpack_base64(payload: Any) -> bytes:

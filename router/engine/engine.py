@@ -9,6 +9,7 @@ from msgspec import Struct
 from router.engine import codes
 from router.engine.backoff import Backoff
 from router.engine.decode import Decoder
+from router.engine.pointers import PointerFinder
 from router.engine.ticket import Ticket
 from router.engine.transaction import check_transaction
 from router.engine.writes import WriteShape, plan_write
@@ -40,7 +41,10 @@ class CompiledRoute(Struct, frozen=True):
 
 
 class CompiledQueue(Struct, frozen=True):
-    """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or ""."""
+    """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
+
+    `pointers` finds what is to be fetched before a record is planned; None where nothing ever is.
+    """
 
     name: str
     reference: str
@@ -52,6 +56,7 @@ class CompiledQueue(Struct, frozen=True):
     dead_letter: str
     atomic: bool = False
     backoff: Backoff = Backoff()
+    pointers: PointerFinder | None = None
 
     @property
     def copies(self) -> bool:

@@ -80,6 +80,14 @@ def cloudevents(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     return data, {**carried, **attributes}
 
 
+def s3_pointer(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+    """A payload too large for SQS, put into S3 by an Amazon SQS or SNS Extended Client: the payload is that object.
+
+    It is fetched before the message is decoded; one that was small enough to be sent as it is stays as it is.
+    """
+    return payload, attributes
+
+
 def _open(payload: Any, what: str) -> dict[str, Any]:
     """The envelope as a decoded object."""
     if isinstance(payload, (str, bytes)):
@@ -124,4 +132,4 @@ def _reject(what: str, why: str) -> NoReturn:
     raise Reject(f"the payload is not {what}: {why}") from None
 
 
-ENVELOPES: tuple[Envelope, ...] = (sns, eventbridge, cloudevents)
+ENVELOPES: tuple[Envelope, ...] = (sns, eventbridge, cloudevents, s3_pointer)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, connect
+from router.aws.client import Aws, Objects, connect
 from router.local.server import LocalAws
 
 
@@ -78,6 +78,56 @@ def scripted_aws(scripted: ScriptedAws) -> Aws:
     """The seam, connected to the scripted server."""
     with connected(LocalAws(scripted.endpoint)) as connection:
         return connection
+
+
+def objects_of(endpoint: str) -> Objects:
+    """S3 through the seam. Its client is made when it is first used, and must find the environment of that server."""
+    with connected(LocalAws(endpoint)) as connection:
+        connection.objects.fetch("absent", "k", 0)
+        return connection.objects
+
+
+@pytest.fixture(scope="session")
+def objects(server: LocalAws) -> Objects:
+    """S3 through the seam, connected to the server."""
+    return objects_of(server.endpoint)
+
+
+@pytest.fixture
+def unreachable_objects() -> Objects:
+    """S3 through the seam, connected to a port where nobody listens."""
+    return objects_of("http://127.0.0.1:9")
+
+
+@pytest.fixture
+def odd_s3() -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
+    """Makes an S3 that gives one answer: status, headers, body; a Content-Length of "" is left out."""
+    given: list[tuple[int, dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = given[-1]
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                if value:
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+
+        def answering(status: int, headers: dict[str, str], body: bytes) -> Objects:
+            given.append((status, headers, body))
+            return objects_of(f"http://127.0.0.1:{http.server_address[1]}")
+
+        yield answering
+        http.shutdown()
+        thread.join()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from router.aws.faults import KINDS, Fault, translate
 
 CALLS = {
-    "dynamodb": ("BatchWriteItem", "DescribeTable"),
+    "dynamodb": ("BatchWriteItem", "DescribeTable", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
+    "s3": ("GetObject",),
     "sqs": (
         "ReceiveMessage",
         "DeleteMessageBatch",

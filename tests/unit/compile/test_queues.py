@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from router.engine.pointers import PointerFinder
+from router.hooks.envelopes import sns
+
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:events"
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/events"
@@ -13,6 +16,13 @@ NO_NAME = (
 NO_DEAD_LETTER_QUEUE = (
     "RT203 queue 'q' has no dead-letter queue: a rejected message stays on it; "
     "add 'dead_letter:' to the queue 'q' under 'queues'"
+)
+OPEN_POINTERS = (
+    "RT209 nothing says which buckets pointers of queue 'q' may lead to; add 's3_pointer: {buckets: […]}' to the queue"
+)
+UNUSED_POINTERS = (
+    "RT209 's3_pointer' of queue 'q' has no effect: 'envelope' does not name it; "
+    "add s3_pointer to 'envelope', or remove the key"
 )
 LOCAL = f"http://localhost:4566/{ACCOUNT}/events"
 
@@ -121,7 +131,22 @@ def test_one_queue_under_two_names(load_text: Any, queues: str, used: list[str],
         ),
         ({"envelope": ["sns", "eventbridge", "cloudevents"]}, []),
         ({"envelope": ["sms"]}, ["RT205 unknown envelope 'sms'; did you mean 'sns'?"]),
-        ({"envelope": ["kafka"]}, ["RT205 unknown envelope 'kafka'; there are cloudevents, eventbridge, sns"]),
+        (
+            {"envelope": ["kafka"]},
+            ["RT205 unknown envelope 'kafka'; there are cloudevents, eventbridge, s3_pointer, sns"],
+        ),
+        ({"envelope": ["s3_pointer", "sns"], "s3_pointer": {"buckets": ["payloads"]}}, []),
+        (
+            {"envelope": ["s3_pointer", "sns", "s3_pointer"]},
+            [
+                OPEN_POINTERS,
+                "RT209 'envelope' of queue 'q' names s3_pointer twice; keep one; no object is a pointer to another",
+            ],
+        ),
+        (
+            {"s3_pointer": {"buckets": ["payloads"]}},
+            [UNUSED_POINTERS],
+        ),
         (
             {"name": "a b"},
             [NO_NAME],
@@ -184,3 +209,20 @@ def test_unmatched(flow: Any, unmatched: str, kind: str) -> None:
         "no route takes the message",
         "",
     )
+
+
+def test_the_finder_of_pointers(flow: Any) -> None:
+    """It unwraps what is around the pointer, and no more."""
+    queue = {
+        "envelope": ["sns", "s3_pointer", "eventbridge"],
+        "s3_pointer": {"buckets": ["a-1", "b.2"], "max_bytes": 9},
+    }
+
+    engine = flow(queue=queue).loaded.program.engine
+
+    assert engine.queues["q"].pointers == PointerFinder((sns,), frozenset({"a-1", "b.2"}), 9)
+
+
+def test_without_the_envelope_nothing_is_sought(flow: Any) -> None:
+    """So that other queues pay nothing."""
+    assert flow(queue={"envelope": ["sns"]}).loaded.program.engine.queues["q"].pointers is None

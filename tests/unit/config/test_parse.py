@@ -334,6 +334,53 @@ def test_routes_go_with_their_queue_and_table():
     assert (config.queues, list(config.tables), list(config.routes), len(findings)) == ({}, ["u"], ["u"], 2)
 
 
+def test_whole_numbers_have_a_range():
+    """One out of it has its default, as any setting that is optional; true is no number."""
+    config, findings = parse(
+        "version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\nqueues:\n"
+        "  q: {retry: {factor: 11}}\n  p: {retry: {factor: 0}}\n"
+        "  o: {retry: {factor: true}}\n  n: {retry: {factor: 10}}\n"
+    )
+
+    assert ([queue.retry.factor for queue in config.queues.values()], findings) == (
+        [2, 2, 2, 10],
+        [
+            "5:23: RT105 'factor' of 'retry' of queue 'q' must be a whole number from 1 to 10, not 11",
+            "6:23: RT105 'factor' of 'retry' of queue 'p' must be a whole number from 1 to 10, not 0",
+            "7:23: RT103 'factor' of 'retry' of queue 'o' must be a whole number, not true or false",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("queue", "finding"),
+    [
+        ("envelope: [s3_pointer], s3_pointer: {}", "missing key 'buckets' in 's3_pointer' of queue 'q'"),
+        ("envelope: s3_pointer, s3_pointer: {buckets: [abc]}", "'envelope' of queue 'q' must be a list, not text"),
+        ("s3_pointer: {buckets: []}", "'buckets' of 's3_pointer' of queue 'q' must not be empty"),
+        (
+            "s3_pointer: {buckets: [A_B]}",
+            (
+                "entry 1 of 'buckets' of 's3_pointer' of queue 'q' must be a bucket's name: 3 to 63 lower-case "
+                "letters, digits, '.' and '-', not 'A_B'"
+            ),
+        ),
+    ],
+)
+def test_a_queue_whose_pointers_are_not_known_is_left_out(queue, finding):
+    """Its routes too: nothing is said of them only because of that."""
+    config, findings = parse(
+        f"version: 1\nqueues: {{q: {{{queue}}}}}\n"
+        "tables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
+    )
+
+    assert (config.queues, config.routes, [each.split(": ", 1)[1][6:].partition(";")[0] for each in findings]) == (
+        {},
+        {},
+        [finding],
+    )
+
+
 def test_the_configs_of_the_samples_have_no_fault():
     """Each YAML block of the reference parses."""
     page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()

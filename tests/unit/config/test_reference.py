@@ -22,6 +22,7 @@ def test_each_key_has_its_row():
     structs = [
         spec.Config,
         spec.Queue,
+        spec.S3Pointer,
         spec.Retry,
         spec.Table,
         spec.Route,

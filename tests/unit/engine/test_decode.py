@@ -365,6 +365,11 @@ def binary(payload, attributes):
     return payload.encode() if isinstance(payload, str) else payload, attributes
 
 
+def keep(payload, attributes):
+    """An envelope that may be missing."""
+    return payload, attributes
+
+
 def test_envelopes_are_unwrapped_in_order():
     """Each sees the payload and the attributes of the one before."""
     body = json.dumps({"in": json.dumps({"in": '{"a": 1.10}'})})
@@ -414,3 +419,40 @@ def test_an_envelope_may_drop_its_message():
 
     with pytest.raises(Drop, match="not for us"):
         compile_decoder([drop], "json")(record("{}"))
+
+
+@pytest.mark.parametrize(
+    ("envelopes", "fetch_at", "encoding", "body", "fetched", "value"),
+    [
+        ([binary], 0, "json", "pointer", b'{"a": 1.10}', {"a": Decimal("1.10")}),
+        ([unwrap, binary], 1, "json", '{"in": "pointer"}', b"[]", []),
+        ([binary, unwrap], 0, "json", "pointer", b'{"in": "7"}', 7),
+        ([keep], 0, "base64", "pointer", b"e30=", {}),
+        ([keep], 0, "base64+gzip", "pointer", packed(b"{}").encode(), {}),
+        ([keep], 0, "base64+gzip", "pointer", gzip.compress(b"{}"), {}),
+        ([keep], 0, "json", '{"small": 1}', None, {"small": 1}),
+    ],
+)
+def test_what_was_fetched_is_the_payload_in_its_place(envelopes, fetch_at, encoding, body, fetched, value):
+    """It is unwrapped as a body would be; envelopes around the pointer still give their attributes."""
+    decode = compile_decoder(envelopes, encoding, fetch_at)
+
+    data, attributes = decode(Record("id", "handle", body, fetched=fetched))
+
+    assert (data, attributes) == (value, {"layer": 0} if unwrap in envelopes else {})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "fetched", "code_and_reason"),
+    [
+        ("json", b"", (NOT_JSON, "the payload is empty")),
+        ("json", b"\xff{}", IS_NOT_JSON),
+        ("json", deep(65).encode(), TOO_DEEP),
+        ("base64", b"{}", NO_BASE64),
+    ],
+)
+def test_what_was_fetched_is_bounded_like_a_body(encoding, fetched, code_and_reason):
+    """Whatever is in the object."""
+    decode = compile_decoder([keep], encoding, 0)
+
+    assert refusal(decode, Record("id", "handle", "pointer", fetched=fetched)) == code_and_reason

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.errors import Reject
-from router.hooks.envelopes import ENVELOPES, cloudevents, eventbridge, router_register_envelopes, sns
+from router.hooks.envelopes import ENVELOPES, cloudevents, eventbridge, router_register_envelopes, s3_pointer, sns
 
 SNS = {
     "Type": "Notification",
@@ -62,6 +62,11 @@ def test_they_are_registered_by_name() -> None:
     named: list[Any] = []
     router_register_envelopes(lambda name, envelope: named.append((name, envelope)))
     assert named == [(envelope.__name__, envelope) for envelope in ENVELOPES]
+
+
+def test_s3_pointer() -> None:
+    """A payload that was small enough stays as it is, and so does one that was fetched."""
+    assert s3_pointer("not JSON", {"a": "b"}) == ("not JSON", {"a": "b"})
 
 
 @pytest.mark.parametrize("payload", [json.dumps(SNS), json.dumps(SNS).encode(), SNS])

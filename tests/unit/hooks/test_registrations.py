@@ -20,7 +20,7 @@ def test_registered_things_are_there(load: Any) -> None:
         [],
         "A",
         "shout",
-        ["sns", "eventbridge", "cloudevents", "mine"],
+        ["sns", "eventbridge", "cloudevents", "s3_pointer", "mine"],
     )
 
 

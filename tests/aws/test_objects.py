@@ -1,0 +1,94 @@
+"""S3 through the seam, on both servers, and on one that answers what no S3 does."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from router.aws.client import TOO_LARGE, Objects
+from router.aws.faults import Fault
+from router.aws.s3 import S3Objects
+
+LARGE = bytes(range(256)) * 3000
+"""Of several pieces, the last one not full."""
+
+
+@pytest.fixture
+def bucket(s3: Any, name: str) -> str:
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.mark.parametrize("key", ["k", "2026/a b+c é.json", "a//b", "/k", "100%25", "?x=1#y"])
+@pytest.mark.parametrize("content", [b"", b'{"a": 1}', LARGE], ids=["empty", "small", "large"])
+def test_fetch(objects: Objects, s3: Any, bucket: str, key: str, content: bytes) -> None:
+    """An object is had whole, whatever its key; it may be as large as is allowed."""
+    s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    assert objects.fetch(bucket, key, max(len(content), 1)) == content
+
+
+@pytest.mark.parametrize("content", [b"x" * 11, LARGE], ids=["small", "large"])
+def test_too_large(objects: Objects, s3: Any, bucket: str, content: bytes) -> None:
+    """An object of one byte more than is allowed is refused."""
+    s3.put_object(Bucket=bucket, Key="k", Body=content)
+
+    assert objects.fetch(bucket, "k", len(content) - 1) == TOO_LARGE
+
+
+def test_no_such_object(objects: Objects, bucket: str) -> None:
+    """It will not come: the message is at fault."""
+    assert objects.fetch(bucket, "k", 9) == Fault("refused", "NoSuchKey", 404)
+
+
+def test_no_such_bucket(objects: Objects, name: str) -> None:
+    """The config names the buckets: the set-up is at fault."""
+    assert objects.fetch(name, "k", 9) == Fault("setup", "NoSuchBucket", 404)
+
+
+def test_unreachable(unreachable_objects: Objects, name: str) -> None:
+    """Without an answer the same may succeed later."""
+    assert unreachable_objects.fetch(name, "k", 9) == Fault("retry", "EndpointConnectionError")
+
+
+ERROR = "<Error><Code>{}</Code><Message>secret</Message></Error>"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "found"),
+    [
+        (403, {}, ERROR.format("AccessDenied"), Fault("setup", "AccessDenied", 403)),
+        (403, {}, ERROR.format("InvalidObjectState"), Fault("refused", "InvalidObjectState", 403)),
+        (503, {}, ERROR.format("SlowDown"), Fault("retry", "SlowDown", 503)),
+        (500, {}, "no XML", Fault("retry", "500", 500)),
+        (200, {}, "<html>", Fault("retry", "UnreadableAnswer", 200)),
+        (200, {"ETag": '"x"'}, "{}", b"{}"),
+        (200, {"ETag": '"x"', "Content-Length": "3"}, "{}", Fault("retry", "ResponseStreamingError")),
+        (200, {"ETag": '"x"', "Content-Length": "9999"}, "{}", TOO_LARGE),
+        (200, {"ETag": '"x"', "Content-Length": ""}, "{}" * 50, TOO_LARGE),
+        (
+            200,
+            {"ETag": '"x"', "x-amz-checksum-crc32": "AAAAAA=="},
+            "{}",
+            Fault("retry", "FlexibleChecksumError"),
+        ),
+    ],
+)
+def test_answers(odd_s3: Any, status: int, headers: dict[str, str], body: str, found: Any) -> None:
+    """Errors by their code; a page that no object is, one that ends too early, or is not what was stored, is none."""
+    objects = odd_s3(status, headers, body.encode())
+
+    assert objects.fetch("payloads", "k", 60) == found
+
+
+def test_no_client() -> None:
+    """That a client cannot be made is a fault of the set-up, told for each object that is asked for."""
+
+    def connect() -> Any:
+        raise NoCredentialsError
+
+    objects = S3Objects(connect)
+
+    faults = [objects.fetch("payloads", "k", 9) for _ in range(2)]
+
+    assert faults == [Fault("setup", "NoCredentialsError")] * 2

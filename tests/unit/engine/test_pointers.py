@@ -1,0 +1,143 @@
+"""Which payloads are pointers to S3, and which of them are followed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.engine.codes import BAD_POINTER
+from router.engine.pointers import CLASSES, Pointer, PointerFinder
+from router.errors import Drop, Refusal
+from router.hooks.envelopes import eventbridge, sns
+from router.model import Record
+
+CLASS = CLASSES[0]
+PLACE = {"s3BucketName": "payloads", "s3Key": "2026/a b+c.json"}
+FOUND = Pointer("payloads", "2026/a b+c.json")
+
+
+def find(payload, *outer):
+    """What is found in a body, which is JSON unless it is text."""
+    body = payload if isinstance(payload, str) else json.dumps(payload)
+    return PointerFinder(outer, frozenset({"payloads", "other"}), 100).find(Record("m", "r", body))
+
+
+def notification(message):
+    """A message as SNS wraps it."""
+    return {"Type": "Notification", "Message": message}
+
+
+@pytest.mark.parametrize(
+    ("payload", "outer", "pointer"),
+    [
+        ([CLASS, PLACE], [], FOUND),
+        ([CLASSES[1], PLACE], [], FOUND),
+        (f'\n[ "{CLASS}" , {json.dumps(PLACE)} ]', [], FOUND),
+        ([CLASS, PLACE | {"s3BucketName": "other", "more": 1}], [], Pointer("other", FOUND.key)),
+        ([CLASS, PLACE | {"s3Key": "é" * 512}], [], Pointer("payloads", "é" * 512)),
+        ([CLASS, PLACE | {"s3Key": "/..a/b./..."}], [], Pointer("payloads", "/..a/b./...")),
+        (notification(json.dumps([CLASS, PLACE])), [sns], FOUND),
+        ({"source": "s", "detail-type": "d", "detail": [CLASS, PLACE]}, [eventbridge], FOUND),
+    ],
+)
+def test_a_pointer(payload, outer, pointer):
+    """Of either class, written in any way, and inside of the envelopes around it."""
+    assert find(payload, *outer) == pointer
+
+
+@pytest.mark.parametrize(
+    ("payload", "outer"),
+    [
+        ({"id": "user_1"}, []),
+        ({"id": CLASS}, []),
+        ([], []),
+        ([{}, PLACE], []),
+        (["software.amazon.Other", PLACE], []),
+        (["S3Pointer", PLACE], []),
+        (json.dumps(CLASS), []),
+        (f'["{CLASS}", ', []),
+        ("[" * 65 + "S3Pointer", []),
+        ("not JSON", []),
+        ("", []),
+        (notification("7"), [sns]),
+        ([CLASS, PLACE], [sns]),
+        (notification(json.dumps([CLASS, PLACE])), []),
+        ({"source": "s", "detail-type": "d", "detail": None}, [eventbridge]),
+    ],
+)
+def test_no_pointer(payload, outer):
+    """What was small enough; and what is malformed, of which decoding tells why."""
+    assert find(payload, *outer) is None
+
+
+@pytest.mark.parametrize("error", [Drop("not for us"), RuntimeError("oh")])
+def test_an_envelope_that_raises(error):
+    """Decoding will call it again, and make an outcome of it."""
+
+    def broken(payload, attributes):
+        raise error
+
+    assert find([CLASS, PLACE], broken) is None
+
+
+NO_PLACE = "the pointer to S3 has no s3BucketName and s3Key"
+NO_KEY = "the pointer names no proper key, or one with a path segment '.' or '..'"
+NO_BUCKET = "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ([CLASS], NO_PLACE),
+        ([CLASS, PLACE, 1], NO_PLACE),
+        ([CLASS, None], NO_PLACE),
+        ([CLASS, {}], NO_PLACE),
+        ([CLASS, {"s3BucketName": "payloads"}], NO_PLACE),
+        ([CLASS, {"s3BucketName": 7, "s3Key": "k"}], NO_PLACE),
+        ([CLASS, {"s3BucketName": "payloads", "s3Key": None}], NO_PLACE),
+        ([CLASS, PLACE | {"s3BucketName": "foreign"}], NO_BUCKET),
+        ([CLASS, PLACE | {"s3BucketName": ""}], NO_BUCKET),
+        ([CLASS, PLACE | {"s3BucketName": "payloads/.."}], NO_BUCKET),
+        ([CLASS, PLACE | {"s3Key": ""}], NO_KEY),
+        ([CLASS, PLACE | {"s3Key": "é" * 512 + "x"}], NO_KEY),
+        ([CLASS, PLACE | {"s3Key": "../foreign/k"}], NO_KEY),
+        ([CLASS, PLACE | {"s3Key": "a/./b"}], NO_KEY),
+        ([CLASS, PLACE | {"s3Key": "a/.."}], NO_KEY),
+    ],
+)
+def test_a_pointer_that_is_not_followed(payload, reason):
+    """It can never be, and the reason has no value of the message."""
+    with pytest.raises(Refusal) as raised:
+        find(payload)
+
+    assert (raised.value.code, raised.value.reason) == (BAD_POINTER, reason)
+
+
+def test_half_a_surrogate_pair_is_no_key():
+    """An envelope of a plugin may make one, of which there is no UTF-8."""
+
+    def decoded(payload, attributes):
+        return [CLASS, PLACE | {"s3Key": "\ud800"}], attributes
+
+    with pytest.raises(Refusal, match="no proper key"):
+        find("x", decoded)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text() | st.sampled_from([CLASS, *PLACE, "payloads", ".."]),
+        lambda inside: (
+            st.lists(inside) | st.dictionaries(st.sampled_from(list(PLACE)), inside) | st.tuples(st.just(CLASS), inside)
+        ),
+    )
+    | st.text()
+)
+def test_whatever_comes(payload):
+    """A pointer into one of the buckets, or none, or a refusal; never another exception."""
+    try:
+        found = find(payload)
+    except Refusal as refusal:
+        found = refusal.code
+
+    assert found in (None, BAD_POINTER) or found.bucket in ("payloads", "other")
