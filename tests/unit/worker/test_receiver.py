@@ -43,8 +43,8 @@ def receive(
 ) -> Callable[..., tuple[Receiver, Patient]]:
     """Run a receiver until it has received all that there is, and then nothing."""
 
-    def run(*received: Any) -> tuple[Receiver, Patient]:
-        program = compile_()
+    def run(*received: Any, program: Any = None) -> tuple[Receiver, Patient]:
+        program = program or compile_()
         stopping = Patient()
         first = queues.on_receive
 
@@ -187,3 +187,16 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
         [],
         [[("m-a", "handle-m-a", 0), ("m-b", "handle-m-b", 0)]],
     )
+
+
+def test_fifo_deletes_in_order(receive: Any, compile_: Any, queues: Any, arrive: Any) -> None:
+    """The messages of a group are deleted one after the other, and none after one that could not be."""
+    queues.faults["m2"] = Fault("refused", "ReceiptHandleIsInvalid", 400)
+    records = [
+        arrive(f'{{"id":"{id_}"}}', id_, MessageGroupId=group)
+        for id_, group in (("m1", "a"), ("m2", "a"), ("m3", "a"), ("m4", "b"), ("m5", "b"))
+    ]
+
+    receive(records, program=compile_(queue="name: q.fifo, dead_letter: letters.fifo"))
+
+    assert [[id_ for id_, _ in call] for call in queues.deleted] == [["m1", "m4"], ["m2", "m5"]]
