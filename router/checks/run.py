@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from router.checks.rule import Subject
+from router.checks.rules import RULES
 from router.checks.schemas import SECOND_OPINION, second_opinion
 from router.compile.load import Loaded, load
 from router.errors import PluginError
@@ -20,9 +22,19 @@ RESERVED = "RT"
 def check(path: Path, env: Mapping[str, str]) -> list[Finding]:
     """The findings of a config, in the order of the file; raises MissingExtra without the extra `cli`."""
     loaded = load(path, env)
+    _run_rules(loaded)
     _check_schemas(loaded)
     _run_plugin_checks(loaded)
     return list(loaded.findings)
+
+
+def _run_rules(loaded: Loaded) -> None:
+    if loaded.config is None or loaded.plugins is None or loaded.schemas is None:
+        return
+    subject = Subject(loaded.config, loaded.plugins, loaded.schemas)
+    for rule in RULES:
+        for found in rule(subject):
+            loaded.findings.add(found.code, found.sentence, found.path, key=found.key, suggestion=found.suggestion)
 
 
 def _check_schemas(loaded: Loaded) -> None:

@@ -1,0 +1,32 @@
+"""What a rule of `router check` is: a function from a loaded config to what it finds."""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from router.compile.schemas import SchemaStore
+from router.config import spec
+from router.hooks.registry import Plugins
+from router.model import Code, Path
+
+
+class Subject(Struct, frozen=True):
+    """A config as rules see it: parsed, with its plugins and schemas loaded, though perhaps with errors."""
+
+    config: spec.Config
+    plugins: Plugins
+    schemas: SchemaStore
+
+
+class Found(Struct, frozen=True):
+    """One thing that a rule found, at the value (or, with `key`, the key) at a path of the config."""
+
+    code: Code
+    sentence: str
+    path: Path
+    suggestion: str = ""
+    key: bool = False
+
+
+Rule = Callable[[Subject], Iterable[Found]]
+"""A rule; it declares the codes that it finds beside it, and asks nothing but the subject."""
