@@ -166,13 +166,31 @@ def check_order(calls: Sequence[Call]) -> None:
             for item in written_items(call, "groups"):
                 confirmed.setdefault((item["id"]["S"], int(item["number"]["N"])), call.ended)
     for call in writes:
-        for name, requests in call.request["RequestItems"].items():
-            if name.endswith("-groups"):
-                for request in requests:
-                    item = request["PutRequest"]["Item"]
-                    id_, number = item["id"]["S"], int(item["number"]["N"])
-                    before = confirmed.get((id_, number - 1), float("inf")) if number else 0.0
-                    assert before <= call.began, f"{id_}: {number} was sent before {number - 1}"
+        for item in _asked_items(call, "groups"):
+            id_, number = item["id"]["S"], int(item["number"]["N"])
+            before = confirmed.get((id_, number - 1), float("inf")) if number else 0.0
+            assert before <= call.began, f"{id_}: {number} was sent before {number - 1}"
+
+
+def check_once(model: Model, calls: Sequence[Call]) -> None:
+    """Nothing was sent twice: each put, and each counted message, was asked for once."""
+    puts = Counter(item["id"]["S"] for call in calls for item in _asked_items(call, "puts"))
+    assert puts == Counter(dict.fromkeys(model.puts, 1))
+    markers = Counter(
+        marker["Item"]["marker"]["S"]
+        for call in calls
+        if call.operation == "TransactWriteItems"
+        for marker in (action.get("Put", {}) for action in call.request["TransactItems"])
+        if "marker" in marker.get("Item", {})
+    )
+    assert len(markers) == sum(len(log) for log in model.logs.values())
+    assert set(markers.values()) <= {1}
+
+
+def _asked_items(call: Call, table: str) -> Iterator[Item]:
+    for name, requests in call.request.get("RequestItems", {}).items():
+        if name.endswith(f"-{table}"):
+            yield from (request["PutRequest"]["Item"] for request in requests)
 
 
 def check_acknowledged(calls: Sequence[Call]) -> int:

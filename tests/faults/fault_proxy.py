@@ -29,6 +29,9 @@ DONE_UNKNOWN: tuple[Kind, ...] = ("late", "cut", "lost")
 """The server has done what it was asked to, and the client is not told."""
 WEIGHTS: dict[Kind, int] = {**dict.fromkeys(TOLD, 4), "late": 1, "partial": 16}
 """A time-out takes seconds of a test, so there are fewer of these; few operations can be done in part."""
+LATE_TABLE_SECONDS = 1.3
+LATE_QUEUE_SECONDS = 2.3
+"""Longer than the client waits, as `hasty.py` sets it."""
 
 _TABLES = "DynamoDB_20120810"
 _PARTS = {
@@ -142,19 +145,18 @@ class Journal:
 class FaultProxy:
     """A running proxy: its endpoint, what has passed, and the plan, which may be replaced at any time."""
 
-    def __init__(self, server: str, plan: Plan, late_seconds: float) -> None:
+    def __init__(self, server: str, plan: Plan) -> None:
         self.plan = plan
         self.journal = Journal()
-        self.late_seconds = late_seconds
         address = urlsplit(server)
         self.upstream = (str(address.hostname), int(address.port or 80))
         self.endpoint = ""
 
 
 @contextmanager
-def fault_proxy(server: str, plan: Plan, late_seconds: float = 1.5) -> Iterator[FaultProxy]:
-    """A proxy to `server` while the context lasts; `late_seconds` must be more than the client's time-out."""
-    proxy = FaultProxy(server, plan, late_seconds)
+def fault_proxy(server: str, plan: Plan) -> Iterator[FaultProxy]:
+    """A proxy to `server` while the context lasts."""
+    proxy = FaultProxy(server, plan)
     with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy})) as http:
         proxy.endpoint = f"http://127.0.0.1:{http.server_address[1]}"
         thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
@@ -210,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, answer = self._ask(body)
         self._note(operation, request, status, answer, fault, began)
         if fault == "late":
-            time.sleep(self.proxy.late_seconds)
+            time.sleep(LATE_TABLE_SECONDS if self.headers["X-Amz-Target"].startswith(_TABLES) else LATE_QUEUE_SECONDS)
         if fault == "lost":
             self._reset()
         else:

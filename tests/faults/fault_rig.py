@@ -33,7 +33,7 @@ class Rig:
     policy: what comes to a dead-letter queue was sent there by the router.
     """
 
-    def __init__(self, server: LocalAws, endpoint: str, prefix: str, config: Path = FLOWS, visibility: int = 4) -> None:
+    def __init__(self, server: LocalAws, endpoint: str, prefix: str, config: Path = FLOWS, visibility: int = 3) -> None:
         self.prefix = prefix
         self.config = config
         self.environment = LocalAws(endpoint).environment() | {"PREFIX": prefix, "ROUTER_CONFIG": str(config)}

@@ -1,11 +1,66 @@
 """Runs of the program that tests and soak share."""
 
+import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from fault_model import Sending, Watch
-from fault_rig import BATCH, Function, Rig, lambda_record
+from fault_model import Model, Sending, Watch
+from fault_rig import BATCH, Function, Rig, WorkerProcess, lambda_record, wait_until
+
+PATIENCE = 120
+"""Seconds that a wave may take."""
+Told = Callable[[int], Any]
+"""Is told how many messages a wave has left."""
+
+
+def run_worker(rig: Rig, model: Model, size: int, told: Told = lambda left: None) -> None:
+    """Send a wave, and wait until a running worker has worked it off."""
+    watch = Watch(rig)
+
+    def look() -> bool:
+        left = rig.left()
+        told(left)
+        watch.look()
+        return not left
+
+    _send(rig, model, size)
+    wait_until(look, PATIENCE, "the end of a wave")
+
+
+def run_interrupted(
+    rig: Rig,
+    worker: WorkerProcess,
+    model: Model,
+    size: int,
+    chance: random.Random,
+    end: Callable[[], Any],
+    told: Told = lambda left: None,
+) -> int:
+    """Send a wave, and somewhere in it end the worker and start it again; how often that was."""
+    _send(rig, model, size)
+    mark = chance.randrange(size // 8, size * 7 // 8)
+    ended = 0
+    watch = Watch(rig)
+
+    def look() -> bool:
+        nonlocal ended
+        left = rig.left()
+        told(left)
+        if not ended and left <= mark:
+            end()
+            ended += 1
+            worker.start()
+        watch.look()
+        return not rig.left()
+
+    wait_until(look, PATIENCE, "the end of a wave")
+    return ended
+
+
+def _send(rig: Rig, model: Model, size: int) -> None:
+    for queue, bodies, groups in model.wave(size):
+        rig.send(queue, bodies, groups)
 
 
 def feed_function(function: Function, rig: Rig, wave: Iterable[Sending], watch: Watch) -> int:

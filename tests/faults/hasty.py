@@ -6,7 +6,7 @@ import sys
 from router.aws import boto
 
 boto.TABLE_TIMEOUT = 1
-boto.QUEUE_TIMEOUT = 3
+boto.QUEUE_TIMEOUT = 2
 
 sys.argv = sys.argv[1:]
 if sys.argv[0].endswith(".py"):

@@ -1,0 +1,48 @@
+"""The real worker, ended in the middle of its work again and again."""
+
+import random
+from pathlib import Path
+
+from fault_model import Model, check_acknowledged, check_once, check_order, check_tables
+from fault_proxy import Plan, fault_proxy
+from fault_rig import Rig, running_worker
+from fault_runs import run_interrupted
+
+from router.local.server import LocalAws
+
+WAVES = 3
+WAVE = 200
+SOUND = Plan(seed=0, rate=0)
+
+
+def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """SIGKILL: each message is in its table exactly once by content, in order, and acknowledged only when written."""
+    model = Model(4)
+    with fault_proxy(ministack.endpoint, SOUND) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=3)
+        with running_worker(rig, tmp_path / "log") as worker:
+            chance = random.Random(4)
+            kills = sum(run_interrupted(rig, worker, model, WAVE, chance, worker.kill) for _ in range(WAVES))
+
+        check_tables(model, rig)
+        check_order(proxy.journal.calls())
+        check_acknowledged(proxy.journal.calls())
+        assert kills >= WAVES
+
+
+def test_stop(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """SIGTERM: besides, no message whose work had begun comes again: each is written once, and has one outcome."""
+    model = Model(5)
+    codes = []
+    with fault_proxy(ministack.endpoint, SOUND) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=20)
+        with running_worker(rig, tmp_path / "log") as worker:
+            chance = random.Random(5)
+            for _ in range(WAVES):
+                run_interrupted(rig, worker, model, WAVE, chance, lambda: codes.append(worker.stop()))
+            codes.append(worker.stop())
+
+        check_tables(model, rig)
+        check_order(proxy.journal.calls())
+        check_once(model, proxy.journal.calls())
+        assert (set(codes), len(rig.letters("dead"))) == ({0}, len(model.rejected))

@@ -1,0 +1,183 @@
+"""One table of cases for the worker and the Lambda function: the same outcomes, tables and dead letters."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
+
+from router.local.server import LocalAws
+
+CONFIG = FOLDER / "answers" / "routes.yaml"
+Ending = tuple[str, str]
+"""An outcome and its code; all of them are here as the log has them, and nothing is said of what is written."""
+WRITTEN: Ending = ("written", "")
+LATER: Ending = ("retry", "RT819")
+
+
+class Case(NamedTuple):
+    """Messages for a queue, sent together, and how each ends; those of the second round find what the first left."""
+
+    queue: str
+    messages: Sequence[Any]
+    endings: Sequence[Ending]
+    second_round: bool = False
+    attributes: Mapping[str, Any] = MappingProxyType({})
+
+
+CASES = {
+    "written": Case("plain", [{"id": "w"}], [WRITTEN]),
+    "with attributes": Case(
+        "plain",
+        [{"id": "a", "weight": "1.50", "tags": ["y", "x"]}],
+        [WRITTEN],
+        attributes={"colour": {"DataType": "String", "StringValue": "grün"}},
+    ),
+    "exact numbers": Case("plain", ['{"id": "n", "more": 0.1234567890123456789012345678901234567}'], [WRITTEN]),
+    "not JSON": Case("plain", ["{"], [("rejected", "RT801")]),
+    "no envelope": Case("topic", ['{"id": "t"}'], [("rejected", "RT802")]),
+    "too deep": Case("plain", ["[" * 65 + "]" * 65], [("rejected", "RT803")]),
+    "no version": Case("versions", [{"id": "nv"}], [("rejected", "RT804")]),
+    "no route": Case("plain", [{"id": "o", "kind": "other"}], [("rejected", "RT805")]),
+    "no route, dropped": Case("ignored", [{"id": "o", "kind": "other"}], [("dropped", "RT805")]),
+    "no route, kept": Case("waiting", [{"id": "o", "kind": "other"}], [("retry", "RT805")]),
+    "fails its schema": Case("plain", [{"id": 1}], [("rejected", "RT806")]),
+    "fails its schema, dropped": Case("ignored", [{"id": 1}], [("dropped", "RT806")]),
+    "fails its schema, kept": Case("waiting", [{"id": 1}], [("retry", "RT806")]),
+    "no number": Case("plain", [{"id": "u", "weight": "much"}], [("rejected", "RT807")]),
+    "empty key": Case("plain", [{"id": ""}], [("rejected", "RT808")]),
+    "too many digits": Case("plain", [{"id": "d", "more": 10**39 + 1}], [("rejected", "RT809")]),
+    "plugin rejects": Case("plain", [{"id": "pr", "mood": "reject"}], [("rejected", "RT810")]),
+    "plugin drops": Case("plain", [{"id": "pd", "mood": "drop"}], [("dropped", "RT811")]),
+    "plugin retries": Case("plain", [{"id": "py", "mood": "retry"}], [("retry", "RT812")]),
+    "plugin fails": Case("plain", [{"id": "pf", "mood": "break"}], [("retry", "RT813")]),
+    "one key twice": Case("plain", [{"id": "k", "more": 1}, {"id": "k", "more": 2}], [WRITTEN, WRITTEN]),
+    "first": Case("firsts", [{"id": "f", "value": 1}], [WRITTEN]),
+    "duplicate": Case("firsts", [{"id": "f", "value": 1}], [("duplicate", "RT820")], second_round=True),
+    "conflict": Case("firsts", [{"id": "f", "value": 2}], [("duplicate", "RT820")], second_round=True),
+    "version": Case("versions", [{"id": "v", "version": 5}], [WRITTEN]),
+    "same version": Case("versions", [{"id": "v", "version": 5}], [("duplicate", "RT820")], second_round=True),
+    "stale": Case("versions", [{"id": "v", "version": 4}], [("stale", "RT821")], second_round=True),
+    "other type of version": Case(
+        "versions", [{"id": "v", "version": "6"}], [("rejected", "RT804")], second_round=True
+    ),
+    "count": Case("counts", [{"id": "c", "amount": 2, "event": "e"}], [WRITTEN]),
+    "counted": Case("counts", [{"id": "c", "amount": 2, "event": "e"}], [("duplicate", "RT820")], second_round=True),
+    "count on": Case("counts", [{"id": "c", "amount": 3, "event": "f"}], [WRITTEN], second_round=True),
+    "to be deleted": Case("plain", [{"id": "x"}], [WRITTEN]),
+    "deleted": Case("deletes", [{"id": "x"}], [WRITTEN], second_round=True),
+    "atomic": Case("orders", [{"id": "at", "lines": [1, 2, 3]}], [WRITTEN]),
+    "atomic, one item twice": Case("orders", [{"id": "at2", "lines": [1, 1]}], [("rejected", "RT822")]),
+    "atomic, nothing": Case("orders", [{"id": "at0", "lines": []}], [("dropped", "RT811")]),
+    "group": Case("groups.fifo", [{"id": "g", "n": n} for n in range(3)], [WRITTEN] * 3),
+    "group that fails": Case(
+        "groups.fifo",
+        [{"id": "h1"}, {"id": "h2", "mood": "retry"}, {"id": "h3"}],
+        [WRITTEN, ("retry", "RT812"), LATER],
+    ),
+    "group with a rejection": Case(
+        "groups.fifo", [{"id": "j1"}, {"id": ""}, {"id": "j3"}], [WRITTEN, ("rejected", "RT808"), WRITTEN]
+    ),
+    "no dead-letter queue": Case("unwatched", [{"id": 1}], [("rejected", "RT806")]),
+    "dead-letter queue is missing": Case("undeliverable", [{"id": 1}], [("retry", "RT818")]),
+    "table is missing": Case("lost", [{"id": "l"}], [("retry", "RT816")]),
+}
+
+
+class Answers(NamedTuple):
+    """What became of the cases: a log line for each message, the tables, the dead letters, and what is still queued."""
+
+    lines: dict[str, list[dict[str, Any]]]
+    tables: dict[str, list[Any]]
+    letters: list[Any]
+    left: dict[str, int]
+
+
+def send(rig: Rig, *, second_round: bool) -> dict[str, list[str]]:
+    """Send the messages of a round; their ids by case."""
+    ids = {}
+    for name, case in CASES.items():
+        if case.second_round == second_round:
+            bodies = [each if isinstance(each, str) else json.dumps(each) for each in case.messages]
+            groups = [name] * len(bodies) if case.queue.endswith(".fifo") else []
+            ids[name] = rig.send(case.queue, bodies, groups, MessageAttributes=dict(case.attributes))
+    return ids
+
+
+def of_worker(server: LocalAws, prefix: str, log: Path) -> Answers:
+    """What the worker makes of the cases."""
+    rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
+    ids = send(rig, second_round=False)
+    with running_worker(rig, log, 1) as worker:
+
+        def settled() -> bool:
+            counts: Counter[str] = Counter()
+            for line in worker.lines():
+                counts.update(line.get("counts", {}))
+            return counts.total() >= sum(map(len, ids.values()))
+
+        wait_until(settled, 30, "the first round")
+        ids |= send(rig, second_round=True)
+        wait_until(settled, 30, "the second round")
+        assert worker.stop() == 0
+        return look(rig, ids, worker.lines())
+
+
+def of_function(server: LocalAws, prefix: str, log: Path) -> Answers:
+    """What the Lambda function makes of the cases, its failures left on their queues and the rest deleted."""
+    rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
+    ids = {}
+    with running_function(rig, log) as function:
+        for second_round in (False, True):
+            ids |= send(rig, second_round=second_round)
+            for queue in rig.sources:
+                while messages := rig.receive(queue):
+                    failed = function.invoke([lambda_record(message, queue) for message in messages])
+                    for message in messages:
+                        if message["MessageId"] not in failed:
+                            rig.delete(queue, message)
+    return look(rig, ids, [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")])
+
+
+def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> Answers:
+    """All that can be seen at the end, without ids and times."""
+    fields = ("outcome", "code", "reason", "queue", "route", "pointer", "conflict", "receive_count")
+    said: dict[str, dict[str, Any]] = {}
+    for line in log:
+        if "outcome" in line:
+            line["reason"] = line["reason"].replace(f"{rig.prefix}-", "")
+            said.setdefault(line["message_id"], {name: line[name] for name in fields})
+    return Answers(
+        {name: [said.get(id_, {"outcome": "written", "code": ""}) for id_ in sent] for name, sent in ids.items()},
+        {table: sorted(rig.items(table), key=repr) for table in ("items", "lines", "markers")},
+        sorted((letter_of(each) for queue in ("dead", "dead.fifo") for each in rig.letters(queue)), key=repr),
+        {queue.removeprefix(rig.prefix): left for queue in rig.sources if (left := rig.left([queue]))},
+    )
+
+
+def letter_of(letter: dict[str, Any]) -> Any:
+    """A dead letter: its body, its group, its attributes, and why it is there."""
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    why = json.loads(attributes.pop("router"))
+    return (
+        letter["Body"],
+        letter["Attributes"].get("MessageGroupId"),
+        attributes,
+        why | {"message_id": 0, "failed_at": 0},
+    )
+
+
+def test_same_answer(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Each case ends as the table says, in the worker and in Lambda, with the same reason, items and dead letters."""
+    worker = of_worker(ministack, f"{name}-w", tmp_path / "worker")
+    function = of_function(ministack, f"{name}-f", tmp_path / "function")
+
+    endings = {case: [(line["outcome"], line["code"]) for line in lines] for case, lines in worker.lines.items()}
+    assert endings == {name: list(case.endings) for name, case in CASES.items()}
+    assert function._asdict() == worker._asdict()
+    assert len(worker.letters) == sum(
+        ending[0] == "rejected" for case in CASES.values() for ending in case.endings if case.queue != "unwatched"
+    )
