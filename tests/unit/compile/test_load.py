@@ -1,6 +1,7 @@
 """From the path of a config to a program."""
 
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,24 @@ def test_names_of_tables(load_text: Any, table: str, found: str) -> None:
     assert [line.rpartition(": ")[0] for line in made.found] == [found]
 
 
-def test_a_thousand_routes_load_in_three_seconds(load_text: Any) -> None:
-    """On slow machines too: it takes well under one."""
+# In a process of its own, where no test runner looks over its shoulder; processor time, since machines are noisy.
+LOAD = """
+import pathlib, sys, time
+from router.compile.load import load
+loaded = load(pathlib.Path(sys.argv[1]), {})
+print(len(loaded.program.routes), time.process_time() < 3)
+"""
+
+
+def test_a_thousand_routes_load_in_three_seconds(tmp_path: Path) -> None:
+    """On slow machines too: it takes about one, start-up included."""
     route = (
         "queue: q{0}, table: things, when: \"type == 't{0}' && n > `{0}`\", item: {{id: id, at: n, x: {{hash: [a.b]}}}}"
     )
     routes = "".join(f"  r{index}: {{{route.format(index)}}}\n" for index in range(1000))
-    text = f"version: 1\ntables: {{things: {{key: {{id: S, at: N}}}}}}\nroutes:\n{routes}"
-    began = time.perf_counter()
-    program = load_text(text).loaded.program
+    config = tmp_path / "routes.yaml"
+    config.write_text(f"version: 1\ntables: {{things: {{key: {{id: S, at: N}}}}}}\nroutes:\n{routes}")
 
-    assert (len(program.routes), time.perf_counter() - began < 3) == (1000, True)
+    said = subprocess.run([sys.executable, "-c", LOAD, str(config)], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "1000 True\n"
