@@ -75,6 +75,11 @@ CASES = {
         route="{queue: q, table: things, for_each: ids, item: {id: element}}",
         queue="dead_letter: letters, atomic: true",
     ),
+    "RT823": Case(
+        "rejected",
+        body='["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"other","s3Key":"k"}]',
+        queue="dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}",
+    ),
 }
 """By code; what only Lambda says is `test_unknown_queue`."""
 OF_LAMBDA = {"RT817"}

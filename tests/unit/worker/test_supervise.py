@@ -70,9 +70,10 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
 
     code, said = work()
 
-    assert (code, said[0], said[-1], list(tables.items), queues.deleted) == (
+    # A receiver may be done before the worker has said that it started.
+    assert (code, "worker started" in said, said[-1], list(tables.items), queues.deleted) == (
         0,
-        "worker started",
+        True,
         "worker stopped",
         ["a"],
         [[("m-a", "handle-m-a")]],
@@ -97,11 +98,12 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any) -> None:
 
     code, said = work()
 
-    assert (code, [line for line in said if "reload" in line], urls[0], urls[-1]) == (
+    # The old receivers may poll once more while the new ones begin.
+    assert (code, [line for line in said if "reload" in line], urls[0], set(urls)) == (
         0,
         ["config reloaded"],
         "https://queues/q",
-        "https://queues/other",
+        {"https://queues/q", "https://queues/other"},
     )
 
 
