@@ -231,7 +231,16 @@ def test_leaves_nothing_behind(tmp_path: Path, wait: Callable[..., Any], how: si
         SMALL.replace("queues:", "plugins: [slow.py]\nqueues:") + "    tests: [{message: {id: u1}}]\n"
     )
     (tmp_path / "slow.py").write_text(
-        "import time\nfrom router import hookimpl\n\n@hookimpl\ndef router_outcome(outcome):\n    time.sleep(60)\n"
+        """\
+import time
+from pathlib import Path
+from router import hookimpl
+
+@hookimpl
+def router_outcome(outcome):
+    Path(__file__).with_suffix(".mark").touch()
+    time.sleep(60)
+"""
     )
     command = [sys.executable, "-m", "router", "demo", "-c", str(tmp_path / "routes.yaml")]
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
@@ -239,10 +248,10 @@ def test_leaves_nothing_behind(tmp_path: Path, wait: Callable[..., Any], how: si
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as demo:
         try:
+            # A worker that has not begun yet would end by itself for want of its AWS.
+            wait((tmp_path / "slow.mark").exists, "the worker at work")
             # The guard's environment knows no endpoint; the worker's does.
-            worker = wait(
-                lambda: next((pid for pid in children(demo.pid) if "AWS_ENDPOINT_URL" in settings(pid)), None)
-            )
+            worker = next(pid for pid in children(demo.pid) if "AWS_ENDPOINT_URL" in settings(pid))
             endpoint = urlsplit(settings(worker)["AWS_ENDPOINT_URL"])
             started = children(demo.pid)
         finally:

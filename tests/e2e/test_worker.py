@@ -164,7 +164,7 @@ def test_stops_in_the_middle(flows: Any, wait: Callable[..., Any], name: str, tm
         flows.send("loose", {"id": id_, "mood": "slow"})
 
     with running(flows, tmp_path / "log", wait, ["loose"], "--receivers", "1") as worker:
-        wait(lambda: any(flows.item(id_) for id_ in ids))
+        worker.wait_for_line(message="batch done")
         code = worker.stop()
 
     written = sum(flows.item(id_) is not None for id_ in ids)
