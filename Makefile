@@ -11,13 +11,16 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test lint format docs lock clean
+.PHONY: demo test soak lint format docs lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
 
 test: $(STAMP) ## all tests
 	@$(RUN) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100
+
+soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
+	@$(RUN) tests/faults/soak.py --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
 lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff format --check .

@@ -132,6 +132,27 @@ def check_tables(model: Model, rig: Any) -> None:
     assert rig.letters("dead.fifo") == []
 
 
+def count_lost(model: Model, rig: Any) -> int:
+    """How many messages are neither in their table as they should be, nor among the dead letters."""
+    puts, inserts, counts = (by_id(rig.items(table)) for table in ("puts", "inserts", "counts"))
+    orders = {(item["id"], item["line"]) for item in rig.items("orders")}
+    groups = {(item["id"], item["number"]) for item in rig.items("groups")}
+    letters = {letter["Body"] for letter in rig.letters("dead")}
+    return (
+        sum(puts.get(id_) != item for id_, item in model.puts.items())
+        + sum(inserts.get(id_) != item for id_, item in model.inserts.items())
+        + sum(len(set(log) - set(counts.get(id_, {}).get("log", ()))) for id_, log in model.logs.items())
+        + len({id_ for id_, _ in model.orders - orders})
+        + sum((id_, number) not in groups for id_, numbers in model.groups.items() for number in numbers)
+        + len(model.rejected - letters)
+    )
+
+
+def count_twice(rig: Any) -> int:
+    """How many messages were counted more than once."""
+    return sum(len(item["log"]) - len(set(item["log"])) for item in rig.items("counts"))
+
+
 class Watch:
     """Looks at the versioned items again and again: none may ever go backwards."""
 

@@ -1,0 +1,154 @@
+"""The long form of the tests under faults: `make soak`. Writes docs/reliability.md if everything held."""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from fault_model import (
+    Model,
+    Watch,
+    check_acknowledged,
+    check_once,
+    check_order,
+    check_tables,
+    count_lost,
+    count_twice,
+)
+from fault_proxy import FaultProxy, Plan, fault_proxy
+from fault_report import Run, page
+from fault_rig import Rig, running_function, running_worker
+from fault_runs import feed_function, run_interrupted, run_worker
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from router.local.server import LocalAws, local_aws
+
+WAVE = 200
+"""Messages at a time: the server slows down above some 2,000."""
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+
+Wave = Callable[[Model], int]
+"""Sends a wave and waits for its end; how often the program was started again meanwhile."""
+
+
+class Scene(NamedTuple):
+    """A kind of run: which program, how many of its calls break, how it is ended in between."""
+
+    name: str
+    rate: float
+    program: str = "worker"
+    end: str = ""
+    visibility: int = 3
+
+
+SCENES = (
+    Scene("worker, calls break", 0.2),
+    Scene("Lambda function, calls break", 0.3, "function"),
+    Scene("worker, killed (SIGKILL)", 0, end="kill"),
+    Scene("worker, killed, and calls break", 0.1, end="kill"),
+    Scene("worker, stopped (SIGTERM)", 0, end="stop", visibility=20),
+)
+
+
+def main() -> int:
+    """Play all scenes; the exit code."""
+    options = _options()
+    end = time.monotonic() + options.minutes * 60
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    runs = []
+    console = Console(stderr=True)
+    with local_aws() as server, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        for number, scene in enumerate(SCENES):
+            task = progress.add_task(scene.name, total=options.messages)
+            share = time.monotonic() + (end - time.monotonic()) / (len(SCENES) - number)
+            run = _play(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
+            progress.update(task, total=run.messages, completed=run.messages)
+            if not console.is_terminal:
+                print(f"{run.name}: {run.messages} messages, {run.faults.total()} faults, {run.restarts} restarts")
+            runs.append(run)
+            if run.lost or run.twice:
+                print(f"{run.name}: lost {run.lost}, duplicated {run.twice}", file=sys.stderr)
+                return 1
+    PAGE.write_text(page(runs, options.seed), encoding="utf-8")
+    print(page(runs, options.seed).partition("## The last run\n\n")[2].partition("\n\n## ")[0])
+    return 0
+
+
+def _bar(progress: Progress, task: object) -> Callable[[int], object]:
+    return lambda done: progress.update(task, completed=done)  # type: ignore[arg-type]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=5000, help="for each run (default: 5000)")
+    parser.add_argument("--minutes", type=float, default=15, help="for all runs together (default: 15)")
+    parser.add_argument("--seed", type=int, default=1, help="decides on messages, faults and kills (default: 1)")
+    return parser.parse_args()
+
+
+def _play(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]) -> Run:
+    """One run, checked; raises AssertionError if order or acknowledgement were wrong."""
+    model = Model(seed)
+    restarts = 0
+    with fault_proxy(server.endpoint, Plan(seed, scene.rate)) as proxy:
+        rig = Rig(server, proxy.endpoint, f"soak-{uuid.uuid4().hex[:8]}", visibility=scene.visibility)
+        with _program(scene, rig, random.Random(seed), lambda left: bar(max(0, model.sent - left))) as wave:
+            while model.sent < messages and time.monotonic() < until:
+                restarts += wave(model)
+                bar(model.sent)
+        lost, twice = count_lost(model, rig), count_twice(rig)
+        if not lost and not twice:
+            _check(scene, model, rig, proxy)
+        calls = proxy.journal.calls()
+        return Run(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, twice)
+
+
+def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:
+    calls = proxy.journal.calls()
+    check_tables(model, rig)
+    check_order(calls)
+    if scene.program == "worker":
+        check_acknowledged(calls)
+    if scene.end == "stop":
+        check_once(model, calls)
+
+
+@contextmanager
+def _program(scene: Scene, rig: Rig, chance: random.Random, told: Callable[[int], object]) -> Iterator[Wave]:
+    """The scene's program, running; gives how a wave goes through it."""
+    with tempfile.TemporaryDirectory(prefix="router-soak-") as folder:
+        log = Path(folder, "log")
+        if scene.program == "function":
+            with running_function(rig, log) as function:
+
+                def feed(model: Model) -> int:
+                    feed_function(function, rig, model.wave(WAVE), Watch(rig))
+                    return 0
+
+                yield feed
+            return
+        with running_worker(rig, log) as worker:
+
+            def stop() -> None:
+                assert worker.stop() == 0
+
+            def work(model: Model) -> int:
+                if not scene.end:
+                    run_worker(rig, model, WAVE, told)
+                    return 0
+                end = worker.kill if scene.end == "kill" else stop
+                return run_interrupted(rig, worker, model, WAVE, chance, end, told)
+
+            yield work
+            stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
