@@ -33,10 +33,19 @@ class Rig:
     policy: what comes to a dead-letter queue was sent there by the router.
     """
 
-    def __init__(self, server: LocalAws, endpoint: str, prefix: str, config: Path = FLOWS, visibility: int = 3) -> None:
+    def __init__(
+        self,
+        server: LocalAws,
+        endpoint: str,
+        prefix: str,
+        config: Path = FLOWS,
+        visibility: int = 3,
+        transport: str = "direct",
+    ) -> None:
         self.prefix = prefix
         self.config = config
-        self.environment = LocalAws(endpoint).environment() | {"PREFIX": prefix, "ROUTER_CONFIG": str(config)}
+        ours = {"PREFIX": prefix, "ROUTER_CONFIG": str(config), "ROUTER_TRANSPORT": transport}
+        self.environment = LocalAws(endpoint).environment() | ours
         self._dynamodb, self.sqs = clients(server)
         program = load_program(config, self.environment)
         queues = program.engine.queues.values()

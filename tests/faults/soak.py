@@ -46,10 +46,12 @@ class Scene(NamedTuple):
     program: str = "worker"
     end: str = ""
     visibility: int = 3
+    transport: str = "direct"
 
 
 SCENES = (
     Scene("worker, calls break", 0.2),
+    Scene("worker on boto3, calls break", 0.2, transport="boto3"),
     Scene("Lambda function, calls break", 0.3, "function"),
     Scene("worker, killed (SIGKILL)", 0, end="kill"),
     Scene("worker, killed, and calls break", 0.1, end="kill"),
@@ -98,7 +100,8 @@ def _play(server: LocalAws, scene: Scene, seed: int, messages: int, until: float
     model = Model(seed)
     restarts = 0
     with fault_proxy(server.endpoint, Plan(seed, scene.rate)) as proxy:
-        rig = Rig(server, proxy.endpoint, f"soak-{uuid.uuid4().hex[:8]}", visibility=scene.visibility)
+        name = f"soak-{uuid.uuid4().hex[:8]}"
+        rig = Rig(server, proxy.endpoint, name, visibility=scene.visibility, transport=scene.transport)
         with _program(scene, rig, random.Random(seed), lambda left: bar(max(0, model.sent - left))) as wave:
             while model.sent < messages and time.monotonic() < until:
                 restarts += wave(model)

@@ -11,15 +11,15 @@ from fault_runs import feed_function, run_worker
 from router.local.server import LocalAws
 
 WAVE = 100
-RATE = 0.2
+RATE = 0.25
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int) -> None:
-    """A fifth of all calls of the worker break, and in the end everything is as if none had."""
+@pytest.mark.parametrize(("seed", "transport"), [(1, "direct"), (2, "boto3")])
+def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, transport: str) -> None:
+    """A quarter of all calls of the worker break, and in the end everything is as if none had."""
     model = Model(seed)
     with fault_proxy(ministack.endpoint, Plan(seed, RATE)) as proxy:
-        rig = Rig(ministack, proxy.endpoint, name)
+        rig = Rig(ministack, proxy.endpoint, name, transport=transport)
         with running_worker(rig, tmp_path / "log"):
             for _ in range(2):
                 run_worker(rig, model, WAVE)
@@ -44,10 +44,11 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         assert sum(proxy.journal.faults.values()) > 20
 
 
-def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["direct", "boto3"])
+def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: str) -> None:
     """After a call that took as long as its queue's visibility timeout, the worker goes on."""
     with fault_proxy(ministack.endpoint, Once("late", "BatchWriteItem")) as proxy:
-        rig = Rig(ministack, proxy.endpoint, name, visibility=2)
+        rig = Rig(ministack, proxy.endpoint, name, visibility=2, transport=transport)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "puts"):
             for id_ in "ab":
                 rig.send("puts", [f'{{"id": "{id_}"}}'])
