@@ -1,6 +1,7 @@
 """Connects to AWS through boto3, whose clients are set up here as the router needs them."""
 
 import os
+from typing import Any
 
 import boto3
 from botocore import exceptions
@@ -31,13 +32,23 @@ def connect(max_connections: int) -> Aws:
             # Whoever writes tries again itself, with what is left of a batch and of the time.
             DynamoTables(session.client("dynamodb", config=_config(max_connections, TABLE_TIMEOUT, attempts=1))),
             SqsQueues(session.client("sqs", config=_config(max_connections, QUEUE_TIMEOUT, attempts=QUEUE_ATTEMPTS))),
-            # Only who follows pointers pays for this client; whoever fetches tries again itself.
-            S3Objects(lambda: session.client("s3", config=_config(max_connections, OBJECT_TIMEOUT, attempts=1))),
+            connect_objects(max_connections, session),
         )
     except exceptions.NoRegionError:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None
     except exceptions.BotoCoreError as error:
         raise UsageError(f"the AWS settings of this environment do not work: {error}") from None
+
+
+def connect_objects(max_connections: int, session: boto3.session.Session | None = None) -> S3Objects:
+    """S3; its client is made when the first object is fetched, since only who follows pointers pays for it."""
+
+    def make() -> Any:
+        opened = session or boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+        # Whoever fetches tries again itself.
+        return opened.client("s3", config=_config(max_connections, OBJECT_TIMEOUT, attempts=1))
+
+    return S3Objects(make)
 
 
 def _config(max_connections: int, read_timeout: int, *, attempts: int) -> Config:

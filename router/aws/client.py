@@ -3,6 +3,7 @@
 What AWS answers is a value, never an exception: a `Fault` says why something was not done.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,9 +11,11 @@ from msgspec import Struct
 
 from router.aws.faults import Fault
 from router.engine.requests import Action, Operation
-from router.errors import MissingExtra
+from router.errors import MissingExtra, UsageError
 from router.model import AttributeValue, KeyType, Record
 
+TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
+"""The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""
 Request = dict[str, Any]
 """A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
 KeySchema = tuple[tuple[str, KeyType], ...]
@@ -133,10 +136,18 @@ def _bytes(value: str | bytes) -> int:
 def connect(max_connections: int) -> Aws:
     """Connect with the credentials, region and endpoint of the environment; up to so many calls at a time.
 
-    Raises UsageError (no region), MissingExtra (no boto3).
+    ROUTER_TRANSPORT=boto3 takes the SDK's client instead of ours. Raises UsageError (no region, an unknown transport),
+    MissingExtra (no boto3 where it is needed).
     """
+    transport = os.environ.get(TRANSPORT_VARIABLE, "direct")
+    if transport == "direct":
+        # Each only where it is used: the time of imports is most of a cold start.
+        from router.aws.direct.connect import connect as connect_directly
+
+        return connect_directly(os.environ, max_connections)
+    if transport != "boto3":
+        raise UsageError(f"{TRANSPORT_VARIABLE} is '{transport}'; there are 'direct' and 'boto3'")
     try:
-        # boto3 takes 0.2 s to import, so only who talks to AWS pays for it.
         from router.aws import boto
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):

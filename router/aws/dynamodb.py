@@ -1,13 +1,14 @@
 """DynamoDB through boto3's low-level client."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from router.aws.answers import cancelled, read_key_schema
 from router.aws.calls import ERRORS, call, fault_of
 from router.aws.client import Answer, KeySchema, Request
-from router.aws.faults import Fault, FaultKind, translate
+from router.aws.faults import Fault
 from router.engine.requests import Action, Operation
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class DynamoTables:
             )
         except ERRORS as error:
             response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
-            return _cancelled(response.get("CancellationReasons", ())) or Answer(fault=fault_of(error))
+            return cancelled(response.get("CancellationReasons", ())) or Answer(fault=fault_of(error))
         return Answer()
 
     def key_schema(self, table: str) -> KeySchema | Fault:
@@ -61,29 +62,5 @@ class DynamoTables:
         answer = call(self._client.describe_table, "Table", TableName=table)
         if isinstance(answer, Fault):
             return answer
-        description = answer["Table"]
-        types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
-        # "HASH" (the partition key) comes before "RANGE" (the sort key).
-        parts = sorted(description["KeySchema"], key=lambda part: part["KeyType"])
-        schema = tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)
-        self._schemas[table] = cast("KeySchema", schema)
+        self._schemas[table] = read_key_schema(answer["Table"])
         return self._schemas[table]
-
-
-# Of the reasons why a transaction was cancelled, the first kind in this order decides: what can never succeed, or has
-# had its effect, is not worth another try for the sake of what was merely throttled.
-_DECIDING: tuple[FaultKind, ...] = ("condition", "refused", "setup", "retry")
-
-
-def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> Answer | None:
-    """The answer of a cancelled transaction, from one reason an action; None if none of them says why."""
-    found = [
-        (translate(reason["Code"], 400), position, reason.get("Item"))
-        for position, reason in enumerate(reasons)
-        if reason.get("Code", "None") != "None"
-    ]
-    for kind in _DECIDING:
-        for fault, position, stored in found:
-            if fault.kind == kind:
-                return Answer(fault=fault, position=position, stored=stored)
-    return None

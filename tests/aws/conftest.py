@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, Objects, connect
+from router.aws.client import TRANSPORT_VARIABLE, Aws, Objects, connect
 from router.local.server import LocalAws
 
 
 @contextmanager
-def connected(server: LocalAws) -> Iterator[Aws]:
+def connected(server: LocalAws, transport: str = "direct") -> Iterator[Aws]:
     """A connection made in the environment of a process that knows that server alone."""
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(server.environment())
+    os.environ.update({**server.environment(), TRANSPORT_VARIABLE: transport})
     try:
         yield connect(4)
     finally:
@@ -27,10 +27,16 @@ def connected(server: LocalAws) -> Iterator[Aws]:
         os.environ.update(before)
 
 
+@pytest.fixture(scope="session", params=["direct", "boto3"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Both clients of the data plane."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def aws(server: LocalAws) -> Aws:
+def aws(server: LocalAws, transport: str) -> Aws:
     """The seam, connected to the server."""
-    with connected(server) as connection:
+    with connected(server, transport) as connection:
         return connection
 
 
@@ -74,9 +80,9 @@ def scripted() -> Iterator[ScriptedAws]:
 
 
 @pytest.fixture
-def scripted_aws(scripted: ScriptedAws) -> Aws:
+def scripted_aws(scripted: ScriptedAws, transport: str) -> Aws:
     """The seam, connected to the scripted server."""
-    with connected(LocalAws(scripted.endpoint)) as connection:
+    with connected(LocalAws(scripted.endpoint), transport) as connection:
         return connection
 
 

@@ -6,28 +6,31 @@ from collections.abc import Callable
 
 import pytest
 
-from router.aws.client import connect
+from router.aws.client import TRANSPORT_VARIABLE, connect
 from router.errors import MissingExtra, UsageError
 
 
-def test_no_region(in_environment: Callable[..., None]) -> None:
+@pytest.mark.parametrize("transport", ["direct", "boto3"])
+def test_no_region(in_environment: Callable[..., None], transport: str) -> None:
     """Without a region the error names the variable to set."""
-    in_environment(AWS_CONFIG_FILE="none")
+    in_environment(AWS_CONFIG_FILE="none", ROUTER_TRANSPORT=transport)
 
     with pytest.raises(UsageError, match=r"^there is no AWS region: set AWS_REGION, e\.g\. AWS_REGION=eu-west-1$"):
         connect(1)
 
 
-def test_no_such_profile(in_environment: Callable[..., None]) -> None:
+@pytest.mark.parametrize("transport", ["direct", "boto3"])
+def test_no_such_profile(in_environment: Callable[..., None], transport: str) -> None:
     """A profile that is not there is an error of the environment."""
-    in_environment(AWS_CONFIG_FILE="none", AWS_PROFILE="absent", AWS_REGION="eu-west-1")
+    in_environment(AWS_CONFIG_FILE="none", AWS_PROFILE="absent", AWS_REGION="eu-west-1", ROUTER_TRANSPORT=transport)
 
     with pytest.raises(UsageError, match=r"^the AWS settings of this environment do not work: .*absent"):
         connect(1)
 
 
 def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without boto3 the error names the extra to install."""
+    """Without boto3 the error of who asks for it names the extra to install."""
+    monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
     monkeypatch.delitem(sys.modules, "router.aws.boto", raising=False)
     monkeypatch.setattr("router.aws.boto", None, raising=False)
     monkeypatch.delattr("router.aws.boto")
@@ -39,12 +42,38 @@ def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module missing for another reason is not passed off as a missing extra."""
+    monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
     monkeypatch.setattr("router.aws.boto", None, raising=False)
     monkeypatch.delattr("router.aws.boto")
     monkeypatch.setitem(sys.modules, "router.aws.boto", None)
 
     with pytest.raises(ModuleNotFoundError, match=r"router\.aws\.boto"):
         connect(1)
+
+
+def test_no_such_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt transport is told, with those that there are."""
+    monkeypatch.setenv(TRANSPORT_VARIABLE, "boto")
+
+    with pytest.raises(UsageError, match="ROUTER_TRANSPORT is 'boto'; there are 'direct' and 'boto3'"):
+        connect(1)
+
+
+WITHOUT_SDK = """
+import sys
+sys.modules["boto3"] = sys.modules["botocore"] = None
+from router.aws.client import TRANSPORT_VARIABLE, connect
+print(type(connect(1).tables).__name__)
+"""
+
+
+def test_keys_in_the_environment_need_no_sdk() -> None:
+    """As in Lambda: with region and keys in the environment neither boto3 nor botocore is imported."""
+    env = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SDK], env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "DirectTables\n"
 
 
 def test_seam_costs_no_boto3() -> None:

@@ -231,4 +231,7 @@ def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
         scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("1", "x")]),
     )
 
-    assert answers == (Fault("retry", "UnreadableAnswer", 200), {"1": Fault("retry", "Unconfirmed", 200)})
+    unreadable = Fault("retry", "UnreadableAnswer", 200)
+    # boto3 takes the page for an answer that says nothing, ours for none.
+    assert answers[0] == unreadable
+    assert answers[1] in ({"1": unreadable}, {"1": Fault("retry", "Unconfirmed", 200)})

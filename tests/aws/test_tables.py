@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, Answer
+from router.aws.client import Answer, Aws
 from router.aws.faults import Fault
 
 ITEM = {

@@ -465,7 +465,11 @@ PathFinder.find_spec = find_spec
             "a second opinion on schemas needs more packages: pip install 'message-router[cli]'",
         ),
         ("prometheus_client", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
-        ("boto3 botocore", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
+        (
+            "boto3 botocore",
+            ("worker",),
+            "a profile or role for credentials needs more packages: pip install 'message-router[worker]'",
+        ),
         ("boto3 botocore ministack", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
         ("boto3 botocore", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
     ],
@@ -479,7 +483,7 @@ def test_missing_extra(
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(absent=set(absent.split())))
     path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
 
-    done = router(*words, env=os.environ | {"PYTHONPATH": path})
+    done = router(*words, env=os.environ | {"PYTHONPATH": path, "AWS_REGION": "eu-west-1"})
 
     assert told(done) == (2, "", f"router: {sentence}\n")
 

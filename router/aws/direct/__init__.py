@@ -1,0 +1,1 @@
+"""The data plane without an SDK: requests as bytes, signed here, over connections that are kept."""

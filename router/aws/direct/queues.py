@@ -1,0 +1,132 @@
+"""SQS without an SDK: the `Queues` of the seam."""
+
+import json
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import md5
+from random import uniform
+from typing import Any
+
+import msgspec
+
+from router.aws.batches import Entry, in_batches, parcels, queue_request, tens
+from router.aws.client import Letter, Received
+from router.aws.direct.service import UNREADABLE, Failed, Service
+from router.aws.faults import Fault
+from router.model import Record
+
+SECONDS = 30
+"""To wait for an answer: longer than the longest poll, 20 seconds."""
+TRIES = 3
+PAUSE_SECONDS = 0.2
+"""The bound of the random wait before the second try, doubled before the third."""
+PREFIX = "AmazonSQS"
+
+
+class DirectQueues:
+    """Calls SQS; a call that fails for a passing reason is tried again here, since each is asked for by itself."""
+
+    def __init__(self, service: Service, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._service = service
+        self._sleep = sleep
+        self._urls: dict[str, str] = {}
+
+    def url(self, reference: str) -> str | Fault:
+        """GetQueueUrl, kept if it succeeds; a URL is taken as it is."""
+        if "://" in reference:
+            return reference
+        if reference not in self._urls:
+            answer = self._call("GetQueueUrl", queue_request(reference))
+            if isinstance(answer, Fault):
+                return answer
+            if not isinstance(answer.get("QueueUrl"), str):
+                return UNREADABLE
+            self._urls[reference] = answer["QueueUrl"]
+        return self._urls[reference]
+
+    def visibility(self, url: str) -> int | Fault:
+        """GetQueueAttributes."""
+        answer = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
+        if isinstance(answer, Fault):
+            return answer
+        try:
+            return int(answer["Attributes"]["VisibilityTimeout"])
+        except (KeyError, TypeError, ValueError):
+            return UNREADABLE
+
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+        """ReceiveMessage, with every attribute of each message."""
+        request = {
+            "QueueUrl": url,
+            "MaxNumberOfMessages": count,
+            "WaitTimeSeconds": wait_seconds,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        answer = self._call("ReceiveMessage", request)
+        if isinstance(answer, Fault):
+            return answer
+        # A body that is not what was sent is left: it comes again.
+        return [_record(message) for message in answer.get("Messages") or () if _is_whole(message)]
+
+    def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
+        """DeleteMessageBatch, ten messages a call."""
+        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
+        return in_batches(self._batch("DeleteMessageBatch", url), tens(entries))
+
+    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+        """ChangeMessageVisibilityBatch, ten messages a call."""
+        entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": hidden}) for id_, handle, hidden in messages]
+        return in_batches(self._batch("ChangeMessageVisibilityBatch", url), tens(entries))
+
+    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+        """SendMessageBatch, up to ten letters and 1 MiB a call."""
+        return in_batches(self._batch("SendMessageBatch", url), parcels(letters))
+
+    def _batch(self, operation: str, url: str) -> Callable[[list[Entry]], Mapping[str, Any] | Fault]:
+        return lambda entries: self._call(operation, {"QueueUrl": url, "Entries": entries})
+
+    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:
+        body = _encode(request)
+        for attempt in range(1, TRIES + 1):
+            answer = self._service.call(operation, body, SECONDS)
+            if not isinstance(answer, Failed):
+                return answer
+            if answer.fault.kind != "retry" or attempt == TRIES:
+                return answer.fault
+            self._sleep(uniform(0, PAUSE_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 — jitter, no secret
+        raise AssertionError("unreachable")
+
+
+def _encode(request: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(request)
+    except UnicodeEncodeError:
+        # Half a surrogate pair, which has no UTF-8 but an escape; what to think of it is for SQS to say.
+        return json.dumps(request, default=lambda value: b64encode(value).decode()).encode()
+
+
+def _is_whole(message: Mapping[str, Any]) -> bool:
+    # MD5 is what SQS gives, against accidents; on systems without it for secrets it is still there for this.
+    given = message.get("MD5OfBody")
+    return (
+        given is None or given == md5(message["Body"].encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+    )
+
+
+def _record(message: Mapping[str, Any]) -> Record:
+    attributes = message.get("MessageAttributes")
+    return Record(
+        message["MessageId"],
+        message["ReceiptHandle"],
+        message["Body"],
+        message.get("Attributes") or {},
+        {name: _read_attribute(value) for name, value in attributes.items()} if attributes else {},
+    )
+
+
+def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
+    if "BinaryValue" in attribute:
+        return {"DataType": attribute["DataType"], "BinaryValue": b64decode(attribute["BinaryValue"])}
+    return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}

@@ -1,0 +1,95 @@
+"""DynamoDB without an SDK: the `Tables` of the seam."""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from router.aws.answers import cancelled, read_key_schema
+from router.aws.client import Answer, KeySchema, Request
+from router.aws.direct.service import UNREADABLE, Failed, Service
+from router.aws.faults import Fault
+from router.engine.requests import Action, Operation
+from router.model import AttributeValue
+
+SECONDS = 10
+"""To wait for an answer: DynamoDB answers in milliseconds when it is well."""
+PREFIX = "DynamoDB_20120810"
+
+_encode = msgspec.json.encode
+
+
+class DirectTables:
+    """Calls DynamoDB; each method makes one call."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._schemas: dict[str, KeySchema] = {}
+
+    def batch_write(self, table: str, requests: list[Request]) -> Answer:
+        """BatchWriteItem."""
+        answer = self._service.call("BatchWriteItem", _encode({"RequestItems": {table: requests}}), SECONDS)
+        if isinstance(answer, Failed):
+            return Answer(fault=answer.fault)
+        left = answer.get("UnprocessedItems")
+        if not isinstance(left, dict):
+            return Answer(fault=UNREADABLE)
+        return Answer([_read_request(request) for requests in left.values() for request in requests])
+
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
+        """PutItem, UpdateItem or DeleteItem."""
+        answer = self._service.call(f"{operation}Item", _encode(parameters), SECONDS)
+        if isinstance(answer, Failed):
+            stored = answer.details.get("Item")
+            return Answer(fault=answer.fault, stored=read_item(stored) if stored else None)
+        return Answer()
+
+    def transact(self, actions: Sequence[Action]) -> Answer:
+        """TransactWriteItems."""
+        body = {"TransactItems": [{operation: parameters} for operation, parameters in actions]}
+        answer = self._service.call("TransactWriteItems", _encode(body), SECONDS)
+        if not isinstance(answer, Failed):
+            return Answer()
+        found = cancelled(answer.details.get("CancellationReasons") or ())
+        if found is None:
+            return Answer(fault=answer.fault)
+        return found if found.stored is None else msgspec.structs.replace(found, stored=read_item(found.stored))
+
+    def key_schema(self, table: str) -> KeySchema | Fault:
+        """DescribeTable, kept if it succeeds."""
+        if table not in self._schemas:
+            answer = self._service.call("DescribeTable", _encode({"TableName": table}), SECONDS)
+            if isinstance(answer, Failed):
+                return answer.fault
+            if "Table" not in answer:
+                return UNREADABLE
+            self._schemas[table] = read_key_schema(answer["Table"])
+        return self._schemas[table]
+
+
+def read_item(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """An item of an answer, its binaries as bytes."""
+    return {name: _read_value(value) for name, value in item.items()}
+
+
+def _read_value(value: AttributeValue) -> AttributeValue:
+    ((kind, content),) = value.items()
+    match kind:
+        case "B":
+            return {"B": b64decode(content)}
+        case "BS":
+            return {"BS": [b64decode(each) for each in content]}
+        case "M":
+            return {"M": read_item(content)}
+        case "L":
+            return {"L": [_read_value(each) for each in content]}
+        case _:
+            return value
+
+
+def _read_request(request: Mapping[str, Any]) -> Request:
+    for kind, target in (("PutRequest", "Item"), ("DeleteRequest", "Key")):
+        if kind in request:
+            return {kind: {target: read_item(request[kind][target])}}
+    return cast("Request", request)

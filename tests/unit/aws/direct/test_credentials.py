@@ -1,0 +1,68 @@
+"""Keys and region: the environment first, then botocore's chain."""
+
+import pathlib
+
+import pytest
+
+from router.aws.direct.credentials import CredentialsError, find_credentials, find_region
+from router.aws.direct.sigv4 import Credentials
+from router.errors import UsageError
+
+KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+
+
+@pytest.fixture
+def profile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config"
+    config.write_text("[profile work]\nregion = eu-west-3\naws_access_key_id = p\naws_secret_access_key = q\n")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", *KEYS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "none")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def test_environment() -> None:
+    """Keys of the environment are taken as they are, with a token if there is one."""
+    assert (find_credentials(KEYS)(), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})()) == (
+        Credentials("a", "b"),
+        Credentials("a", "b", "t"),
+    )
+
+
+@pytest.mark.usefixtures("profile")
+def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that is named comes before keys in the environment."""
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    env = {**KEYS, "AWS_PROFILE": "work"}
+    assert (find_credentials(env)(), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
+
+
+@pytest.mark.usefixtures("profile")
+def test_none() -> None:
+    """Where there are none, whoever signs is told."""
+    with pytest.raises(CredentialsError):
+        find_credentials({})()
+
+
+@pytest.mark.usefixtures("profile")
+def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that is not there is an error of the environment."""
+    monkeypatch.setenv("AWS_PROFILE", "absent")
+    with pytest.raises(UsageError, match="absent"):
+        find_credentials({"AWS_PROFILE": "absent"})
+
+
+def test_region() -> None:
+    """Lambda's own variable comes first."""
+    assert (find_region({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}), find_region({"AWS_DEFAULT_REGION": "b"})) == (
+        "a",
+        "b",
+    )
+
+
+@pytest.mark.usefixtures("profile")
+def test_no_region() -> None:
+    """Without a region the error names the variable to set."""
+    with pytest.raises(UsageError, match="set AWS_REGION"):
+        find_region({})

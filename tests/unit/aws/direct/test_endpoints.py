@@ -1,0 +1,96 @@
+"""Endpoints: the same as botocore finds, in every region, and what the environment says instead."""
+
+import itertools
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from router.aws.direct.endpoints import Endpoint, find_endpoint, parse_endpoint
+from router.errors import UsageError
+
+OPERATIONS = {"dynamodb": "ListTables", "sqs": "ListQueues"}
+
+
+def from_botocore(session: Any, service: str, region: str, fips: bool, dual: bool) -> str:
+    try:
+        client = session.create_client(
+            service,
+            region_name=region,
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            config=Config(use_fips_endpoint=fips, use_dualstack_endpoint=dual),
+        )
+        operation = client.meta.service_model.operation_model(OPERATIONS[service])
+        return str(client._ruleset_resolver.construct_endpoint(operation, {}, {}).url)
+    except BotoCoreError:
+        return "none"
+
+
+def from_ours(service: Any, region: str, fips: bool, dual: bool) -> str:
+    env = {"AWS_USE_FIPS_ENDPOINT": str(fips).lower(), "AWS_USE_DUALSTACK_ENDPOINT": str(dual).lower()}
+    try:
+        return f"https://{find_endpoint(service, region, env).host}"
+    except UsageError:
+        return "none"
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_as_botocore(service: str) -> None:
+    """One region of each partition and all of its kinds of name; every region by its usual name."""
+    session = botocore.session.Session()
+    session.set_config_variable("region", "us-east-1")
+    cases = []
+    for partition in session.get_available_partitions():
+        regions = [r for r in session.get_available_regions(service, partition) if r != "local"]
+        cases += [(region, False, False) for region in regions]
+        cases += [(regions[0], *kinds) for kinds in itertools.product((False, True), repeat=2) if regions]
+    wrong = [
+        (case, theirs, ours)
+        for case in cases
+        if (theirs := from_botocore(session, service, *case)) != (ours := from_ours(service, *case))
+    ]
+    assert (len(cases) > 30, wrong) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("env", "endpoint"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, Endpoint("127.0.0.1", 4566, False)),
+        (
+            {"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_SQS": "https://b"},
+            Endpoint("b", 443, True),
+        ),
+        ({"AWS_ENDPOINT_URL": "http://[::1]:80/"}, Endpoint("::1", 80, False)),
+        (
+            {"AWS_ENDPOINT_URL": "http://a:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            Endpoint("sqs.eu-west-1.amazonaws.com", 443, True),
+        ),
+    ],
+)
+def test_environment(env: dict[str, str], endpoint: Endpoint) -> None:
+    """An endpoint of the service comes before one of all services, and both before the region's."""
+    assert find_endpoint("sqs", "eu-west-1", env) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        (Endpoint("a", 443, True), "a"),
+        (Endpoint("a", 80, False), "a"),
+        (Endpoint("a", 8080, False), "a:8080"),
+        (Endpoint("::1", 4566, False), "[::1]:4566"),
+    ],
+)
+def test_host(endpoint: Endpoint, host: str) -> None:
+    """The Host header has the port unless it is usual."""
+    assert endpoint.host == host
+
+
+@pytest.mark.parametrize("url", ["localhost:4566", "ftp://a", "http://", "http://a:x", "http://a:0"])
+def test_no_url(url: str) -> None:
+    """What is no URL of a server is an error for who set it."""
+    with pytest.raises(UsageError, match="is no URL"):
+        parse_endpoint(url)

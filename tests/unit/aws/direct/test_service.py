@@ -1,0 +1,248 @@
+"""Calls of a service: against a server that answers, breaks off or lies as a test wants it."""
+
+import json
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from router.aws.direct.connections import Connections
+from router.aws.direct.credentials import CredentialsError
+from router.aws.direct.endpoints import Endpoint
+from router.aws.direct.service import Failed, Service
+from router.aws.direct.sigv4 import Credentials, Scope
+from router.aws.faults import Fault
+
+Script = list[Callable[[bytes], bytes | None]]
+
+
+class Server:
+    """Answers each request by the next part of its script: the bytes to send, or None to break off."""
+
+    def __init__(self) -> None:
+        self.script: Script = []
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            while head := read_head(stream):
+                length = int(next(line for line in head if line.lower().startswith(b"content-length"))[15:])
+                self.requests.append(b"\n".join(head) + b"\n\n" + stream.read(length))
+                answer = self.script.pop(0)(self.requests[-1])
+                if answer is None:
+                    return
+                connection.sendall(answer)
+
+
+def read_head(stream: Any) -> list[bytes]:
+    head = []
+    while (line := stream.readline()) not in (b"", b"\r\n"):
+        head.append(line.strip())
+    return head
+
+
+def says(body: Any, status: int = 200, **headers: str) -> Callable[[bytes], bytes]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n{lines}\r\n".encode()
+    return lambda request: head + content
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service(server: Server) -> Service:
+    return make(server)
+
+
+def make(server: Server, now: Callable[[], float] = lambda: 1_767_323_045.0, token: str = "") -> Service:
+    connections = Connections(Endpoint("127.0.0.1", server.port, False), {})
+    keys = Credentials("AKID", "secret", token)
+    return Service(Scope("eu-west-1", "dynamodb"), "DynamoDB_20120810", "host", connections, lambda: keys, now)
+
+
+def test_request(server: Server) -> None:
+    """The request has its target, its moment, the token, and a signature."""
+    server.script = [says({"a": 1})]
+    service = make(server, token="a-token")
+
+    answer = service.call("PutItem", b'{"x":1}', 5)
+
+    head, _, body = server.requests[0].partition(b"\n\n")
+    lines = head.decode().split("\n")
+    signed = next(line for line in lines if line.startswith("Authorization"))
+    assert (answer, lines[0], body) == ({"a": 1}, "POST / HTTP/1.1", b'{"x":1}')
+    assert {
+        "Host: host",
+        "Content-Type: application/x-amz-json-1.0",
+        "X-Amz-Date: 20260102T030405Z",
+        "X-Amz-Target: DynamoDB_20120810.PutItem",
+        "X-Amz-Security-Token: a-token",
+    } <= set(lines)
+    assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target" in signed
+
+
+def test_connection_is_kept(server: Server, service: Service) -> None:
+    """Calls one after the other go over one connection."""
+    server.script = [says({}), says({}), says({})]
+    for _ in range(3):
+        service.call("A", b"{}", 5)
+    assert server.connections == 1
+
+
+def test_connection_close(server: Server, service: Service) -> None:
+    """A server that closes gets a new connection the next time."""
+    server.script = [says({}, Connection="close"), says({})]
+    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+    assert (answers, server.connections) == ([{}, {}], 2)
+
+
+def test_idle_connection_was_closed(server: Server, service: Service) -> None:
+    """A connection that the server closed while it was idle costs no fault."""
+    server.script = [says({}), lambda request: None, says({"again": True})]
+    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+    assert (answers, server.connections) == ([{}, {"again": True}], 2)
+
+
+def test_broken_off(server: Server, service: Service) -> None:
+    """No answer on a new connection is a fault that may pass."""
+    server.script = [lambda request: None]
+    assert service.call("A", b"{}", 5) == Failed(Fault("retry", "ConnectionClosedError"))
+
+
+def test_cut_short(server: Server, service: Service) -> None:
+    """Half an answer is none."""
+    server.script = [lambda request: b"HTTP/1.1 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{}"]
+    threading.Timer(0.2, server.close).start()
+    answer = service.call("A", b"{}", 1)
+    assert answer in (
+        Failed(Fault("retry", "IncompleteReadError")),
+        Failed(Fault("retry", "ReadTimeoutError")),
+    )
+
+
+def test_too_slow(server: Server, service: Service) -> None:
+    """An answer that does not come in time is a fault that may pass."""
+    done = threading.Event()
+    server.script = [lambda request: None if done.wait(5) else b""]
+    answer = service.call("A", b"{}", 0.2)
+    done.set()
+    assert answer == Failed(Fault("retry", "ReadTimeoutError"))
+
+
+def test_nobody_there(server: Server) -> None:
+    """A refused connection is a fault that may pass."""
+    server.close()
+    unused = socket.create_server(("127.0.0.1", 0))
+    server.port = unused.getsockname()[1]
+    unused.close()
+    assert make(server).call("A", b"{}", 5) == Failed(Fault("retry", "EndpointConnectionError"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "failed"),
+    [
+        (
+            says({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": {"a": 1}}, 400),
+            Fault("condition", "ConditionalCheckFailedException", 400),
+        ),
+        (
+            says(
+                {"__type": "com.amazonaws.sqs#QueueDoesNotExist"},
+                400,
+                x_amzn_query_error="AWS.SimpleQueueService.NonExistentQueue;Sender",
+            ),
+            Fault("setup", "NonExistentQueue", 400),
+        ),
+        (says(b"<html>", 502), Fault("retry", "502", 502)),
+        (says([], 500), Fault("retry", "500", 500)),
+        (says(b"<html>", 200), Fault("retry", "UnreadableAnswer", 200)),
+        (says([]), Fault("retry", "UnreadableAnswer", 200)),
+        (says({}, x_amz_crc32="1"), Fault("retry", "ChecksumError", 200)),
+    ],
+)
+def test_faults(answer: Callable[[bytes], bytes], failed: Fault, server: Server, service: Service) -> None:
+    """Errors by their code; what is no answer of the service may pass."""
+    server.script = [answer]
+    result = service.call("A", b"{}", 5)
+    assert isinstance(result, Failed)
+    assert result.fault == failed
+
+
+def test_details(server: Server, service: Service) -> None:
+    """What an error's document says besides is kept."""
+    document = {"__type": "x#ConditionalCheckFailedException", "Item": {"id": {"S": "a"}}}
+    server.script = [says(document, 400)]
+    result = service.call("A", b"{}", 5)
+    assert isinstance(result, Failed)
+    assert result.details["Item"] == {"id": {"S": "a"}}
+
+
+def test_checksum(server: Server, service: Service) -> None:
+    """A body with its right checksum passes."""
+    server.script = [says(b'{"a":1}', x_amz_crc32=str(zlib.crc32(b'{"a":1}')))]
+    assert service.call("A", b"{}", 5) == {"a": 1}
+
+
+def test_wrong_clock(server: Server) -> None:
+    """A clock that is wrong by an hour is corrected by AWS's own, and stays so."""
+    there = 1_767_323_045
+    date = format_datetime(datetime.fromtimestamp(there, UTC), usegmt=True)
+    refused = says({"__type": "x#InvalidSignatureException"}, 400, Date=date)
+    server.script = [refused, says({"first": True}), says({"second": True})]
+    service = make(server, now=lambda: there - 3600.0)
+
+    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+
+    moments = [line for request in server.requests for line in request.split(b"\n") if line.startswith(b"X-Amz-Date")]
+    assert answers == [{"first": True}, {"second": True}]
+    assert moments == [
+        b"X-Amz-Date: 20260102T020405Z",
+        b"X-Amz-Date: 20260102T030405Z",
+        b"X-Amz-Date: 20260102T030405Z",
+    ]
+
+
+@pytest.mark.parametrize("date", ["Fri, 02 Jan 2026 03:04:05 GMT", "yesterday"])
+def test_right_clock(date: str, server: Server, service: Service) -> None:
+    """A wrong signature for another reason is not tried again."""
+    server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
+    assert service.call("A", b"{}", 5) == Failed(
+        Fault("setup", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
+    )
+
+
+def test_no_keys(server: Server, service: Service) -> None:
+    """Without keys nothing is sent, and that is the set-up's fault."""
+
+    def none() -> Credentials:
+        raise CredentialsError
+
+    service._credentials = none
+    assert service.call("A", b"{}", 5) == Failed(Fault("setup", "NoCredentialsError"))
