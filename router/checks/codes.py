@@ -5,6 +5,9 @@ from types import ModuleType
 
 from router.checks import run as check_runs
 from router.checks import schemas as second_opinions
+from router.checks.live import answers, functions, indexes, mappings, permissions
+from router.checks.live import queues as live_queues
+from router.checks.live import tables as live_tables
 from router.compile import (
     attribute,
     expressions,
@@ -43,6 +46,13 @@ _MODULES: tuple[ModuleType, ...] = (
     implementations,
     registrations,
     writes,
+    live_tables,
+    indexes,
+    live_queues,
+    functions,
+    mappings,
+    answers,
+    permissions,
     outcomes,
 )
 

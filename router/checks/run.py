@@ -1,6 +1,6 @@
 """All that `router check` runs: loading, and what goes beyond it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from router.checks.rule import Subject
@@ -19,12 +19,17 @@ RESERVED = "RT"
 """What the codes of plugins' remarks cannot begin with."""
 
 
-def check(path: Path, env: Mapping[str, str]) -> list[Finding]:
-    """The findings of a config, in the order of the file; raises MissingExtra without the extra `cli`."""
+def check(path: Path, env: Mapping[str, str], compare: Callable[[Loaded], None] | None = None) -> list[Finding]:
+    """The findings of a config, in the order of the file; raises MissingExtra without the extra `cli`.
+
+    `compare` notes in its findings what is found where no rule of ours looks: in AWS, with `--live`.
+    """
     loaded = load(path, env)
     _run_rules(loaded)
     _check_schemas(loaded)
     _run_plugin_checks(loaded)
+    if compare:
+        compare(loaded)
     return list(loaded.findings)
 
 

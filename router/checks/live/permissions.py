@@ -1,0 +1,80 @@
+"""The rule about permissions: whoever runs the router may do what it does.
+
+Which action each call needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+and list_amazonsqs.html. A transaction needs those of the actions in it.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import UnsetType
+
+from router.checks.live.facts import Decision, Deployment, QueueFacts, Seen, TableFacts
+from router.checks.rule import Found
+from router.config import spec
+from router.engine.engine import CompiledQueue
+from router.model import Code
+
+NOT_ALLOWED = Code(
+    "RT753",
+    "a permission that is missing",
+    "The call would be refused, unless the policy of the queue, table or bucket itself allows it, which IAM's "
+    "simulation does not look at.",
+    severity="warning",
+)
+READ = (
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ChangeMessageVisibility",
+)
+SEND = ("sqs:GetQueueUrl", "sqs:SendMessage")
+DESCRIBE = "dynamodb:DescribeTable"
+
+Needs = Mapping[str, tuple[str, ...]]
+"""Which actions are needed, by the ARN of what they are done to."""
+
+
+def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Seen) -> Needs:
+    """What the router does with each queue, table and bucket whose ARN was seen."""
+    wanted: dict[str, set[str]] = {}
+    for queue in queues.values():
+        for reference, actions in ((queue.reference, READ), (queue.dead_letter, SEND)):
+            facts = seen.queues.get(reference)
+            if isinstance(facts, QueueFacts):
+                wanted.setdefault(facts.arn, set()).update(actions)
+    for route in config.routes.values():
+        for name, action in _writes(config, route):
+            table = seen.tables.get(name)
+            if isinstance(table, TableFacts):
+                wanted.setdefault(table.arn, {DESCRIBE}).add(action)
+    for settings in config.queues.values():
+        if not isinstance(settings.s3_pointer, UnsetType):
+            for bucket in settings.s3_pointer.buckets:
+                wanted[f"arn:aws:s3:::{bucket}/*"] = {"s3:GetObject"}
+    return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]:
+    """The tables that a route writes to, each with the action of it."""
+    write = route.write
+    atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
+    if write.mode == "update":
+        yield route.table, "dynamodb:UpdateItem"
+    elif write.mode in ("insert", "newest") or (write.mode == "put" and atomic):
+        yield route.table, "dynamodb:PutItem"
+    elif write.mode == "delete" and (atomic or not isinstance(write.version, UnsetType)):
+        yield route.table, "dynamodb:DeleteItem"
+    else:
+        yield route.table, "dynamodb:BatchWriteItem"
+    if not isinstance(write.once, UnsetType):
+        yield write.once, "dynamodb:PutItem"
+
+
+def check_permissions(deployment: Deployment) -> Iterator[Found]:
+    """What is needed is allowed."""
+    for decision in deployment.seen.decisions:
+        if isinstance(decision, Decision) and decision.denied:
+            actions = ", ".join(decision.denied)
+            sentence = f"{deployment.seen.principal} may not do {actions} on {decision.resource}"
+            yield Found(NOT_ALLOWED, sentence, (), f"allow {actions}")

@@ -1,0 +1,1 @@
+"""Compares a config with what is deployed, and shows what was seen."""
