@@ -42,7 +42,7 @@ class QueueSpec(Struct, frozen=True):
 def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
     """Clients of DynamoDB and SQS for the embedded AWS, whatever AWS the environment speaks of.
 
-    Raises MissingExtra (no boto3).
+    Raises MissingExtra (no boto3), UsageError (they would call another AWS).
     """
     try:
         # For start-up time: only who provisions pays for it.
@@ -61,6 +61,9 @@ def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
     )
     tables = session.client("dynamodb", endpoint_url=local.endpoint)
     queues = session.client("sqs", endpoint_url=local.endpoint)
+    # Whatever an SDK may come to read from the environment one day: nothing is made anywhere else.
+    for endpoint in (tables.meta.endpoint_url, queues.meta.endpoint_url):
+        refuse_foreign(endpoint, local)
     return tables, queues
 
 
