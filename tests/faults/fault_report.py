@@ -24,7 +24,8 @@ proxy is a local server (see [Local AWS](local-aws.md)), so this proves what the
 
 Where it is said that the server has done the work, the client cannot know that: it asks again, and the second request
 must have no second effect. Time-outs are shortened to 1 second for tables and 2 for queues, so that a test can wait for
-them, and a write is tried only twice, so that messages are left for another delivery now and then. Besides, the worker is ended in the middle of its work, with SIGKILL or SIGTERM, and started again.
+them, and a write is tried only twice, so that messages are left for another delivery now and then. Besides, the worker
+is ended in the middle of its work, with SIGKILL or SIGTERM, and started again.
 
 ## What must hold
 
