@@ -3,7 +3,7 @@
 from router.engine.codes import SUPERSEDED
 from router.engine.judge import Stored, judge
 from router.engine.order import version_order
-from router.engine.requests import Action, make_action, make_part
+from router.engine.requests import Action, make_action
 from router.engine.ticket import Ticket
 from router.engine.transaction import had_already
 from router.model import Outcome, Write
@@ -43,7 +43,8 @@ class Chain:
     def actions(self) -> list[Action]:
         """What is called for it: one action, or with a marker two, as one transaction."""
         write = self.write
-        return [("Put", write.marker.call), make_part(write)] if write.marker else [make_action(write)]
+        action = make_action(write)
+        return [("Put", write.marker.call), action] if write.marker else [action]
 
     def judge(self, position: int, stored: Stored | None) -> Outcome:
         """What it means that the condition of an action, by its position, has failed."""

@@ -11,8 +11,6 @@ from router.model import Write, WriteKind
 Operation = Literal["Put", "Update", "Delete"]
 Action = tuple[Operation, dict[str, Any]]
 """A call of PutItem, UpdateItem or DeleteItem, or an action of a transaction; both take the same parameters."""
-NO_ATTRIBUTE = "router: no attribute"
-"""A name that no item has."""
 
 _OPERATIONS: dict[WriteKind, Operation] = {
     "put": "Put",
@@ -30,18 +28,8 @@ def make_request(write: Write) -> dict[str, Any]:
     return {"DeleteRequest": {"Key": write.item}}
 
 
-def make_part(write: Write) -> Action:
-    """The action of a write in a transaction, where an update must have an expression."""
-    operation, call = make_action(write)
-    if operation == "Update" and "UpdateExpression" not in call:
-        # With its key alone it makes the item if there is none. To remove what no item has does that too.
-        names = call.get("ExpressionAttributeNames", {}) | {"#none": NO_ATTRIBUTE}
-        call = {**call, "UpdateExpression": "REMOVE #none", "ExpressionAttributeNames": names}
-    return operation, call
-
-
 def make_action(write: Write) -> Action:
-    """The call of a write by itself."""
+    """The action of a write by itself, or in a transaction."""
     if write.call is not None:
         return _OPERATIONS[write.kind], write.call
     target = "Item" if write.kind == "put" else "Key"

@@ -5,7 +5,7 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Trans
 
 from router.engine.codes import ALREADY_THERE, NOT_ATOMIC
 from router.engine.judge import Stored, judge
-from router.engine.requests import Action, make_part
+from router.engine.requests import Action, make_action
 from router.engine.ticket import Ticket
 from router.errors import Refusal
 from router.model import Outcome, Write
@@ -65,4 +65,4 @@ def check_transaction(writes: list[Write]) -> None:
 
 def _parts(write: Write) -> list[tuple[Action, Write, bool]]:
     marker: list[tuple[Action, Write, bool]] = [(("Put", write.marker.call), write, True)] if write.marker else []
-    return [*marker, (make_part(write), write, False)]
+    return [*marker, (make_action(write), write, False)]

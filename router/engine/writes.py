@@ -18,6 +18,8 @@ MARKER_DAYS = 15
 """How long a marker is kept, from when the message was sent: longer than SQS keeps a message, 14 days at most."""
 _MARKER_SECONDS = MARKER_DAYS * 24 * 60 * 60
 _ORDERED = ("S", "N", "B")
+NO_ATTRIBUTE = "router: no attribute"
+"""A name that no item has."""
 
 
 class MarkerShape(Struct, frozen=True):
@@ -96,9 +98,11 @@ def _plan_update(shape: WriteShape, item: Item, message: Message, index: int) ->
         version = _version(shape, encoded)
         condition = _is_newer(shape)
         names["#v"], values[":v"] = shape.version, version
-    parameters = _call(shape, {"Key": key}, condition, names, values)
-    if clauses:
-        parameters["UpdateExpression"] = " ".join(clauses)
+    if not clauses:
+        # A transaction takes no update without an expression. This one changes nothing and, as any update that only
+        # removes, makes no item where there is none.
+        clauses, names["#none"] = ["REMOVE #none"], NO_ATTRIBUTE
+    parameters = _call(shape, {"Key": key, "UpdateExpression": " ".join(clauses)}, condition, names, values)
     marker = _marker(shape.once, shape, message, index) if shape.once else None
     return Write(shape.route, shape.table, "update", identity, encoded, size, parameters, version, marker)
 

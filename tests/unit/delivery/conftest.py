@@ -233,7 +233,9 @@ def _delete(parameters: dict[str, Any], old: dict[str, Any] | None) -> None:
     return None
 
 
-def _update(parameters: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
+def _update(parameters: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any] | None:
+    if old is None and re.match("REMOVE ", parameters.get("UpdateExpression", "")):
+        return None  # an update that only removes makes no item
     names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
     before = old or {}
     after = before | parameters["Key"]

@@ -4,10 +4,9 @@ import pytest
 
 from router.engine.chain import Chain
 from router.engine.coalesce import coalesce
-from router.engine.requests import NO_ATTRIBUTE
 from router.engine.ticket import Ticket
 from router.engine.transaction import MAX_ACTIONS, Transaction, check_transaction
-from router.engine.writes import MarkerShape, WriteShape, plan_write
+from router.engine.writes import NO_ATTRIBUTE, MarkerShape, WriteShape, plan_write
 from router.errors import Refusal
 from router.model import REMOVE, WRITTEN, Marker, Message, Outcome, Record, Table, Write
 
@@ -115,9 +114,15 @@ def test_an_update_sets_what_is_mapped():
     }
 
 
-def test_an_update_of_the_key_alone_makes_the_item():
-    """It has no expression at all."""
-    assert write(ITEM, "update") == planned("update", KEY, 7, {"TableName": "things", "Key": KEY})
+def test_an_update_of_the_key_alone_has_an_expression():
+    """A transaction demands one; this one changes nothing."""
+    call = {
+        "TableName": "things",
+        "Key": KEY,
+        "UpdateExpression": "REMOVE #none",
+        "ExpressionAttributeNames": {"#none": NO_ATTRIBUTE},
+    }
+    assert write(ITEM, "update") == planned("update", KEY, 7, call)
 
 
 @pytest.mark.parametrize("value", ["x", [1], None])
@@ -171,7 +176,6 @@ def ticket(*writes):
 
 
 MARKED = write({**ITEM, "n": 1}, "update", once=MarkerShape(MARKERS, ""))
-LONELY = write(ITEM, "update", once=MarkerShape(MARKERS, ""))
 ALREADY = Outcome("duplicate", "RT820", "its effect was had already", "r")
 THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
 
@@ -196,18 +200,6 @@ def test_a_failed_condition_is_judged_by_its_write(step):
     made = step(ticket(insert), insert)
 
     assert (made.actions(), made.judge(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
-
-
-@pytest.mark.parametrize("make", [lambda: coalesce([ticket(LONELY)])[0][0], lambda: Transaction(ticket(LONELY))])
-def test_an_update_of_the_key_alone_has_an_expression_in_a_transaction(make):
-    """DynamoDB demands one there; this one changes nothing."""
-    expected = {
-        "TableName": "things",
-        "Key": KEY,
-        "UpdateExpression": "REMOVE #none",
-        "ExpressionAttributeNames": {"#none": NO_ATTRIBUTE},
-    }
-    assert make().actions()[1] == ("Update", expected)
 
 
 def test_all_writes_of_a_message_are_one_transaction():
