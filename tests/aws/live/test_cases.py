@@ -1,0 +1,146 @@
+"""Each code of `router check --live`, on the servers: a deployment that is sound but for one thing gives that code."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from router.checks.codes import CODES
+from router.local.server import LocalAws
+
+
+class Case(NamedTuple):
+    """What is deployed otherwise than it should be, and what the config says otherwise.
+
+    `name` is that of the file with what the check says, and begins with the code.
+    """
+
+    name: str
+    stack: dict[str, Any]
+    config: tuple[str, str] = ("", "")
+    function: str = ""
+    only: str = ""
+    """The server on which this is so, where it is not on both."""
+
+
+EXPECTED = Path(__file__).parent / "expected"
+CONFIG = """\
+version: 1
+queues:
+  q:
+    name: NAME
+    dead_letter: NAME-dlq
+tables:
+  t:
+    name: NAME
+    key: {pk: S, sk: N}
+    ttl: expires
+routes:
+  r:
+    queue: q
+    table: t
+    item:
+      pk: a
+      sk: {from: b, type: N}
+      g: {from: c, type: N}
+      expires: {ttl: 90d}
+"""
+"""The config of all cases; NAME is one that nothing else has."""
+INDEX = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by_g",
+            "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+UNITS = {"ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 7}}
+CASES = [
+    Case("RT701", {"table": None}),
+    Case("RT703", {"key": {"sk": "S"}}),
+    Case("RT704-off", {"ttl": ""}),
+    Case("RT704-other", {"ttl": "other"}),
+    Case("RT705", {}, config=("    ttl: expires\n", "")),
+    Case("RT706", {"table": UNITS}),
+    Case("RT707", {"table": INDEX}),
+    Case("RT721-queue", {"queue": None}),
+    Case("RT721-redrive", {"redrive": {"maxReceiveCount": 5, "target": "NAME-gone", "gone": True}}),
+    Case("RT722", {"redrive": None}, config=("    dead_letter: NAME-dlq\n", "")),
+    Case("RT723", {"redrive": None}),
+    Case("RT724", {"redrive": {"maxReceiveCount": 3}}),
+    Case(
+        "RT725",
+        {"redrive": {"maxReceiveCount": 5, "target": "NAME-other.fifo"}},
+        config=("    dead_letter: NAME-dlq\n", ""),
+        only="local_aws",
+    ),
+    Case("RT726", {"letters": {"MessageRetentionPeriod": "345600"}}),
+    Case("RT727", {"redrive": {"maxReceiveCount": 6, "target": "NAME-other"}}),
+    Case("RT728", {"queue": {"MaximumMessageSize": "1048576"}, "letters": {"MaximumMessageSize": "1048576"}}),
+    Case("RT729", {"letters": {"MaximumMessageSize": "1024"}}),
+    Case("RT731", {}, function="absent"),
+    Case("RT732", {"reserved": 0}),
+    Case("RT741", {"mappings": (None,)}, function="NAME-0", only="local_aws"),
+    Case("RT742", {"mappings": ({"FunctionResponseTypes": []},)}),
+    Case("RT743", {"queue": {"VisibilityTimeout": "30"}}),
+    Case("RT744", {"mappings": ({"MaximumBatchingWindowInSeconds": 5},)}),
+    Case("RT745", {"mappings": ({"BatchSize": 100},)}),
+    Case("RT746", {"reserved": 10, "mappings": ({"ScalingConfig": {"MaximumConcurrency": 20}},)}),
+    Case("RT747", {"mappings": ({"FilterCriteria": {"Filters": [{"Pattern": '{"body": {"type": ["a"]}}'}]}},)}),
+    Case("RT748", {"mappings": ({"Enabled": False},)}),
+    Case("RT749", {"mappings": ({}, {})}),
+    Case("RT753", {"allowed": "sqs:*"}, function="NAME-0", only="local_aws"),
+    Case("RT754", {}, function="NAME-0", only="moto"),
+]
+SCRIPTED = {"RT702", "RT751", "RT752"}
+"""Codes of what neither server ever is: test_answers.py shows them on one that says what it is told to."""
+
+
+def filled(text: str, name: str, account: str) -> str:
+    """A text with what its capitals stand for."""
+    arns = {
+        "ROLE": f"arn:aws:iam::{account}:role/NAME-0",
+        "TABLE": f"arn:aws:dynamodb:us-east-1:{account}:table/NAME",
+        "QUEUE": f"arn:aws:sqs:us-east-1:{account}:NAME",
+    }
+    for word, arn in arns.items():
+        text = text.replace(word, arn)
+    return text.replace("NAME", name)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_case(
+    case: Case, server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None, request: pytest.FixtureRequest
+) -> None:
+    """It says what it should, and nothing else."""
+    if case.only not in ("", request.node.callspec.params["server"].__name__):
+        pytest.skip(f"only {case.only} has it")
+    deployer.deploy(case.stack, name)
+    config = filled(CONFIG.replace(*case.config), name, "")
+
+    said = checked(server.endpoint, config, filled(case.function, name, ""))
+
+    expected = (EXPECTED / f"{case.name}.txt").read_text(encoding="utf-8")
+    assert said == filled(expected, name, deployer.account)
+
+
+def test_sound(server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None) -> None:
+    """Nothing is said of a deployment that is as it should be."""
+    deployer.deploy({}, name)
+
+    assert checked(server.endpoint, filled(CONFIG, name, "")) == ""
+
+
+def test_each_code_has_its_case() -> None:
+    """And no case is of a code that is gone."""
+    shown = {case.name[:5] for case in CASES} | SCRIPTED
+    assert shown == {code for code in CODES if code.startswith("RT7")}
+
+
+def test_each_case_shows_its_code() -> None:
+    """What is expected has the code of the case, and no file is without a case."""
+    said = {file.stem: file.read_text(encoding="utf-8") for file in EXPECTED.iterdir()}
+
+    assert {name for name, lines in said.items() if f" {name[:5]} " in lines} == {case.name for case in CASES}
