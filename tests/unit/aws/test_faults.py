@@ -38,6 +38,18 @@ def test_table_is_complete() -> None:
     assert declared() - KINDS.keys() == set()
 
 
+def test_every_reason_of_a_cancelled_transaction_is_known() -> None:
+    """DynamoDB's model has no list of them but that of BatchStatementError, which has the same codes and more."""
+    session: Any = botocore.session.get_session()
+    reasons = set(session.get_service_model("dynamodb").shape_for("BatchStatementErrorCodeEnum").enum)
+    # TransactionCanceledException, "Cancellation reason codes".
+    documented = {
+        *("ConditionalCheckFailed", "ItemCollectionSizeLimitExceeded", "TransactionConflict", "ThrottlingError"),
+        *("ProvisionedThroughputExceeded", "ValidationError"),
+    }
+    assert (documented - reasons, reasons - KINDS.keys()) == (set(), set())
+
+
 def test_each_code_once() -> None:
     """No code stands in two lists, where the later would win unseen."""
     from router.aws import faults
