@@ -5,18 +5,15 @@ With few tries a write is left for the next delivery of its message now and then
 
 import runpy
 import sys
-from contextlib import suppress
 
 from router import writer
 from router.aws import boto
+from router.aws.direct import queues, tables
 
 boto.TABLE_TIMEOUT = 1
 boto.QUEUE_TIMEOUT = 2
-with suppress(ModuleNotFoundError):
-    from router.aws.direct import queues, tables
-
-    tables.SECONDS = 1
-    queues.SECONDS = 2
+tables.SECONDS = 1
+queues.SECONDS = 2
 writer.MAX_TRIES = 2
 
 sys.argv = sys.argv[1:]
