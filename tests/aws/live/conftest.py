@@ -180,6 +180,12 @@ def connection(endpoint: str) -> Live:
         return connect()
 
 
+@pytest.fixture
+def ask() -> Callable[[str], Live]:
+    """Makes what asks a server."""
+    return connection
+
+
 Checked = Callable[..., str]
 
 
@@ -204,7 +210,7 @@ def live(server: LocalAws) -> Live:
 
 
 class Answers:
-    """What a server says to each operation: a value, an XML text, or a list of them for one call after another."""
+    """What a server says to each operation: JSON, a text of XML, or a function of what was asked."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -215,8 +221,8 @@ class Answers:
         """Status and body; `{"__type": …}` is an error, and so is an operation that a test does not name."""
         self.asked.append((operation, asked))
         value = self.by_operation.get(operation, {"__type": "AccessDeniedException"})
-        if isinstance(value, list):
-            value = value.pop(0) if len(value) > 1 else value[0]
+        if callable(value):
+            value = value(asked)
         if isinstance(value, str):
             return (403 if "<Error>" in value else 200), value.encode()
         return (400 if "__type" in value else 200), json.dumps(value).encode()
@@ -230,8 +236,16 @@ LAMBDA = {
 
 
 @pytest.fixture
-def answers() -> Iterator[Answers]:
+def answers(answering: Answers) -> Answers:
     """A server that says what the test tells it to say, to each operation."""
+    answering.by_operation = {}
+    answering.asked = []
+    return answering
+
+
+@pytest.fixture(scope="session")
+def answering() -> Iterator[Answers]:
+    """That server, for all tests: clients for it are made once."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,0 +1,296 @@
+"""What AWS says, as nouns: on the servers, and on one that says what neither of them does."""
+
+import json
+from typing import Any
+
+import pytest
+
+from router.aws.live import Live
+from router.checks.live.facts import (
+    Decision,
+    FunctionFacts,
+    IndexFacts,
+    MappingFacts,
+    QueueFacts,
+    TableFacts,
+    TtlFacts,
+    Unanswered,
+)
+from router.errors import UsageError
+
+CONFIG = """\
+version: 1
+queues:
+  orders: {dead_letter: orders-dlq}
+tables:
+  orders: {key: {id: S}}
+routes:
+  orders: {queue: orders, table: orders, item: {id: id}}
+"""
+ARN = "arn:aws:sqs:us-east-1:123456789012:orders"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:router"
+ROLE = "arn:aws:iam::123456789012:role/service/router"
+TABLE = {
+    "TableArn": "arn:aws:dynamodb:us-east-1:123456789012:table/orders",
+    "TableStatus": "ARCHIVED",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+}
+QUEUE = {
+    "QueueArn": ARN,
+    "VisibilityTimeout": "360",
+    "MessageRetentionPeriod": "345600",
+    "MaximumMessageSize": "262144",
+    "RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{ARN}-dlq", "maxReceiveCount": "5"}),
+}
+LETTERS = QUEUE | {"QueueArn": f"{ARN}-dlq", "MessageRetentionPeriod": "1209600", "RedrivePolicy": ""}
+MAPPING = {
+    "UUID": "m-1",
+    "EventSourceArn": ARN,
+    "FunctionArn": FUNCTION,
+    "State": "Enabled",
+    "BatchSize": 10,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+}
+CONFIGURATION = {"FunctionName": "router", "FunctionArn": FUNCTION, "Timeout": 60, "Role": ROLE}
+DENIED = {"__type": "AccessDeniedException"}
+XML_DENIED = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+
+
+def result(operation: str, content: str) -> str:
+    """An answer in XML, as IAM and STS give it."""
+    return f"<{operation}Response><{operation}Result>{content}</{operation}Result></{operation}Response>"
+
+
+def identity(arn: str) -> str:
+    return result("GetCallerIdentity", f"<Arn>{arn}</Arn>")
+
+
+def simulated(**decisions: str) -> str:
+    """A simulation's decisions by action, with `_` for the colon."""
+    members = [
+        f"<EvalActionName>{action.replace('_', ':')}</EvalActionName><EvalDecision>{decision}</EvalDecision>"
+        for action, decision in decisions.items()
+    ]
+    listed = "".join(f"<member>{member}</member>" for member in members)
+    return result("SimulatePrincipalPolicy", f"<EvaluationResults>{listed}</EvaluationResults>")
+
+
+@pytest.fixture
+def sound(answers: Any) -> Any:
+    """A server where all is as it should be, but for the table, which is archived."""
+    answers.by_operation = {
+        "GetCallerIdentity": identity("arn:aws:iam::123456789012:root"),
+        "DescribeTable": {"Table": TABLE},
+        "DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
+        "GetQueueUrl": lambda asked: {"QueueUrl": f"https://sqs/1/{asked['QueueName']}"},
+        "GetQueueAttributes": lambda asked: {"Attributes": LETTERS if asked["QueueUrl"].endswith("-dlq") else QUEUE},
+        "ListEventSourceMappings": {"EventSourceMappings": [MAPPING]},
+        "GetFunctionConfiguration": CONFIGURATION,
+        "GetFunctionConcurrency": {},
+    }
+    return answers
+
+
+def test_not_active(sound: Any, checked: Any) -> None:
+    """A table that is archived takes no writes."""
+    assert checked(sound.endpoint, CONFIG) == "routes.yaml:5:3: RT702 table 'orders' is ARCHIVED, not ACTIVE\n"
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ("DescribeTable", "5:3: RT751 dynamodb:DescribeTable of 'orders'"),
+        ("DescribeTimeToLive", "5:3: RT751 dynamodb:DescribeTimeToLive of 'orders'"),
+        ("ListEventSourceMappings", f"3:3: RT751 lambda:ListEventSourceMappings of '{ARN}'"),
+        ("GetFunctionConfiguration", f"1:1: RT751 lambda:GetFunctionConfiguration of '{FUNCTION}'"),
+        ("GetFunctionConcurrency", "1:1: RT751 lambda:GetFunctionConcurrency of 'router'"),
+    ],
+)
+def test_not_permitted(sound: Any, checked: Any, operation: str, said: str) -> None:
+    """A call that the caller may not make is named, with what it would have been about; the others are made."""
+    sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
+    sound.by_operation[operation] = DENIED
+    action = said.split()[2]
+
+    lines = checked(sound.endpoint, CONFIG)
+
+    advice = f"allow {action}, or check with another profile"
+    assert lines == f"routes.yaml:{said} is not permitted (AccessDeniedException); {advice}\n"
+
+
+def test_queue_not_permitted(sound: Any, checked: Any) -> None:
+    """Each place that names a queue has what could not be asked about it."""
+    sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
+    sound.by_operation["GetQueueUrl"] = DENIED
+
+    lines = checked(sound.endpoint, CONFIG).splitlines()
+
+    assert [line.partition(" is not permitted")[0] for line in lines] == [
+        "routes.yaml:3:3: RT751 sqs:GetQueueUrl of 'orders'",
+        "routes.yaml:3:25: RT751 sqs:GetQueueUrl of 'orders-dlq'",
+    ]
+
+
+def test_not_answered(sound: Any, checked: Any) -> None:
+    """A call that failed otherwise is named with AWS's code for it."""
+    sound.by_operation["DescribeTable"] = {"__type": "SomethingNew"}
+
+    assert checked(sound.endpoint, CONFIG) == (
+        "routes.yaml:5:3: RT752 dynamodb:DescribeTable of 'orders' was not answered (SomethingNew); try again\n"
+    )
+
+
+def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
+    """The call that would have shown the permissions is named, once."""
+    sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
+    user = "arn:aws:iam::123456789012:user/anna"
+    sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": XML_DENIED}
+
+    assert checked(sound.endpoint, CONFIG) == (
+        f"routes.yaml:1:1: RT751 iam:SimulatePrincipalPolicy of '{user}' is not permitted (AccessDenied); allow "
+        "iam:SimulatePrincipalPolicy, or check with another profile\n"
+    )
+
+
+def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
+    """Without a function it is the caller's permissions that are asked about, for each queue and table."""
+    sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
+    user = "arn:aws:iam::123456789012:user/anna"
+    decided = simulated(sqs_SendMessage="explicitDeny", sqs_GetQueueUrl="allowed")
+    sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": decided}
+
+    lines = checked(sound.endpoint, CONFIG)
+
+    asked = {
+        form["ResourceArns.member.1"]: [form[key] for key in sorted(form) if key.startswith("ActionNames")]
+        for operation, form in sound.asked
+        if operation == "SimulatePrincipalPolicy"
+    }
+    assert asked == {
+        ARN: [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+        ],
+        f"{ARN}-dlq": ["sqs:GetQueueUrl", "sqs:SendMessage"],
+        TABLE["TableArn"]: ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"],
+    }
+    assert lines == (f"routes.yaml:1:1: RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n")
+
+
+def test_no_credentials(sound: Any, checked: Any) -> None:
+    """Without credentials that AWS takes there is nothing to compare with."""
+    sound.by_operation["GetCallerIdentity"] = XML_DENIED.replace("AccessDenied", "InvalidClientTokenId")
+
+    with pytest.raises(
+        UsageError, match=r"^AWS does not take the credentials of this environment \(InvalidClientTokenId"
+    ):
+        checked(sound.endpoint, CONFIG)
+
+
+def test_errors_first(sound: Any, checked: Any) -> None:
+    """Nothing is asked about a config with errors."""
+    assert (checked(sound.endpoint, CONFIG.replace("table: orders", "table: order")), sound.asked) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("arn", "role", "known"),
+    [
+        ("arn:aws:iam::1:root", XML_DENIED, ""),
+        ("arn:aws:iam::1:user/ops/anna", XML_DENIED, "arn:aws:iam::1:user/ops/anna"),
+        ("arn:aws:sts::1:assumed-role/deploy/me", result("GetRole", f"<Role><Arn>{ROLE}</Arn></Role>"), ROLE),
+        ("arn:aws-cn:sts::1:assumed-role/deploy/me", XML_DENIED, "arn:aws-cn:iam::1:role/deploy"),
+    ],
+    ids=["root", "user", "role", "role that may not be looked at"],
+)
+def test_caller(answers: Any, ask: Any, arn: str, role: str, known: str) -> None:
+    """Whose policies are asked about: those of a user, or of the role behind a session; the root may do all."""
+    answers.by_operation = {"GetCallerIdentity": identity(arn), "GetRole": role}
+
+    assert ask(answers.endpoint).caller() == known
+
+
+def test_caller_not_answered(answers: Any, ask: Any) -> None:
+    """A failure of another kind says nothing about the credentials."""
+    answers.by_operation = {"GetCallerIdentity": XML_DENIED.replace("AccessDenied", "SomethingNew")}
+
+    assert ask(answers.endpoint).caller() == Unanswered("sts:GetCallerIdentity", "the caller", "SomethingNew")
+
+
+def test_pages_of_mappings(answers: Any, ask: Any) -> None:
+    """Mappings come in pages."""
+    answers.by_operation["ListEventSourceMappings"] = lambda asked: {
+        "EventSourceMappings": [MAPPING | {"UUID": asked.get("Marker", "first")}],
+        **({} if "Marker" in asked else {"NextMarker": "second"}),
+    }
+
+    found = ask(answers.endpoint).mappings(ARN, "router")
+
+    assert found == tuple(MappingFacts(id, FUNCTION, "Enabled", 10, 0, True) for id in ("first", "second"))
+    assert [asked["FunctionName"] for _, asked in answers.asked] == ["router", "router"]
+
+
+def test_table(live: Live, deployer: Any, name: str) -> None:
+    """A table with its indexes, its capacity and its time to live."""
+    index = {
+        "IndexName": "by_g",
+        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}, {"AttributeName": "pk", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    }
+    units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 7}
+    deployer.deploy({"table": {"GlobalSecondaryIndexes": [index], "ProvisionedThroughput": units}, "queue": None}, name)
+
+    assert live.table(name) == TableFacts(
+        f"arn:aws:dynamodb:us-east-1:{deployer.account}:table/{name}",
+        "ACTIVE",
+        (("pk", "S"), ("sk", "N")),
+        TtlFacts("ENABLED", "expires"),
+        2,
+        7,
+        (IndexFacts("by_g", (("g", "S"), ("pk", "S"))),),
+    )
+
+
+def test_queue(live: Live, deployer: Any, name: str) -> None:
+    """A queue by its name and by its ARN, with the queue that its messages go to in the end."""
+    deployer.deploy({"mappings": ()}, name)
+    arn = f"arn:aws:sqs:us-east-1:{deployer.account}:{name}"
+
+    assert [live.queue(name), live.queue(arn)] == [QueueFacts(arn, False, 360, 345600, 262144, f"{arn}-dlq", 5)] * 2
+
+
+def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
+    """A mapping, and the function that it leads to."""
+    mapping = {
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 3,
+        "ScalingConfig": {"MaximumConcurrency": 4},
+        "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+    }
+    deployer.deploy({"mappings": (mapping,), "reserved": 9, "timeout": 12}, name)
+    function = f"arn:aws:lambda:us-east-1:{deployer.account}:function:{name}-0"
+
+    (found,) = live.mappings(f"arn:aws:sqs:us-east-1:{deployer.account}:{name}")
+
+    assert (found, live.function(function)) == (
+        MappingFacts(found.id, function, "Enabled", 100, 3, True, 4, 1),
+        FunctionFacts(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
+    )
+
+
+def test_nothing_there(live: Live, name: str) -> None:
+    """What is not there is said to be absent."""
+    assert [each.absent for each in (live.table(name), live.queue(name), live.function(name))] == [True] * 3
+
+
+def test_decision(answers: Any, ask: Any) -> None:
+    """What is not allowed is denied, whether by a statement or for want of one, in the order asked."""
+    answers.by_operation["SimulatePrincipalPolicy"] = simulated(a_C="implicitDeny", a_B="allowed", a_A="explicitDeny")
+
+    decision = ask(answers.endpoint).decide(ROLE, ARN, ["a:A", "a:B", "a:C"])
+
+    assert decision == Decision(ARN, ("a:A", "a:B", "a:C"), ("a:A", "a:C"))
