@@ -163,12 +163,10 @@ def _call(
     values: Mapping[str, AttributeValue] | None = None,
 ) -> dict[str, Any]:
     """The parameters that PutItem, UpdateItem and DeleteItem share with the actions of a transaction."""
-    parameters: dict[str, Any] = {"TableName": shape.table.name, **target}
+    parameters: dict[str, Any] = {"TableName": shape.table.name, **target, "ExpressionAttributeNames": names}
     if condition:
         parameters["ConditionExpression"] = condition
         parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    if names:
-        parameters["ExpressionAttributeNames"] = names
     if values:
         parameters["ExpressionAttributeValues"] = values
     return parameters
