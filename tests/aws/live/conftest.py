@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from router.aws.live import Live, connect
+from router.aws.live import SERVICES, Live
+from router.aws.readers import clients
 from router.checks.run import check
 from router.live.compare import Comparison
 from router.local.server import REGION, LocalAws
@@ -174,10 +175,15 @@ def environment(endpoint: str) -> Iterator[None]:
 
 
 @cache
-def connection(endpoint: str) -> Live:
-    """What asks a server; making boto3's clients takes longer than all that a case asks."""
+def clients_of(endpoint: str) -> Mapping[str, Any]:
+    """boto3's clients of a server; making them takes longer than all that a case asks."""
     with environment(endpoint):
-        return connect()
+        return clients(SERVICES)
+
+
+def connection(endpoint: str) -> Live:
+    """What asks a server, and has asked nothing yet."""
+    return Live(clients_of(endpoint))
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""Tests of router.checks.live.permissions."""
+
+from typing import Any
+
+import pytest
+
+from router.checks.live.facts import QueueFacts, Seen, TableFacts, TtlFacts, Unanswered
+from router.checks.live.permissions import READ, SEND, needed
+
+TABLES = {
+    name: TableFacts(f"arn:{name}", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED")) for name in ("items", "markers")
+}
+QUEUE = QueueFacts("arn:q", False, 30, 60, 1024)
+CONFIG = """\
+queues:
+  q: {{{queue}}}
+tables:
+  items: {{key: {{id: S}}}}
+  markers: {{key: {{id: S}}, ttl: gone}}
+routes:
+  r: {{queue: q, table: items, item: {{id: id, v: {{from: v, type: N}}}}, write: {{{write}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("write", "queue", "action"),
+    [
+        ("mode: put", "", "BatchWriteItem"),
+        ("mode: put", "atomic: true", "PutItem"),
+        ("mode: insert", "", "PutItem"),
+        ("mode: newest, version: v", "", "PutItem"),
+        ("mode: update", "", "UpdateItem"),
+        ("mode: delete", "", "BatchWriteItem"),
+        ("mode: delete", "atomic: true", "DeleteItem"),
+        ("mode: delete, version: v", "", "DeleteItem"),
+    ],
+)
+def test_action_of_a_write(deploy: Any, write: str, queue: str, action: str) -> None:
+    """Each mode needs the permission of the call that it is made by, and the description of its table."""
+    deployment = deploy(CONFIG.format(write=write, queue=queue))
+
+    wanted = needed(deployment.config, deployment.queues, Seen(tables=TABLES))
+
+    assert wanted == {"arn:items": tuple(sorted(("dynamodb:DescribeTable", f"dynamodb:{action}")))}
+
+
+def test_markers(deploy: Any) -> None:
+    """A table of markers is put to, in the transaction of the update."""
+    deployment = deploy(CONFIG.format(write="mode: update, add: [v], once: markers", queue=""))
+
+    wanted = needed(deployment.config, deployment.queues, Seen(tables=TABLES))
+
+    assert wanted == {
+        "arn:items": ("dynamodb:DescribeTable", "dynamodb:UpdateItem"),
+        "arn:markers": ("dynamodb:DescribeTable", "dynamodb:PutItem"),
+    }
+
+
+def test_queues_and_buckets(deploy: Any) -> None:
+    """Queues are read, dead-letter queues sent to, buckets of pointers read; what was not seen is left out."""
+    pointer = "dead_letter: q-dlq, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
+    deployment = deploy(CONFIG.format(write="", queue=pointer))
+    letters = QueueFacts("arn:q-dlq", False, 30, 60, 1024)
+    gone = Unanswered("dynamodb:DescribeTable", "items", "ResourceNotFoundException")
+
+    wanted = needed(deployment.config, deployment.queues, Seen({"items": gone}, {"q": QUEUE, "q-dlq": letters}))
+
+    assert wanted == {
+        "arn:q": tuple(sorted(READ)),
+        "arn:q-dlq": tuple(sorted(SEND)),
+        "arn:aws:s3:::payloads/*": ("s3:GetObject",),
+    }
+
+
+def test_queue_without_settings(deploy: Any) -> None:
+    """A queue that only a route names is no other."""
+    config = CONFIG.format(write="", queue="").replace("queues:\n  q: {}\n", "")
+    deployment = deploy(config)
+
+    assert needed(deployment.config, deployment.queues, Seen(tables=TABLES)) == {
+        "arn:items": ("dynamodb:BatchWriteItem", "dynamodb:DescribeTable")
+    }
