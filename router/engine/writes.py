@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.engine.attributes import encode_item, encode_number, identify
+from router.engine.attributes import encode_item, identify
 from router.engine.codes import BAD_ITEM, BAD_VERSION
 from router.errors import Refusal
 from router.model import REMOVE, AttributeValue, Item, Marker, Message, Table, Write, WriteKind
@@ -175,22 +175,27 @@ def _call(
 def _marker(once: MarkerShape, shape: WriteShape, message: Message, index: int) -> Marker:
     """The item that says that this effect was had; its table refuses a second one."""
     name = once.table.key[0][0]
-    if once.key is None:
-        text = f"{shape.route}#{message.id}#{index}"
-    else:
-        value = once.key(message.data)
-        if not isinstance(value, str) or not value:
+    effect = message.id
+    if once.key is not None:
+        effect = once.key(message.data)
+        if not isinstance(effect, str) or not effect:
             raise Refusal(BAD_VERSION, "'once_key' finds no text")
-        text = f"{shape.route}#{value}#{index}"
-    item: dict[str, AttributeValue] = {name: {"S": text}}
+    # No route's name ends where another's goes on.
+    route = shape.route.replace("%", "%25").replace("#", "%23")
+    item: Item = {name: f"{route}#{effect}#{index}"}
     sent_at = message.epoch_ms("sent_at")
     if once.ttl and sent_at is not None:
-        item[once.ttl] = {"N": encode_number(sent_at // 1000 + _MARKER_SECONDS)}
+        item[once.ttl] = sent_at // 1000 + _MARKER_SECONDS
+    try:
+        encoded, _ = encode_item(item)
+        identify(once.table.name, once.table.key, encoded)
+    except Refusal:
+        raise Refusal(BAD_VERSION, "'once_key' finds a text that is too long for a key, or no proper one") from None
     return Marker(
         once.table,
         {
             "TableName": once.table.name,
-            "Item": item,
+            "Item": encoded,
             "ConditionExpression": "attribute_not_exists(#k)",
             "ExpressionAttributeNames": {"#k": name},
         },

@@ -170,6 +170,26 @@ def test_what_identifies_an_effect_is_text(key):
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
 
 
+@pytest.mark.parametrize("key", ["k" * 2100, "half \ud800"])
+def test_what_identifies_an_effect_can_be_a_key(key):
+    """Else no table could remember it, and no client could send it."""
+    with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or no proper one") as raised:
+        write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
+
+    assert raised.value.code.id == "RT804"
+
+
+def test_effects_of_two_routes_are_two():
+    """Whatever their names, and what identifies them."""
+    once = MarkerShape(MARKERS, "", lambda data: data)
+    given = [("a", "b#c"), ("a#b", "c"), ("a%23b", "c"), ("a", "b"), ("a", "b#0")]
+    shapes = [(WriteShape(route, THINGS, "update", once=once), data) for route, data in given]
+
+    made = [plan_write(shape, ITEM, Message(data, "m"), 0).marker.call["Item"]["m"]["S"] for shape, data in shapes]
+
+    assert made == ["a#b#c#0", "a%23b#c#0", "a%2523b#c#0", "a#b#0", "a#b#0#0"]
+
+
 def ticket(*writes):
     """A ticket of these writes."""
     return Ticket(Record("id", "handle", "{}"), None, list(writes))
