@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -60,7 +61,7 @@ routes:
   wrapped: {queue: wrapped, table: things}
   event: {queue: event, table: things, write: {mode: insert}}
   cloud: {queue: cloud.fifo, table: things, item: {id: id, at: at, list: list, n: {from: at, type: N}},
-          write: {mode: update, add: [n], append: [list], once: markers, once_key: id}}
+          write: {mode: update, add: [n], append: [list], once: markers, once_key: kind}}
   whole: {queue: whole, table: things, write: {mode: update}}
 """
 
@@ -167,15 +168,18 @@ RECORDS = st.lists(st.sampled_from(list(WRAPPED)).flatmap(record_of), min_size=1
 
 
 class Silent:
-    """Both ends of the seam, which take everything."""
+    """Both ends of the seam, which take everything that can be sent."""
 
     def batch_write(self, table: str, requests: Any) -> Answer:
+        msgspec.json.encode(requests)
         return Answer()
 
     def write(self, operation: str, parameters: Any) -> Answer:
+        msgspec.json.encode(parameters)
         return Answer()
 
     def transact(self, actions: Any) -> Answer:
+        msgspec.json.encode(actions)
         return Answer()
 
     def url(self, reference: str) -> str:
