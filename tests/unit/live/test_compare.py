@@ -1,0 +1,37 @@
+"""Tests of router.live.compare."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from router.compile.load import load
+from router.errors import MissingExtra
+from router.live.compare import Comparison
+
+CONFIG = """\
+version: 1
+tables: {users: {key: {id: S}}}
+routes: {users: {queue: users, table: users}}
+"""
+
+
+def compare_without(module: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison where a module cannot be imported."""
+    (folder / "routes.yaml").write_text(CONFIG, encoding="utf-8")
+    for name in [name for name in sys.modules if name.startswith(("router.aws.live", "router.aws.readers", module))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    Comparison()(load(folder / "routes.yaml", {}))
+
+
+def test_no_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without boto3 the error names the extra to install."""
+    with pytest.raises(MissingExtra, match=r"^router check --live needs more packages: .*message-router\[worker\]"):
+        compare_without("boto3", tmp_path, monkeypatch)
+
+
+def test_other_missing_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module missing for another reason is not passed off as a missing extra."""
+    with pytest.raises(ModuleNotFoundError, match=r"router\.aws\.faults"):
+        compare_without("router.aws.faults", tmp_path, monkeypatch)
