@@ -24,11 +24,12 @@ from router.model import Route, Table
 
 
 class Program(Struct, frozen=True):
-    """A config that can run: as it was written, and compiled."""
+    """A config that can run: as it was written, and compiled; `folder` is what names of files are relative to."""
 
     config: spec.Config
     engine: Engine
     plugins: Plugins
+    folder: FilePath = FilePath()
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def _compile(source: Source) -> Loaded:
     program = None
     if not findings.failed:
         engine = _engine(queues, [route for route in routes if route is not None])
-        program = Program(config, engine, plugins)
+        program = Program(config, engine, plugins, source.folder)
     return Loaded(program, findings, config, plugins, schemas)
 
 

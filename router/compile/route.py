@@ -35,8 +35,8 @@ UNKNOWN_PLUGIN = Code(
 TEST_SHAPE = Code(
     "RT208",
     "a test that cannot be run",
-    "A test has exactly one of `message` and `body`, and at most one of `item`, `item_contains` and `items`, which "
-    "only a message that is written can have.",
+    "A test has exactly one of `message`, `body`, `record` and `file`, and at most one of `item`, `item_contains` and "
+    "`items`, which only a message that is written can have, as `write`.",
 )
 
 
@@ -121,10 +121,19 @@ def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path
 def _check_tests(route: spec.Route, findings: Findings, path: Path) -> None:
     for index, test in enumerate(route.tests):
         where = (*path, "tests", index)
-        if (test.message is UNSET) == (test.body is UNSET):
-            findings.add(TEST_SHAPE, "a test has exactly one of 'message' and 'body'", where)
-        expected = [name for name in ("item", "item_contains", "items") if getattr(test, name) is not UNSET]
+        if len(_given(test, "message", "body", "record", "file")) != 1:
+            sentence = "a test has exactly one of 'message', 'body', 'record' and 'file'"
+            findings.add(TEST_SHAPE, sentence, where)
+        if test.attributes and test.record is not UNSET:
+            sentence, advice = "a record has its attributes in it", "move 'attributes' into 'record'"
+            findings.add(TEST_SHAPE, sentence, (*where, "attributes"), key=True, suggestion=advice)
+        expected = _given(test, "item", "item_contains", "items")
         if len(expected) > 1:
             findings.add(TEST_SHAPE, f"a test has only one of '{expected[0]}' and '{expected[1]}'", where)
+        expected += _given(test, "write")
         if expected and test.outcome != "written":
             findings.add(TEST_SHAPE, f"'{expected[0]}' cannot be where the outcome is '{test.outcome}'", where)
+
+
+def _given(test: spec.Test, *names: str) -> list[str]:
+    return [name for name in names if getattr(test, name) is not UNSET]

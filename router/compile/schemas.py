@@ -31,6 +31,26 @@ class Invalid(Struct, frozen=True):
     pointer: str
 
 
+class Validation(Struct, frozen=True):
+    """What is behind a check: the library's validator, and the documents by URI, the schema's own first."""
+
+    validator: "Validator"
+    documents: Mapping[str, Document]
+
+
+class Linked(Struct, frozen=True):
+    """A schema with all that it refers to: `documents` are contents by URI, the one at `uri` its own."""
+
+    name: str
+    uri: str
+    documents: Mapping[str, dict[str, Any] | bool]
+
+    @property
+    def content(self) -> dict[str, Any] | bool:
+        """The schema itself."""
+        return self.documents[self.uri]
+
+
 Check = Callable[[Any], Invalid | None]
 _Report = Callable[[Fault], None]
 
@@ -39,15 +59,23 @@ class SchemaStore:
     """The schemas of one load: each file is read, checked and compiled once, and its faults are told once.
 
     `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
+    `validations` has what is behind each check.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.documents: dict[str, Any] = {}
         self.uses: dict[str, Path] = {}
+        self.validations: dict[Check, Validation] = {}
         self._folder = folder
         self._root = folder.resolve()
         self._opened: dict[pathlib.Path, Document | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
+        self._linked: dict[str, Linked] = {}
+
+    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Linked | None:
+        """A schema that was compiled for `path`, with what it refers to; None if it has errors."""
+        file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
+        return None if file is None else self._linked.get(uri_of(file))
 
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
         """The check of a schema: a file relative to the folder, or the schema itself; None after an error."""
@@ -56,8 +84,7 @@ class SchemaStore:
             findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
 
         if not isinstance(schema, str):
-            name = ".".join(map(str, path))
-            document = self._accept(schema, "the inline schema", self._root / name, path, report)
+            document = self._accept(schema, "the inline schema", self._root / _inline(path), path, report)
             return self._link(document, path, report)
         file = self._inside(self._root / schema)
         if file is None:
@@ -129,7 +156,16 @@ class SchemaStore:
             for fault in error.faults:
                 report(fault)
             return None
-        return _check(validator, document.uri, linker.reached)
+        check = _check(validator, document.uri, linker.reached)
+        contents = {uri: reached.content for uri, reached in linker.reached.items()}
+        self._linked[document.uri] = Linked(document.name, document.uri, contents)
+        self.validations[check] = Validation(validator, linker.reached)
+        return check
+
+
+def _inline(path: Path) -> str:
+    """The file that an inline schema is thought of as."""
+    return ".".join(map(str, path))
 
 
 def _check(validator: "Validator", root: str, documents: Mapping[str, Document]) -> Check:

@@ -45,6 +45,10 @@ class Findings:
         if finding.code.id.startswith(OF_THE_TEXT):
             self._unreadable.add(finding.place)
 
+    def locate(self, path: Path, key: bool = False) -> Place:
+        """Where the value (or the key) at `path` stands."""
+        return self._locate(path, key)
+
     @property
     def failed(self) -> bool:
         """Whether one of them is an error."""

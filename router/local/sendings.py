@@ -8,7 +8,9 @@ from router.compile.load import Program
 from router.config import spec
 from router.engine.attributes import decode_item
 from router.model import WRITTEN, Item, Record
-from router.rehearsal import MESSAGE_ID, META, make_record, rehearse_record, run_test, wrap_text
+from router.rehearse.records import META, RECEIPT_HANDLE, make_record
+from router.rehearse.run import rehearse_record, run_test
+from router.rehearse.wrapping import MESSAGE_ID, wrap_text
 
 _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.items()}
 
@@ -54,7 +56,7 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sendi
     for number, line in enumerate(lines, 1):
         if line.strip():
             body = wrap_text(line.strip(), settings)
-            record = Record(MESSAGE_ID, "receipt-handle", body, META)
+            record = Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
             sendings.append(_rehearse(program, queue, f"line {number}", record))
     return sendings
 

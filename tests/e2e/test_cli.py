@@ -491,8 +491,8 @@ def test_missing_extra(
 def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
     """Loading a config and planning its messages takes none of the extras."""
     code = BLOCKER.format(absent={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
-        "import os, pathlib\nfrom router.compile.load import load_program\nfrom router.rehearsal import rehearse\n"
-        "print(len(rehearse(load_program(pathlib.Path('routes.yaml'), os.environ))))\n"
+        "import os, pathlib\nfrom router.rehearse.run import rehearse\n"
+        "print(len(rehearse(pathlib.Path('routes.yaml'), os.environ)))\n"
     )
     config.write_text(GOOD + TESTS)
 

@@ -28,7 +28,9 @@ from router.hooks.implementations import HOOKS
 from router.hooks.registry import load_plugins
 from router.log import log_batch, log_result
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
-from router.rehearsal import MESSAGE_ID, META, rehearse, run_test
+from router.rehearse.records import META
+from router.rehearse.run import rehearse, run_test
+from router.rehearse.wrapping import MESSAGE_ID
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -83,7 +85,7 @@ def test_each_config_is_without_errors(text: str, folder: Path) -> None:
 
     loaded = load(folder / "routes.yaml", {})
 
-    failed = [verdict for verdict in rehearse(loaded.program) if not verdict.passed] if loaded.program else []
+    failed = [verdict for verdict in rehearse(folder / "routes.yaml", {}) if not verdict.passed] if loaded.program else []
     assert ([str(finding) for finding in loaded.findings if finding.code.severity == "error"], failed) == ([], [])
 
 

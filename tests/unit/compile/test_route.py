@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+ONE_MESSAGE = "a test has exactly one of 'message', 'body', 'record' and 'file'"
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
 
 
@@ -142,15 +143,23 @@ def router_transform_item(item, message):
         ({"message": None}, []),
         ({"body": ""}, []),
         ({"message": {}, "items": []}, []),
-        ({}, ["a test has exactly one of 'message' and 'body'"]),
-        ({"message": {}, "body": "x"}, ["a test has exactly one of 'message' and 'body'"]),
+        ({"record": {"body": ""}}, []),
+        ({"file": "message.json", "attributes": {"a": "b"}, "env": {"STAGE": "prod"}, "write": {}}, []),
+        ({}, [ONE_MESSAGE]),
+        ({"message": {}, "file": "message.json"}, [ONE_MESSAGE]),
+        (
+            {"record": {"body": ""}, "attributes": {"a": "b"}},
+            ["a record has its attributes in it; move 'attributes' into 'record'"],
+        ),
+        ({"body": "", "write": {}, "outcome": "dropped"}, ["'write' cannot be where the outcome is 'dropped'"]),
+        ({"message": {}, "body": "x"}, [ONE_MESSAGE]),
         ({"message": {}, "item": {}, "items": []}, ["a test has only one of 'item' and 'items'"]),
         ({"message": {}, "item_contains": {}, "items": []}, ["a test has only one of 'item_contains' and 'items'"]),
         ({"message": {}, "items": [], "outcome": "dropped"}, ["'items' cannot be where the outcome is 'dropped'"]),
         (
             {"item": {}, "item_contains": {}, "outcome": "retry"},
             [
-                "a test has exactly one of 'message' and 'body'",
+                ONE_MESSAGE,
                 "a test has only one of 'item' and 'item_contains'",
                 "'item' cannot be where the outcome is 'retry'",
             ],

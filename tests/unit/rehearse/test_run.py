@@ -15,17 +15,10 @@ from router.config import spec
 from router.engine.decode import compile_decoder
 from router.hooks.envelopes import cloudevents, eventbridge, sns
 from router.model import Record
-from router.rehearsal import (
-    Difference,
-    Verdict,
-    make_body,
-    make_record,
-    rehearse,
-    rehearse_record,
-    run_test,
-    same,
-    wrap_text,
-)
+from router.rehearse.compare import Difference, same
+from router.rehearse.records import make_record
+from router.rehearse.run import Rehearsal, Verdict, rehearse_record, run_test
+from router.rehearse.wrapping import make_body, wrap_text
 
 ENVELOPES = {"sns": sns, "eventbridge": eventbridge, "cloudevents": cloudevents}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -74,9 +67,18 @@ def program(tmp_path: Path) -> Make:
     return make
 
 
+def run_all(program: Program) -> list[Verdict]:
+    """The tests of a program."""
+    return [
+        run_test(program, name, test, index)
+        for name, route in program.config.routes.items()
+        for index, test in enumerate(route.tests)
+    ]
+
+
 def differences(program: Program) -> list[tuple[str, Any, Any]]:
     """What the one test of a program came to."""
-    [verdict] = rehearse(program)
+    [verdict] = run_all(program)
     return [(each.what, each.expected, each.found) for each in verdict.differences]
 
 
@@ -153,20 +155,17 @@ def test_verdicts(program: Make) -> None:
     made = program({"name": "good", "message": {"id": "1"}}, {"message": {"id": 1}})
     reason = "rejected (RT808 key attribute 'id' is of type N, the table's key is S)"
 
-    verdicts = rehearse(made)
+    verdicts = run_all(made)
 
-    assert ([verdict.passed for verdict in verdicts], verdicts) == (
-        [True, False],
-        [
-            Verdict("r", "good", ()),
-            Verdict("r", "test 2", (Difference("outcome", "written", reason),)),
-        ],
-    )
+    assert [(verdict.passed, verdict.route, verdict.name, verdict.differences) for verdict in verdicts] == [
+        (True, "r", "good", ()),
+        (False, "r", "test 2", (Difference("outcome", "written", reason),)),
+    ]
 
 
 def test_one_test(program: Make) -> None:
     """Can be run by itself."""
-    assert run_test(program(), "other", spec.Test(message={"id": "1", "kind": "x"})) == Verdict("other", "test 1", ())
+    assert run_test(program(), "other", spec.Test(message={"id": "1", "kind": "x"})).passed
 
 
 def test_a_queue_without_settings(program: Make) -> None:
@@ -185,6 +184,15 @@ def test_stages_can_be_seen(program: Make) -> None:
 
 
 WRITTEN = {"message": {"id": "1", "n": 1.5, "tags": ["b", "a"]}}
+NO_BODY = "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"
+ABSENT = "no such file or directory"
+
+
+def put(item: Any) -> Any:
+    """The request that puts an item, as a test has it."""
+    return {"BatchWriteItem": {"RequestItems": {"things": [{"PutRequest": {"Item": item}}]}}}
+
+
 STORED = {"id": "1", "n": 1.5, "tags": ["b", "a"]}
 
 
@@ -211,6 +219,27 @@ STORED = {"id": "1", "n": 1.5, "tags": ["b", "a"]}
         ({**WRITTEN, "outcome": "rejected"}, [("outcome", "rejected", "written")]),
         ({**WRITTEN, "code": "RT801"}, [("code", "RT801", "")]),
         ({"message": {"kind": "other", "id": "1"}, "item": {"id": "1"}}, [("number of items", 1, 0)]),
+        ({"message": {"kind": "other", "id": "1"}, "items": []}, []),
+        ({"message": {"kind": "other", "id": "1"}}, [("outcome", "written", "not written by this route")]),
+        ({"body": "{", "outcome": "rejected", "reason": "the payload is not JSON"}, []),
+        (
+            {"body": "{", "outcome": "rejected", "code": "RT801", "reason": "not JSON"},
+            [("reason", "not JSON", "the payload is not JSON")],
+        ),
+        ({"record": {"Body": {"id": "1"}}, "write": put({"id": {"S": "1"}})}, []),
+        (
+            {"record": {"body": '{"id": "1"}'}, "write": put({"id": {"S": "2"}, "a": {"S": ""}})},
+            [
+                (
+                    "write.BatchWriteItem.RequestItems.things",
+                    [{"PutRequest": {"Item": {"id": {"S": "2"}, "a": {"S": ""}}}}],
+                    [{"PutRequest": {"Item": {"id": {"S": "1"}}}}],
+                )
+            ],
+        ),
+        ({"message": {"kind": "other", "id": "1"}, "write": {}}, [("number of writes", 1, 0)]),
+        ({"record": {}}, [("message", "one that can be read", NO_BODY)]),
+        ({"file": "absent.json"}, [("message", "one that can be read", "cannot read 'absent.json': " + ABSENT)]),
         ({"body": "{", "outcome": "rejected"}, []),
         ({"body": "{", "outcome": "rejected", "code": "RT801"}, []),
         ({"body": "{", "outcome": "rejected", "code": "RT802"}, [("code", "RT802", "RT801")]),

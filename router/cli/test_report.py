@@ -1,0 +1,113 @@
+"""What `router test` prints: each difference as a row, each change, and what no test reaches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from msgspec import UNSET
+
+from router.display import to_json
+from router.rehearse.changes import DELETE
+from router.rehearse.compare import ABSENT
+from router.rehearse.junit import Described
+from router.rehearse.reach import Reach
+from router.rehearse.run import Rehearsal, Verdict
+from router.rehearse.update import Updated
+
+_HEAD = ("", "expected", "found")
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """A line for the test, and a row for each difference."""
+    mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
+    click.echo(f"{mark}  {verdict.route}: {verdict.name}")
+    for line in _table(verdict):
+        click.echo(f"      {line}")
+
+
+def describe(verdict: Verdict) -> str:
+    """The differences in words, without colours."""
+    return "\n".join(map(click.unstyle, _table(verdict)))
+
+
+def _table(verdict: Verdict) -> list[str]:
+    if verdict.passed:
+        return []
+    rows = [(each.what, _cell(each.expected), _cell(each.found)) for each in verdict.differences]
+    first = max(len(row[0]) for row in rows)
+    second = max(len(_HEAD[1]), *(len(row[1]) for row in rows))
+    lines = [click.style(f"{_HEAD[0]:{first}}  {_HEAD[1]:{second}}  {_HEAD[2]}", dim=True)]
+    for what, expected, found in rows:
+        green, red = click.style(f"{expected:{second}}", fg="green"), click.style(found, fg="red")
+        lines.append(f"{what:{first}}  {green}  {red}")
+    return lines
+
+
+def _cell(value: Any) -> str:
+    return "-" if value == ABSENT else to_json(value)
+
+
+def show_update(updated: Updated) -> None:
+    """What was changed in the file, or why nothing was."""
+    if updated.kept:
+        show_verdict(updated.verdict)
+        click.echo(f"      {click.style('not updated', fg='yellow')}: {updated.kept}")
+        return
+    mark = click.style("edit", fg="yellow", bold=True)
+    click.echo(f"{mark}  {updated.verdict.route}: {updated.verdict.name}  ({updated.place})")
+    for change in updated.changes:
+        if change.old is not UNSET:
+            click.echo(click.style(f"      - {change.key}: {to_json(change.old)}", fg="red"))
+        if change.new is not DELETE:
+            click.echo(click.style(f"      + {change.key}: {to_json(change.new)}", fg="green"))
+
+
+def show_coverage(rehearsal: Rehearsal, reach: Reach, whole: bool) -> None:
+    """Routes without tests by name, and how much of the schemas no test reaches; with `whole`, where."""
+    for name in _untested(rehearsal):
+        click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
+    unreached = reach.unreached(rehearsal.loaded)
+    if whole:
+        for each in unreached:
+            click.echo(f"{click.style('note', fg='cyan')}  {each}")
+    elif unreached:
+        what = "1 place" if len(unreached) == 1 else f"{len(unreached)} places"
+        click.echo(f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them")
+
+
+def _untested(rehearsal: Rehearsal) -> list[str]:
+    return [name for name, route in rehearsal.program.config.routes.items() if not route.tests]
+
+
+def told(
+    described: Sequence[Described], updated: Sequence[Updated], rehearsal: Rehearsal, reach: Reach
+) -> dict[str, Any]:
+    """All of it, for machines; `changes` and `kept` only of what was to be updated."""
+    updates = {(each.verdict.route, each.verdict.index): each for each in updated}
+    return {
+        "tests": [
+            _told_test(verdict, seconds, updates.get((verdict.route, verdict.index)))
+            for verdict, seconds, _ in described
+        ],
+        "untested_routes": _untested(rehearsal),
+        "unreached": [
+            {"schema": each.schema, "pointer": each.pointer, "what": each.what}
+            for each in reach.unreached(rehearsal.loaded)
+        ],
+    }
+
+
+def _told_test(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
+    test: dict[str, Any] = {
+        "route": verdict.route,
+        "name": verdict.name,
+        "passed": verdict.passed,
+        "seconds": round(seconds, 6),
+        "differences": [
+            {"what": each.what, "expected": each.expected, "found": each.found} for each in verdict.differences
+        ],
+    }
+    if updated:
+        test["changes"] = {change.key: None if change.new is DELETE else change.new for change in updated.changes}
+        test["kept"] = updated.kept
+    return test
