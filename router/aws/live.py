@@ -1,9 +1,4 @@
-"""What is deployed, asked of AWS by calls that only read.
-
-They are dynamodb:DescribeTable and DescribeTimeToLive, sqs:GetQueueUrl and GetQueueAttributes,
-lambda:ListEventSourceMappings, GetFunctionConfiguration and GetFunctionConcurrency, sts:GetCallerIdentity,
-iam:GetRole and SimulatePrincipalPolicy.
-"""
+"""What is deployed, asked of AWS by calls that only read."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +21,18 @@ from router.checks.live.facts import (
 )
 from router.errors import UsageError
 
+ACTIONS = (
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
+    "sqs:GetQueueUrl",
+    "sqs:GetQueueAttributes",
+    "lambda:ListEventSourceMappings",
+    "lambda:GetFunctionConfiguration",
+    "lambda:GetFunctionConcurrency",
+    "iam:GetRole",
+    "iam:SimulatePrincipalPolicy",
+)
+"""What the caller must be allowed to do, all of it reading; sts:GetCallerIdentity needs no permission."""
 SERVICES = ("dynamodb", "sqs", "lambda", "sts", "iam")
 
 _Answer = Mapping[str, Any]
@@ -97,7 +104,7 @@ class Live:
         """
         answer = call(self._clients["sts"].get_caller_identity, "Arn")
         if isinstance(answer, Fault):
-            if answer.kind == "setup":
+            if answer.kind == "setup" or answer.code in _OLD_CREDENTIALS:
                 raise UsageError(f"AWS does not take the credentials of this environment ({answer.code})")
             return Unanswered("sts:GetCallerIdentity", "the caller", answer.code)
         arn: str = answer["Arn"]
@@ -143,6 +150,8 @@ class Live:
         return Unanswered(f"{service}:{operation}", resource, answer.code) if isinstance(answer, Fault) else answer
 
 
+_OLD_CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "CredentialRetrievalError")
+"""Codes for credentials that a worker finds anew by and by; a person has to do something about them."""
 _METHODS = {
     "DescribeTable": "describe_table",
     "DescribeTimeToLive": "describe_time_to_live",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.live import Live
+from router.aws.live import ACTIONS, Live
 from router.checks.live.facts import (
     Decision,
     FunctionFacts,
@@ -181,13 +181,12 @@ def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
     assert lines == (f"routes.yaml:1:1: RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n")
 
 
-def test_no_credentials(sound: Any, checked: Any) -> None:
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken"])
+def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
     """Without credentials that AWS takes there is nothing to compare with."""
-    sound.by_operation["GetCallerIdentity"] = XML_DENIED.replace("AccessDenied", "InvalidClientTokenId")
+    sound.by_operation["GetCallerIdentity"] = XML_DENIED.replace("AccessDenied", code)
 
-    with pytest.raises(
-        UsageError, match=r"^AWS does not take the credentials of this environment \(InvalidClientTokenId"
-    ):
+    with pytest.raises(UsageError, match=rf"^AWS does not take the credentials of this environment \({code}\)$"):
         checked(sound.endpoint, CONFIG)
 
 
@@ -294,3 +293,14 @@ def test_decision(answers: Any, ask: Any) -> None:
     decision = ask(answers.endpoint).decide(ROLE, ARN, ["a:A", "a:B", "a:C"])
 
     assert decision == Decision(ARN, ("a:A", "a:B", "a:C"), ("a:A", "a:C"))
+
+
+def test_each_call_is_an_action(sound: Any, checked: Any) -> None:
+    """No call is made but those of the policy in docs, and who calls."""
+    user = "arn:aws:sts::1:assumed-role/deploy/me"
+    sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": simulated()}
+
+    checked(sound.endpoint, CONFIG)
+
+    made = {operation for operation, _ in sound.asked}
+    assert made == {action.partition(":")[2] for action in ACTIONS} | {"GetCallerIdentity"}
