@@ -38,7 +38,7 @@ def survey(live: "Live", program: Program, function: str = "") -> Seen:
             functions[asked.arn if isinstance(asked, FunctionFacts) else function] = asked
             principal = asked.role if isinstance(asked, FunctionFacts) else ""
         mappings: _Mappings = {}
-        if not any(isinstance(each, Unanswered) for each in functions.values()):
+        if not any(isinstance(each, Unanswered) and each.absent for each in functions.values()):
             mappings = _ask_mappings(pool, live, program, queues, function)
         functions |= _ask_functions(pool, live, mappings, functions)
         seen = Seen({name: tables[each] for name, each in references.items()}, queues, mappings, functions, principal)

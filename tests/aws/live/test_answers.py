@@ -119,6 +119,21 @@ def test_not_permitted(sound: Any, checked: Any, operation: str, said: str) -> N
     assert lines == f"routes.yaml:{said} is not permitted (AccessDeniedException); {advice}\n"
 
 
+def test_function_not_permitted(sound: Any, checked: Any) -> None:
+    """Of a function that may not be looked at the mappings are seen nevertheless."""
+    sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
+    sound.by_operation["ListEventSourceMappings"] = {"EventSourceMappings": [MAPPING | {"State": "Disabled"}]}
+    sound.by_operation["GetFunctionConfiguration"] = DENIED
+
+    lines = checked(sound.endpoint, CONFIG, FUNCTION)
+
+    assert lines == (
+        f"routes.yaml:1:1: RT751 lambda:GetFunctionConfiguration of '{FUNCTION}' is not permitted "
+        "(AccessDeniedException); allow lambda:GetFunctionConfiguration, or check with another profile\n"
+        "routes.yaml:3:3: RT748 the mapping to function 'router' is Disabled; enable it, unless it is off on purpose\n"
+    )
+
+
 def test_queue_not_permitted(sound: Any, checked: Any) -> None:
     """Each place that names a queue has what could not be asked about it."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
