@@ -1,7 +1,7 @@
 """What was seen in AWS, as tables for people and as JSON for machines."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -157,6 +157,11 @@ def _permissions(seen: Seen) -> list[Row]:
         else (each.resource, _why(each))
         for each in seen.decisions
     ]
+
+
+def _names(actions: Iterable[str]) -> str:
+    """The names of actions without their service, which the resource shows."""
+    return ", ".join(action.partition(":")[2] for action in actions)
 
 
 def _why(unanswered: Unanswered) -> str:

@@ -68,6 +68,8 @@ SMALL_LETTERS = Code(
     severity="warning",
 )
 ADVISED_RECEIVES = 5
+MAX_RETENTION = 1_209_600
+"""Seconds, 14 days (SQS quotas: "Message retention")."""
 
 
 def check_queues(deployment: Deployment) -> Iterator[Found]:
@@ -179,12 +181,14 @@ def _check_target(facts: QueueFacts, target: QueueFacts, path: Path, key: bool) 
         yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(facts.fifo)}", key)
     least = facts.retention if facts.fifo else facts.retention + 1
     if target.retention < least:
-        more = "at least as long" if facts.fifo else "longer"
+        advice = f"let the dead-letter queue keep them {'as long' if facts.fifo else 'longer'}"
+        if least > MAX_RETENTION:
+            advice = f"let the queue keep them less than {duration(MAX_RETENTION)}, and the dead-letter queue longer"
         sentence = (
             f"dead-letter queue '{target.name}' keeps messages {duration(target.retention)}, queue '{facts.name}' "
             f"{duration(facts.retention)}"
         )
-        yield Found(SHORT_RETENTION, sentence, path, f"let the dead-letter queue keep them {more}", key)
+        yield Found(SHORT_RETENTION, sentence, path, advice, key)
 
 
 def _kind(fifo: bool) -> str:

@@ -83,7 +83,7 @@ unknown|3 s|lambda:GetFunctionConcurrency: AccessDenied|arn:role
 other|lambda:GetFunctionConfiguration: AccessDenied||
 permissions of arn:role
 resource|may|may not
-arn:aws:sqs:eu-west-1:1:orders|sqs:A|sqs:B
+arn:aws:sqs:eu-west-1:1:orders|A|B
 of what|iam:SimulatePrincipalPolicy: AccessDenied|
 """
 """What is shown of `SEEN`, without frames and with `|` between cells."""

@@ -79,6 +79,23 @@ def test_retention(deploy: Any, said: Any, fifo: bool, retention: int, found: li
     assert said(check_redrive_targets, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
 
 
+@pytest.mark.parametrize(
+    ("retention", "advice"),
+    [
+        (1_209_599, "let the dead-letter queue keep them longer"),
+        (1_209_600, "let the queue keep them less than 14 days, and the dead-letter queue longer"),
+    ],
+)
+def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
+    """No queue keeps messages longer than 14 days, so that the advice is another one."""
+    source = structs.replace(QUEUE, retention=retention)
+    target = QueueFacts(f"{ARN}-dlq", False, 30, 3600, 1024)
+
+    found = list(check_redrive_targets(deploy(named(), queues={"a": source, f"{ARN}-dlq": target})))
+
+    assert [each.suggestion for each in found] == [advice]
+
+
 def test_dead_letter_queue_of_another_kind(deploy: Any, said: Any) -> None:
     """A standard queue's letters have no group, which a FIFO queue demands."""
     letters = QueueFacts(f"{ARN}-dlq.fifo", True, 30, 3600, 1024)
