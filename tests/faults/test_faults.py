@@ -53,6 +53,8 @@ def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: st
             for id_ in "ab":
                 rig.send("puts", [f'{{"id": "{id_}"}}'])
                 wait_until(lambda: not rig.left(), 20, "an empty queue")
+        # The proxy knows only when the late answer finds nobody, which may be after all is done.
+        wait_until(lambda: proxy.journal.faults, 10, "the late answer")
 
     assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {"late": 1})
 
