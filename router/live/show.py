@@ -150,8 +150,8 @@ def _permissions(seen: Seen) -> list[Row]:
     return [
         (
             each.resource,
-            ", ".join(action for action in each.needed if action not in each.denied),
-            ", ".join(each.denied),
+            _names(action for action in each.needed if action not in each.denied),
+            _names(each.denied),
         )
         if isinstance(each, Decision)
         else (each.resource, _why(each))
