@@ -1,21 +1,28 @@
 """What a rule of `router check` is: a function from a loaded config to what it finds."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 from msgspec import Struct
 
+from router.checks.flows import Flow, survey
 from router.compile.schemas import SchemaStore
 from router.config import spec
 from router.hooks.registry import Plugins
 from router.model import Code, Path
 
 
-class Subject(Struct, frozen=True):
+class Subject(Struct, frozen=True, dict=True):
     """A config as rules see it: parsed, with its plugins and schemas loaded, though perhaps with errors."""
 
     config: spec.Config
     plugins: Plugins
     schemas: SchemaStore
+
+    @cached_property
+    def flows(self) -> tuple[Flow, ...]:
+        """The routes, with what is sure of their messages; worked out once for all rules."""
+        return survey(self.config, self.plugins, self.schemas)
 
 
 class Found(Struct, frozen=True):

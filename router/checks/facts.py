@@ -1,0 +1,193 @@
+"""Knows what a schema guarantees: claims about every message that it takes, proved or refuted."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from router.checks.claims import EACH, NO_VALUE, SOME_VALUE, TYPES, Schema, Steps, somewhere, there, wherever
+from router.compile.formats import ASSERTED_SINCE
+from router.compile.schema_documents import draft_of, subschemas
+from router.compile.schemas import Linked
+
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
+
+_T = TypeVar("_T")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_NEVER_EMPTY: Mapping[str, Schema] = {
+    "uuid": {"minLength": 36, "maxLength": 36},
+    "duration": {"minLength": 2},
+    "idn-hostname": {"minLength": 1},
+    "iri": {"minLength": 1},
+    "relative-json-pointer": {"minLength": 1},
+}
+"""What formats imply that the library takes for notes only in the older drafts, where the router asserts them."""
+MAX_BYTES = 256 * 1024
+"""Of a schema, as JSON, that is reasoned about: proofs of larger ones could keep a check waiting."""
+
+
+class Answer(Enum):
+    """What can be proved; UNKNOWN is never a reason for an error."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    def opposite(self) -> "Answer":
+        """The answer to the opposite question."""
+        return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
+
+
+class Facts:
+    """What is sure of the messages of a route: all that pass its schema, and fulfil what it was narrowed by.
+
+    `exact` tells that these are just the messages that there can be; else there may be fewer, so that what holds for
+    all of them holds, and what may be may also not be.
+    """
+
+    def __init__(self, schema: "CanonicalSchema", exact: bool = True) -> None:
+        self._schema = schema
+        self._exact = exact
+        self._known: dict[bytes, Answer] = {}
+
+    def narrow(self, claim: Schema, exact: bool = True) -> "Facts":
+        """The facts of those messages that fulfil the claim; `exact`: of no fewer."""
+        text = _ENCODER.encode(claim)
+        both = _attempt(lambda: self._schema.intersect(_claim(self._schema.draft, text)))
+        return Facts(self._schema, False) if both is None else Facts(both, self._exact and exact)
+
+    def guarantee(self, claim: Schema) -> Answer:
+        """Whether every message fulfils the claim."""
+        text = _ENCODER.encode(claim)
+        if text not in self._known:
+            answer = _attempt(lambda: str(_claim(self._schema.draft, text).covers(self._schema)))
+            if answer == "no" and not self._exact:
+                answer = "unknown"
+            self._known[text] = Answer(answer or "unknown")
+        return self._known[text]
+
+    def allow(self, claim: Schema) -> Answer:
+        """Whether there can be a message that fulfils the claim."""
+        text = _ENCODER.encode(claim)
+        answer = _attempt(lambda: str(self._schema.intersect(_claim(self._schema.draft, text)).satisfiability()))
+        return Answer("unknown" if answer is None or (answer == "yes" and not self._exact) else answer)
+
+    def present(self, steps: Steps) -> Answer:
+        """Whether there always is a value, not null, at a path; in a list, in each of its elements."""
+        return self.guarantee(there(steps, SOME_VALUE))
+
+    def absent(self, steps: Steps) -> Answer:
+        """Whether there never is a value at a path."""
+        return self.guarantee(wherever(steps, NO_VALUE))
+
+    def types(self, steps: Steps) -> dict[str, Answer]:
+        """Of each of TYPES, whether a value at a path can be of it."""
+        return {kind: self._can_be(steps, kind) for kind in TYPES}
+
+    def _can_be(self, steps: Steps, kind: str) -> Answer:
+        return self.guarantee(wherever(steps, {"not": {"type": kind}})).opposite()
+
+    def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
+        """Whether each value at a path, if there is one, is as `leaf` says."""
+        return self.guarantee(wherever(steps, leaf))
+
+    def can_be(self, steps: Steps, values: list[Any]) -> Answer:
+        """Whether there can be a message with one of the values at a path."""
+        return self.allow(somewhere(steps, {"enum": values}))
+
+    def longest(self, steps: Steps, limit: int) -> int | None:
+        """The length in characters that no text at a path exceeds; None if that is not known to be under `limit`."""
+        if self.holds_at(steps, {"maxLength": limit}) is not Answer.YES:
+            return None
+        low, high = 0, limit
+        while low < high:
+            middle = (low + high) // 2
+            if self.holds_at(steps, {"maxLength": middle}) is Answer.YES:
+                high = middle
+            else:
+                low = middle + 1
+        return high
+
+    def first_gap(self, steps: Steps) -> tuple[Steps, str]:
+        """Why a value may be missing: the place, and 'type', the name that is not required, or 'null'."""
+        start = len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
+        for index in range(start, len(steps)):
+            level = steps[:index]
+            name = steps[index]
+            if self.holds_at(level, {"type": "object"}) is not Answer.YES:
+                return level, "type"
+            if self.holds_at(level, {"required": [name]}) is not Answer.YES:
+                return level, str(name)
+        return steps, "null"
+
+    @property
+    def impossible(self) -> bool:
+        """Whether no message can be as all this says."""
+        return _attempt(lambda: str(self._schema.satisfiability())) == "no"
+
+
+def facts_of(linked: Linked) -> Facts | None:
+    """The facts of a schema; None if it is too large, or of a kind that the library cannot reason about."""
+    texts = {uri: _ENCODER.encode(content) for uri, content in linked.documents.items()}
+    if sum(map(len, texts.values())) > MAX_BYTES:
+        return None
+    # One schema is often written in many routes; alone, it does not depend on where it stands.
+    uri = linked.uri if len(texts) > 1 else ""
+    schema = _canonical(uri, tuple(sorted(texts.items())) if uri else (("", texts[linked.uri]),))
+    return None if schema is None else Facts(schema)
+
+
+def facts_of_anything() -> Facts:
+    """The facts of messages that no schema binds."""
+    return Facts(_claim(20, b"true"))
+
+
+@lru_cache(maxsize=1024)
+def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSchema | None":
+    from jsonschema_rs import RegexOptions, canonicalize  # up to 50 ms that a config without schemas is spared
+
+    documents = {name: _with_formats(_DECODER.decode(text)) for name, text in texts}
+    return _attempt(
+        lambda: canonicalize(
+            documents[uri],
+            validate_formats=True,
+            pattern_options=RegexOptions(),
+            base_uri=uri or None,
+            retriever=documents.__getitem__,
+        )
+    )
+
+
+@lru_cache(maxsize=16384)
+def _claim(draft: int, text: bytes) -> "CanonicalSchema":
+    from jsonschema_rs import RegexOptions, canonicalize
+
+    return canonicalize(_DECODER.decode(text), draft=draft, validate_formats=True, pattern_options=RegexOptions())
+
+
+def _with_formats(content: Any) -> Any:
+    """The document, saying outright what formats imply that its draft does not assert by itself."""
+    draft = draft_of(content) or 0
+    for _, schema in list(subschemas(content)):
+        named = schema.get("format")
+        if isinstance(named, str) and named in _NEVER_EMPTY and ASSERTED_SINCE[named] > draft:
+            schema["allOf"] = [*schema.get("allOf", []), _NEVER_EMPTY[named]]
+    return content
+
+
+def _attempt(ask: Callable[[], _T]) -> _T | None:
+    """The answer of the library; None for what it cannot do, or fails at."""
+    try:
+        return ask()
+    except Exception:
+        return None
+    except BaseException as error:
+        # What the library's own code calls a panic is no Exception, and has no name that could be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
