@@ -190,7 +190,7 @@ def iso_ms(epoch_ms: int | None) -> str | None:
     if epoch_ms is None:
         return None
     seconds, ms = divmod(epoch_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ms:03d}Z"
 
 
 class Route(Struct, frozen=True):
@@ -268,6 +268,11 @@ class Router(Protocol):
     @property
     def routes(self) -> Sequence[Route]:
         """The routes, in the order of the file."""
+
+
+def names_file(plugin: str) -> bool:
+    """Whether an entry of `plugins:` means a file, rather than an installed module."""
+    return plugin.endswith(".py") or "/" in plugin
 
 
 Unwrapped = tuple[Any, Mapping[str, Any]]

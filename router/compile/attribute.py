@@ -12,7 +12,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.engine.codes import BAD_KEY, UNMAPPABLE
 from router.engine.convert import CONVERTERS
-from router.errors import ExpressionError, Refusal
+from router.errors import Refusal
 from router.model import REMOVE, Code, Message, Path, Transform, WriteKind
 
 CONSTANT_TYPE = Code(
@@ -28,8 +28,17 @@ MISSING_POLICY = Code(
 
 _EMPTY_SET: frozenset[Any] = frozenset()
 
-Getter = Callable[[Any, Message], Any]
-"""From data (of the message, or element and message) to a value, or UNSET to leave it out; raises Refusal."""
+
+class Getter(Struct, frozen=True):
+    """How an attribute gets its value: `get` gives it or None, and raises as a source does; `absent` is for None.
+
+    `absent` gives UNSET to leave the attribute out, or raises Refusal. `pointer` is to the source, if that is a path.
+    """
+
+    name: str
+    get: GetValue
+    absent: Callable[[], Any]
+    pointer: str
 
 
 class Site(Struct, frozen=True):
@@ -70,7 +79,7 @@ def compile_attribute(
         absent = _refuse_missing(name, is_key, source.pointer)
     else:
         absent = {"null": _return_none, "remove": _remove}.get(str(missing), _leave_out)
-    return _compose(name, source.get, steps, convert, default, absent, source.pointer)
+    return Getter(name, _compose(source.get, steps, convert, default), absent, source.pointer)
 
 
 def _compile_default(
@@ -101,35 +110,28 @@ def _compile_default(
 
 
 def _compose(
-    name: str,
     get: GetValue,
     steps: tuple[Step, ...],
     convert: Callable[[Any], Any] | None,
     default: Callable[[], Any],
-    absent: Callable[[], Any],
-    pointer: str,
-) -> Getter:
-    def get_attribute(data: Any, message: Message) -> Any:
-        try:
-            value = get(data, message)
-            for step in steps:
-                if value is None:
-                    break
-                value = step(value)
-            if value is None:
-                value = default()
-            elif steps and value == _EMPTY_SET:
-                value = None
-            elif convert is not None:
-                value = convert(value)
-        except ExpressionError:
-            raise Refusal(UNMAPPABLE, f"the expression of attribute '{name}' fails on the message", pointer) from None
-        except ValueError as error:
-            # Sources and conversions word their reasons themselves, without any value.
-            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointer) from None
-        return absent() if value is None else value
+) -> GetValue:
+    """Source, transforms, default and type as one; the source itself where it is alone."""
+    if not steps and convert is None and default is _return_none:
+        return get
 
-    return get_attribute
+    def get_value(data: Any, message: Message) -> Any:
+        value = get(data, message)
+        for step in steps:
+            if value is None:
+                break
+            value = step(value)
+        if value is None:
+            return default()
+        if steps and value == _EMPTY_SET:
+            return None
+        return value if convert is None else convert(value)
+
+    return get_value
 
 
 def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:

@@ -50,24 +50,36 @@ def _compile_item(
     path: Path,
 ) -> MapItem | None:
     keys = {name for name, _ in table.key}
-    getters = []
+    getters: list[Getter | None] = []
     for name, attribute in attributes.items():
         short = isinstance(attribute, str)
         given = spec.Attribute(from_=attribute) if isinstance(attribute, str) else attribute
         site = Site(name, (*path, "item", name), route, mode, name in keys, short)
-        getter = compile_attribute(site, given, transforms, findings)
-        getters.append((name, getter))
-    compiled = [(name, getter) for name, getter in getters if getter is not None]
+        getters.append(compile_attribute(site, given, transforms, findings))
+    compiled = [getter for getter in getters if getter is not None]
     return _mapped(compiled) if len(compiled) == len(getters) else None
 
 
-def _mapped(getters: list[tuple[str, Getter]]) -> MapItem:
+def _mapped(getters: list[Getter]) -> MapItem:
+    # Each message runs through this: what it needs is unpacked once, and one `try` serves all attributes.
+    parts = [(getter.name, getter.get, getter.absent, getter.pointer) for getter in getters]
+
     def map_item(data: Any, message: Message) -> Item:
         item = {}
-        for name, get in getters:
-            value = get(data, message)
-            if value is not UNSET:
+        name = pointer = ""
+        try:
+            for name, get, absent, pointer in parts:  # noqa: B007 — the last ones are told below
+                value = get(data, message)
+                if value is None:
+                    value = absent()
+                    if value is UNSET:
+                        continue
                 item[name] = value
+        except ExpressionError:
+            raise Refusal(UNMAPPABLE, f"the expression of attribute '{name}' fails on the message", pointer) from None
+        except ValueError as error:
+            # Sources and conversions word their reasons themselves, without any value.
+            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointer) from None
         return item
 
     return map_item
