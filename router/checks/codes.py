@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from router.checks import run as check_runs
+from router.checks import ignore, plugin_checks, running
 from router.checks import schemas as second_opinions
 from router.checks.live import answers, functions, indexes, mappings, permissions
 from router.checks.live import queues as live_queues
@@ -20,7 +20,7 @@ from router.compile import (
     transforms,
     writes,
 )
-from router.config import environment, parse, source, tree
+from router.config import environment, include, parse, source, tree
 from router.engine import codes as outcomes
 from router.hooks import implementations, plugin_files, registrations, registry
 from router.model import Code
@@ -30,13 +30,16 @@ _MODULES: tuple[ModuleType, ...] = (
     environment,
     tree,
     parse,
+    include,
     queues,
     route,
     schemas,
     schema_documents,
     schema_links,
     second_opinions,
-    check_runs,
+    ignore,
+    running,
+    plugin_checks,
     expressions,
     attribute,
     templates,

@@ -1,5 +1,6 @@
 """The rules that `router check` runs beyond loading, in the order in which they run."""
 
 from router.checks.rule import Rule
+from router.checks.schemas import check_second_opinions
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (check_second_opinions,)

@@ -1,8 +1,10 @@
 """A second opinion on schemas, from a validator that shares no code with the one that runs."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from router.checks.rule import Found, Subject
 from router.compile.schema_documents import pointer
 from router.errors import MissingExtra
 from router.model import Code
@@ -13,6 +15,14 @@ SECOND_OPINION = Code(
     "A schema that one validator takes and another refuses means different things to those who share it.",
     "warning",
 )
+
+
+def check_second_opinions(subject: Subject) -> Iterator[Found]:
+    """Whether the other validator takes each schema too."""
+    for name, document in subject.schemas.documents.items():
+        objection = second_opinion(document)
+        if objection:
+            yield Found(SECOND_OPINION, f"schema '{name}': {objection}", subject.schemas.uses[name])
 
 
 def second_opinion(schema_document: Any) -> str | None:

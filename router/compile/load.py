@@ -5,22 +5,22 @@ from pathlib import Path as FilePath
 
 from msgspec import Struct
 
-from router.compile.queues import BAD_NAME, Queue, compile_queues
+from router.compile.queues import BAD_NAME, UNKNOWN_ENVELOPE, Queue, compile_queues
 from router.compile.references import match_key, table_fault
-from router.compile.route import Surroundings, compile_route
+from router.compile.route import UNKNOWN_PLUGIN, Surroundings, compile_route
 from router.compile.schemas import SchemaStore
+from router.compile.transforms import UNKNOWN_TRANSFORM
 from router.compile.writes import Tables
 from router.config import spec
 from router.config.core_schema import without_garbage_collector
-from router.config.findings import Findings, stopped
-from router.config.parse import parse_config
-from router.config.source import Source, read_source
+from router.config.findings import Findings
+from router.config.include import Reading, read_config
 from router.engine.backoff import Backoff
 from router.engine.derive import parse_duration
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.errors import ConfigError
 from router.hooks.registry import Plugins, load_plugins
-from router.model import Route, Table
+from router.model import Route, Severity, Table
 
 
 class Program(Struct, frozen=True):
@@ -56,14 +56,14 @@ class Loaded(Struct, frozen=True):
     schemas: SchemaStore | None = None
 
 
-def load(path: FilePath, env: Mapping[str, str]) -> Loaded:
-    """Read, parse and compile a config; every fault is a finding, none is raised."""
+def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
+    """Read, parse and compile a config with what it includes; every fault is a finding, none is raised.
+
+    `unset` is how bad it is if a variable of the environment is not set and has no default. If that is no error, the
+    program has placeholders, and is there to be looked at only.
+    """
     with without_garbage_collector():
-        try:
-            source = read_source(path, env)
-        except ConfigError as error:
-            return Loaded(None, stopped(error.findings))
-        return _compile(source)
+        return _compile(read_config(path, env, unset))
 
 
 def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
@@ -74,20 +74,23 @@ def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
     return loaded.program
 
 
-def _compile(source: Source) -> Loaded:
-    findings = source.findings
-    config = parse_config(source.data, findings)
+def _compile(reading: Reading) -> Loaded:
+    config, findings = reading.config, reading.findings
     if config is None:
         return Loaded(None, findings)
-    plugins = load_plugins(config.plugins, source.folder, findings)
+    plugins = load_plugins(config.plugins, reading.folder, findings)
+    if plugins.left_out or not reading.complete:
+        # What seems unknown may be what was left out.
+        findings.mute(UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE, *(() if reading.complete else (UNKNOWN_PLUGIN,)))
     queues = compile_queues(config, plugins.envelopes, findings)
-    schemas = SchemaStore(source.folder)
+    schemas = SchemaStore(reading.folder)
     shared = Surroundings(_compile_tables(config, findings), plugins, schemas, findings)
     routes = [compile_route(name, route, shared) for name, route in config.routes.items()]
     program = None
-    if not findings.failed:
-        engine = _engine(queues, [route for route in routes if route is not None])
-        program = Program(config, engine, plugins, source.folder)
+    compiled = [route for route in routes if route is not None]
+    if not findings.failed and len(compiled) == len(routes):
+        engine = _engine(queues, compiled)
+        program = Program(config, engine, plugins, reading.folder)
     return Loaded(program, findings, config, plugins, schemas)
 
 

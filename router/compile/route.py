@@ -32,6 +32,11 @@ UNKNOWN_PLUGIN = Code(
     "unknown plugin",
     "`plugins` and `options` of a route name plugins that the file loads under its top-level `plugins`.",
 )
+NAMED_TWICE = Code(
+    "RT111",
+    "a plugin that a route names twice",
+    "Its hooks would change the message twice, or once: nobody can tell which was meant.",
+)
 TEST_SHAPE = Code(
     "RT208",
     "a test that cannot be run",
@@ -104,6 +109,10 @@ def _compile_when(route: spec.Route, findings: Findings, path: Path) -> Callable
 def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path: Path) -> tuple[str, ...] | None:
     """The route's plugins that there are, or None for all."""
     given = () if isinstance(route.plugins, UnsetType) else route.plugins
+    for index, name in enumerate(given):
+        if name in given[:index]:
+            advice = "keep the one at whose place it is to run"
+            findings.add(NAMED_TWICE, f"plugin '{name}' is named twice", (*path, "plugins", index), suggestion=advice)
     for where, name in [
         *(((*path, "plugins", index), name) for index, name in enumerate(given)),
         *(((*path, "options", name), name) for name in route.options),

@@ -21,6 +21,7 @@ def config_schema(config: spec.Config | None = None) -> dict[str, Any]:
     root = definitions.pop("Config")
     root["title"] = "Message Router"
     root["patternProperties"] = {"^x-": True}
+    root["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
     if config is not None:
         definitions["Route"]["properties"]["table"]["enum"] = list(config.tables)

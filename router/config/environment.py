@@ -17,15 +17,19 @@ RT005 = Code(
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
 _PLACEHOLDER = "unset"
-"""Stands for a variable that is missing, so that what follows finds no more faults in the text because of it."""
+"""Stands for what is missing, so that what follows finds no more faults in the text because of it."""
 
 
 class EnvironmentFault(Struct, frozen=True):
-    """A reference that cannot be replaced: the path of its value, what is wrong, what to do."""
+    """A reference that cannot be replaced: the path of its value, what is wrong, what to do.
+
+    `unset` is the variable that is not set; it is empty where the reference itself is malformed.
+    """
 
     path: Path
     sentence: str
     suggestion: str
+    unset: str = ""
 
 
 def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[EnvironmentFault]]:
@@ -62,8 +66,9 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
             return found or str(default)
         if found is None:
             sentence = f"environment variable {name!r} is not set"
-            faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}"))
-            return _PLACEHOLDER
+            faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}", name))
+            # Two variables are two names: of queues, and of tables.
+            return f"{_PLACEHOLDER}_{name}"
         return found
 
     return _REFERENCE.sub(value, text)

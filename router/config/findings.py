@@ -7,8 +7,8 @@ from router.model import Code, Finding, Path, Place
 Locate = Callable[[Path, bool], Place]
 """Where the value (or, with True, the key) at a path of the config stands."""
 
-OF_THE_TEXT = "RT0"
-"""How the codes of the text begin: what YAML and the environment make of it."""
+OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
+"""The codes of the text: what YAML and the environment make of it."""
 
 
 class Findings:
@@ -16,8 +16,9 @@ class Findings:
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
-        self._found: dict[Finding, None] = {}
+        self._found: dict[Finding, set[Path]] = {}
         self._unreadable: set[Place] = set()
+        self._muted: set[Code] = set()
 
     def add(
         self,
@@ -32,22 +33,37 @@ class Findings:
         """Note a finding at the value (or the key) at `path`, or at a `place` in another file."""
         where = place or self._locate(path, key)
         # Where the text itself is at fault, what stands in for it has no faults of its own.
-        if code.id.startswith(OF_THE_TEXT) or where not in self._unreadable:
-            self.add_finding(Finding(code, sentence, where, suggestion))
+        if code.id in OF_THE_TEXT or where not in self._unreadable:
+            self.add_finding(Finding(code, sentence, where, suggestion), (path,))
 
     def __iter__(self) -> Iterator[Finding]:
         """The findings in the order of the file."""
         return iter(sorted(self._found, key=lambda finding: (finding.place, finding.code.id)))
 
-    def add_finding(self, finding: Finding) -> None:
+    def add_finding(self, finding: Finding, paths: Iterable[Path] = ()) -> None:
         """Note a finding that has its place already, once: what an anchor names is read wherever an alias is."""
-        self._found[finding] = None
-        if finding.code.id.startswith(OF_THE_TEXT):
+        if finding.code in self._muted:
+            return
+        self._found.setdefault(finding, set()).update(paths)
+        if finding.code.id in OF_THE_TEXT:
             self._unreadable.add(finding.place)
+
+    def take(self, others: "Findings") -> None:
+        """Note the findings of a part of the config, which has places of its own."""
+        for finding in others:
+            self.add_finding(finding, others.paths(finding))
+
+    def mute(self, *codes: Code) -> None:
+        """Note nothing of these codes from now on: what they would say is only so because of another fault."""
+        self._muted.update(codes)
 
     def locate(self, path: Path, key: bool = False) -> Place:
         """Where the value (or the key) at `path` stands."""
         return self._locate(path, key)
+
+    def paths(self, finding: Finding) -> frozenset[Path]:
+        """What in the config a finding is about: several paths where an alias stands for one thing."""
+        return frozenset(self._found[finding])
 
     @property
     def failed(self) -> bool:

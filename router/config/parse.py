@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import inspect, structs
 
@@ -34,6 +34,7 @@ RT106 = Code("RT106", "not exactly one source", "An attribute has one value, so 
 SOURCES = ("from", "meta", "value", "template", "hash", "ttl")
 """Where an attribute can come from."""
 
+_Part = TypeVar("_Part", spec.Config, spec.Included)
 _FAULT: Any = object()
 """Stands for a value with a fault that is noted; it never leaves this module."""
 
@@ -49,14 +50,17 @@ def parse_config(data: Any, findings: Findings) -> spec.Config | None:
     - so is a route that names a queue or table that is left out, or whose table or `write` names an attribute that
       is: nothing is reported that is only there because something was left out.
 
-    None if the root has no routes that are a map with entries.
+    None if the root has no routes that are a map with entries, and includes no files that may have some.
     """
+    config, left_out = parse_part(spec.Config, data, findings)
+    return None if config is None else without_dependents(config, left_out)
+
+
+def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part | None, set[Path]]:
+    """One file of a config, and the paths of what is left out of it because it has faults."""
     walk = _Walk(findings)
-    config = walk.read(inspect.type_info(spec.Config), data, ())
-    if config is _FAULT:
-        return None
-    kept: spec.Config = without_dependents(config, walk.left_out)
-    return kept
+    part = walk.read(inspect.type_info(cls), data, ())
+    return None if part is _FAULT else part, walk.left_out
 
 
 def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
@@ -73,6 +77,7 @@ def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
         if table:
             needed |= {table.ttl, *table.key}
         gone = ("queues", route.queue) in left_out or ("tables", route.table) in left_out
+        gone |= ("tables",) in left_out and table is None
         if not gone and not needed & missing_attributes.get(name, set()):
             routes[name] = route
     return structs.replace(config, routes=routes)
@@ -187,6 +192,8 @@ class _Walk:
                     sentence = f"missing key {name!r} in {describe(path)}"
                     self._findings.add(RT102, sentence, path, key=True, suggestion=f"add '{name}: …'")
                 read[name] = next(iter(only_choice(field.type)), _FAULT)
+        if not path:
+            self.left_out |= {(name,) for name, child in read.items() if child is _FAULT}
         rule = _RULES.get(cls)
         if rule and not rule(self._findings, read, named, unknown, path):
             return _FAULT
@@ -242,9 +249,17 @@ def _queue(findings: Findings, read: dict[str, Any], named: dict[str, str], unkn
     return read.get("dead_letter") is not _FAULT and not unsure
 
 
+def _routes(findings: Findings, read: dict[str, Any], named: dict[str, str], unknown: bool, path: Path) -> bool:
+    """Whether a config has routes, or includes files that may have them."""
+    if "routes" not in named and "include" not in named:
+        findings.add(RT102, f"missing key 'routes' in {describe(path)}", path, key=True, suggestion="add 'routes: …'")
+    return read.get("routes", read.get("include", _FAULT)) is not _FAULT
+
+
 _RULES: dict[type, Callable[[Findings, dict[str, Any], dict[str, str], bool, Path], bool]] = {
     spec.Attribute: _one_source,
     spec.Queue: _queue,
+    spec.Config: _routes,
 }
 _READERS: dict[type, Callable[[_Walk, Any, Any, Path], Any]] = {
     inspect.StrType: _Walk.text,

@@ -12,6 +12,8 @@ from router.config.wording import any_of
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
+    spec.Included: "Included files",
+    spec.Ignore: "Ignored findings",
     spec.Queue: "Queues",
     spec.S3Pointer: "Large messages in S3",
     spec.Retry: "Back-off",
@@ -89,6 +91,50 @@ tables:
 routes:
   user-metadata: {queue: "${STAGE:-dev}-user-metadata", table: user-metadata}
 ```
+
+## Many files
+
+`include` names more files, so that each team owns one. A file that is included has the same keys but `include`, and
+`version` only if it wants to; all files together make one config, in which a name stands for one thing, whatever file
+uses it:
+
+```yaml title=routes.yaml
+version: 1
+include: flows/*.yaml
+```
+
+```yaml title=flows/devices.yaml
+queues:
+  devices: {dead_letter: devices-dlq}
+tables:
+  devices: {key: {id: S}}
+routes:
+  devices: {queue: devices, table: devices, schema: devices.json}
+```
+
+Patterns are as in a shell: `*` stands for a part of a name, `**` for any folders, and files whose names begin with a
+dot are passed over. The routes of the file itself are matched first, then those of the included files in the order of
+their names. A name of a file in an included file (`schema`, `plugins`, `file` of a test) is relative to the folder of
+that included file; all of them stay inside the folder of `routes.yaml`. A plugin that two files load is loaded once.
+
+## What is known and accepted
+
+A finding of `router check` is passed over where the config says so, with the reason:
+
+```yaml
+version: 1
+ignore:
+  - {code: RT203, reason: the queue's redrive policy is in another stack, at: queues.devices}
+queues:
+  devices: {}
+tables:
+  devices: {key: {id: S}}
+routes:
+  devices: {queue: devices, table: devices}
+```
+
+`at` is the way down to a part of the config. What stops the router from starting cannot be ignored, an `ignore` that
+no finding needs any more is a warning, and `router check --show-ignored` shows what is passed over.
 
 ## Expressions and numbers
 

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, SequenceNode
 from yaml.scanner import ScannerError
@@ -14,7 +14,7 @@ from router.config.environment import RT005, substitute
 from router.config.findings import Findings
 from router.config.tree import Tree
 from router.errors import ConfigError
-from router.model import Code, Finding, Path, Place
+from router.model import Code, Finding, Path, Place, Severity
 
 MAX_BYTES = 16 * 1024 * 1024
 """How large a config may be: a thousand routes take half of one MiB."""
@@ -44,11 +44,13 @@ class Source(Struct, frozen=True):
     """Where the value (or, with True, the key) at a path stands."""
 
 
-def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "") -> Source:
+def read_source(
+    path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "", unset: Severity = "error"
+) -> Source:
     """Read the config at `path`, called `shown` in findings, with the variables of `env` put in.
 
-    Without `env`, references to variables stay as they are written. Raises ConfigError where there is nothing to
-    go on with.
+    Without `env`, references to variables stay as they are written. `unset` is how bad it is if a variable is not set
+    and has no default; its name stands in for it. Raises ConfigError where there is nothing to go on with.
     """
     file = shown or str(path)
     try:
@@ -66,7 +68,7 @@ def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, shown:
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
         raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
-    return parse_text(text, env, file, path.parent)
+    return parse_text(text, env, file, path.parent, unset)
 
 
 def parse_text(
@@ -74,6 +76,7 @@ def parse_text(
     env: Mapping[str, str] | None = None,
     shown: str = "routes.yaml",
     folder: pathlib.Path = pathlib.Path(),
+    unset: Severity = "error",
 ) -> Source:
     """Read a config from text: as `read_source` does."""
     with without_garbage_collector():
@@ -89,7 +92,8 @@ def parse_text(
         if env is not None:
             data, faults = substitute(data, env)
             for fault in faults:
-                findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
+                code = structs.replace(RT005, severity=unset) if fault.unset else RT005
+                findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
     return Source(shown, folder, data, findings, tree.locate)
 
 

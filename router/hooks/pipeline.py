@@ -1,14 +1,14 @@
 """Compiles implementations of hooks into plain callables that name their plugin when they fail."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pluggy import HookImpl
 
 from router.errors import Drop, PluginError, Reject, Retry
 from router.hooks.implementations import HOOKS
-from router.model import Item, Message, Remark, Route
+from router.model import Envelope, Item, Message, Remark, Route, Unwrapped
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
@@ -89,6 +89,25 @@ def guard_check(plugin: str, check: Check) -> Check:
         if not isinstance(found, list) or not all(isinstance(finding, Remark) for finding in found):
             raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Remark")
         return found
+
+    return guarded
+
+
+def guard_envelope(plugin: str, name: str, envelope: Envelope) -> Envelope:
+    """The envelope, with PluginError for what it raises that is no signal, or returns that is no payload."""
+    what = f"envelope {name!r}"
+
+    def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+        try:
+            unwrapped = envelope(payload, attributes)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, what, error) from error
+        match unwrapped:
+            case (_, Mapping()):
+                return unwrapped
+        raise _wrong_return(plugin, what, unwrapped, "returned", "a payload and a map of attributes")
 
     return guarded
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from router.hooks.faults import Fault, describe, did_you_mean
-from router.model import Code
+from router.model import Code, names_file
 
 CANNOT_LOAD = Code(
     "RT501",
@@ -30,14 +30,9 @@ class _FreshLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def is_file(entry: str) -> bool:
-    """Whether an entry of `plugins:` means a file, rather than an installed module."""
-    return entry.endswith(".py") or "/" in entry
-
-
 def plugin_name(entry: str) -> str:
     """The plugin's name: the file's stem, or the module's name."""
-    return Path(entry).stem if is_file(entry) else entry
+    return Path(entry).stem if names_file(entry) else entry
 
 
 def load_module(entry: str, folder: Path) -> ModuleType | Fault:
@@ -47,7 +42,7 @@ def load_module(entry: str, folder: Path) -> ModuleType | Fault:
     meet. An installed module is imported as everywhere in Python: once.
     """
     try:
-        return _load_file(entry, folder) if is_file(entry) else _import_module(entry)
+        return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
     except (Exception, SystemExit) as error:  # a script as a plugin may end itself
         return _fault(entry, describe(error, folder))
 

@@ -9,7 +9,7 @@ from pluggy import HookImpl
 
 from router.hooks.faults import Fault, describe
 from router.hooks.implementations import odd_form
-from router.hooks.pipeline import Check, guard_check
+from router.hooks.pipeline import Check, guard_check, guard_envelope
 from router.model import Code, Envelope, Transform
 
 BAD_REGISTRATION = Code(
@@ -31,8 +31,11 @@ class Registrations:
         self.checks: list[Check] = []
         self._owners: dict[tuple[str, str], str] = {}
 
-    def gather(self, plugin: str, hooks: Mapping[str, HookImpl], folder: Path) -> list[Fault]:
-        """Call the register hooks of a plugin and keep what they name, or say all that is wrong with it."""
+    def gather(self, plugin: str, hooks: Mapping[str, HookImpl], folder: Path, trusted: bool = False) -> list[Fault]:
+        """Call the register hooks of a plugin and keep what they name, or say all that is wrong with it.
+
+        The envelopes of one that is `trusted` raise what the engine expects, and are kept as they are.
+        """
         desk = _Desk(plugin, self._owners)
         for hook, register in (
             ("router_register_transforms", desk.register_transform),
@@ -46,7 +49,8 @@ class Registrations:
                     desk.fault(f"{hook} raised {describe(error, folder)}")
         if not desk.faults:
             self.transforms |= desk.transforms
-            self.envelopes |= desk.envelopes
+            for name, envelope in desk.envelopes.items():
+                self.envelopes[name] = envelope if trusted else guard_envelope(plugin, name, envelope)
             self.checks += [guard_check(plugin, check) for check in desk.checks]
             self._owners |= dict.fromkeys((("transform", name) for name in desk.transforms), plugin)
             self._owners |= dict.fromkeys((("envelope", name) for name in desk.envelopes), plugin)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from router.checks.live.facts import Deployment, Seen
 from router.checks.live.rules import LIVE_RULES
+from router.checks.running import run_rules
 from router.compile.load import Loaded
 from router.errors import MissingExtra
 from router.live.survey import survey
@@ -30,9 +31,7 @@ class Comparison:
         config, queues = loaded.program.config, loaded.program.engine.queues
         self.seen = survey(_connect(), loaded.program, self._function)
         deployment = Deployment(config, queues, self.seen, self._function)
-        for rule in LIVE_RULES:
-            for found in rule(deployment):
-                loaded.findings.add(found.code, found.sentence, found.path, key=found.key, suggestion=found.suggestion)
+        run_rules(LIVE_RULES, deployment, loaded.findings)
 
 
 def _connect() -> "Live":

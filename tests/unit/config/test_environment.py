@@ -37,9 +37,10 @@ def test_only_text_values_are_replaced():
 
 def test_a_variable_that_is_not_set_is_a_fault():
     """The fault names it and says what to do; the text goes on with a placeholder."""
-    fault = EnvironmentFault(("a", 1), "environment variable 'X' is not set", "set it, or give it a default: ${X:-…}")
+    sentence, advice = "environment variable 'X' is not set", "set it, or give it a default: ${X:-…}"
+    fault = EnvironmentFault(("a", 1), sentence, advice, "X")
 
-    assert substitute({"a": ["", "b-${X}"]}, {}) == ({"a": ["", "b-unset"]}, [fault])
+    assert substitute({"a": ["", "b-${X}"]}, {}) == ({"a": ["", "b-unset_X"]}, [fault])
 
 
 @pytest.mark.parametrize("text", ["${X", "${}", "${1}", "${X:y}", "${X Y}", "${A:-${B", "${" + "x-" * 40 + "}"])

@@ -180,7 +180,7 @@ def test_faults_that_do_not_stop_reading_are_collected():
             "c": "!x",
             "d": {"e": 1},
             "f": {},
-            "g": "unset",
+            "g": "unset_NONE",
             "h": {"i": 1},
         },
     )

@@ -7,7 +7,8 @@ from types import ModuleType
 import pytest
 
 from router.hooks.faults import Fault
-from router.hooks.plugin_files import CANNOT_LOAD, is_file, load_module, plugin_name
+from router.hooks.plugin_files import CANNOT_LOAD, load_module, plugin_name
+from router.model import names_file
 
 
 def said(entry: str, folder: Path) -> tuple[str, str]:
@@ -28,7 +29,7 @@ def said(entry: str, folder: Path) -> tuple[str, str]:
 )
 def test_an_entry_is_a_file_or_a_module(entry: str, named: tuple[bool, str]) -> None:
     """An entry that ends in .py or has a slash is a file; its name is the stem, else the module's."""
-    assert (is_file(entry), plugin_name(entry)) == named
+    assert (names_file(entry), plugin_name(entry)) == named
 
 
 def test_an_edited_file_loads_fresh(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""Queues and tables in the config."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from router.config.spec_names import Bucket, Disposition, Duration, Spec
+from router.model import KeyType
+
+
+class Retry(Spec, frozen=True):
+    """How long a message that is to be retried stays hidden: random up to a bound that grows with its receive count."""
+
+    base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
+    factor: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10,
+            description="How many times longer the bound is with each further receive.",
+            extra={"rule": "a whole number from 1 to 10"},
+        ),
+    ] = 2
+    cap: Annotated[Duration, Meta(description="The bound never is longer.")] = "15m"
+    lambda_: Annotated[
+        bool, Meta(description="In Lambda too, where it costs a call for each batch with such messages.")
+    ] = field(name="lambda", default=False)
+
+
+class S3Pointer(Spec, frozen=True):
+    """What the envelope `s3_pointer` may fetch: messages too large for SQS, that the Extended Client put into S3."""
+
+    buckets: Annotated[
+        Annotated[tuple[Bucket, ...], Meta(min_length=1)],
+        Meta(
+            description="The buckets that may be read; a pointer to another one is rejected.", examples=[["payloads"]]
+        ),
+    ]
+    max_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=67_108_864,
+            description="The largest object that is fetched; a larger one is rejected.",
+            extra={"rule": "a whole number from 1 to 67108864"},
+        ),
+    ] = 16_777_216
+
+
+class Queue(Spec, frozen=True):
+    """An SQS queue. A queue with no settings needs no entry."""
+
+    name: Annotated[
+        str,
+        Meta(description="Its name, URL or ARN. Default: the key.", examples=["${STAGE:-dev}-user-metadata"]),
+    ] = ""
+    envelope: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Envelopes around the message, unwrapped in order: `sns`, `eventbridge`, `cloudevents`, "
+            "`s3_pointer`, or one that a plugin registers.",
+            examples=[["sns"]],
+        ),
+    ] = ()
+    s3_pointer: Annotated[
+        S3Pointer | UnsetType, Meta(description="What the envelope `s3_pointer` may fetch; it needs this.")
+    ] = UNSET
+    encoding: Annotated[
+        Literal["json", "base64", "base64+gzip"],
+        Meta(description="How the innermost payload is encoded; each is JSON in the end."),
+    ] = "json"
+    dead_letter: Annotated[
+        str,
+        Meta(
+            description="Where rejected messages go: a key of `queues`, else a queue's name, URL or ARN. Without it "
+            "they stay on their queue, for its own redrive policy.",
+            examples=["user-metadata-dlq"],
+        ),
+    ] = ""
+    match: Annotated[
+        Literal["first", "all"],
+        Meta(description="Which of the routes whose `when` holds get the message."),
+    ] = "all"
+    unmatched: Annotated[Disposition, Meta(description="What happens to a message that no route takes.")] = (
+        "dead_letter"
+    )
+    retry: Annotated[Retry, Meta(description="The back-off of messages that are to be retried.")] = Retry()
+    atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
+
+
+class Table(Spec, frozen=True, kw_only=True):
+    """A DynamoDB table."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="Its name or ARN, in the router's region. Default: the key.",
+            examples=["${STAGE:-dev}-user-metadata"],
+        ),
+    ] = ""
+    key: Annotated[
+        dict[str, KeyType],
+        Meta(
+            min_length=1,
+            max_length=2,
+            description="The key attributes and their types: the partition key, then the sort key if there is one.",
+            examples=[{"user_id": "S", "at": "N"}],
+        ),
+    ]
+    ttl: Annotated[
+        str, Meta(description="The attribute that DynamoDB's time to live reads.", examples=["expires_at"])
+    ] = ""
