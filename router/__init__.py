@@ -1,11 +1,16 @@
 """Message Router: messages from Amazon SQS into DynamoDB tables, as `routes.yaml` says.
 
-The names here are what plugins and embedders use.
+The names here are what plugins and embedders use. Each is imported when it is first asked for: pytest imports this
+package in every run, for the plugin in it, and is not to pay for that.
 """
 
-from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
-from router.hooks.specs import hookimpl
-from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
+    from router.hooks.specs import hookimpl
+    from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
 
 __all__ = [
     "ConfigError",
@@ -24,3 +29,13 @@ __all__ = [
     "Summary",
     "hookimpl",
 ]
+
+_ERRORS = ("ConfigError", "Drop", "PluginError", "Reject", "Retry", "RouterError")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'router' has no attribute '{name}'")
+    module = "router.hooks.specs" if name == "hookimpl" else "router.errors" if name in _ERRORS else "router.model"
+    value = globals()[name] = getattr(import_module(module), name)
+    return value

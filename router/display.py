@@ -1,10 +1,12 @@
 """Values as people and machines read them: JSON, with sets as sorted lists and numbers exact."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+# What JSON does not have shows as Python shows it: REMOVE, or what a plugin made.
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 def to_json(value: Any, indent: int = 0) -> str:
@@ -20,9 +22,15 @@ def to_cell(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
-        return sorted(value)
+        return sorted(value, key=_order)
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value
+
+
+def _order(value: Any) -> Any:
+    """Numbers by value, and what has no order among its like by its text: a plugin can put anything into a set."""
+    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return (0, value, "") if number else (1, 0, value if isinstance(value, str) else repr(value))

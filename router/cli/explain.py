@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,93 +10,129 @@ import click
 import msgspec
 
 from router.cli.options import config_option
-from router.compile.load import Program, load_program
+from router.compile.load import Program, load
 from router.config import spec
 from router.display import to_json
-from router.engine.requests import make_action
-from router.engine.ticket import Ticket
-from router.errors import UsageError
-from router.model import WRITTEN, Outcome, Record, Write
-from router.rehearsal import MESSAGE_ID, META, rehearse_record, wrap_text
+from router.errors import ConfigError, UsageError
+from router.model import Record
+from router.rehearse.explain import Condition, Explanation, explain, show_value
+from router.rehearse.records import META, RECEIPT_HANDLE, read_record
+from router.rehearse.wrapping import MESSAGE_ID, wrap_text
 
-Stage = tuple[str, str, Any]
-"""Route (or ""), the stage's name, its value."""
+_RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
+"""What an object has that is a record of Lambda, or a message of ReceiveMessage."""
 
 
 @click.command("explain")
 @config_option
 @click.option("--queue", required=True, help="The queue that the message is on: its name in the config.")
 @click.option(
-    "--raw", is_flag=True, help="The file is a body as SQS has it; else it is put into the queue's envelopes."
+    "--raw",
+    is_flag=True,
+    help="The file is a body as SQS has it, or a whole record; else it is put into the queue's envelopes.",
 )
+@click.option("--route", help="Show this route only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @click.argument("message", type=click.File("rb"))
-def command(config: Path, queue: str, raw: bool, as_json: bool, message: BinaryIO) -> None:
+def command(config: Path, queue: str, raw: bool, route: str | None, as_json: bool, message: BinaryIO) -> None:
     """Show what becomes of one MESSAGE (a file, or - for standard input), stage by stage, without AWS.
 
-    Exit code 0: it would be written or dropped; 1: it would be rejected or retried; 2: could not run.
+    Each stage is shown with its value and its time in µs, each route with its condition, and each request to DynamoDB
+    as it would be sent. Exit code 0: it would be written or dropped; 1: it would be rejected or retried; 2: could
+    not run.
 
     \b
     Examples:
       router explain --queue user-metadata message.json
       echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
     """
-    program = load_program(config, os.environ)
-    record = _record(program, queue, message.read(), raw)
-    stages: list[Stage] = []
-    ticket = rehearse_record(program, queue, record, lambda *stage: stages.append(stage))
-    outcome = ticket.outcome or WRITTEN
-    click.echo(_as_json(stages, ticket, outcome) if as_json else _as_text(stages, outcome))
-    sys.exit(outcome.kind in ("rejected", "retry"))
+    loaded = load(config, os.environ)
+    if loaded.program is None:
+        raise ConfigError(tuple(loaded.findings))
+    _check_names(loaded.program, queue, route)
+    record = _record(loaded.program, queue, message.read(), raw)
+    explained = explain(loaded, loaded.program, queue, record)
+    click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
+    sys.exit(explained.outcome.kind in ("rejected", "retry"))
+
+
+def _check_names(program: Program, queue: str, route: str | None) -> None:
+    if queue not in program.engine.queues:
+        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
+    names = [each.route.name for each in program.engine.queues[queue].routes]
+    if route is not None and route not in names:
+        raise UsageError(f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}")
 
 
 def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
-    if queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise UsageError("the message is not UTF-8 text, and SQS takes no other") from None
-    settings = program.config.queues.get(queue) or spec.Queue()
-    return Record(MESSAGE_ID, "receipt-handle", text if raw else wrap_text(text, settings), META)
+    if not raw:
+        text = wrap_text(text, program.config.queues.get(queue) or spec.Queue())
+    elif any(keys <= _keys(text) for keys in _RECORD_KEYS):
+        return read_record(msgspec.json.decode(text))
+    return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
 
 
-def _as_json(stages: list[Stage], ticket: Ticket, outcome: Outcome) -> str:
+def _keys(text: str) -> set[str]:
+    try:
+        return set(msgspec.json.decode(text, type=dict[str, msgspec.Raw]))
+    except (msgspec.DecodeError, RecursionError):
+        return set()
+
+
+def _as_json(explained: Explanation, only: str | None) -> str:
     told = {
-        "stages": [{"route": route, "stage": name, "value": _value(name, value)} for route, name, value in stages],
-        "outcome": msgspec.to_builtins(outcome),
-        "writes": [_write(write) for write in ticket.writes],
+        "queue": explained.queue,
+        "conditions": [msgspec.to_builtins(each) for each in explained.conditions if only in (None, each.route)],
+        "stages": [
+            {"route": each.route, "stage": each.stage, "micros": round(each.micros, 1), "value": show_value(each)}
+            for each in explained.stages
+            if only in (None, each.route) or not each.route
+        ],
+        "outcome": msgspec.to_builtins(explained.outcome),
+        "failed_at": explained.failed_at,
+        "faults": [msgspec.to_builtins(each) for each in explained.faults],
+        "requests": explained.requests,
     }
     return to_json(told, indent=2)
 
 
-def _as_text(stages: list[Stage], outcome: Outcome) -> str:
-    lines = []
-    for route, name, value in stages:
-        where = click.style(f"{route}: " if route else "", dim=True)
-        lines += [f"{where}{click.style(name, bold=True)}", _indent(to_json(_value(name, value), indent=2))]
+def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
+    for stage in explained.stages:
+        if stage.stage != "when" and (only in (None, stage.route) or not stage.route):
+            name = click.style(f"{stage.route}: " if stage.route else "", dim=True) + click.style(
+                stage.stage, bold=True
+            )
+            yield f"{name}  {click.style(f'{stage.micros:.1f} µs', dim=True)}"
+            yield _indent(to_json(show_value(stage), indent=2))
+        if not stage.route:
+            yield from _routes([each for each in explained.conditions if only in (None, each.route)])
+    outcome = explained.outcome
     good = outcome.kind in ("written", "dropped")
-    lines.append(click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True))
-    for label, text in (("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)):
-        if text:
-            lines.append(f"  {label}: {text}")
-    if outcome.pointer:
-        lines.append(f"  at: {outcome.pointer}")
-    return "\n".join(lines)
+    yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
+    shown = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
+    shown += [("stage", explained.failed_at), ("at", outcome.pointer)]
+    yield from (f"  {label}: {text}" for label, text in shown if text)
+    for fault in explained.faults:
+        yield f"  {fault.schema}: '{fault.keyword}' at {fault.at}, of {fault.pointer} in the message: {fault.sentence}"
+    if len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages) and not explained.failed_at:
+        yield click.style("in one request", bold=True)
+        yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
 
 
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, Write):
-        return _write(value)
-    if name == "validate":
-        return "valid" if value is None else {"reason": value.reason, "pointer": value.pointer}
-    return value
-
-
-def _write(write: Write) -> dict[str, Any]:
-    operation, parameters = make_action(write)
-    told: dict[str, Any] = {"bytes": write.size, f"{operation}Item": parameters}
-    return {**told, "marker": write.marker.call} if write.marker else told
+def _routes(conditions: list[Condition]) -> Iterable[str]:
+    yield click.style("routes", bold=True)
+    marks: dict[Any, str] = {
+        True: click.style("yes", fg="green"),
+        False: click.style("no ", fg="red"),
+        None: click.style("-  ", dim=True),
+    }
+    for each in conditions:
+        condition = f"when {each.when}" if each.when else "always"
+        yield f"  {marks[each.result]}  {each.route}: {condition}" + (f" — {each.why}" if each.why else "")
 
 
 def _indent(text: str) -> str:

@@ -8,43 +8,32 @@ from msgspec import UNSET
 
 from router.display import to_json
 from router.rehearse.changes import DELETE
-from router.rehearse.compare import ABSENT
+from router.rehearse.compare import cell, table
 from router.rehearse.junit import Described
 from router.rehearse.reach import Reach
 from router.rehearse.run import Rehearsal, Verdict
 from router.rehearse.update import Updated
-
-_HEAD = ("", "expected", "found")
 
 
 def show_verdict(verdict: Verdict) -> None:
     """A line for the test, and a row for each difference."""
     mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
     click.echo(f"{mark}  {verdict.route}: {verdict.name}")
-    for line in _table(verdict):
-        click.echo(f"      {line}")
+    if verdict.passed:
+        return
+    head, *rows = table(verdict.differences)
+    click.echo(click.style(f"      {head}", dim=True))
+    for each, row in zip(verdict.differences, rows, strict=True):
+        found = cell(each.found)
+        start = head.index("expected")
+        end = len(row) - len(found)
+        told = row[:start], click.style(row[start:end], fg="green"), click.style(found, fg="red")
+        click.echo(f"      {''.join(told)}")
 
 
 def describe(verdict: Verdict) -> str:
     """The differences in words, without colours."""
-    return "\n".join(map(click.unstyle, _table(verdict)))
-
-
-def _table(verdict: Verdict) -> list[str]:
-    if verdict.passed:
-        return []
-    rows = [(each.what, _cell(each.expected), _cell(each.found)) for each in verdict.differences]
-    first = max(len(row[0]) for row in rows)
-    second = max(len(_HEAD[1]), *(len(row[1]) for row in rows))
-    lines = [click.style(f"{_HEAD[0]:{first}}  {_HEAD[1]:{second}}  {_HEAD[2]}", dim=True)]
-    for what, expected, found in rows:
-        green, red = click.style(f"{expected:{second}}", fg="green"), click.style(found, fg="red")
-        lines.append(f"{what:{first}}  {green}  {red}")
-    return lines
-
-
-def _cell(value: Any) -> str:
-    return "-" if value == ABSENT else to_json(value)
+    return "" if verdict.passed else "\n".join(table(verdict.differences))
 
 
 def show_update(updated: Updated) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from router.config import spec
+from router.display import to_json
 from router.model import Item, Outcome
 
 ABSENT = "(no such attribute)"
@@ -33,6 +34,18 @@ class Observed(Struct, frozen=True):
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
     """Everything in which they differ."""
     return (*_compare_outcome(test, observed), *_compare_items(test, observed.items), *_compare_write(test, observed))
+
+
+def table(differences: Sequence[Difference]) -> list[str]:
+    """The differences as lines: what, expected, found."""
+    rows = [("", "expected", "found"), *((each.what, cell(each.expected), cell(each.found)) for each in differences)]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return [f"{what:{first}}  {expected:{second}}  {found}" for what, expected, found in rows]
+
+
+def cell(value: Any) -> str:
+    """A value in a table of differences."""
+    return "-" if value == ABSENT else to_json(value)
 
 
 def _compare_outcome(test: spec.Test, observed: Observed) -> list[Difference]:

@@ -4,6 +4,7 @@ import runpy
 import sys
 from pathlib import Path
 
+from router.checks import reference
 from router.checks.codes import CODES
 from router.checks.reference import MAX_LINES, checks_reference
 
@@ -60,7 +61,7 @@ def test_the_module_prints_the_page(capsys, monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "router.checks.reference")
     monkeypatch.setattr(sys, "argv", ["reference", str(EXAMPLES)])
 
-    runpy.run_module("router.checks.reference", run_name="__main__")
+    runpy.run_path(str(reference.__file__), run_name="__main__")
 
     assert capsys.readouterr().out == checks_reference(EXAMPLES)
 
@@ -70,6 +71,6 @@ def test_the_module_prints_the_page_without_examples(capsys, monkeypatch) -> Non
     monkeypatch.delitem(sys.modules, "router.checks.reference")
     monkeypatch.setattr(sys, "argv", ["reference"])
 
-    runpy.run_module("router.checks.reference", run_name="__main__")
+    runpy.run_path(str(reference.__file__), run_name="__main__")
 
     assert capsys.readouterr().out == checks_reference()

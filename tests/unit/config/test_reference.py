@@ -4,7 +4,7 @@ import pathlib
 import runpy
 import sys
 
-from router.config import spec
+from router.config import reference, spec
 from router.config.kinds import fields_of
 from router.config.reference import config_reference
 
@@ -39,6 +39,6 @@ def test_the_module_prints_the_page(capsys, monkeypatch):
     """As a program."""
     monkeypatch.delitem(sys.modules, "router.config.reference")
 
-    runpy.run_module("router.config.reference", run_name="__main__")
+    runpy.run_path(str(reference.__file__), run_name="__main__")
 
     assert capsys.readouterr().out == config_reference()

@@ -4,9 +4,7 @@ It knows what the router's writes ask of the real one: conditions, updates, tran
 of a batch, a secondary index whose key must be text.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from threading import Lock
 from typing import Any
 
@@ -14,29 +12,19 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from router.aws.dynamodb import DynamoTables
-from router.engine.attributes import identify
+from router.testing.expressions import Refused
+from router.testing.store import Store, batch_actions, target
 
 INDEX_KEY = "index"
 """The key of a secondary index of every table: an item that has it as anything but text is refused."""
 _REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
-_CLAUSE = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
-_PART = re.compile(r"(?:[^,(]|\((?:[^()]|\([^()]*\))*\))+")
 
-Key = tuple[tuple[str, str], ...]
+Key = tuple[tuple[str, Any], ...]
 Fault = str | None
 """An error code; "lost" (the work is done, its answer is not heard); "unprocessed" (every second of a batch); None."""
 
 
-class Refused(Exception):
-    """A call fails with an error code of AWS."""
-
-    def __init__(self, code: str, item: dict[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.item = item
-
-
-class Dynamo:
+class Dynamo(Store):
     """Has the methods of boto3's client that the router uses.
 
     `fault` is asked before each call, with the name of its operation. `calls` are (operation, keys), `made` the writes
@@ -44,7 +32,7 @@ class Dynamo:
     """
 
     def __init__(self, **keys: Key) -> None:
-        self.keys = keys
+        super().__init__(keys)
         self.clear()
 
     def clear(self) -> None:
@@ -65,22 +53,17 @@ class Dynamo:
         ((table, requests),) = RequestItems.items()
 
         def work(fault: Fault) -> dict[str, Any]:
-            actions = [
-                ("Put", {"TableName": table, **each["PutRequest"]})
-                if "PutRequest" in each
-                else ("Delete", {"TableName": table, **each["DeleteRequest"]})
-                for each in requests
-            ]
+            actions = batch_actions(table, requests)
             if len(requests) > 25:
                 raise Refused("ValidationException")
-            done = self._plan(actions)
+            done = self.plan(actions)
             if fault == "unprocessed":
-                self._apply(done[1::2])
+                self.apply(done[1::2])
                 return {"UnprocessedItems": {table: requests[::2]}}
-            self._apply(done)
+            self.apply(done)
             return {"UnprocessedItems": {}}
 
-        return self._call("BatchWriteItem", [(table, self._key(table, _target(each))) for each in requests], work)
+        return self._call("BatchWriteItem", [(table, self.key(table, target(each))) for each in requests], work)
 
     def put_item(self, **parameters: Any) -> Any:
         return self._write("Put", parameters)
@@ -93,19 +76,13 @@ class Dynamo:
 
     def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> Any:
         actions = [next(iter(each.items())) for each in TransactItems]
-        keys = [(each["TableName"], self._key(each["TableName"], _target(each))) for _, each in actions]
+        keys = [(each["TableName"], self.key(each["TableName"], target(each))) for _, each in actions]
 
         def work(fault: Fault) -> dict[str, Any]:
             if any(operation == "Update" and "UpdateExpression" not in each for operation, each in actions):
                 raise Refused("ValidationException")
-            done, reasons = [], []
-            for action in actions:
-                try:
-                    done += self._plan([action])
-                    reasons.append({"Code": "None"})
-                except Refused as refused:
-                    reason = {"Code": _REASONS.get(refused.code, refused.code)}
-                    reasons.append(reason | ({"Item": refused.item} if refused.item else {}))
+            done, refusals = self.plan_each(actions)
+            reasons = [_reason(refused) for refused in refusals]
             if len(done) < len(actions):
                 raise ClientError(
                     {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons},
@@ -113,7 +90,7 @@ class Dynamo:
                 )
             if len({(table, key) for table, key, _ in done}) < len(done):
                 raise Refused("ValidationException")
-            self._apply(done)
+            self.apply(done)
             return {}
 
         return self._call("TransactWriteItems", keys, work)
@@ -134,8 +111,8 @@ class Dynamo:
 
     def _write(self, operation: str, parameters: dict[str, Any]) -> Any:
         table = parameters["TableName"]
-        key = (table, self._key(table, _target(parameters)))
-        return self._call(operation, [key], lambda fault: self._apply(self._plan([(operation, parameters)])))
+        key = (table, self.key(table, target(parameters)))
+        return self._call(operation, [key], lambda fault: self.apply(self.plan([(operation, parameters)])))
 
     def _call(self, operation: str, keys: list[Any], work: Callable[[Fault], Any]) -> Any:
         with self._lock:
@@ -159,124 +136,19 @@ class Dynamo:
             with self._lock:
                 self.under_way -= 1
 
-    def _key(self, table: str, item: dict[str, Any]) -> Any:
-        """The key, as text; None for an item that has no such key."""
-        try:
-            return "/".join(identify(table, self.keys[table], item)[1:])
-        except Exception:
-            return None
+    def refuses(self, item: dict[str, Any]) -> bool:
+        return "S" not in item.get(INDEX_KEY, {"S": ""})
 
-    def _plan(self, actions: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, Any, dict[str, Any] | None]]:
-        """What actions would leave: table, key, item or None."""
-        done = []
-        for operation, parameters in actions:
-            table = parameters["TableName"]
-            if table not in self.keys:
-                raise Refused("ResourceNotFoundException")
-            key = self._key(table, _target(parameters))
-            old = self.items[table].get(key)
-            if key is None:
-                raise Refused("ValidationException")
-            if not _holds(parameters, old or {}):
-                told = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-                raise Refused("ConditionalCheckFailedException", old if told else None)
-            new = {"Put": _put, "Update": _update, "Delete": _delete}[operation](parameters, old)
-            if new and "S" not in new.get(INDEX_KEY, {"S": ""}):
-                raise Refused("ValidationException")
-            done.append((table, key, new))
-        if len({(table, key) for table, key, _ in done}) < len(done):
-            raise Refused("ValidationException")
-        return done
-
-    def _apply(self, done: list[tuple[str, Any, dict[str, Any] | None]]) -> None:
-        for table, key, item in done:
-            self.made.append((table, key, item))
-            if item is None:
-                self.items[table].pop(key, None)
-            else:
-                self.items[table][key] = item
+    def apply(self, effects: Any) -> None:
+        self.made += effects
+        super().apply(effects)
 
 
-def _target(parameters: dict[str, Any]) -> dict[str, Any]:
-    inner = parameters.get("PutRequest") or parameters.get("DeleteRequest") or parameters
-    target: dict[str, Any] = inner["Item"] if "Item" in inner else inner["Key"]
-    return target
-
-
-def _holds(parameters: dict[str, Any], old: dict[str, Any]) -> bool:
-    condition = parameters.get("ConditionExpression")
-    return not condition or any(_holds_term(term, parameters, old) for term in condition.split(" OR "))
-
-
-def _holds_term(term: str, parameters: dict[str, Any], old: dict[str, Any]) -> bool:
-    names = parameters["ExpressionAttributeNames"]
-    if match := re.fullmatch(r"attribute_not_exists\((#\w+)\)", term):
-        return names[match[1]] not in old
-    match = re.fullmatch(r"(#\w+) < (:\w+)", term)
-    assert match, term
-    there = old.get(names[match[1]], {})
-    given = parameters["ExpressionAttributeValues"][match[2]]
-    return there.keys() == given.keys() and _ordered(there) < _ordered(given)
-
-
-def _ordered(value: dict[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content.encode() if kind == "S" else content
-
-
-def _put(parameters: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-    item: dict[str, Any] = parameters["Item"]
-    return item
-
-
-def _delete(parameters: dict[str, Any], old: dict[str, Any] | None) -> None:
-    return None
-
-
-def _update(parameters: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any] | None:
-    if old is None and re.match("REMOVE ", parameters.get("UpdateExpression", "")):
-        return None  # an update that only removes makes no item
-    names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
-    before = old or {}
-    after = before | parameters["Key"]
-    for verb, text in _CLAUSE.findall(parameters.get("UpdateExpression", "")):
-        for part in (part.strip() for part in _PART.findall(text)):
-            if verb == "SET":
-                place, _, operand = part.partition(" = ")
-                after[names[place]] = _operand(operand, names, values, before)
-            elif verb == "ADD":
-                place, given = part.split()
-                after[names[place]] = _add(before.get(names[place]), values[given])
-            else:
-                after.pop(names[part], None)
-    return after
-
-
-def _operand(text: str, names: Any, values: Any, before: dict[str, Any]) -> dict[str, Any]:
-    match = re.fullmatch(r"(\w+)\((.*)\)", text)
-    if match is None:
-        value: dict[str, Any] = values[text]
-        return value
-    first, second = (part.strip() for part in _PART.findall(match[2]))
-    if match[1] == "if_not_exists":
-        there: dict[str, Any] = before.get(names[first]) or _operand(second, names, values, before)
-        return there
-    assert match[1] == "list_append", text
-    one, other = _operand(first, names, values, before), _operand(second, names, values, before)
-    if "L" not in one or "L" not in other:
-        raise Refused("ValidationException")
-    return {"L": one["L"] + other["L"]}
-
-
-def _add(there: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
-    if there is None:
-        return given
-    ((kind, content),) = given.items()
-    if there.keys() != given.keys():
-        raise Refused("ValidationException")
-    if kind == "N":
-        return {"N": str(Decimal(there["N"]) + Decimal(content))}
-    return {kind: sorted({*there[kind], *content})}
+def _reason(refused: Refused | None) -> dict[str, Any]:
+    if refused is None:
+        return {"Code": "None"}
+    reason: dict[str, Any] = {"Code": _REASONS.get(refused.code, refused.code)}
+    return reason | ({"Item": refused.item} if refused.item else {})
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from router import Drop, Message, Route
+from router.hooks import reference
 from router.hooks.implementations import HOOKS
 from router.hooks.reference import PAGES, plugins_reference
 
@@ -34,7 +35,7 @@ def test_the_pages_are_written(arguments: list[str], tmp_path: Path, monkeypatch
     folder = tmp_path / (arguments or ["docs"])[0]
     folder.mkdir()
     monkeypatch.setattr(sys, "argv", ["reference", *arguments])
-    runpy.run_module("router.hooks.reference", run_name="__main__")
+    runpy.run_path(str(reference.__file__), run_name="__main__")
     assert sorted(path.name for path in folder.iterdir()) == ["plugins.md", "transforms.md"]
 
 

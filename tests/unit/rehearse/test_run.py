@@ -17,7 +17,7 @@ from router.hooks.envelopes import cloudevents, eventbridge, sns
 from router.model import Record
 from router.rehearse.compare import Difference, same
 from router.rehearse.records import make_record
-from router.rehearse.run import Rehearsal, Verdict, rehearse_record, run_test
+from router.rehearse.run import Verdict, rehearse_record, run_test
 from router.rehearse.wrapping import make_body, wrap_text
 
 ENVELOPES = {"sns": sns, "eventbridge": eventbridge, "cloudevents": cloudevents}

@@ -1,0 +1,91 @@
+"""Messages through the whole router but the network: for the tests of a plugin, or of a config."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.aws.client import Aws
+from router.compile.load import Program
+from router.config import spec
+from router.deliver import Delivery
+from router.errors import UsageError
+from router.model import Outcome, Record
+from router.rehearse.records import META, RECEIPT_HANDLE
+from router.rehearse.wrapping import make_body
+from router.testing.memory import MemoryQueues, MemoryTables
+
+_SECONDS = 60.0
+
+
+def record(
+    message: Any = None,
+    *,
+    body: str | None = None,
+    queue: spec.Queue | None = None,
+    message_id: str = "",
+    attributes: Mapping[str, Any] | None = None,
+    **system: str,
+) -> Record:
+    """A record as SQS gives it: of a message, put into the envelopes of a queue's settings, or of a body as it is.
+
+    `attributes` are message attributes: text is a String, a number a Number, bytes a Binary. `system` are attributes
+    of SQS's own, as SentTimestamp="1767323045678"; those that are not given are as `router test` has them. Each record
+    has a message id of its own unless it is given one.
+    """
+    text = make_body(message, queue or spec.Queue()) if body is None else body
+    sent = {name: _attribute(value) for name, value in (attributes or {}).items()}
+    return Record(message_id or str(uuid.uuid4()), RECEIPT_HANDLE, text, {**META, **system}, sent)
+
+
+def _attribute(value: Any) -> dict[str, Any]:
+    if isinstance(value, bytes):
+        return {"DataType": "Binary", "BinaryValue": value}
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    return {"DataType": "Number", "StringValue": str(value)}
+
+
+class Run(Struct, frozen=True):
+    """What became of messages: the outcome of each, in their order, and the ends that they went to."""
+
+    outcomes: tuple[Outcome, ...]
+    acknowledged: tuple[bool, ...]
+    tables: MemoryTables
+    queues: MemoryQueues
+
+    @property
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What the router says of each dead letter: code, reason, pointer … as in its attribute `router`."""
+        return [
+            msgspec.json.decode(letter.message_attributes["router"]["StringValue"])
+            for letters in self.queues.letters.values()
+            for letter in letters
+        ]
+
+
+def deliver(
+    program: Program,
+    queue: str,
+    records: Sequence[Record],
+    *,
+    tables: MemoryTables | None = None,
+    queues: MemoryQueues | None = None,
+) -> Run:
+    """Deliver one batch of a queue, by its name in the config, into tables in memory; raises UsageError.
+
+    Give the tables of one run to the next to see what a second delivery does.
+    """
+    if queue not in program.engine.queues:
+        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
+    tables = tables or MemoryTables.of(program)
+    queues = queues or MemoryQueues()
+    delivery = Delivery(program, Aws(tables, queues))
+    end = time.monotonic() + _SECONDS
+    delivered = delivery.deliver(program.engine.queues[queue], records, lambda: end)
+    return Run(
+        tuple(each.outcome for each in delivered), tuple(each.acknowledged for each in delivered), tables, queues
+    )

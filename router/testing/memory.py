@@ -1,0 +1,117 @@
+"""DynamoDB and SQS in memory, at the router's own seam to AWS: no network, no SDK."""
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from router.aws.client import Answer, KeySchema, Letter, Received, Request
+from router.aws.faults import Fault, translate
+from router.compile.load import Program
+from router.engine.attributes import decode_item
+from router.engine.requests import Action, Operation
+from router.model import Item, Record
+from router.testing.expressions import Refused
+from router.testing.store import Key, Store, batch_actions
+
+_MAX_BATCH = 25
+_CONDITION = "ConditionalCheckFailedException"
+
+
+class MemoryTables:
+    """The `Tables` of the seam: what the router writes is kept as DynamoDB would keep it.
+
+    It knows the conditions, updates and transactions that the router sends. It throttles nothing and fails at nothing
+    but what the real one refuses: a table that is not there, a key that is not the table's, more than 25 in a batch.
+    `keys` are the key attributes of each table by its name, as {"things": (("id", "S"),)}.
+    """
+
+    def __init__(self, keys: Mapping[str, Key]) -> None:
+        self._store = Store(keys)
+        self._lock = Lock()
+
+    @classmethod
+    def of(cls, program: Program) -> "MemoryTables":
+        """The tables of a config, empty."""
+        tables = program.config.tables.items()
+        return cls({table.name or name: tuple(table.key.items()) for name, table in tables})
+
+    def items(self, table: str) -> list[Item]:
+        """The items of a table, by its name in AWS, in Python's own types and in the order of their keys."""
+        stored = self._store.items[table]
+        return [decode_item(stored[key]) for key in sorted(stored)]
+
+    def batch_write(self, table: str, requests: list[Request]) -> Answer:
+        """Put and delete items of one table: all of them, or none."""
+        if len(requests) > _MAX_BATCH:
+            return Answer(fault=translate("ValidationException", 400))
+        return self._write(batch_actions(table, requests))
+
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
+        """PutItem, UpdateItem or DeleteItem."""
+        return self._write([(operation, parameters)])
+
+    def transact(self, actions: Sequence[Action]) -> Answer:
+        """All actions, or none; of several that are refused, a failed condition is told first, as the client does."""
+        with self._lock:
+            effects, reasons = self._store.plan_each(actions)
+            refused = [(reason, position) for position, reason in enumerate(reasons) if reason]
+            if refused:
+                reason, position = min(refused, key=lambda each: each[0].code != _CONDITION)
+                return Answer(fault=translate(reason.code, 400), position=position, stored=reason.item)
+            if len({effect[:2] for effect in effects}) < len(effects):
+                return Answer(fault=translate("ValidationException", 400))
+            self._store.apply(effects)
+        return Answer()
+
+    def key_schema(self, table: str) -> KeySchema | Fault:
+        """The key of a table."""
+        key = self._store.keys.get(table)
+        return translate("ResourceNotFoundException", 400) if key is None else key
+
+    def _write(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> Answer:
+        with self._lock:
+            try:
+                self._store.apply(self._store.plan(actions))
+            except Refused as refused:
+                return Answer(fault=translate(refused.code, 400), stored=refused.item)
+        return Answer()
+
+
+class MemoryQueues:
+    """The `Queues` of the seam: takes every letter, and keeps what was asked of it.
+
+    `letters` are by the queue that they were sent to, as the config calls it in AWS; `deleted` and `hidden` are ids of
+    messages, and for how many seconds.
+    """
+
+    def __init__(self) -> None:
+        self.letters: dict[str, list[Letter]] = {}
+        self.deleted: list[str] = []
+        self.hidden: dict[str, int] = {}
+
+    def url(self, reference: str) -> str | Fault:
+        """What a queue is called here."""
+        return reference
+
+    def visibility(self, url: str) -> int | Fault:
+        """Thirty seconds, as SQS's default is."""
+        return 30
+
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+        """Nothing: messages are given to `deliver`."""
+        return []
+
+    def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
+        """Acknowledge messages."""
+        self.deleted += [message_id for message_id, _ in messages]
+        return {}
+
+    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+        """Take letters."""
+        self.letters.setdefault(url, []).extend(letters)
+        return {}
+
+    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+        """Hide messages."""
+        self.hidden |= {message_id: seconds for message_id, _, seconds in messages}
+        return {}
