@@ -11,7 +11,7 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak lint format docs lock clean
+.PHONY: demo test soak bench lint format docs lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -21,6 +21,9 @@ test: $(STAMP) ## all tests
 
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) tests/faults/soak.py --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
+
+bench: $(STAMP) ## what a message costs, beside the code that people write instead
+	@$(RUN) benchmarks/run.py
 
 lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff format --check .
