@@ -1,7 +1,7 @@
-"""One measurement in a process of its own: `python benchmarks/measure.py NAME RECORDS`; prints processor seconds a record.
+"""One figure, in a process of its own: `python benchmarks/measure.py NAME RECORDS`; processor seconds a record.
 
-NAME is `router`, `batch_writer`, `put_item`, or one of these with `cold-` before it: then processor seconds from nothing
-to the answer of a first invocation of RECORDS records.
+NAME is `router`, `batch_writer`, `put_item`, or one of these with `cold-` before it: then the processor seconds from
+nothing to the answer of a first invocation of RECORDS records.
 """
 
 import json

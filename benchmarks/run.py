@@ -1,6 +1,6 @@
-"""The benchmarks: `make bench`. Prints each figure as a ratio to its peer of the same run; `--json FILE` writes them.
+"""The benchmarks: `make bench`. Each figure as a ratio to its peer of the same run; `--json FILE` writes the figures.
 
-Processor time is compared, not wall time, and each round measures all peers one after the other, since machines are noisy.
+Processor time is compared, not wall time, and each round measures all peers in turn, since machines are noisy.
 """
 
 import argparse
@@ -81,11 +81,11 @@ def report(figures: dict[str, list[float]]) -> None:
     for name, values in figures.items():
         unit, scale = ("ms", 1e3) if name.startswith("cold-") else ("µs a record", 1e6)
         ratios = [
-            (f"{medians[name] / medians[peer]:.3f} × {peer}", f"{limit:.3f}")
+            (f"{medians[name] / medians[peer]:.3f} of {peer}", f"{limit:.3f}")
             for (ours, peer), limit in BUDGETS.items()
             if ours == name
         ]
-        spread = f"{min(values) * scale:.1f} – {max(values) * scale:.1f}"
+        spread = f"{min(values) * scale:.1f} to {max(values) * scale:.1f}"
         table.add_row(
             name,
             f"{medians[name] * scale:.1f} {unit}",
