@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from router.checks.live.facts import Deployment, Seen
 from router.checks.live.rules import LIVE_RULES
 from router.checks.running import run_rules
+from router.checks.running import run_rules
 from router.compile.load import Loaded
 from router.errors import MissingExtra
 from router.live.survey import survey
@@ -30,8 +31,7 @@ class Comparison:
             return
         config, queues = loaded.program.config, loaded.program.engine.queues
         self.seen = survey(_connect(), loaded.program, self._function)
-        deployment = Deployment(config, queues, self.seen, self._function)
-        run_rules(LIVE_RULES, deployment, loaded.findings)
+        run_rules(LIVE_RULES, Deployment(config, queues, self.seen, self._function), loaded.findings)
 
 
 def _connect() -> "Live":

@@ -97,6 +97,13 @@ def test_not_active(sound: Any, checked: Any) -> None:
     assert checked(sound.endpoint, CONFIG) == "routes.yaml:5:3: RT702 table 'orders' is ARCHIVED, not ACTIVE\n"
 
 
+def test_ignored(sound: Any, checked: Any) -> None:
+    """What is found in AWS can be accepted in the file, as anything else."""
+    accepted = "ignore: [{code: RT702, at: tables.orders, reason: it is only read}]\n"
+
+    assert checked(sound.endpoint, CONFIG + accepted) == ""
+
+
 @pytest.mark.parametrize(
     ("operation", "said"),
     [
