@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from router.checks.live.facts import Deployment, Seen
 from router.checks.live.rules import LIVE_RULES
 from router.checks.running import run_rules
-from router.checks.running import run_rules
 from router.compile.load import Loaded
 from router.errors import MissingExtra
 from router.live.survey import survey
