@@ -39,6 +39,7 @@ docs: $(STAMP) ## the pages that are made from the code
 	$(RUN) -m router.config.reference > docs/config.md
 	$(RUN) -m router.hooks.reference docs
 	$(RUN) -m router.checks.reference tests/checks > docs/checks.md
+	$(RUN) -m router.checks.examples tests/checks > router/checks/examples.json
 	$(RUN) -m router schema > docs/routes.schema.json
 
 lock: $(STAMP) ## pin again what tests and builds install

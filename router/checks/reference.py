@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from router.checks.codes import CODES
+from router.checks.examples import Example, read_example
 from router.model import Code
 
 GROUPS = {
@@ -20,9 +21,6 @@ GROUPS = {
     "8": "Outcomes: what logs and dead letters say",
 }
 """Headings by the first digit of a code."""
-MAX_LINES = 40
-"""An example of as many lines, or more, is not shown: it is large because size is its fault."""
-
 _INTRODUCTION = """\
 # Checks
 
@@ -30,8 +28,17 @@ Made from the code by `python -m router.checks.reference tests/checks`; edit the
 this page.
 
 `router check` proves a config and prints each fault as `file:line:column: RTnnn sentence; suggestion`. It exits with 1
-if one of them is an error. `router check --explain RT101` prints an entry of this page. The codes from RT801 on are no
-faults of a config: they say in logs and dead letters how a message ended, and why.
+if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints an entry of
+this page. What is known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason; what stops
+the router from starting cannot. The codes from RT801 on are no faults of a config: they say in logs and dead letters
+how a message ended, and why.
+
+## In CI
+
+`--format github` prints workflow commands, which GitHub Actions shows at the lines of a pull request; `--format sarif`
+prints SARIF 2.1.0, which code hosts and editors read; `--format json` is for everything else. `--no-env` is for where
+the variables of the environment are not known yet: one that is not set is a warning then. The number of findings is on
+standard error.
 
 A code keeps its meaning for ever; new ones take new numbers.
 """
@@ -49,26 +56,19 @@ def checks_reference(examples: Path | None = None) -> str:
 def _section(code: Code, example: Path | None) -> str:
     title = code.title[0].upper() + code.title[1:]
     parts = [f"### {code.id}", f"{title}. Severity: {code.severity}.", code.why]
-    if example is not None and example.is_dir():
-        parts += _example(example)
+    parts += _example(read_example(example) if example else None)
     return "\n\n".join(parts) + "\n"
 
 
-def _example(folder: Path) -> Iterator[str]:
-    """The faulty config, if it can be shown, and the lines that `router check` prints for it."""
-    config = _shown(folder / "bad.yaml")
-    if config is not None:
-        yield f"```yaml title=bad.yaml\n{config}\n```"
-    yield f"```text\n{(folder / 'expected.txt').read_text(encoding='utf-8').rstrip()}\n```"
-
-
-def _shown(file: Path) -> str | None:
-    """The text of a file; None for one that is empty, too long, or no text."""
-    try:
-        text = file.read_text(encoding="utf-8").rstrip()
-    except UnicodeDecodeError:
-        return None
-    return text if text and len(text.splitlines()) < MAX_LINES else None
+def _example(example: Example | None) -> Iterator[str]:
+    """The faulty config, if it can be shown, the lines that `router check` prints for it, and the mended config."""
+    if example is None:
+        return
+    if example.bad:
+        yield f"```yaml title=bad.yaml\n{example.bad}\n```"
+    yield f"```text\n{example.found}\n```"
+    if example.good:
+        yield f"```yaml title=good.yaml\n{example.good}\n```"
 
 
 if __name__ == "__main__":
