@@ -1,4 +1,7 @@
-"""Rules about functions themselves."""
+"""Rules about functions themselves.
+
+Reserved concurrency: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+"""
 
 from collections.abc import Iterator
 
@@ -11,8 +14,7 @@ NO_CONCURRENCY = Code(
     "RT732",
     "a function that may not run",
     "A reserved concurrency of 0 throttles every invocation, and each counts as a receive of its messages, until they "
-    "are moved away by the redrive policy. "
-    "https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html",
+    "are moved away by the redrive policy.",
 )
 NOT_MAPPED = Code(
     "RT741",
