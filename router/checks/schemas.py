@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from router.checks.rule import Found, Subject
-from router.compile.schema_documents import pointer
+from router.compile.schema_documents import LISTED_PARTS, NAMED_PARTS, ONE_PART, pointer, subschemas
 from router.errors import MissingExtra
-from router.model import Code
+from router.model import Code, Path
 
 SECOND_OPINION = Code(
     "RT307",
@@ -19,28 +19,61 @@ SECOND_OPINION = Code(
 
 def check_second_opinions(subject: Subject) -> Iterator[Found]:
     """Whether the other validator takes each schema too."""
+    asked: dict[str, _Objection | None] = {}
     for name, document in subject.schemas.documents.items():
-        objection = second_opinion(document)
+        objection = second_opinion(document, asked)
         if objection:
             yield Found(SECOND_OPINION, f"schema '{name}': {objection}", subject.schemas.uses[name])
 
 
-def second_opinion(schema_document: Any) -> str | None:
+_Objection = tuple[Path, str]
+"""Where a schema is refused, and the keyword of the draft's own schema that refuses it."""
+
+
+def second_opinion(schema_document: Any, asked: dict[str, _Objection | None] | None = None) -> str | None:
     """What the Python library jsonschema has against a schema document, in words; None if nothing.
 
     Raises MissingExtra if it is not installed. Patterns are not compared: the dialects differ, and ours is known.
+    The library takes milliseconds for a schema of some size, and most parts of one are as in others: each part is asked
+    about by itself, and once for as long as `asked` is kept.
     """
     try:
+        # For start-up time: where there is no schema, it is not needed.
         from jsonschema import Draft202012Validator
         from jsonschema.validators import validator_for
     except ImportError:
         raise MissingExtra("a second opinion on schemas", "cli") from None
-    document = _with_floats(schema_document)
-    validator = validator_for(document, default=Draft202012Validator)
-    error = next(validator(validator.META_SCHEMA).iter_errors(document), None)
-    if error is None:
-        return None
-    return f"another validator refuses it: {pointer(list(error.absolute_path))} fails '{error.validator}'"
+    asked = {} if asked is None else asked
+    validator = validator_for(schema_document, default=Draft202012Validator)
+    for path, schema in subschemas(schema_document):
+        part = _without_parts(schema)
+        key = f"{validator.__name__} {part}"
+        if key not in asked:
+            error = next(validator(validator.META_SCHEMA).iter_errors(_with_floats(part)), None)
+            asked[key] = None if error is None else (tuple(error.absolute_path), str(error.validator))
+        objection = asked[key]
+        if objection:
+            where, keyword = objection
+            return f"another validator refuses it: {pointer((*path, *where))} fails '{keyword}'"
+    return None
+
+
+def _without_parts(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without the schemas in it, which are asked about by themselves."""
+    return {key: _without_schemas(key, value) for key, value in schema.items()}
+
+
+def _without_schemas(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        if key in ONE_PART:
+            return {}
+        if key == "patternProperties":
+            return {name: {} if isinstance(part, dict) else part for name, part in value.items()}
+        if key in NAMED_PARTS:
+            return {name: part for name, part in value.items() if not isinstance(part, dict)}
+    if isinstance(value, list) and key in LISTED_PARTS:
+        return [{} if isinstance(part, dict) else part for part in value]
+    return value
 
 
 def _with_floats(value: Any) -> Any:

@@ -46,10 +46,27 @@ DRAFTS = {
 DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
-_ONE = ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
-_ONE_MORE = ("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties")
-_LIST = ("allOf", "anyOf", "items", "oneOf", "prefixItems")
-_MAP = ("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties")
+ONE_PART = frozenset(
+    [
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ]
+)
+"""Keywords whose value may be a schema."""
+LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
+"""Keywords whose value may be a list of schemas."""
+NAMED_PARTS = frozenset(("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"))
+"""Keywords whose value may be a map of schemas."""
 _NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
@@ -103,11 +120,11 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
             continue
         yield path, schema
         for key, value in reversed(schema.items()):
-            if key in _ONE or key in _ONE_MORE:
+            if key in ONE_PART:
                 stack.append(((*path, key), value))
-            if key in _LIST and isinstance(value, list):
+            if key in LISTED_PARTS and isinstance(value, list):
                 stack += [((*path, key, index), part) for index, part in reversed(list(enumerate(value)))]
-            if key in _MAP and isinstance(value, dict):
+            if key in NAMED_PARTS and isinstance(value, dict):
                 stack += [((*path, key, part), value[part]) for part in reversed(value)]
 
 
