@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from router.checks import ignore, plugin_checks, running
+from router.checks import (
+    ignore,
+    keys,
+    mapping_types,
+    paths,
+    plugin_checks,
+    routing,
+    running,
+    schema_contents,
+    sizes,
+    versions,
+)
 from router.checks import schemas as second_opinions
 from router.checks.live import answers, functions, indexes, mappings, permissions
 from router.checks.live import queues as live_queues
@@ -40,6 +51,13 @@ _MODULES: tuple[ModuleType, ...] = (
     ignore,
     running,
     plugin_checks,
+    routing,
+    schema_contents,
+    paths,
+    mapping_types,
+    versions,
+    keys,
+    sizes,
     expressions,
     attribute,
     templates,

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.checks.claims import EACH, Steps
 from router.compile.schema_documents import escape
-from router.compile.schemas import Linked
+from router.compile.schemas import Validation
 from router.model import Path
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
@@ -27,9 +27,9 @@ class Place(Struct, frozen=True):
 class Declared:
     """The places of a schema; `whole` is lost once a reference leads where this cannot follow."""
 
-    def __init__(self, linked: Linked) -> None:
+    def __init__(self, schema: Validation) -> None:
         self.whole = True
-        self._linked = linked
+        self._schema = schema
         self._known: dict[Steps, list[Place]] = {}
 
     def places(self, steps: Steps) -> list[Place]:
@@ -38,7 +38,7 @@ class Declared:
             if steps:
                 below = [part for place in self.places(steps[:-1]) for part in _below(place, steps[-1])]
             else:
-                below = [(self._linked.uri, (), self._linked.content)]
+                below = [(self._schema.root.uri, (), self._schema.root.content)]
             found: dict[tuple[str, Path], Place] = {}
             for uri, path, schema in below:
                 self._gather(uri, path, schema, found)
@@ -58,9 +58,7 @@ class Declared:
         # What refers to something is where nothing can be added in older drafts; what it refers to is.
         place = next((each for each in places if "$ref" not in each.schema), places[0])
         pointer = f"at {escape(place.path)}" if place.path else "at the root"
-        if place.uri == self._linked.uri:
-            return f"{pointer} of {self._linked.name}"
-        return f"{pointer} of {unquote(place.uri.rpartition('/')[2])}"
+        return f"{pointer} of {self._schema.documents[place.uri].name}"
 
     def _gather(self, uri: str, path: Path, schema: Any, found: dict[tuple[str, Path], Place]) -> None:
         """Add a subschema, and all that it draws in."""
@@ -83,7 +81,8 @@ class Declared:
 
     def _follow(self, uri: str, reference: str, found: dict[tuple[str, Path], Place]) -> None:
         target, fragment = urldefrag(urljoin(uri, reference))
-        document: Any = self._linked.documents.get(target)
+        found_document = self._schema.documents.get(target)
+        document: Any = found_document and found_document.content
         own = document.get("$id", document.get("id")) if isinstance(document, dict) else None
         if document is None or (own is not None and reference[:1] != "#") or (fragment and fragment[0] != "/"):
             self.whole = False

@@ -1,6 +1,7 @@
 """What can be read from a JMESPath expression without a message: its paths, and what it claims as a condition."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,6 +47,7 @@ ANYTHING = Condition({}, False)
 ALWAYS = Condition({}, True)
 
 
+@lru_cache(maxsize=8192)
 def tree_of(text: str) -> Tree | None:
     """The tree of an expression; None if it is none, which is found elsewhere."""
     try:

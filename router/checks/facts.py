@@ -11,7 +11,7 @@ import msgspec
 from router.checks.claims import EACH, NO_VALUE, SOME_VALUE, TYPES, Schema, Steps, somewhere, there, wherever
 from router.compile.formats import ASSERTED_SINCE
 from router.compile.schema_documents import draft_of, subschemas
-from router.compile.schemas import Linked
+from router.compile.schemas import Validation
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
@@ -131,15 +131,15 @@ class Facts:
         return _attempt(lambda: str(self._schema.satisfiability())) == "no"
 
 
-def facts_of(linked: Linked) -> Facts | None:
+def facts_of(schema: Validation) -> Facts | None:
     """The facts of a schema; None if it is too large, or of a kind that the library cannot reason about."""
-    texts = {uri: _ENCODER.encode(content) for uri, content in linked.documents.items()}
+    texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
     if sum(map(len, texts.values())) > MAX_BYTES:
         return None
+    uri = schema.root.uri
     # One schema is often written in many routes; alone, it does not depend on where it stands.
-    uri = linked.uri if len(texts) > 1 else ""
-    schema = _canonical(uri, tuple(sorted(texts.items())) if uri else (("", texts[linked.uri]),))
-    return None if schema is None else Facts(schema)
+    known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
+    return None if known is None else Facts(known)
 
 
 def facts_of_anything() -> Facts:

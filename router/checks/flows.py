@@ -36,6 +36,10 @@ class Flow(Struct, frozen=True, eq=False):
     declared: Declared | None
     mapped: Facts | None
     scope: Scope
+    contradicted: bool
+    """No message that the schema takes fulfils `when`, though it takes some."""
+    shadowed: bool
+    """Each message that fulfils both goes to a route before, by `match: first`."""
     finished: bool
     """No plugin changes items after they are mapped."""
     transforms: Mapping[str, Transform]
@@ -78,12 +82,13 @@ def _flow(
     path: Path = ("routes", name)
     when = ALWAYS if isinstance(route.when, UnsetType) else condition_of(route.when)
     linked = None if isinstance(route.schema, UnsetType) else schemas.linked(route.schema, (*path, "schema"))
-    facts = None if linked is None else facts_of(linked)
-    if len(earlier) > MOST_NARROWED:
-        earlier = [ANYTHING]
-    for condition in (when, *earlier):
-        if facts is not None and condition is not ALWAYS:
-            facts = facts.narrow(condition.claim, condition.exact)
+    facts = before = None if linked is None else facts_of(linked)
+    if facts is not None and when is not ALWAYS:
+        facts = facts.narrow(when.claim, when.exact)
+    possible = facts is not None and not facts.impossible
+    contradicted = not possible and before is not None and not before.impossible
+    for condition in earlier if len(earlier) <= MOST_NARROWED else [ANYTHING]:
+        facts = facts and facts.narrow(condition.claim, condition.exact)
     names = None if isinstance(route.plugins, UnsetType) else route.plugins
     changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
     each = not isinstance(route.for_each, UnsetType)
@@ -99,6 +104,8 @@ def _flow(
         declared=None if linked is None else Declared(linked),
         mapped=None if changed or facts is None or facts.impossible else facts,
         scope=Scope(each, None if isinstance(route.for_each, UnsetType) else list_of(route.for_each)),
+        contradicted=contradicted,
+        shadowed=possible and facts is not None and facts.impossible,
         finished=not plugins.left_out and not plugins.item_pipeline(names),
         transforms=plugins.transforms,
     )

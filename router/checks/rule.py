@@ -13,11 +13,15 @@ from router.model import Code, Path
 
 
 class Subject(Struct, frozen=True, dict=True):
-    """A config as rules see it: parsed, with its plugins and schemas loaded, though perhaps with errors."""
+    """A config as rules see it: parsed, with its plugins and schemas loaded, though perhaps with errors.
+
+    If it is not `whole`, parts of it could not be read, and what seems not to be there may be in them.
+    """
 
     config: spec.Config
     plugins: Plugins
     schemas: SchemaStore
+    whole: bool = True
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:

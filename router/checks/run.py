@@ -14,6 +14,9 @@ from router.checks.running import run_rules
 from router.compile.load import Loaded, load
 from router.model import Finding, Severity
 
+UNREADABLE = ("RT0", "RT1")
+"""How the codes of errors begin for which a part of the config is left out: of its text and of its shape."""
+
 
 class Report(Struct, frozen=True):
     """What `router check` has to say: what is found, and what is passed over because the config says so."""
@@ -41,7 +44,8 @@ def examine(
     loaded = load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
-        run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas), loaded.findings)
+        whole = not any(finding.code.id.startswith(UNREADABLE) for finding in stopping)
+        run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas, whole), loaded.findings)
         run_plugin_checks(loaded)
     if compare:
         compare(loaded)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct, structs
@@ -14,9 +15,12 @@ from router.compile.jmespath_syntax import Tree
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
 """What a value can be; null counts as missing."""
-ANY_TYPE: Mapping[str, Answer] = dict.fromkeys(ALL_TYPES, UNKNOWN)
+ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNOWN))
 MOST_CHARACTERS = 2048
 """A length over that is as good as none: a key has no more bytes."""
+MOST_DIGITS = 152
+"""Characters of a whole number as text, with its sign: larger ones are not made into text."""
+_NO_FRACTION = {"anyOf": [{"not": {"type": "number"}}, {"type": "integer"}]}
 NOT_NUMERIC = ["", "x", "abc", "A", "a-1", "2026-01-02", "2026-01-02T03:04:05Z", "1.2.3"]
 """Texts that are no numbers, to try."""
 
@@ -34,6 +38,8 @@ class Value(Struct, frozen=True):
     longest: int | None = None
     origin: Steps | None = None
     lacking: Steps | None = None
+    whole: bool = False
+    """Its numbers are whole ones."""
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can be of one of the types."""
@@ -74,8 +80,9 @@ def of_path(facts: Facts | None, steps: Steps | None) -> Value:
         return Value()
     types = {kind: answer for kind, answer in facts.types(steps).items() if answer is not NO}
     present = facts.present(steps)
+    whole = "number" in types and facts.holds_at(steps, _NO_FRACTION) is YES
     if "string" not in types:
-        return Value(present.opposite(), types, NO, None, steps, steps)
+        return Value(present.opposite(), types, NO, None, steps, steps, whole)
     return Value(
         missing=present.opposite(),
         types=types,
@@ -83,6 +90,7 @@ def of_path(facts: Facts | None, steps: Steps | None) -> Value:
         longest=facts.longest(steps, MOST_CHARACTERS),
         origin=steps,
         lacking=steps,
+        whole=whole,
     )
 
 
@@ -150,11 +158,15 @@ def of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
 
 
 def text_length(value: Value) -> int | None:
-    """The most characters that the value has as text; None for numbers, which can have many digits."""
-    if value.can_be(["number", "array", "object", "binary", "set"]) is not NO:
+    """The most characters that the value has as text; None if unknown, as for numbers with fractions."""
+    if value.can_be(["array", "object", "binary", "set"]) is not NO:
         return None
-    longest = value.longest if value.can_be(["string"]) is not NO else 0
-    return max(longest, len("false")) if longest is not None and value.can_be(["boolean"]) is not NO else longest
+    lengths = [value.longest] if value.can_be(["string"]) is not NO else []
+    if value.can_be(["number"]) is not NO:
+        lengths.append(MOST_DIGITS if value.whole else None)
+    if value.can_be(["boolean"]) is not NO:
+        lengths.append(len("false"))
+    return None if None in lengths else max((length for length in lengths if length is not None), default=0)
 
 
 _PYTHON_TYPES: tuple[tuple[Any, str], ...] = (

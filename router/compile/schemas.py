@@ -32,23 +32,19 @@ class Invalid(Struct, frozen=True):
 
 
 class Validation(Struct, frozen=True):
-    """What is behind a check: the library's validator, and the documents by URI, the schema's own first."""
+    """What is behind a check: the library's validator, and the documents by URI, the schema's own first.
+
+    `path` is where in the config the schema was first met.
+    """
 
     validator: "Validator"
     documents: Mapping[str, Document]
-
-
-class Linked(Struct, frozen=True):
-    """A schema with all that it refers to: `documents` are contents by URI, the one at `uri` its own."""
-
-    name: str
-    uri: str
-    documents: Mapping[str, dict[str, Any] | bool]
+    path: Path = ()
 
     @property
-    def content(self) -> dict[str, Any] | bool:
-        """The schema itself."""
-        return self.documents[self.uri]
+    def root(self) -> Document:
+        """The schema's own document."""
+        return next(iter(self.documents.values()))
 
 
 Check = Callable[[Any], Invalid | None]
@@ -70,10 +66,10 @@ class SchemaStore:
         self._root = folder.resolve()
         self._opened: dict[pathlib.Path, Document | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
-        self._linked: dict[str, Linked] = {}
+        self._linked: dict[str, Validation] = {}
 
-    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Linked | None:
-        """A schema that was compiled for `path`, with what it refers to; None if it has errors."""
+    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
+        """What is behind the check of a schema that was compiled for `path`; None if it has errors."""
         file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
         return None if file is None else self._linked.get(uri_of(file))
 
@@ -157,9 +153,7 @@ class SchemaStore:
                 report(fault)
             return None
         check = _check(validator, document.uri, linker.reached)
-        contents = {uri: reached.content for uri, reached in linker.reached.items()}
-        self._linked[document.uri] = Linked(document.name, document.uri, contents)
-        self.validations[check] = Validation(validator, linker.reached)
+        self._linked[document.uri] = self.validations[check] = Validation(validator, linker.reached, path)
         return check
 
 

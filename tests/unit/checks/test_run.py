@@ -104,7 +104,7 @@ def test_second_opinions(found: Any) -> None:
     Path("good.json").write_text("{}", encoding="utf-8")
     Path("bad.json").write_text(f'{{{draft_4}, "enum": []}}', encoding="utf-8")
     routes = [
-        f"  {name}: {{queue: q, table: things, schema: {schema}}}\n"
+        f"  {name}: {{queue: q, table: things, schema: {schema}, item: {{id: {{value: {name}}}}}}}\n"
         for name, schema in [("one", "good.json"), ("two", "bad.json"), ("three", f"{{{draft_4}, enum: []}}")]
     ]
 

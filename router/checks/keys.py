@@ -1,0 +1,118 @@
+"""Proves that the schema of a route guarantees the key of its table."""
+
+from collections.abc import Iterator
+
+from router.checks.advice import constrain, named, require
+from router.checks.attributes import Made, made
+from router.checks.flows import Flow, is_set
+from router.checks.mapping_types import either
+from router.checks.rule import Found, Subject
+from router.checks.values import YES, Value, of_path
+from router.config import spec
+from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.model import Code, KeyType, Path
+
+KEY_MISSING = Code(
+    "RT610",
+    "a key attribute that may be missing",
+    "A message that passes its schema should be storable: one without the key is rejected, and its sender does not "
+    "know why. The schema is where to refuse it, so that the contract says it.",
+)
+KEY_OF_OTHER_TYPE = Code(
+    "RT611",
+    "a key attribute whose value may be of another type",
+    "DynamoDB takes keys of the table's types only; a schema that allows others lets messages through that are then "
+    "rejected.",
+)
+KEY_EMPTY = Code(
+    "RT612",
+    "a key attribute that may be empty",
+    "DynamoDB takes no empty text as a key, so that such a message is rejected.",
+)
+KEY_TOO_LONG = Code(
+    "RT613",
+    "a key attribute whose length is not bounded",
+    "A partition key has 2048 bytes at most, a sort key 1024; a longer one is rejected. A character has up to 4 bytes "
+    "in UTF-8.",
+    "info",
+)
+
+_WANTED: dict[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+_BYTES_OF_A_CHARACTER = 4
+
+
+def check_keys(subject: Subject) -> Iterator[Found]:
+    """Find key attributes that the schema does not guarantee."""
+    for flow in subject.flows:
+        if flow.table is None:
+            continue
+        limit = MAX_PARTITION_KEY_BYTES
+        for name, kind in flow.table.key.items():
+            yield from _check_key(flow, name, kind, limit)
+            limit = MAX_SORT_KEY_BYTES
+
+
+def _check_key(flow: Flow, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
+    attribute = flow.attributes.get(name)
+    if attribute is not None:
+        how = made(flow, attribute)
+        yield from _judge(flow, name, kind, limit, how, flow.place(name))
+    elif not is_set(flow.route.item) and flow.mapped is not None:
+        value = of_path(flow.mapped, flow.scope.steps(("element", name) if flow.scope.each else (name,)))
+        yield from _judge(flow, name, kind, limit, Made(value, (), value, None, value), (*flow.path, "schema"))
+
+
+def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Path) -> Iterator[Found]:
+    """The first thing that is not sure of a key attribute."""
+    value = how.value
+    if value.missing is YES:
+        sentence = f"key attribute '{name}' may be missing: the schema does not guarantee {named(value)}"
+        if value.lacking is None:
+            sentence = f"key attribute '{name}' is missing in each message: it has no such value"
+        yield Found(KEY_MISSING, sentence, path, require(flow, value.lacking))
+        return
+    others = _others(flow, kind, how)
+    if others:
+        sentence = f"key attribute '{name}' may be {either(others)}, the key of table '{flow.route.table}' is {kind}"
+        yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(flow, how, kind))
+        return
+    if not flow.finished:
+        return
+    if value.empty is YES:
+        yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, constrain(flow, value, "minLength: 1"))
+    elif kind == "S" and flow.mapped is not None and value.can_be(["string"]) is YES:
+        yield from _check_length(flow, name, limit, value, path)
+
+
+def _others(flow: Flow, kind: KeyType, how: Made) -> list[str]:
+    """The types that the value can have, and that are not the key's."""
+    if how.accepts is not None:
+        unfit = how.raw.other_than(how.accepts)
+        return [] if how.raw.untyped and flow.mapped is None else unfit
+    return how.value.other_than([_WANTED[kind]]) if flow.finished else []
+
+
+def _retype(flow: Flow, how: Made, kind: KeyType) -> str:
+    if how.raw.origin is None:
+        return "write 'type: N', if it is the text of a number" if kind == "N" and how.accepts is None else ""
+    return constrain(flow, how.raw, f"type: {'number' if kind == 'N' else 'string'}")
+
+
+def _check_length(flow: Flow, name: str, limit: int, value: Value, path: Path) -> Iterator[Found]:
+    most = limit // _BYTES_OF_A_CHARACTER
+    if value.longest is None:
+        sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"
+        yield Found(KEY_TOO_LONG, sentence, path, constrain(flow, value, f"maxLength: {most}"))
+    elif value.longest > most:
+        sentence = f"key attribute '{name}' may have {value.longest} characters, which can be more than {limit} bytes"
+        yield Found(KEY_TOO_LONG, sentence, path, constrain(flow, value, f"maxLength: {most}"))
+
+
+def key_of(flow: Flow) -> tuple[spec.Attribute, ...] | None:
+    """How the key of a route's items is mapped; None if `item` lacks a part of it."""
+    if flow.table is None:
+        return None
+    if not is_set(flow.route.item):
+        return tuple(spec.Attribute(from_=f'"{name}"') for name in flow.table.key)
+    attributes = flow.attributes
+    return tuple(attributes[name] for name in flow.table.key) if set(flow.table.key) <= set(attributes) else None

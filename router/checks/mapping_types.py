@@ -1,0 +1,128 @@
+"""Finds transforms and `type:` that cannot take what the schema lets through."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import UnsetType
+
+from router.checks.advice import constrain
+from router.checks.attributes import Made, made
+from router.checks.claims import EACH, SOME_VALUE, TYPES
+from router.checks.facts import Facts
+from router.checks.flows import Flow, is_set
+from router.checks.rule import Found, Subject
+from router.checks.values import NO, NOT_NUMERIC, YES, Value, of_path
+from router.config import spec
+from router.model import Code, Path
+
+NEVER_TRANSFORMED = Code(
+    "RT413",
+    "a transform that can never take the value",
+    "By the schema the value is always of a type that the transform does not take, so that each message is rejected.",
+)
+NOT_ALWAYS_TRANSFORMED = Code(
+    "RT414",
+    "a transform that cannot take each value that the schema allows",
+    "A message that passes its schema is rejected nevertheless.",
+    "warning",
+)
+NEVER_OF_TYPE = Code(
+    "RT415",
+    "a value that can never be of the attribute's type",
+    "By the schema the value is always something else, so that each message is rejected.",
+)
+NOT_ALWAYS_OF_TYPE = Code(
+    "RT416",
+    "a value that need not be of the attribute's type",
+    "A message that passes its schema is rejected nevertheless.",
+    "warning",
+)
+
+_SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
+"""What the elements of a set can be made of."""
+_WORDS = {
+    "string": "text",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "set": "a set",
+}
+
+
+def check_types(subject: Subject) -> Iterator[Found]:
+    """Find attributes whose transforms or type do not take what the schema allows."""
+    for flow in subject.flows:
+        keys = () if flow.table is None else flow.table.key
+        for name, attribute in flow.attributes.items():
+            how = made(flow, attribute)
+            found = next(_check_steps(flow, name, how), None)
+            if found is None and not isinstance(attribute.type, UnsetType) and name not in keys:
+                found = next(_check_type(flow, name, attribute, how), None)
+            if found is not None:
+                yield found
+
+
+def _check_steps(flow: Flow, name: str, how: Made) -> Iterator[Found]:
+    for step in how.steps:
+        if step.takes is None:
+            continue
+        where = flow.place(name, *step.part)
+        unfit = step.before.other_than(step.takes)
+        if step.before.can_be(step.takes) is NO and unfit:
+            sentence = f"transform '{step.name}' takes {either(step.takes)}, and the value is {either(unfit)}"
+            yield Found(NEVER_TRANSFORMED, sentence, where, "remove it, or transform the value before")
+        elif unfit and not step.before.untyped:
+            sentence = f"transform '{step.name}' takes {either(step.takes)}, and the value may be {either(unfit)}"
+            advice = constrain(flow, step.before, _one_of(step.takes))
+            yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice)
+
+
+def _check_type(flow: Flow, name: str, attribute: spec.Attribute, how: Made) -> Iterator[Found]:
+    kind, value, where = attribute.type, how.raw, flow.place(name, "type")
+    if how.accepts is None or is_set(attribute.value):  # constants are converted at load
+        return
+    unfit = value.other_than(how.accepts)
+    if value.can_be(how.accepts) is NO and unfit:
+        sentence = f"attribute '{name}' can never be of type {kind}: its value is {either(unfit)}"
+        yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or transform the value before")
+    elif unfit and not value.untyped:
+        sentence = f"attribute '{name}' need not be of type {kind}: its value may be {either(unfit)}"
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, value, _one_of(how.accepts)))
+    elif flow.mapped is not None and value.origin is not None and not value.untyped:
+        yield from _check_content(flow, flow.mapped, name, str(kind), value, where)
+
+
+def _check_content(flow: Flow, facts: Facts, name: str, kind: str, value: Value, where: Path) -> Iterator[Found]:
+    """Texts that are to be numbers, and elements of lists that are to be sets."""
+    steps = value.origin or ()
+    if kind == "N" and value.can_be(["string"]) is YES and facts.can_be(steps, NOT_NUMERIC) is YES:
+        sentence = f"attribute '{name}' need not be of type N: its value may be text that is no number"
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, value, "pattern: ^[0-9]+$"))
+    if kind not in _SETS:
+        return
+    element = of_path(facts, (*steps, EACH))
+    unfit = element.other_than(_SETS[kind])
+    if element.untyped:
+        return
+    if unfit and element.can_be(_SETS[kind]) is NO:
+        sentence = f"attribute '{name}' can never be of type {kind}: the list has elements that are {either(unfit)}"
+        yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or select texts or numbers")
+    elif unfit or facts.holds_at((*steps, EACH), SOME_VALUE) is NO:
+        sentence = f"attribute '{name}' need not be of type {kind}: the list may have elements that are "
+        yield Found(
+            NOT_ALWAYS_OF_TYPE,
+            sentence + either(unfit or ["null"]),
+            where,
+            constrain(flow, element, _one_of(_SETS[kind])),
+        )
+
+
+def either(kinds: Sequence[str]) -> str:
+    """Types, for a sentence."""
+    words = [_WORDS.get(kind, kind) for kind in kinds]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _one_of(kinds: Sequence[str]) -> str:
+    """What a schema says for the first of the types that JSON has."""
+    return f"type: {next(kind for kind in kinds if kind in TYPES)}"
