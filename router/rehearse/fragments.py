@@ -47,6 +47,8 @@ def _put(data: Any, new: Any, flow: bool) -> Any:
     """The new value; what is equal in it is what was there, with its comments."""
     if same(_plain(data), new) and list(_keys(data)) == list(_keys(new)):
         return data
+    if not data or not new:
+        return _styled(new, True)
     if isinstance(data, dict) and isinstance(new, dict):
         for name in [name for name in data if name not in new]:
             del data[name]
@@ -103,6 +105,8 @@ def _yaml(like: str) -> "YAML":
     made.preserve_quotes = True
     made.width = 1_000_000
     made.allow_unicode = True
+    # `[{a: 1}]`, not `[a: 1]`, which few people know.
+    made.brace_single_entry_mapping_in_flow_sequence = True
     _, indent, offset = load_yaml_guess_indent(like) if like else (None, None, None)
     made.indent(mapping=2, sequence=(indent or 4), offset=(2 if offset is None else offset))
     made.representer.add_representer(Decimal, _represent_decimal)
@@ -125,4 +129,5 @@ def _dump(writer: "YAML", value: Any) -> str:
 
 
 def _indent(text: str, column: int) -> str:
-    return text.replace("\n", "\n" + " " * column)
+    first, *others = text.split("\n")
+    return "\n".join([first, *(" " * column + line if line.strip() else "" for line in others)])
