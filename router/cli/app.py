@@ -2,7 +2,6 @@
 
 import importlib
 import os
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -63,7 +62,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Shell completion: eval "$(_ROUTER_COMPLETE=bash_source router)" (or zsh_source, fish_source).',
 )
-@click.version_option(version("message-router"), prog_name="router")
+@click.version_option(package_name="message-router", prog_name="router")  # looked up where it is asked for
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Route messages from Amazon SQS queues into DynamoDB tables, as a YAML file says.
