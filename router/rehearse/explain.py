@@ -164,7 +164,7 @@ def _faults(loaded: Loaded, queue: CompiledQueue, stages: list[Stage]) -> list[F
         check = checks.get(stage.route)
         if stage.stage == "validate" and isinstance(stage.value, Invalid) and check and loaded.schemas:
             found += _errors(loaded.schemas.validations[check], stages[0].value)
-    return found
+    return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 
 def _errors(validation: Any, data: Any) -> list[Fault]:

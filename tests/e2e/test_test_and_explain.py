@@ -1,0 +1,212 @@
+"""`router test` and `router explain` as a user starts them: options, formats, what they change."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+CONFIG = """\
+version: 1
+plugins: [own.py]
+queues: {q: {dead_letter: d, match: first, atomic: true}}
+tables: {things: {key: {id: S}}, markers: {key: {m: S}}}
+routes:
+  counts:
+    queue: q
+    table: things
+    when: "sum(n) > `0`"
+    plugins: []
+    item: {id: id, n: {from: "n[0]", type: N}, old: {from: old, missing: remove}, b: {from: b, type: B}}
+    write: {mode: update, add: [n], once: markers}
+    tests:
+      - {name: one, message: {id: a, n: [1], b: "AAE="}, item_contains: {id: b}}
+  others:
+    queue: q
+    table: things
+    when: kind
+    schema: {type: object, properties: {id: {type: string}, kind: {enum: [x]}, size: {type: integer}}}
+  rest: {queue: q, table: things, plugins: []}
+"""
+PLUGIN = """\
+from router import hookimpl
+
+
+@hookimpl
+def router_transform_item(item):
+    return {**item, "tags": {2, 1}, "raw": {b"x"}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "own.py").write_text(PLUGIN)
+    file = tmp_path / "routes.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+def test_what_is_not_tested(router: Run, config: Path) -> None:
+    """Routes without tests are named; places in schemas are counted, and listed when asked for."""
+    counted, listed = router("test"), router("test", "--coverage")
+
+    assert (counted.stdout.splitlines()[3:], listed.stdout.splitlines()[5:8]) == (
+        [
+            "note  route 'others' has no test",
+            "note  route 'rest' has no test",
+            "note  no test reaches 3 places in the schemas; --coverage lists them",
+            "0 passed, 1 failed",
+        ],
+        [
+            f"note  the inline schema: no message has the property '{name}' at /properties/{name}"
+            for name in ("id", "kind", "size")
+        ],
+    )
+
+
+def test_update(router: Run, config: Path) -> None:
+    """What was changed is shown, and the next run passes."""
+    updated, again = router("test", "--update"), router("test", "-q", "-k", "counts and not two")
+
+    assert (updated.returncode, updated.stdout.splitlines()[:3], updated.stdout.splitlines()[-1]) == (
+        0,
+        [
+            "edit  counts: one  (routes.yaml:14:9)",
+            '      - item_contains: {"id":"b"}',
+            '      + item_contains: {"id":"a"}',
+        ],
+        "0 passed, 0 failed, 1 updated",
+    )
+    assert (again.stdout, config.read_text()) == ("1 passed, 0 failed\n", CONFIG.replace("{id: b}", "{id: a}"))
+
+
+def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
+    """JSON on the screen, JUnit XML in a file."""
+    done = router("test", "--json", "--junit", "out.xml")
+
+    told = json.loads(done.stdout)
+    (test,) = told["tests"]
+    test.pop("seconds")
+    assert (done.returncode, test, told["untested_routes"], [each["pointer"] for each in told["unreached"]]) == (
+        1,
+        {
+            "route": "counts",
+            "name": "one",
+            "passed": False,
+            "differences": [{"what": "id", "expected": "b", "found": "a"}],
+        },
+        ["others", "rest"],
+        ["/properties/id", "/properties/kind", "/properties/size"],
+    )
+    assert '<failure message="1 difference: id"' in (tmp_path / "out.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("-k", "nothing"), 1, "no test matches 'nothing'"),
+        (("-k", "(("), 2, "router: '((' is no choice of tests"),
+        (("--junit", "no/such/folder.xml"), 2, "router: cannot write 'no/such/folder.xml'"),
+    ],
+)
+def test_what_cannot_be(router: Run, config: Path, words: tuple[str, ...], code: int, sentence: str) -> None:
+    """Is said in a sentence."""
+    done = router("test", *words)
+
+    assert (done.returncode, sentence in done.stderr) == (code, True)
+
+
+def test_a_kept_test(router: Run, config: Path) -> None:
+    """A test that is not updated is shown, with the reason."""
+    config.write_text(CONFIG.replace("item_contains: {id: b}", "outcome: rejected"))
+
+    done = router("test", "--update")
+
+    assert (done.returncode, done.stdout.splitlines()[3]) == (
+        1,
+        "      not updated: its outcome is 'written', not 'rejected'; --update-outcomes changes that too",
+    )
+
+
+def explain(router: Run, message: str, *words: str) -> tuple[int, str]:
+    done = router("explain", "--queue", "q", *words, "-", input=message)
+    assert done.stderr == ""
+    return done.returncode, re.sub(r"\d+\.\d µs", "µs", done.stdout)
+
+
+def test_conditions(router: Run, config: Path) -> None:
+    """Each route is shown with its condition, and why it does not hold or was not asked."""
+    _, taken = explain(router, '{"id": "a", "kind": "x"}')
+
+    assert taken.partition("routes\n")[2].splitlines()[:3] == [
+        "  no   counts: when sum(n) > `0` — 'sum(n) > `0`' failed: sum() cannot take null",
+        "  yes  others: when kind",
+        "  -    rest: always — an earlier route took the message (match: first)",
+    ]
+
+
+def test_sets_and_bytes(router: Run, config: Path) -> None:
+    """Sets are sorted lists, bytes base64."""
+    _, shown = explain(router, '{"id": "a", "kind": "x"}', "--route", "others", "--json")
+
+    told = json.loads(shown)
+    (value,) = (each["value"] for each in told["stages"] if each["stage"] == "transform item")
+    assert (value["tags"], value["raw"], {each["route"] for each in told["stages"]}) == (
+        [1, 2],
+        ["eA=="],
+        {"", "others"},
+    )
+
+
+def test_the_request_of_an_atomic_queue(router: Run, config: Path) -> None:
+    """Update and marker are one transaction; what is to be removed shows as such."""
+    code, shown = explain(router, '{"id": "a", "n": [1], "b": "AAE="}', "--json")
+
+    told = json.loads(shown)
+    (request,) = told["requests"]
+    (mapped,) = (each["value"] for each in told["stages"] if each["stage"] == "map")
+    actions = [next(iter(each)) for each in request["TransactWriteItems"]["TransactItems"]]
+    assert (code, actions, mapped) == (0, ["Put", "Update"], [{"id": "a", "n": 1, "old": "REMOVE", "b": "AAE="}])
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "failed_at"),
+    [
+        ('{"kind": "y", "id": 1}', (), "validate"),
+        ('{"kind": "x"}', (), "write"),
+        ('{"n": [1], "b": "?"}', (), "map"),
+        ("{", (), "decode"),
+        ("{}", ("--raw",), "write"),
+        ('{"messageId": "m", "body": "["}', ("--raw",), "decode"),
+    ],
+)
+def test_where_it_fails(router: Run, config: Path, message: str, words: tuple[str, ...], failed_at: str) -> None:
+    """The stage is named."""
+    code, shown = explain(router, message, *words, "--json")
+
+    assert (code, json.loads(shown)["failed_at"]) == (1, failed_at)
+
+
+def test_every_fault(router: Run, config: Path) -> None:
+    """All that the schema has against a message: keyword, its place, the place in the message."""
+    _, shown = explain(router, '{"kind": "y", "id": 1}', "--json")
+
+    faults = [(each["keyword"], each["at"], each["pointer"]) for each in json.loads(shown)["faults"]]
+    assert faults == [
+        ("type", "/properties/id/type", "/id"),
+        ("enum", "/properties/kind/enum", "/kind"),
+    ]
+
+
+def test_an_unknown_route(router: Run, config: Path) -> None:
+    """Is said."""
+    done = router("explain", "--queue", "q", "--route", "x", "-", input="{}")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "router: no route 'x' reads the queue 'q'; there are counts, others, rest\n",
+    )

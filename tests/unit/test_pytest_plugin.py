@@ -1,0 +1,95 @@
+"""The plugin for pytest, in runs of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """\
+version: 1
+queues: {q: {dead_letter: d}}
+tables: {things: {key: {id: S}}}
+routes:
+  r:
+    queue: q
+    table: things
+    tests:
+      - {name: good, message: {id: "${NAME:-a}"}, item: {id: a}}
+      - {name: bad, message: {id: a, n: 1}, item: {id: b, n: 1}}
+"""
+LOADED = """
+import sys
+
+def test_what_is_imported(request):
+    used = any(".yaml" in argument for argument in request.config.args)
+    never = ("boto3", "click") if used else ("boto3", "click", "msgspec", "router.model")
+    assert [name for name in never if name in sys.modules] == []
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    (tmp_path / "test_own.py").write_text(LOADED)
+
+    def pytest_(*words: str, ini: str = ""):
+        (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}")
+        plain = {
+            name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST", "COVERAGE"))
+        }
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True, timeout=60)
+        ended = [line for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR"))]
+        return done.returncode, [line.partition(" - ")[0] for line in ended], done.stdout + done.stderr
+
+    return pytest_
+
+
+OWN = "PASSED test_own.py::test_what_is_imported"
+GOOD, BAD = "PASSED routes.yaml::r: good", "FAILED routes.yaml::r: bad"
+
+
+def test_without_a_config(run) -> None:
+    """A config that nobody names is not looked at, and nothing of the router is imported."""
+    assert run()[:2] == (0, [OWN])
+
+
+@pytest.mark.parametrize(
+    ("words", "ini", "ended"),
+    [
+        (("routes.yaml",), "", [GOOD, BAD]),
+        (("routes.yaml::r: good",), "", [GOOD]),
+        (("--router-config", "routes.yaml"), "", [OWN, GOOD, BAD]),
+        ((), "router_config = routes.yaml", [OWN, GOOD, BAD]),
+        (("test_own.py",), "router_config = routes.yaml", [OWN]),
+        (("-k", "good"), "router_config = routes.yaml", [GOOD]),
+        (("-p", "no:router"), "", [OWN]),
+    ],
+)
+def test_what_is_collected(run, words, ini, ended) -> None:
+    """The tests of configs that are named: as an argument, by the option, in the ini file."""
+    assert sorted(run(*words, ini=ini)[1]) == sorted(ended)
+
+
+def test_a_failure(run) -> None:
+    """Shows each difference, the place in the file, and no traceback."""
+    _, _, printed = run("routes.yaml")
+
+    assert 'r: bad\n    expected  found\nid  "b"       "a"\n' in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("version: 1\n", "RT102"), (None, "router_config: there is no file")],
+)
+def test_a_faulty_config(run, tmp_path, text, sentence) -> None:
+    """Its findings are an error of collection; a file that is not there one of usage."""
+    if text:
+        (tmp_path / "other.yaml").write_text(text)
+
+    code, _, printed = run("--router-config", "other.yaml")
+
+    assert (code in (2, 4), sentence in printed, "Traceback" in printed) == (True, True, False)
