@@ -1,6 +1,7 @@
 """Runs of the program that tests and soak share."""
 
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -84,7 +85,8 @@ def feed_function(function: Function, rig: Rig, wave: Iterable[Sending], watch: 
 
 
 def _message(body: str, group: str) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1767323045678"}
+    # Sent now: a marker lasts 15 days from then, and the server takes away what has outlived its time.
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(time.time_ns() // 1_000_000)}
     return {
         "MessageId": str(uuid.uuid4()),
         "ReceiptHandle": "none",
