@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.checks.claims import EACH, SOME_VALUE, TRUTHY, Schema, Steps, all_of, any_of, there
+from router.checks.claims import EACH, NOTHING, SOME_VALUE, TRUTHY, Schema, Steps, all_of, any_of, there
 from router.compile.jmespath_exact import ExactFunctions
 from router.compile.jmespath_syntax import SyntaxFault, Tree, parse
 
@@ -36,10 +36,14 @@ class Scope(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """What a condition claims of the messages that fulfil it; unless `exact`, it may be that and more."""
+    """What a condition claims of the messages that fulfil it; unless `exact`, it may be that and more.
+
+    A `frail` one fails on a message that is null, and with it whatever it is a part of.
+    """
 
     claim: Schema
     exact: bool
+    frail: bool = False
 
 
 ANYTHING = Condition({}, False)
@@ -100,13 +104,13 @@ def condition_of(text: str) -> Condition:
 
 
 def opposite_of(text: str) -> Condition:
-    """What is claimed of messages that do not fulfil an expression."""
-    tree = tree_of(text)
-    return ANYTHING if tree is None else _holds(tree, False)
+    """What is claimed of messages that do not fulfil an expression, be it that it fails on them."""
+    condition = condition_of(text)
+    return Condition({"not": condition.claim}, True) if condition.exact else ANYTHING
 
 
 def _holds(tree: Tree, wanted: bool) -> Condition:
-    """What is claimed by a tree being true, or not being true."""
+    """What is claimed by a tree being true, or false; by neither if it fails."""
     kind, children = tree["type"], tree["children"]
     names = path_of(tree)
     if names is not None:
@@ -115,9 +119,11 @@ def _holds(tree: Tree, wanted: bool) -> Condition:
         return _holds(children[0], not wanted)
     if kind in ("and_expression", "or_expression"):
         parts = [_holds(child, wanted) for child in children]
-        exact = all(part.exact for part in parts)
-        join = all_of if (kind == "and_expression") == wanted else any_of
-        return Condition(join([part.claim for part in parts]), exact)
+        claims = [part.claim for part in parts]
+        exact, frail = all(part.exact for part in parts), any(part.frail for part in parts)
+        if (kind == "and_expression") == wanted:
+            return Condition(all_of(claims), exact, frail)
+        return Condition(any_of(claims), exact and not frail, frail)
     if kind == "comparator" and tree["value"] in ("eq", "ne"):
         return _equality(children, wanted == (tree["value"] == "eq"))
     if kind == "function_expression" and tree["value"] == "contains":
@@ -141,7 +147,11 @@ def _membership(arguments: list[Tree], wanted: bool) -> Condition:
     names = path_of(arguments[1])
     if values is None or names is None or None in values:
         return ANYTHING
-    return _claim(there(names, {"enum": values}) if values else {"not": {}}, wanted)
+    condition = _claim(there(names, {"enum": values}) if values else NOTHING, wanted)
+    if arguments[0]["type"] == "literal":
+        return condition
+    # In brackets, constants are looked up in the message like anything else, and null has nothing.
+    return Condition(all_of([condition.claim, SOME_VALUE]), True, frail=True)
 
 
 def _constants(tree: Tree) -> list[Any] | None:
