@@ -94,7 +94,7 @@ class RouteTest(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the test stands in the file."""
         place = self._rehearsal.loaded.findings.locate(("routes", self._route, "tests", self._index))
-        return self.path, place.line - 1, self.name
+        return Path(place.file).absolute(), place.line - 1, self.name
 
 
 class Failed(Exception):
