@@ -36,6 +36,8 @@ class Flow(Struct, frozen=True, eq=False):
     declared: Declared | None
     mapped: Facts | None
     scope: Scope
+    hopeless: bool
+    """The schema takes no message at all."""
     contradicted: bool
     """No message that the schema takes fulfils `when`, though it takes some."""
     shadowed: bool
@@ -86,7 +88,8 @@ def _flow(
     if facts is not None and when is not ALWAYS:
         facts = facts.narrow(when.claim, when.exact)
     possible = facts is not None and not facts.impossible
-    contradicted = not possible and before is not None and not before.impossible
+    hopeless = before is not None and before.impossible
+    contradicted = before is not None and not possible and not hopeless
     for condition in earlier if len(earlier) <= MOST_NARROWED else [ANYTHING]:
         facts = facts and facts.narrow(condition.claim, condition.exact)
     names = None if isinstance(route.plugins, UnsetType) else route.plugins
@@ -104,6 +107,7 @@ def _flow(
         declared=None if linked is None else Declared(linked),
         mapped=None if changed or facts is None or facts.impossible else facts,
         scope=Scope(each, None if isinstance(route.for_each, UnsetType) else list_of(route.for_each)),
+        hopeless=hopeless,
         contradicted=contradicted,
         shadowed=possible and facts is not None and facts.impossible,
         finished=not plugins.left_out and not plugins.item_pipeline(names),

@@ -5,7 +5,7 @@ from router.checks.mapping_types import check_types
 from router.checks.paths import check_lists, check_paths
 from router.checks.routing import check_conditions, check_queues, check_same_keys, check_tables
 from router.checks.rule import Rule
-from router.checks.schema_contents import check_definitions, check_examples
+from router.checks.schema_contents import check_definitions, check_examples, check_satisfiable
 from router.checks.schemas import check_second_opinions
 from router.checks.sizes import check_sizes
 from router.checks.versions import check_ttl, check_versions
@@ -14,6 +14,7 @@ RULES: tuple[Rule, ...] = (
     check_second_opinions,
     check_examples,
     check_definitions,
+    check_satisfiable,
     check_conditions,
     check_queues,
     check_tables,

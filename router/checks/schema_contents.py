@@ -28,6 +28,12 @@ DISPUTED_EXAMPLE = Code(
     "What one validator takes and another refuses means different things to those who share the schema.",
     "warning",
 )
+IMPOSSIBLE_SCHEMA = Code(
+    "RT313",
+    "a schema that takes no message",
+    "Its parts contradict each other, so that every message is rejected. Often `additionalProperties: false` stands "
+    "beside `allOf`: it refuses what the other parts require, and `unevaluatedProperties: false` does not.",
+)
 
 _DEFINITIONS = ("$defs", "definitions")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -69,6 +75,15 @@ def _is_refused(validation: Validation, example: Any) -> bool:
         return not validator(content, registry=registry).is_valid(example)
     except Exception:  # a pattern of another dialect, or a reference that it resolves in its own way
         return False
+
+
+def check_satisfiable(subject: Subject) -> Iterator[Found]:
+    """Find schemas that contradict themselves."""
+    for flow in subject.flows:
+        if flow.hopeless:
+            sentence = f"no message can pass the schema of route '{flow.name}'"
+            advice = "look for parts of it that contradict each other"
+            yield Found(IMPOSSIBLE_SCHEMA, sentence, (*flow.path, "schema"), advice)
 
 
 def check_definitions(subject: Subject) -> Iterator[Found]:
