@@ -46,7 +46,7 @@ VALUES = st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=12
     body=st.binary(max_size=200),
     region=TOKENS,
     service=TOKENS,
-    extra=st.dictionaries(TOKENS.map(lambda name: f"X-{name}"), VALUES, max_size=3),
+    extra=st.dictionaries(TOKENS.map(lambda name: f"X-{name.lower()}"), VALUES, max_size=3),
     query=st.lists(st.tuples(TOKENS, VALUES), max_size=3, unique_by=lambda pair: pair[0]),
     token=st.sampled_from(["", "a-token"]),
 )
