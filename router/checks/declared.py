@@ -83,20 +83,16 @@ class Declared:
         target, fragment = urldefrag(urljoin(uri, reference))
         found_document = self._schema.documents.get(target)
         document: Any = found_document and found_document.content
-        own = document.get("$id", document.get("id")) if isinstance(document, dict) else None
-        if document is None or (own is not None and reference[:1] != "#") or (fragment and fragment[0] != "/"):
+        # What has an $id of its own is not where its file is, and an anchor may be anywhere.
+        own = isinstance(document, dict) and ("$id" in document or "id" in document) and not reference.startswith("#")
+        if document is None or own or fragment[:1] not in ("", "/"):
             self.whole = False
             return
         path: list[str | int] = []
         for part in unquote(fragment).split("/")[1:]:
-            key: Any = part.replace("~1", "/").replace("~0", "~")
-            key = int(key) if isinstance(document, list) else key
-            path.append(key)
-            try:
-                document = document[key]
-            except (LookupError, TypeError):  # through a subschema with an $id of its own
-                self.whole = False
-                return
+            name = part.replace("~1", "/").replace("~0", "~")
+            path.append(int(name) if isinstance(document, list) else name)
+            document = document[path[-1]]
         self._gather(target, tuple(path), document, found)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from router.checks.advice import constrain, named, require
 from router.checks.attributes import Made, made
 from router.checks.flows import Flow, is_set
-from router.checks.mapping_types import either
+from router.checks.mapping_types import kinds_of
 from router.checks.rule import Found, Subject
-from router.checks.values import YES, Value, of_path
+from router.checks.values import NOT_NUMERIC, YES, Value, of_path
 from router.config import spec
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.model import Code, KeyType, Path
@@ -73,7 +73,7 @@ def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Pa
         return
     others = _others(flow, kind, how)
     if others:
-        sentence = f"key attribute '{name}' may be {either(others)}, the key of table '{flow.route.table}' is {kind}"
+        sentence = f"key attribute '{name}' may be {others}, the key of table '{flow.route.table}' is {kind}"
         yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(flow, how, kind))
         return
     if not flow.finished:
@@ -84,12 +84,16 @@ def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Pa
         yield from _check_length(flow, name, limit, value, path)
 
 
-def _others(flow: Flow, kind: KeyType, how: Made) -> list[str]:
-    """The types that the value can have, and that are not the key's."""
-    if how.accepts is not None:
-        unfit = how.raw.other_than(how.accepts)
-        return [] if how.raw.untyped and flow.mapped is None else unfit
-    return how.value.other_than([_WANTED[kind]]) if flow.finished else []
+def _others(flow: Flow, kind: KeyType, how: Made) -> str:
+    """What the value can be, and the key cannot; "" if nothing."""
+    raw = how.raw
+    if how.accepts is None:
+        unfit = how.value.other_than([_WANTED[kind]]) if flow.finished else []
+    else:
+        unfit = raw.other_than(how.accepts)
+        if not unfit and kind == "N" and flow.mapped is not None and raw.origin is not None:
+            return "text that is no number" if flow.mapped.can_be(raw.origin, NOT_NUMERIC) is YES else ""
+    return kinds_of(unfit) if unfit else ""
 
 
 def _retype(flow: Flow, how: Made, kind: KeyType) -> str:

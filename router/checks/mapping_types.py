@@ -69,10 +69,10 @@ def _check_steps(flow: Flow, name: str, how: Made) -> Iterator[Found]:
         where = flow.place(name, *step.part)
         unfit = step.before.other_than(step.takes)
         if step.before.can_be(step.takes) is NO and unfit:
-            sentence = f"transform '{step.name}' takes {either(step.takes)}, and the value is {either(unfit)}"
+            sentence = f"transform '{step.name}' takes {kinds_of(step.takes)}, and the value is {kinds_of(unfit)}"
             yield Found(NEVER_TRANSFORMED, sentence, where, "remove it, or transform the value before")
         elif unfit and not step.before.untyped:
-            sentence = f"transform '{step.name}' takes {either(step.takes)}, and the value may be {either(unfit)}"
+            sentence = f"transform '{step.name}' takes {kinds_of(step.takes)}, and the value may be {kinds_of(unfit)}"
             advice = constrain(flow, step.before, _one_of(step.takes))
             yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice)
 
@@ -83,10 +83,10 @@ def _check_type(flow: Flow, name: str, attribute: spec.Attribute, how: Made) -> 
         return
     unfit = value.other_than(how.accepts)
     if value.can_be(how.accepts) is NO and unfit:
-        sentence = f"attribute '{name}' can never be of type {kind}: its value is {either(unfit)}"
+        sentence = f"attribute '{name}' can never be of type {kind}: its value is {kinds_of(unfit)}"
         yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or transform the value before")
     elif unfit and not value.untyped:
-        sentence = f"attribute '{name}' need not be of type {kind}: its value may be {either(unfit)}"
+        sentence = f"attribute '{name}' need not be of type {kind}: its value may be {kinds_of(unfit)}"
         yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, value, _one_of(how.accepts)))
     elif flow.mapped is not None and value.origin is not None and not value.untyped:
         yield from _check_content(flow, flow.mapped, name, str(kind), value, where)
@@ -105,22 +105,27 @@ def _check_content(flow: Flow, facts: Facts, name: str, kind: str, value: Value,
     if element.untyped:
         return
     if unfit and element.can_be(_SETS[kind]) is NO:
-        sentence = f"attribute '{name}' can never be of type {kind}: the list has elements that are {either(unfit)}"
+        sentence = f"attribute '{name}' can never be of type {kind}: the list has elements that are {kinds_of(unfit)}"
         yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or select texts or numbers")
     elif unfit or facts.holds_at((*steps, EACH), SOME_VALUE) is NO:
         sentence = f"attribute '{name}' need not be of type {kind}: the list may have elements that are "
         yield Found(
             NOT_ALWAYS_OF_TYPE,
-            sentence + either(unfit or ["null"]),
+            sentence + kinds_of(unfit or ["null"]),
             where,
             constrain(flow, element, _one_of(_SETS[kind])),
         )
 
 
-def either(kinds: Sequence[str]) -> str:
-    """Types, for a sentence."""
-    words = [_WORDS.get(kind, kind) for kind in kinds]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+def kinds_of(types: Sequence[str]) -> str:
+    """Types as a person calls them, for a sentence."""
+    return either([_WORDS.get(kind, kind) for kind in types])
+
+
+def either(alternatives: Sequence[str]) -> str:
+    """Alternatives, for a sentence."""
+    *most, last = alternatives
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _one_of(kinds: Sequence[str]) -> str:

@@ -23,27 +23,33 @@ _GROWTH = 3
 """How many characters one becomes, at most, in another case: `ΐ` is three in capitals."""
 
 
-@lru_cache(maxsize=256)
 def taken(transform: Transform) -> tuple[str, ...] | None:
     """The types that a built-in transform takes; None if it takes any, or is a plugin's."""
-    if transform not in TRANSFORMS:
-        return None
-    first, *_ = (hint for name, hint in get_type_hints(transform).items() if name != "return")
-    return _kinds(first)
+    hints = _hints(transform)
+    return None if hints is None else _kinds(next(hint for name, hint in hints.items() if name != "return"))
 
 
 def given(transform: Transform, before: Value, argument: Any) -> Value:
     """What comes of a value in a transform, if it does not fail."""
-    if transform not in TRANSFORMS:
-        return Value()
-    refine = _REFINED.get(transform.__name__)
+    hints = _hints(transform)
+    refine = None if hints is None else _REFINED.get(transform.__name__)
     if refine is not None:
         return structs.replace(refine(before, argument), missing=before.missing, lacking=before.lacking)
-    kinds = _kinds(get_type_hints(transform)["return"])
+    kinds = None if hints is None else _kinds(hints["return"])
     if kinds is None:  # anything, or nothing
         return Value()
     value = of_type(*kinds, missing=before.missing, empty=UNKNOWN)
     return structs.replace(value, lacking=before.lacking)
+
+
+def _hints(transform: Transform) -> Mapping[str, Any] | None:
+    """The annotations of a built-in transform."""
+    return _hints_of(transform.__name__) if any(transform is each for each in TRANSFORMS) else None
+
+
+@lru_cache
+def _hints_of(name: str) -> Mapping[str, Any]:
+    return get_type_hints(next(each for each in TRANSFORMS if each.__name__ == name))
 
 
 def _kinds(hint: Any) -> tuple[str, ...] | None:

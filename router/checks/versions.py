@@ -9,7 +9,7 @@ from router.checks.attributes import Made, made
 from router.checks.expressions import tree_of
 from router.checks.facts import Facts
 from router.checks.flows import Flow
-from router.checks.mapping_types import either
+from router.checks.mapping_types import kinds_of
 from router.checks.rule import Found, Subject
 from router.checks.values import NO, YES, Value, of_tree
 from router.config import spec
@@ -73,7 +73,7 @@ def _check_order(flow: Flow, version: str, how: Made, where: Path) -> Iterator[F
     value = how.value
     possible = [kind for kind in _ORDERED if value.types.get(kind) is YES]
     if len(possible) > 1 and not value.untyped:
-        sentence = f"version '{version}' may be {either(possible)}, which are not ordered among each other"
+        sentence = f"version '{version}' may be {kinds_of(possible)}, which are not ordered among each other"
         yield Found(VERSION_UNORDERED, sentence, where, constrain(flow, value, f"type: {possible[0]}"))
     elif flow.mapped is not None and value.origin is not None and value.can_be(["string"]) is YES:
         yield from _check_texts(flow, flow.mapped, version, value, where)
@@ -109,7 +109,7 @@ def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Fo
     facts, steps = flow.mapped, value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
-            yield Found(NEVER_A_TIME, f"'ttl' of '{name}' counts from {either(unfit)}, which is no time", where)
+            yield Found(NEVER_A_TIME, f"'ttl' of '{name}' counts from {kinds_of(unfit)}, which is no time", where)
         return
     if facts is None or steps is None or value.untyped:
         return
@@ -118,7 +118,7 @@ def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Fo
         sentence = f"'ttl' of '{name}' counts from milliseconds, and takes seconds"
         yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text")
     elif unfit:
-        sentence = f"'ttl' of '{name}' may count from {either(unfit)}, which is no time"
+        sentence = f"'ttl' of '{name}' may count from {kinds_of(unfit)}, which is no time"
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, constrain(flow, value, "type: integer"))
     elif value.can_be(["string"]) is YES and facts.can_be(steps, _NO_TIMES) is YES:
         sentence = f"'ttl' of '{name}' may count from text that is no time with an offset"
@@ -128,8 +128,7 @@ def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Fo
 def _check_expiry(flow: Flow, name: str, value: Value) -> Iterator[Found]:
     others = value.other_than(("number",))
     if value.can_be(["number"]) is NO and others:
-        sentence = (
-            f"attribute '{name}' is {either(others)}, and the time to live of table '{flow.route.table}' is a number"
-        )
+        table = flow.route.table
+        sentence = f"attribute '{name}' is {kinds_of(others)}, and the time to live of table '{table}' is a number"
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
         yield Found(TTL_NO_NUMBER, sentence, flow.place(name), advice)
