@@ -57,7 +57,7 @@ def _excerpt(place: Place, colour: str) -> Iterator[str]:
     shown = "".join(map(_visible, line[start : start + _WIDTH]))
     before = sum(map(_columns, shown[: column - start]))
     number = f"{place.line:>6} | "
-    yield f"{click.style(number, dim=True)}{shown}".rstrip()
+    yield f"{click.style(number, dim=True)}{shown}"
     yield f"{' ' * (len(number) + before)}{click.style('^', fg=colour, bold=True)}"
 
 

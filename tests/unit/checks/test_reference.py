@@ -6,7 +6,8 @@ from pathlib import Path
 
 from router.checks import reference
 from router.checks.codes import CODES
-from router.checks.reference import MAX_LINES, checks_reference
+from router.checks.examples import MAX_LINES
+from router.checks.reference import checks_reference
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "tests" / "checks"
@@ -32,6 +33,16 @@ def test_each_code_has_its_section() -> None:
     sections = [line for line in checks_reference().splitlines() if line.startswith("### ")]
 
     assert sections == [f"### {name}" for name in CODES]
+
+
+def test_a_mended_example(tmp_path: Path) -> None:
+    """Comes last."""
+    (tmp_path / "RT001").mkdir()
+    (tmp_path / "RT001" / "good.yaml").write_bytes(b"version: 1\n")
+    (tmp_path / "RT001" / "expected.txt").write_text("bad.yaml: RT001 …\n", encoding="utf-8")
+
+    shown = "```text\nbad.yaml: RT001 …\n```\n\n```yaml title=good.yaml\nversion: 1\n```\n"
+    assert FIRST + shown in checks_reference(tmp_path)
 
 
 def test_an_example(tmp_path: Path) -> None:

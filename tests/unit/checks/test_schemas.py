@@ -27,6 +27,45 @@ def test_second_opinion(document, opinion):
     assert second_opinion(document) == opinion
 
 
+EVERY_PLACE = {
+    "properties": {"a": True, "b": {"type": "string"}},
+    "patternProperties": {"^x": {"type": "string"}, "^y": True},
+    "additionalProperties": {"not": {"const": 1}},
+    "prefixItems": [{"minimum": 1}, False],
+    "items": {"if": {"enum": [1]}, "then": {}, "const": {"a": 1}},
+}
+
+
+def test_parts():
+    """Each part is asked about by itself, and equal ones once, in whatever schema they are."""
+    asked = {}
+
+    opinions = [second_opinion(document, asked) for document in (EVERY_PLACE, {"items": {"type": "string"}})]
+
+    assert (opinions, [key.partition(" ")[2] for key in asked]) == (
+        [None, None],
+        [
+            str(
+                {
+                    "properties": {"a": True},
+                    "patternProperties": {"^x": {}, "^y": True},
+                    "additionalProperties": {},
+                    "prefixItems": [{}, False],
+                    "items": {},
+                }
+            ),
+            "{'type': 'string'}",
+            "{'not': {}}",
+            "{'const': 1}",
+            "{'minimum': 1}",
+            "{'if': {}, 'then': {}, 'const': {'a': 1}}",
+            "{'enum': [1]}",
+            "{}",
+            "{'items': {}}",
+        ],
+    )
+
+
 def test_without_jsonschema(monkeypatch):
     """Without the extra it says what to install."""
     real = builtins.__import__

@@ -93,6 +93,36 @@ def test_a_config_without_shape(load_text: Any) -> None:
     assert (made.loaded.config, [sentence[:5] for sentence in made.sentences]) == (None, ["RT103"])
 
 
+LEFT_OUT = """\
+version: 1
+plugins: PLUGINS
+queues: {q: {envelope: [theirs], dead_letter: dlq}}
+tables: {things: {key: {id: S}}}
+routes:
+  r: {queue: q, table: things, plugins: OWN, item: {id: {from: id, transform: theirs}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugins", "own", "codes"),
+    [("[gone.py]", "[gone]", ["RT501"]), ("{}", "[theirs]", ["RT103"]), ("[]", "[]", ["RT205", "RT403"])],
+)
+def test_what_may_be_of_a_plugin_that_is_left_out(load_text: Any, plugins: str, own: str, codes: list[str]) -> None:
+    """Is not called unknown: transforms, envelopes, and plugins where none could be read."""
+    loaded = load_text(LEFT_OUT.replace("PLUGINS", plugins).replace("OWN", own)).loaded
+
+    assert [finding.code.id for finding in loaded.findings] == codes
+
+
+def test_what_placeholders_make_of_a_route(tmp_path: Path) -> None:
+    """Where variables are not set, and that is no error, a route may be none: there is no program then."""
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("options: {}", 'item: {id: "${A} =", at: at}'))
+
+    loaded = load(tmp_path / "routes.yaml", {}, unset="warning")
+
+    assert (loaded.program, [finding.code.id for finding in loaded.findings]) == (None, ["RT005"])
+
+
 @pytest.mark.parametrize(
     ("table", "found"),
     [

@@ -89,6 +89,12 @@ def test_it_refuses_faults(validator, good, bad):
     assert not validator.is_valid(parse_text(SMALLEST.replace(good, bad)).data)
 
 
+@pytest.mark.parametrize(("more", "valid"), [("include: flows/*.yaml\n", True), ("", False)])
+def test_routes_may_be_included(validator, more, valid):
+    """A config has routes, or includes files that may have them."""
+    assert validator.is_valid(parse_text(f"version: 1\n{more}").data) is valid
+
+
 def test_top_level_x_keys_are_allowed(validator):
     """Editors see them, though the router drops them."""
     assert validator.is_valid({**parse_text(SMALLEST).data, "x-shared": 1})

@@ -103,3 +103,35 @@ def test_stopped() -> None:
     findings.add(MEANING, "y", ("a", "b"))
 
     assert lines(findings) == ["routes.yaml:3:4: RT101 x", "routes.yaml:3:4: RT401 y"]
+
+
+def test_what_a_finding_is_about() -> None:
+    """All the paths at which it was found."""
+    findings = Findings(lambda path, key: Place("routes.yaml"))
+    findings.add(SHAPE, "x", ("a",))
+    findings.add(SHAPE, "x", ("b",))
+    whole = Findings(locate)
+    whole.take(findings)
+
+    assert [whole.paths(finding) for finding in whole] == [frozenset({("a",), ("b",)})]
+
+
+def test_a_muted_code() -> None:
+    """Is not noted any more; others are."""
+    findings = Findings(locate)
+    findings.add(SHAPE, "before", ("a",))
+    findings.mute(SHAPE)
+    findings.add(SHAPE, "after", ("b",))
+    findings.add(MEANING, "another", ("b",))
+
+    assert lines(findings) == ["routes.yaml:2:1: RT101 before", "routes.yaml:2:1: RT401 another"]
+
+
+def test_where_something_stands() -> None:
+    """Without a finding."""
+    findings = Findings(locate)
+
+    assert [findings.locate(("a",)), findings.locate(("a",), key=True)] == [
+        Place("routes.yaml", 2, 1),
+        Place("routes.yaml", 1, 1),
+    ]

@@ -386,7 +386,7 @@ def test_the_configs_of_the_samples_have_no_fault():
     page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
 
-    assert [parse(block)[1] for block in blocks] == [[]] * 4
+    assert [parse(block)[1] for block in blocks] == [[]] * 5
 
 
 JSON = st.recursive(
@@ -438,3 +438,31 @@ def test_any_data_parses_or_has_findings(data):
     config = parse_config(data, findings)
 
     assert config is not None or findings.failed
+
+
+def test_a_transform_without_a_name():
+    """Would do nothing."""
+    item = "{a: {from: a, transform: [{}]}}"
+
+    assert parse(
+        f"version: 1\ntables: {{t: {{key: {{a: S}}}}}}\nroutes: {{r: {{queue: q, table: t, item: {item}}}}}\n"
+    )[1] == ["3:66: RT105 entry 1 of 'transform' of attribute 'a' of route 'r' must not be empty"]
+
+
+def test_routes_go_with_a_faulty_section():
+    """Nothing is said of tables that would be unknown only because none of them could be read."""
+    config, found = parse("version: 1\ntables: []\nroutes: {r: {queue: q, table: t}}\n")
+
+    assert (config and config.routes, found) == ({}, ["2:9: RT103 'tables' must be a map, not a list"])
+
+
+def test_a_reason_has_words():
+    """An `ignore` tells whoever reads the file next why it is there."""
+    ignore = "[{code: RT203, reason: ' '}, {code: rt203, reason: x}, {code: RT203}]"
+    text = f"version: 1\nroutes: {{r: {{queue: q, table: t}}}}\nignore: {ignore}\n"
+
+    assert parse(text)[1] == [
+        "3:32: RT105 'reason' of entry 1 of 'ignore' must be a reason in words, not ' '",
+        "3:45: RT105 'code' of entry 2 of 'ignore' must be the code of a finding, as RT203, not 'rt203'",
+        "3:64: RT102 missing key 'reason' in entry 3 of 'ignore'; add 'reason: …'",
+    ]

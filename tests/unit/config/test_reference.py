@@ -21,6 +21,8 @@ def test_each_key_has_its_row():
     rows = [line.split("|")[1].strip() for line in config_reference().splitlines() if line.startswith("| `")]
     structs = [
         spec.Config,
+        spec.Included,
+        spec.Ignore,
         spec.Queue,
         spec.S3Pointer,
         spec.Retry,

@@ -300,3 +300,13 @@ def test_any_text_is_read_or_has_findings(text):
         data = {"findings": error.findings}
 
     assert isinstance(data, dict)
+
+
+def test_a_variable_that_is_not_set_may_be_a_warning():
+    """A reference that is malformed stays an error."""
+    source = parse_text("a: ${NONE}\nb: ${\n", env={}, unset="warning")
+
+    assert [(finding.code.id, finding.code.severity) for finding in source.findings] == [
+        ("RT005", "warning"),
+        ("RT005", "error"),
+    ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.errors import PluginError
+from router.errors import Drop, PluginError, Reject, Retry, Signal
 from router.model import Remark
 
 T = "@hookimpl\ndef router_register_transforms(register):\n    "
@@ -94,3 +94,37 @@ def test_a_check_that_fails_names_its_plugin(check: str, did: str, load: Any) ->
     with pytest.raises(PluginError) as caught:
         plugins.checks[0](None)
     assert str(caught.value) == f"plugin 'p': router_register_checks {did}"
+
+
+def unwrap(load: Any, body: str) -> Any:
+    """What the envelope of a plugin makes of a payload."""
+    plugins, _ = load(p=f"def mine(payload, attributes):\n    {body}\n{E}register('mine', mine)\n")
+    return plugins.envelopes["mine"]("a", {"b": 1})
+
+
+def test_an_envelope_unwraps(load: Any) -> None:
+    """It gives the payload inside, and attributes."""
+    assert unwrap(load, "return payload * 2, {**attributes, 'c': 2}") == ("aa", {"b": 1, "c": 2})
+
+
+@pytest.mark.parametrize("signal", [Drop, Reject, Retry])
+def test_an_envelope_decides(signal: type[Signal], load: Any) -> None:
+    """As other hooks do."""
+    with pytest.raises(signal, match="as agreed"):
+        unwrap(load, f"raise {signal.__name__}('as agreed')")
+
+
+@pytest.mark.parametrize(
+    ("body", "did"),
+    [
+        ("raise KeyError('secret')", "raised KeyError"),
+        ("return payload", "returned a value of type str, not a payload and a map of attributes"),
+        ("return payload, None", "returned a value of type tuple, not a payload and a map of attributes"),
+    ],
+)
+def test_an_envelope_that_fails_names_its_plugin(body: str, did: str, load: Any) -> None:
+    """What it raises that is no signal, and what it returns that is no payload; the message is retried then."""
+    with pytest.raises(PluginError) as raised:
+        unwrap(load, body)
+
+    assert str(raised.value) == f"plugin 'p': envelope 'mine' {did}"

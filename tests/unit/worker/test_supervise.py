@@ -80,14 +80,19 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
     )
 
 
-def test_reload(work: Any, config: Path, queues: Any, send: Any) -> None:
-    """SIGHUP goes on with the config as it is now; SIGTERM then stops that."""
+@pytest.mark.parametrize("name", ["routes.yaml", "flow.yaml"])
+def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> None:
+    """SIGHUP goes on with the config, and what it includes, as it is now; SIGTERM then stops that."""
     urls: list[str] = []
     ask = queues.receive
+    edited = config.with_name(name)
+    if edited != config:
+        edited.write_text("queues: {q: {dead_letter: dlq}}\nroutes: {r: {queue: q, table: things}}\n")
+        config.write_text("version: 1\ninclude: flow.yaml\ntables: {things: {key: {id: S}}}\n")
 
     def receive(url: str, count: int, wait_seconds: int) -> Any:
         if not urls:
-            config.write_text(config.read_text().replace("q:", "other:").replace("queue: q", "queue: other"))
+            edited.write_text(edited.read_text().replace("q:", "other:").replace("queue: q", "queue: other"))
             send(signal.SIGHUP)
         elif "other" in url:
             send(signal.SIGTERM)

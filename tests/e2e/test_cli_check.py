@@ -1,0 +1,247 @@
+"""`router check` as a user and as CI start it."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+ROOT = """\
+version: 1
+include: flows/*.yaml
+tables: {users: {key: {id: S}}}
+"""
+FLOW = """\
+plugins: [own.py]
+queues: {users: {dead_letter: users-dlq}}
+routes:
+  users:
+    queue: users
+    table: users
+    schema: users.json
+    item: {id: id, name: {from: name, transform: shout}}
+    tests:
+      - {file: ann.json, item: {id: u1, name: ANN}}
+"""
+PLUGIN = """\
+from router import hookimpl
+
+@hookimpl
+def router_register_transforms(register):
+    register("shout", shout)
+
+def shout(value: str) -> str:
+    return value.upper()
+"""
+SCHEMA = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}, "name": {"type": "string"}},
+}
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    """A config in two files, with a plugin, a schema and a message beside the second."""
+    (tmp_path / "routes.yaml").write_text(ROOT)
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "own.py").write_text(PLUGIN)
+    (tmp_path / "flows" / "users.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "flows" / "ann.json").write_text('{"id": "u1", "name": "Ann"}')
+    file = tmp_path / "flows" / "users.yaml"
+    file.write_text(FLOW)
+    return file
+
+
+def told(done: "subprocess.CompletedProcess[str]") -> tuple[int, str, str]:
+    return done.returncode, done.stdout, done.stderr
+
+
+def on_a_terminal(folder: Path, *words: str, **env: str) -> str:
+    """What `router …` prints on a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "router", *words]
+    with subprocess.Popen(command, cwd=folder, stdout=theirs, stderr=theirs, env=os.environ | env) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:  # the other side is closed
+            pass
+        process.wait(timeout=30)
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_many_files(router: Run, flow: Path) -> None:
+    """Are one config for every command."""
+    check, test, demo = router("check"), router("test", "--quiet"), router("demo")
+    explain = router("explain", "--queue", "users", "--json", "-", input='{"id": "u2", "name": "Bob"}')
+
+    request = {"Item": {"id": {"S": "u2"}, "name": {"S": "BOB"}}}
+    requests = [{"BatchWriteItem": {"RequestItems": {"users": [{"PutRequest": request}]}}}]
+    assert (told(check), test.returncode, json.loads(explain.stdout)["requests"], "ANN" in demo.stdout) == (
+        (0, "", "no findings\n"),
+        0,
+        requests,
+        True,
+    )
+
+
+def test_a_fault_in_an_included_file(router: Run, flow: Path) -> None:
+    """Is told with that file's name and line; where a whole config is needed, too."""
+    flow.write_text(FLOW.replace("transform: shout", "transform: shuot").replace("users.json", "user.json"))
+    lines = (
+        "flows/users.yaml:7:13: RT301 cannot read schema 'flows/user.json': no such file or directory; a schema is a "
+        "file, relative to the config\n"
+        "flows/users.yaml:8:50: RT403 unknown transform 'shuot'; did you mean 'shout'?\n"
+    )
+
+    assert (told(router("check")), told(router("worker"))) == ((1, lines, "2 errors\n"), (2, "", lines))
+
+
+def test_strict(router: Run, flow: Path) -> None:
+    """Warnings fail."""
+    flow.write_text(FLOW.replace("{dead_letter: users-dlq}", "{}"))
+
+    assert [(done.returncode, done.stderr) for done in (router("check"), router("check", "--strict"))] == [
+        (0, "1 warning\n"),
+        (1, "1 warning\n"),
+    ]
+
+
+def test_ignored(router: Run, flow: Path) -> None:
+    """What the file accepts is counted, and shown when asked for."""
+    flow.write_text(FLOW.replace("{dead_letter: users-dlq}", "{}") + "ignore: [{code: RT203, reason: known}]\n")
+
+    plain, shown = router("check", "--strict"), router("check", "--strict", "--show-ignored", "--format", "json")
+
+    listed = [(found["file"], found["line"], found["code"], found["ignored"]) for found in json.loads(shown.stdout)]
+    assert (told(plain), listed, shown.returncode) == (
+        (0, "", "1 ignored\n"),
+        [("flows/users.yaml", 2, "RT203", "known")],
+        0,
+    )
+
+
+def test_without_the_environment(router: Run, flow: Path) -> None:
+    """A variable that is not set is a warning with --no-env, an error without; two of them are two queues."""
+    flow.write_text(
+        FLOW.replace(
+            "users: {dead_letter: users-dlq}", "users: {name: '${A_}', dead_letter: '${B_}'}, b: {name: '${B_}'}"
+        )
+    )
+
+    done = [router("check"), router("check", "--no-env"), router("check", "--no-env", "--strict")]
+
+    assert [(each.returncode, set(re.findall("RT...", each.stdout)), each.stderr) for each in done] == [
+        (1, {"RT005"}, "3 errors\n"),
+        (0, {"RT005"}, "3 warnings\n"),
+        (1, {"RT005"}, "3 warnings\n"),
+    ]
+
+
+def test_live_needs_the_environment(router: Run, flow: Path) -> None:
+    """What variables name is what AWS is asked for."""
+    done = router("check", "--live", "--no-env")
+
+    assert (done.returncode, "--live asks for what the variables name" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_forms(router: Run, flow: Path, form: str) -> None:
+    """Each names code, file and line on standard output; the number of findings is on standard error."""
+    flow.write_text(FLOW.replace("queue: users\n", "queue: users\n    queu: users\n"))
+
+    done = router("check", "--format", form)
+
+    parts = [part in done.stdout for part in ("RT101", "flows/users.yaml", "6")]
+    assert (done.returncode, parts, done.stderr, "\x1b" in done.stdout) == (1, [True] * 3, "1 error\n", False)
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "github"])
+def test_forms_without_findings(router: Run, flow: Path, form: str) -> None:
+    """Are what machines expect: a list, a log, or nothing."""
+    done = router("check", "--format", form)
+
+    results = {"json": lambda: json.loads(done.stdout), "sarif": lambda: json.loads(done.stdout)["runs"][0]["results"]}
+    assert (done.returncode, results.get(form, lambda: list(done.stdout))()) == (0, [])
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_on_a_terminal(flow: Path, env: dict[str, str], coloured: bool) -> None:
+    """The line of the source is shown, with a caret under the place; in colour, unless that is not wanted."""
+    flow.write_text(FLOW.replace("table: users", "table: user"))
+
+    shown = on_a_terminal(flow.parents[1], "check", **{"TERM": "xterm", **env})
+
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert (plain.splitlines(), "\x1b" in shown) == (
+        [
+            "flows/users.yaml:6:12: RT201 unknown table 'user'; did you mean 'users'?",
+            "     6 |     table: user",
+            "                    ^",
+            "1 error",
+        ],
+        coloured,
+    )
+
+
+def test_explain_shows_examples(router: Run) -> None:
+    """A faulty config, what is found in it, and the config mended."""
+    done = router("check", "--explain", "RT106")
+
+    titles = [line for line in done.stdout.splitlines() if line in ("bad", "found", "good")]
+    assert (done.returncode, titles, "  bad.yaml:" in done.stdout) == (0, ["bad", "found", "good"], True)
+
+
+def test_explain_what_has_no_example(router: Run) -> None:
+    """What is seen in AWS, or of a message, has a reason only."""
+    done = router("check", "--explain", "RT801")
+
+    assert (done.returncode, len(done.stdout.split("\n\n"))) == (0, 2)
+
+
+def test_the_sample_is_checked_at_once(router: Run, repo: Path) -> None:
+    """Start-up included, in less time than a person notices; measured in the time of a processor."""
+    before = os.times()
+    router("check", cwd=repo)
+    after = os.times()
+
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.2
+
+
+MANY = 1000
+ROUTE = """\
+  r%d:
+    queue: q%d
+    table: things
+    schema:
+      type: object
+      required: [id]
+      properties: {id: {type: string, minLength: 1, maxLength: 99}, at%d: {type: number}}
+    item: {id: id, at: {from: at%d, type: N}}
+"""
+
+
+def test_a_thousand_routes_are_checked_in_seconds(router: Run, tmp_path: Path) -> None:
+    """Each with a queue, a schema and a mapping of its own; measured in the time of a processor."""
+    queues = [f"  q{n}: {{dead_letter: dlq}}\n" for n in range(MANY)]
+    routes = [ROUTE % ((n,) * 4) for n in range(MANY)]
+    text = ["version: 1\ntables: {things: {key: {id: S}}}\nqueues:\n", *queues, "routes:\n", *routes]
+    (tmp_path / "routes.yaml").write_text("".join(text))
+
+    before = os.times()
+    done = router("check")
+    after = os.times()
+
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    assert (told(done), seconds < 5) == ((0, "", "no findings\n"), True)
