@@ -1,5 +1,6 @@
 """Claims about a message, as JSON Schemas that mean the same in every draft: what proofs ask for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 Schema = dict[str, Any]
@@ -23,12 +24,16 @@ def wherever(steps: Steps, leaf: Schema) -> Schema:
     return leaf
 
 
-def there(steps: Steps, leaf: Schema) -> Schema:
-    """Something is at the path, and is as `leaf` says; where the path leads into lists, in each of their elements."""
-    last = len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
-    for step in reversed(steps[last:]):
-        leaf = {"type": "object", "required": [step], "properties": {step: leaf}}
-    return wherever(steps[:last], leaf)
+def in_element(steps: Steps) -> int:
+    """How many steps of a path lead to the elements of the last list in it; 0 if it leads through none."""
+    return len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
+
+
+def there(names: Sequence[str | None], leaf: Schema) -> Schema:
+    """Something is where the names lead, and is as `leaf` says."""
+    for name in reversed(names):
+        leaf = {"type": "object", "required": [name], "properties": {name: leaf}}
+    return leaf
 
 
 def somewhere(steps: Steps, leaf: Schema) -> Schema:

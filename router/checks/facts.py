@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from router.checks.claims import EACH, NO_VALUE, SOME_VALUE, TYPES, Schema, Steps, somewhere, there, wherever
+from router.checks.claims import (
+    EACH,
+    NO_VALUE,
+    SOME_VALUE,
+    TYPES,
+    Schema,
+    Steps,
+    in_element,
+    somewhere,
+    there,
+    wherever,
+)
 from router.compile.formats import ASSERTED_SINCE
 from router.compile.schema_documents import draft_of, subschemas
 from router.compile.schemas import Validation
@@ -77,24 +88,27 @@ class Facts:
         answer = _attempt(lambda: str(self._schema.intersect(_claim(self._schema.draft, text)).satisfiability()))
         return Answer("unknown" if answer is None or (answer == "yes" and not self._exact) else answer)
 
+    def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
+        """Whether each value at a path, if there is one, is as `leaf` says."""
+        answer = self.guarantee(wherever(steps, leaf))
+        if answer is Answer.UNKNOWN and EACH in steps:
+            # Of all elements of a list the library seldom says no; but it finds a list that shows it.
+            against = self.allow(somewhere(steps, {"not": leaf}))
+            return Answer.NO if against is Answer.YES else answer
+        return answer
+
     def present(self, steps: Steps) -> Answer:
         """Whether there always is a value, not null, at a path; in a list, in each of its elements."""
-        return self.guarantee(there(steps, SOME_VALUE))
+        start = in_element(steps)
+        return self.holds_at(steps[:start], there(steps[start:], SOME_VALUE))
 
     def absent(self, steps: Steps) -> Answer:
         """Whether there never is a value at a path."""
-        return self.guarantee(wherever(steps, NO_VALUE))
+        return self.holds_at(steps, NO_VALUE)
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Of each of TYPES, whether a value at a path can be of it."""
-        return {kind: self._can_be(steps, kind) for kind in TYPES}
-
-    def _can_be(self, steps: Steps, kind: str) -> Answer:
-        return self.guarantee(wherever(steps, {"not": {"type": kind}})).opposite()
-
-    def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
-        """Whether each value at a path, if there is one, is as `leaf` says."""
-        return self.guarantee(wherever(steps, leaf))
+        return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
         """Whether there can be a message with one of the values at a path."""
@@ -115,8 +129,7 @@ class Facts:
 
     def first_gap(self, steps: Steps) -> tuple[Steps, str]:
         """Why a value may be missing: the place, and 'type', the name that is not required, or 'null'."""
-        start = len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
-        for index in range(start, len(steps)):
+        for index in range(in_element(steps), len(steps)):
             level = steps[:index]
             name = steps[index]
             if self.holds_at(level, {"type": "object"}) is not Answer.YES:

@@ -119,12 +119,7 @@ def _check_content(flow: Flow, facts: Facts, name: str, kind: str, value: Value,
 
 def kinds_of(types: Sequence[str]) -> str:
     """Types as a person calls them, for a sentence."""
-    return either([_WORDS.get(kind, kind) for kind in types])
-
-
-def either(alternatives: Sequence[str]) -> str:
-    """Alternatives, for a sentence."""
-    *most, last = alternatives
+    *most, last = [_WORDS.get(kind, kind) for kind in types]
     return f"{', '.join(most)} or {last}" if most else last
 
 

@@ -102,13 +102,13 @@ def test_second_opinions(found: Any) -> None:
     """About each schema, in a file or inline, that validators disagree about."""
     draft_4 = '"$schema": "http://json-schema.org/draft-04/schema#"'
     Path("good.json").write_text("{}", encoding="utf-8")
-    Path("bad.json").write_text(f'{{{draft_4}, "enum": []}}', encoding="utf-8")
+    Path("bad.json").write_text(f'{{{draft_4}, "enum": ["a", "a"]}}', encoding="utf-8")
     routes = [
         f"  {name}: {{queue: q, table: things, schema: {schema}, item: {{id: {{value: {name}}}}}}}\n"
-        for name, schema in [("one", "good.json"), ("two", "bad.json"), ("three", f"{{{draft_4}, enum: []}}")]
+        for name, schema in [("one", "good.json"), ("two", "bad.json"), ("three", f"{{{draft_4}, enum: [a, a]}}")]
     ]
 
     assert [line.partition(":")[2] for line, _ in found(text=CONFIG.partition("  r:")[0] + "".join(routes))] == [
-        "9:42: RT307 schema 'bad.json': another validator refuses it: /enum fails 'minItems'",
-        "10:44: RT307 schema 'routes.three.schema': another validator refuses it: /enum fails 'minItems'",
+        "9:42: RT307 schema 'bad.json': another validator refuses it: /enum fails 'uniqueItems'",
+        "10:44: RT307 schema 'routes.three.schema': another validator refuses it: /enum fails 'uniqueItems'",
     ]
