@@ -5,8 +5,9 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from router.worker.prometheus import Counters
 from router.worker.receiver import Polled
 from router.writer import CALLS_AT_ONCE
 
+LOOK_SECONDS = 0.5
 RELEASE_SECONDS = 2.0
 """What is kept of the grace period for showing unfinished messages to others again."""
 
@@ -68,12 +70,18 @@ class Worker:
         with serve(self._options.listen, lambda: self._crew, self._counters):
             self._crew.start()
             LOGGER.info("worker started", extra={"fields": {"queues": _names(self._crew)}})
-            while self._signals.get() == signal.SIGHUP:
+            while self._next_signal() == signal.SIGHUP:
                 self._reload()
             finished = self._stop()
         ended.set()
         LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
         return 0 if finished else 1
+
+    def _next_signal(self) -> int:
+        """The next signal. The system may hand one to another thread, whose handler runs when this one wakes up."""
+        while True:
+            with suppress(Empty):
+                return self._signals.get(timeout=LOOK_SECONDS)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number != signal.SIGHUP and self._crew.stopping:

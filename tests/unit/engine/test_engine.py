@@ -240,7 +240,7 @@ def router_register_envelopes(register):
         ("drop", Outcome("dropped", "RT811", "old")),
         ("retry", Outcome("retry", "RT812", "key not there", delay=3)),
         ("reject", Outcome("rejected", "RT802", "no such envelope")),
-        ("", Outcome("retry", "RT813", "unexpected ZeroDivisionError")),
+        ("", Outcome("retry", "RT813", "plugin 'envelopes_of_mine': envelope 'mine' raised ZeroDivisionError")),
     ],
 )
 def test_envelopes_decide_and_may_fail(make, payload, outcome):
