@@ -13,7 +13,8 @@ from router.config.editor import config_schema
 
 @click.command("schema")
 @config_argument
-def command(file: Path | None, config: Path | None) -> None:
+@click.option("--included", is_flag=True, help="That of the files which `include` names.")
+def command(file: Path | None, config: Path | None, included: bool) -> None:
     """Print the JSON Schema of routes.yaml, with which editors complete and check while you type.
 
     With a config named, the schema knows its tables too.
@@ -22,9 +23,10 @@ def command(file: Path | None, config: Path | None) -> None:
     Examples:
       router schema > routes.schema.json
       router schema routes.yaml > routes.schema.json
+      router schema routes.yaml --included > included.schema.json
       # then, as the first line of routes.yaml:
       # yaml-language-server: $schema=routes.schema.json
     """
     named = file or config
     known = load(choose_config(file, config), os.environ).config if named else None
-    click.echo(msgspec.json.format(msgspec.json.encode(config_schema(known))).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(config_schema(known, included))).decode())

@@ -11,23 +11,26 @@ _REFERENCE = r"\$\{"
 """A text that holds `${…}` may become anything when the config is read."""
 
 
-def config_schema(config: spec.Config | None = None) -> dict[str, Any]:
+def config_schema(config: spec.Config | None = None, included: bool = False) -> dict[str, Any]:
     """A JSON Schema (2020-12) that accepts what `parse_config` accepts, but for keys without a value.
 
-    With a config, routes can name the tables of that config only, and editors offer them.
+    With a config, routes can name the tables of that config only, and editors offer them. `included` asks for that of
+    the files which a config includes.
     """
-    made = msgspec.json.schema(spec.Config)
+    root_type = spec.Included if included else spec.Config
+    made = msgspec.json.schema(root_type)
     definitions: dict[str, Any] = {name: _with_references(shape) for name, shape in made["$defs"].items()}
-    root = definitions.pop("Config")
+    root = definitions.pop(root_type.__name__)
     root["title"] = "Message Router"
     root["patternProperties"] = {"^x-": True}
-    root["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
+    if not included:
+        root["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
     if config is not None:
         definitions["Route"]["properties"]["table"]["enum"] = list(config.tables)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:message-router:routes.yaml",
+        "$id": f"urn:message-router:{'included' if included else 'routes'}.yaml",
     }
     return {**head, **root, "$defs": definitions}
 

@@ -116,6 +116,7 @@ Patterns are as in a shell: `*` stands for a part of a name, `**` for any folder
 dot are passed over. The routes of the file itself are matched first, then those of the included files in the order of
 their names. A name of a file in an included file (`schema`, `plugins`, `file` of a test) is relative to the folder of
 that included file; all of them stay inside the folder of `routes.yaml`. A plugin that two files load is loaded once.
+`router schema routes.yaml --included` prints the JSON Schema of such files, for editors.
 
 ## What is known and accepted
 

@@ -95,6 +95,25 @@ def test_routes_may_be_included(validator, more, valid):
     assert validator.is_valid(parse_text(f"version: 1\n{more}").data) is valid
 
 
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("routes: {r: {queue: q, table: t}}\n", True),
+        ("version: 1\ntables: {t: {key: {id: S}}}\nignore: [{code: RT203, reason: x}]\n", True),
+        ("include: more.yaml\n", False),
+        ("routes: {}\n", False),
+    ],
+)
+def test_an_included_file(text, valid):
+    """Has a schema of its own: it needs no key, and includes no more files."""
+    schema = config_schema(included=True)
+
+    assert (jsonschema_rs.validator_for(schema).is_valid(parse_text(text).data), schema["$id"]) == (
+        valid,
+        "urn:message-router:included.yaml",
+    )
+
+
 def test_top_level_x_keys_are_allowed(validator):
     """Editors see them, though the router drops them."""
     assert validator.is_valid({**parse_text(SMALLEST).data, "x-shared": 1})
