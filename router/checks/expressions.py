@@ -93,8 +93,7 @@ def paths(tree: Tree) -> Iterator[Names]:
         yield from paths(children[0])
     elif kind != "expref":
         for child in children:
-            if isinstance(child, dict):
-                yield from paths(child)
+            yield from paths(child)
 
 
 def condition_of(text: str) -> Condition:

@@ -117,9 +117,7 @@ def of_tree(facts: Facts | None, scope: Scope, tree: Tree | None) -> Value:
 
 def _either(left: Value, right: Value) -> Value:
     """Of `left || right`: the left value, and the right one if that is missing, false or empty."""
-    types = dict(left.types)
-    for kind, answer in right.types.items():
-        types[kind] = YES if types.get(kind) is YES else (NO if answer is NO else UNKNOWN)
+    types = {**dict.fromkeys(right.types, UNKNOWN), **left.types}
     longest = None if left.longest is None or right.longest is None else max(left.longest, right.longest)
     if left.can_be(["string"]) is NO:
         longest = right.longest

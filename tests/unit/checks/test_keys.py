@@ -27,6 +27,8 @@ def missing(path: str, gap: str) -> list[str]:
     [
         ("id: id", schema(id=TEXT), []),
         ("id: id", schema([], id=TEXT), missing("id", f"add 'id' to 'required' at {ROOT}")),
+        ("id: a.b", '{"type": "object", "required": ["a"]}', missing("a.b", "add 'type: object' for 'a'")),
+        ("id: missing || id", schema(id=TEXT, missing={"type": "null"}), ["RT410"]),
         ("id: id", '{"required": ["id"]}', missing("id", f"add 'type: object' at {ROOT}")),
         (
             "id: a.b",
@@ -56,6 +58,7 @@ def missing(path: str, gap: str) -> list[str]:
         ),
         ("id: {template: 'U#{id}'}", schema(id={**TEXT, "minLength": 0}), []),
         ("id: {template: '{id}{other}'}", schema(id={**TEXT, "minLength": 0}, other=TEXT), []),
+        ("id: {template: '{id}{other}'}", schema(id={**TEXT, "minLength": 0}, other={**TEXT, "minLength": 0}), []),
         ("id: {template: '{id'}", schema(), ["RT405 "]),
         ("id: {template: 'U#{id}'}", schema([], id=TEXT), missing("id", f"add 'id' to 'required' at {ROOT}")),
         ("id: {template: '{id}'}", schema(id={"type": ["integer", "boolean"]}), []),

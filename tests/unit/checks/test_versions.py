@@ -1,0 +1,91 @@
+"""Versions that are not in order, and times that are none."""
+
+import json
+from typing import Any
+
+import pytest
+
+AT = "at /properties/at of schema 'schema.json'"
+
+
+def schema(at: Any, *required: str) -> str:
+    key = {"type": "string", "minLength": 1, "maxLength": 9}
+    return json.dumps({"type": "object", "required": ["id", *required], "properties": {"id": key, "at": at}})
+
+
+FORMS = (
+    f"RT418 version 'at' may be times in several forms, whose order as text is another; add 'pattern' {AT} for one form"
+)
+TIME = {"type": "string", "format": "date-time"}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "at", "found"),
+    [
+        ("at", {"type": "integer"}, []),
+        ("at", {"type": "string"}, []),
+        ("at", {}, ["RT417"]),
+        ("{from: at, default: 0}", {"type": "integer"}, []),
+        ("at", TIME, [FORMS]),
+        ("at", {**TIME, "pattern": "^.{19}Z$"}, []),
+        ("at", {**TIME, "maxLength": 20}, []),
+        ("{from: at, transform: to_epoch}", TIME, []),
+        ("at", {"type": "string", "pattern": "^[0-9]{1,12}$"}, ["RT418 version 'at' may be numbers as text"]),
+        ("{from: at, type: N}", {"type": "string", "pattern": "^[0-9]{1,12}$"}, []),
+        ("at", {"type": "string", "pattern": "^[0-9]{12}$"}, []),
+        ("at", {"type": ["string", "integer"]}, ["RT418 version 'at' may be text or a number, "]),
+        ("{meta: sent_at}", {}, []),
+        ("{meta: sequence_number}", {}, ["RT417 version 'at' may be missing: the schema does not guarantee a value; "]),
+    ],
+)  # fmt: skip
+def test_versions(find: Any, attribute: str, at: Any, found: list[str]) -> None:
+    """They are there, and of one form."""
+    route = f"item: {{id: id, at: {attribute}}}, write: {{mode: newest, version: at}}"
+    lines = find(route, schema(at, "at"))
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_no_version(find: Any) -> None:
+    """Nothing to say of it, or nothing that can be known."""
+    assert (
+        find("item: {id: id}, write: {mode: newest, version: at}", schema({}))[0][:5],
+        find("when: x, write: {mode: newest, version: at}", schema({})),
+    ) == ("RT607", [])
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (TIME, []),
+        ({"type": "integer"}, []),
+        ({}, []),
+        ({"type": "string", "enum": ["2026-01-02T03:04:05Z"]}, []),
+        ({"type": "null"}, ["RT410"]),
+        ({"type": "boolean"}, ["RT419 'ttl' of 'x' counts from true or false, which is no time"]),
+        ({"type": "integer", "minimum": 1600000000000}, ["RT419 'ttl' of 'x' counts from milliseconds"]),
+        ({"type": ["integer", "boolean"]}, ["RT420 'ttl' of 'x' may count from true or false, which is no time"]),
+        ({"type": "string"}, ["RT420 'ttl' of 'x' may count from text that is no time with an offset"]),
+    ],
+)  # fmt: skip
+def test_times_to_live(find: Any, at: Any, found: list[str]) -> None:
+    """They count from seconds, or from text that is a time."""
+    lines = find("item: {id: id, x: {ttl: {from: at, after: 1d}}}", schema(at))
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("attribute", "found"),
+    [
+        ("{ttl: 1d}", []),
+        ("at", ["RT421 attribute 'x' is text, and the time to live of table 't' is a number"]),
+        ("{from: at, transform: to_epoch}", []),
+        ("other", []),
+    ],
+)  # fmt: skip
+def test_the_attribute_of_a_table(find: Any, attribute: str, found: list[str]) -> None:
+    """It is a number."""
+    lines = find(f"item: {{id: id, x: {attribute}}}", schema(TIME), table="key: {id: S}, ttl: x")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
