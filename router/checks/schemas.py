@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from router.checks.plain_schemas import is_plain
 from router.checks.rule import Found, Subject
-from router.compile.schema_documents import LISTED_PARTS, NAMED_PARTS, ONE_PART, pointer, subschemas
+from router.compile.schema_documents import LISTED_PARTS, NAMED_PARTS, ONE_PART, draft_of, pointer, subschemas
 from router.errors import MissingExtra
 from router.model import Code, Path
 
@@ -33,29 +34,37 @@ _Objection = tuple[Path, str]
 def second_opinion(schema_document: Any, asked: dict[str, _Objection | None] | None = None) -> str | None:
     """What the Python library jsonschema has against a schema document, in words; None if nothing.
 
-    Raises MissingExtra if it is not installed. Patterns are not compared: the dialects differ, and ours is known.
-    The library takes milliseconds for a schema of some size, and most parts of one are as in others: each part is asked
-    about by itself, and once for as long as `asked` is kept.
+    Raises MissingExtra if it is needed and not installed. Patterns are not compared: the dialects differ, and ours is
+    known. The library takes a tenth of a second to import and milliseconds for a larger schema, while most parts of
+    schemas are plain, or as in other schemas: each part is asked about by itself, if it is not plain, and once for as
+    long as `asked` is kept.
     """
-    try:
-        # For start-up time: where there is no schema, it is not needed.
-        from jsonschema import Draft202012Validator
-        from jsonschema.validators import validator_for
-    except ImportError:
-        raise MissingExtra("a second opinion on schemas", "cli") from None
     asked = {} if asked is None else asked
-    validator = validator_for(schema_document, default=Draft202012Validator)
+    draft = draft_of(schema_document) or 0
     for path, schema in subschemas(schema_document):
         part = _without_parts(schema)
-        key = f"{validator.__name__} {part}"
+        if is_plain(part, draft):
+            continue
+        key = f"{draft} {part}"
         if key not in asked:
-            error = next(validator(validator.META_SCHEMA).iter_errors(_with_floats(part)), None)
-            asked[key] = None if error is None else (tuple(error.absolute_path), str(error.validator))
+            asked[key] = _ask(part, schema_document)
         objection = asked[key]
         if objection:
             where, keyword = objection
             return f"another validator refuses it: {pointer((*path, *where))} fails '{keyword}'"
     return None
+
+
+def _ask(part: dict[str, Any], schema_document: Any) -> _Objection | None:
+    try:
+        # For start-up time: most schemas do without it.
+        from jsonschema import Draft202012Validator
+        from jsonschema.validators import validator_for
+    except ImportError:
+        raise MissingExtra("a second opinion on schemas", "cli") from None
+    validator = validator_for(schema_document, default=Draft202012Validator)
+    error = next(validator(validator.META_SCHEMA).iter_errors(_with_floats(part)), None)
+    return None if error is None else (tuple(error.absolute_path), str(error.validator))
 
 
 def _without_parts(schema: dict[str, Any]) -> dict[str, Any]:

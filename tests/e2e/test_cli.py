@@ -491,7 +491,7 @@ def test_missing_extra(
     router: Run, config: Path, tmp_path: Path, absent: str, words: tuple[str, ...], sentence: str
 ) -> None:
     """Where an extra is not installed, the answer is which one to install."""
-    config.write_text(GOOD + TESTS)
+    config.write_text(GOOD.replace("required: [id]}", "required: [id], $anchor: user}") + TESTS)
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(absent=set(absent.split())))
     path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
