@@ -24,7 +24,7 @@ routes:
     queue: users
     table: users
     when: "type != 'other'"
-    schema: {type: object, required: [id]}
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 99}}}
     item:
       id: id
       name: {from: name, transform: [strip]}
@@ -99,7 +99,7 @@ def test_config_named_twice(router: Run, config: Path) -> None:
 
 def test_check_sample(router: Run, repo: Path) -> None:
     """The sample config has no faults."""
-    assert told(router("check", "routes.yaml", cwd=repo)) == (0, "", "no findings\n")
+    assert told(router("check", "--strict", "routes.yaml", cwd=repo)) == (0, "", "1 ignored\n")
 
 
 FAULTY = """\
@@ -491,7 +491,7 @@ def test_missing_extra(
     router: Run, config: Path, tmp_path: Path, absent: str, words: tuple[str, ...], sentence: str
 ) -> None:
     """Where an extra is not installed, the answer is which one to install."""
-    config.write_text(GOOD.replace("required: [id]}", "required: [id], $anchor: user}") + TESTS)
+    config.write_text(GOOD.replace("required: [id]", "required: [id], $anchor: user") + TESTS)
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(absent=set(absent.split())))
     path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))

@@ -43,7 +43,7 @@ def test_both_validators_take_what_is_plain(part: dict[str, Any], draft: int) ->
     ("part", "draft", "plain"),
     [
         ({"type": "object", "required": ["a"], "properties": {"a": True}, "additionalProperties": False}, 2020, True),
-        ({"type": ["string", "null"], "minLength": 1, "pattern": "^a", "format": "date", "title": "A"}, 7, True),
+        ({"type": ["string", "null"], "minLength": 1, "pattern": "^a", "format": "date", "examples": ["a"]}, 7, True),
         ({"items": {}, "uniqueItems": True, "minItems": 1, "anyOf": [{}, True], "$defs": {}}, 2019, True),
         ({"enum": ["a", "b"], "const": 1, "default": None, "minimum": Decimal("0.5"), "maximum": 2}, 6, True),
         ({"type": "object"}, 4, False),
