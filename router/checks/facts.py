@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -41,6 +42,9 @@ _NEVER_EMPTY: Mapping[str, Schema] = {
 MAX_BYTES = 256 * 1024
 """Of a schema, as JSON, that is reasoned about: proofs of larger ones could keep a check waiting."""
 
+PATIENCE = 3.0
+"""Seconds for one schema. Nearly all take milliseconds; of a few published ones each question takes tenths of one."""
+
 
 class Answer(Enum):
     """What can be proved; UNKNOWN is never a reason for an error."""
@@ -54,6 +58,22 @@ class Answer(Enum):
         return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
 
 
+class Spent:
+    """The time that one schema has taken; once it is over PATIENCE, nothing more is found out about it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def attempt(self, ask: Callable[[], _T]) -> _T | None:
+        """The answer of the library; None for what it cannot do, or fails at, or has no more time for."""
+        if self.seconds > PATIENCE:
+            return None
+        start = perf_counter()
+        answer = _attempt(ask)
+        self.seconds += perf_counter() - start
+        return answer
+
+
 class Facts:
     """What is sure of the messages of a route: all that pass its schema, and fulfil what it was narrowed by.
 
@@ -61,22 +81,25 @@ class Facts:
     all of them holds, and what may be may also not be.
     """
 
-    def __init__(self, schema: "CanonicalSchema", exact: bool = True) -> None:
+    def __init__(self, schema: "CanonicalSchema", exact: bool = True, spent: "Spent | None" = None) -> None:
         self._schema = schema
         self._exact = exact
         self._known: dict[bytes, Answer] = {}
+        self._spent = spent or Spent()
 
     def narrow(self, claim: Schema, exact: bool = True) -> "Facts":
         """The facts of those messages that fulfil the claim; `exact`: of no fewer."""
         text = _ENCODER.encode(claim)
-        both = _attempt(lambda: self._schema.intersect(_claim(self._schema.draft, text)))
-        return Facts(self._schema, False) if both is None else Facts(both, self._exact and exact)
+        both = self._spent.attempt(lambda: self._schema.intersect(_claim(self._schema.draft, text)))
+        if both is None:
+            return Facts(self._schema, False, self._spent)
+        return Facts(both, self._exact and exact, self._spent)
 
     def guarantee(self, claim: Schema) -> Answer:
         """Whether every message fulfils the claim."""
         text = _ENCODER.encode(claim)
         if text not in self._known:
-            answer = _attempt(lambda: str(_claim(self._schema.draft, text).covers(self._schema)))
+            answer = self._spent.attempt(lambda: str(_claim(self._schema.draft, text).covers(self._schema)))
             if answer == "no" and not self._exact:
                 answer = "unknown"
             self._known[text] = Answer(answer or "unknown")
@@ -85,7 +108,9 @@ class Facts:
     def allow(self, claim: Schema) -> Answer:
         """Whether there can be a message that fulfils the claim."""
         text = _ENCODER.encode(claim)
-        answer = _attempt(lambda: str(self._schema.intersect(_claim(self._schema.draft, text)).satisfiability()))
+        answer = self._spent.attempt(
+            lambda: str(self._schema.intersect(_claim(self._schema.draft, text)).satisfiability())
+        )
         return Answer("unknown" if answer is None or (answer == "yes" and not self._exact) else answer)
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
@@ -141,7 +166,7 @@ class Facts:
     @property
     def impossible(self) -> bool:
         """Whether no message can be as all this says."""
-        return _attempt(lambda: str(self._schema.satisfiability())) == "no"
+        return self._spent.attempt(lambda: str(self._schema.satisfiability())) == "no"
 
 
 def facts_of(schema: Validation) -> Facts | None:

@@ -54,6 +54,8 @@ def check_types(subject: Subject) -> Iterator[Found]:
     for flow in subject.flows:
         keys = () if flow.table is None else flow.table.key
         for name, attribute in flow.attributes.items():
+            if not attribute.transform and isinstance(attribute.type, UnsetType):
+                continue
             how = made(flow, attribute)
             found = next(_check_steps(flow, name, how), None)
             if found is None and not isinstance(attribute.type, UnsetType) and name not in keys:

@@ -103,14 +103,15 @@ def check_same_keys(subject: Subject) -> Iterator[Found]:
         if key is not None:
             by_key.setdefault((flow.route.table, flow.route.for_each, repr(key)), []).append(flow)
     for flows in by_key.values():
-        for index, flow in enumerate(flows[1:], 1):
-            other = next((each for each in flows[:index] if _undo(each.route.write, flow.route.write)), None)
+        first: dict[tuple[str, bool], Flow] = {}
+        for flow in flows:
+            other = next((each for each in first.values() if _undo(each.route.write, flow.route.write)), None)
             if other is not None:
                 modes = f"by '{flow.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
                 sentence = f"route '{flow.name}' writes {modes}"
-                yield Found(
-                    MIXED_MODES, sentence, (*flow.path, "write", "mode"), "give both a mode that heeds what is there"
-                )
+                where: Path = (*flow.path, "write", "mode")
+                yield Found(MIXED_MODES, sentence, where, "give both a mode that heeds what is there")
+            first.setdefault((flow.route.write.mode, is_set(flow.route.write.version)), flow)
         yield from _check_puts(flows)
 
 

@@ -12,6 +12,7 @@ from router.checks.rule import Subject
 from router.checks.rules import RULES
 from router.checks.running import run_rules
 from router.compile.load import Loaded, load
+from router.config.core_schema import without_garbage_collector
 from router.model import Finding, Severity
 
 UNREADABLE = ("RT0", "RT1")
@@ -45,7 +46,8 @@ def examine(
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(UNREADABLE) for finding in stopping)
-        run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas, whole), loaded.findings)
+        with without_garbage_collector():
+            run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas, whole), loaded.findings)
         run_plugin_checks(loaded)
     if compare:
         compare(loaded)

@@ -83,6 +83,22 @@ def test_formats_of_empty_text(format_: str, answer: Answer) -> None:
     assert known.holds_at(("a",), {"minLength": 1}) is answer
 
 
+def test_a_slow_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found out stays; the rest is unknown."""
+    known = facts({"type": "object", "required": ["a", "b"]})
+    assert known
+    before = known.holds_at((), {"required": ["a"]})
+    monkeypatch.setattr("router.checks.facts.PATIENCE", 0.0)
+
+    after = [known.holds_at((), {"required": [name]}) for name in "ab"]
+
+    assert (before, after, known.narrow({}).present(("a",))) == (
+        Answer.YES,
+        [Answer.YES, Answer.UNKNOWN],
+        Answer.UNKNOWN,
+    )
+
+
 def test_a_large_schema() -> None:
     """Is not reasoned about."""
     assert facts({"enum": ["x" * MAX_BYTES]}) is None
