@@ -1,0 +1,1 @@
+"""From the config to the running Lambda function or worker: build, template, deploy."""
