@@ -1,0 +1,44 @@
+"""The canned server as a process of its own, and what it says of what it was asked."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+from environment import HERE
+
+_direct = build_opener(ProxyHandler({}))
+
+
+class Server:
+    """A running canned server."""
+
+    def __init__(self, port: int) -> None:
+        self.endpoint = f"http://127.0.0.1:{port}"
+
+    def reset(self) -> None:
+        """Forget what was asked so far."""
+        self._get("/reset")
+
+    def report(self) -> dict[str, Any]:
+        """What was asked since the last reset; see `canned.py`."""
+        told: dict[str, Any] = self._get("/report")
+        return told
+
+    def _get(self, path: str) -> Any:
+        with _direct.open(self.endpoint + path, timeout=120) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def serve(*options: str) -> Iterator[Server]:
+    """A canned server while the context lasts; `options` are those of `canned.py`."""
+    command = [sys.executable, str(HERE / "canned.py"), *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        yield Server(int(process.stdout.readline()))
+        process.stdin.close()
