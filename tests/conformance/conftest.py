@@ -1,5 +1,7 @@
 """The official suites, fetched when they are needed: they are not part of this repository."""
 
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 SECONDS = 120
+DEBIAN_SOURCE = "golang-github-jmespath-go-jmespath"
+"""The source package of Debian (and Ubuntu) that has the suite of JMESPath in it."""
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,57 @@ def _download(wanted: str, work: Path) -> None:
         )
     with tarfile.open(work / f"{wanted}.tar.gz") as archive:
         archive.extractall(work, filter="data")
+
+
+@pytest.fixture(scope="session")
+def jmespath_suite(pytestconfig: pytest.Config) -> Path:
+    """The folder of JMESPath's compliance suite: in a source package of Debian, downloaded once into pytest's cache.
+
+    No distribution on PyPI or npm has it. Where apt-get is not to be had, or reaches nothing, these tests are skipped.
+    """
+    cache = pytestconfig.cache.mkdir("conformance")
+    folder = cache / DEBIAN_SOURCE
+    if not folder.is_dir():
+        if shutil.which("apt-get") is None:
+            pytest.skip("JMESPath's compliance suite comes from a Debian source package, and there is no apt-get here")
+        with tempfile.TemporaryDirectory(dir=cache) as work:
+            made = _apt_source(Path(work))
+            if not folder.is_dir():
+                made.rename(folder)
+    return folder
+
+
+def _apt_source(work: Path) -> Path:
+    """The suite's folder, by apt-get with lists of its own: nothing of the machine is changed, and nobody is root."""
+    for name in ("sources", "lists/partial", "cache/archives/partial"):
+        (work / name).mkdir(parents=True)
+    _name_sources(work / "sources")
+    options = {
+        "Dir::Etc::sourcelist": "/dev/null",
+        "Dir::Etc::sourceparts": work / "sources",
+        "Dir::State::lists": work / "lists",
+        "Dir::Cache": work / "cache",
+        "APT::Sandbox::User": "",
+    }
+    command = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
+    told = ""
+    for action in (["update"], ["source", "--download-only", "--tar-only", DEBIAN_SOURCE]):
+        done = subprocess.run([*command, *action], cwd=work, capture_output=True, text=True, timeout=SECONDS)
+        told += done.stderr
+    archives = list(work.glob("*.orig.tar.*"))
+    if not archives:
+        pytest.skip(f"apt-get could not fetch the source package {DEBIAN_SOURCE}:\n{told}")
+    with tarfile.open(archives[0]) as archive:
+        archive.extractall(work / "unpacked", filter="data")
+    return next((work / "unpacked").glob("*/compliance"))
+
+
+def _name_sources(folder: Path) -> None:
+    """The machine's own sources of packages, as sources of sources: most machines name packages only."""
+    apt = Path("/etc/apt")
+    for file in (apt / "sources.list", *apt.glob("sources.list.d/*")):
+        if file.suffix in (".list", ".sources") and file.is_file():
+            text = file.read_text(encoding="utf-8")
+            text = re.sub(r"^Types:.*$", "Types: deb-src", text, flags=re.MULTILINE)
+            text = re.sub(r"^deb\b(?!-)", "deb-src", text, flags=re.MULTILINE)
+            (folder / file.name).write_text(text, encoding="utf-8")

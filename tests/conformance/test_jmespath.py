@@ -2,18 +2,23 @@
 
 import json
 import re
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import botocore
 import jmespath
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.compile.expressions import compile_condition, compile_expression
+from router.compile.expressions import InvalidExpression, compile_condition, compile_expression
+from router.errors import ExpressionError
 
 NAMES = ["a", "b", "foo", "type", "Söl", "with space", "1x", ""]
+EXACT = msgspec.json.Decoder(float_hook=Decimal)
+NUMBERS = msgspec.json.Encoder(decimal_format="number", order="sorted")
 LEAVES = [None, True, False, 0, 1, -7, "", "a", "x", [], ["a"], {}, {"a": "x"}]
 
 
@@ -71,6 +76,57 @@ def test_published_expressions() -> None:
 def alike(one: Any, other: Any) -> bool:
     """Whether values are the same, true and 1 apart."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A case of the compliance suite: the value that an expression has for some data, or the error that it is."""
+
+    file: str
+    expression: str
+    given: str
+    result: str | None
+
+
+def cases(suite: Path) -> list[Case]:
+    """All cases of the compliance suite that say what comes out."""
+    return [
+        Case(file.name, case["expression"], json.dumps(group["given"]), shown(case["result"]) if found else None)
+        for file in sorted(suite.glob("*.json"))
+        for group in json.loads(file.read_bytes())
+        for case in group["cases"]
+        if (found := "result" in case) or "error" in case
+    ]
+
+
+def shown(value: Any) -> str:
+    """A value as text: true and 1 apart, and numbers by their value."""
+    return NUMBERS.encode(msgspec.json.decode(NUMBERS.encode(value))).decode()
+
+
+def routed(case: Case) -> str | None:
+    """What the router makes of a case, with the exact numbers that it has; None for an error."""
+    try:
+        return shown(compile_expression(case.expression)(EXACT.decode(case.given)))
+    except (InvalidExpression, ExpressionError):
+        return None
+
+
+def test_the_short_way_in_the_compliance_suite(jmespath_suite: Path) -> None:
+    """Of each case that takes it, the library says what the direct look-up says."""
+    direct = [case for case in cases(jmespath_suite) if routed(case) is not None and is_direct(case.expression)]
+
+    differing = [
+        case for case in direct if shown(jmespath.search(case.expression, json.loads(case.given))) != routed(case)
+    ]
+
+    assert (differing, len(direct) > 150) == ([], True)
+
+
+def test_the_whole_compliance_suite(jmespath_suite: Path) -> None:
+    """With its exact numbers, the router says what the suite says, and refuses what it refuses."""
+    every = cases(jmespath_suite)
+
+    assert ([case for case in every if routed(case) != case.result], len(every) > 800) == ([], True)
 
 
 def quoted(name: str) -> str:
