@@ -17,12 +17,15 @@ _STRUCTS: dict[Any, str] = {
     spec.Queue: "Queues",
     spec.S3Pointer: "Large messages in S3",
     spec.Retry: "Back-off",
+    spec.EventSourceMapping: "Event source mappings",
     spec.Table: "Tables",
     spec.Route: "Routes",
     spec.Attribute: "Attributes",
     spec.TtlAfter: "Time to live from a time in the message",
     spec.Write: "Writes",
     spec.Test: "Tests",
+    spec.Function: "The function",
+    spec.Worker: "The worker",
 }
 
 _INTRODUCTION = """\

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from router.config.spec_deploy import EventSourceMapping, Function, Worker
 from router.config.spec_item import Attribute, TtlAfter, Write
 from router.config.spec_names import (
     AttributeType,
@@ -25,7 +26,9 @@ __all__ = [
     "Config",
     "Disposition",
     "Duration",
+    "EventSourceMapping",
     "Expression",
+    "Function",
     "Ignore",
     "Included",
     "MetaName",
@@ -38,6 +41,7 @@ __all__ = [
     "Table",
     "Test",
     "TtlAfter",
+    "Worker",
     "Write",
 ]
 
@@ -169,4 +173,6 @@ class Config(Spec, frozen=True, kw_only=True):
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
     routes: Routes = field(default_factory=dict)
+    function: Annotated[Function, Meta(description="The Lambda function, as `router template` makes it.")] = Function()
+    worker: Annotated[Worker, Meta(description="The worker, as `router template --worker` makes it.")] = Worker()
     ignore: Ignored = ()

@@ -4,8 +4,17 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from router.config.spec_deploy import EventSourceMapping
 from router.config.spec_names import Bucket, Disposition, Duration, Spec
 from router.model import KeyType
+
+KmsKey = Annotated[
+    str,
+    Meta(
+        description="The ARN of the KMS key that it is encrypted with. Default: a key of AWS's own.",
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    ),
+]
 
 
 class Retry(Spec, frozen=True):
@@ -86,6 +95,28 @@ class Queue(Spec, frozen=True):
     )
     retry: Annotated[Retry, Meta(description="The back-off of messages that are to be retried.")] = Retry()
     atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
+    lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads it.")] = field(
+        name="lambda", default=EventSourceMapping()
+    )
+    managed: Annotated[
+        bool,
+        Meta(
+            description="Whether `router template` makes it, with its dead-letter queue; else it is only referred to. "
+            "One named by URL or ARN is never made."
+        ),
+    ] = True
+    kms_key: KmsKey = ""
+    retention: Annotated[
+        Duration | UnsetType,
+        Meta(
+            description="How long it keeps a message: `1m` to `14d`. Default: `4d`, and `14d` for a queue that takes "
+            "dead letters, which has to keep them longer."
+        ),
+    ] = UNSET
+    max_receive_count: Annotated[
+        Annotated[int, Meta(ge=5, le=1000, extra={"rule": "a whole number from 5 to 1000"})] | UnsetType,
+        Meta(description="After how many receives SQS moves a message to the dead-letter queue. Default: 5."),
+    ] = UNSET
 
 
 class Table(Spec, frozen=True, kw_only=True):
@@ -110,3 +141,11 @@ class Table(Spec, frozen=True, kw_only=True):
     ttl: Annotated[
         str, Meta(description="The attribute that DynamoDB's time to live reads.", examples=["expires_at"])
     ] = ""
+    managed: Annotated[
+        bool,
+        Meta(
+            description="Whether `router template` makes it; else it is only referred to. One named by ARN is never "
+            "made."
+        ),
+    ] = True
+    kms_key: KmsKey = ""

@@ -26,12 +26,15 @@ def test_each_key_has_its_row():
         spec.Queue,
         spec.S3Pointer,
         spec.Retry,
+        spec.EventSourceMapping,
         spec.Table,
         spec.Route,
         spec.Attribute,
         spec.TtlAfter,
         spec.Write,
         spec.Test,
+        spec.Function,
+        spec.Worker,
     ]
 
     assert rows == [f"`{name}`" for cls in structs for name in fields_of(cls)]
