@@ -1,16 +1,14 @@
-"""HTTP connections that are kept and used again, on the standard library's client."""
+"""HTTP connections that are kept and used again: sockets of the standard library, answers read by llhttp."""
 
 import socket
 import ssl
-import threading
 import time
 import weakref
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead, RemoteDisconnected
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
 from router.aws.direct.endpoints import Endpoint
@@ -21,6 +19,7 @@ IDLE_SECONDS = 15
 one that is closed meanwhile is lost."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """No answer is longer: 16 MB of items, in JSON."""
+READ_BYTES = 64 * 1024
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -41,72 +40,124 @@ class Connections:
     def __init__(self, endpoint: Endpoint, env: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._proxy = _find_proxy(endpoint)
+        self._proxy = _find_proxy(endpoint, env)
         self._tls = ssl.create_default_context(cafile=env.get("AWS_CA_BUNDLE") or None) if endpoint.secure else None
-        self._lock = threading.Lock()
-        self._idle: list[tuple[HTTPConnection, float]] = []
+        # Used from either end by one call each, which needs no lock.
+        self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
 
     def post(self, headers: Mapping[str, str], body: bytes, seconds: float) -> HttpAnswer:
         """Send a POST to `/`; raises NoAnswerError if no whole answer comes, `seconds` being for each read of it."""
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         connection = self._take()
-        kept = connection is not None
         if connection is not None:
             try:
-                return self._send(connection, headers, body, seconds)
-            except _CLOSED:
+                return self._send(connection, request, seconds)
+            except _ClosedError:
                 # It was closed while it was idle, most likely; whoever asked would only ask again.
-                connection.close()
-            except _FAILED as error:
-                connection.close()
-                raise NoAnswerError(_name(error, kept)) from error
-        connection = self._new()
+                pass
+        return self._send(self._connect(), request, seconds)
+
+    def _send(self, connection: socket.socket, request: bytes, seconds: float) -> HttpAnswer:
+        """Send and read on one connection, which is kept if all went well, and closed if not."""
+        reading = _Reading()
         try:
-            connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            kept = True
-            return self._send(connection, headers, body, seconds)
-        except _FAILED as error:
+            if connection.gettimeout() != seconds:
+                connection.settimeout(seconds)
+            connection.sendall(request)
+            answer = reading.read(connection)
+        except BaseException as error:
             connection.close()
-            raise NoAnswerError(_name(error, kept)) from error
-
-    def _send(self, connection: HTTPConnection, headers: Mapping[str, str], body: bytes, seconds: float) -> HttpAnswer:
-        connection.sock.settimeout(seconds)
-        connection.request("POST", "/", body, dict(headers))
-        response = connection.getresponse()
-        if (response.length or 0) > MAX_ANSWER_BYTES:
-            raise HTTPException
-        content = response.read()
-        if response.will_close:
-            connection.close()
+            if isinstance(error, BrokenPipeError | ConnectionResetError) and not reading.begun:
+                raise _ClosedError from error
+            if isinstance(error, OSError | HttpParserError):
+                raise NoAnswerError(_name(error)) from error
+            raise
+        if reading.keeps:
+            self._idle.append((connection, self._clock()))
         else:
-            with self._lock:
-                self._idle.append((connection, self._clock()))
-        return HttpAnswer(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+            connection.close()
+        return answer
 
-    def _take(self) -> HTTPConnection | None:
+    def _take(self) -> socket.socket | None:
         oldest = self._clock() - IDLE_SECONDS
-        with self._lock:
-            while self._idle:
+        while True:
+            try:
                 # The one used last: the others may grow old.
                 connection, used_at = self._idle.pop()
-                if used_at >= oldest:
-                    return connection
-                connection.close()
-        return None
+            except IndexError:
+                return None
+            if used_at >= oldest:
+                return connection
+            connection.close()
 
-    def _new(self) -> HTTPConnection:
-        name, port = self._endpoint.name, self._endpoint.port
-        if self._tls is None:
-            return HTTPConnection(name, port, timeout=CONNECT_SECONDS)
-        if self._proxy is None:
-            return HTTPSConnection(name, port, context=self._tls, timeout=CONNECT_SECONDS)
-        connection = HTTPSConnection(self._proxy.host, self._proxy.port, context=self._tls, timeout=CONNECT_SECONDS)
-        connection.set_tunnel(name, port, self._proxy.headers)
-        return connection
+    def _connect(self) -> socket.socket:
+        name = self._endpoint.name
+        try:
+            if self._proxy is None:
+                plain = socket.create_connection((name, self._endpoint.port), CONNECT_SECONDS)
+            else:
+                plain = _tunnel(self._proxy, name, self._endpoint.port)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
+        except OSError as error:
+            raise NoAnswerError(_name(error, connected=False)) from error
 
 
-def _close(idle: list[tuple[HTTPConnection, float]]) -> None:
+class _Reading:
+    """An answer as it comes: llhttp's parser calls what begins with `on_`."""
+
+    __slots__ = ("begun", "complete", "headers", "keeps", "parts")
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.parts: list[bytes] = []
+        self.begun = False
+        self.complete = False
+        self.keeps = False
+
+    def read(self, connection: socket.socket) -> HttpAnswer:
+        """The whole answer; raises OSError, HttpParserError, or NoAnswerError for one that is cut short or too long."""
+        parser = HttpResponseParser(self)
+        size = 0
+        while not (self.complete and parser.get_status_code() >= 200):
+            data = connection.recv(READ_BYTES)
+            if not data:
+                if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
+                    break  # its end is that of the connection
+                raise NoAnswerError("IncompleteReadError") if self.begun else _ClosedError
+            self.begun = True
+            size += len(data)
+            if size > MAX_ANSWER_BYTES:
+                raise NoAnswerError("HTTPClientError")
+            parser.feed_data(data)
+        closes = self.headers.get("connection", "").lower() == "close" or parser.get_http_version() == "1.0"
+        self.keeps = self.complete and not closes
+        return HttpAnswer(parser.get_status_code(), self.headers, b"".join(self.parts))
+
+    def on_message_begin(self) -> None:
+        # The one before was an interim answer, as 100 (Continue).
+        self.headers, self.parts, self.complete = {}, [], False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, part: bytes) -> None:
+        self.parts.append(part)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class _ClosedError(NoAnswerError):
+    """The server closed the connection before anything of an answer came."""
+
+    def __init__(self) -> None:
+        super().__init__("ConnectionClosedError")
+
+
+def _close(idle: list[tuple[socket.socket, float]]) -> None:
     for connection, _ in idle:
         connection.close()
 
@@ -117,9 +168,28 @@ class _Proxy(Struct, frozen=True):
     headers: dict[str, str]
 
 
-def _find_proxy(endpoint: Endpoint) -> _Proxy | None:
+def _tunnel(proxy: _Proxy, name: str, port: int) -> socket.socket:
+    """A connection to a host through a proxy; raises OSError."""
+    # Only who has a proxy pays for this import.
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(proxy.host, proxy.port, timeout=CONNECT_SECONDS)
+    connection.set_tunnel(name, port, proxy.headers)
+    try:
+        connection.connect()
+    except HTTPException as error:
+        raise OSError(str(error)) from error
+    made: socket.socket = connection.sock
+    return made
+
+
+def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
     """The proxy of the environment for an endpoint; plain HTTP is for servers on this machine, and goes by none."""
-    proxy = getproxies().get("https", "") if endpoint.secure else ""
+    if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # as above
+
+    proxy = getproxies().get("https", "")
     if not proxy or proxy_bypass(endpoint.name):
         return None
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -132,16 +202,12 @@ def _find_proxy(endpoint: Endpoint) -> _Proxy | None:
     return _Proxy(parts.hostname, parts.port or 80, headers)
 
 
-_FAILED = (OSError, HTTPException)
-_CLOSED = (RemoteDisconnected, BrokenPipeError, ConnectionResetError)
-
-
-def _name(error: Exception, connected: bool) -> str:
+def _name(error: Exception, connected: bool = True) -> str:
     """The failure by the name that botocore has for it, which the table of faults knows."""
     if isinstance(error, ssl.SSLError):
         return "SSLError"
     if isinstance(error, TimeoutError):
         return "ReadTimeoutError" if connected else "ConnectTimeoutError"
-    if isinstance(error, IncompleteRead):
-        return "IncompleteReadError"
+    if isinstance(error, HttpParserError):
+        return "HTTPClientError"
     return "ConnectionClosedError" if connected else "EndpointConnectionError"

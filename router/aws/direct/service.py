@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -80,7 +80,7 @@ class Service:
             credentials = self._credentials()
         except CredentialsError:
             return Failed(Fault("setup", "NoCredentialsError"))
-        moment = datetime.fromtimestamp(self._now() + self._skew, UTC).strftime("%Y%m%dT%H%M%SZ")
+        moment = _moment(int(self._now() + self._skew))
         headers = {
             "Host": self._host,
             "Content-Type": "application/x-amz-json-1.0",
@@ -100,6 +100,9 @@ class Service:
         """Whether the clock was the cause of an error, and is corrected now."""
         if _error_code(answer) not in _SKEWED or "date" not in answer.headers:
             return False
+        # Hardly ever needed, and not quick to import.
+        from email.utils import parsedate_to_datetime
+
         try:
             there = parsedate_to_datetime(answer.headers["date"]).timestamp()
         except ValueError:
@@ -109,6 +112,12 @@ class Service:
             return False
         self._skew = skew
         return True
+
+
+@lru_cache(maxsize=1)
+def _moment(second: int) -> str:
+    """A second since 1970 as X-Amz-Date has it; calls come many a second."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _failed(answer: HttpAnswer) -> Failed:

@@ -45,18 +45,23 @@ def sign(
 
     `headers` are all to be sent, Host among them; `path` is as it is sent.
     """
-    signed = sorted((name.lower(), " ".join(value.split())) for name, value in headers.items())
-    signed = [(name, value) for name, value in signed if name not in _UNSIGNED]
-    names = ";".join(name for name, _ in signed)
-    lines = "".join(f"{name}:{value}\n" for name, value in signed)
+    order, names = _signed_headers(tuple(headers))
+    lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
     digest = hashlib.sha256(body).hexdigest()
     canonical = f"{method}\n{path}\n{canonical_query(query)}\n{lines}\n{names}\n{digest}"
     day = moment[:8]
     where = f"{day}/{scope.region}/{scope.service}/aws4_request"
     text = f"{ALGORITHM}\n{moment}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = _day_key(credentials.secret_key, day, scope.region, scope.service)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
     return f"{ALGORITHM} Credential={credentials.access_key}/{where}, SignedHeaders={names}, Signature={signature}"
+
+
+@lru_cache(maxsize=64)
+def _signed_headers(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
+    """The headers that are signed, in order: each in lower case and as given; and their names as a signature has them."""
+    order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
+    return order, ";".join(lower for lower, _ in order)
 
 
 def canonical_query(query: Sequence[tuple[str, str]]) -> str:
@@ -70,5 +75,5 @@ def _day_key(secret: str, day: str, region: str, service: str) -> bytes:
     """The key of a day, which is the same for all its requests."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, part.encode(), "sha256")
     return key

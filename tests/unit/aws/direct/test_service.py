@@ -28,12 +28,17 @@ class Server:
         self.script: Script = []
         self.requests: list[bytes] = []
         self.connections = 0
+        self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
+
+    def hang_up(self) -> None:
+        for connection in self._open:
+            connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         while True:
@@ -42,6 +47,7 @@ class Server:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(connection)
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
@@ -145,6 +151,35 @@ def test_cut_short(server: Server, service: Service) -> None:
         Failed(Fault("retry", "IncompleteReadError")),
         Failed(Fault("retry", "ReadTimeoutError")),
     )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+    ],
+    ids=["interim", "chunked", "old"],
+)
+def test_forms(answer: bytes, server: Server, service: Service) -> None:
+    """An answer may come in each form that HTTP has for it."""
+    server.script = [lambda request: answer]
+    assert service.call("A", b"{}", 5) == {"a": 1}
+
+
+def test_until_close(server: Server, service: Service) -> None:
+    """An answer without a length ends where the server closes."""
+    head = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n{}"
+    server.script = [lambda request: head]
+    threading.Timer(0.2, server.hang_up).start()
+    assert service.call("A", b"{}", 5) == {}
+
+
+def test_no_http(server: Server, service: Service) -> None:
+    """What is no HTTP is a fault that may pass."""
+    server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
+    assert service.call("A", b"{}", 5) == Failed(Fault("retry", "HTTPClientError"))
 
 
 def test_too_slow(server: Server, service: Service) -> None:
