@@ -1,4 +1,4 @@
-"""boto3's clients for calls that only read, and that are made while a person waits."""
+"""boto3's clients for calls that are made while a person waits."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,14 @@ READERS = 8
 """How many calls are made at a time."""
 
 
-def clients(services: Sequence[str]) -> Mapping[str, Any]:
+def clients(services: Sequence[str], timeout: int = TIMEOUT) -> Mapping[str, Any]:
     """Clients by the names of their services, with what the environment says of credentials, region and endpoint.
 
-    Raises UsageError if the region or profile will not do.
+    `timeout` is how many seconds an answer may take. Raises UsageError if the region or profile will not do.
     """
     config = Config(
         connect_timeout=TIMEOUT,
-        read_timeout=TIMEOUT,
+        read_timeout=timeout,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=READERS,
         user_agent_extra="message-router",
