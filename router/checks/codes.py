@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from router.checks import (
+    deployment,
     ignore,
     keys,
     mapping_types,
@@ -13,6 +14,7 @@ from router.checks import (
     running,
     schema_contents,
     sizes,
+    tasks,
     versions,
 )
 from router.checks import schemas as second_opinions
@@ -52,6 +54,8 @@ _MODULES: tuple[ModuleType, ...] = (
     running,
     plugin_checks,
     routing,
+    deployment,
+    tasks,
     schema_contents,
     paths,
     mapping_types,

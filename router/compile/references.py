@@ -23,6 +23,11 @@ def table_name(reference: str) -> str:
     return reference.rpartition("/")[2]
 
 
+def is_name(reference: str) -> bool:
+    """Whether it is a name alone: neither an ARN nor a URL."""
+    return ":" not in reference
+
+
 def is_fifo(reference: str) -> bool:
     """Whether a queue is FIFO: by its name, never by a group id (standard queues may have those)."""
     return reference.endswith(".fifo")

@@ -52,6 +52,11 @@ def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[Environment
     return copy(data, ()), faults
 
 
+def stands_for_unset(text: str) -> bool:
+    """Whether a text has a variable that is not set in it, so that its form tells nothing."""
+    return f"{_PLACEHOLDER}_" in text
+
+
 def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
