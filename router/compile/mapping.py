@@ -62,24 +62,27 @@ def _compile_item(
 
 def _mapped(getters: list[Getter]) -> MapItem:
     # Each message runs through this: what it needs is unpacked once, and one `try` serves all attributes.
-    parts = [(getter.name, getter.get, getter.absent, getter.pointer) for getter in getters]
+    parts = [(getter.name, getter.get) for getter in getters]
+    absent = {getter.name: getter.absent for getter in getters}
+    pointers = {getter.name: getter.pointer for getter in getters}
 
     def map_item(data: Any, message: Message) -> Item:
         item = {}
-        name = pointer = ""
+        name = ""
         try:
-            for name, get, absent, pointer in parts:  # noqa: B007 — the last ones are told below
+            for name, get in parts:
                 value = get(data, message)
                 if value is None:
-                    value = absent()
+                    value = absent[name]()
                     if value is UNSET:
                         continue
                 item[name] = value
         except ExpressionError:
-            raise Refusal(UNMAPPABLE, f"the expression of attribute '{name}' fails on the message", pointer) from None
+            reason = f"the expression of attribute '{name}' fails on the message"
+            raise Refusal(UNMAPPABLE, reason, pointers[name]) from None
         except ValueError as error:
             # Sources and conversions word their reasons themselves, without any value.
-            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointer) from None
+            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
         return item
 
     return map_item

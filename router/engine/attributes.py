@@ -33,9 +33,14 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
 
     Its reason shows a name only if that is `declared`, as others may be the sender's own.
     """
-    encoded = {}
+    encoded: dict[str, AttributeValue] = {}
     size = 0
     for name, value in item.items():
+        # Most are of this kind, and each costs.
+        if type(value) is str and type(name) is str and name and value.isascii() and name.isascii():
+            encoded[name] = {"S": value}
+            size += len(name) + len(value)
+            continue
         if not name or type(name) is not str:
             raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
         encoder = _ENCODERS.get(type(value))
@@ -101,19 +106,27 @@ def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, A
     limit = MAX_PARTITION_KEY_BYTES
     for name, kind in key:
         value = item.get(name)
-        if value is None:
-            raise Refusal(BAD_KEY, f"key attribute '{name}' is missing")
-        text = key_text(value, kind)
-        if text is None:
-            raise Refusal(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
-        if not text:
-            raise Refusal(BAD_KEY, f"key attribute '{name}' is empty")
-        # Hexadecimal has two characters a byte; a number's size is bounded by its digits.
-        if len(text) * 4 > limit and _key_bytes(text, kind) > limit:
-            raise Refusal(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
+        text = value.get("S") if value is not None and kind == "S" else None
+        # No character has more than four bytes in UTF-8.
+        if not text or len(text) * 4 > limit:
+            text = _key_part(name, kind, value, limit)
         identity.append(text)
         limit = MAX_SORT_KEY_BYTES
     return tuple(identity)
+
+
+def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int) -> str:
+    if value is None:
+        raise Refusal(BAD_KEY, f"key attribute '{name}' is missing")
+    text = key_text(value, kind)
+    if text is None:
+        raise Refusal(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
+    if not text:
+        raise Refusal(BAD_KEY, f"key attribute '{name}' is empty")
+    # Hexadecimal has two characters a byte; a number's size is bounded by its digits.
+    if len(text) * 4 > limit and _key_bytes(text, kind) > limit:
+        raise Refusal(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
+    return text
 
 
 def decode_item(item: dict[str, AttributeValue]) -> Item:

@@ -10,24 +10,26 @@ import msgspec
 
 from router.engine.chain import Chain
 from router.engine.requests import make_request
-from router.model import Table, Write
+from router.model import Table
 
 MAX_BATCH_ITEMS = 25
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 # JSON text is at most so many times longer than what DynamoDB counts: a number of two digits counts two bytes, and is
-# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near.
+# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near. An item is encoded
+# to weigh it only where that could matter.
 _MAX_EXPANSION = 70
 _SMALL = MAX_BATCH_BYTES // MAX_BATCH_ITEMS // _MAX_EXPANSION
 
 
 class Batch:
-    """Chains of one table whose writes go into one call."""
+    """Chains of one table whose writes go into one call; `weight` is the most bytes that they take in it."""
 
-    __slots__ = ("chains", "table")
+    __slots__ = ("chains", "table", "weight")
 
-    def __init__(self, table: Table, chains: list[Chain]) -> None:
+    def __init__(self, table: Table, chains: list[Chain], weight: int = 0) -> None:
         self.table = table
         self.chains = chains
+        self.weight = weight
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests of BatchWriteItem, in the order of `chains`."""
@@ -42,21 +44,14 @@ class Batch:
 def pack(chains: Iterable[Chain]) -> list[Batch]:
     """Batches of one table, at most 25 items and 16 MB each, in order."""
     batches: list[Batch] = []
-    filling: dict[str, tuple[Batch, int]] = {}
+    filling: dict[str, Batch] = {}
     for chain in chains:
         write = chain.write
-        weight = _weight(write)
-        batch, filled = filling.get(write.table.name, (None, 0))
-        if batch is None or len(batch.chains) == MAX_BATCH_ITEMS or filled + weight > MAX_BATCH_BYTES:
-            batch, filled = Batch(write.table, []), 0
+        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else len(msgspec.json.encode(write.item))
+        batch = filling.get(write.table.name)
+        if batch is None or len(batch.chains) == MAX_BATCH_ITEMS or batch.weight + weight > MAX_BATCH_BYTES:
+            batch = filling[write.table.name] = Batch(write.table, [])
             batches.append(batch)
         batch.chains.append(chain)
-        filling[write.table.name] = batch, filled + weight
+        batch.weight += weight
     return batches
-
-
-def _weight(write: Write) -> int:
-    """The most bytes that a write takes in a request; encoded only where that could matter."""
-    if write.size <= _SMALL:
-        return write.size * _MAX_EXPANSION
-    return len(msgspec.json.encode(write.item))

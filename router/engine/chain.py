@@ -8,6 +8,8 @@ from router.engine.ticket import Ticket
 from router.engine.transaction import had_already
 from router.model import Outcome, Write
 
+_NONE: list[tuple[Ticket, Write]] = []
+"""Of the many chains that are of one write, none has a list of its own."""
 _STALE = Outcome("stale", SUPERSEDED.id, "a greater version came in the same batch")
 
 
@@ -19,21 +21,15 @@ class Chain:
     in the order of their versions: once the greatest is through, the lesser ones are stale. Any other write is alone.
     """
 
-    __slots__ = ("_entries", "_kind")
+    __slots__ = ("_before", "_ticket", "batched", "write")
 
     def __init__(self, ticket: Ticket, write: Write) -> None:
-        self._kind = _kind(write)
-        self._entries: list[tuple[Ticket, Write]] = [(ticket, write)]
-
-    @property
-    def batched(self) -> bool:
+        self.batched = write.call is None
         """Whether it goes by BatchWriteItem."""
-        return self._kind == "batched"
-
-    @property
-    def write(self) -> Write:
+        self.write = write
         """The write to send."""
-        return self._entries[-1][1]
+        self._ticket = ticket
+        self._before: list[tuple[Ticket, Write]] = _NONE
 
     @property
     def writes(self) -> list[Write]:
@@ -55,43 +51,54 @@ class Chain:
 
     def take(self, ticket: Ticket, write: Write) -> bool:
         """Take in a later write, if it belongs here."""
-        if self._kind == "alone" or self._kind != _kind(write):
+        if not _neighbours(self.write, write):
             return False
-        at = len(self._entries)
-        if self._kind == "newest":
+        if self._before is _NONE:
+            self._before = []
+        before, at = self._before, len(self._before)
+        if not self.batched:
             # Among equal versions the first received is sent first.
             order = version_order(write)
-            while at and version_order(self._entries[at - 1][1]) >= order:
-                at -= 1
-        self._entries.insert(at, (ticket, write))
+            if version_order(self.write) >= order:
+                while at and version_order(before[at - 1][1]) >= order:
+                    at -= 1
+                before.insert(at, (ticket, write))
+                return True
+        before.append((self._ticket, self.write))
+        self._ticket, self.write = ticket, write
         return True
 
     def settle(self, outcome: Outcome) -> bool:
         """The write that was sent has ended so; whether there is another one to send now."""
-        ticket, write = self._entries.pop()
-        ticket.settle(outcome)
-        if outcome.kind == "rejected":
-            return bool(self._entries)
-        if self._kind == "newest" and outcome.kind != "retry":
-            return self._pass_over(write)
-        while self._entries:
-            self._entries.pop()[0].settle(outcome)
-        return False
+        self._ticket.settle(outcome)
+        if self._before is _NONE:
+            return False
+        if outcome.kind != "rejected":
+            if not self.batched and outcome.kind != "retry":
+                self._pass_over()
+            else:
+                while self._before:
+                    self._before.pop()[0].settle(outcome)
+        if not self._before:
+            return False
+        self._ticket, self.write = self._before.pop()
+        return True
 
-    def _pass_over(self, sent: Write) -> bool:
-        kind, value = version_order(sent)
-        left, self._entries = self._entries, []
+    def _pass_over(self) -> None:
+        """What is lesser than the version that was sent is stale."""
+        kind, value = version_order(self.write)
+        left, self._before = self._before, []
         for ticket, write in left:
             other, lesser = version_order(write)
             # Between values of different types there is no order: the table is to say what that is.
             if other == kind and lesser < value:
                 ticket.settle(_STALE)
             else:
-                self._entries.append((ticket, write))
-        return bool(self._entries)
+                self._before.append((ticket, write))
 
 
-def _kind(write: Write) -> str:
-    if write.call is None:
-        return "batched"
-    return "newest" if write.kind == "newest" else "alone"
+def _neighbours(write: Write, later: Write) -> bool:
+    """Whether one of two writes can stand for both."""
+    if write.call is None or later.call is None:
+        return write.call is later.call
+    return write.kind == later.kind == "newest"

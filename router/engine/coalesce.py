@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from router.engine.chain import Chain
 from router.engine.codes import NOT_STARTED
@@ -32,13 +33,15 @@ def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]
 
 def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
     """A lane for each item, with its chains, in the order of each item's first write."""
-    lanes: dict[tuple[str, ...], deque[Chain]] = {}
+    lanes: dict[tuple[str, ...], deque[Any]] = {}
     for ticket in tickets:
         for write in ticket.writes:
-            lane = lanes.setdefault(write.identity, deque())
-            if not (lane and lane[-1].take(ticket, write)):
+            lane = lanes.get(write.identity)
+            if lane is None:
+                lanes[write.identity] = deque((Chain(ticket, write),))
+            elif not lane[-1].take(ticket, write):
                 lane.append(Chain(ticket, write))
-    return [deque[Step](lane) for lane in lanes.values()]
+    return list(lanes.values())
 
 
 def _hold_back(ticket: Ticket, blocked: set[tuple[str, ...]]) -> bool:

@@ -15,6 +15,10 @@ def settle_answer(batch: Batch, unprocessed: Iterable[dict[str, Any]]) -> list[C
     Requests are matched by table and key, since a server may write a number in another form than it was sent in.
     """
     again = {_identity(batch, request) for request in unprocessed}
+    if not again:
+        for chain in batch.chains:
+            chain.settle(WRITTEN)
+        return []
     left = []
     for chain in batch.chains:
         if chain.write.identity in again:

@@ -22,4 +22,4 @@ class Ticket:
         """One of its writes has ended so."""
         self.results.append(outcome)
         if len(self.results) == len(self.writes):
-            self.outcome = worst(self.results)
+            self.outcome = outcome if len(self.writes) == 1 else worst(self.results)
