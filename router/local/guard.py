@@ -1,15 +1,19 @@
-"""The embedded AWS as a process that cannot outlive its program: `python -m router.local.guard DIRECTORY`.
+"""The embedded AWS as processes that cannot outlive their program: `python -m router.local.guard DIRECTORY`.
 
 It serves on a free port of the loopback address, which it prints first, and until its standard input ends: the
-system closes that when the program ends, in whatever way. Then the process ends, and DIRECTORY with it.
+system closes that when the program ends, in whatever way. Then the server ends, with the functions that it runs, and
+DIRECTORY with them.
 """
 
 import asyncio
 import os
+import shutil
+import signal
 import socket
 import sys
+from contextlib import suppress
 
-from router.local.lifeline import end_with_input
+from router.local.lifeline import end_with_input, wait_for_input
 
 ADDRESS = "127.0.0.1"
 _BACKLOG = 128
@@ -36,7 +40,22 @@ def settings(directory: str, port: int) -> dict[str, str]:
 def main() -> None:
     """Serve until standard input ends."""
     directory = sys.argv[1]
-    end_with_input(directory)
+    server = os.fork()
+    if not server:
+        # A group of its own, to be ended as one with the functions that it runs.
+        os.setsid()
+        _run(directory)
+        return
+    wait_for_input(server)
+    with suppress(ProcessLookupError):
+        os.killpg(server, signal.SIGKILL)
+    # Only then: what still runs could make files again.
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(directory: str) -> None:
+    # Should the guard be killed.
+    end_with_input()
     listener = socket.create_server((ADDRESS, 0), backlog=_BACKLOG)
     port = listener.getsockname()[1]
     os.environ |= settings(directory, port)

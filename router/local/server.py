@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,9 @@ READY_SECONDS = 30
 """How long it may take to come up; half a second is usual."""
 _END_SECONDS = 5
 _LOG_LINES = 10
+_KEY = "local"
+_IAM = {"AUTH": "true", "AWS_ACCESS_KEY_ID": _KEY}
+"""What makes ministack ask its policies, and whom it takes for the root of the account."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT")
 
 
@@ -35,8 +38,8 @@ class LocalAws(Struct, frozen=True):
         kept = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
         return kept | {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": _KEY,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
@@ -46,29 +49,30 @@ class LocalAws(Struct, frozen=True):
 
 
 @contextmanager
-def local_aws() -> Iterator[LocalAws]:
+def local_aws(*, enforces_iam: bool = False) -> Iterator[LocalAws]:
     """Run an embedded AWS of our own, empty at first and gone afterwards, whichever way the program ends.
 
-    Raises MissingExtra (no ministack), UsageError (it does not come up).
+    With `enforces_iam`, whoever is not the root of the account may do only what policies allow. Raises MissingExtra
+    (no ministack), UsageError (it does not come up).
     """
     if find_spec("ministack") is None:
         raise MissingExtra("the demo", "local")
     directory = tempfile.mkdtemp(prefix="router-aws-")
     try:
-        with _guarded(directory) as process:
+        with _guarded(directory, _IAM if enforces_iam else {}) as process:
             yield LocalAws(_endpoint(process, Path(directory, "log")))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
-def _guarded(directory: str) -> Iterator[subprocess.Popen[bytes]]:
+def _guarded(directory: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     with (
         Path(directory, "log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 — our own module on our own interpreter
             # -P: a `router` folder where the user stands is not this package.
             [sys.executable, "-P", "-m", "router.local.guard", directory],
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            env={**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, **settings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -89,6 +89,9 @@ def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with local_aws() as local:
         os.kill(Spied.started[0].pid, signal.SIGSTOP)
 
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and answers(local.endpoint):
+        time.sleep(0.02)
     assert not answers(local.endpoint)
 
 

@@ -265,6 +265,6 @@ def router_outcome(outcome):
         status = Path(f"/proc/{pid}/stat")
         return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
 
-    assert len(started) == 2
+    assert len(started) == 3  # the guard, its AWS, and the worker
     wait(lambda: not listens() and all(map(is_gone, started)), "the end of all that it started")
     wait(lambda: not list((tmp_path / "temporary").iterdir()), "the end of its files")
