@@ -33,7 +33,7 @@ from router.compile import (
     transforms,
     writes,
 )
-from router.config import environment, include, parse, source, tree
+from router.config import environment, include, merge, parse, source, tree
 from router.engine import codes as outcomes
 from router.hooks import implementations, plugin_files, registrations, registry
 from router.model import Code
@@ -44,6 +44,7 @@ _MODULES: tuple[ModuleType, ...] = (
     tree,
     parse,
     include,
+    merge,
     queues,
     route,
     schemas,

@@ -12,7 +12,7 @@ from router.checks.rule import Subject
 from router.checks.rules import RULES
 from router.checks.running import run_rules
 from router.compile.load import Loaded, load
-from router.config.core_schema import without_garbage_collector
+from router.config.garbage import without_garbage_collector
 from router.model import Finding, Severity
 
 UNREADABLE = ("RT0", "RT1")

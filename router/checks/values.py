@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from router.checks.claims import TYPES, Steps
 from router.checks.expressions import Names, Scope, path_of
 from router.checks.facts import Answer, Facts
-from router.compile.jmespath_syntax import Tree
+from router.compile.jmespath_tree import Tree
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")

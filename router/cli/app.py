@@ -14,6 +14,8 @@ COMMANDS = {
     "explain": "Show one message, stage by stage.",
     "demo": "Show the whole path on an embedded AWS.",
     "worker": "Route messages, from real queues to real tables.",
+    "compile": "Write a config as one file, from which the router starts faster.",
+    "build": "Pack the Lambda function, for its platform.",
     "schema": "Print the JSON Schema of the config, for editors.",
 }
 """Each command and what it does; its module in this package has its name."""
@@ -33,7 +35,7 @@ class Commands(click.Group):
         try:
             command = importlib.import_module(f"router.cli.{cmd_name}").command
         except ModuleNotFoundError as error:
-            if error.name != "rich":
+            if error.name not in ("rich", "packaging"):
                 raise
             raise MissingExtra(f"router {cmd_name}", "cli") from None
         assert isinstance(command, click.Command)

@@ -1,5 +1,6 @@
 """Compiles JMESPath to plain callables: direct look-ups for paths, the exact interpreter for the rest."""
 
+import re
 from collections.abc import Callable
 from decimal import Inexact
 from typing import Any
@@ -8,7 +9,8 @@ from jmespath.exceptions import JMESPathTypeError
 from jmespath.functions import TYPES_MAP
 
 from router.compile.jmespath_exact import ExactFunctions, ExactInterpreter, is_true
-from router.compile.jmespath_syntax import SyntaxFault, Tree, nodes, parse
+from router.compile.jmespath_syntax import SyntaxFault, parse
+from router.compile.jmespath_tree import MAX_LENGTH, Tree, known_tree, nodes
 from router.errors import ExpressionError
 from router.model import Code
 
@@ -30,6 +32,7 @@ Look = Callable[[Any], Any]
 _FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What the library and Python raise on values that do not fit; JMESPathError is a ValueError."""
 _SHOWN = 60
+_PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class InvalidExpression(ValueError):
@@ -46,13 +49,20 @@ def compile_expression(text: str) -> Look:
     Numbers are int and Decimal and stay exact; only avg() rounds, to 38 digits. The callable raises
     ExpressionError; this raises InvalidExpression.
     """
-    tree = _parse(text)
+    if is_plain_path(text):
+        return _look_up(text.split("."))
+    tree = parse_expression(text)
     return _path(tree) or _comparison(tree) or _interpreted(tree, text)
+
+
+def is_plain_path(text: str) -> bool:
+    """Whether an expression is names with dots between, which need no parser."""
+    return len(text) <= MAX_LENGTH and _PLAIN_PATH.fullmatch(text) is not None
 
 
 def compile_condition(text: str) -> Callable[[Any], bool]:
     """A callable from message data to JMESPath's truth of the expression; a failed expression is False."""
-    tree = _parse(text)
+    tree = parse_expression(text)
     comparison = _comparison(tree)
     if comparison is not None:
         return comparison
@@ -72,8 +82,10 @@ def field_comparisons(text: str) -> list[str]:
 
     In `x == "y"` that is y: a field, where nearly always the text 'y' is meant.
     """
+    if is_plain_path(text):
+        return []
     found = []
-    for node, _ in nodes(_parse(text)):
+    for node, _ in nodes(parse_expression(text)):
         if node["type"] != "comparator" or node["value"] not in ("eq", "ne"):
             continue
         left, right = node["children"]
@@ -83,7 +95,11 @@ def field_comparisons(text: str) -> list[str]:
     return found
 
 
-def _parse(text: str) -> Tree:
+def parse_expression(text: str) -> Tree:
+    """The tree of an expression, which is known or is parsed; raises InvalidExpression."""
+    known = known_tree(text)
+    if known is not None:
+        return known
     try:
         return parse(text, ExactFunctions.FUNCTION_TABLE)
     except SyntaxFault as fault:
@@ -97,7 +113,10 @@ def _path(tree: Tree) -> Look | None:
         steps = steps[1:]
     if any(step["type"] != "field" for step in steps):
         return None
-    names = [step["value"] for step in steps]
+    return _look_up([step["value"] for step in steps])
+
+
+def _look_up(names: list[str]) -> Look:
     match names:
         case []:
             return lambda data: data
@@ -105,7 +124,7 @@ def _path(tree: Tree) -> Look | None:
             return lambda data: data.get(name) if isinstance(data, dict) else None
         case [first, second]:
             return _look_up_two(first, second)
-    return _look_up(names)
+    return _look_up_more(names)
 
 
 def _look_up_two(first: str, second: str) -> Look:
@@ -116,7 +135,7 @@ def _look_up_two(first: str, second: str) -> Look:
     return look_up
 
 
-def _look_up(names: list[str]) -> Look:
+def _look_up_more(names: list[str]) -> Look:
     def look_up(data: Any) -> Any:
         for name in names:
             if not isinstance(data, dict):

@@ -2,17 +2,14 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from jmespath import exceptions, lexer, parser
 
-Tree = dict[str, Any]
-"""A node as the library has it: type, children and perhaps value; `start` and `quoted` are ours."""
+from router.compile.jmespath_tree import MAX_LENGTH, Tree, nodes
 
-MAX_LENGTH = 4096
-"""Characters of an expression: far more than a person writes, and less than Python's limit on digits of an int."""
 MAX_DEPTH = 150
 """Levels of a tree: the interpreter needs up to five frames for two of them, of Python's thousand."""
 _SHOWN = 20
@@ -88,15 +85,6 @@ def parse(text: str, signatures: Mapping[str, Any]) -> Tree:
         raise SyntaxFault("it nests too deeply") from None
     _check(tree, signatures)
     return tree
-
-
-def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
-    """Every node of a tree with its depth, from the left."""
-    stack = [(tree, 1)]
-    while stack:
-        node, depth = stack.pop()
-        yield node, depth
-        stack += [(child, depth + 1) for child in reversed(node["children"]) if isinstance(child, dict)]
 
 
 def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:

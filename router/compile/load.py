@@ -3,131 +3,47 @@
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from msgspec import Struct
-
-from router.compile.queues import BAD_NAME, UNKNOWN_ENVELOPE, Queue, compile_queues
-from router.compile.references import match_key, table_fault
-from router.compile.route import UNKNOWN_PLUGIN, Surroundings, compile_route
+from router.compile.precompiled import is_precompiled
+from router.compile.program import Loaded, Program, compile_config
 from router.compile.schemas import SchemaStore
-from router.compile.transforms import UNKNOWN_TRANSFORM
-from router.compile.writes import Tables
-from router.config import spec
-from router.config.core_schema import without_garbage_collector
-from router.config.findings import Findings
-from router.config.include import Reading, read_config
-from router.engine.backoff import Backoff
-from router.engine.derive import parse_duration
-from router.engine.engine import CompiledQueue, CompiledRoute, Engine
-from router.errors import ConfigError
-from router.hooks.registry import Plugins, load_plugins
-from router.model import Route, Severity, Table
+from router.config.garbage import without_garbage_collector
+from router.errors import ConfigError, UsageError
+from router.model import Severity
 
-
-class Program(Struct, frozen=True):
-    """A config that can run: as it was written, and compiled; `folder` is what names of files are relative to."""
-
-    config: spec.Config
-    engine: Engine
-    plugins: Plugins
-    folder: FilePath = FilePath()
-
-    @property
-    def queues(self) -> tuple[str, ...]:
-        """Names of the queues, in the order of the file."""
-        return tuple(self.engine.queues)
-
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        """The routes, in the order of the file."""
-        compiled = {route.route.name: route.route for queue in self.engine.queues.values() for route in queue.routes}
-        return tuple(compiled[name] for name in self.config.routes)
-
-
-class Loaded(Struct, frozen=True):
-    """What loading came to: the program, unless there are errors, and the findings.
-
-    `config`, `plugins` and `schemas` are there as far as loading came; what they hold may have been found faulty.
-    """
-
-    program: Program | None
-    findings: Findings
-    config: spec.Config | None = None
-    plugins: Plugins | None = None
-    schemas: SchemaStore | None = None
+__all__ = ["Loaded", "Program", "load", "load_program"]
 
 
 def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
     """Read, parse and compile a config with what it includes; every fault is a finding, none is raised.
 
     `unset` is how bad it is if a variable of the environment is not set and has no default. If that is no error, the
-    program has placeholders, and is there to be looked at only.
+    program has placeholders, and is there to be looked at only. Raises UsageError for a compiled config.
     """
-    with without_garbage_collector():
-        return _compile(read_config(path, env, unset))
+    if is_precompiled(path):
+        raise UsageError(f"{path} is a compiled config: name the YAML file that it was made from")
+    return _load_yaml(path, env, unset)
 
 
 def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
-    """The program of a config; raises ConfigError with the findings if it has errors."""
-    loaded = load(path, env)
+    """The program of a config, in YAML or compiled.
+
+    Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
+    """
+    if is_precompiled(path):
+        from router.compile.start import load_precompiled  # who has the YAML file does not need it
+
+        loaded = load_precompiled(path, env)
+    else:
+        loaded = _load_yaml(path, env, "error")
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))
     return loaded.program
 
 
-def _compile(reading: Reading) -> Loaded:
-    config, findings = reading.config, reading.findings
-    if config is None:
-        return Loaded(None, findings)
-    plugins = load_plugins(config.plugins, reading.folder, findings)
-    if plugins.left_out or not reading.complete:
-        # What seems unknown may be what was left out.
-        findings.mute(UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE, *(() if reading.complete else (UNKNOWN_PLUGIN,)))
-    queues = compile_queues(config, plugins.envelopes, findings)
-    schemas = SchemaStore(reading.folder)
-    shared = Surroundings(_compile_tables(config, findings), plugins, schemas, findings)
-    routes = [compile_route(name, route, shared) for name, route in config.routes.items()]
-    program = None
-    compiled = [route for route in routes if route is not None]
-    if not findings.failed and len(compiled) == len(routes):
-        engine = _engine(queues, compiled)
-        program = Program(config, engine, plugins, reading.folder)
-    return Loaded(program, findings, config, plugins, schemas)
+def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loaded:
+    # Who has compiled the config before does not pay for reading YAML.
+    from router.config.include import read_config
 
-
-def _compile_tables(config: spec.Config, findings: Findings) -> Tables:
-    tables = {}
-    for name, table in config.tables.items():
-        reference = table.name or name
-        fault = table_fault(reference)
-        if fault:
-            path = ("tables", name, "name") if table.name else ("tables", name)
-            findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
-        tables[name] = Table(reference, tuple(table.key.items()))
-    return Tables(tables, {name: table.ttl for name, table in config.tables.items()})
-
-
-def _engine(queues: Mapping[str, Queue], routes: list[CompiledRoute]) -> Engine:
-    by_queue: dict[str, list[CompiledRoute]] = {name: [] for name in queues}
-    for route in routes:
-        by_queue[route.route.queue].append(route)
-    compiled = {
-        name: CompiledQueue(
-            name=name,
-            reference=queue.reference,
-            fifo=queue.fifo,
-            decode=queue.decode,
-            routes=tuple(by_queue[name]),
-            first_only=queue.settings.match == "first",
-            unmatched=queue.settings.unmatched,
-            dead_letter=queue.dead_letter,
-            atomic=queue.settings.atomic,
-            backoff=_backoff(queue.settings.retry),
-            pointers=queue.pointers,
-        )
-        for name, queue in queues.items()
-    }
-    return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})
-
-
-def _backoff(retry: spec.Retry) -> Backoff:
-    return Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_)
+    with without_garbage_collector():
+        reading = read_config(path, env, unset)
+        return compile_config(reading, SchemaStore(reading.folder))

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.config.source import parse_text
 from router.errors import ConfigError
 from router.model import Code, Place
 
@@ -84,6 +83,9 @@ def _not_json(text: str, shown: str) -> Fault:
 
 
 def _parse_yaml(text: str, shown: str) -> Any:
+    # Most schemas are JSON, and a compiled config has all of them: neither is to pay for reading YAML.
+    from router.config.source import parse_text
+
     try:
         source = parse_text(text, shown=shown)
     except ConfigError as error:

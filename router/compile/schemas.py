@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from router.compile.precompiled import NO_BUNDLE, Bundle
 from router.compile.schema_documents import (
     DEFAULT_DRAFT,
     Document,
@@ -55,18 +56,27 @@ class SchemaStore:
     """The schemas of one load: each file is read, checked and compiled once, and its faults are told once.
 
     `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
-    `validations` has what is behind each check.
+    `validations` has what is behind each check. Files in the `bundle` of a compiled config are not read again, and were
+    checked when it was made.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE) -> None:
         self.documents: dict[str, Any] = {}
         self.uses: dict[str, Path] = {}
         self.validations: dict[Check, Validation] = {}
         self._folder = folder
         self._root = folder.resolve()
+        self._bundle = bundle
+        self._links: dict[str, str] = {}
         self._opened: dict[pathlib.Path, Document | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
         self._linked: dict[str, Validation] = {}
+
+    def bundle(self) -> Bundle:
+        """The files that were read and have no errors."""
+        names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
+        files = {name: self.documents[name] for name in sorted(names)}
+        return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
 
     def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
         """What is behind the check of a schema that was compiled for `path`; None if it has errors."""
@@ -94,17 +104,32 @@ class SchemaStore:
 
     def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
         """The file with links followed, or None if it is then not in the folder."""
+        asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
+        known = self._bundle.links.get(asked, asked)
+        if known in self._bundle.files:
+            return self._root / known
         try:
             real = file.resolve()
         except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
             return None
-        return real if real.is_relative_to(self._root) else None
+        if not real.is_relative_to(self._root):
+            return None
+        name = real.relative_to(self._root).as_posix()
+        if asked and asked != name:
+            self._links[asked] = name
+        return real
+
+    def _is_there(self, file: pathlib.Path) -> bool:
+        return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
 
     def _open(self, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
         """The document in a file, or None if it has errors; what is wrong is reported the first time."""
         if file not in self._opened:
             name = file.relative_to(self._root).as_posix()
             self._opened[file] = None
+            if name in self._bundle.files:
+                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file, path)
+                return self._opened[file]
             try:
                 content = read_schema(file, name, str(self._folder / name))
             except SchemaFault as error:
@@ -119,9 +144,14 @@ class SchemaStore:
         faults = verify(content, name)
         for fault in faults:
             report(fault)
-        draft = draft_of(content)
-        if draft is None or any(fault.code.severity == "error" for fault in faults):
+        if any(fault.code.severity == "error" for fault in faults):
             return None
+        return self._take(content, name, file, path)
+
+    def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> Document:
+        """The document with this content, which has no errors."""
+        draft = draft_of(content)
+        assert draft is not None  # it would be an error
         shown = file.relative_to(self._root).as_posix()
         self.documents[shown] = content
         self.uses[shown] = path
@@ -138,7 +168,7 @@ class SchemaStore:
             inside = self._inside(file)
             if inside is None:
                 raise Unresolved("it leads out of the folder of the config")
-            if not inside.is_file():
+            if inside not in self._opened and not self._is_there(inside):
                 raise Unresolved("there is no such file")
             referred = self._open(inside, path, report)
             if referred is None:

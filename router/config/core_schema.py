@@ -1,9 +1,6 @@
 """Reads YAML by the core schema of YAML 1.2, within bounds, into nodes that know where they stand."""
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,18 +95,6 @@ class CoreSchema:
 
 class CoreLoader(CoreSchema, _FastestLoader):
     """The loader: libyaml's where PyYAML was built with it."""
-
-
-@contextmanager
-def without_garbage_collector() -> Iterator[None]:
-    """Turn cyclic garbage collection off: it takes three quarters of the time of making many nodes, and finds none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def compose(text: str, loader: Any = CoreLoader) -> Node | None:

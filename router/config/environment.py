@@ -1,7 +1,7 @@
 """Puts variables of the environment into the text values of a config: `${NAME}` and `${NAME:-default}`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -52,9 +52,52 @@ def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[Environment
     return copy(data, ()), faults
 
 
+def find_references(data: Any) -> list[Path]:
+    """The paths of the text values in plain data that `substitute` would look at."""
+    found: list[Path] = []
+
+    def look(value: Any, path: Path) -> None:
+        if isinstance(value, str) and "${" in value:
+            found.append(path)
+        elif isinstance(value, dict):
+            for name, child in value.items():
+                look(child, (*path, name))
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                look(child, (*path, index))
+
+    look(data, ())
+    return found
+
+
+def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str]) -> list[EnvironmentFault]:
+    """What `substitute` does, in the data itself and at the paths that `find_references` gave for it."""
+    faults: list[EnvironmentFault] = []
+    for path in paths:
+        holder = data
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = _replace(holder[path[-1]], env, path, faults)
+    return faults
+
+
 def stands_for_unset(text: str) -> bool:
     """Whether a text has a variable that is not set in it, so that its form tells nothing."""
     return f"{_PLACEHOLDER}_" in text
+
+
+def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
+    """The names of the variables that the texts at these paths refer to."""
+    names = set()
+    for path in paths:
+        text = data
+        for step in path:
+            text = text[step]
+        for match in _REFERENCE.finditer(text):
+            inside = _INSIDE.match(match[1]) if match[1] is not None else None
+            if inside:
+                names.add(inside[1])
+    return names
 
 
 def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:

@@ -28,20 +28,21 @@ class Homes:
 
 def relocate_plugin(entry: str, folder: str) -> str:
     """An entry of `plugins` in a file of a folder, as the config would write it; a module's name stays."""
-    return _relocate(entry, folder) if names_file(entry) else entry
+    return relocate(entry, folder) if names_file(entry) else entry
 
 
 def relocate_route(route: spec.Route, folder: str) -> spec.Route:
     """A route in a file of a folder, with its names of files as the config would write them."""
     if not folder:
         return route
-    schema = _relocate(route.schema, folder) if isinstance(route.schema, str) else route.schema
+    schema = relocate(route.schema, folder) if isinstance(route.schema, str) else route.schema
     tests = tuple(
-        structs.replace(test, file=_relocate(test.file, folder)) if isinstance(test.file, str) else test
+        structs.replace(test, file=relocate(test.file, folder)) if isinstance(test.file, str) else test
         for test in route.tests
     )
     return structs.replace(route, schema=schema, tests=tests)
 
 
-def _relocate(name: str, folder: str) -> str:
+def relocate(name: str, folder: str) -> str:
+    """The name of a file in a file of a folder, as the config would write it."""
     return posixpath.normpath(posixpath.join(folder, name)) if folder else name

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from msgspec import inspect, structs
+from msgspec import inspect
 
 from router.config import spec
 from router.config.findings import Findings
@@ -19,6 +19,7 @@ from router.config.kinds import (
     rule_of,
     words_for,
 )
+from router.config.merge import without_dependents
 from router.config.wording import any_of, closest, describe, kind_of, quote
 from router.model import META_NAMES, Code, Path
 
@@ -61,26 +62,6 @@ def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part |
     walk = _Walk(findings)
     part = walk.read(inspect.type_info(cls), data, ())
     return None if part is _FAULT else part, walk.left_out
-
-
-def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
-    """The config without the routes that would have faults only because something else was left out."""
-    missing_attributes: dict[Any, set[Any]] = {}
-    for path in left_out:
-        if len(path) == 4 and path[2] == "item":
-            missing_attributes.setdefault(path[1], set()).add(path[3])
-    routes = {}
-    for name, route in config.routes.items():
-        table = config.tables.get(route.table)
-        write = route.write
-        needed = {write.version, *write.add, *write.append, *write.keep_first}
-        if table:
-            needed |= {table.ttl, *table.key}
-        gone = ("queues", route.queue) in left_out or ("tables", route.table) in left_out
-        gone |= ("tables",) in left_out and table is None
-        if not gone and not needed & missing_attributes.get(name, set()):
-            routes[name] = route
-    return structs.replace(config, routes=routes)
 
 
 class _Walk:

@@ -1,20 +1,21 @@
 """Reads a YAML file into plain data that knows where each key and value stands."""
 
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from msgspec import Struct, structs
+from msgspec import structs
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, SequenceNode
 from yaml.scanner import ScannerError
 
-from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose, without_garbage_collector
+from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose
 from router.config.environment import RT005, substitute
 from router.config.findings import Findings
+from router.config.garbage import without_garbage_collector
+from router.config.reading import Source
 from router.config.tree import Tree
 from router.errors import ConfigError
-from router.model import Code, Finding, Path, Place, Severity
+from router.model import Code, Finding, Place, Severity
 
 MAX_BYTES = 16 * 1024 * 1024
 """How large a config may be: a thousand routes take half of one MiB."""
@@ -27,21 +28,6 @@ RT006 = Code(
     "too deep or too large",
     "A file of a few lines can stand for more data than memory holds, by aliases to aliases or by nesting.",
 )
-
-
-class Source(Struct, frozen=True):
-    """A file that was read: its data, and a place for each finding about it."""
-
-    file: str
-    """As findings show it."""
-    folder: pathlib.Path
-    """What relative names in it are relative to."""
-    data: dict[str, Any]
-    """Plain data: dict, list, str, int, Decimal, bool and None."""
-    findings: Findings
-    """The faults that did not stop reading; later steps add theirs."""
-    locate: Callable[[Path, bool], Place]
-    """Where the value (or, with True, the key) at a path stands."""
 
 
 def read_source(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 from router.model import Path
@@ -55,6 +54,8 @@ def any_of(words: Iterable[Any]) -> str:
 
 def closest(word: str, candidates: Sequence[str]) -> str | None:
     """The candidate that was probably meant, whatever its case, if one is near."""
+    from difflib import get_close_matches  # only where there is a fault: start-up does without it
+
     folded = {candidate.casefold(): candidate for candidate in candidates}
     near = get_close_matches(word.casefold()[:_LONGEST], folded, 1)
     return folded[near[0]] if near else None

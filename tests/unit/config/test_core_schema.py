@@ -1,6 +1,5 @@
 """YAML scalars and bounds."""
 
-import gc
 import re
 from decimal import Decimal
 
@@ -14,7 +13,6 @@ from router.config.core_schema import (
     LimitError,
     compose,
     plain_value,
-    without_garbage_collector,
 )
 
 
@@ -119,17 +117,3 @@ def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch):
         compose("\n\na: 1\n")
 
     assert (caught.value.line, caught.value.column) == (0, 0)
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_the_garbage_collector_is_left_as_it_was(enabled):
-    """It is off inside, and on again only if it was on."""
-    (gc.enable if enabled else gc.disable)()
-    try:
-        with without_garbage_collector():
-            inside = gc.isenabled()
-        after = gc.isenabled()
-    finally:
-        gc.enable()
-
-    assert (inside, after) == (False, enabled)

@@ -1,0 +1,142 @@
+"""The file of a compiled config: what it holds, and how it is written and read.
+
+Five lines of JSON: the head; the files of the config as data, with their `${…}`; the schema files; the trees of
+expressions; and where everything stands in the files, which is read only if there is a finding. Numbers are exact, and
+the same config always makes the same bytes.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.model import Path
+from router.version import VERSION
+
+FORMAT = 1
+"""Raised with each change of what follows; a file of another format is refused."""
+_MARK = b'{"compiled_router_config":'
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DIGITS = frozenset("-0123456789")
+
+
+class File(Struct, frozen=True):
+    """A file of a config: the config itself first, then what it includes, in order.
+
+    `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
+    the texts in `data` that have a `${` in them.
+    """
+
+    name: str
+    folder: str
+    references: tuple[Path, ...]
+    data: dict[str, Any]
+
+
+class Files(Struct, frozen=True):
+    """The files of a config; `include` is what it includes, in the environment that it was compiled in."""
+
+    include: tuple[str, ...]
+    files: tuple[File, ...]
+
+
+class Bundle(Struct, frozen=True):
+    """Schema files by their names from the config's folder; `links` are other names that lead to them."""
+
+    files: Mapping[str, Any] = {}
+    links: Mapping[str, str] = {}
+
+
+NO_BUNDLE = Bundle()
+"""That of a config in YAML: its schema files are read."""
+
+
+class Precompiled(Struct, frozen=True):
+    """A compiled config; `trees` are those of expressions by their text, `places` one list a file."""
+
+    files: Files
+    schemas: Bundle
+    trees: Mapping[str, dict[str, Any]]
+    places: Sequence[Sequence[int]]
+
+
+class _Head(Struct, frozen=True):
+    compiled_router_config: int
+    router: str
+    checksum: int
+
+
+class Opened:
+    """A compiled config, read line by line when asked: most starts never look at the places."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+        self.files = _decode(lines[0], Files)
+        self.schemas = _decode(lines[1], Bundle)
+        self.trees: Mapping[str, dict[str, Any]] = _decode(lines[2], dict[str, Any])
+
+    def places(self) -> list[list[int]]:
+        """Where everything stands, one list a file: what `list_places` gave."""
+        return msgspec.json.decode(self._lines[3], type=list[list[int]])
+
+
+def is_precompiled(path: FilePath) -> bool:
+    """Whether there is a compiled config, rather than one in YAML, or none."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_MARK)) == _MARK
+    except OSError:
+        return False
+
+
+def write(config: Precompiled) -> bytes:
+    """The bytes of a compiled config; raises UsageError for text that no file can hold."""
+    parts = (config.files, config.schemas, config.trees, config.places)
+    try:
+        body = b"".join(_ENCODER.encode(_exact(msgspec.to_builtins(part))) + b"\n" for part in parts)
+    except UnicodeEncodeError:
+        raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
+    return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
+
+
+def read(path: FilePath) -> Opened:
+    """Open a compiled config; raises UsageError if another version made it, or if it is damaged."""
+    return unpack(path.read_bytes(), str(path))
+
+
+def unpack(content: bytes, shown: str) -> Opened:
+    """The compiled config in bytes, called `shown` in errors; raises UsageError as `read` does."""
+    head, _, body = content.partition(b"\n")
+    try:
+        told = msgspec.json.decode(head, type=_Head)
+    except msgspec.DecodeError:
+        told = None
+    if told is None or (told.compiled_router_config, told.router) != (FORMAT, VERSION):
+        maker = f"router {told.router}" if told else "another version of the router"
+        raise UsageError(f"{shown} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
+    if zlib.crc32(body) != told.checksum:
+        raise UsageError(f"{shown} is damaged: {_AGAIN}")
+    return Opened(body.split(b"\n"))
+
+
+_AGAIN = "compile the config again, with router compile"
+
+
+def _exact(value: Any) -> Any:
+    """The value with its decimals as they are to be written: one without fraction would be read as an integer."""
+    if isinstance(value, dict):
+        return {name: _exact(child) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(child) for child in value]
+    if isinstance(value, Decimal) and _DIGITS.issuperset(str(value)):
+        return msgspec.Raw(f"{value}e0".encode())
+    return value
+
+
+def _decode(line: bytes, kind: Any) -> Any:
+    return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)

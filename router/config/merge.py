@@ -1,0 +1,148 @@
+"""One config from the file that includes others, and those that it includes."""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from router.config import spec
+from router.config.findings import Findings
+from router.config.homes import Homes, relocate_plugin, relocate_route
+from router.config.reading import Part, Reading, Source
+from router.config.wording import describe
+from router.model import Code, Finding, Path
+
+DEFINED_TWICE = Code(
+    "RT108",
+    "a name that two files define",
+    "A name means one queue, table or route; of two, nobody could say which one the others speak of.",
+)
+
+SECTIONS = ("queues", "tables", "routes")
+"""What files define by name."""
+
+
+def merge(
+    root: Source,
+    config: spec.Config,
+    left_out: set[Path],
+    parts: Sequence[Part],
+    unreadable: Iterable[Finding] = (),
+) -> Reading:
+    """The config with what the included files define; every fault is a finding.
+
+    `left_out` are the paths of what is not in `config` because it has faults, `unreadable` the findings of files that
+    could not be read at all.
+    """
+    merger = _Merger(root, left_out)
+    for finding in unreadable:
+        merger.give_up(finding)
+    return merger.merge(config, parts)
+
+
+def as_read(root: Source, config: spec.Config | None, left_out: set[Path]) -> Reading:
+    """The config of a file that includes no others."""
+    kept = config and without_dependents(config, left_out)
+    return Reading(kept, root.findings, root.folder, not _whole_sections(left_out))
+
+
+def folder_of(file: pathlib.Path, root: pathlib.Path) -> str:
+    """The folder of a file as a name from the config's folder; empty for that folder itself."""
+    folder = file.parent.relative_to(root).as_posix()
+    return "" if folder == "." else folder
+
+
+def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
+    """The config without the routes that would have faults only because something else was left out."""
+    if not left_out:
+        return config
+    missing_attributes: dict[Any, set[Any]] = {}
+    for path in left_out:
+        if len(path) == 4 and path[2] == "item":
+            missing_attributes.setdefault(path[1], set()).add(path[3])
+    routes = {}
+    for name, route in config.routes.items():
+        table = config.tables.get(route.table)
+        write = route.write
+        needed = {write.version, *write.add, *write.append, *write.keep_first}
+        if table:
+            needed |= {table.ttl, *table.key}
+        gone = ("queues", route.queue) in left_out or ("tables", route.table) in left_out
+        gone |= ("tables",) in left_out and table is None
+        if not gone and not needed & missing_attributes.get(name, set()):
+            routes[name] = route
+    return structs.replace(config, routes=routes)
+
+
+def _whole_sections(left_out: set[Path]) -> set[Path]:
+    return {path for path in left_out if len(path) == 1}
+
+
+class _Merger:
+    """Puts included files into a config, one after the other."""
+
+    def __init__(self, root: Source, left_out: set[Path]) -> None:
+        self._root = root
+        self._homes = Homes(root.locate)
+        self._findings = Findings(self._homes.locate)
+        self._left_out = set(left_out)
+
+    def give_up(self, finding: Finding) -> None:
+        """Note the finding of a file that cannot be read: what it defines is not known."""
+        self._findings.add_finding(finding)
+        self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
+
+    def merge(self, config: spec.Config, parts: Sequence[Part]) -> Reading:
+        entries: dict[str, dict[str, Any]] = {name: dict(getattr(config, name)) for name in SECTIONS}
+        plugins, ignored = list(config.plugins), list(config.ignore)
+        self._findings.take(self._root.findings)
+        for part in parts:
+            self._findings.take(part.source.findings)
+            for section in SECTIONS:
+                self._define(section, part, entries[section])
+            self._add_plugins(part, plugins)
+            for index, ignore in enumerate(part.content.ignore):
+                self._homes.settle(("ignore", len(ignored)), part.source.locate, ("ignore", index))
+                ignored.append(ignore)
+            self._left_out |= part.left_out
+        if not entries["routes"] and not self._findings.failed:
+            self._miss_routes()
+        merged = structs.replace(config, plugins=tuple(plugins), ignore=tuple(ignored), **entries)
+        kept = without_dependents(merged, self._left_out)
+        return Reading(kept, self._findings, self._root.folder, not _whole_sections(self._left_out))
+
+    def _miss_routes(self) -> None:
+        from router.config.parse import RT102  # only for a config with this fault: start-up does without it
+
+        sentence = "there are no routes, neither in the config nor in what it includes"
+        self._findings.add(RT102, sentence, ("include",), suggestion="add 'routes: …'")
+
+    def _define(self, section: str, part: Part, entries: dict[str, Any]) -> None:
+        """Add the entries of a section, but those that an earlier file has, perhaps with a fault."""
+        locate = part.source.locate
+        for where in part.left_out:
+            if len(where) == 2 and where[0] == section and where not in self._left_out and where[1] not in entries:
+                self._homes.settle(where, locate, where)
+        for name, entry in getattr(part.content, section).items():
+            here: Path = (section, name)
+            if name not in entries and here not in self._left_out:
+                self._homes.settle(here, locate, here)
+                entries[name] = relocate_route(entry, part.folder) if isinstance(entry, spec.Route) else entry
+                continue
+            sentence = f"{describe(here)} is defined twice; the first is at {self._homes.locate(here, True)}"
+            place, advice = locate(here, True), "rename one, or take it out"
+            self._findings.add(DEFINED_TWICE, sentence, here, place=place, suggestion=advice)
+            if section != "routes" and entries.get(name) != entry:
+                # Which of them is meant is not known, and what would be said of it might be of either.
+                entries.pop(name, None)
+                self._left_out.add(here)
+
+    def _add_plugins(self, part: Part, plugins: list[str]) -> None:
+        """Add the plugins of a file; one that another file loads too is loaded once."""
+        others = tuple(plugins)
+        for index, entry in enumerate(part.content.plugins):
+            moved = relocate_plugin(entry, part.folder)
+            if moved not in others:
+                self._homes.settle(("plugins", len(plugins)), part.source.locate, ("plugins", index))
+                plugins.append(moved)

@@ -1,0 +1,68 @@
+"""Where each key and value of a file stands, as a list of numbers, for when the file itself is not at hand."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from router.config.findings import Locate
+from router.model import Path, Place
+
+_Spot = tuple[Place, Place, dict[str | int, Any]]
+"""The place of a key, that of its value, and the spots of what is in the value."""
+
+
+def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
+    """Line and column of the root, and then of each key and its value, or each element, depth first."""
+
+    def numbers(path: Path, key: bool) -> tuple[int, int]:
+        place = locate(path, key)
+        return place.line, place.column
+
+    def walk(value: Any, path: Path) -> Iterator[int]:
+        if isinstance(value, dict):
+            for name, child in value.items():
+                where = (*path, name)
+                yield from numbers(where, True)
+                yield from numbers(where, False)
+                yield from walk(child, where)
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                where = (*path, index)
+                yield from numbers(where, False)
+                yield from walk(child, where)
+
+    return [*numbers((), False), *walk(data, ())]
+
+
+def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
+    """Where the value (or, with True, the key) at a path of a file stands, from what `list_places` gave for its data.
+
+    As for the file itself: of what does not exist, the nearest of its parents that does.
+    """
+    numbers = iter(listed)
+
+    def place() -> Place:
+        return Place(file, next(numbers), next(numbers))
+
+    def read(value: Any) -> dict[str | int, Any]:
+        spots: dict[str | int, Any] = {}
+        if isinstance(value, dict):
+            for name, child in value.items():
+                spots[name] = (place(), place(), read(child))
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                here = place()
+                spots[index] = (here, here, read(child))
+        return spots
+
+    start = place()
+    root: _Spot = (start, start, read(data))
+
+    def locate(path: Path, key: bool = False) -> Place:
+        spot = root
+        for step in path:
+            if step not in spot[2]:
+                break
+            spot = spot[2][step]
+        return spot[0] if key else spot[1]
+
+    return locate
