@@ -9,8 +9,12 @@ Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.
 
 from collections.abc import Iterator
 
+from msgspec import UnsetType
+
 from router.checks.live.facts import Deployment, FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
 from router.checks.rule import Found
+from router.config import spec
+from router.engine.derive import parse_duration
 from router.model import Code, Path
 
 NOT_REPORTED = Code(
@@ -63,6 +67,12 @@ SEVERAL = Code(
     "Each message goes to one of the functions only, and nobody knows to which.",
     severity="warning",
 )
+OTHER_SETTINGS = Code(
+    "RT755",
+    "an event source mapping that is not as the config says",
+    "What the config says under `lambda` is in force only once it is deployed.",
+    severity="warning",
+)
 ADVISED_TIMEOUTS = 6
 MAX_BATCH, MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_WINDOW = 10_000, 10, 10, 300
 READING = ("Creating", "Enabling", "Enabled", "Updating")
@@ -79,6 +89,7 @@ def check_mappings(deployment: Deployment) -> Iterator[Found]:
             reading += mapping.state in READING
             for code, sentence, advice in _faults(queue, mapping, function):
                 yield Found(code, sentence, path, advice, key)
+            yield from _differences(deployment, name, mapping)
         if reading > 1:
             sentence = f"{reading} event source mappings read queue '{name}'"
             yield Found(SEVERAL, sentence, path, "keep one, and disable or delete the others", key)
@@ -104,6 +115,21 @@ def _faults(
         yield from _batch_faults(queue, mapping, shown)
         if isinstance(function, FunctionFacts):
             yield from _visibility_faults(queue, mapping, function)
+
+
+def _differences(deployment: Deployment, name: str, mapping: MappingFacts) -> Iterator[Found]:
+    """What the config says of a mapping, where it is otherwise."""
+    wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
+    window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
+    for setting, value, actual in (
+        ("batch_size", wanted.batch_size, mapping.batch_size),
+        ("window", window, mapping.window),
+        ("maximum_concurrency", wanted.maximum_concurrency, mapping.max_concurrency),
+    ):
+        if not isinstance(value, UnsetType) and value != actual:
+            shown = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
+            where: Path = ("queues", name, "lambda", setting)
+            yield Found(OTHER_SETTINGS, f"'{setting}' is {value} here, and {shown}", where, "deploy it")
 
 
 def _batch_faults(queue: QueueFacts, mapping: MappingFacts, shown: str) -> Iterator[_Fault]:

@@ -1,7 +1,9 @@
 """The rule about permissions: whoever runs the router may do what it does.
 
 Which action each call needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-and list_amazonsqs.html. A transaction needs those of the actions in it.
+and list_amazonsqs.html. A transaction needs those of the actions in it. Of keys:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html; and DynamoDB decrypts
+the key of a table on behalf of who writes to it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,28 +32,41 @@ READ = (
 )
 SEND = ("sqs:GetQueueUrl", "sqs:SendMessage")
 DESCRIBE = "dynamodb:DescribeTable"
+DECRYPT = "kms:Decrypt"
+"""What reading an encrypted queue needs, and writing to an encrypted table."""
+ENCRYPT = (DECRYPT, "kms:GenerateDataKey")
+"""What sending to an encrypted queue needs."""
 
 Needs = Mapping[str, tuple[str, ...]]
 """Which actions are needed, by the ARN of what they are done to."""
 
 
 def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Seen) -> Needs:
-    """What the router does with each queue, table and bucket whose ARN was seen."""
+    """What the router does with each queue, table and bucket whose ARN was seen, and with their keys."""
     wanted: dict[str, set[str]] = {}
-    for queue in queues.values():
+    for name, queue in queues.items():
+        settings = config.queues.get(name, spec.Queue())
+        letters = config.queues.get(settings.dead_letter, settings)
         for reference, actions in ((queue.reference, READ), (queue.dead_letter, SEND)):
             facts = seen.queues.get(reference)
             if isinstance(facts, QueueFacts):
                 wanted.setdefault(facts.arn, set()).update(actions)
+        if settings.kms_key:
+            wanted.setdefault(settings.kms_key, set()).add(DECRYPT)
+        if queue.dead_letter and letters.kms_key:
+            wanted.setdefault(letters.kms_key, set()).update(ENCRYPT)
+        if not isinstance(settings.s3_pointer, UnsetType):
+            facts = seen.queues.get(queue.reference)
+            partition = facts.arn.partition(":sqs:")[0] if isinstance(facts, QueueFacts) else "arn:aws"
+            for bucket in settings.s3_pointer.buckets:
+                wanted[f"{partition}:s3:::{bucket}/*"] = {"s3:GetObject"}
     for route in config.routes.values():
         for name, action in _writes(config, route):
             table = seen.tables.get(name)
             if isinstance(table, TableFacts):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
-    for settings in config.queues.values():
-        if not isinstance(settings.s3_pointer, UnsetType):
-            for bucket in settings.s3_pointer.buckets:
-                wanted[f"arn:aws:s3:::{bucket}/*"] = {"s3:GetObject"}
+            if config.tables[name].kms_key:
+                wanted.setdefault(config.tables[name].kms_key, set()).add(DECRYPT)
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
 
 

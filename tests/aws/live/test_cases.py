@@ -91,6 +91,9 @@ CASES = [
     Case("RT747", {"mappings": ({"FilterCriteria": {"Filters": [{"Pattern": '{"body": {"type": ["a"]}}'}]}},)}),
     Case("RT748", {"mappings": ({"Enabled": False},)}),
     Case("RT749", {"mappings": ({}, {})}),
+    Case(
+        "RT755", {}, config=("    dead_letter: NAME-dlq\n", "    dead_letter: NAME-dlq\n    lambda: {batch_size: 5}\n")
+    ),
     Case("RT753", {"allowed": "sqs:*"}, function="NAME-0", only="local_aws"),
     Case("RT754", {}, function="NAME-0", only="moto"),
 ]

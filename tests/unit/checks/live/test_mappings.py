@@ -131,3 +131,22 @@ def test_functions_that_are_not_known(deploy: Any, said: Any) -> None:
     assert said(check_functions, deploy(CONFIG, functions=functions)) == [
         ("RT731", "there is no function 'f1' in this region")
     ]
+
+
+def test_settings_that_are_not_deployed(deploy: Any, said: Any) -> None:
+    """What the config says of a mapping is what it should be; of what it does not say nothing is expected."""
+    settings = "batch_size: 100, window: 1m, maximum_concurrency: 5"
+    config = CONFIG.replace("a: {dead", f"a: {{lambda: {{{settings}}}, dead")
+    same = structs.replace(MAPPING, batch_size=100, window=60, max_concurrency=5)
+    queues = {"a": QUEUE, "b": QUEUE}
+    other = deploy(config, queues=queues, mappings={"a": (MAPPING,), "b": (MAPPING,)})
+    alike = deploy(config, queues=queues, mappings={"a": (same,), "b": (MAPPING,)})
+
+    assert (said(check_mappings, other), said(check_mappings, alike)) == (
+        [
+            ("RT755", "'batch_size' is 100 here, and 10 in the mapping to function 'f'"),
+            ("RT755", "'window' is 60 here, and none in the mapping to function 'f'"),
+            ("RT755", "'maximum_concurrency' is 5 here, and none in the mapping to function 'f'"),
+        ],
+        [],
+    )

@@ -10,7 +10,8 @@ from router.checks.live.permissions import READ, SEND, needed
 TABLES = {
     name: TableFacts(f"arn:{name}", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED")) for name in ("items", "markers")
 }
-QUEUE = QueueFacts("arn:q", False, 30, 60, 1024)
+QUEUE = QueueFacts("arn:aws-cn:sqs:q", False, 30, 60, 1024)
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/"
 CONFIG = """\
 queues:
   q: {{{queue}}}
@@ -66,10 +67,50 @@ def test_queues_and_buckets(deploy: Any) -> None:
     wanted = needed(deployment.config, deployment.queues, Seen({"items": gone}, {"q": QUEUE, "q-dlq": letters}))
 
     assert wanted == {
-        "arn:q": tuple(sorted(READ)),
+        "arn:aws-cn:sqs:q": tuple(sorted(READ)),
         "arn:q-dlq": tuple(sorted(SEND)),
-        "arn:aws:s3:::payloads/*": ("s3:GetObject",),
+        "arn:aws-cn:s3:::payloads/*": ("s3:GetObject",),
     }
+
+
+@pytest.mark.parametrize(
+    ("queue", "keys"),
+    [
+        ("kms_key: KEY1", {"KEY1": ("kms:Decrypt",)}),
+        ("kms_key: KEY1, dead_letter: other", {"KEY1": ("kms:Decrypt", "kms:GenerateDataKey")}),
+        ("kms_key: KEY1, dead_letter: l", {"KEY1": ("kms:Decrypt",), "KEY2": ("kms:Decrypt", "kms:GenerateDataKey")}),
+        ("dead_letter: l", {"KEY2": ("kms:Decrypt", "kms:GenerateDataKey")}),
+        ("dead_letter: plain, kms_key: KEY1", {"KEY1": ("kms:Decrypt",)}),
+    ],
+)
+def test_keys_of_queues(deploy: Any, queue: str, keys: Any) -> None:
+    """To read needs its key; to dead-letter that of the dead-letter queue, which without an entry is the same."""
+    config = CONFIG.format(write="", queue=f"{queue}}}\n  l: {{kms_key: KEY2}}\n  plain: {{").replace("KEY", KEY)
+    deployment = deploy(config)
+
+    wanted = needed(deployment.config, deployment.queues, Seen())
+
+    assert wanted == {arn.replace("KEY", KEY): actions for arn, actions in keys.items()}
+
+
+def test_the_key_of_a_table(deploy: Any) -> None:
+    """Writes to an encrypted table decrypt its key; markers too."""
+    config = CONFIG.format(write="mode: update, add: [v], once: markers", queue="")
+    config = config.replace("items: {key", f"items: {{kms_key: '{KEY}1', key")
+    config = config.replace("markers: {key", f"markers: {{kms_key: '{KEY}2', key")
+    deployment = deploy(config)
+
+    wanted = needed(deployment.config, deployment.queues, Seen())
+
+    assert wanted == {f"{KEY}1": ("kms:Decrypt",), f"{KEY}2": ("kms:Decrypt",)}
+
+
+def test_a_bucket_of_a_queue_that_was_not_seen(deploy: Any) -> None:
+    """It is in the usual partition."""
+    pointer = "envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
+    deployment = deploy(CONFIG.format(write="", queue=pointer))
+
+    assert needed(deployment.config, deployment.queues, Seen()) == {"arn:aws:s3:::payloads/*": ("s3:GetObject",)}
 
 
 def test_queue_without_settings(deploy: Any) -> None:
