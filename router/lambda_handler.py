@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
 from router.compile.load import Program, load_program
+from router.compile.precompiled import COMPILED_NAME
 from router.deliver import MARGIN_SECONDS, Delivered, Delivery
 from router.engine import codes
 from router.engine.engine import CompiledQueue
@@ -26,7 +27,7 @@ from router.model import Outcome, Record, Result
 from router.writer import CALLS_AT_ONCE
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
-"""The environment variable that names the config; default: `routes.yaml` beside the code."""
+"""The environment variable that names the config; default: beside the code, the compiled one, else `routes.yaml`."""
 SETUP_HIDE_SECONDS = 15 * 60
 """How long a message is hidden when the set-up is at fault: Lambda cannot stop polling, and a person has to mend it."""
 UNLIMITED_SECONDS = 900.0
@@ -108,8 +109,9 @@ def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
 
 
 def _load() -> Program:
-    beside_the_code = Path(os.environ.get("LAMBDA_TASK_ROOT", Path(__file__).parents[1])) / "routes.yaml"
-    path = Path(os.environ.get(CONFIG_VARIABLE, beside_the_code))
+    code = Path(os.environ.get("LAMBDA_TASK_ROOT", Path(__file__).parents[1]))
+    compiled = code / COMPILED_NAME
+    path = Path(os.environ.get(CONFIG_VARIABLE) or (compiled if compiled.is_file() else code / "routes.yaml"))
     set_up_logging()
     try:
         program = load_program(path, os.environ)

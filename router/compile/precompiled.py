@@ -18,6 +18,8 @@ from router.errors import UsageError
 from router.model import Path
 from router.version import VERSION
 
+COMPILED_NAME = "routes.compiled.json"
+"""How the file is called in a package for Lambda: beside the code, where the handler looks for it."""
 FORMAT = 1
 """Raised with each change of what follows; a file of another format is refused."""
 _MARK = b'{"compiled_router_config":'

@@ -1,0 +1,117 @@
+"""`router build`: the package of the Lambda function."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from router.checks.run import examine
+from router.cli.options import config_option
+from router.compile.load import load
+from router.deploy.archive import as_megabytes
+from router.deploy.build import HANDLER, OUTPUT, Built, build, target_of
+from router.deploy.targets import ARCHES, PYTHONS, Arch, Python, Target
+from router.errors import ConfigError
+from router.report.text import as_text, count_findings
+
+_WIDE = 160
+"""Characters of a line where the output is no terminal, so that a table is not cut at 80."""
+
+
+@click.command("build")
+@config_option
+@click.option("--arch", type=click.Choice(ARCHES), help="The processor.  [default: the config's, else arm64]")
+@click.option("--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=OUTPUT,
+    show_default=True,
+    help="The file.",
+)
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(config: Path, arch: Arch | None, python: Python | None, output: Path, form: str) -> None:
+    """Check a config, and pack the Lambda function: router, plugins, schemas, compiled config, and packages.
+
+    pip downloads the packages as wheels for Lambda, whatever machine this is: those of the router in the versions that
+    are installed here, and those that plugins/requirements.txt asks for. Then the package is imported in a clean
+    Python, where there is one like the function's. The same files make the same bytes, on any day.
+
+    Exit code 0: built; 1: the config has errors, or the package is too large; 2: could not run.
+
+    \b
+    Examples:
+      router build
+      router build --arch x86_64 --python 3.12
+      router build -c flows/routes.yaml -o dist/flows.zip --format json
+    """
+    report = examine(config, os.environ, None, "warning")
+    if report.findings:
+        click.echo(as_text(report.findings, excerpts=sys.stderr.isatty()), err=True)
+    if any(finding.code.severity == "error" for finding in report.findings):
+        click.echo(count_findings(report.findings, report.ignored), err=True)
+        sys.exit(1)
+    target = _target(config, arch, python)
+    with Console(stderr=True).status("building") as status:
+        built = build(config, output, target, tell=status.update)
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(_told(built)), indent=2).decode())
+    else:
+        _show(built)
+    if built.over:
+        click.echo(f"router: {built.over}; nothing was written", err=True)
+        sys.exit(1)
+
+
+def _target(config: Path, arch: Arch | None, python: Python | None) -> Target:
+    loaded = load(config, os.environ, "warning")
+    if loaded.config is None:
+        raise ConfigError(tuple(loaded.findings))
+    return target_of(loaded.config, arch, python)
+
+
+def _show(built: Built) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=not sys.stdout.isatty())
+    table = Table("part", "files", "zipped", "unzipped")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for part in sorted(built.parts, key=lambda part: -part.zipped):
+        table.add_row(part.name, str(part.files), as_megabytes(part.zipped), as_megabytes(part.unzipped))
+    table.add_section()
+    files = sum(part.files for part in built.parts)
+    table.add_row("all", str(files), as_megabytes(built.size), as_megabytes(built.unzipped))
+    console.print(table)
+    for name in built.provided:
+        click.echo(f"left out: {name}, which Lambda has, in a version of its own")
+    for each in built.left_out:
+        click.echo(f"left out: {each.name}: {each.why}")
+    if built.proof:
+        click.echo(f"{built.target}: {built.proof}")
+        click.echo(f"built {built.path}, handler {HANDLER}, sha256 {built.sha256}")
+
+
+def _told(built: Built) -> dict[str, Any]:
+    """All of it, for machines; sizes are in bytes."""
+    return {
+        "path": None if built.over else str(built.path),
+        "handler": HANDLER,
+        "runtime": built.target.runtime,
+        "architecture": built.target.arch,
+        "size": built.size,
+        "unzipped": built.unzipped,
+        "sha256": built.sha256,
+        "over": built.over,
+        "parts": [msgspec.to_builtins(part) for part in built.parts],
+        "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in built.wheels],
+        "provided": built.provided,
+        "left_out": [msgspec.to_builtins(each) for each in built.left_out],
+        "binaries": built.proof.binaries if built.proof else None,
+        "imported_in": built.proof.interpreter if built.proof else None,
+        "not_imported": built.proof.why if built.proof else None,
+    }

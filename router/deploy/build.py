@@ -1,0 +1,175 @@
+"""Builds the package of the Lambda function: router, plugins, schemas, compiled config and wheels in one zip file."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from router.compile.load import Loaded, load
+from router.compile.precompile import precompile
+from router.compile.precompiled import COMPILED_NAME, Opened, unpack
+from router.config.environment import substitute, variables_in
+from router.config.spec import Config
+from router.deploy.archive import Archive, Part, place, write_archive
+from router.deploy.closure import Closure, resolve
+from router.deploy.contents import (
+    Entry,
+    LeftOut,
+    folder_entries,
+    module_files,
+    plugin_files,
+    router_entries,
+    schema_entries,
+    wheel_entries,
+)
+from router.deploy.proof import Proof, prove
+from router.deploy.requirements import FILE, own_requirements, read_requirements
+from router.deploy.targets import Arch, Python, Target
+from router.deploy.wheels import Wheel, download
+from router.errors import ConfigError, UsageError
+from router.model import names_file
+
+HANDLER = "router.lambda_handler.handler"
+"""What the function is to be told to call."""
+OUTPUT = Path("dist/lambda.zip")
+PLUGINS = "plugins"
+
+
+class Built(Struct, frozen=True):
+    """A package: where it is, its size in bytes and its SHA-256 in hex, what is in it, and what was proved of it.
+
+    `over` says which of Lambda's limits it passes; then no file was written. `provided` are packages that plugins ask
+    for and that Lambda has; `left_out` are files that were not packed.
+    """
+
+    target: Target
+    path: Path
+    size: int
+    unzipped: int
+    sha256: str
+    parts: tuple[Part, ...]
+    wheels: tuple[Wheel, ...]
+    provided: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    proof: Proof | None
+    over: str = ""
+
+
+def target_of(config: Config, arch: Arch | None = None, python: Python | None = None) -> Target:
+    """The runtime that a config's `function` has, unless another is named."""
+    return Target(arch or config.function.architecture, python or config.function.python)
+
+
+def build(
+    config: Path,
+    output: Path = OUTPUT,
+    target: Target | None = None,
+    env: Mapping[str, str] = os.environ,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Built:
+    """Build the package of a config, prove it, and put it at `output`; `tell` hears what is being done.
+
+    Variables of the environment are read where the function starts, not here. Raises ConfigError (the config has
+    errors), UsageError (it cannot be built; nothing is written then, nor where it passes a limit of Lambda's).
+    """
+    loaded = load(config, env, "warning")
+    if loaded.config is None or loaded.findings.failed:
+        raise ConfigError(tuple(loaded.findings))
+    target = target or target_of(loaded.config)
+    compiled = precompile(config, env)
+    left_out: list[LeftOut] = []
+    with tempfile.TemporaryDirectory(prefix="router-build-") as name:
+        folder = Path(name)
+        files = plugin_files([entry for entry in loaded.config.plugins if names_file(entry)], config.parent)
+        tell(f"downloading packages for {target}")
+        closure = _packages(files, config.parent, target, folder)
+        entries = [
+            *(entry for wheel in closure.wheels for entry in wheel_entries(wheel)),
+            *router_entries(files),
+            Entry("config", COMPILED_NAME, lambda: compiled),
+            *schema_entries(_schemas(loaded, compiled), config.parent),
+        ]
+        files += _modules(loaded.config, entries, config.parent)
+        entries += folder_entries(files, config.parent, left_out)
+        tell("packing")
+        archive = write_archive(entries, folder)
+        proof = None
+        if not archive.over:
+            tell("importing the package in a clean interpreter")
+            proof = prove(archive.path, target, *_environment(loaded.config, compiled, env))
+            archive = place(archive, output)
+    return _built(archive, output, target, closure, left_out, proof)
+
+
+def _built(
+    archive: Archive, output: Path, target: Target, closure: Closure, left_out: Sequence[LeftOut], proof: Proof | None
+) -> Built:
+    return Built(
+        target=target,
+        path=output,
+        size=archive.size,
+        unzipped=archive.unzipped,
+        sha256=archive.sha256,
+        parts=archive.parts,
+        wheels=closure.wheels,
+        provided=closure.provided,
+        left_out=tuple(left_out),
+        proof=proof,
+        over=archive.over,
+    )
+
+
+def _packages(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> Closure:
+    """The router's own wheels, and those of the plugins' requirements files."""
+    own = download([str(pin) for pin in own_requirements(target)], target, work / "router", dependencies=False)
+    asked = read_requirements(list(_requirements_files(plugins, folder)), target)
+    if not asked.roots:
+        return Closure(tuple(own), asked.provided)
+    more = resolve(asked, own, target, work)
+    return Closure((*own, *more.wheels), more.provided)
+
+
+def _requirements_files(plugins: Sequence[Path], folder: Path) -> Iterator[Path]:
+    """`plugins/requirements.txt`, and such a file beside plugins elsewhere, but not one of the config's own folder."""
+    folders = {folder / PLUGINS, *(plugin.parent for plugin in plugins)}
+    for each in sorted(folders):
+        if each.resolve() != folder.resolve() and (each / FILE).is_file():
+            yield each / FILE
+
+
+def _schemas(loaded: Loaded, compiled: bytes) -> set[str]:
+    """The schema files that routes use, or may use with other variables."""
+    known = set(loaded.schemas.documents) if loaded.schemas else set[str]()
+    return known | set(unpack(compiled, COMPILED_NAME).schemas.files)
+
+
+def _modules(config: Config, entries: Sequence[Entry], folder: Path) -> list[Path]:
+    """The files of plugins that are modules of the config's folder; those of packages are in `entries` already."""
+    packed = {entry.name.partition("/")[0].removesuffix(".py") for entry in entries}
+    found: list[Path] = []
+    for plugin in config.plugins:
+        top = plugin.partition(".")[0]
+        if names_file(plugin) or top in packed:
+            continue
+        files = module_files(plugin, folder)
+        if not files:
+            raise UsageError(
+                f"plugin '{plugin}' is an installed module, and none of the packages has it; "
+                f"name its distribution in {PLUGINS}/{FILE}"
+            )
+        found += files
+    return found
+
+
+def _environment(config: Config, compiled: bytes, env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The variables that the function is started with, and the names of those for which there is no value here."""
+    opened: Opened = unpack(compiled, COMPILED_NAME)
+    values = dict(config.function.environment)
+    unset = []
+    for file in opened.files.files:
+        values |= {name: env[name] for name in variables_in(file.data, file.references) if name in env}
+        unset += [fault.unset for fault in substitute(file.data, env)[1] if fault.unset]
+    names = tuple(dict.fromkeys(unset))
+    return {name: f"unset_{name}" for name in names} | values, names
