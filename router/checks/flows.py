@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
+from router.checks.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.checks.declared import Declared
-from router.checks.expressions import ALWAYS, ANYTHING, Condition, Scope, condition_of, list_of, opposite_of
+from router.checks.expressions import Scope, list_of
 from router.checks.facts import Facts, facts_of
 from router.compile.references import is_fifo
 from router.compile.schemas import SchemaStore

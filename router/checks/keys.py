@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from msgspec import UNSET, UnsetType, structs
+
 from router.checks.advice import constrain, named, require
 from router.checks.attributes import Made, made
+from router.checks.expressions import path_of, tree_of
 from router.checks.flows import Flow, is_set
 from router.checks.mapping_types import kinds_of
 from router.checks.rule import Found, Subject
@@ -112,11 +115,22 @@ def _check_length(flow: Flow, name: str, limit: int, value: Value, path: Path) -
         yield Found(KEY_TOO_LONG, sentence, path, constrain(flow, value, f"maxLength: {most}"))
 
 
-def key_of(flow: Flow) -> tuple[spec.Attribute, ...] | None:
-    """How the key of a route's items is mapped; None if `item` lacks a part of it."""
+def key_of(flow: Flow) -> str | None:
+    """How the key of a route's items is mapped, as text that is the same for the same; None if a part is not mapped."""
     if flow.table is None:
         return None
     if not is_set(flow.route.item):
-        return tuple(spec.Attribute(from_=f'"{name}"') for name in flow.table.key)
+        element = ("element",) if flow.scope.each else ()
+        return repr([((*element, name), spec.Attribute()) for name in flow.table.key])
     attributes = flow.attributes
-    return tuple(attributes[name] for name in flow.table.key) if set(flow.table.key) <= set(attributes) else None
+    if not set(flow.table.key) <= set(attributes):
+        return None
+    mapped = [attributes[name] for name in flow.table.key]
+    return repr([(_looked_up(each), structs.replace(each, from_=UNSET)) for each in mapped])
+
+
+def _looked_up(attribute: spec.Attribute) -> object:
+    """What an attribute comes from: `id`, `"id"` and `@.id` are one path."""
+    tree = None if isinstance(attribute.from_, UnsetType) else tree_of(attribute.from_)
+    names = None if tree is None else path_of(tree)
+    return tree if names is None else names

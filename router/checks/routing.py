@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from router.checks.expressions import tree_of
 from router.checks.facts import Answer, Facts, facts_of_anything
 from router.checks.flows import MOST_NARROWED, Flow, is_set
 from router.checks.keys import key_of
@@ -90,7 +91,8 @@ def _check_shadows(flows: list[Flow]) -> Iterator[Found]:
 
 
 def _takes_all(earlier: Flow, flow: Flow, taken: Facts) -> bool:
-    if earlier.route.when == flow.route.when:
+    condition = tree_of(str(earlier.route.when))
+    if condition is not None and condition == tree_of(str(flow.route.when)):
         return True
     return earlier.when.exact and not taken.impossible and taken.guarantee(earlier.when.claim) is Answer.YES
 
@@ -101,7 +103,7 @@ def check_same_keys(subject: Subject) -> Iterator[Found]:
     for flow in subject.flows:
         key = key_of(flow)
         if key is not None:
-            by_key.setdefault((flow.route.table, flow.route.for_each, repr(key)), []).append(flow)
+            by_key.setdefault((flow.route.table, flow.route.for_each, key), []).append(flow)
     for flows in by_key.values():
         first: dict[tuple[str, bool], Flow] = {}
         for flow in flows:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from router.checks.attributes import made
 from router.checks.claims import SOME_VALUE, there
-from router.checks.expressions import condition_of, opposite_of
+from router.checks.conditions import condition_of, opposite_of
 from router.checks.facts import Answer, Facts, facts_of
 from router.checks.rule import Subject
 from router.compile.expressions import compile_condition
@@ -102,7 +102,12 @@ CONDITIONS = st.recursive(
         [
             *("a", "a.b", "a == 'x'", "b != 'x'", "a == `0`", "a == `null`", "b == `false`", "a.b == `1`", "@"),
             *("contains(['x', 'xyz'], a)", "contains(`[0, true]`, b)", "contains(`[]`, a)", "contains(a, 'x')"),
-            *("length(a) == `1`", "`[]`", "a == b", "a > `0`"),
+            *("length(a) == `1`", "length(a) != `1`", "length(b) < `2`", "length(a) > `1`", "length(@) <= `1`"),
+            *("length(a) == `1.5`", "length(a) == `-1`", "length(b) >= `0`", "length(a) < `0`", "length('x') == `1`"),
+            *("a > `0`", "b <= `0`", "`1` > a", "a >= `1.5`", "a < 'x'", "a > `true`", "a > b", "sum(a) > `0`"),
+            *("starts_with(a, 'x')", "ends_with(b, 'z')", "starts_with(a, b)", "contains(b, '2')", "contains(a, '')"),
+            *("type(a) == 'string'", "type(b) != 'null'", "type(a) == 'x'", "type(a.b) == 'number'", "type(a) > `1`"),
+            *("`[]`", "`true`", "a == b", "'x' == a", "`1` != b", "`0` == `0`", "contains(a, `1`)"),
         ]
     ),
     lambda parts: st.one_of(

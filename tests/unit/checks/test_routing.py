@@ -27,6 +27,9 @@ def routes(*given: str) -> str:
         ((", when: a", ", when: a"), [TAKES_1]),
         ((", when: length(a)", ", when: length(a)"), [TAKES_1]),
         ((", when: length(a)", ", when: length(b)"), []),
+        ((", when: length(a)", ", when: length( a )"), [TAKES_1]),
+        ((", when: a > `1`", ", when: a > `5`"), [TAKES_1]),
+        ((", when: a > `5`", ", when: a > `1`"), []),
         ((", when: a", ", when: a && length(b)"), [TAKES_1]),
         ((", when: a", ", when: '`false`'"), []),
         ((", when: '['", ", when: ']'"), []),
@@ -55,7 +58,20 @@ def test_many_routes_before(find_all: Any) -> None:
     assert len(found) == 17
 
 
-@pytest.mark.parametrize("when", ["type == 'c'", "!id", "type != 'a' && type != 'b'"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        *(
+            "type == 'c'",
+            "!id",
+            "type != 'a' && type != 'b'",
+            "`false`",
+            "starts_with(type, 'x')",
+            "ends_with(id, '') && !id",
+        ),
+        *("length(id) > `9`", "length(id) == `0`", "type(id) == 'number'", "type > `3`", "contains(type, 'c')"),
+    ],
+)
 def test_contradictions(find_all: Any, when: str) -> None:
     """No valid message fulfils the condition."""
     assert find_all(ALL + routes(f', when: "{when}", schema: schema.json'), schema=SCHEMA) == [
@@ -83,7 +99,14 @@ def write(mode: str, more: str = "") -> str:
         (write("update"), write("put"), ["by 'put' what 'r0' writes by 'update'"]),
         (write("update"), ", item: {id: other}", []),
         (write("update"), ", item: {v: other}", []),
-        ("", write("update"), []),
+        ("", write("update"), ["by 'update' what 'r0' writes by 'put'"]),
+        (", item: {id: '\"id\"', v: v}", write("insert"), ["by 'insert' what 'r0' writes by 'put'"]),
+        (", item: {id: {template: '{id}'}}", write("insert"), []),
+        (
+            ", for_each: l",
+            ", for_each: l, item: {id: element.id}, write: {mode: insert}",
+            ["by 'insert' what 'r0' writes by 'put'"],
+        ),
     ],
 )
 def test_modes(find_all: Any, one: str, other: str, found: list[str]) -> None:
