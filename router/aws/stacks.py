@@ -35,6 +35,7 @@ class Change(Struct, frozen=True):
 
     `replacement` is "True", "False", "Conditional" or "" where nothing is modified; `policy` is what becomes of the
     old resource ("Delete", "Retain", "ReplaceAndDelete" …); `details` are the properties or attributes that change.
+    `certain` is false where all of them only may, because they refer to what changes (in AWS's words: Dynamic).
     """
 
     action: str
@@ -44,6 +45,7 @@ class Change(Struct, frozen=True):
     replacement: str = ""
     policy: str = ""
     details: tuple[str, ...] = ()
+    certain: bool = True
 
 
 class ChangeSet(Struct, frozen=True):
@@ -202,7 +204,8 @@ def _stack(answer: Mapping[str, Any]) -> Stack:
 
 
 def _change(answer: Mapping[str, Any]) -> Change:
-    targets = [each["Target"] for each in answer.get("Details") or ()]
+    details = answer.get("Details") or ()
+    targets = [each["Target"] for each in details]
     return Change(
         answer["Action"],
         answer["LogicalResourceId"],
@@ -211,6 +214,7 @@ def _change(answer: Mapping[str, Any]) -> Change:
         answer.get("Replacement", ""),
         answer.get("PolicyAction", ""),
         tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
+        not details or any(each.get("Evaluation") != "Dynamic" for each in details),
     )
 
 

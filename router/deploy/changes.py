@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from router.aws.stacks import Change
 
-Verb = Literal["add", "take over", "modify", "replace", "may replace", "remove", "let go", "unknown"]
-"""`take over`: it exists already, and comes into the stack. `let go`: it leaves the stack, and stays."""
+Verb = Literal["add", "take over", "modify", "may modify", "replace", "may replace", "remove", "let go", "unknown"]
+"""`take over`: it exists already, and comes into the stack. `let go`: it leaves the stack, and stays.
+`may modify`: it refers to what changes, and mostly stays as it is."""
 
 _HOLDERS = ("AWS::SQS::Queue", "AWS::DynamoDB::Table")
 """What holds messages or items."""
@@ -75,13 +76,24 @@ def _verb(change: Change) -> Verb:
         case "Remove":
             return "let go" if change.policy == _RETAINED else "remove"
         case "Modify":
-            return _REPLACEMENTS.get(change.replacement, "modify")
+            certain: Verb = "modify" if change.certain else "may modify"
+            return _REPLACEMENTS.get(change.replacement, certain)
         case _:
             return "unknown"
 
 
 _REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
-_ORDER: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown", "let go", "modify", "take over", "add")
+_ORDER: tuple[Verb, ...] = (
+    "remove",
+    "replace",
+    "may replace",
+    "unknown",
+    "let go",
+    "modify",
+    "take over",
+    "add",
+    "may modify",
+)
 
 
 def kind_of(type_: str) -> str:

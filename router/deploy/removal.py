@@ -41,7 +41,7 @@ def foresee(stacks: Stacks, sqs: Service, stack: Stack) -> tuple[Fate, ...]:
         messages = count_messages(sqs, each.physical_id) if goes else 0
         name = short_name(each.physical_id) or each.logical_id
         fates.append(Fate(name, kind_of(each.type), each.type, stays, messages))
-    return tuple(sorted(fates, key=lambda fate: (not fate.stays, fate.type != QUEUE, fate.kind, fate.name)))
+    return tuple(sorted(fates, key=lambda fate: (fate.stays, fate.type != QUEUE, fate.kind, fate.name)))
 
 
 def tables_that_stay(fates: Sequence[Fate]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -11,20 +11,40 @@ from typing import Any
 import pytest
 
 from router.aws.client import TRANSPORT_VARIABLE, Aws, Objects, connect
-from router.local.server import LocalAws
+from router.local.server import LocalAws, local_aws
+
+
+@contextmanager
+def in_environment_of(server: LocalAws, **more: str) -> Iterator[None]:
+    """The environment of a process that knows that server alone."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(server.environment() | more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
 def connected(server: LocalAws, transport: str = "direct") -> Iterator[Aws]:
     """A connection made in the environment of a process that knows that server alone."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update({**server.environment(), TRANSPORT_VARIABLE: transport})
-    try:
+    with in_environment_of(server, **{TRANSPORT_VARIABLE: transport}):
         yield connect(4)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def inside() -> Callable[..., AbstractContextManager[None]]:
+    """Makes the environment that of a process which knows one server alone, for a block."""
+    return in_environment_of
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[LocalAws]:
+    """Ministack where policies hold; use names of your own."""
+    with local_aws(enforces_iam=True) as local:
+        yield local
 
 
 @pytest.fixture(scope="session", params=["direct", "boto3"])

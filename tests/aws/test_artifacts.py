@@ -1,0 +1,136 @@
+"""The bucket of a deployment, on both servers."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.aws.artifacts import Artifacts
+from router.aws.cloud import Service, caller_account, connect
+from router.errors import UsageError
+from router.local.server import ACCOUNT, LocalAws
+
+Inside = Callable[..., AbstractContextManager[None]]
+
+CONTENT = b"code"
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def service(server: LocalAws, inside: Inside) -> Service:
+    """S3 through the seam."""
+    with inside(server):
+        return connect(("s3",))["s3"]
+
+
+@pytest.fixture(scope="module")
+def account(server: LocalAws, inside: Inside) -> str:
+    """The account of the server."""
+    with inside(server):
+        return caller_account(connect(("sts",))["sts"])[0]
+
+
+def test_makes_its_own(service: Service, account: str, s3: Any, name: str) -> None:
+    """A bucket of its own is private, encrypted and versioned, and refuses what does not come by TLS."""
+    made = Artifacts(service, name, account).prepare()
+
+    policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
+    rule = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert made
+    assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": True,
+        "RestrictPublicBuckets": True,
+    }
+    assert (
+        s3.get_bucket_versioning(Bucket=name)["Status"],
+        rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"],
+        policy["Statement"],
+    ) == (
+        "Enabled",
+        "AES256",
+        [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    )
+
+
+def test_finds_its_own(service: Service, account: str, name: str) -> None:
+    """One that is there is taken as it is."""
+    artifacts = Artifacts(service, name, account)
+
+    assert [artifacts.prepare(), artifacts.prepare()] == [True, False]
+
+
+def test_finishes_its_own(service: Service, account: str, s3: Any, name: str) -> None:
+    """One that somebody was stopped at making gets what it lacks."""
+    s3.create_bucket(Bucket=name)
+
+    made = Artifacts(service, name, account).prepare()
+
+    assert (made, s3.get_bucket_versioning(Bucket=name)["Status"]) == (False, "Enabled")
+    assert "TlsOnly" in s3.get_bucket_policy(Bucket=name)["Policy"]
+
+
+def test_one_that_was_named(service: Service, s3: Any, name: str) -> None:
+    """A bucket that was named is not touched."""
+    s3.create_bucket(Bucket=name)
+
+    made = Artifacts(service, name).prepare()
+
+    assert (made, "Status" in s3.get_bucket_versioning(Bucket=name)) == (False, False)
+
+
+def test_one_that_is_not_there(service: Service, name: str) -> None:
+    """A bucket that was named and is not there is not made."""
+    with pytest.raises(UsageError) as caught:
+        Artifacts(service, name).prepare()
+
+    assert str(caught.value) == f"there is no bucket '{name}'; without --bucket one is made"
+
+
+def test_objects(service: Service, s3: Any, name: str, tmp_path: Path) -> None:
+    """Files and text are put as they are."""
+    s3.create_bucket(Bucket=name)
+    artifacts = Artifacts(service, name)
+    file = tmp_path / "code.zip"
+    file.write_bytes(CONTENT)
+
+    artifacts.put("code", file, SHA)
+    artifacts.put("text", CONTENT, SHA)
+
+    assert [s3.get_object(Bucket=name, Key=key)["Body"].read() for key in ("code", "text")] == [CONTENT, CONTENT]
+
+
+def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
+    """What was put is known by its content; something else that happens to have its name is not taken for it."""
+    with inside(guarded):
+        service = connect(("s3",))["s3"]
+    artifacts = Artifacts(service, name, ACCOUNT)
+    artifacts.prepare()
+    artifacts.put("other", b"something else", hashlib.sha256(b"something else").hexdigest())
+
+    before = artifacts.has("code", SHA)
+    artifacts.put("code", CONTENT, SHA)
+
+    assert (before, artifacts.has("code", SHA), artifacts.has("other", SHA)) == (False, True, False)
+
+
+def test_urls(service: Service) -> None:
+    """The address of an object is what CloudFormation takes, in China too."""
+    assert [Artifacts(service, "code", "1", partition).url("a/b.json") for partition in ("aws", "aws-cn")] == [
+        "https://code.s3.us-east-1.amazonaws.com/a/b.json",
+        "https://code.s3.us-east-1.amazonaws.com.cn/a/b.json",
+    ]

@@ -1,0 +1,328 @@
+"""Stacks, change sets and their events on ministack, with a template of two resources, and IAM enforced."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import boto3
+import pytest
+
+from router.aws.cloud import CloudError, Service, caller_account, connect
+from router.aws.holders import count_messages, delete_table
+from router.aws.stacks import Change, Stacks, Template
+from router.deploy.execution import Cause, Ended, conclude, execute
+from router.deploy.proposal import propose, withdraw
+from router.deploy.removal import Fate, foresee, remove, tables_that_stay
+from router.errors import UsageError
+from router.local.server import ACCOUNT, LocalAws
+
+Inside = Callable[..., AbstractContextManager[None]]
+
+TABLE: dict[str, Any] = {
+    "Type": "AWS::DynamoDB::Table",
+    "DeletionPolicy": "Retain",
+    "Properties": {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def services(guarded: LocalAws, inside: Inside) -> Mapping[str, Service]:
+    """The services, called by the root of the account."""
+    with inside(guarded):
+        return connect()
+
+
+@pytest.fixture
+def stacks(services: Mapping[str, Service]) -> Stacks:
+    """Its stacks."""
+    return Stacks(services["cloudformation"])
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def template(name: str, retention: int = 60, table: bool = True, **more: Any) -> Template:
+    """A queue and a table, with outputs; `visibility` of the queue is a parameter."""
+    properties = {"QueueName": name, "MessageRetentionPeriod": retention, "VisibilityTimeout": {"Ref": "Visibility"}}
+    resources: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": properties}, **more}
+    if table:
+        resources["Table"] = {**TABLE, "Properties": {**TABLE["Properties"], "TableName": name}}
+    body = {
+        "Parameters": {"Visibility": {"Type": "Number", "Default": "30"}},
+        "Resources": resources,
+        "Outputs": {"Url": {"Value": {"Ref": "Queue"}}},
+    }
+    return Template(json.dumps(body))
+
+
+BROKEN = {"Type": "AWS::SQS::Queue", "DependsOn": ["Queue", "Table"], "Properties": {"VisibilityTimeout": 99_999}}
+
+
+def deploy(stacks: Stacks, name: str, template: Template, **parameters: str) -> Ended:
+    """Propose and execute."""
+    proposal = propose(stacks, name, template, parameters)
+    return conclude(stacks, proposal, list(execute(stacks, proposal)))
+
+
+def test_creates(stacks: Stacks, name: str) -> None:
+    """A new stack: what is added, each event from the beginning to the end, and its outputs."""
+    proposal = propose(stacks, name, template(name), {"Visibility": "45"})
+    events = list(execute(stacks, proposal))
+    ended = conclude(stacks, proposal, events)
+
+    assert (proposal.creates, proposal.fresh, proposal.changes) == (
+        True,
+        True,
+        (Change("Add", "Queue", "", "AWS::SQS::Queue"), Change("Add", "Table", "", "AWS::DynamoDB::Table")),
+    )
+    assert [(each.logical_id, each.status) for each in events] == [
+        (name, "CREATE_IN_PROGRESS"),
+        ("Queue", "CREATE_IN_PROGRESS"),
+        ("Queue", "CREATE_COMPLETE"),
+        ("Table", "CREATE_IN_PROGRESS"),
+        ("Table", "CREATE_COMPLETE"),
+        (name, "CREATE_COMPLETE"),
+    ]
+    assert (ended.succeeded, ended.status, ended.outputs["Url"].rpartition("/")[2], ended.cause, ended.kept) == (
+        True,
+        "CREATE_COMPLETE",
+        name,
+        None,
+        (),
+    )
+
+
+def test_nothing_to_change(stacks: Stacks, name: str) -> None:
+    """The same template again is no change, and leaves no change set."""
+    deploy(stacks, name, template(name))
+
+    proposal = propose(stacks, name, template(name), {})
+
+    assert proposal.changes is None
+    with pytest.raises(CloudError) as caught:
+        stacks.change_set(proposal.change_set)
+    assert caught.value.code == "ChangeSetNotFound"
+
+
+def test_changes_by_template_and_by_parameter(stacks: Stacks, name: str) -> None:
+    """What changes is told by property, whether the template or a parameter says it; a table that is retained stays."""
+    deploy(stacks, name, template(name))
+
+    by_template = propose(stacks, name, template(name, retention=90, table=False), {})
+    by_parameter = propose(stacks, name, template(name), {"Visibility": "60"})
+
+    found = [
+        [(each.action, each.logical_id, each.replacement, each.policy, each.details) for each in proposal.changes or ()]
+        for proposal in (by_template, by_parameter)
+    ]
+    assert found == [
+        [
+            ("Modify", "Queue", "False", "", ("MessageRetentionPeriod",)),
+            ("Remove", "Table", "", "Retain", ()),
+        ],
+        [("Modify", "Queue", "False", "", ("VisibilityTimeout",))],
+    ]
+
+
+def test_creation_fails(stacks: Stacks, name: str) -> None:
+    """A creation that fails deletes what it made but tables; the cause is the resource that failed first."""
+    ended = deploy(stacks, name, template(name, Broken=BROKEN))
+
+    reason = "Invalid value for the parameter VisibilityTimeout. Value must be between 0 and 43200."
+    assert (ended, stacks.find(name)) == (
+        Ended("DELETE_COMPLETE", {}, Cause("Broken", "AWS::SQS::Queue", reason), (name,)),
+        None,
+    )
+
+
+def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+    """An update that fails leaves the stack as it was."""
+    url = deploy(stacks, name, template(name)).outputs["Url"]
+
+    ended = deploy(stacks, name, template(name, retention=90, Broken=BROKEN))
+
+    attributes = services["sqs"].ask("GetQueueAttributes", QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
+    assert (ended.status, ended.cause and ended.cause.resource, attributes["Attributes"]) == (
+        "UPDATE_ROLLBACK_COMPLETE",
+        "Broken",
+        {"MessageRetentionPeriod": "60"},
+    )
+
+
+def test_withdrawn(stacks: Stacks, name: str) -> None:
+    """A change set that is withdrawn takes the stack with it that there is only for its sake."""
+    proposal = propose(stacks, name, template(name), {})
+
+    withdraw(stacks, proposal)
+
+    assert stacks.find(name) is None
+
+
+def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
+    """Somebody else's change set for a stack that is not there yet stays."""
+    theirs = propose(stacks, name, template(name), {})
+    ours = propose(stacks, name, template(name), {})
+
+    withdraw(stacks, ours)
+
+    assert (ours.fresh, stacks.change_set(theirs.change_set).status) == (False, "CREATE_COMPLETE")
+
+
+def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
+    """What AWS refuses is a sentence with the action, and leaves no stack."""
+    with pytest.raises(UsageError, match=r"^AWS refuses cloudformation:CreateChangeSet: Template format error"):
+        propose(stacks, name, Template("{nonsense"), {})
+
+    assert stacks.find(name) is None
+
+
+def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
+    """If AWS takes the request and then cannot make the change set, it says why, and no stack is left."""
+    other = f"{name}-other"
+    function = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
+    deploy(stacks, other, template(other, Log=function))
+
+    with pytest.raises(UsageError, match=r"^AWS cannot make a change set of the template: .*DeletionPolicy"):
+        propose(stacks, name, template(name, Log=function), {})
+
+    assert stacks.find(name) is None
+
+
+@pytest.mark.parametrize("bad", ["1st", "two words", "", "x" * 129])
+def test_bad_name(stacks: Stacks, bad: str) -> None:
+    """A name that no stack can have is told before AWS is asked."""
+    with pytest.raises(UsageError, match="is no name of a stack: letters, digits and '-', beginning with a letter"):
+        stacks.find(bad)
+
+
+def test_removal(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+    """What goes and what stays is foreseen, with the messages that would be lost, and so it comes."""
+    url = deploy(stacks, name, template(name)).outputs["Url"]
+    services["sqs"].ask("SendMessage", QueueUrl=url, MessageBody="m")
+    stack = stacks.find(name)
+    assert stack
+
+    fates = foresee(stacks, services["sqs"], stack)
+    events = list(remove(stacks, stack))
+
+    assert fates == (
+        Fate(name, "queue", "AWS::SQS::Queue", False, 1),
+        Fate(name, "table", "AWS::DynamoDB::Table", True),
+    )
+    assert (tables_that_stay(fates), [(each.logical_id, each.status) for each in events]) == (
+        (name,),
+        [
+            (name, "DELETE_IN_PROGRESS"),
+            ("Table", "DELETE_SKIPPED"),
+            ("Queue", "DELETE_IN_PROGRESS"),
+            ("Queue", "DELETE_COMPLETE"),
+            (name, "DELETE_COMPLETE"),
+        ],
+    )
+
+
+def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+    """A stack that has nothing but a change set has nothing to lose, and goes."""
+    propose(stacks, name, template(name), {})
+    stack = stacks.find(name)
+    assert stack
+
+    assert (foresee(stacks, services["sqs"], stack), list(remove(stacks, stack))[-1].status) == ((), "DELETE_COMPLETE")
+
+
+def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+    """A table is deleted for good, protected or not; one that is gone already is no fault."""
+    deploy(stacks, name, template(name))
+
+    delete_table(services["dynamodb"], name)
+    delete_table(services["dynamodb"], name)
+
+    with pytest.raises(CloudError) as caught:
+        services["dynamodb"].ask("DescribeTable", TableName=name)
+    assert caught.value.code == "ResourceNotFoundException"
+
+
+def test_messages_of_a_queue_that_is_gone(services: Mapping[str, Service], name: str) -> None:
+    """How many messages are on a queue that cannot be asked, nobody knows."""
+    assert count_messages(services["sqs"], f"http://localhost/{ACCOUNT}/{name}") is None
+
+
+def test_account(services: Mapping[str, Service]) -> None:
+    """Who calls says which account and partition it is."""
+    assert caller_account(services["sts"]) == (ACCOUNT, "aws")
+
+
+@pytest.fixture
+def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, Service]:
+    """The services, called by a user who may do nothing."""
+    with inside(guarded):
+        iam = boto3.client("iam")
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+    keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    with inside(guarded, **keys):
+        return connect(("cloudformation", "s3"))
+
+
+def test_not_permitted(nobody: Mapping[str, Service], name: str) -> None:
+    """What the credentials may not do is named as IAM names it."""
+    with pytest.raises(UsageError) as caught:
+        propose(Stacks(nobody["cloudformation"]), name, template(name), {})
+
+    assert str(caught.value).startswith(
+        "these credentials may not do cloudformation:DescribeStacks: User: arn:aws:iam:"
+    )
+
+
+def test_not_permitted_by_another_name(
+    nobody: Mapping[str, Service], services: Mapping[str, Service], name: str
+) -> None:
+    """Where S3's action has another name than its operation, it is that of the action."""
+    services["s3"].ask("CreateBucket", Bucket=name)
+
+    with pytest.raises(UsageError) as caught:
+        nobody["s3"].ask("HeadBucket", Bucket=name)
+
+    assert str(caught.value) == "these credentials may not do s3:ListBucket"
+
+
+def test_unknown_credentials(guarded: LocalAws, inside: Inside) -> None:
+    """Credentials that AWS does not know are told."""
+    with inside(guarded, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE"):
+        sts = connect(("sts",))["sts"]
+
+    with pytest.raises(UsageError, match=r"^AWS does not take the credentials of this environment"):
+        caller_account(sts)
+
+
+def test_no_credentials(in_environment: Any) -> None:
+    """Without credentials it says so."""
+    in_environment(
+        AWS_REGION="us-east-1",
+        AWS_CONFIG_FILE="/dev/null",
+        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+
+    with pytest.raises(UsageError, match=r"^there are no AWS credentials in this environment$"):
+        caller_account(connect(("sts",))["sts"])
+
+
+def test_no_answer(in_environment: Any) -> None:
+    """A network that is down is told as that."""
+    in_environment(
+        AWS_REGION="us-east-1", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x"
+    )
+
+    with pytest.raises(UsageError, match=r"^AWS did not answer sts:GetCallerIdentity: "):
+        caller_account(connect(("sts",))["sts"])
