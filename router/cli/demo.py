@@ -15,7 +15,8 @@ from router.cli.options import config_option
 from router.compile.load import Program, load_program
 from router.display import to_cell
 from router.errors import UsageError
-from router.local.demo import Played, play
+from router.local.demo import play_with_worker
+from router.local.endings import Played
 from router.local.letters import DeadLetter
 from router.local.sendings import Sending, from_lines, from_tests
 from router.local.server import local_aws
@@ -49,7 +50,7 @@ def command(config: Path, messages: TextIO | None, queue: str | None) -> None:
     status = Console(stderr=True).status("starting the embedded AWS")
     with status, local_aws() as local:
         status.update(f"routing {len(sendings)} messages")
-        played = play(program, config, sendings, local)
+        played = play_with_worker(program, config, sendings, local)
     _print(console, program, played)
     sys.exit(not played.succeeded)
 
