@@ -1,55 +1,174 @@
-"""A server that takes every write of DynamoDB and says so, in a process of its own: what is measured is the client.
+"""A server of canned answers for SQS and DynamoDB, in a process of its own: what is measured is the client.
 
-`python benchmarks/canned.py` prints its port and serves until its standard input ends.
+`python benchmarks/canned.py` prints its port and serves until its standard input ends. One thread waits for all
+connections at once; a call costs it about what the system takes to hand over its bytes. What it is told by GET:
+
+- `/reset` forgets what was asked; `/fill?size=small&count=20000` puts messages into its queue, and does that too
+- `/latency?ms=8` lets every call take so long
+- `/report` says what was asked since: see `answering.py`; `/drained` says so once all messages are deleted
 """
 
+import gc
+import heapq
+import json
 import os
+import selectors
 import socket
 import sys
 import threading
+import time
+from urllib.parse import parse_qsl
 
-ANSWERS = {
-    b"DynamoDB_20120810.BatchWriteItem": b'{"UnprocessedItems":{}}',
-    b"DynamoDB_20120810.PutItem": b"{}",
-    b"DynamoDB_20120810.DescribeTable": b'{"Table":{}}',
-}
+from answering import Answers, render
 
-
-def answer(target: bytes) -> bytes:
-    """The whole answer to a call of an operation."""
-    body = ANSWERS.get(target, b"{}")
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return head + body
+_CHUNK = 1 << 20
 
 
-def talk(connection: socket.socket) -> None:
-    """Answer the requests of one connection."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with connection, connection.makefile("rb", buffering=1 << 20) as stream:
+class Connection:
+    """A connection and what of its next request has come."""
+
+    __slots__ = ("chunks", "have", "need", "socket", "target")
+
+    def __init__(self, accepted: socket.socket) -> None:
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = accepted
+        self.chunks: list[bytes] = []
+        self.have = self.need = 0
+        self.target = b""
+
+    def read(self) -> tuple[bytes, bytes] | None:
+        """The target and body of a request, once it is whole; raises EOFError at the end of the connection."""
+        data = self.socket.recv(_CHUNK)
+        if not data:
+            raise EOFError
+        if not self.need:
+            if self.chunks:
+                data = self.chunks.pop() + data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self.chunks.append(data)
+                return None
+            head = data[:end].lower()
+            self.target, length, expects = _read_head(head, data[:end])
+            body = data[end + 4 :]
+            if len(body) >= length:
+                return self.target, body
+            if expects:
+                self.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.chunks, self.have, self.need = [body], len(body), length
+            return None
+        self.chunks.append(data)
+        self.have += len(data)
+        if self.have < self.need:
+            return None
+        body = b"".join(self.chunks)
+        self.chunks, self.have, self.need = [], 0, 0
+        return self.target, body
+
+
+def _read_head(head: bytes, given: bytes) -> tuple[bytes, int, bool]:
+    """The operation in lower case (of a GET the path), the length of the body, whether the client waits to send it."""
+    if head.startswith(b"get "):
+        return given.split(b" ", 2)[1], 0, False
+    start = head.find(b"content-length:") + 15
+    length = int(head[start : _line_end(head, start)])
+    start = head.find(b"x-amz-target:") + 13
+    operation = head[start : _line_end(head, start)].rpartition(b".")[2]
+    return operation, length, b"\nexpect:" in head
+
+
+def _line_end(head: bytes, start: int) -> int:
+    end = head.find(b"\r", start)
+    return end if end >= 0 else len(head)
+
+
+class Server:
+    """Takes requests from all connections, and gives each its answer when it is due."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+        self._answers = Answers(f"http://127.0.0.1:{self.port}")
+        self._latency = 0.0
+        self._due: list[tuple[float, int, Connection, bytes]] = []
+        self._number = 0
+        self._waiting: Connection | None = None
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Serve for ever."""
+        select, take = self._selector.select, self._take
         while True:
-            length, target = 0, b""
-            while (line := stream.readline()) not in (b"\r\n", b""):
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-                elif name.lower() == b"x-amz-target":
-                    target = value.strip()
-                elif name.lower() == b"expect":
-                    connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if not line:
+            for key, _ in select(self._send_due()):
+                connection = key.data
+                if connection is None:
+                    accepted, _ = self._listener.accept()
+                    self._selector.register(accepted, selectors.EVENT_READ, Connection(accepted))
+                    continue
+                try:
+                    request = connection.read()
+                    if request is not None:
+                        take(connection, *request)
+                except (EOFError, OSError):
+                    self._selector.unregister(connection.socket)
+                    connection.socket.close()
+
+    def _take(self, connection: Connection, target: bytes, body: bytes) -> None:
+        if target.startswith(b"/"):
+            self._control(connection, target.decode())
+            return
+        answer, wait = self._answers.answer(target, body)
+        wait += self._latency
+        if wait:
+            self._number += 1
+            heapq.heappush(self._due, (time.monotonic() + wait, self._number, connection, answer))
+        else:
+            connection.socket.sendall(answer)
+        if self._waiting is not None and self._answers.drained:
+            waiting, self._waiting = self._waiting, None
+            waiting.socket.sendall(render(b"{}"))
+
+    def _send_due(self) -> float | None:
+        """Send what is due; the seconds until something else is."""
+        while self._due:
+            left = self._due[0][0] - time.monotonic()
+            if left > 0:
+                return left
+            _, _, connection, answer = heapq.heappop(self._due)
+            try:
+                connection.socket.sendall(answer)
+            except OSError:
+                continue  # it has gone meanwhile
+        return None
+
+    def _control(self, connection: Connection, path: str) -> None:
+        name, _, query = path.partition("?")
+        given = dict(parse_qsl(query))
+        told: object = {}
+        match name:
+            case "/reset":
+                self._answers.reset()
+            case "/fill":
+                self._answers.fill(given["size"], int(given["count"]))
+            case "/latency":
+                self._latency = float(given["ms"]) / 1000
+            case "/report":
+                told = self._answers.report()
+            case "/drained" if not self._answers.drained:
+                self._waiting = connection
                 return
-            stream.read(length)
-            connection.sendall(answer(target))
+        connection.socket.sendall(render(json.dumps(told).encode()))
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    print(listener.getsockname()[1], flush=True)
+    server = Server()
+    print(server.port, flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=talk, args=(connection,), daemon=True).start()
+    # It keeps what it was sent, and makes no cycles: the collector would only look at all of it again and again.
+    gc.disable()
+    server.serve()
 
 
 if __name__ == "__main__":

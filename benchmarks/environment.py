@@ -1,9 +1,17 @@
 """The environment that each program here runs in: keys, region, and the canned server as AWS."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_LONGEST_SECONDS = 300
+
+
+class BenchmarkError(Exception):
+    """A program did not do what it was measured for."""
 
 
 def prepare(endpoint: str, config: Path = HERE / "routes.yaml") -> dict[str, str]:
@@ -20,3 +28,13 @@ def prepare(endpoint: str, config: Path = HERE / "routes.yaml") -> dict[str, str
         "ROUTER_CONFIG": str(config),
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
+
+
+def ask(what: str, command: list[str], env: Mapping[str, str] | None = None) -> str:
+    """What a program of this folder prints, e.g. `["probe.py", "batch"]`; raises BenchmarkError if it fails."""
+    whole = [sys.executable, str(HERE / command[0]), *command[1:]]
+    done = subprocess.run(whole, check=False, env=env, capture_output=True, text=True, timeout=_LONGEST_SECONDS)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise BenchmarkError(f"{what} failed: {last}")
+    return done.stdout

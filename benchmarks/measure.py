@@ -1,63 +1,64 @@
-"""One figure, in a process of its own: `python benchmarks/measure.py NAME RECORDS`; processor seconds a record.
+"""One figure, in a process of its own: `python benchmarks/measure.py PROGRAM SIZE COUNT SECONDS`; prints JSON.
 
-NAME is `router`, `batch_writer`, `put_item`, or one of these with `cold-` before it: then the processor seconds from
-nothing to the answer of a first invocation of RECORDS records.
+PROGRAM is `router` or a module of `peers/`. After a first invocation, which is not timed, its handler is invoked with
+a batch of COUNT messages until SECONDS of processor time are spent. With SECONDS 0 there is the first invocation only,
+and the process ends at once: that is a cold start.
 """
 
+import importlib
 import json
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-REPETITIONS = 5
+from messages import event
+
+TOLD = os.fdopen(os.dup(1), "w")
+"""Where the figure goes: what a handler prints goes nowhere."""
 
 
-def make_event(records: int) -> dict[str, Any]:
-    """An SQS event of Lambda with so many messages of the sample's first flow."""
-    return {
-        "Records": [
-            {
-                "messageId": f"00000000-0000-4000-8000-{number:012d}",
-                "receiptHandle": "handle",
-                "body": json.dumps({"user_id": f"user_{number}", "device": "iPhoneX", "location": "Kolkata"}),
-                "attributes": {"SentTimestamp": "1767323045678", "ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:user-metadata",
-            }
-            for number in range(records)
-        ]
-    }
-
-
-def find_handler(name: str) -> Any:
-    """The handler of a name; importing it is part of a cold start."""
-    if name == "router":
-        from router.lambda_handler import handler
-
-        return handler
-    import peers
-
-    return getattr(peers, name)
+def find_handler(program: str) -> Any:
+    """The handler of a program; importing it is part of a cold start."""
+    module = "router.lambda_handler" if program == "router" else f"peers.{program}"
+    return importlib.import_module(module).handler
 
 
 def main() -> None:
-    """Measure, and print the figure."""
-    name, records = sys.argv[1], int(sys.argv[2])
-    event = make_event(records)
-    if name.startswith("cold-"):
-        find_handler(name.removeprefix("cold-"))(event, None)
-        print(time.process_time())
-        return
-    handler = find_handler(name)
-    handler(event, None)
-    # The repetitions are few and short: the least of them is the one that was disturbed least.
-    best = float("inf")
-    for _ in range(REPETITIONS if records > 1 else 1):
+    """Measure, and print what came of it."""
+    program, size, count, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    given = event(size, count)
+    handler = find_handler(program)
+    handler(given, None)
+    invocations, spent = 1, 0.0
+    while spent < seconds:
         began = time.process_time()
-        handler(event, None)
-        best = min(best, time.process_time() - began)
-    print(best / records)
+        handler(given, None)
+        spent += time.process_time() - began
+        invocations += 1
+    timed = invocations - 1
+    figure = {"invocations": invocations, "cpu": spent / timed / count if timed else None, "peak": peak_memory()}
+    print(json.dumps(figure), file=TOLD, flush=True)
+    os._exit(0)
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has had in memory.
+
+    Not by getrusage where there is better: Linux counts in what the parent had before this process became another.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        import resource
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":

@@ -1,100 +1,94 @@
-"""The benchmarks: `make bench`. Each figure as a ratio to its peer of the same run; `--json FILE` writes the figures.
+"""The benchmarks: `make bench`. All suites take about ten minutes, with `--quick` one.
 
-Processor time is compared, not wall time, and each round measures all peers in turn, since machines are noisy.
+Each figure is the median of rounds, and each round measures all programs in turn: machines are noisy, a ratio of two
+figures of one round is less so. Programs run in processes of their own, against a server of canned answers; what they
+wrote there is compared with what they were to write. A whole run writes docs/performance.md and its plots.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
+import tempfile
 from pathlib import Path
 
+import cold
+import drain
+import growth
+import handlers
+import machine
+import page
+import tables
+import whereabouts
+from environment import HERE, BenchmarkError
+from figures import Figures, judge
+from results import Results
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from serving import Server, serve
 
-HERE = Path(__file__).parent
-BUDGETS = {
-    ("router", "batch_writer"): 1 / 8,
-    ("router", "put_item"): 1 / 40,
-    ("cold-router", "cold-batch_writer"): 1 / 3,
-}
-"""The most that the router may take of what its peer takes."""
-RECORDS = 1000
+SUITES = {"handler": handlers, "drain": drain, "cold": cold, "growth": growth, "stages": whereabouts}
+ROUNDS = {"handler": 5, "drain": 3, "cold": 7, "growth": 3, "stages": 1}
+DOCS = HERE.parent / "docs"
 
 
-@contextmanager
-def canned() -> Iterator[str]:
-    """A server of canned answers; its address."""
-    command = [sys.executable, str(HERE / "canned.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin
-        assert server.stdout
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        server.stdin.close()
+def main() -> int:
+    """Measure, print the tables, write what is asked for; the exit code: 0, 1 if a budget is not met, 2 on failure."""
+    options = _read_options()
+    chosen = options.only or list(SUITES)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    try:
+        with serve() as server, tempfile.TemporaryDirectory() as folder:
+            results = _measure(server, chosen, Path(folder), options)
+            tables.show(results, console)
+            if options.json:
+                options.json.write_text(json.dumps(results.to_json(), indent=1) + "\n")
+            if len(chosen) == len(SUITES) and (options.docs or not options.quick):
+                page.write(results, options.docs or DOCS, Path(folder))
+    except BenchmarkError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    return 0 if all(each.met for each in results.judged) else 1
 
 
-def measure(name: str, records: int, endpoint: str) -> float:
-    """One figure, from a process of its own."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "eu-west-1",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_CONFIG_FILE": os.devnull,
-        "ROUTER_CONFIG": str(HERE / "routes.yaml"),
-    }
-    command = [sys.executable, str(HERE / "measure.py"), name, str(records)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one round of less: a minute, and no page")
+    parser.add_argument("--only", action="append", choices=SUITES, metavar="SUITE", help=f"one of {', '.join(SUITES)}")
+    parser.add_argument("--rounds", type=int, help="how often each figure is measured; default: by suite, 1 to 7")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of each round")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="where performance.md and its plots go")
+    return parser.parse_args()
 
 
-def main() -> None:
-    """Measure in rounds, print the table, and write what is asked for."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--json", type=Path)
-    options = arguments.parse_args()
-    names = list(dict.fromkeys(name for pair in BUDGETS for name in pair))
-    figures: dict[str, list[float]] = {name: [] for name in names}
-    with canned() as endpoint:
-        for _ in track(range(options.rounds), description="measuring", console=Console(stderr=True)):
-            for name in names:
-                figures[name].append(measure(name, 1 if name.startswith("cold-") else RECORDS, endpoint))
-    report(figures)
-    if options.json:
-        told = {"date": date.today().isoformat(), "python": platform.python_version(), "cores": os.cpu_count()}
-        options.json.write_text(json.dumps({**told, "seconds": figures}, indent=2))
+def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.Namespace) -> Results:
+    """All that was chosen, with a bar on a terminal."""
+    rounds = {name: options.rounds or (1 if options.quick else ROUNDS[name]) for name in chosen}
+    found: dict[str, object] = {}
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks = {
+            name: progress.add_task(name, total=SUITES[name].steps(quick=options.quick, rounds=rounds[name]))
+            for name in chosen
+        }
+        for name in chosen:
+            suite, task = SUITES[name], tasks[name]
 
+            def advance(task: object = task) -> None:
+                progress.advance(task)
 
-def report(figures: dict[str, list[float]]) -> None:
-    """Print the table: medians, spread, and the ratio of medians beside its budget."""
-    table = Table("measured", "median", "spread", "ratio to", "budget", title="processor time", title_justify="left")
-    medians = {name: statistics.median(values) for name, values in figures.items()}
-    for name, values in figures.items():
-        unit, scale = ("ms", 1e3) if name.startswith("cold-") else ("µs a record", 1e6)
-        ratios = [
-            (f"{medians[name] / medians[peer]:.3f} of {peer}", f"{limit:.3f}")
-            for (ours, peer), limit in BUDGETS.items()
-            if ours == name
-        ]
-        spread = f"{min(values) * scale:.1f} to {max(values) * scale:.1f}"
-        table.add_row(
-            name,
-            f"{medians[name] * scale:.1f} {unit}",
-            spread,
-            "\n".join(ratio for ratio, _ in ratios),
-            "\n".join(limit for _, limit in ratios),
-        )
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+            found[name] = suite.measure(server, quick=options.quick, rounds=rounds[name], advance=advance)
+    flames = whereabouts.draw_flames(server, folder, quick=options.quick) if "stages" in chosen else "not drawn"
+    figures: dict[str, Figures] = {}
+    if "handler" in found:
+        figures[handlers.FIGURE] = found["handler"]
+    for name in ("drain", "cold"):
+        figures |= found.get(name, {})
+    budgets = handlers.BUDGETS + drain.BUDGETS + cold.BUDGETS
+    return Results(
+        machine.describe(), figures, judge(figures, budgets), found.get("growth"), found.get("stages"), flames
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,20 +23,36 @@ class Server:
         """Forget what was asked so far."""
         self._get("/reset")
 
+    def fill(self, size: str, count: int) -> None:
+        """Put messages into its queue."""
+        self._get(f"/fill?size={size}&count={count}")
+
+    def slow_down(self, milliseconds: float) -> None:
+        """Let every call take so long."""
+        self._get(f"/latency?ms={milliseconds}")
+
+    def await_drained(self, seconds: float) -> bool:
+        """Wait until all messages of its queue are deleted; whether they are in so many seconds."""
+        try:
+            self._get("/drained", seconds)
+        except TimeoutError:
+            return False
+        return True
+
     def report(self) -> dict[str, Any]:
         """What was asked since the last reset; see `canned.py`."""
         told: dict[str, Any] = self._get("/report")
         return told
 
-    def _get(self, path: str) -> Any:
-        with _direct.open(self.endpoint + path, timeout=120) as answer:
+    def _get(self, path: str, seconds: float = 120) -> Any:
+        with _direct.open(self.endpoint + path, timeout=seconds) as answer:
             return json.load(answer)
 
 
 @contextmanager
-def serve(*options: str) -> Iterator[Server]:
-    """A canned server while the context lasts; `options` are those of `canned.py`."""
-    command = [sys.executable, str(HERE / "canned.py"), *options]
+def serve() -> Iterator[Server]:
+    """A canned server while the context lasts."""
+    command = [sys.executable, str(HERE / "canned.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout

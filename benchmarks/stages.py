@@ -9,6 +9,7 @@ cProfile sees them. A stage that the code no longer has in this form is shown as
 import argparse
 import cProfile
 import gc
+import json
 import os
 import pstats
 import sys
@@ -34,11 +35,16 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--profile", action="store_true", help="also the functions that take longest")
+    parser.add_argument("--json", action="store_true", help="seconds a record, as JSON")
     options = parser.parse_args()
     with serve() as server:
         os.environ.update(prepare(server.endpoint))
         with quiet():
             table = measure(options.size, options.records, options.repetitions)
+        if options.json:
+            told = {name: each / options.records if isinstance(each, float) else each for name, each in table.items()}
+            print(json.dumps(told))
+            return
         print(f"microseconds of processor time a record; {options.records} {options.size} messages a batch")
         for name, seconds in table.items():
             shown = f"{seconds * 1e6 / options.records:9.2f}" if isinstance(seconds, float) else f"     {seconds}"

@@ -1,0 +1,189 @@
+"""What the canned server answers, and what it counts.
+
+Answers are those of the AWS JSON protocols, with the checksums that clients check: CRC32 of DynamoDB's, MD5 of bodies
+in SQS's. Of what was asked it keeps the bytes, and reads them only for the report, so that it costs no call anything.
+"""
+
+import json
+import re
+import time
+import zlib
+from collections import Counter
+from hashlib import md5
+from typing import Any
+
+from messages import SENT_MS, body
+from verifying import canonical_item, digest, read_item
+
+VISIBILITY_SECONDS = 3600
+KEYS = {"small": "user_id", "medium": "order_id", "large": "document_id"}
+_ID = re.compile(rb'"Id":\s*"([^"]*)"')
+_HANDLE = re.compile(rb'"ReceiptHandle":\s*"([^"]*)"')
+_WAIT = re.compile(rb'"WaitTimeSeconds":\s*(\d+)')
+_NAME = re.compile(rb'"(?:QueueName|TableName)":\s*"([^"]*)"')
+_CONSTANT = {
+    b"batchwriteitem": b'{"UnprocessedItems":{}}',
+    b"putitem": b"{}",
+    b"updateitem": b"{}",
+    b"deleteitem": b"{}",
+    b"transactwriteitems": b"{}",
+}
+_KEPT = frozenset({b"batchwriteitem", b"putitem", b"deletemessagebatch"})
+
+
+def render(content: bytes, crc: bool = False) -> bytes:
+    """A whole answer."""
+    checksum = b"x-amz-crc32: %d\r\n" % zlib.crc32(content) if crc else b""
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: canned\r\n%sContent-Length: "
+        b"%d\r\n\r\n%s" % (checksum, len(content), content)
+    )
+
+
+_RENDERED = {operation: render(content, crc=True) for operation, content in _CONSTANT.items()}
+_EMPTY = render(b"{}")
+
+
+class Answers:
+    """The answers of a run and what was asked in it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._prepared: list[bytes] = []
+        self._filled = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked; the queue is empty."""
+        self.calls: Counter[bytes] = Counter()
+        self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
+        self._prepared, self._filled, self._deleted = [], 0, 0
+        self._first_at = self._drained_at = 0.0
+        self._busy_from = time.process_time()
+
+    def fill(self, size: str, count: int) -> None:
+        """Put so many messages of a size into the queue, in tens."""
+        self.reset()
+        self._filled = count
+        tens = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
+        self._prepared = [_received(size, numbers) for numbers in reversed(tens)]
+        self._busy_from = time.process_time()
+
+    @property
+    def drained(self) -> bool:
+        """Whether as many messages were deleted as there were."""
+        return self._deleted >= self._filled
+
+    def answer(self, operation: bytes, content: bytes) -> tuple[bytes, float]:
+        """The answer to a call, and how many seconds it is to wait besides."""
+        self.calls[operation] += 1
+        kept = self._kept.get(operation)
+        if kept is not None:
+            kept.append(content)
+        rendered = _RENDERED.get(operation)
+        if rendered is not None:
+            return rendered, 0.0
+        match operation:
+            case b"receivemessage":
+                if self._prepared:
+                    self._first_at = self._first_at or time.monotonic()
+                    return self._prepared.pop(), 0.0
+                wait = _WAIT.search(content)
+                return _EMPTY, float(wait[1]) if wait else 0.0
+            case b"deletemessagebatch" | b"changemessagevisibilitybatch":
+                ids = _ID.findall(content)
+                if operation == b"deletemessagebatch":
+                    self._deleted += len(ids)
+                    if self.drained:
+                        self._drained_at = time.monotonic()
+                return render(b'{"Successful":[%s],"Failed":[]}' % b",".join(b'{"Id":"%s"}' % id_ for id_ in ids)), 0.0
+        return render(json.dumps(self._seldom(operation, content)).encode()), 0.0
+
+    def _seldom(self, operation: bytes, content: bytes) -> Any:
+        """The answers that cost time to make."""
+        found = _NAME.search(content)
+        name = found[1].decode() if found else ""
+        match operation:
+            case b"getqueueurl":
+                return {"QueueUrl": f"{self._endpoint}/123456789012/{name}"}
+            case b"getqueueattributes":
+                return {"Attributes": {"VisibilityTimeout": str(VISIBILITY_SECONDS)}}
+            case b"describetable":
+                key = KEYS.get(name, "id")
+                return {
+                    "Table": {
+                        "TableName": name,
+                        "TableStatus": "ACTIVE",
+                        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+                        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+                    }
+                }
+            case b"sendmessagebatch":
+                entries = json.loads(content)["Entries"]
+                sent = [
+                    {
+                        "Id": entry["Id"],
+                        "MessageId": f"sent-{entry['Id']}",
+                        "MD5OfMessageBody": _md5(entry["MessageBody"]),
+                    }
+                    for entry in entries
+                ]
+                return {"Successful": sent, "Failed": []}
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        """What was asked since the last reset.
+
+        `calls` by operation; `items` written, and of those that differ their number and `digest`; `deleted` messages,
+        each counted once; `seconds` from the first receive to the last delete; `busy`: processor seconds of the server.
+        """
+        busy = time.process_time() - self._busy_from
+        items = [*_batch_items(self._kept[b"batchwriteitem"]), *_put_items(self._kept[b"putitem"])]
+        lines = [canonical_item(table, read_item(item)) for table, item in items]
+        return {
+            "calls": {operation.decode(): count for operation, count in sorted(self.calls.items())},
+            "items": len(lines),
+            "distinct": len(set(lines)),
+            "digest": digest(lines),
+            "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
+            "seconds": self._drained_at - self._first_at if self._drained_at else None,
+            "busy": busy,
+        }
+
+
+def _batch_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (table, request["PutRequest"]["Item"])
+        for content in bodies
+        for table, requests in json.loads(content)["RequestItems"].items()
+        for request in requests
+    ]
+
+
+def _put_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
+    return [(request["TableName"], request["Item"]) for request in map(json.loads, bodies)]
+
+
+def _received(size: str, numbers: range) -> bytes:
+    """The answer of ReceiveMessage with these messages."""
+    return render(json.dumps({"Messages": [_message(size, number) for number in numbers]}).encode())
+
+
+def _message(size: str, number: int) -> dict[str, Any]:
+    text = body(size, number)
+    return {
+        "MessageId": f"00000000-0000-4000-8000-{number:012d}",
+        "ReceiptHandle": f"{number:012d}" + "AQEBzbVv0" * 20,
+        "MD5OfBody": _md5(text),
+        "Body": text,
+        "Attributes": {
+            "SenderId": "AIDACKCEVSQ6C2EXAMPLE",
+            "SentTimestamp": str(SENT_MS),
+            "ApproximateReceiveCount": "1",
+            "ApproximateFirstReceiveTimestamp": str(SENT_MS + 1),
+        },
+    }
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,87 @@
+"""The third suite: cold starts, from the start of a process to the end of its first invocation."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from environment import HERE, BenchmarkError, prepare
+from figures import Budget, Figures
+from serving import Server
+from verifying import expected_digest
+
+CPU, CLOCK, MEMORY = "cold start", "cold start, clock", "cold start, memory"
+CASE = "first invocation"
+COUNT = 10
+COMPILED, FROM_YAML = "router", "router, from YAML"
+BATCH_WRITER = "batch_writer"
+PROGRAMS = {COMPILED: "router", FROM_YAML: "router", BATCH_WRITER: "batch_writer", "powertools": "powertools"}
+BUDGETS = (
+    Budget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
+    Budget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
+    Budget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
+)
+_FOLDERS = (str(HERE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+_MORE = 2
+"""Cold starts are short: a round has so many of each."""
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """How often `measure` will call `advance`."""
+    return rounds * _MORE * len(PROGRAMS)
+
+
+def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> dict[str, Figures]:
+    """Measure in rounds; raises BenchmarkError if a program did not write what it was given."""
+    figures = {CPU: Figures("ms", 1e3), CLOCK: Figures("ms", 1e3), MEMORY: Figures("MB", 1e-6)}
+    expected = expected_digest("small", COUNT)
+    with TemporaryDirectory() as folder:
+        compiled = compile_config(Path(folder))
+        configs = {COMPILED: compiled, FROM_YAML: HERE / "routes.yaml"}
+        for number in range(-1, rounds * _MORE):
+            for program in PROGRAMS:
+                cpu, clock, memory = _start(server, program, configs.get(program), expected)
+                if number < 0:
+                    continue  # the first time there may be no bytecode yet
+                for figure, value in ((CPU, cpu), (CLOCK, clock), (MEMORY, memory)):
+                    figures[figure].add(CASE, program, value)
+                advance()
+    return figures
+
+
+def compile_config(folder: Path) -> Path:
+    """The config of the benchmarks as one file, in a folder without YAML and schemas."""
+    target = folder / "routes.compiled"
+    command = [sys.executable, "-m", "router", "compile", "-c", str(HERE / "routes.yaml"), "-o", str(target)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"the config cannot be compiled: {done.stderr.strip()}")
+    return target
+
+
+def _start(server: Server, program: str, config: Path | None, expected: str) -> tuple[float, float, float]:
+    """Processor seconds, seconds on the clock, and bytes."""
+    server.reset()
+    # As where it is deployed: without what a development environment runs at each start (`-S`), for all alike.
+    command = [sys.executable, "-S", str(HERE / "measure.py"), PROGRAMS[program], "small", str(COUNT), "0"]
+    env = prepare(server.endpoint, config or HERE / "routes.yaml")
+    env["PYTHONPATH"] = os.pathsep.join([env.get("PYTHONPATH", ""), *_FOLDERS]).strip(os.pathsep)
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    told = process.stdout.readline()
+    clock = time.perf_counter() - began
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.communicate()
+    report = server.report()
+    if process.returncode or report["items"] != COUNT or report["digest"] != expected:
+        raise BenchmarkError(
+            f"the cold start of '{program}' wrote {report['items']} items, not the {COUNT} that it was given"
+        )
+    return usage.ru_utime + usage.ru_stime, clock, json.loads(told)["peak"]

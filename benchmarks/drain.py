@@ -1,0 +1,176 @@
+"""The second suite: workers as processes of their own, which empty a queue: processor time a message, and speed.
+
+The processor time is that of all processes of a worker from begin to end, by the system, less that of the same worker
+with a queue of ten messages: so that starting is not counted.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
+
+from environment import HERE, BenchmarkError, prepare
+from figures import Budget, Figures
+from serving import Server
+from verifying import expected_digest
+
+CPU, SPEED, SERVER, CALLS, MEMORY = "drain", "drain speed", "drain server", "drain calls", "drain memory"
+SCALING = "drain scaling"
+SIZE = "small"
+FEW = 10
+LATENCY_MS = 8
+DRAIN_SECONDS = 120
+LOOK_SECONDS = 2
+
+
+class Case(NamedTuple):
+    """A worker, and the messages that it finds."""
+
+    program: str
+    processes: int
+    latency: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """As tables show it, without the program."""
+        processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
+        return f"{processes}, {f'{self.latency} ms a call' if self.latency else 'no latency'}"
+
+
+CASES = (
+    Case("router", 1, 0, 20_000),
+    Case("boto3 loop", 1, 0, 3_000),
+    Case("router", 2, 0, 40_000),
+    Case("boto3 loop", 2, 0, 4_000),
+    Case("router", 1, LATENCY_MS, 20_000),
+    Case("boto3 loop", 1, LATENCY_MS, 1_000),
+    Case("router", 2, LATENCY_MS, 40_000),
+    Case("boto3 loop", 2, LATENCY_MS, 2_000),
+)
+QUICK = tuple(case._replace(count=case.count // 5) for case in CASES if not case.latency)
+BUDGETS = (
+    Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
+    Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
+    Budget(SCALING, "no latency", "2 processes", "1 process", 1.8, at_least=True),
+)
+
+
+def cases_of(*, quick: bool) -> tuple[Case, ...]:
+    """What is measured."""
+    return QUICK if quick else CASES
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """How often `measure` will call `advance`."""
+    return rounds * len(cases_of(quick=quick))
+
+
+def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> dict[str, Figures]:
+    """Measure all cases in rounds; raises BenchmarkError if a worker did not write and delete all that there was."""
+    figures = {
+        CPU: Figures("µs a message", 1e6),
+        SPEED: Figures("messages a second", 1),
+        SERVER: Figures("µs a message", 1e6),
+        CALLS: Figures("calls for ten messages", 10),
+        MEMORY: Figures("MB", 1e-6),
+        SCALING: Figures("messages a second", 1),
+    }
+    digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
+    for _ in range(rounds):
+        for case in cases_of(quick=quick):
+            started = _drain(server, case._replace(count=FEW), digests[FEW])
+            drained = _drain(server, case, digests[case.count])
+            cpu = (drained.cpu - started.cpu) / (case.count - FEW)
+            figures[CPU].add(case.name, case.program, cpu)
+            figures[SPEED].add(case.name, case.program, case.count / drained.seconds)
+            figures[SERVER].add(case.name, case.program, drained.server / case.count)
+            figures[CALLS].add(case.name, case.program, drained.calls / case.count)
+            figures[MEMORY].add(case.name, case.program, drained.memory)
+            if case.program == "router":
+                processes, _, latency = case.name.partition(", ")
+                figures[SCALING].add(latency, processes, case.count / drained.seconds)
+            advance()
+    server.slow_down(0)
+    return figures
+
+
+class Drained(NamedTuple):
+    """Seconds: of processors that the worker took, and the server; on the clock, from first receive to last delete.
+
+    `memory` is the most bytes that its processes had together; 0 where the system does not say.
+    """
+
+    cpu: float
+    server: float
+    seconds: float
+    calls: int
+    memory: int
+
+
+def _drain(server: Server, case: Case, expected: str) -> Drained:
+    server.slow_down(case.latency)
+    server.fill(SIZE, case.count)
+    with TemporaryFile() as log:
+        workers = [_start(server, command, log) for command in _commands(case)]
+        try:
+            _await(server, case, workers, log)
+            memory = sum(_memory_of(worker.pid) for worker in workers)
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+            cpu = sum(_cpu_of(worker) for worker in workers)
+    report = server.report()
+    if report["deleted"] != case.count or report["distinct"] != case.count or report["digest"] != expected:
+        who = f"{case.program}, {case.name}"
+        raise BenchmarkError(
+            f"{who}: of {case.count} messages {report['distinct']} written, {report['deleted']} deleted"
+        )
+    return Drained(cpu, report["busy"], report["seconds"], sum(report["calls"].values()), memory)
+
+
+def _await(server: Server, case: Case, workers: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:
+    """Wait until the queue is empty; raises BenchmarkError if a worker ends before, or it takes too long."""
+    until = time.monotonic() + DRAIN_SECONDS
+    while not server.await_drained(LOOK_SECONDS):
+        if time.monotonic() > until or any(worker.poll() is not None for worker in workers):
+            log.seek(0)
+            last = log.read().decode().splitlines()[-3:]
+            raise BenchmarkError(f"{case.program}, {case.name}: it did not empty the queue: {' '.join(last)}")
+
+
+def _commands(case: Case) -> list[list[str]]:
+    if case.program != "router":
+        return [[sys.executable, "-m", "peers.loop"]] * case.processes
+    processes = ["--processes", str(case.processes)] if case.processes > 1 else []
+    return [[sys.executable, "-m", "router", "worker", "--queue", SIZE, "--wait", "1", "--grace", "5", *processes]]
+
+
+def _start(server: Server, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    env = prepare(server.endpoint) | {"BENCH_SIZE": SIZE}
+    return subprocess.Popen(command, env=env, cwd=HERE, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _cpu_of(worker: subprocess.Popen[bytes]) -> float:
+    """The processor seconds of a process and all that it started, at its end."""
+    if worker.returncode is not None:
+        return 0.0  # it has failed, and that is told
+    _, status, usage = os.wait4(worker.pid, 0)
+    worker.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _memory_of(pid: int) -> int:
+    """The most bytes that a process and its children have had in memory."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0
+    _, found, rest = status.partition("VmHWM:")
+    return (int(rest.split()[0]) * 1024 if found else 0) + sum(_memory_of(int(child)) for child in children)

@@ -1,0 +1,120 @@
+"""What the suites measure: figures by round, budgets, and what a ratio is."""
+
+import statistics
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+
+class Key(NamedTuple):
+    """What a figure is of: the suite's case (`1,000 small messages`) and the program (`router`, or a peer)."""
+
+    case: str
+    program: str
+
+
+@dataclass
+class Figures:
+    """The figures of a suite: one for each round, in which all programs were measured in turn.
+
+    `unit` is what a figure is shown in, `scale` turns seconds (or bytes) into it. `missing` says what was not measured.
+    """
+
+    unit: str
+    scale: float
+    values: dict[Key, list[float]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def add(self, case: str, program: str, value: float) -> None:
+        """The figure of one more round."""
+        self.values.setdefault(Key(case, program), []).append(value)
+
+    def median(self, case: str, program: str) -> float:
+        """In the unit that is shown."""
+        return statistics.median(self.values[Key(case, program)]) * self.scale
+
+    def ratio(self, case: str, program: str, peer: str) -> "Ratio | None":
+        """What a program takes of what its peer takes, from round to round; None if one was not measured."""
+        ours, theirs = self.values.get(Key(case, program)), self.values.get(Key(case, peer))
+        if not ours or not theirs:
+            return None
+        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        return Ratio(statistics.median(ratios), min(ratios), max(ratios))
+
+    @property
+    def cases(self) -> list[str]:
+        """In the order of measuring."""
+        return list(dict.fromkeys(key.case for key in self.values))
+
+    def programs(self, case: str) -> list[str]:
+        """Those of a case, in the order of measuring."""
+        return [key.program for key in self.values if key.case == case]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`: the figures as measured, in seconds, bytes or messages a second."""
+        values = [{"case": key.case, "program": key.program, "rounds": rounds} for key, rounds in self.values.items()]
+        return {"unit": self.unit, "figures": values, "missing": self.missing}
+
+
+class Ratio(NamedTuple):
+    """The median of the rounds, the least and the greatest."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{_short(self.median)} ({_short(self.least)} to {_short(self.most)})"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.995 else f"{value:.3f}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a ratio is held to: at most `limit`, or with `at_least` no less."""
+
+    figure: str
+    case: str
+    program: str
+    peer: str
+    limit: float
+    at_least: bool = False
+
+    def is_met(self, ratio: Ratio) -> bool:
+        """By the median of the rounds."""
+        return ratio.median >= self.limit if self.at_least else ratio.median <= self.limit
+
+    @property
+    def words(self) -> str:
+        """The limit, as people say it."""
+        if self.at_least:
+            return f"at least {self.limit:g} times"
+        return f"at most 1/{round(1 / self.limit)}" if self.limit < 1 else f"at most {self.limit:g}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A budget and what came of it."""
+
+    budget: Budget
+    ratio: Ratio
+
+    @property
+    def met(self) -> bool:
+        """Whether the budget is kept."""
+        return self.budget.is_met(self.ratio)
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met}
+
+
+def judge(figures: dict[str, Figures], budgets: tuple[Budget, ...]) -> list[Judged]:
+    """The budgets of what was measured."""
+    found = []
+    for budget in budgets:
+        ratio = budget.figure in figures and figures[budget.figure].ratio(budget.case, budget.program, budget.peer)
+        if ratio:
+            found.append(Judged(budget, ratio))
+    return found

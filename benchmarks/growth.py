@@ -1,0 +1,90 @@
+"""The fourth suite: how the cost of a record grows with batches, items and routes; a quadratic shows as a slope of 2.
+
+The slope is that of a straight line through the logarithms of the points, of the upper half of them only: where little
+is done, what is done once for all hides what grows.
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from environment import HERE, ask, prepare
+from serving import Server
+
+
+class Kind(NamedTuple):
+    """What grows: its function in `probe.py`, words for both axes, and the greatest slope that is fine.
+
+    `scale` turns seconds into the unit. Noise of a machine that does other things besides is some hundredths.
+    """
+
+    name: str
+    title: str
+    grows: str
+    cost: str
+    most: float
+    scale: float = 1e6
+
+
+KINDS = (
+    Kind("batch", "records of a batch", "records of a batch", "µs a record", 0.15),
+    Kind("text", "bytes of a text in the item", "bytes of a text", "µs a record", 1.15),
+    Kind("elements", "elements of a list in the item", "elements of a list", "µs a record", 1.15),
+    Kind("load", "loading a config", "routes", "ms to load", 1.15, 1e3),
+    Kind("dispatch", "routes of other queues", "routes", "µs to plan a record", 0.15),
+    Kind("match", "routes before it on its own queue", "routes of the queue", "µs to plan a record", 1.15),
+)
+
+
+@dataclass
+class Growth:
+    """The points of each kind: a list of seconds by size, one for each round."""
+
+    points: dict[str, dict[int, list[float]]] = field(default_factory=dict)
+
+    def medians(self, kind: Kind) -> dict[int, float]:
+        """In the unit of the kind."""
+        return {size: statistics.median(each) * kind.scale for size, each in self.points[kind.name].items()}
+
+    def slope(self, kind: Kind) -> float:
+        """Of the upper half of the points."""
+        points = sorted(self.medians(kind).items())
+        upper = points[len(points) // 2 :] if len(points) > 3 else points
+        line = statistics.linear_regression([math.log(x) for x, _ in upper], [math.log(y) for _, y in upper])
+        return line.slope
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Those that were measured."""
+        return [kind for kind in KINDS if kind.name in self.points]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`: seconds, and the fitted slopes."""
+        return {kind.name: {"points": self.points[kind.name], "slope": self.slope(kind)} for kind in self.kinds}
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """How often `measure` will call `advance`."""
+    return rounds * len(KINDS)
+
+
+def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> Growth:
+    """Measure all kinds in rounds."""
+    growth = Growth()
+    for _ in range(rounds):
+        for kind in KINDS:
+            found = growth.points.setdefault(kind.name, {})
+            for size, seconds in _probe(server, kind, quick=quick).items():
+                found.setdefault(int(size), []).append(seconds)
+            advance()
+    return growth
+
+
+def _probe(server: Server, kind: Kind, *, quick: bool) -> dict[str, float]:
+    server.reset()
+    command = ["probe.py", kind.name, *(["quick"] if quick else [])]
+    told: dict[str, float] = json.loads(ask(kind.title, command, prepare(server.endpoint, HERE / "growth.yaml")))
+    return told

@@ -1,0 +1,107 @@
+"""The first suite: Lambda handlers, invoked with batches; processor time a record, and what each wrote."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+from environment import BenchmarkError, ask, prepare
+from figures import Budget, Figures
+from messages import most
+from serving import Server
+from verifying import expected_digest
+
+FIGURE = "handler"
+TITLES = {
+    "router": "router",
+    "batch_writer": "jsonschema, batch_writer",
+    "put_item": "jsonschema, put_item",
+    "powertools": "Powertools, put_item",
+    "on_fastsqs": "fastsqs, put_item",
+}
+_NEEDS = {"powertools": "fastjsonschema", "on_fastsqs": "fastsqs"}
+BATCH_ITEMS = 25
+
+
+class Case(NamedTuple):
+    """A batch and who is measured with it."""
+
+    size: str
+    count: int
+    programs: tuple[str, ...] = ("router", "batch_writer")
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        return f"{self.count:,} {self.size}"
+
+
+ALL = ("router", "batch_writer", "put_item", "powertools", "on_fastsqs")
+CASES = (
+    Case("small", 10),
+    Case("small", 1000, ALL),
+    Case("small", most("small")),
+    Case("medium", 10),
+    Case("medium", 1000, ("router", "batch_writer", "put_item")),
+    Case("medium", most("medium")),
+    Case("large", 10),
+    Case("large", 40, ("router", "batch_writer", "put_item")),
+)
+QUICK = (Case("small", 1000, ALL[:3]), Case("medium", 200), Case("large", 10))
+BUDGETS = (
+    Budget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 8),
+    Budget(FIGURE, "1,000 small", "router", "put_item", 1 / 40),
+    Budget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 5),
+    Budget(FIGURE, "40 large", "router", "batch_writer", 1 / 2),
+)
+
+
+def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> Figures:
+    """Measure all cases in rounds; raises BenchmarkError if a program did not write what it was to write."""
+    figures = Figures("µs a record", 1e6)
+    missing = {name for name, library in _NEEDS.items() if importlib.util.find_spec(library) is None}
+    figures.missing = {TITLES[name]: f"it needs {_NEEDS[name]}" for name in missing}
+    cases = cases_of(quick=quick)
+    digests = {case: expected_digest(case.size, case.count) for case in cases}
+    for _ in range(rounds):
+        for case in cases:
+            for program in case.programs:
+                if program not in missing:
+                    figures.add(case.name, program, _measure(server, case, program, digests[case]))
+                advance()
+    return figures
+
+
+def cases_of(*, quick: bool) -> tuple[Case, ...]:
+    """What is measured."""
+    return QUICK if quick else CASES
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """How often `measure` will call `advance`."""
+    return rounds * sum(len(case.programs) for case in cases_of(quick=quick))
+
+
+def _measure(server: Server, case: Case, program: str, expected: str) -> float:
+    server.reset()
+    told = run(server, program, case.size, case.count, 0.2)
+    report = server.report()
+    who = f"{TITLES[program]} with {case.name} messages"
+    written = told["invocations"] * case.count
+    if report["items"] != written or report["digest"] != expected:
+        raise BenchmarkError(
+            f"{who} wrote {report['items']} items, not the {written} that it was given as they are to be"
+        )
+    calls = told["invocations"] * -(-case.count // BATCH_ITEMS)
+    if program == "router" and report["calls"] != {"batchwriteitem": calls}:
+        raise BenchmarkError(f"{who} made calls {report['calls']}, not {calls} of BatchWriteItem and nothing else")
+    return told["cpu"]
+
+
+def run(server: Server, program: str, size: str, count: int, seconds: float) -> dict[str, float]:
+    """What `measure.py` tells of a program."""
+    env = prepare(server.endpoint) | {"BENCH_SIZE": size}
+    told: dict[str, float] = json.loads(
+        ask(TITLES[program], ["measure.py", program, size, str(count), str(seconds)], env)
+    )
+    return told

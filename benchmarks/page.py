@@ -1,0 +1,79 @@
+"""The page of a run: docs/performance.md, written whole from a template, and its plots beside it."""
+
+import shutil
+from pathlib import Path
+from string import Template
+
+import cold
+import drain
+import plots
+import tables
+from environment import HERE
+from results import Results
+from whereabouts import FLAME, RECORDS
+
+PAGE, FOLDER = "performance.md", "performance"
+
+
+def write(results: Results, docs: Path, made: Path) -> None:
+    """Write the page of a whole run into a folder, its plots into `performance/` there; `made` has the flame graph."""
+    folder = docs / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    plots.draw(results, folder)
+    if not results.flames:
+        shutil.copyfile(made / FLAME, folder / FLAME)
+    (docs / PAGE).write_text(render(results))
+
+
+def render(results: Results) -> str:
+    """The page as text."""
+    template = Template((HERE / "performance.template.md").read_text())
+    made = {rows.title: _table(rows) for rows in tables.suites(results)}
+    return template.substitute(
+        machine=_machine(results),
+        budgets=_table(tables.budgets(results)),
+        handlers=made[tables.HANDLERS],
+        missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
+        workers=made[tables.WORKERS],
+        limits=_limits(results),
+        cold=made[tables.COLD],
+        cold_count=cold.COUNT,
+        stages=made[tables.STAGES],
+        stage_counts=", ".join(f"{count:,} {size}" for size, count in RECORDS.items()),
+        flames=_flames(results),
+        growth=made[tables.GROWTH],
+    )
+
+
+def _machine(results: Results) -> str:
+    told = results.machine
+    return (
+        f"Measured on {told['date']}: {told['processor']}, {told['cores']} cores, {told['system']}, {told['Python']}.\n"
+        f"Beside {told['peers']}."
+    )
+
+
+def _table(rows: tables.Rows) -> str:
+    lines = [rows.heads, tuple("---" for _ in rows.heads), *rows.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _flames(results: Results) -> str:
+    if results.flames:
+        return f"There is no flame graph of this run: {results.flames}."
+    shown = "is of a handler with batches of 1,000 small messages; a click opens a part"
+    return f"The [flame graph]({FOLDER}/{FLAME}) {shown}."
+
+
+def _limits(results: Results) -> str:
+    """What limits two processes, from what one message costs worker and server, and the cores that there are."""
+    cores = int(results.machine["cores"])
+    case = drain.Case("router", 2, 0, 0).name
+    worker = results.figures[drain.CPU].median(case, "router")
+    server = results.figures[drain.SERVER].median(case, "router")
+    most = cores * 1e6 / (worker + server)
+    one = results.figures[drain.SPEED].median(drain.Case("router", 1, 0, 0).name, "router")
+    return (
+        f"with two processes of the router, {server / (worker + server):.0%} of the time of both.\n"
+        f"So {cores} cores can do {most:,.0f} messages a second at most, {most / one:.2f} times what one process does."
+    )

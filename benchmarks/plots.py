@@ -1,0 +1,215 @@
+"""The plots of a run, as SVG: titles say what was found, colours are told apart by everybody."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cold
+import drain
+import handlers
+import matplotlib as mpl
+from figures import Figures
+from matplotlib import pyplot as plt
+from results import Results
+from tables import word
+
+mpl.use("svg")
+# The palette of Okabe and Ito: https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, GREEN, PINK, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#666666"
+COLOURS = {
+    "router": BLUE,
+    cold.FROM_YAML: SKY,
+    "batch_writer": ORANGE,
+    "boto3 loop": ORANGE,
+    "put_item": GREEN,
+    "powertools": PINK,
+    "on_fastsqs": GREY,
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "message-router",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+}
+
+
+def draw(results: Results, folder: Path, suffix: str = "svg") -> list[str]:
+    """Write the plots of what was measured; their names."""
+    plots: dict[str, tuple[bool, Callable[[Results], Any]]] = {
+        "handlers": (handlers.FIGURE in results.figures, _handlers),
+        "workers": (drain.CPU in results.figures, _workers),
+        "cold": (cold.CPU in results.figures, _cold),
+        "stages": (results.stages is not None, _stages),
+        "growth": (results.growth is not None, _growth),
+    }
+    drawn = []
+    with mpl.rc_context(_STYLE):
+        for name, (there, make) in plots.items():
+            if there:
+                figure = make(results)
+                figure.savefig(folder / f"{name}.{suffix}", metadata={"Date": None} if suffix == "svg" else None)
+                plt.close(figure)
+                drawn.append(f"{name}.{suffix}")
+    return drawn
+
+
+def _handlers(results: Results) -> Any:
+    figures = results.figures[handlers.FIGURE]
+    cases = figures.cases
+    figure, axes = plt.subplots(figsize=(8.5, 0.55 * len(cases) + 1.9), layout="constrained")
+    for place, case in enumerate(cases):
+        costs = {program: figures.median(case, program) for program in figures.programs(case)}
+        axes.plot([min(costs.values()), max(costs.values())], [place, place], color="#bbbbbb", linewidth=1, zorder=1)
+        for program, cost in costs.items():
+            known = axes.get_legend_handles_labels()[1]
+            label = word(program) if word(program) not in known else None
+            axes.scatter(cost, place, color=COLOURS[program], s=46, label=label, zorder=2)
+            if program in ("router", "batch_writer"):
+                text = f"{cost:,.0f}" if cost >= 10 else f"{cost:.1f}"
+                axes.annotate(text, (cost, place), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(cases)), [f"{case}" for case in cases])
+    axes.set_ylim(len(cases) - 0.5, -0.7)
+    axes.set_xlabel("processor time, µs a record (logarithmic)")
+    axes.set_ylabel("messages of a batch")
+    axes.grid(axis="x")
+    figure.suptitle(_title(figures, "1,000 small", "batch_writer", "put_item"), x=0.01, ha="left", fontsize=11)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _title(figures: Figures, case: str, *peers: str) -> str:
+    parts = []
+    for peer in peers:
+        ratio = figures.ratio(case, "router", peer)
+        if ratio:
+            parts.append(f"1/{1 / ratio.median:.1f} of {word(peer)}")
+    return f"A handler, {case} messages: the router takes the processor for {' and '.join(parts)}"
+
+
+def _workers(results: Results) -> Any:
+    cpu, speed = results.figures[drain.CPU], results.figures[drain.SPEED]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained", sharey=True)
+    for axes, figures in ((left, cpu), (right, speed)):
+        _bars(axes, figures, figures.cases)
+        axes.grid(axis="x")
+    left.set_xlabel("processor time, µs a message")
+    left.set_ylabel("worker, and what each call takes")
+    right.set_xlabel("messages a second")
+    left.invert_yaxis()
+    ratio = cpu.ratio(cpu.cases[0], "router", "boto3 loop")
+    speeds = results.figures[drain.SCALING].ratio("no latency", "2 processes", "1 process")
+    told = f"1/{1 / ratio.median:.1f} of the processor time of a loop on boto3" if ratio else ""
+    two = f"; two processes do {speeds.median:.2f} times as much as one" if speeds else ""
+    figure.suptitle(f"A worker: {told}{two}", x=0.01, ha="left", fontsize=11)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _bars(axes: Any, figures: Figures, cases: Sequence[str]) -> None:
+    """Bars for each case, one for each program, with the value at the end and the spread as a line."""
+    programs = list(dict.fromkeys(program for case in cases for program in figures.programs(case)))
+    height = 0.8 / len(programs)
+    for order, program in enumerate(programs):
+        found = [(place, case) for place, case in enumerate(cases) if program in figures.programs(case)]
+        places = [place + (order - (len(programs) - 1) / 2) * height for place, _ in found]
+        medians = [figures.median(case, program) for _, case in found]
+        values = [[value * figures.scale for value in figures.values[case, program]] for _, case in found]
+        spread = [
+            [median - min(each) for median, each in zip(medians, values, strict=True)],
+            [max(each) - median for median, each in zip(medians, values, strict=True)],
+        ]
+        axes.barh(places, medians, height * 0.9, color=COLOURS[program], label=word(program))
+        axes.errorbar(medians, places, xerr=spread, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+        most = [max(each) for each in values]
+        for place, median, end in zip(places, medians, most, strict=True):
+            text = f"{median:,.0f}" if median >= 10 else f"{median:.1f}"
+            axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(range(len(cases)), cases)
+    axes.margins(x=0.15)
+
+
+def _cold(results: Results) -> Any:
+    figures = {name: results.figures[name] for name in (cold.CPU, cold.CLOCK, cold.MEMORY)}
+    figure, panels = plt.subplots(1, 3, figsize=(9.5, 2.7), layout="constrained", sharey=True)
+    programs = figures[cold.CPU].programs(cold.CASE)
+    for axes, each, label in zip(
+        panels, figures.values(), ("processor, ms", "on the clock, ms", "peak memory, MB"), strict=True
+    ):
+        medians = [each.median(cold.CASE, program) for program in programs]
+        axes.barh(range(len(programs)), medians, 0.7, color=[COLOURS[program] for program in programs])
+        for place, median in enumerate(medians):
+            axes.annotate(
+                f"{median:,.0f}", (median, place), (4, 0), textcoords="offset points", va="center", fontsize=8
+            )
+        axes.set_xlabel(label)
+        axes.set_yticks(range(len(programs)), [word(program) for program in programs])
+        axes.margins(x=0.18)
+        axes.grid(axis="x")
+    panels[0].invert_yaxis()
+    ratio = figures[cold.CPU].ratio(cold.CASE, cold.COMPILED, cold.BATCH_WRITER)
+    told = f"1/{1 / ratio.median:.1f} of a handler on boto3" if ratio else ""
+    title = f"Cold start to the end of the first invocation: the router takes the processor for {told}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _stages(results: Results) -> Any:
+    assert results.stages
+    figure, panels = plt.subplots(1, len(results.stages), figsize=(9.5, 3.6), layout="constrained", sharey=True)
+    for axes, (size, found) in zip(panels, results.stages.items(), strict=True):
+        parts = {name: seconds * 1e6 for name, seconds in found.items() if name != "whole"}
+        names = list(parts)
+        axes.barh(range(len(names)), list(parts.values()), 0.75, color=BLUE)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_title(f"{size}: {found['whole'] * 1e6:,.0f} µs a record")
+        axes.set_xlabel("µs a record")
+        axes.grid(axis="x")
+    panels[0].invert_yaxis()
+    small = results.stages["small"]
+    longest = max((name for name in small if name not in ("whole", "rest")), key=small.__getitem__)
+    title = f"Where the time goes: of a small record most is spent in '{longest}'"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _growth(results: Results) -> Any:
+    assert results.growth
+    found = results.growth
+    figure, panels = plt.subplots(2, 3, figsize=(10, 6), layout="constrained")
+    for axes, kind in zip(panels.flat, found.kinds, strict=False):
+        points = sorted(found.medians(kind).items())
+        slope = found.slope(kind)
+        axes.plot([x for x, _ in points], [y for _, y in points], "o-", color=BLUE, markersize=4)
+        _guide(axes, points, 2.0 if kind.most > 0.5 else 1.0)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel(kind.grows)
+        axes.set_ylabel(kind.cost)
+        axes.set_title(f"{kind.title}: slope {slope:.2f}", fontsize=10)
+        axes.grid()
+    steepest = max(found.kinds, key=lambda kind: found.slope(kind) - kind.most)
+    fine = found.slope(steepest) <= steepest.most
+    told = "Nothing grows faster than it should" if fine else f"Too steep: {steepest.title}"
+    figure.suptitle(f"{told}; dashed: what would be one power too many", x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _guide(axes: Any, points: list[tuple[int, float]], power: float) -> None:
+    """A dashed line of a slope that would be bad, from the middle point up."""
+    start, cost = points[len(points) // 2]
+    end = points[-1][0]
+    top = cost * (end / start) ** power
+    axes.plot([start, end], [cost, top], "--", color=ORANGE, linewidth=1)
+    least = min(y for _, y in points)
+    axes.set_ylim(least / 2, max(top, *(y for _, y in points)) * math.sqrt(2))

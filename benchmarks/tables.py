@@ -1,0 +1,175 @@
+"""The tables of a run as rows of text, for the terminal and for the page alike."""
+
+from typing import NamedTuple
+
+import cold
+import drain
+import handlers
+from figures import Figures
+from results import Results
+from rich.console import Console
+from rich.table import Table
+
+
+class Rows(NamedTuple):
+    """A table: its title, the heads of its columns, its rows."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+HANDLERS = "Processor time of a Lambda handler"
+WORKERS = "Workers that empty a queue"
+COLD = "Cold start and first invocation"
+GROWTH = "Growth"
+STAGES = "Where the time of a record goes"
+_WORDS = {**handlers.TITLES, cold.COMPILED: "router", "boto3 loop": "boto3 loop"}
+_FIGURES = {
+    handlers.FIGURE: "processor time",
+    drain.CPU: "worker, processor time",
+    drain.SCALING: "worker, messages a second",
+    cold.CPU: "cold start, processor time",
+    cold.CLOCK: "cold start, on the clock",
+    cold.MEMORY: "cold start, peak memory",
+}
+
+
+def word(program: str) -> str:
+    """A program as tables name it."""
+    return _WORDS.get(program, program)
+
+
+def show(results: Results, console: Console) -> None:
+    """Print all tables."""
+    for rows in (budgets(results), *suites(results)):
+        if not rows.rows:
+            continue
+        table = Table(title=rows.title, title_justify="left")
+        for place, head in enumerate(rows.heads):
+            table.add_column(head, justify="left" if place < 2 else "right")
+        for row in rows.rows:
+            table.add_row(*row)
+        console.print(table)
+    for name, why in results.missing.items():
+        console.print(f"not measured: {name}; {why}")
+
+
+def budgets(results: Results) -> Rows:
+    """What the router is held to, and what came of it."""
+    rows = [
+        (
+            f"{_FIGURES[each.budget.figure]}: {each.budget.case}",
+            f"{word(each.budget.program)} to {word(each.budget.peer)}",
+            each.budget.words,
+            str(each.ratio),
+            "yes" if each.met else "NO",
+        )
+        for each in results.judged
+    ]
+    return Rows("Held to", ("what", "ratio of", "budget", "measured (least to most)", "met"), rows)
+
+
+def suites(results: Results) -> list[Rows]:
+    """A table for each suite that ran."""
+    found = []
+    figures = results.figures
+    if handlers.FIGURE in figures:
+        found.append(_compare(HANDLERS, "batch", figures[handlers.FIGURE], "router"))
+    if drain.CPU in figures:
+        found.append(workers(results))
+    if cold.CPU in figures:
+        found.append(cold_starts(results))
+    if results.growth:
+        found.append(growth(results))
+    if results.stages:
+        found.append(stages(results))
+    return found
+
+
+def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
+    rows = []
+    for case in figures.cases:
+        for program in figures.programs(case):
+            values = [value * figures.scale for value in figures.values[case, program]]
+            ratio = "" if program == ours else str(figures.ratio(case, ours, program) or "")
+            spread = f"{_number(min(values))} to {_number(max(values))}"
+            rows.append((case, word(program), _number(figures.median(case, program)), spread, ratio))
+    return Rows(title, (first, "program", f"median, {figures.unit}", "spread", "the router takes"), rows)
+
+
+def workers(results: Results) -> Rows:
+    """What workers take, how fast they are, and what limits."""
+    cpu, speed, server = (results.figures[name] for name in (drain.CPU, drain.SPEED, drain.SERVER))
+    calls, memory = results.figures[drain.CALLS], results.figures[drain.MEMORY]
+    rows = []
+    for case in cpu.cases:
+        for program in cpu.programs(case):
+            values = [value * cpu.scale for value in cpu.values[case, program]]
+            rows.append(
+                (
+                    case,
+                    word(program),
+                    f"{_number(cpu.median(case, program))} ({_number(min(values))} to {_number(max(values))})",
+                    "" if program == "router" else str(cpu.ratio(case, "router", program) or ""),
+                    f"{speed.median(case, program):,.0f}",
+                    _number(server.median(case, program)),
+                    f"{calls.median(case, program):.1f}",
+                    _number(memory.median(case, program)),
+                )
+            )
+    heads = ("worker", "program", "µs of processor a message", "the router takes", "messages a second")
+    return Rows(WORKERS, (*heads, "server, µs a message", "calls for ten", "memory, MB"), rows)
+
+
+def cold_starts(results: Results) -> Rows:
+    """What a first invocation takes."""
+    cpu, clock, memory = (results.figures[name] for name in (cold.CPU, cold.CLOCK, cold.MEMORY))
+    rows = []
+    for program in cpu.programs(cold.CASE):
+        cells = []
+        for figures in (cpu, clock, memory):
+            values = [value * figures.scale for value in figures.values[cold.CASE, program]]
+            median = _number(figures.median(cold.CASE, program))
+            cells.append(f"{median} ({_number(min(values))} to {_number(max(values))})")
+        ratio = str(cpu.ratio(cold.CASE, cold.COMPILED, program) or "") if program != cold.COMPILED else ""
+        rows.append((word(program), *cells, ratio))
+    heads = ("program", "processor, ms", "on the clock, ms", "peak memory, MB", "the router takes (processor)")
+    return Rows(COLD, heads, rows)
+
+
+def growth(results: Results) -> Rows:
+    """How costs grow."""
+    assert results.growth
+    rows = []
+    for kind in results.growth.kinds:
+        points = sorted(results.growth.medians(kind).items())
+        (least, low), (most, high) = points[0], points[-1]
+        slope = results.growth.slope(kind)
+        rows.append(
+            (
+                f"{kind.cost}, by {kind.grows}",
+                f"{least:,}: {_number(low)}",
+                f"{most:,}: {_number(high)}",
+                f"{slope:.2f}",
+                f"{kind.most:.2f}",
+                "yes" if slope <= kind.most else "NO",
+            )
+        )
+    return Rows(GROWTH, ("cost", "least", "most", "slope", "at most", "met"), rows)
+
+
+def stages(results: Results) -> Rows:
+    """Where the time of a record goes."""
+    assert results.stages
+    sizes = list(results.stages)
+    names = list(results.stages[sizes[0]])
+    rows = [(name, *(_number(results.stages[size][name] * 1e6) for size in sizes)) for name in names]
+    return Rows(STAGES, ("stage", *(f"{size}, µs" for size in sizes)), rows)
+
+
+def _number(value: float) -> str:
+    """With three digits, or all that are before the point."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
