@@ -1,5 +1,6 @@
 """The third suite: cold starts, from the start of a process to the end of its first invocation."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from environment import HERE, BenchmarkError, prepare
 from figures import Budget, Figures
+from messages import event
 from serving import Server
 from verifying import expected_digest
 
@@ -20,20 +22,31 @@ CASE = "first invocation"
 COUNT = 10
 COMPILED, FROM_YAML = "router", "router, from YAML"
 BATCH_WRITER = "batch_writer"
-PROGRAMS = {COMPILED: "router", FROM_YAML: "router", BATCH_WRITER: "batch_writer", "powertools": "powertools"}
+PROGRAMS = {
+    COMPILED: "router.lambda_handler",
+    FROM_YAML: "router.lambda_handler",
+    BATCH_WRITER: "peers.batch_writer",
+    "powertools": "peers.powertools",
+}
 BUDGETS = (
     Budget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     Budget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     Budget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
 )
 _FOLDERS = (str(HERE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+_EVENT = json.dumps(event("small", COUNT)).encode()
 _MORE = 2
 """Cold starts are short: a round has so many of each."""
 
 
+def _programs() -> list[str]:
+    left_out = set() if importlib.util.find_spec("fastjsonschema") else {"powertools"}
+    return [program for program in PROGRAMS if program not in left_out]
+
+
 def steps(*, quick: bool, rounds: int) -> int:
     """How often `measure` will call `advance`."""
-    return rounds * _MORE * len(PROGRAMS)
+    return rounds * _MORE * len(_programs())
 
 
 def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> dict[str, Figures]:
@@ -44,7 +57,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
         compiled = compile_config(Path(folder))
         configs = {COMPILED: compiled, FROM_YAML: HERE / "routes.yaml"}
         for number in range(-1, rounds * _MORE):
-            for program in PROGRAMS:
+            for program in _programs():
                 cpu, clock, memory = _start(server, program, configs.get(program), expected)
                 if number < 0:
                     continue  # the first time there may be no bytecode yet
@@ -68,20 +81,23 @@ def _start(server: Server, program: str, config: Path | None, expected: str) -> 
     """Processor seconds, seconds on the clock, and bytes."""
     server.reset()
     # As where it is deployed: without what a development environment runs at each start (`-S`), for all alike.
-    command = [sys.executable, "-S", str(HERE / "measure.py"), PROGRAMS[program], "small", str(COUNT), "0"]
+    command = [sys.executable, "-S", str(HERE / "start.py"), PROGRAMS[program]]
     env = prepare(server.endpoint, config or HERE / "routes.yaml")
     env["PYTHONPATH"] = os.pathsep.join([env.get("PYTHONPATH", ""), *_FOLDERS]).strip(os.pathsep)
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
     assert process.stdout
+    process.stdin.write(_EVENT)
+    process.stdin.close()
     told = process.stdout.readline()
     clock = time.perf_counter() - began
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    process.communicate()
+    process.stdout.close()
     report = server.report()
     if process.returncode or report["items"] != COUNT or report["digest"] != expected:
         raise BenchmarkError(
-            f"the cold start of '{program}' wrote {report['items']} items, not the {COUNT} that it was given"
+            f"the cold start of '{program}' wrote {report['items']} items, not the {COUNT} of its event"
         )
-    return usage.ru_utime + usage.ru_stime, clock, json.loads(told)["peak"]
+    return usage.ru_utime + usage.ru_stime, clock, int(told)

@@ -1,8 +1,7 @@
 """One figure, in a process of its own: `python benchmarks/measure.py PROGRAM SIZE COUNT SECONDS`; prints JSON.
 
 PROGRAM is `router` or a module of `peers/`. After a first invocation, which is not timed, its handler is invoked with
-a batch of COUNT messages until SECONDS of processor time are spent. With SECONDS 0 there is the first invocation only,
-and the process ends at once: that is a cold start.
+a batch of COUNT messages until SECONDS of processor time are spent.
 """
 
 import importlib
@@ -10,7 +9,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from messages import event
@@ -20,7 +18,7 @@ TOLD = os.fdopen(os.dup(1), "w")
 
 
 def find_handler(program: str) -> Any:
-    """The handler of a program; importing it is part of a cold start."""
+    """The handler of a program."""
     module = "router.lambda_handler" if program == "router" else f"peers.{program}"
     return importlib.import_module(module).handler
 
@@ -41,24 +39,9 @@ def main() -> None:
         spent += time.process_time() - began
         invocations += 1
     timed = invocations - 1
-    figure = {"invocations": invocations, "cpu": spent / timed / count if timed else None, "peak": peak_memory()}
+    figure = {"invocations": invocations, "cpu": spent / timed / count}
     print(json.dumps(figure), file=TOLD, flush=True)
     os._exit(0)
-
-
-def peak_memory() -> int:
-    """The most bytes that this process has had in memory.
-
-    Not by getrusage where there is better: Linux counts in what the parent had before this process became another.
-    """
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        import resource
-
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":
