@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
@@ -44,6 +44,12 @@ def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
 
     Raises MissingExtra (no boto3), UsageError (they would call another AWS).
     """
+    make = clients_of(local)
+    return make("dynamodb"), make("sqs")
+
+
+def clients_of(local: LocalAws) -> Callable[[str], Any]:
+    """Makes a client of the embedded AWS by the name of a service; raises as `clients` does."""
     try:
         # For start-up time: only who provisions pays for it.
         import boto3
@@ -59,12 +65,17 @@ def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
             {"profile": (None, None, None, None), "config_file": unread, "credentials_file": unread}
         ),
     )
-    tables = session.client("dynamodb", endpoint_url=local.endpoint)
-    queues = session.client("sqs", endpoint_url=local.endpoint)
-    # Whatever an SDK may come to read from the environment one day: nothing is made anywhere else.
-    for endpoint in (tables.meta.endpoint_url, queues.meta.endpoint_url):
-        refuse_foreign(endpoint, local)
-    return tables, queues
+
+    # boto3's types know services by literal names only.
+    make_client: Callable[..., Any] = session.client
+
+    def make(service: str) -> Any:
+        client = make_client(service, endpoint_url=local.endpoint)
+        # Whatever an SDK may come to read from the environment one day: nothing is made anywhere else.
+        refuse_foreign(client.meta.endpoint_url, local)
+        return client
+
+    return make
 
 
 def refuse_foreign(endpoint: str, local: LocalAws) -> None:
