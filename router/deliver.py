@@ -106,7 +106,8 @@ class Delivery:
 
     def _finish(self, queue: CompiledQueue, tickets: Sequence[Ticket], deadline: Deadline) -> Iterator[Delivered]:
         """What may be acknowledged, once the dead letters of what was rejected are confirmed."""
-        rejected = [ticket for ticket in tickets if _outcome(ticket).kind == "rejected"]
+        outcomes = [ticket.outcome or _unsettled(ticket) for ticket in tickets]
+        rejected = [ticket for ticket, outcome in zip(tickets, outcomes, strict=True) if outcome.kind == "rejected"]
         failed: dict[str, Outcome] = {}
         if rejected and queue.dead_letter:
             if self._clock() < deadline():
@@ -114,8 +115,11 @@ class Delivery:
             else:
                 late = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
                 failed = {ticket.record.message_id: late for ticket in rejected}
-        for ticket in tickets:
-            outcome = failed.get(ticket.record.message_id, _outcome(ticket))
+        if failed:
+            outcomes = [
+                failed.get(ticket.record.message_id, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)
+            ]
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
             # Without a dead-letter queue of ours, a rejected message stays for its queue's own redrive policy.
             kept = outcome.kind == "retry" or (outcome.kind == "rejected" and not queue.dead_letter)
             yield Delivered(ticket.record, outcome, acknowledged=not kept)
@@ -130,10 +134,10 @@ class Delivery:
         outcomes = [each.outcome for each in results]
         summary = Summary(
             queue.name,
-            Counter(outcome.kind for outcome in outcomes),
+            Counter([outcome.kind for outcome in outcomes]),
             seconds,
-            conflicts=sum(outcome.conflict for outcome in outcomes),
-            setup_faults=sum(outcome.setup for outcome in outcomes),
+            conflicts=sum([outcome.conflict for outcome in outcomes]),
+            setup_faults=sum([outcome.setup for outcome in outcomes]),
         )
         log_batch(summary)
         self._meter(summary)
@@ -167,8 +171,5 @@ def _waves(queue: CompiledQueue, tickets: list[Ticket], delivered: dict[str, Del
         left = [group for group in going_on if group]
 
 
-def _outcome(ticket: Ticket) -> Outcome:
-    """How a ticket ended; all have when their writes are settled."""
-    if ticket.outcome is None:
-        raise AssertionError("a write was not settled")
-    return ticket.outcome
+def _unsettled(ticket: Ticket) -> Outcome:
+    raise AssertionError("a write was not settled")

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
+from router.aws.overlap import CALLS_AT_ONCE
 from router.compile.load import Program, load_program
 from router.compile.precompiled import COMPILED_NAME
 from router.deliver import MARGIN_SECONDS, Delivered, Delivery
@@ -24,7 +25,6 @@ from router.errors import ConfigError
 from router.log import LOGGER, log_result, set_up_logging
 from router.metrics import print_embedded
 from router.model import Outcome, Record, Result
-from router.writer import CALLS_AT_ONCE
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable that names the config; default: beside the code, the compiled one, else `routes.yaml`."""

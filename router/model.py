@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, structs
@@ -126,7 +127,7 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.setup, not each.conflict))
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """An SQS message as received, whether by a Lambda event or by ReceiveMessage.
 
     `attributes` are SQS's own (SentTimestamp, MessageGroupId …), all strings; `message_attributes` are the
@@ -148,7 +149,7 @@ class Record(Struct, frozen=True):
         return int(text) if text.isdecimal() else 0
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """A decoded message, as expressions and hooks see it.
 
     `data` is the JSON value, with numbers as int or Decimal. `attributes` are the sender's message attributes and
@@ -190,7 +191,13 @@ def iso_ms(epoch_ms: int | None) -> str | None:
     if epoch_ms is None:
         return None
     seconds, ms = divmod(epoch_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{ms:03d}Z"
+    return f"{_iso_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _iso_second(seconds: int) -> str:
+    """The messages of a batch were sent within few seconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 class Route(Struct, frozen=True):
@@ -216,7 +223,7 @@ class Marker(Struct, frozen=True):
     call: dict[str, Any]
 
 
-class Write(Struct, frozen=True):
+class Write(Struct, frozen=True, gc=False):
     """One planned write: the item (of an update, the mapped attributes; of a delete, the key).
 
     `identity` is the table and the typed key values, equal exactly when DynamoDB would say it is the same item.

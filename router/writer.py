@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from random import uniform
 
-from router.aws.client import Answer, Tables
+from router.aws.client import Answer, Overlapping, Pending, Tables
 from router.aws.faults import Fault
+from router.aws.overlap import Calls, OneThread, Threads
 from router.engine import codes
 from router.engine.batch import Batch, pack
 from router.engine.chain import Chain
@@ -20,8 +20,6 @@ BACKOFF_CAP = 5.0
 """Seconds; no wait is longer."""
 MAX_TRIES = 8
 """A write that fails so often is left for the next delivery of its message."""
-CALLS_AT_ONCE = 8
-"""Calls that are under way at a time, of one writer."""
 
 Clock = Callable[[], float]
 """Seconds, growing: `time.monotonic`, or a test's."""
@@ -39,9 +37,14 @@ class Writer:
         self._tables = tables
         self._clock = clock
         self._sleep = sleep
-        self._pool = ThreadPoolExecutor(CALLS_AT_ONCE, "write")
-        self.call_seconds = 0.0
+        self._calls: Calls[Job] = (
+            OneThread(_begin(tables), clock) if isinstance(tables, Overlapping) else Threads(self._call, clock)
+        )
+
+    @property
+    def call_seconds(self) -> float:
         """How long a call takes: the longest of late, forgotten little by little."""
+        return self._calls.call_seconds
 
     def write(self, lanes: Iterable[Lane], deadline: Deadline) -> None:
         """Send the steps of all lanes until each is settled, at the latest by the deadline."""
@@ -63,10 +66,10 @@ class Writer:
     def _round(self, ready: Sequence["_Running"], deadline: Deadline) -> None:
         """Send the first step of each lane, and at once what follows from a refused batch."""
         lanes: dict[Step, _Running] = {lane.steps[0]: lane for lane in ready}
-        jobs: list[Job] = [*pack(step for step in lanes if isinstance(step, Chain) and step.batched)]
+        jobs: list[Job] = [*pack([step for step in lanes if isinstance(step, Chain) and step.batched])]
         jobs += [step for step in lanes if not step.batched]
         while jobs:
-            answers = self._call_all(jobs, deadline)
+            answers = self._calls.make(jobs, deadline)
             given = [(job, answer) for job, answer in zip(jobs, answers, strict=True) if answer is not None]
             jobs = []
             for job, answer in given:
@@ -75,23 +78,11 @@ class Writer:
                 else:
                     self._take_step(job, answer, lanes[job])
 
-    def _call_all(self, jobs: Sequence[Job], deadline: Deadline) -> list[Answer | None]:
-        if len(jobs) == 1:
-            return [self._call(jobs[0], deadline)]
-        return list(self._pool.map(lambda job: self._call(job, deadline), jobs))
-
-    def _call(self, job: Job, deadline: Deadline) -> Answer | None:
-        """One call; None if it is too late to start it."""
-        started = self._clock()
-        if started >= deadline():
-            return None
+    def _call(self, job: Job) -> Answer:
         if isinstance(job, Batch):
-            answer = self._tables.batch_write(job.table.name, job.requests())
-        else:
-            actions = job.actions()
-            answer = self._tables.write(*actions[0]) if len(actions) == 1 else self._tables.transact(actions)
-        self.call_seconds = max(self._clock() - started, self.call_seconds * 0.95)
-        return answer
+            return self._tables.batch_write(job.table.name, job.requests())
+        actions = job.actions()
+        return self._tables.write(*actions[0]) if len(actions) == 1 else self._tables.transact(actions)
 
     def _take_batch(self, batch: Batch, answer: Answer, lanes: dict[Step, "_Running"]) -> list[Job]:
         """What BatchWriteItem answered; returns what is to be sent at once."""
@@ -99,9 +90,10 @@ class Writer:
         if fault is None:
             left = settle_answer(batch, answer.unprocessed)
             for chain in batch.chains:
-                if chain not in left:
+                if not left or chain not in left:
                     lanes[chain].advance(more=False)
-            self._retry([lanes[chain] for chain in left], "the table was throttled")
+            if left:
+                self._retry([lanes[chain] for chain in left], "the table was throttled")
         elif fault.kind == "retry":
             self._retry([lanes[chain] for chain in batch.chains], fault.code)
         elif fault.kind == "setup":
@@ -186,6 +178,15 @@ class _Running:
         for step in self.steps:
             step.settle(outcome)
         self.steps.clear()
+
+
+def _begin(tables: Overlapping) -> Callable[[Job], Pending]:
+    def begin(job: Job) -> Pending:
+        if isinstance(job, Batch):
+            return tables.begin_batch_write(job.table.name, job.requests())
+        return tables.begin_actions(job.actions())
+
+    return begin
 
 
 def _tables_of(step: Step) -> list[Table]:

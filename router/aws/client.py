@@ -5,7 +5,7 @@ What AWS answers is a value, never an exception: a `Fault` says why something wa
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -73,6 +73,31 @@ class Tables(Protocol):
 
     def key_schema(self, table: str) -> KeySchema | Fault:
         """The key of a table, asked for once and then kept."""
+
+
+class Pending(Protocol):
+    """A call that was sent; its answer is read by `finish`, once. After `seconds` without any, it is not waited for."""
+
+    @property
+    def seconds(self) -> float:
+        """How long an answer may take to come."""
+
+    def fileno(self) -> int:
+        """What to poll for the answer; -1 if there is nothing to wait for."""
+
+    def finish(self, late: bool = False) -> Answer:
+        """The answer, waiting for it; with `late`, only if it is there."""
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """Tables that can have several calls under way in one thread."""
+
+    def begin_batch_write(self, table: str, requests: list[Request]) -> Pending:
+        """Send what `batch_write` sends."""
+
+    def begin_actions(self, actions: Sequence[Action]) -> Pending:
+        """Send what `write` sends, or of several actions what `transact` sends."""
 
 
 class Queues(Protocol):

@@ -12,8 +12,9 @@ from router.compile.templates import compile_template
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.derive import epoch_seconds, hash_values, parse_duration
-from router.model import META_TIMES, Message, Path
+from router.model import META_TIMES, Message, Path, iso_ms
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _SYSTEM_NAMES = {
     "group_id": "MessageGroupId",
@@ -38,7 +39,7 @@ def compile_source(attribute: spec.Attribute, route: str, findings: Findings, pa
     if not isinstance(attribute.from_, UnsetType):
         where = path if short else (*path, "from")
         expression = compile_located(attribute.from_, findings, where)
-        return expression and Source(_from(expression), pointer_to(attribute.from_))
+        return expression and Source(_from(attribute.from_, expression), pointer_to(attribute.from_))
     if not isinstance(attribute.meta, UnsetType):
         return Source(_meta(attribute.meta, route, attribute.type == "N"))
     if not isinstance(attribute.template, UnsetType):
@@ -60,7 +61,10 @@ def compile_located(text: str, findings: Findings, path: Path) -> Callable[[Any]
         return None
 
 
-def _from(expression: Callable[[Any], Any]) -> GetValue:
+def _from(text: str, expression: Callable[[Any], Any]) -> GetValue:
+    if _NAME.fullmatch(text):
+        # What most attributes are, as one call.
+        return lambda data, message: data.get(text) if isinstance(data, dict) else None
     return lambda data, message: expression(data)
 
 
@@ -80,7 +84,7 @@ def _meta(name: str, route: str, as_number: bool) -> GetValue:
     if name in META_TIMES:
         if as_number:
             return lambda data, message: message.epoch_ms(name)
-        return lambda data, message: message.time(name)
+        return lambda data, message: iso_ms(message.epoch_ms(name))
     if name in _SYSTEM_NAMES:
         key = _SYSTEM_NAMES[name]
         return lambda data, message: message.system.get(key)

@@ -15,8 +15,8 @@ from router.model import Table
 MAX_BATCH_ITEMS = 25
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 # JSON text is at most so many times longer than what DynamoDB counts: a number of two digits counts two bytes, and is
-# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near. An item is encoded
-# to weigh it only where that could matter.
+# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near. An
+# item is encoded to weigh it only where that could matter.
 _MAX_EXPANSION = 70
 _SMALL = MAX_BATCH_BYTES // MAX_BATCH_ITEMS // _MAX_EXPANSION
 

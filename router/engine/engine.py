@@ -58,11 +58,6 @@ class CompiledQueue(Struct, frozen=True):
     backoff: Backoff = Backoff()
     pointers: PointerFinder | None = None
 
-    @property
-    def copies(self) -> bool:
-        """Whether a message may go to several routes, so that a plugin of one could change what another sees."""
-        return len(self.routes) > 1 and not self.first_only
-
 
 def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ticket:
     """What is to be done about a record: a ticket with its writes, or with an outcome if it is decided already."""
@@ -78,6 +73,8 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
     writes: list[Write] = []
     decided: list[Outcome] = []
     matched = False
+    # Whether a plugin of one route could change what another route sees.
+    copies = len(queue.routes) > 1 and not queue.first_only
     for route in queue.routes:
         if route.when is not None:
             holds = route.when(data)
@@ -86,14 +83,14 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
             if not holds:
                 continue
         matched = True
-        outcome = _plan_route(route, message, writes, queue.copies, trace)
+        outcome = _plan_route(route, message, writes, copies, trace)
         if outcome is not None:
             decided.append(outcome)
         if queue.first_only:
             break
     if not matched:
         decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    return _ticket(record, writes, decided, queue.atomic)
+    return _ticket(record, writes, decided, queue.atomic) if decided or queue.atomic else Ticket(record, None, writes)
 
 
 def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> Ticket:
@@ -143,7 +140,9 @@ def _map(route: CompiledRoute, message: Message, copies: bool, trace: Trace | No
     if trace and route.transform_message:
         trace(told.name, "transform message", message.data)
     items = route.map_items(message)
-    if route.transform_item and len(items) > 1:
+    if not trace and not route.transform_item:
+        return [plan_write(route.shape, item, message, index) for index, item in enumerate(items)]
+    if len(items) > 1:
         # Nor must an item see what a plugin did to another: elements of `for_each` may share parts of the message.
         items = [deepcopy(item) for item in items]
     if trace:

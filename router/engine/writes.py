@@ -59,7 +59,8 @@ def plan_write(shape: WriteShape, item: Item, message: Message, index: int) -> W
 
 def _plan_put(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
     encoded, size = encode_item(item, shape.declared)
-    return Write(shape.route, shape.table, "put", _identify(shape, encoded), encoded, size)
+    table = shape.table
+    return Write(shape.route, table, "put", identify(table.name, table.key, encoded), encoded, size)
 
 
 def _plan_delete(shape: WriteShape, item: Item, message: Message, index: int) -> Write:

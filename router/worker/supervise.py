@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
+from router.aws.overlap import CALLS_AT_ONCE
 from router.compile.bare_names import with_bare_names
 from router.compile.load import Program, load_program
 from router.engine.engine import CompiledQueue
@@ -24,7 +25,6 @@ from router.worker.held import Held
 from router.worker.http import serve
 from router.worker.prometheus import Counters
 from router.worker.receiver import Polled
-from router.writer import CALLS_AT_ONCE
 
 LOOK_SECONDS = 0.5
 RELEASE_SECONDS = 2.0

@@ -46,39 +46,39 @@ class Connections:
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
 
-    def post(self, headers: Mapping[str, str], body: bytes, seconds: float) -> HttpAnswer:
-        """Send a POST to `/`; raises NoAnswerError if no whole answer comes, `seconds` being for each read of it."""
+    def begin(self, headers: Mapping[str, str], body: bytes, seconds: float) -> "Exchange":
+        """Send a POST to `/`; its answer is read later. Raises NoAnswerError if it cannot be sent.
+
+        `seconds` is for each wait: until the server takes more of the request, and until more of the answer comes.
+        """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         connection = self._take()
         if connection is not None:
             try:
-                return self._send(connection, request, seconds)
+                return self._send(connection, request, seconds, kept=True)
             except _ClosedError:
-                # It was closed while it was idle, most likely; whoever asked would only ask again.
+                # It was closed while it was idle; whoever asked would only ask again.
                 pass
-        return self._send(self._connect(), request, seconds)
+        return self._send(self._connect(), request, seconds, kept=False)
 
-    def _send(self, connection: socket.socket, request: bytes, seconds: float) -> HttpAnswer:
-        """Send and read on one connection, which is kept if all went well, and closed if not."""
-        reading = _Reading()
+    def again(self, request: bytes, seconds: float) -> "Exchange":
+        """Send a request as it is, on a new connection; raises NoAnswerError."""
+        return self._send(self._connect(), request, seconds, kept=False)
+
+    def give_back(self, connection: socket.socket) -> None:
+        """A connection may be used again."""
+        self._idle.append((connection, self._clock()))
+
+    def _send(self, connection: socket.socket, request: bytes, seconds: float, kept: bool) -> "Exchange":
         try:
             if connection.gettimeout() != seconds:
                 connection.settimeout(seconds)
             connection.sendall(request)
-            answer = reading.read(connection)
-        except BaseException as error:
+        except OSError as error:
             connection.close()
-            if isinstance(error, BrokenPipeError | ConnectionResetError) and not reading.begun:
-                raise _ClosedError from error
-            if isinstance(error, OSError | HttpParserError):
-                raise NoAnswerError(_name(error)) from error
-            raise
-        if reading.keeps:
-            self._idle.append((connection, self._clock()))
-        else:
-            connection.close()
-        return answer
+            raise _failure(error) from error
+        return Exchange(self, connection, request, seconds, kept)
 
     def _take(self) -> socket.socket | None:
         oldest = self._clock() - IDLE_SECONDS
@@ -101,8 +101,58 @@ class Connections:
                 plain = _tunnel(self._proxy, name, self._endpoint.port)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
+        except ssl.SSLError as error:
+            raise NoAnswerError("SSLError") from error
+        except TimeoutError as error:
+            raise NoAnswerError("ConnectTimeoutError") from error
         except OSError as error:
-            raise NoAnswerError(_name(error, connected=False)) from error
+            raise NoAnswerError("EndpointConnectionError") from error
+
+
+class Exchange:
+    """A request that was sent, and its answer, which is still to be read: once, by `finish`."""
+
+    __slots__ = ("_connection", "_connections", "_kept", "_request", "_seconds")
+
+    def __init__(
+        self, connections: Connections, connection: socket.socket, request: bytes, seconds: float, kept: bool
+    ) -> None:
+        self._connections = connections
+        self._connection = connection
+        self._request = request
+        self._seconds = seconds
+        self._kept = kept
+
+    def fileno(self) -> int:
+        """What to poll for the answer."""
+        return self._connection.fileno()
+
+    def finish(self, late: bool = False) -> HttpAnswer:
+        """The answer; raises NoAnswerError if no whole one comes. With `late`, only what is there already."""
+        try:
+            return self._read(0.001 if late else self._seconds)
+        except _ClosedError:
+            if not self._kept:
+                raise
+        # It was closed while it was idle, most likely; whoever asked would only ask again.
+        return self._connections.again(self._request, self._seconds).finish()
+
+    def _read(self, seconds: float) -> HttpAnswer:
+        reading, connection = _Reading(), self._connection
+        try:
+            if seconds != self._seconds:
+                connection.settimeout(seconds)
+            answer = reading.read(connection)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OSError | HttpParserError):
+                raise _failure(error, reading.begun) from error
+            raise
+        if reading.keeps:
+            self._connections.give_back(connection)
+        else:
+            connection.close()
+        return answer
 
 
 class _Reading:
@@ -202,12 +252,12 @@ def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
     return _Proxy(parts.hostname, parts.port or 80, headers)
 
 
-def _name(error: Exception, connected: bool = True) -> str:
-    """The failure by the name that botocore has for it, which the table of faults knows."""
-    if isinstance(error, ssl.SSLError):
-        return "SSLError"
+def _failure(error: Exception, begun: bool = False) -> NoAnswerError:
+    """What it means that a connection fails, by the name that botocore has for it, which the table of faults knows."""
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return NoAnswerError("SSLError")
     if isinstance(error, TimeoutError):
-        return "ReadTimeoutError" if connected else "ConnectTimeoutError"
+        return NoAnswerError("ReadTimeoutError")
     if isinstance(error, HttpParserError):
-        return "HTTPClientError"
-    return "ConnectionClosedError" if connected else "EndpointConnectionError"
+        return NoAnswerError("HTTPClientError")
+    return NoAnswerError("ConnectionClosedError") if begun else _ClosedError()

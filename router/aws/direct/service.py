@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.aws.direct.connections import Connections, HttpAnswer, NoAnswerError
+from router.aws.direct.connections import Connections, Exchange, HttpAnswer, NoAnswerError
 from router.aws.direct.credentials import CredentialsError, GetCredentials
 from router.aws.direct.sigv4 import Scope, sign
 from router.aws.faults import Fault, translate
@@ -57,25 +57,14 @@ class Service:
 
     def call(self, operation: str, body: bytes, seconds: float) -> dict[str, Any] | Failed:
         """Call an operation with a JSON body: the answer as it is, or why there is none."""
-        answer = self._post(operation, body, seconds)
-        if isinstance(answer, Failed):
-            return answer
-        if answer.status != 200 and self._correct_clock(answer):
-            answer = self._post(operation, body, seconds)
-            if isinstance(answer, Failed):
-                return answer
-        crc = answer.headers.get("x-amz-crc32")
-        if crc is not None and crc != str(zlib.crc32(answer.body)):
-            return Failed(CHECKSUM)
-        if answer.status != 200:
-            return _failed(answer)
-        try:
-            content = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return Failed(UNREADABLE)
-        return content if isinstance(content, dict) else Failed(UNREADABLE)
+        return self.begin(operation, body, seconds).finish()
 
-    def _post(self, operation: str, body: bytes, seconds: float) -> HttpAnswer | Failed:
+    def begin(self, operation: str, body: bytes, seconds: float) -> "Call":
+        """Send a call whose answer is read later."""
+        return Call(self, operation, body, seconds)
+
+    def send(self, operation: str, body: bytes, seconds: float) -> Exchange | Failed:
+        """Sign a call and send it."""
         try:
             credentials = self._credentials()
         except CredentialsError:
@@ -92,12 +81,15 @@ class Service:
         headers["Authorization"] = sign(credentials, self._scope, moment, "POST", "/", headers, body)
         headers["User-Agent"] = "message-router"
         try:
-            return self._connections.post(headers, body, seconds)
+            return self._connections.begin(headers, body, seconds)
         except NoAnswerError as error:
             return Failed(translate(str(error)))
 
+    def was_skewed(self, answer: HttpAnswer) -> bool:
+        """Whether this machine's clock was the cause of an error, and is corrected now."""
+        return answer.status != 200 and self._correct_clock(answer)
+
     def _correct_clock(self, answer: HttpAnswer) -> bool:
-        """Whether the clock was the cause of an error, and is corrected now."""
         if _error_code(answer) not in _SKEWED or "date" not in answer.headers:
             return False
         # Hardly ever needed, and not quick to import.
@@ -112,6 +104,52 @@ class Service:
             return False
         self._skew = skew
         return True
+
+
+class Call:
+    """A call under way: sent when it is made, and ended by `finish`, once."""
+
+    __slots__ = ("_body", "_operation", "_seconds", "_sent", "_service")
+
+    def __init__(self, service: Service, operation: str, body: bytes, seconds: float) -> None:
+        self._service = service
+        self._operation = operation
+        self._body = body
+        self._seconds = seconds
+        self._sent = service.send(operation, body, seconds)
+
+    def fileno(self) -> int:
+        """What to poll for the answer; -1 if there is nothing to wait for."""
+        return -1 if isinstance(self._sent, Failed) else self._sent.fileno()
+
+    def finish(self, late: bool = False) -> dict[str, Any] | Failed:
+        """The answer as it is, or why there is none; with `late` it is not waited for any more."""
+        answer = self._answer(late)
+        if isinstance(answer, HttpAnswer) and self._service.was_skewed(answer):
+            self._sent = self._service.send(self._operation, self._body, self._seconds)
+            answer = self._answer(late=False)
+        return answer if isinstance(answer, Failed) else _read(answer)
+
+    def _answer(self, late: bool) -> HttpAnswer | Failed:
+        if isinstance(self._sent, Failed):
+            return self._sent
+        try:
+            return self._sent.finish(late)
+        except NoAnswerError as error:
+            return Failed(translate(str(error)))
+
+
+def _read(answer: HttpAnswer) -> dict[str, Any] | Failed:
+    crc = answer.headers.get("x-amz-crc32")
+    if crc is not None and crc != str(zlib.crc32(answer.body)):
+        return Failed(CHECKSUM)
+    if answer.status != 200:
+        return _failed(answer)
+    try:
+        content = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Failed(UNREADABLE)
+    return content if isinstance(content, dict) else Failed(UNREADABLE)
 
 
 @lru_cache(maxsize=1)

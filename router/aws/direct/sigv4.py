@@ -59,7 +59,7 @@ def sign(
 
 @lru_cache(maxsize=64)
 def _signed_headers(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """The headers that are signed, in order: each in lower case and as given; and their names as a signature has them."""
+    """The headers that are signed, in order: each in lower case and as given; and their names."""
     order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
     return order, ";".join(lower for lower, _ in order)
 

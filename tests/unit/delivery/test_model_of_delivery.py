@@ -115,7 +115,7 @@ def world(request, tmp_path_factory, dynamo_of):
     dynamo = dynamo_of(**dict.fromkeys((*TABLES, "markers"), (("id", "S"),)))
     queues = Queues()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("router.writer.ThreadPoolExecutor", Serial)
+        patch.setattr("concurrent.futures.ThreadPoolExecutor", Serial)
         patch.setattr("router.writer.BACKOFF_BASE", 0.0)
         # Few tries, so that writes are left for the next delivery, too.
         patch.setattr("router.writer.MAX_TRIES", 2)

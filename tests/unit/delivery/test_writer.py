@@ -5,11 +5,12 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
+from router.aws.overlap import CALLS_AT_ONCE
 from router.engine.coalesce import schedule
 from router.engine.ticket import Ticket
 from router.engine.writes import MarkerShape, WriteShape, plan_write
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.writer import BACKOFF_CAP, CALLS_AT_ONCE, MAX_TRIES, Writer
+from router.writer import BACKOFF_CAP, MAX_TRIES, Writer
 
 THINGS = Table("things", (("id", "S"),))
 OTHERS = Table("others", (("id", "S"),))
