@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from router.checks.claims import EACH, Steps
-from router.compile.jmespath_exact import ExactFunctions
 from router.compile.jmespath_syntax import SyntaxFault, parse
 from router.compile.jmespath_tree import Tree
+from router.compile.templates import split_template
+from router.config import spec
 
 Names = tuple[str, ...]
-_FIRST_ONLY = ("subexpression", "index_expression", "projection", "filter_projection", "value_projection", "flatten")
-"""Nodes whose first child looks at what the expression is given, and whose others look at what comes of that."""
+_PROJECTIONS = ("projection", "filter_projection", "value_projection")
+"""Nodes whose first child looks at what the expression is given, and whose others look at each element of that."""
 
 
 class Scope(Struct, frozen=True):
@@ -24,7 +25,7 @@ class Scope(Struct, frozen=True):
     each: bool = False
     element: Steps | None = None
 
-    def steps(self, names: Names) -> Steps | None:
+    def steps(self, names: Steps) -> Steps | None:
         """The path in the message of what an expression names; None if it is not known."""
         if not self.each:
             return names
@@ -37,7 +38,7 @@ class Scope(Struct, frozen=True):
 def tree_of(text: str) -> Tree | None:
     """The tree of an expression; None if it is none, which is found elsewhere."""
     try:
-        return parse(text, ExactFunctions.FUNCTION_TABLE)
+        return parse(text)
     except SyntaxFault:
         return None
 
@@ -57,22 +58,64 @@ def list_of(text: str) -> Steps | None:
     return None if names is None else (*names, EACH)
 
 
-def paths(tree: Tree) -> Iterator[Names]:
-    """The paths that an expression looks up in what it is given."""
+def paths(tree: Tree) -> Iterator[Steps]:
+    """The paths that an expression looks up in what it is given, each as far as it leads."""
+    found: dict[Steps, None] = {}
+    _walk(tree, (), found)
+    for steps in found:
+        if steps and not any(len(other) > len(steps) and other[: len(steps)] == steps for other in found):
+            yield steps
+
+
+def elements_of(tree: Tree) -> Steps | None:
+    """The path to the elements of the list that an expression gives, null left out; None if it is no projection."""
+    if tree["type"] not in ("projection", "filter_projection") or tree["children"][0]["type"] == "flatten":
+        return None
+    listed, each = tree["children"][:2]
+    place = _walk(listed, (), {})
+    return None if place is None or each["type"] == "projection" else _walk(each, (*place, EACH), {})
+
+
+def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | None:
+    """Where the value of an expression is, given where what it is given is; None if that is not known, or nowhere."""
     kind, children = tree["type"], tree["children"]
+    if kind in ("current", "identity"):
+        return base
     if kind == "field":
-        yield (tree["value"],)
-    elif kind == "subexpression" and children[0]["type"] in ("field", "current"):
-        names: list[str] = []
-        for step in children:
-            if step["type"] == "field":
-                names.append(step["value"])
-            elif step["type"] != "current":
-                break
-        if names:
-            yield tuple(names)
-    elif kind in _FIRST_ONLY or kind == "pipe":
-        yield from paths(children[0])
+        place = None if base is None else (*base, tree["value"])
+        if place is not None:
+            found[place] = None
+        return place
+    if kind in ("subexpression", "pipe", "index_expression"):
+        for child in children:
+            base = _walk(child, base, found)
+        return base
+    if kind == "index":
+        return None if base is None else (*base, EACH)
+    if kind == "slice":
+        return base
+    if kind in _PROJECTIONS:
+        listed = _walk(children[0], base, found)
+        element = None if listed is None or kind == "value_projection" else (*listed, EACH)
+        for child in children[1:]:
+            _walk(child, element, found)
     elif kind != "expref":
         for child in children:
-            yield from paths(child)
+            _walk(child, base, found)
+    return None
+
+
+def expressions(attribute: spec.Attribute) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The expressions of an attribute, each with its place in it."""
+    if not isinstance(attribute.from_, UnsetType):
+        yield ("from",), attribute.from_
+    if not isinstance(attribute.template, UnsetType):
+        try:
+            pieces = split_template(attribute.template)
+        except ValueError:  # found elsewhere
+            return
+        yield from ((("template",), piece) for is_expression, piece in pieces if is_expression)
+    if not isinstance(attribute.hash, UnsetType):
+        yield from ((("hash", index), text) for index, text in enumerate(attribute.hash))
+    if isinstance(attribute.ttl, spec.TtlAfter):
+        yield ("ttl", "from"), attribute.ttl.from_

@@ -6,11 +6,12 @@ from msgspec import UnsetType
 
 from router.checks.advice import constrain
 from router.checks.attributes import Made, made
-from router.checks.claims import EACH, SOME_VALUE, TYPES
+from router.checks.claims import EACH, SOME_VALUE, TYPES, Steps
+from router.checks.expressions import expressions, tree_of
 from router.checks.facts import Facts
 from router.checks.flows import Flow, is_set
 from router.checks.rule import Found, Subject
-from router.checks.values import NO, NOT_NUMERIC, YES, Value, of_path
+from router.checks.values import NO, NOT_NUMERIC, YES, Value, of_path, of_tree
 from router.config import spec
 from router.model import Code, Path
 
@@ -37,8 +38,21 @@ NOT_ALWAYS_OF_TYPE = Code(
     "warning",
 )
 
+NEVER_A_TEMPLATE = Code(
+    "RT424",
+    "a template of what is never a text, a number, true or false",
+    "A template takes nothing else, so that each message is rejected.",
+)
+NOT_ALWAYS_A_TEMPLATE = Code(
+    "RT425",
+    "a template of what may be a list or an object",
+    "A message that passes its schema is rejected nevertheless.",
+    "warning",
+)
+
 _SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
 """What the elements of a set can be made of."""
+_SCALARS = ("string", "number", "boolean")
 _WORDS = {
     "string": "text",
     "number": "a number",
@@ -62,6 +76,24 @@ def check_types(subject: Subject) -> Iterator[Found]:
                 found = next(_check_type(flow, name, attribute, how), None)
             if found is not None:
                 yield found
+
+
+def check_templates(subject: Subject) -> Iterator[Found]:
+    """Find templates with parts that cannot be written as text."""
+    for flow in subject.flows:
+        for name, attribute in flow.attributes.items():
+            if isinstance(attribute.template, UnsetType):
+                continue
+            for part, text in expressions(attribute):
+                value = of_tree(flow.mapped, flow.scope, tree_of(text))
+                unfit = value.other_than(_SCALARS)
+                where = flow.place(name, *part)
+                if value.can_be(_SCALARS) is NO and unfit:
+                    sentence = f"'{text}' in the template of '{name}' is {kinds_of(unfit)}, and never a scalar"
+                    yield Found(NEVER_A_TEMPLATE, sentence, where, "take a part of it, or 'hash' it")
+                elif unfit and not value.untyped:
+                    sentence = f"'{text}' in the template of '{name}' may be {kinds_of(unfit)}"
+                    yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, constrain(flow, value, "type: string"))
 
 
 def _check_steps(flow: Flow, name: str, how: Made) -> Iterator[Found]:
@@ -90,33 +122,41 @@ def _check_type(flow: Flow, name: str, attribute: spec.Attribute, how: Made) -> 
     elif unfit and not value.untyped:
         sentence = f"attribute '{name}' need not be of type {kind}: its value may be {kinds_of(unfit)}"
         yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, value, _one_of(how.accepts)))
-    elif flow.mapped is not None and value.origin is not None and not value.untyped:
+    elif flow.mapped is not None and not value.untyped:
         yield from _check_content(flow, flow.mapped, name, str(kind), value, where)
 
 
 def _check_content(flow: Flow, facts: Facts, name: str, kind: str, value: Value, where: Path) -> Iterator[Found]:
     """Texts that are to be numbers, and elements of lists that are to be sets."""
-    steps = value.origin or ()
-    if kind == "N" and value.can_be(["string"]) is YES and facts.can_be(steps, NOT_NUMERIC) is YES:
+    if kind == "N" and value.can_be(["string"]) is YES and _may_be_no_number(facts, value.origin):
         sentence = f"attribute '{name}' need not be of type N: its value may be text that is no number"
         yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, value, "pattern: ^[0-9]+$"))
-    if kind not in _SETS:
+    if kind not in _SETS or value.elements is None:
         return
-    element = of_path(facts, (*steps, EACH))
+    element = of_path(facts, value.elements)
     unfit = element.other_than(_SETS[kind])
     if element.untyped:
         return
     if unfit and element.can_be(_SETS[kind]) is NO:
         sentence = f"attribute '{name}' can never be of type {kind}: the list has elements that are {kinds_of(unfit)}"
         yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or select texts or numbers")
-    elif unfit or facts.holds_at((*steps, EACH), SOME_VALUE) is NO:
-        sentence = f"attribute '{name}' need not be of type {kind}: the list may have elements that are "
-        yield Found(
-            NOT_ALWAYS_OF_TYPE,
-            sentence + kinds_of(unfit or ["null"]),
-            where,
-            constrain(flow, element, _one_of(_SETS[kind])),
-        )
+    elif others := kinds_of(unfit) if unfit else _unfit_elements(facts, kind, value, element):
+        sentence = f"attribute '{name}' need not be of type {kind}: the list may have elements that are {others}"
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, constrain(flow, element, _one_of(_SETS[kind])))
+
+
+def _unfit_elements(facts: Facts, kind: str, value: Value, element: Value) -> str:
+    """What elements of the right types may be nevertheless, in words; "" if nothing."""
+    # A projection leaves null out.
+    if value.origin is not None and facts.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
+        return "null"
+    if kind == "NS" and element.can_be(["string"]) is YES and _may_be_no_number(facts, element.origin):
+        return "text that is no number"
+    return ""
+
+
+def _may_be_no_number(facts: Facts, steps: Steps | None) -> bool:
+    return steps is not None and facts.can_be(steps, NOT_NUMERIC) is YES
 
 
 def kinds_of(types: Sequence[str]) -> str:

@@ -3,17 +3,13 @@
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from msgspec import UnsetType
-
 from router.checks.advice import require
 from router.checks.claims import Steps
 from router.checks.declared import Declared, text_of
-from router.checks.expressions import Names, paths, tree_of
+from router.checks.expressions import expressions, paths, tree_of
 from router.checks.facts import Answer, Facts
 from router.checks.flows import Flow
 from router.checks.rule import Found, Subject
-from router.compile.templates import split_template
-from router.config import spec
 from router.model import Code, Path
 
 IMPOSSIBLE_PATH = Code(
@@ -113,23 +109,7 @@ def _slips(flow: Flow) -> Slips | None:
     return None if flow.mapped is None or flow.declared is None else Slips(flow.mapped, flow.declared)
 
 
-def expressions(attribute: spec.Attribute) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The expressions of an attribute, each with its place in it."""
-    if not isinstance(attribute.from_, UnsetType):
-        yield ("from",), attribute.from_
-    if not isinstance(attribute.template, UnsetType):
-        try:
-            pieces = split_template(attribute.template)
-        except ValueError:  # found elsewhere
-            return
-        yield from ((("template",), piece) for is_expression, piece in pieces if is_expression)
-    if not isinstance(attribute.hash, UnsetType):
-        yield from ((("hash", index), text) for index, text in enumerate(attribute.hash))
-    if isinstance(attribute.ttl, spec.TtlAfter):
-        yield ("ttl", "from"), attribute.ttl.from_
-
-
-def _out_of_scope(names: Names, text: str, where: Path) -> Found:
-    near = get_close_matches(names[0], _ROOTS, 1, _ALIKE)
-    advice = f"did you mean '{near[0]}'?" if near else f"write 'element.{names[0]}' or 'message.{names[0]}'"
+def _out_of_scope(names: Steps, text: str, where: Path) -> Found:
+    near = get_close_matches(text_of(names[:1]), _ROOTS, 1, _ALIKE)
+    advice = f"did you mean '{near[0]}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
     return Found(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", where, advice)

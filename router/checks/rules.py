@@ -2,7 +2,7 @@
 
 from router.checks.deployment import check_idle_settings, check_kms_keys, check_mappings, check_retention, check_times
 from router.checks.keys import check_keys
-from router.checks.mapping_types import check_types
+from router.checks.mapping_types import check_templates, check_types
 from router.checks.paths import check_lists, check_paths
 from router.checks.routing import check_conditions, check_queues, check_same_keys, check_tables
 from router.checks.rule import Rule
@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     check_paths,
     check_lists,
     check_types,
+    check_templates,
     check_keys,
     check_versions,
     check_ttl,

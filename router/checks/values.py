@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from router.checks.claims import TYPES, Steps
-from router.checks.expressions import Names, Scope, path_of
+from router.checks.claims import EACH, TYPES, Steps
+from router.checks.expressions import Names, Scope, elements_of, path_of
 from router.checks.facts import Answer, Facts
 from router.compile.jmespath_tree import Tree
 
@@ -16,6 +16,7 @@ YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
 """What a value can be; null counts as missing."""
 ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNOWN))
+_LIST = ("array",)
 MOST_CHARACTERS = 2048
 """A length over that is as good as none: a key has no more bytes."""
 MOST_DIGITS = 152
@@ -40,6 +41,8 @@ class Value(Struct, frozen=True):
     lacking: Steps | None = None
     whole: bool = False
     """Its numbers are whole ones."""
+    elements: Steps | None = None
+    """The path to what its elements are, if it is a list of just that."""
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can be of one of the types."""
@@ -82,7 +85,7 @@ def of_path(facts: Facts | None, steps: Steps | None) -> Value:
     present = facts.present(steps)
     whole = "number" in types and facts.holds_at(steps, _NO_FRACTION) is YES
     if "string" not in types:
-        return Value(present.opposite(), types, NO, None, steps, steps, whole)
+        return Value(present.opposite(), types, NO, None, steps, steps, whole, (*steps, EACH))
     return Value(
         missing=present.opposite(),
         types=types,
@@ -91,6 +94,7 @@ def of_path(facts: Facts | None, steps: Steps | None) -> Value:
         origin=steps,
         lacking=steps,
         whole=whole,
+        elements=(*steps, EACH),
     )
 
 
@@ -108,11 +112,20 @@ def of_tree(facts: Facts | None, scope: Scope, tree: Tree | None) -> Value:
         return of_constant(tree["value"])
     if kind == "or_expression":
         return _either(*(of_tree(facts, scope, child) for child in tree["children"]))
-    if kind == "function_expression":
-        return _FUNCTIONS.get(tree["value"], Value())
-    if kind == "comparator":
-        return _BOOLEAN if tree["value"] in ("eq", "ne") else Value()
+    if kind in ("function_expression", "comparator"):
+        return _RESULTS.get(tree["value"], Value())
+    if kind in ("projection", "filter_projection"):
+        return _of_projection(facts, scope, tree)
     return _NODES.get(kind, Value())
+
+
+def _of_projection(facts: Facts | None, scope: Scope, tree: Tree) -> Value:
+    """A list of what is somewhere in each element of a list, and nothing if there is no list."""
+    steps = elements_of(tree)
+    elements = scope.steps(steps) if steps else None
+    listed = of_tree(facts, scope, tree["children"][0])
+    missing = listed.missing if listed.can_be(_LIST) is not NO and listed.other_than(_LIST) == [] else UNKNOWN
+    return structs.replace(_ARRAY, missing=missing, lacking=listed.lacking, elements=elements)
 
 
 def _either(left: Value, right: Value) -> Value:
@@ -178,15 +191,15 @@ _TEXT = of_type("string", empty=UNKNOWN)
 _NUMBER = of_type("number")
 _BOOLEAN = of_type("boolean")
 _ARRAY = of_type("array")
-_FUNCTIONS: Mapping[str, Value] = {
+_RESULTS: Mapping[str, Value] = {
     **dict.fromkeys(("length", "abs", "ceil", "floor", "sum"), _NUMBER),
     **dict.fromkeys(("avg", "to_number"), structs.replace(_NUMBER, missing=UNKNOWN)),
     **dict.fromkeys(("to_string", "join"), _TEXT),
     "type": of_type("string", longest=len("boolean")),
-    **dict.fromkeys(("contains", "starts_with", "ends_with"), _BOOLEAN),
+    **dict.fromkeys(("contains", "starts_with", "ends_with", "eq", "ne"), _BOOLEAN),
     **dict.fromkeys(("keys", "values", "sort", "sort_by", "map", "to_array"), _ARRAY),
 }
-"""What the functions of JMESPath give, if they do not fail."""
+"""What functions and comparisons of JMESPath give, if they do not fail."""
 _NODES: Mapping[str, Value] = {
     "not_expression": _BOOLEAN,
     "multi_select_list": structs.replace(_ARRAY, missing=UNKNOWN),

@@ -1,6 +1,7 @@
 """Proves that `version` and times to live are what they have to be."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from msgspec import UnsetType
 
@@ -13,7 +14,7 @@ from router.checks.mapping_types import kinds_of
 from router.checks.rule import Found, Subject
 from router.checks.values import NO, YES, Value, of_tree
 from router.config import spec
-from router.model import Code, Path
+from router.model import META_TIMES, Code, Path
 
 VERSION_MISSING = Code(
     "RT417",
@@ -41,9 +42,16 @@ NOT_ALWAYS_A_TIME = Code(
 )
 TTL_NO_NUMBER = Code(
     "RT421",
-    "a time-to-live attribute that is no number",
+    "a time-to-live attribute that is no number of seconds",
     "DynamoDB's time to live reads seconds since 1970 from a number; it never deletes an item where it finds anything "
-    "else.",
+    "else, and milliseconds are tens of thousands of years away.",
+)
+
+TTL_NOT_ALWAYS = Code(
+    "RT423",
+    "a time-to-live attribute that need not be a number",
+    "DynamoDB never deletes an item where it finds anything else than a number, and says nothing.",
+    "warning",
 )
 
 _ORDERED = ("string", "number", "binary")
@@ -51,6 +59,7 @@ _TIMES = ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:
 _NO_TIMES = ["", "x", "abc", "A", "a-1", "2026-01-02", "1767323045"]
 _FIRST_MS = 100_000_000_000
 """From here on, a number of seconds would be after the year 5138: it is milliseconds."""
+_MILLISECONDS = {"type": "number", "minimum": _FIRST_MS}
 
 
 def check_versions(subject: Subject) -> Iterator[Found]:
@@ -71,11 +80,15 @@ def check_versions(subject: Subject) -> Iterator[Found]:
 
 def _check_order(flow: Flow, version: str, how: Made, where: Path) -> Iterator[Found]:
     value = how.value
+    unordered = [] if value.untyped else value.other_than(_ORDERED)
     possible = [kind for kind in _ORDERED if value.types.get(kind) is YES]
-    if len(possible) > 1 and not value.untyped:
+    if unordered:
+        sentence = f"version '{version}' may be {kinds_of(unordered)}, which has no order"
+        yield Found(VERSION_UNORDERED, sentence, where, constrain(flow, value, "type: integer"))
+    elif len(possible) > 1 and not value.untyped:
         sentence = f"version '{version}' may be {kinds_of(possible)}, which are not ordered among each other"
         yield Found(VERSION_UNORDERED, sentence, where, constrain(flow, value, f"type: {possible[0]}"))
-    elif flow.mapped is not None and value.origin is not None and value.can_be(["string"]) is YES:
+    elif flow.mapped is not None and value.origin is not None and value.can_be(["string"]) is not NO:
         yield from _check_texts(flow, flow.mapped, version, value, where)
 
 
@@ -101,7 +114,7 @@ def check_ttl(subject: Subject) -> Iterator[Found]:
                 yield from _check_time(flow, name, value, flow.place(name, "ttl", "from"))
         expiry = flow.attributes.get(flow.table.ttl) if flow.table is not None else None
         if flow.table is not None and expiry is not None and flow.finished:
-            yield from _check_expiry(flow, flow.table.ttl, made(flow, expiry).value)
+            yield from _check_expiry(flow, flow.table.ttl, expiry)
 
 
 def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Found]:
@@ -113,8 +126,7 @@ def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Fo
         return
     if facts is None or steps is None or value.untyped:
         return
-    in_ms = facts.holds_at(steps, {"type": "number", "minimum": _FIRST_MS})
-    if in_ms is YES:
+    if facts.holds_at(steps, _MILLISECONDS) is YES:
         sentence = f"'ttl' of '{name}' counts from milliseconds, and takes seconds"
         yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text")
     elif unfit:
@@ -125,10 +137,29 @@ def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Fo
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, constrain(flow, value, "format: date-time"))
 
 
-def _check_expiry(flow: Flow, name: str, value: Value) -> Iterator[Found]:
+def _check_expiry(flow: Flow, name: str, attribute: spec.Attribute) -> Iterator[Found]:
+    """What the table's time to live reads is a number of seconds; without the attribute, an item does not expire."""
+    value = made(flow, attribute).value
+    table, where = f"the time to live of table '{flow.route.table}'", flow.place(name)
+    advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
     others = value.other_than(("number",))
     if value.can_be(["number"]) is NO and others:
-        table = flow.route.table
-        sentence = f"attribute '{name}' is {kinds_of(others)}, and the time to live of table '{table}' is a number"
-        advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
-        yield Found(TTL_NO_NUMBER, sentence, flow.place(name), advice)
+        sentence = f"attribute '{name}' is {kinds_of(others)}, and {table} is a number"
+        yield Found(TTL_NO_NUMBER, sentence, where, advice)
+    elif _is_in_ms(flow, attribute, value):
+        yield Found(TTL_NO_NUMBER, f"attribute '{name}' is milliseconds, and {table} counts seconds", where, advice)
+    elif others and not value.untyped:
+        sentence = f"attribute '{name}' may be {kinds_of(others)}, and {table} is a number"
+        yield Found(TTL_NOT_ALWAYS, sentence, where, constrain(flow, value, "type: integer"))
+
+
+def _is_in_ms(flow: Flow, attribute: spec.Attribute, value: Value) -> bool:
+    """Whether an attribute that is a number is surely one of milliseconds."""
+    if attribute.transform:
+        return False
+    if isinstance(attribute.value, int | Decimal):
+        return attribute.value >= _FIRST_MS
+    if isinstance(attribute.meta, str):
+        return attribute.meta in META_TIMES
+    facts, steps = flow.mapped, value.origin
+    return facts is not None and steps is not None and facts.holds_at(steps, _MILLISECONDS) is YES

@@ -20,6 +20,10 @@ SCHEMA = json.dumps(
             "some": {"type": "array", "items": {"type": ["string", "object"]}},
             "list": {"type": "array"},
             "no": {"type": "null"},
+            "rows": {
+                "type": "array",
+                "items": {"properties": {"a": {"type": ["string", "null"]}, "b": {"type": "object"}}},
+            },
         },
     }
 )
@@ -76,6 +80,7 @@ NEVER = "RT415 attribute 'a' can never be of type"
         ("{value: [x], type: SS}", []),
         ("{from: unknown, type: M}", []),
         ("{from: digits, type: N}", []),
+        ("{from: mixed, type: N}", [f"{NEED_NOT} N: its value may be text that is no number"]),
         ("{from: n, type: L}", [f"{NEVER} L: its value is a number; {CHOOSE} transform the value before"]),
         ("{from: mixed, type: BOOL}", [f"{NEVER} BOOL: its value is text or a number"]),
         ("{from: id, type: N}", [f"{NEED_NOT} N: its value may be text that is no number"]),
@@ -87,6 +92,16 @@ NEVER = "RT415 attribute 'a' can never be of type"
         ("{from: nullable, type: SS}", [f"{NEED_NOT} SS: the list may have elements that are null"]),
         ("{from: some, type: SS}", [f"{NEED_NOT} SS: the list may have elements that are an object"]),
         ("{from: objects, type: SS}", [f"{NEVER} SS: the list has elements that are an object"]),
+        ("{from: texts, type: NS}", [f"{NEED_NOT} NS: the list may have elements that are text that is no number"]),
+        ("{from: 'objects[*].a', type: SS}", []),
+        ("{from: 'rows[*].a', type: SS}", []),
+        ("{from: 'rows[?a].b', type: SS}", [f"{NEVER} SS: the list has elements that are an object"]),
+        ("{from: list, type: NS}", []),
+        ("{from: 'list[*].b', type: NS}", []),
+        ("{from: 'rows[*].b', type: M}", [f"{NEVER} M: its value is a list"]),
+        ("{from: 'rows[].b', type: SS}", []),
+        ("{from: 'rows[*].c[*].d', type: SS}", []),
+        ("{from: '@[*].a', type: SS}", ["RT410 no message that the schema takes has '[].a'"]),
     ],
 )  # fmt: skip
 def test_types(find: Any, attribute: str, found: list[str]) -> None:
@@ -103,3 +118,23 @@ def test_a_value_of_two_types(find: Any) -> None:
     assert find("item: {id: id, a: {from: mixed, type: N}}", schema) == [
         f"{NEED_NOT} N: its value may be true or false; add 'type: number' at /properties/mixed {PROPERTY}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("{id}#{n}#{mixed}#{unknown}", []),
+        ("{id}#{list}", ["RT424 'list' in the template of 'a' is a list, and never a scalar; take a part of it, or"]),
+        (
+            "{scalar}",
+            ["RT425 'scalar' in the template of 'a' may be an object; add 'type: string' at /properties/scalar"],
+        ),
+        ("{id", ["RT405"]),
+    ],
+)
+def test_templates(find: Any, template: str, found: list[str]) -> None:
+    """They take text, numbers, true and false."""
+    schema = SCHEMA.replace('"no":', '"scalar": {"type": ["boolean", "object"]}, "no":')
+    lines = find(f"item: {{id: id, a: {{template: '{template}'}}}}", schema)
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

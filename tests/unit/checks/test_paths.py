@@ -56,8 +56,18 @@ def paths(find: Any) -> Any:
         ("'[devize]'", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
         ("'devize | madel'", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
         ("'devize.[madel]'", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
-        ("'@.[devize]'", []),
+        ("'@.[devize]'", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
         ("'sort_by(lines, &madel)[0].x'", []),
+        ("'lines[0].produkt'", [f"{UNKNOWN} 'lines[].produkt'; did you mean 'product'?"]),
+        ("'lines[-1].product'", []),
+        ("'lines[*].[produkt]'", [f"{UNKNOWN} 'lines[].produkt'; did you mean 'product'?"]),
+        ("'lines[0:2].produkt'", [f"{UNKNOWN} 'lines[].produkt'; did you mean 'product'?"]),
+        ("'lines[?produkt].first'", [f"{UNKNOWN} 'lines[].produkt'; did you mean 'product'?"]),
+        ("'lines[].produkt'", []),
+        ("'lines.*.produkt'", []),
+        ("'lines[*].product | [0].produkt'", []),
+        ("'text[0].first'", [f"{NOBODY} 'text[].first'; see what is there at /properties/text of"]),
+        ("'{x: devize, y: text}'", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
         ("{template: '{devize}'}", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
         ("{template: '{devize'}", ["RT405"]),
         ("{hash: [devize]}", [f"{UNKNOWN} 'devize'; did you mean 'device'?"]),
@@ -86,6 +96,16 @@ def test_paths_of_a_message(paths: Any, attribute: str, found: list[str]) -> Non
                 (
                     "RT412 'product' begins with neither 'element' nor 'message'; "
                     "write 'element.product' or 'message.product'"
+                )
+            ],
+        ),
+        ("'message.lines[0].produkt'", [f"{UNKNOWN} 'lines[].produkt'; did you mean 'product'?"]),
+        (
+            "'[0].product'",
+            [
+                (
+                    "RT412 '[0].product' begins with neither 'element' nor 'message'; "
+                    "write 'element.[].product' or 'message.[].product'"
                 )
             ],
         ),

@@ -34,6 +34,9 @@ TIME = {"type": "string", "format": "date-time"}
         ("{from: at, type: N}", {"type": "string", "pattern": "^[0-9]{1,12}$"}, []),
         ("at", {"type": "string", "pattern": "^[0-9]{12}$"}, []),
         ("at", {"type": ["string", "integer"]}, ["RT418 version 'at' may be text or a number, "]),
+        ("at", {**TIME, "pattern": "Z$"}, [FORMS]),
+        ("at", {"type": "boolean"}, ["RT418 version 'at' may be true or false, which has no order; add 'type:"]),
+        ("at", {"type": ["integer", "array"]}, ["RT418 version 'at' may be a list, which has no order"]),
         ("{meta: sent_at}", {}, []),
         ("{meta: sequence_number}", {}, ["RT417 version 'at' may be missing: the schema does not guarantee a value; "]),
     ],
@@ -82,10 +85,18 @@ def test_times_to_live(find: Any, at: Any, found: list[str]) -> None:
         ("at", ["RT421 attribute 'x' is text, and the time to live of table 't' is a number"]),
         ("{from: at, transform: to_epoch}", []),
         ("other", []),
+        ("ms", ["RT421 attribute 'x' is milliseconds, and the time to live of table 't' counts seconds; map it with"]),
+        ("{meta: sent_at, type: N}", ["RT421 attribute 'x' is milliseconds"]),
+        ("{from: ms, transform: [{scale: 0.001}]}", []),
+        ("{value: 1767323045678}", ["RT421 attribute 'x' is milliseconds"]),
+        ("{value: 1767323045}", []),
+        ("either", ["RT423 attribute 'x' may be text, and the time to live of table 't' is a number; add 'type: inte"]),
     ],
 )  # fmt: skip
 def test_the_attribute_of_a_table(find: Any, attribute: str, found: list[str]) -> None:
     """It is a number."""
-    lines = find(f"item: {{id: id, x: {attribute}}}", schema(TIME), table="key: {id: S}, ttl: x")
+    more = '"ms": {"type": "integer", "minimum": 1000000000000}, "either": {"type": ["integer", "string"]}, "at":'
+    text = schema(TIME).replace('"at":', more)
+    lines = find(f"item: {{id: id, x: {attribute}}}", text, table="key: {id: S}, ttl: x")
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
