@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "Show one message, stage by stage.",
     "demo": "Show the whole path on an embedded AWS.",
     "worker": "Route messages, from real queues to real tables.",
+    "template": "Print the CloudFormation template of a config.",
     "compile": "Write a config as one file, from which the router starts faster.",
     "build": "Pack the Lambda function, for its platform.",
     "schema": "Print the JSON Schema of the config, for editors.",

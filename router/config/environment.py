@@ -1,7 +1,7 @@
 """Puts variables of the environment into the text values of a config: `${NAME}` and `${NAME:-default}`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -50,6 +50,24 @@ def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[Environment
         return value
 
     return copy(data, ()), faults
+
+
+class Reference(Struct, frozen=True):
+    """A variable in a text, with its default if it has one."""
+
+    name: str
+    default: str | None = None
+
+
+def split_references(text: str) -> Iterator[str | Reference]:
+    """The pieces of a text without faults: its variables, and what stands between them, `$${` as `${`."""
+    end = 0
+    for match in _REFERENCE.finditer(text):
+        yield text[end : match.start()]
+        inside = _INSIDE.match(match[1]) if match[1] is not None else None
+        yield Reference(*inside.groups()) if inside else "${"
+        end = match.end()
+    yield text[end:]
 
 
 def find_references(data: Any) -> list[Path]:
