@@ -1,16 +1,12 @@
-"""Compiles JMESPath to plain callables: direct look-ups for paths, the exact interpreter for the rest."""
+"""Compiles JMESPath to plain callables: direct look-ups for paths, an exact evaluator for the rest."""
 
 import re
 from collections.abc import Callable
 from decimal import Inexact
 from typing import Any
 
-from jmespath.exceptions import JMESPathTypeError
-from jmespath.functions import TYPES_MAP
-
-from router.compile.jmespath_exact import ExactFunctions, ExactInterpreter, is_true
-from router.compile.jmespath_syntax import SyntaxFault, parse
 from router.compile.jmespath_tree import MAX_LENGTH, Tree, known_tree, nodes
+from router.compile.jmespath_values import is_true
 from router.errors import ExpressionError
 from router.model import Code
 
@@ -30,7 +26,7 @@ FIELD_COMPARISON = Code(
 Look = Callable[[Any], Any]
 
 _FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What the library and Python raise on values that do not fit; JMESPathError is a ValueError."""
+"""What Python raises on values that do not fit."""
 _SHOWN = 60
 _PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -100,8 +96,11 @@ def parse_expression(text: str) -> Tree:
     known = known_tree(text)
     if known is not None:
         return known
+    # A compiled config brings its trees along: the library is imported only where something is to be parsed.
+    from router.compile.jmespath_syntax import SyntaxFault, parse
+
     try:
-        return parse(text, ExactFunctions.FUNCTION_TABLE)
+        return parse(text)
     except SyntaxFault as fault:
         raise InvalidExpression(text, fault.reason) from None
 
@@ -162,14 +161,17 @@ def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
 
 
 def _interpreted(tree: Tree, text: str) -> Look:
-    visit = ExactInterpreter().visit
+    # Plain paths and comparisons do without.
+    from router.compile.jmespath_evaluate import compile_tree
+
+    look = compile_tree(tree)
     quoted = _quote(text)
 
     def evaluate(data: Any) -> Any:
         try:
-            return visit(tree, data)
+            return look(data)
         except (*_FAILURES, ExpressionError) as error:
-            # Without its cause: the library's texts hold values of the message.
+            # Without its cause: texts of exceptions may hold values of the message.
             raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
 
     return evaluate
@@ -179,9 +181,6 @@ def _reason(error: Exception) -> str:
     """Why an evaluation failed, without any value."""
     if isinstance(error, ExpressionError):
         return str(error)
-    if isinstance(error, JMESPathTypeError):
-        kind = error.actual_type if error.actual_type in TYPES_MAP.values() else TYPES_MAP.get(error.actual_type)
-        return f"{error.function_name}() cannot take {kind or 'such a value'}"
     if isinstance(error, TypeError):
         return "values of different types are compared"
     if isinstance(error, Inexact):

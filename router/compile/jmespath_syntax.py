@@ -2,12 +2,12 @@
 
 import difflib
 import json
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from jmespath import exceptions, lexer, parser
 
+from router.compile.jmespath_functions import FUNCTIONS
 from router.compile.jmespath_tree import MAX_LENGTH, Tree, nodes
 
 MAX_DEPTH = 150
@@ -73,8 +73,8 @@ class ExactParser(parser.Parser):
         return {**super()._token_led_lparen(left), "start": start}
 
 
-def parse(text: str, signatures: Mapping[str, Any]) -> Tree:
-    """The tree of an expression whose calls fit the functions in `signatures`; raises SyntaxFault."""
+def parse(text: str) -> Tree:
+    """The tree of an expression whose calls fit the functions; raises SyntaxFault."""
     if len(text) > MAX_LENGTH:
         raise SyntaxFault(f"it is longer than {MAX_LENGTH} characters")
     try:
@@ -83,7 +83,7 @@ def parse(text: str, signatures: Mapping[str, Any]) -> Tree:
         raise _in_words(error, text) from None
     except RecursionError:
         raise SyntaxFault("it nests too deeply") from None
-    _check(tree, signatures)
+    _check(tree)
     return tree
 
 
@@ -101,7 +101,7 @@ def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:
     return SyntaxFault(f"unexpected {_cut(shown)!r}", position)
 
 
-def _check(tree: Tree, signatures: Mapping[str, Any]) -> None:
+def _check(tree: Tree) -> None:
     """Find what the library would find only when it evaluates, and then for every message."""
     if tree["type"] == "expref":
         raise SyntaxFault("'&' stands only before an argument of a function")
@@ -109,27 +109,26 @@ def _check(tree: Tree, signatures: Mapping[str, Any]) -> None:
         if depth > MAX_DEPTH:
             raise SyntaxFault("it nests too deeply")
         if node["type"] == "function_expression":
-            _check_call(node, signatures)
+            _check_call(node)
         elif any(isinstance(child, dict) and child["type"] == "expref" for child in node["children"]):
             raise SyntaxFault("'&' stands only before an argument of a function")
         elif node["type"] == "slice" and node["children"][2] == 0:
             raise SyntaxFault("the step of a slice cannot be 0")
 
 
-def _check_call(node: Tree, signatures: Mapping[str, Any]) -> None:
+def _check_call(node: Tree) -> None:
     name, given, start = node["value"], len(node["children"]), node["start"]
-    if name not in signatures:
-        near = difflib.get_close_matches(name, signatures, 1)
+    if name not in FUNCTIONS:
+        near = difflib.get_close_matches(name, FUNCTIONS, 1)
         hint = f" (did you mean '{near[0]}'?)" if near else ""
         raise SyntaxFault(f"there is no function '{_cut(name)}'{hint}", start)
-    expected = signatures[name]["signature"]
-    variadic = bool(expected[-1].get("variadic"))
+    expected, variadic = FUNCTIONS[name].takes, FUNCTIONS[name].variadic
     if given < len(expected) or (given > len(expected) and not variadic):
         least = "at least " if variadic else ""
         plural = "" if len(expected) == 1 else "s"
         raise SyntaxFault(f"{name}() takes {least}{len(expected)} argument{plural} and is given {given}", start)
     for index, child in enumerate(node["children"]):
-        wanted = "expref" in expected[min(index, len(expected) - 1)]["types"]
+        wanted = "expref" in expected[min(index, len(expected) - 1)]
         if wanted != (child["type"] == "expref"):
             verb = "needs" if wanted else "cannot have"
             raise SyntaxFault(f"argument {index + 1} of {name}() {verb} a '&' before it", start)
