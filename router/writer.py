@@ -164,7 +164,7 @@ class _Running:
         """The first step has been answered; with `more` it has another write to send."""
         self.tries = 0
         if not more:
-            self.steps.popleft()
+            del self.steps[0]
 
     def postpone(self, ready_at: float, outcome: Outcome) -> None:
         """Try the first step again then; with the outcome, if it has been tried often enough."""

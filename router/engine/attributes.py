@@ -33,16 +33,20 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
 
     Its reason shows a name only if that is `declared`, as others may be the sender's own.
     """
+    try:
+        names = "".join(item)
+    except TypeError:
+        names = ""
+    if (not names and item) or "" in item:
+        raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
+    size = len(names) if names.isascii() else text_bytes(names)
     encoded: dict[str, AttributeValue] = {}
-    size = 0
     for name, value in item.items():
         # Most are of this kind, and each costs.
-        if type(value) is str and type(name) is str and name and value.isascii() and name.isascii():
+        if value.__class__ is str and value.isascii():
             encoded[name] = {"S": value}
-            size += len(name) + len(value)
+            size += len(value)
             continue
-        if not name or type(name) is not str:
-            raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
         encoder = _ENCODERS.get(type(value))
         if encoder is None:
             raise _located(_unstorable(value), name, declared)
@@ -50,7 +54,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
             encoded[name], value_size = encoder(value, 1)
         except Refusal as refusal:
             raise _located(refusal, name, declared) from None
-        size += value_size + (len(name) if name.isascii() else text_bytes(name))
+        size += value_size
     if size > MAX_ITEM_BYTES:
         raise Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
     if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):

@@ -47,10 +47,11 @@ def pack(chains: Iterable[Chain]) -> list[Batch]:
     filling: dict[str, Batch] = {}
     for chain in chains:
         write = chain.write
-        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else len(msgspec.json.encode(write.item))
-        batch = filling.get(write.table.name)
-        if batch is None or len(batch.chains) == MAX_BATCH_ITEMS or batch.weight + weight > MAX_BATCH_BYTES:
-            batch = filling[write.table.name] = Batch(write.table, [])
+        size, name = write.size, write.table.name
+        batch = filling.get(name)
+        weight = size * _MAX_EXPANSION if size <= _SMALL else len(msgspec.json.encode(write.item))
+        if batch is None or batch.weight + weight > MAX_BATCH_BYTES or len(batch.chains) == MAX_BATCH_ITEMS:
+            batch = filling[name] = Batch(write.table, [])
             batches.append(batch)
         batch.chains.append(chain)
         batch.weight += weight

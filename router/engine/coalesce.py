@@ -1,6 +1,5 @@
 """Tickets become lanes: what is to be sent for one item, in order, while other lanes go on."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ from router.engine.transaction import Transaction
 from router.model import Outcome
 
 Step = Chain | Transaction
-Lane = deque[Step]
+Lane = list[Step]
 """Steps, each to be sent when the one before has ended."""
 _TOO_EARLY = Outcome("retry", NOT_STARTED.id, "an earlier write of one of its items is still to be made")
 
@@ -25,7 +24,7 @@ def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]
     blocked: set[tuple[str, ...]] = set()
     for wave in _disjoint(still_open):
         going = [ticket for ticket in wave if not _hold_back(ticket, blocked)]
-        yield [deque([Transaction(ticket)]) for ticket in going]
+        yield [[Transaction(ticket)] for ticket in going]
         for ticket in going:
             if ticket.outcome is not None and ticket.outcome.kind == "retry":
                 blocked |= _items(ticket)
@@ -33,12 +32,12 @@ def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]
 
 def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
     """A lane for each item, with its chains, in the order of each item's first write."""
-    lanes: dict[tuple[str, ...], deque[Any]] = {}
+    lanes: dict[tuple[str, ...], list[Any]] = {}
     for ticket in tickets:
         for write in ticket.writes:
             lane = lanes.get(write.identity)
             if lane is None:
-                lanes[write.identity] = deque((Chain(ticket, write),))
+                lanes[write.identity] = [Chain(ticket, write)]
             elif not lane[-1].take(ticket, write):
                 lane.append(Chain(ticket, write))
     return list(lanes.values())

@@ -1,6 +1,5 @@
 """Writing: how long it waits between tries, and when it gives up."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,13 +25,13 @@ def longest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lane() -> Callable[..., tuple[deque[Any], list[Ticket]]]:
+def lane() -> Callable[..., tuple[list[Any], list[Ticket]]]:
     """A lane of puts of items, one after the other, and their tickets."""
 
-    def make(*ids: str) -> tuple[deque[Any], list[Ticket]]:
+    def make(*ids: str) -> tuple[list[Any], list[Ticket]]:
         writes = [Write("r", THINGS, "put", ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
         tickets = [Ticket(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
-        return deque(Chain(ticket, write) for ticket, write in zip(tickets, writes, strict=True)), tickets
+        return [Chain(ticket, write) for ticket, write in zip(tickets, writes, strict=True)], tickets
 
     return make
 

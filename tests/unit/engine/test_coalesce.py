@@ -1,6 +1,5 @@
 """From tickets to what is sent, and from answers back to tickets: chains, lanes, batches, and their outcomes."""
 
-from collections import deque
 from decimal import Decimal
 
 import msgspec
@@ -182,7 +181,7 @@ def test_transactions_of_one_item_go_one_after_the_other():
 
     writes = [[lane[0].writes for lane in wave] for wave in waves]
     assert writes == [[one.writes, three.writes], [two.writes], [four.writes]]
-    assert all(type(lane) is deque and type(lane[0]) is Transaction for wave in waves for lane in wave)
+    assert all(type(lane) is list and type(lane[0]) is Transaction for wave in waves for lane in wave)
 
 
 @pytest.mark.parametrize(
