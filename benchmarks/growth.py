@@ -30,12 +30,12 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("batch", "records of a batch", "records of a batch", "µs a record", 0.15),
-    Kind("text", "bytes of a text in the item", "bytes of a text", "µs a record", 1.15),
-    Kind("elements", "elements of a list in the item", "elements of a list", "µs a record", 1.15),
-    Kind("load", "loading a config", "routes", "ms to load", 1.15, 1e3),
-    Kind("dispatch", "routes of other queues", "routes", "µs to plan a record", 0.15),
-    Kind("match", "routes before it on its own queue", "routes of the queue", "µs to plan a record", 1.15),
+    Kind("batch", "batch", "records of a batch", "µs a record", 0.15),
+    Kind("text", "text", "bytes of a text", "µs a record", 1.15),
+    Kind("elements", "list", "elements of a list", "µs a record", 1.15),
+    Kind("load", "loading", "routes", "ms to load", 1.15, 1e3),
+    Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.15),
+    Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 1.15),
 )
 
 

@@ -93,8 +93,8 @@ def _title(figures: Figures, case: str, *peers: str) -> str:
     for peer in peers:
         ratio = figures.ratio(case, "router", peer)
         if ratio:
-            parts.append(f"1/{1 / ratio.median:.1f} of {word(peer)}")
-    return f"A handler, {case} messages: the router takes the processor for {' and '.join(parts)}"
+            parts.append(f"1/{1 / ratio.median:.1f} of the processor time of {word(peer)}")
+    return f"A batch of {case} messages: the router takes\n{', '.join(parts)}"
 
 
 def _workers(results: Results) -> Any:
@@ -159,7 +159,7 @@ def _cold(results: Results) -> Any:
     panels[0].invert_yaxis()
     ratio = figures[cold.CPU].ratio(cold.CASE, cold.COMPILED, cold.BATCH_WRITER)
     told = f"1/{1 / ratio.median:.1f} of a handler on boto3" if ratio else ""
-    title = f"Cold start to the end of the first invocation: the router takes the processor for {told}"
+    title = f"A cold start and its first invocation: the router takes the processor for {told}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -196,7 +196,7 @@ def _growth(results: Results) -> Any:
         axes.set_yscale("log")
         axes.set_xlabel(kind.grows)
         axes.set_ylabel(kind.cost)
-        axes.set_title(f"{kind.title}: slope {slope:.2f}", fontsize=10)
+        axes.set_title(f"{kind.title}: slope {slope:.2f}")
         axes.grid()
     steepest = max(found.kinds, key=lambda kind: found.slope(kind) - kind.most)
     fine = found.slope(steepest) <= steepest.most
