@@ -15,8 +15,6 @@ STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 MAX_BODY = 51_200
 """Bytes of a template in the request itself; a longer one is read from S3 (…/UserGuide/cloudformation-limits.html)."""
-MAX_TEMPLATE = 1_048_576
-"""Bytes of a template in S3."""
 
 
 class Stack(Struct, frozen=True):

@@ -17,6 +17,8 @@ COMMANDS = {
     "template": "Print the CloudFormation template of a config.",
     "compile": "Write a config as one file, from which the router starts faster.",
     "build": "Pack the Lambda function, for its platform.",
+    "deploy": "Show what would change in AWS, and change it.",
+    "undeploy": "Delete a deployment, but for its tables.",
     "schema": "Print the JSON Schema of the config, for editors.",
 }
 """Each command and what it does; its module in this package has its name."""

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from router.aws.stacks import StackEvent
-from router.deploy.changes import kind_of, short_name
+from router.deploy.changes import kind_of, resource_name
 from router.deploy.following import is_about_stack
 
 WIDE = 200
@@ -59,8 +59,9 @@ def _is_done(event: StackEvent) -> bool:
 
 
 def _line(event: StackEvent, stack_id: str) -> str:
-    kind = "stack" if is_about_stack(event, stack_id) else kind_of(event.type)
-    name = event.logical_id if kind == "stack" else short_name(event.physical_id) or event.logical_id
+    kind = kind_of(event.type)
+    whole = is_about_stack(event, stack_id)
+    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
     reason = f"  {escape(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
     status = f"[{_colour(event.status)}]{event.status:<20}[/]"
     return f"{_clock(event.at)}  {status}  {kind:<20}  {escape(name)}{reason}"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from router.cli.asking import confirmed, typed
 from router.cli.stack_events import WIDE, diagnostics, watch
 from router.display import to_json
 from router.errors import MissingExtra, UsageError
@@ -103,13 +104,10 @@ def _confirm(name: str, yes: bool, types_name: bool) -> None:
     """Return if it is to be done; else end with exit code 1, or raise UsageError where nobody can be asked."""
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here; with --yes nobody is")
     if types_name:
-        typed = click.prompt(f"This deletes tables and all their items. Type '{name}' to go on", err=True)
-        agreed = typed == name
+        agreed = typed(name, "This deletes tables and all that is in them.")
     else:
-        agreed = click.confirm(f"Delete the stack '{name}'?", err=True)
+        agreed = confirmed(f"Delete the stack '{name}'?")
     if not agreed:
         click.echo("nothing was done", err=True)
         sys.exit(1)

@@ -55,7 +55,7 @@ def read_changes(changes: Iterable[Change], flows: Mapping[str, str], names: Map
 
 def _read(change: Change, flows: Mapping[str, str], names: Mapping[str, str]) -> Planned:
     verb = _verb(change)
-    known = names.get(change.logical_id) or short_name(change.physical_id) or change.logical_id
+    known = names.get(change.logical_id) or resource_name(change.type, change.logical_id, change.physical_id)
     return Planned(
         verb,
         change.logical_id,
@@ -99,6 +99,22 @@ _ORDER: tuple[Verb, ...] = (
 def kind_of(type_: str) -> str:
     """A type of resource in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
     return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in _WORD.findall(_last(type_)))
+
+
+_NAMED = (
+    *_HOLDERS,
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::ECS::Service",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+)
+"""What has a name that people know, rather than one that AWS has made up."""
+
+
+def resource_name(type_: str, logical_id: str, physical_id: str) -> str:
+    """What to call a resource: its name if people know it, else its logical id."""
+    return (short_name(physical_id) if type_ in _NAMED else "") or logical_id
 
 
 def short_name(physical_id: str) -> str:

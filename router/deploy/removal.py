@@ -7,7 +7,7 @@ from msgspec import Struct
 from router.aws.cloud import Service
 from router.aws.holders import count_messages
 from router.aws.stacks import Stack, StackEvent, Stacks
-from router.deploy.changes import kind_of, short_name
+from router.deploy.changes import kind_of, resource_name
 from router.deploy.following import follow
 from router.deploy.states import EMPTY, refuse_running
 
@@ -39,7 +39,7 @@ def foresee(stacks: Stacks, sqs: Service, stack: Stack) -> tuple[Fate, ...]:
         stays = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
         goes = each.type == QUEUE and not stays and each.physical_id
         messages = count_messages(sqs, each.physical_id) if goes else 0
-        name = short_name(each.physical_id) or each.logical_id
+        name = resource_name(each.type, each.logical_id, each.physical_id)
         fates.append(Fate(name, kind_of(each.type), each.type, stays, messages))
     return tuple(sorted(fates, key=lambda fate: (fate.stays, fate.type != QUEUE, fate.kind, fate.name)))
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.aws.stacks import Change
-from router.deploy.changes import Planned, kind_of, read_changes, short_name
+from router.deploy.changes import Planned, kind_of, read_changes, resource_name, short_name
 
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
 
@@ -75,6 +75,17 @@ def test_order_names_and_flows() -> None:
 def test_kinds(type_: str, kind: str) -> None:
     """A type is told in words."""
     assert kind_of(type_) == kind
+
+
+def test_resource_names() -> None:
+    """A resource is told by a name that people know, else by its logical id."""
+    given = [("AWS::SQS::Queue", "https://x/1/orders"), ("AWS::SQS::Queue", ""), ("AWS::IAM::Role", "flows-Role-1X2Y")]
+
+    assert [resource_name(type_, "Logical", physical_id) for type_, physical_id in given] == [
+        "orders",
+        "Logical",
+        "Logical",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,9 @@ def test_updates(status: str) -> None:
             "ROLLBACK_COMPLETE",
             "The following resource(s) failed to create: [Queue]. ",
             (
-                "the stack 'flows' is in ROLLBACK_COMPLETE, from which it can only be deleted (The following resource(s) "
-                "failed to create: [Queue]); 'router undeploy --stack flows' does that and keeps its tables; then deploy "
-                "again"
+                "the stack 'flows' is in ROLLBACK_COMPLETE, from which it can only be deleted (The following "
+                "resource(s) failed to create: [Queue]); 'router undeploy --stack flows' does that and keeps its "
+                "tables; then deploy again"
             ),
         ),
         (
@@ -67,8 +67,8 @@ def test_updates(status: str) -> None:
             "UPDATE_FAILED",
             "",
             (
-                "the stack 'flows' is in UPDATE_FAILED; 'aws cloudformation rollback-stack --stack-name flows' takes it "
-                "back, then deploy again"
+                "the stack 'flows' is in UPDATE_FAILED; "
+                "'aws cloudformation rollback-stack --stack-name flows' takes it back, then deploy again"
             ),
         ),
         (

@@ -1,0 +1,43 @@
+"""The package of a deployment: built for it, or built before and still that of its config."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from router.compile.precompile import precompile
+from router.compile.precompiled import COMPILED_NAME
+from router.errors import UsageError
+
+FOLDER = "message-router"
+"""Where in a bucket packages and templates are."""
+
+
+class Package(Struct, frozen=True):
+    """A package: its file, size in bytes and SHA-256 in hexadecimal."""
+
+    path: Path
+    size: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """Its key in a bucket, which is another one for any other content."""
+        return f"{FOLDER}/{self.sha256}.zip"
+
+
+def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Package:
+    """A package that was built before; raises UsageError if it is none, or that of another config."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = archive.read(COMPILED_NAME)
+    except (OSError, KeyError, zipfile.BadZipFile):
+        raise UsageError(f"{path} is no package that router build made") from None
+    if packed != precompile(config, env):
+        raise UsageError(f"{path} was built from another {config.name}, or by another version; build it again")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Package(path, path.stat().st_size, digest)
