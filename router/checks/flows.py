@@ -12,7 +12,7 @@ from router.checks.facts import Facts, facts_of
 from router.compile.references import is_fifo
 from router.compile.schemas import SchemaStore
 from router.config import spec
-from router.hooks.registry import Plugins
+from router.hooks.plugins import Plugins
 from router.model import Path, Transform
 
 MOST_NARROWED = 16

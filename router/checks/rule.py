@@ -8,7 +8,7 @@ from msgspec import Struct
 from router.checks.flows import Flow, survey
 from router.compile.schemas import SchemaStore
 from router.config import spec
-from router.hooks.registry import Plugins
+from router.hooks.plugins import Plugins
 from router.model import Code, Path
 
 

@@ -17,7 +17,7 @@ from router.config.reading import Reading
 from router.engine.backoff import Backoff
 from router.engine.derive import parse_duration
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
-from router.hooks.registry import Plugins, load_plugins
+from router.hooks.plugins import Plugins, built_in
 from router.model import Route, Table
 
 
@@ -59,7 +59,7 @@ def compile_config(reading: Reading, schemas: SchemaStore) -> Loaded:
     config, findings = reading.config, reading.findings
     if config is None:
         return Loaded(None, findings)
-    plugins = load_plugins(config.plugins, reading.folder, findings)
+    plugins = _load_plugins(config, reading.folder, findings)
     if plugins.left_out or not reading.complete:
         # What seems unknown may be what was left out.
         findings.mute(UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE, *(() if reading.complete else (UNKNOWN_PLUGIN,)))
@@ -72,6 +72,15 @@ def compile_config(reading: Reading, schemas: SchemaStore) -> Loaded:
         engine = _engine(queues, compiled)
         program = Program(config, engine, plugins, reading.folder)
     return Loaded(program, findings, config, plugins, schemas)
+
+
+def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
+    if not config.plugins:
+        return built_in()
+    # Who has no plugins does not pay for what loads them.
+    from router.hooks.registry import load_plugins
+
+    return load_plugins(config.plugins, folder, findings)
 
 
 def _compile_tables(config: spec.Config, findings: Findings) -> Tables:

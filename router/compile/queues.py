@@ -1,7 +1,6 @@
 """From `queues`, and what routes say of queues, to the queues that there are."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from msgspec import Struct, UnsetType
 
@@ -10,6 +9,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.engine.decode import Decoder, compile_decoder
 from router.engine.pointers import PointerFinder
+from router.hooks.faults import did_you_mean
 from router.model import Code, Envelope, Path
 
 BAD_NAME = Code(
@@ -167,7 +167,6 @@ def _find_envelope(
     name = settings.envelope[index]
     envelope = envelopes.get(name)
     if envelope is None:
-        near = get_close_matches(name, envelopes, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(envelopes))}"
+        hint = did_you_mean(name, envelopes, f"there are {', '.join(sorted(envelopes))}")
         findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
     return envelope

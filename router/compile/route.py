@@ -1,7 +1,6 @@
 """From one route of the config to its plain callables."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -19,7 +18,8 @@ from router.compile.writes import Tables, compile_write
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.engine import CompiledRoute
-from router.hooks.registry import Plugins
+from router.hooks.faults import did_you_mean
+from router.hooks.plugins import Plugins
 from router.model import Code, Path, Route, Table
 
 UNKNOWN_TABLE = Code(
@@ -66,8 +66,7 @@ def compile_route(name: str, route: spec.Route, shared: Surroundings) -> Compile
         validate = shared.schemas.compile(route.schema, findings, (*path, "schema"))
     table = shared.tables.shapes.get(route.table)
     if table is None:
-        near = get_close_matches(route.table, shared.tables.shapes, 1)
-        hint = f"did you mean '{near[0]}'?" if near else "add it under 'tables', with its key"
+        hint = did_you_mean(route.table, shared.tables.shapes, "add it under 'tables', with its key")
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
     # Without its table a mapping can still be checked, all but its key.
     keyed = table or Table(route.table, ())
@@ -119,8 +118,7 @@ def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path
     ]:
         if name in plugins.names or name in plugins.left_out:
             continue
-        near = get_close_matches(name, plugins.names, 1)
-        hint = f"did you mean '{near[0]}'?" if near else "load it under the top-level 'plugins'"
+        hint = did_you_mean(name, plugins.names, "load it under the top-level 'plugins'")
         findings.add(UNKNOWN_PLUGIN, f"unknown plugin '{name}'", where, key=where[-1] == name, suggestion=hint)
     if isinstance(route.plugins, UnsetType):
         return None

@@ -1,6 +1,5 @@
 """What can be said about one schema document by itself: draft, validity, patterns, formats, names."""
 
-import difflib
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +8,7 @@ from msgspec import Struct
 
 from router.compile.formats import ASSERTED_SINCE
 from router.compile.schema_files import Fault
+from router.hooks.faults import did_you_mean
 from router.model import Code, Path
 
 INVALID_SCHEMA = Code(
@@ -105,8 +105,7 @@ def verify(content: Any, name: str) -> list[Fault]:
     if _is_deeper(content, MAX_DEPTH):
         return [Fault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
     if draft_of(content) is None and isinstance(content, dict):
-        near = difflib.get_close_matches(content["$schema"], DRAFTS, 1)
-        advice = f"did you mean '{near[0]}'?" if near else f"leave it out for '{DEFAULT_DRAFT}'"
+        advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
         return [Fault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
     return [*_check_meta(content, name), *_check_patterns(content, name), *_check_formats(content, name)]
 
@@ -207,8 +206,7 @@ def _check_formats(content: Any, name: str) -> Iterator[Fault]:
     for path, schema in subschemas(content):
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
-            near = difflib.get_close_matches(named, ASSERTED_SINCE, 1)
-            advice = f"did you mean '{near[0]}'?" if near else ""
+            advice = did_you_mean(named, ASSERTED_SINCE)
             where = pointer((*path, "format"))
             yield Fault(
                 UNKNOWN_FORMAT, f"{name} has an unknown format '{named}' at {where}: nothing is checked", advice

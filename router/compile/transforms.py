@@ -1,14 +1,14 @@
 """From `transform:` of an attribute to callables of one value."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from difflib import get_close_matches
+from types import FunctionType
 from typing import Any
 
 from router.config.findings import Findings
 from router.engine.codes import UNMAPPABLE
 from router.errors import Refusal, Signal, TransformError
+from router.hooks.faults import did_you_mean
 from router.model import Code, Path, Transform
 
 UNKNOWN_TRANSFORM = Code(
@@ -49,23 +49,46 @@ def _compile_step(
 ) -> Step | None:
     function = transforms.get(name)
     if function is None:
-        near = get_close_matches(name, transforms, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(transforms))}"
+        hint = did_you_mean(name, transforms, f"there are {', '.join(sorted(transforms))}")
         findings.add(UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint)
         return None
     arguments, keywords = _split_arguments(call)
+    if not _takes(function, len(arguments), keywords):
+        fault = _argument_fault(name, function, arguments, keywords)
+        if fault:
+            findings.add(TRANSFORM_ARGUMENTS, f"transform '{name}': {fault[0]}", path, suggestion=fault[1])
+            return None
+    return _bind(name, function, arguments, keywords)
+
+
+def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
+    """Whether a function surely takes the value, so many arguments more, and these by name; False if it is unclear."""
+    if type(function) is not FunctionType:
+        return False
+    code = function.__code__
+    names = code.co_varnames[code.co_posonlyargcount : code.co_argcount]
+    given = {*code.co_varnames[: count + 1], *keywords}
+    needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
+    # The keywords must be arguments that are not given by their place already.
+    fits = code.co_argcount > count and given.issuperset(needed) and len(given) == count + 1 + len(keywords)
+    return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
+
+
+def _argument_fault(
+    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """Why a function does not take the arguments, and what it takes; None if it takes them."""
+    import inspect  # most transforms are plain functions with the right arguments: start-up does without it
+
     try:
         signature = inspect.signature(function)
         signature.bind(None, *arguments, **keywords)
     except TypeError as error:
-        findings.add(
-            TRANSFORM_ARGUMENTS, f"transform '{name}': {error}", path, suggestion=f"it takes {name}{signature}"
-        )
-        return None
+        return str(error), f"it takes {name}{signature}"
     except ValueError:
         # Some functions written in C have no signature; they are called as the config says.
         pass
-    return _bind(name, function, arguments, keywords)
+    return None
 
 
 def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -1,7 +1,6 @@
 """From `write` of a route, and its table's key, to how its items are written."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -12,6 +11,7 @@ from router.config.findings import Findings
 from router.engine.codes import BAD_VERSION
 from router.engine.writes import MarkerShape, WriteShape
 from router.errors import ExpressionError, Refusal
+from router.hooks.faults import did_you_mean
 from router.model import Code, Path, Table
 
 UNMAPPED_KEY = Code(
@@ -166,8 +166,7 @@ def _check_named(
         elif name in seen:
             findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
         elif not isinstance(item, UnsetType) and name not in item:
-            near = get_close_matches(name, item, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"add '{name}:' to 'item'"
+            hint = did_you_mean(name, item, f"add '{name}:' to 'item'")
             findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
         seen.add(name)
 
@@ -176,8 +175,7 @@ def _compile_once(write: spec.Write, name: str, tables: Tables, findings: Findin
     table = tables.shapes.get(name)
     where = (*path, "once")
     if table is None:
-        near = get_close_matches(name, tables.shapes, 1)
-        hint = f"did you mean '{near[0]}'?" if near else "add it under 'tables', with a key of one text attribute"
+        hint = did_you_mean(name, tables.shapes, "add it under 'tables', with a key of one text attribute")
         findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
         return None
     if [kind for _, kind in table.key] != ["S"]:

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 from router.hooks import lists, scalars, text
-from router.hooks.specs import hookimpl
 from router.model import Transform
 
 TRANSFORMS: tuple[Transform, ...] = (*text.TRANSFORMS, *scalars.TRANSFORMS, *lists.TRANSFORMS)
 """All of them. A value that one cannot take makes it raise TypeError or ValueError, and the message is rejected."""
 
 
-@hookimpl
 def router_register_transforms(register: Callable[[str, Transform], None]) -> None:
     """Name each transform as its function is named."""
     for transform in TRANSFORMS:

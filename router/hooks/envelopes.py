@@ -12,13 +12,11 @@ from typing import Any, NoReturn
 
 from router.errors import Reject
 from router.hooks.json_text import decode_json
-from router.hooks.specs import hookimpl
 from router.model import Envelope, Unwrapped
 
 _EVENT_FIELDS = ("id", "source", "detail-type", "account", "time", "region")
 
 
-@hookimpl
 def router_register_envelopes(register: Callable[[str, Envelope], None]) -> None:
     """Name each envelope as its function is named."""
     for envelope in ENVELOPES:

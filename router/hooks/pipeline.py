@@ -1,25 +1,14 @@
 """Compiles implementations of hooks into plain callables that name their plugin when they fail."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pluggy import HookImpl
 
 from router.errors import Drop, PluginError, Reject, Retry
 from router.hooks.implementations import HOOKS
+from router.hooks.plugins import Check, ItemStep, MessageStep
 from router.model import Envelope, Item, Message, Remark, Route, Unwrapped
-
-MessageStep = Callable[[Message, Route], Message]
-"""A `router_transform_message` hook, ready to run."""
-ItemStep = Callable[[Item, Message, Route], Item]
-"""A `router_transform_item` hook, ready to run."""
-Check = Callable[[Any], list[Remark]]
-"""A check that a plugin registers: parsed config in, findings out."""
-Observer = tuple[str, Callable[[Any], Any]]
-"""A plugin's name and its implementation of a hook with one argument."""
-
-_LOG = logging.getLogger("router.plugins")
 
 
 def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
@@ -110,15 +99,6 @@ def guard_envelope(plugin: str, name: str, envelope: Envelope) -> Envelope:
         raise _wrong_return(plugin, what, unwrapped, "returned", "a payload and a map of attributes")
 
     return guarded
-
-
-def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
-    """Call observers one after the other; what one raises is logged on one line and ignored."""
-    for plugin, observe in observers:
-        try:
-            observe(seen)
-        except Exception as error:
-            _LOG.error("%s", PluginError(plugin, hook, error))
 
 
 def _wrong_return(plugin: str, hook: str, value: Any, returned: str, expected: str) -> PluginError:

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pluggy import HookImpl
-
 from router.hooks.faults import Fault, describe
 from router.hooks.implementations import odd_form
-from router.hooks.pipeline import Check, guard_check, guard_envelope
+from router.hooks.pipeline import guard_check, guard_envelope
+from router.hooks.plugins import Check
 from router.model import Code, Envelope, Transform
 
 BAD_REGISTRATION = Code(
@@ -18,6 +17,11 @@ BAD_REGISTRATION = Code(
     "A name in the config must mean one function: one that is taken, a thing that cannot be called or an exception in "
     "a register hook leaves it open which one a route would get.",
 )
+
+Register = Callable[[Callable[..., None]], Any]
+"""A hook that registers: it is given what takes a name and a function, or a check."""
+REGISTERING = ("router_register_transforms", "router_register_envelopes", "router_register_checks")
+"""Those hooks."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
@@ -31,20 +35,21 @@ class Registrations:
         self.checks: list[Check] = []
         self._owners: dict[tuple[str, str], str] = {}
 
-    def gather(self, plugin: str, hooks: Mapping[str, HookImpl], folder: Path, trusted: bool = False) -> list[Fault]:
+    def gather(self, plugin: str, hooks: Mapping[str, Register], folder: Path, trusted: bool = False) -> list[Fault]:
         """Call the register hooks of a plugin and keep what they name, or say all that is wrong with it.
 
         The envelopes of one that is `trusted` raise what the engine expects, and are kept as they are.
         """
         desk = _Desk(plugin, self._owners)
-        for hook, register in (
-            ("router_register_transforms", desk.register_transform),
-            ("router_register_envelopes", desk.register_envelope),
-            ("router_register_checks", desk.register_check),
-        ):
+        takes: tuple[Callable[..., None], ...] = (
+            desk.register_transform,
+            desk.register_envelope,
+            desk.register_check,
+        )
+        for hook, register in zip(REGISTERING, takes, strict=True):
             if hook in hooks:
                 try:
-                    hooks[hook].function(*(register for _ in hooks[hook].argnames))
+                    hooks[hook](register)
                 except Exception as error:
                     desk.fault(f"{hook} raised {describe(error, folder)}")
         if not desk.faults:

@@ -3,28 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path as File
 from types import MappingProxyType, ModuleType
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from msgspec import Struct
 from pluggy import HookImpl, PluginManager
 
-from router.errors import PluginError
 from router.hooks import builtin, envelopes, specs
 from router.hooks.faults import Fault
 from router.hooks.implementations import implementation_faults
-from router.hooks.pipeline import (
-    Check,
-    ItemStep,
-    MessageStep,
-    Observer,
-    compile_call,
-    compile_item_step,
-    compile_message_step,
-    notify,
-)
+from router.hooks.pipeline import compile_call, compile_item_step, compile_message_step
 from router.hooks.plugin_files import load_module, plugin_name
-from router.hooks.registrations import Registrations
-from router.model import Code, Envelope, Path, Result, Router, Summary, Transform
+from router.hooks.plugins import OBSERVED, Plugins
+from router.hooks.registrations import REGISTERING, Register, Registrations
+from router.model import Code, Path
 
 SAME_NAME = Code(
     "RT502",
@@ -32,12 +22,10 @@ SAME_NAME = Code(
     "Routes name plugins in `plugins` and `options`: with two of one name nobody could say which is meant.",
 )
 
-_Step = TypeVar("_Step")
-_OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
 
 BUILT_IN: tuple[ModuleType, ...] = (builtin, envelopes)
-"""The plugins that are always there; each is named after its module, like any installed one."""
+"""What is always there, called as plugins are; each is named after its module, like any installed plugin."""
 
 
 class FaultSink(Protocol):
@@ -45,56 +33,6 @@ class FaultSink(Protocol):
 
     def add(self, code: Code, sentence: str, path: Path = (), *, suggestion: str = "") -> None:
         """Note a fault at a path of the config."""
-
-
-class Plugins(Struct, frozen=True):
-    """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
-
-    `names` are the config's own, in its order, without the built-ins. `left_out` are those with a fault: what seems
-    unknown elsewhere may be theirs.
-    """
-
-    names: tuple[str, ...]
-    left_out: tuple[str, ...]
-    transforms: Mapping[str, Transform]
-    envelopes: Mapping[str, Envelope]
-    checks: tuple[Check, ...]
-    message_steps: Mapping[str, MessageStep]
-    item_steps: Mapping[str, ItemStep]
-    observers: Mapping[str, tuple[Observer, ...]]
-
-    def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
-        """The steps of the named plugins (None: of all) that transform messages, in that order."""
-        return _select(self.message_steps, names)
-
-    def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
-        """The steps of the named plugins (None: of all) that transform items, in that order."""
-        return _select(self.item_steps, names)
-
-    @property
-    def observes_outcomes(self) -> bool:
-        """Whether a plugin wants to see each outcome."""
-        return bool(self.observers["router_outcome"])
-
-    def notify_outcome(self, result: Result) -> None:
-        """Tell the observers how a message ended."""
-        notify(self.observers["router_outcome"], "router_outcome", result)
-
-    def notify_batch(self, summary: Summary) -> None:
-        """Tell the observers what a batch came to."""
-        notify(self.observers["router_batch_done"], "router_batch_done", summary)
-
-    def start(self, router: Router) -> None:
-        """Let plugins prepare, in order; raises PluginError for the first that cannot."""
-        for plugin, prepare in self.observers["router_start"]:
-            try:
-                prepare(router)
-            except Exception as error:
-                raise PluginError(plugin, "router_start", error) from error
-
-    def stop(self, router: Router) -> None:
-        """Let plugins clean up, the last started first; what one raises is logged and ignored."""
-        notify(reversed(self.observers["router_stop"]), "router_stop", router)
 
 
 def load_plugins(entries: Sequence[str], folder: File, findings: FaultSink, path: Path = ("plugins",)) -> Plugins:
@@ -106,8 +44,8 @@ def load_plugins(entries: Sequence[str], folder: File, findings: FaultSink, path
     manager.add_hookspecs(specs)
     registrations = Registrations()
     for module in BUILT_IN:
-        manager.register(module, module.__name__)
-        registrations.gather(module.__name__, _hooks_of(manager, module.__name__), folder, trusted=True)
+        registers = {name: value for name, value in vars(module).items() if name in REGISTERING}
+        registrations.gather(module.__name__, registers, folder, trusted=True)
     first: dict[str, str] = {module.__name__: module.__name__ for module in BUILT_IN}
     left_out: list[str] = []
     for index, entry in enumerate(entries):
@@ -133,7 +71,7 @@ def _load(name: str, entry: str, folder: File, manager: PluginManager, registrat
     if same := manager.get_name(module):
         return [Fault(SAME_NAME, f"plugin {name!r} is the module that is plugin {same!r} already", "take one out")]
     manager.register(module, name)
-    if faults := registrations.gather(name, _hooks_of(manager, name), folder):
+    if faults := registrations.gather(name, _registers(_hooks_of(manager, name)), folder):
         manager.unregister(name=name)
     return faults
 
@@ -142,6 +80,15 @@ def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
     """The implementations of one plugin by hook: at most one of each."""
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
     return {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin_name == name}
+
+
+def _registers(hooks: Mapping[str, HookImpl]) -> dict[str, Register]:
+    """The hooks that register something; each takes its one argument, or none."""
+
+    def compiled(hook: HookImpl) -> Register:
+        return hook.function if hook.argnames else lambda register: hook.function()
+
+    return {name: compiled(hook) for name, hook in hooks.items() if name in REGISTERING}
 
 
 def _collect(manager: PluginManager, registrations: Registrations, left_out: tuple[str, ...]) -> Plugins:
@@ -153,7 +100,7 @@ def _collect(manager: PluginManager, registrations: Registrations, left_out: tup
         return {name: hooks[name][hook] for name in names if hook in hooks[name]}
 
     return Plugins(
-        names=names[len(BUILT_IN) :],
+        names=names,
         left_out=left_out,
         transforms=MappingProxyType(registrations.transforms),
         envelopes=MappingProxyType(registrations.envelopes),
@@ -167,12 +114,7 @@ def _collect(manager: PluginManager, registrations: Registrations, left_out: tup
         observers=MappingProxyType(
             {
                 hook: tuple((name, compile_call(hook, impl)) for name, impl in implementations(hook).items())
-                for hook in _OBSERVED
+                for hook in OBSERVED
             }
         ),
     )
-
-
-def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:
-    """The steps of those of the names that have one."""
-    return tuple(steps.values()) if names is None else tuple(steps[name] for name in names if name in steps)

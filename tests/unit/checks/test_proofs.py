@@ -19,7 +19,8 @@ from router.compile.schemas import Check, SchemaStore
 from router.config import spec
 from router.config.findings import Findings
 from router.errors import Refusal
-from router.hooks.registry import Plugins, load_plugins
+from router.hooks.plugins import Plugins
+from router.hooks.registry import load_plugins
 from router.model import Message, Place, Table
 
 SCHEMA = ("routes", "r", "schema")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from router.config.findings import Findings
-from router.hooks.registry import Plugins, load_plugins
+from router.hooks.plugins import Plugins
+from router.hooks.registry import load_plugins
 from router.model import Place
 
 Load = Callable[..., tuple[Plugins, list[str]]]
