@@ -38,13 +38,12 @@ MAX_INLINE_BYTES = 51_200
 class Document(Struct, frozen=True):
     """A template: its body, as JSON or YAML has it, and what its parts are in the config's terms.
 
-    `flows` are the routes that a resource is there for, and `names` what it is called in AWS in this environment, both
-    by logical id. `variables` are the variables of the environment by the parameters that take their values.
+    `flows` are the routes that each queue and table is there for, by logical id; `variables` the parameters that take
+    the values of the config's variables, by the variables' names.
     """
 
     body: Json
-    flows: Mapping[str, str]
-    names: Mapping[str, str]
+    flows: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, str]
 
 
@@ -85,21 +84,18 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Conf
 def make_document(config: Config, as_worker: bool = False) -> Document:
     """The template of a config; raises UsageError for what no stack can hold."""
     plan = make_plan(config.program, Texts(config.files), as_worker)
-    resources = _resources(plan)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the flows of {config.path.name}",
         "Parameters": _parameters(plan),
         "Conditions": _conditions(plan),
-        "Resources": resources,
+        "Resources": _resources(plan),
         "Outputs": _outputs(plan),
     }
-    things = [*plan.queues.values(), *plan.tables.values()]
     document = Document(
         body,
-        {each.id: ", ".join(each.flows) for each in things if each.made} | _flows_of_mappings(plan, resources),
-        {each.id: each.shown for each in things if each.made},
-        {each.parameter: name for name, each in plan.texts.variables.items() if each.parameter in body["Parameters"]},
+        {each.id: each.flows for things in (plan.queues, plan.tables) for each in things.values() if each.made},
+        {each.name: each.parameter for each in plan.texts.variables.values() if each.parameter in body["Parameters"]},
     )
     _check_limits(document)
     return document
@@ -158,17 +154,6 @@ def _outputs(plan: Plan) -> dict[str, Json]:
         named = {"FunctionName": ref(function.FUNCTION), "FunctionArn": attribute(function.FUNCTION, "Arn")}
     named |= {"LogGroupName": ref(function.LOG_GROUP), "DashboardName": ref("Dashboard")}
     return {name: {"Value": value} for name, value in named.items()}
-
-
-def _flows_of_mappings(plan: Plan, resources: Mapping[str, Json]) -> dict[str, str]:
-    """The routes of what there is for each queue besides the queue itself."""
-    found = {}
-    for queue in plan.queues.values():
-        end = queue.id.removeprefix("Queue")
-        for kind in ("Mapping", "AgeAlarm", "LettersAlarm", "Scaling"):
-            if f"{kind}{end}" in resources:
-                found[f"{kind}{end}"] = ", ".join(queue.flows)
-    return found
 
 
 def _check_limits(document: Document) -> None:

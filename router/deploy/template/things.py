@@ -81,7 +81,7 @@ class _Finder:
         """Its dead-letter queue; one that nobody names is there for a queue that is made."""
         letter = settings.dead_letter
         # Without settings of its own it is like its queue.
-        like = spec.Queue(managed=settings.managed, kms_key=settings.kms_key)
+        like = spec.Queue(managed=queue.made, kms_key=settings.kms_key)
         if letter in self._config.queues:
             found = self._queue(letter, (), self._config.queues[letter], ("queues", letter), takes_letters=True)
         elif letter:
