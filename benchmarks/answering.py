@@ -57,7 +57,7 @@ class Answers:
         """Forget what was asked; the queue is empty."""
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
-        self._prepared, self._filled, self._deleted = [], 0, 0
+        self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
         self._first_at = self._drained_at = 0.0
         self._busy_from = time.process_time()
 
@@ -86,6 +86,7 @@ class Answers:
         match operation:
             case b"receivemessage":
                 if self._prepared:
+                    self._received += 1
                     self._first_at = self._first_at or time.monotonic()
                     return self._prepared.pop(), 0.0
                 wait = _WAIT.search(content)
@@ -134,8 +135,9 @@ class Answers:
     def report(self) -> dict[str, Any]:
         """What was asked since the last reset.
 
-        `calls` by operation; `items` written, and of those that differ their number and `digest`; `deleted` messages,
-        each counted once; `seconds` from the first receive to the last delete; `busy`: processor seconds of the server.
+        `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
+        number and `digest`; `deleted` messages, each counted once; `seconds` from the first receive to the last delete;
+        `busy`: processor seconds of the server.
         """
         busy = time.process_time() - self._busy_from
         items = [*_batch_items(self._kept[b"batchwriteitem"]), *_put_items(self._kept[b"putitem"])]
@@ -145,6 +147,7 @@ class Answers:
             "items": len(lines),
             "distinct": len(set(lines)),
             "digest": digest(lines),
+            "received": self._received,
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
             "seconds": self._drained_at - self._first_at if self._drained_at else None,
             "busy": busy,

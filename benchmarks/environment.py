@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -38,3 +39,21 @@ def ask(what: str, command: list[str], env: Mapping[str, str] | None = None) -> 
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise BenchmarkError(f"{what} failed: {last}")
     return done.stdout
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is printed meanwhile: the handler has a log, which is not to be read here, but is to be measured."""
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        for number, name in enumerate(kept, start=1):
+            os.dup2(name, number)
+            os.close(name)
+        os.close(nowhere)

@@ -20,6 +20,8 @@ TITLES = {
     "on_fastsqs": "fastsqs, put_item",
 }
 _NEEDS = {"powertools": "fastjsonschema", "on_fastsqs": "fastsqs"}
+SECONDS = 0.2
+"""Of processor time that each figure is from, at least."""
 BATCH_ITEMS = 25
 FIRST = 50
 """What `measure.py` begins with."""
@@ -69,7 +71,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
         for case in cases:
             for program in case.programs:
                 if program not in missing:
-                    figures.add(case.name, program, _measure(server, case, program, digests[case]))
+                    figures.add(case.name, program, measure_one(server, case, program, digests[case]))
                 advance()
     return figures
 
@@ -84,9 +86,10 @@ def steps(*, quick: bool, rounds: int) -> int:
     return rounds * sum(len(case.programs) for case in cases_of(quick=quick))
 
 
-def _measure(server: Server, case: Case, program: str, expected: str) -> float:
+def measure_one(server: Server, case: Case, program: str, expected: str) -> float:
+    """One figure, in seconds a record; raises BenchmarkError if the program did something else."""
     server.reset()
-    told = run(server, program, case.size, case.count, 0.2)
+    told = run(server, program, case.size, case.count, SECONDS)
     report = server.report()
     who = f"{TITLES[program]} with {case.name} messages"
     first = min(FIRST, case.count)

@@ -15,12 +15,11 @@ import os
 import pstats
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from environment import prepare
+from environment import prepare, quiet
 from messages import SIZES, event
 from serving import serve
 
@@ -92,24 +91,6 @@ def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     found["collector"] = collected(lambda: handler(given, None), repetitions)
     found["whole"] = whole + found["collector"]
     return found
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Nothing is printed meanwhile: the handler has a log, which is not to be read here, but is to be measured."""
-    sys.stdout.flush()
-    kept = os.dup(1), os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        sys.stdout.flush()
-        for number, name in enumerate(kept, start=1):
-            os.dup2(name, number)
-            os.close(name)
-        os.close(nowhere)
 
 
 def least(made: list[Stage], repetitions: int) -> dict[str, float | str]:

@@ -1,0 +1,148 @@
+"""What a record costs, in counts that are the same on every machine: `python benchmarks/counting.py`; prints JSON.
+
+By size of message, and a record each: executed instructions (bytecodes) and calls of functions of the handler, on top
+of what a batch costs once; the most bytes that it has in memory while it is on its way; blocks of memory that are still
+there after its batch. And calls over HTTP: those of 1,000 records in one batch, and those of a worker that empties a
+queue of 200. Counts hold for one minor version of Python; tests/performance has the bounds.
+"""
+
+import gc
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from environment import HERE, BenchmarkError, prepare, quiet
+from messages import event
+from serving import Server, serve
+
+SIZES = ("small", "medium")
+FEW, MANY = 100, 300
+BATCH = 1000
+QUEUED = 200
+
+
+def main() -> None:
+    """Count, and print."""
+    if "PYTHONHASHSEED" not in os.environ:
+        # The order of sets is one thing that may change what is executed.
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONHASHSEED": "0"})
+    with serve() as server, quiet():
+        os.environ.update(prepare(server.endpoint))
+        told = {
+            "python": platform.python_version(),
+            "records": {size: count(size) for size in SIZES},
+            "http": {"handler": count_handler(server), "worker": count_worker(server)},
+        }
+    print(json.dumps(told, indent=1))
+
+
+def count(size: str) -> dict[str, float]:
+    """The counts of a record of a size."""
+    from router.lambda_handler import handler
+
+    few, many = event(size, FEW), event(size, MANY)
+    handler(many, None)
+
+    def a_record(counted: Callable[[dict[str, Any]], int]) -> float:
+        return round((counted(many) - counted(few)) / (MANY - FEW), 2)
+
+    gc.disable()
+    counts = {
+        "instructions": a_record(lambda given: _count_instructions(lambda: handler(given, None))),
+        "calls": a_record(lambda given: _count_calls(lambda: handler(given, None))),
+        "bytes": a_record(lambda given: _count_bytes(lambda: handler(given, None))),
+        "kept": a_record(lambda given: _count_kept(lambda: handler(given, None))),
+    }
+    gc.enable()
+    return counts
+
+
+def count_handler(server: Server) -> dict[str, int]:
+    """The calls over HTTP for a batch of `BATCH` small messages."""
+    from router.lambda_handler import handler
+
+    server.reset()
+    handler(event("small", BATCH), None)
+    calls: dict[str, int] = server.report()["calls"]
+    return calls
+
+
+def count_worker(server: Server) -> dict[str, int]:
+    """The calls over HTTP of a worker for `QUEUED` messages, but for those that received nothing."""
+    server.fill("small", QUEUED)
+    command = [sys.executable, "-m", "router", "worker", "--queue", "small", "--wait", "1", "--grace", "5"]
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=HERE, stdin=nowhere, stdout=nowhere, stderr=nowhere) as worker:
+        drained = server.await_drained(60)
+        worker.send_signal(signal.SIGTERM)
+    if not drained:
+        raise BenchmarkError("the worker did not empty its queue")
+    report = server.report()
+    calls: dict[str, int] = report["calls"]
+    calls["receivemessage"] = report["received"]
+    return calls
+
+
+def _count_instructions(act: Callable[[], Any]) -> int:
+    counted = 0
+
+    def trace(frame: FrameType, what: str, argument: Any) -> Any:
+        nonlocal counted
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += what == "opcode"
+        return trace
+
+    with _tracing(sys.settrace, trace):
+        act()
+    return counted
+
+
+def _count_calls(act: Callable[[], Any]) -> int:
+    counted = 0
+
+    def note(frame: FrameType, what: str, argument: Any) -> None:
+        nonlocal counted
+        counted += what in ("call", "c_call")
+
+    with _tracing(sys.setprofile, note):
+        act()
+    return counted
+
+
+@contextmanager
+def _tracing(switch: Callable[[Any], None], note: Any) -> Iterator[None]:
+    switch(note)
+    try:
+        yield
+    finally:
+        switch(None)
+
+
+def _count_bytes(act: Callable[[], Any]) -> int:
+    """The most bytes that are allocated at a time."""
+    tracemalloc.start()
+    act()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+def _count_kept(act: Callable[[], Any]) -> int:
+    """Blocks that are still there afterwards."""
+    gc.collect()
+    before = sys.getallocatedblocks()
+    act()
+    gc.collect()
+    return sys.getallocatedblocks() - before
+
+
+if __name__ == "__main__":
+    main()
