@@ -13,6 +13,7 @@ from rich.table import Table
 from router.checks.run import examine
 from router.cli.options import config_option
 from router.compile.load import load
+from router.config.environment import RT005
 from router.deploy.archive import as_megabytes
 from router.deploy.build import HANDLER, OUTPUT, Built, build, target_of
 from router.deploy.targets import ARCHES, PYTHONS, Arch, Python, Target
@@ -52,8 +53,11 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
       router build -c flows/routes.yaml -o dist/flows.zip --format json
     """
     report = examine(config, os.environ, None, "warning")
-    if report.findings:
-        click.echo(as_text(report.findings, excerpts=sys.stderr.isatty()), err=True)
+    # Variables are read where the function starts.
+    unset = (RT005.id, "warning")
+    findings = [finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset]
+    if findings:
+        click.echo(as_text(findings, excerpts=sys.stderr.isatty()), err=True)
     if any(finding.code.severity == "error" for finding in report.findings):
         click.echo(count_findings(report.findings, report.ignored), err=True)
         sys.exit(1)

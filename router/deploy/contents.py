@@ -14,7 +14,7 @@ from router.deploy.imports import package_folder, run_time_modules
 from router.deploy.wheels import Wheel
 from router.errors import UsageError
 
-_CACHES = ("__pycache__", "*.py[co]", ".*", "*.egg-info")
+_CACHES = ("__pycache__", "*.py[co]", ".*", "*~", "*.egg-info")
 _TESTS = ("tests", "test_*.py", "*_test.py", "conftest.py")
 _SECRETS = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
 _LISTS = ("requirements*.txt", "requirements*.in")
@@ -147,16 +147,14 @@ def _links(place: str, names: Iterable[str]) -> list[Path]:
 
 
 def _why_not(parts: Sequence[str]) -> str | None:
-    """Why a file is not packed; None for caches and hidden files, which nobody misses, and empty if it is."""
+    """Why a file is not packed; None for caches, hidden files and lists of packages, and empty if it is."""
     if parts[-1] == ".env" or parts[-1].startswith(".env."):
         return "environment files may hold secrets"
-    if _matches(parts, _CACHES):
+    if _matches(parts, _CACHES) or _matches(parts[-1:], _LISTS):
         return None
     if _matches(parts[-1:], _SECRETS):
         return "it is named as credentials are"
-    if _matches(parts, _TESTS):
-        return "tests are not for Lambda"
-    return "its packages are" if _matches(parts[-1:], _LISTS) else ""
+    return "tests are not for Lambda" if _matches(parts, _TESTS) else ""
 
 
 def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:

@@ -1,10 +1,13 @@
 """What the end-to-end tests share: the program as a process, and the flows of `flows/` on both servers."""
 
 import json
+import platform
+import shutil
 import subprocess
 import sys
 import time
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -138,3 +141,57 @@ def reason(letter: Mapping[str, Any]) -> dict[str, Any]:
 def flows(server: LocalAws, dynamodb: Any, sqs: Any) -> Iterator[Flows]:
     """The flows, with nothing sent yet but by tests of the same file."""
     return Flows(server, dynamodb, sqs)
+
+
+class Package:
+    """What `router build` made of the config of `packed/` for a runtime like this Python, and what it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "flows" / "routes.yaml"
+        self.file = folder / "dist" / "lambda.zip"
+        shutil.copytree(FOLDER.parent / "packed", self.config.parent)
+        litter(self.config.parent)
+        self.arch, self.python = native_target()
+        self.told = build(self.config, self.file, self.arch, self.python)
+        self.code = folder / "code"
+        with zipfile.ZipFile(self.file) as archive:
+            self.code.mkdir()
+            archive.extractall(self.code)
+
+
+def litter(folder: Path) -> None:
+    """Put what no package may have where a developer has it."""
+    for name in ("tests/test_again.py", "test_places.py", "conftest.py", "__pycache__/again.cpython-311.pyc", ".env"):
+        (folder / "plugins" / name).parent.mkdir(exist_ok=True)
+        (folder / "plugins" / name).write_text("PASSWORD=x")
+    for name in ("credentials", "signing.pem", ".cache", "places.json~"):
+        (folder / "plugins" / name).write_text("x")
+    (folder / ".env").write_text("PASSWORD=x")
+
+
+def native_target() -> tuple[str, str]:
+    """Architecture and Python of a runtime like the interpreter of the tests."""
+    arch = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
+    return arch, f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def build(config: Path, output: Path, arch: str, python: str, *words: str, **settings: Any) -> str:
+    """Run `router build` as a user does; what it printed. It needs a package index."""
+    command = [sys.executable, "-m", "router", "build", "-c", str(config), "-o", str(output)]
+    command += ["--arch", arch, "--python", python, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 4, **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The package of the config in `packed/`, unpacked beside it."""
+    return Package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def rebuild() -> Callable[..., str]:
+    """Run `router build`: config, output, architecture, Python, more options."""
+    return build
