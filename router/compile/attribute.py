@@ -33,12 +33,14 @@ class Getter(Struct, frozen=True):
     """How an attribute gets its value: `get` gives it or None, and raises as a source does; `absent` is for None.
 
     `absent` gives UNSET to leave the attribute out, or raises Refusal. `pointer` is to the source, if that is a path.
+    `field` is the field of the message that `get` gives as it is, or empty.
     """
 
     name: str
     get: GetValue
     absent: Callable[[], Any]
     pointer: str
+    field: str
 
 
 class Site(Struct, frozen=True):
@@ -79,7 +81,8 @@ def compile_attribute(
         absent = _refuse_missing(name, is_key, source.pointer)
     else:
         absent = {"null": _return_none, "remove": _remove}.get(str(missing), _leave_out)
-    return Getter(name, _compose(source.get, steps, convert, default), absent, source.pointer)
+    get = _compose(source.get, steps, convert, default)
+    return Getter(name, get, absent, source.pointer, source.field if get is source.get else "")
 
 
 def _compile_default(

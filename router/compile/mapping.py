@@ -62,7 +62,8 @@ def _compile_item(
 
 def _mapped(getters: list[Getter]) -> MapItem:
     # Each message runs through this: what it needs is unpacked once, and one `try` serves all attributes.
-    parts = [(getter.name, getter.get) for getter in getters]
+    # What is no more than a field of the message, as most attributes are, is taken from it without a call.
+    parts = [(getter.name, getter.field, getter.get) for getter in getters]
     absent = {getter.name: getter.absent for getter in getters}
     pointers = {getter.name: getter.pointer for getter in getters}
 
@@ -70,8 +71,9 @@ def _mapped(getters: list[Getter]) -> MapItem:
         item = {}
         name = ""
         try:
-            for name, get in parts:
-                value = get(data, message)
+            take = data.get if isinstance(data, dict) else _take_nothing
+            for name, field, get in parts:
+                value = take(field) if field else get(data, message)
                 if value is None:
                     value = absent[name]()
                     if value is UNSET:
@@ -86,6 +88,10 @@ def _mapped(getters: list[Getter]) -> MapItem:
         return item
 
     return map_item
+
+
+def _take_nothing(field: str) -> None:
+    """The field of what is no object."""
 
 
 def _whole(what: str) -> MapItem:

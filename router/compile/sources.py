@@ -28,10 +28,14 @@ GetValue = Callable[[Any, Message], Any]
 
 
 class Source(Struct, frozen=True):
-    """Where a value comes from; `pointer` is the JSON Pointer of a plain path, else empty."""
+    """Where a value comes from; `pointer` is the JSON Pointer of a plain path, else empty.
+
+    `field` is the field of the message where it is no more than that, else empty.
+    """
 
     get: GetValue
     pointer: str = ""
+    field: str = ""
 
 
 def compile_source(attribute: spec.Attribute, route: str, findings: Findings, path: Path, short: bool) -> Source | None:
@@ -39,7 +43,8 @@ def compile_source(attribute: spec.Attribute, route: str, findings: Findings, pa
     if not isinstance(attribute.from_, UnsetType):
         where = path if short else (*path, "from")
         expression = compile_located(attribute.from_, findings, where)
-        return expression and Source(_from(attribute.from_, expression), pointer_to(attribute.from_))
+        field = attribute.from_ if _NAME.fullmatch(attribute.from_) else ""
+        return expression and Source(_from(expression), pointer_to(attribute.from_), field)
     if not isinstance(attribute.meta, UnsetType):
         return Source(_meta(attribute.meta, route, attribute.type == "N"))
     if not isinstance(attribute.template, UnsetType):
@@ -61,10 +66,7 @@ def compile_located(text: str, findings: Findings, path: Path) -> Callable[[Any]
         return None
 
 
-def _from(text: str, expression: Callable[[Any], Any]) -> GetValue:
-    if _NAME.fullmatch(text):
-        # What most attributes are, as one call.
-        return lambda data, message: data.get(text) if isinstance(data, dict) else None
+def _from(expression: Callable[[Any], Any]) -> GetValue:
     return lambda data, message: expression(data)
 
 

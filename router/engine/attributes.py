@@ -47,7 +47,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
             encoded[name] = {"S": value}
             size += len(value)
             continue
-        encoder = _ENCODERS.get(type(value))
+        encoder = _ENCODERS.get(value.__class__)
         if encoder is None:
             raise _located(_unstorable(value), name, declared)
         try:
@@ -68,7 +68,7 @@ def encode_number(value: Number) -> str:
         return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
-        exact = _EXACT.normalize(_EXACT.create_decimal(value))
+        exact = _EXACT.normalize(value)
     except DecimalException:
         raise Refusal(BAD_ITEM, "a number of more than 38 digits or out of range") from None
     if not exact.is_finite():
@@ -184,6 +184,9 @@ def _text(value: str, depth: int) -> Encoded:
 
 
 def _number(value: Number, depth: int) -> Encoded:
+    if value.__class__ is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
+        text = str(value)
+        return {"N": text}, (len(text.strip("-0")) + 3) // 2
     text = encode_number(value)
     return {"N": text}, number_bytes(text)
 
@@ -209,13 +212,14 @@ def _binary(value: bytes, depth: int) -> Encoded:
 def _list(values: list[Any], depth: int) -> Encoded:
     if depth > MAX_NESTING:
         raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
-    encoded = []
+    encoded: list[AttributeValue] = []
     size = 3 + len(values)
+    depth += 1
     for value in values:
-        encoder = _ENCODERS.get(type(value))
+        encoder = _ENCODERS.get(value.__class__)
         if encoder is None:
             raise _unstorable(value)
-        item, value_size = encoder(value, depth + 1)
+        item, value_size = encoder(value, depth)
         encoded.append(item)
         size += value_size
     return {"L": encoded}, size
@@ -224,16 +228,23 @@ def _list(values: list[Any], depth: int) -> Encoded:
 def _map(values: dict[str, Any], depth: int) -> Encoded:
     if depth > MAX_NESTING:
         raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
-    encoded = {}
-    size = 3 + len(values)
+    try:
+        names = "".join(values)
+    except TypeError:
+        raise Refusal(BAD_ITEM, "a map has a name that is no text") from None
+    encoded: dict[str, AttributeValue] = {}
+    size = 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
+    depth += 1
     for name, value in values.items():
-        encoder = _ENCODERS.get(type(value))
+        if value.__class__ is str and value.isascii():
+            encoded[name] = {"S": value}
+            size += len(value)
+            continue
+        encoder = _ENCODERS.get(value.__class__)
         if encoder is None:
             raise _unstorable(value)
-        if type(name) is not str:
-            raise Refusal(BAD_ITEM, "a map has a name that is no text")
-        encoded[name], value_size = encoder(value, depth + 1)
-        size += value_size + (len(name) if name.isascii() else text_bytes(name))
+        encoded[name], value_size = encoder(value, depth)
+        size += value_size
     return {"M": encoded}, size
 
 
