@@ -4,7 +4,7 @@
 connections at once; a call costs it about what the system takes to hand over its bytes. What it is told by GET:
 
 - `/reset` forgets what was asked; `/fill?size=small&count=20000` puts messages into its queue, and does that too
-- `/latency?ms=8` lets every call take so long
+- `/latency?ms=8` lets every call take so long; `/cores?numbers=0,1` says on which cores to run
 - `/report` says what was asked since: see `answering.py`; `/drained` says so once all messages are deleted
 """
 
@@ -153,6 +153,8 @@ class Server:
                 self._answers.fill(given["size"], int(given["count"]))
             case "/latency":
                 self._latency = float(given["ms"]) / 1000
+            case "/cores":
+                os.sched_setaffinity(0, {int(number) for number in given["numbers"].split(",")})
             case "/report":
                 told = self._answers.report()
             case "/drained" if not self._answers.drained:

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
@@ -35,16 +36,20 @@ class Case(NamedTuple):
     processes: int
     latency: int
     count: int
+    cores: int = 0
+    """On how many of the processor's cores worker and server run together; 0 for all there are."""
 
     @property
     def name(self) -> str:
         """As tables show it, without the program."""
         processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
-        return f"{processes}, {f'{self.latency} ms a call' if self.latency else 'no latency'}"
+        where = f" on {self.cores} core" if self.cores else ""
+        return f"{processes}{where}, {f'{self.latency} ms a call' if self.latency else 'no latency'}"
 
 
 CASES = (
     Case("router", 1, 0, 20_000),
+    Case("router", 1, 0, 20_000, cores=1),
     Case("boto3 loop", 1, 0, 3_000),
     Case("router", 2, 0, 40_000),
     Case("boto3 loop", 2, 0, 4_000),
@@ -57,13 +62,14 @@ QUICK = tuple(case._replace(count=case.count // 5) for case in CASES if not case
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
     Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
-    Budget(SCALING, "no latency", "2 processes", "1 process", 1.8, at_least=True),
+    Budget(SCALING, "no latency", "2 processes", "1 process on 1 core", 1.8, at_least=True),
 )
 
 
 def cases_of(*, quick: bool) -> tuple[Case, ...]:
     """What is measured."""
-    return QUICK if quick else CASES
+    cases = QUICK if quick else CASES
+    return cases if hasattr(os, "sched_setaffinity") else tuple(case for case in cases if not case.cores)
 
 
 def steps(*, quick: bool, rounds: int) -> int:
@@ -117,7 +123,8 @@ def _drain(server: Server, case: Case, expected: str) -> Drained:
     server.slow_down(case.latency)
     server.fill(SIZE, case.count)
     with TemporaryFile() as log:
-        workers = [_start(server, command, log) for command in _commands(case)]
+        with _cores(server, case.cores):
+            workers = [_start(server, command, log) for command in _commands(case)]
         try:
             _await(server, case, workers, log)
             memory = sum(_memory_of(worker.pid) for worker in workers)
@@ -132,6 +139,22 @@ def _drain(server: Server, case: Case, expected: str) -> Drained:
             f"{who}: of {case.count} messages {report['distinct']} written, {report['deleted']} deleted"
         )
     return Drained(cpu, report["busy"], report["seconds"], sum(report["calls"].values()), memory)
+
+
+@contextmanager
+def _cores(server: Server, count: int) -> Iterator[None]:
+    """The server, and what is started meanwhile, run on so many cores; 0 for all."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield  # there is no such choice on this system, and no case that asks for it
+        return
+    every = os.sched_getaffinity(0)
+    some = set(sorted(every)[: count or len(every)])
+    server.use_cores(some)
+    os.sched_setaffinity(0, some)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, every)
 
 
 def _await(server: Server, case: Case, workers: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:

@@ -35,7 +35,7 @@ def render(results: Results) -> str:
         handlers=made[tables.HANDLERS],
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
         workers=made[tables.WORKERS],
-        limits=_limits(results),
+        **_limits(results),
         cold=made[tables.COLD],
         cold_count=cold.COUNT,
         stages=made[tables.STAGES],
@@ -65,15 +65,17 @@ def _flames(results: Results) -> str:
     return f"The [flame graph]({FOLDER}/{FLAME}) {shown}."
 
 
-def _limits(results: Results) -> str:
-    """What limits two processes, from what one message costs worker and server, and the cores that there are."""
+def _limits(results: Results) -> dict[str, str]:
+    """What limits two processes: what one message costs worker and server, and the cores that there are."""
     cores = int(results.machine["cores"])
     case = drain.Case("router", 2, 0, 0).name
     worker = results.figures[drain.CPU].median(case, "router")
     server = results.figures[drain.SERVER].median(case, "router")
     most = cores * 1e6 / (worker + server)
     one = results.figures[drain.SPEED].median(drain.Case("router", 1, 0, 0).name, "router")
-    return (
-        f"with two processes of the router, {server / (worker + server):.0%} of the time of both.\n"
-        f"So {cores} cores can do {most:,.0f} messages a second at most, {most / one:.2f} times what one process does."
-    )
+    return {
+        "cores": str(cores),
+        "server_share": f"{server / (worker + server):.0%}",
+        "most_speed": f"{most:,.0f}",
+        "most_scaling": f"{most / one:.2f}",
+    }

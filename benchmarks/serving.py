@@ -31,6 +31,10 @@ class Server:
         """Let every call take so long."""
         self._get(f"/latency?ms={milliseconds}")
 
+    def use_cores(self, cores: set[int]) -> None:
+        """Run on these cores, by their numbers."""
+        self._get(f"/cores?numbers={','.join(map(str, sorted(cores)))}")
+
     def await_drained(self, seconds: float) -> bool:
         """Wait until all messages of its queue are deleted; whether they are in so many seconds."""
         try:
