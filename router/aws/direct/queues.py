@@ -12,6 +12,7 @@ import msgspec
 
 from router.aws.batches import Entry, in_batches, parcels, queue_request, tens
 from router.aws.client import Letter, Received
+from router.aws.direct.budget import COST, TIMEOUT_COST, RetryBudget
 from router.aws.direct.service import UNREADABLE, Failed, Service
 from router.aws.faults import Fault
 from router.model import Record
@@ -22,6 +23,7 @@ TRIES = 3
 PAUSE_SECONDS = 0.2
 """The bound of the random wait before the second try, doubled before the third."""
 PREFIX = "AmazonSQS"
+_TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 
 
 class DirectQueues:
@@ -31,6 +33,7 @@ class DirectQueues:
         self._service = service
         self._sleep = sleep
         self._urls: dict[str, str] = {}
+        self._budget = RetryBudget()
 
     def url(self, reference: str) -> str | Fault:
         """GetQueueUrl, kept if it succeeds; a URL is taken as it is."""
@@ -89,14 +92,23 @@ class DirectQueues:
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:
         body = _encode(request)
-        for attempt in range(1, TRIES + 1):
+        pause, spent = PAUSE_SECONDS, 0
+        for _ in range(TRIES - 1):
             answer = self._service.call(operation, body, SECONDS)
             if not isinstance(answer, Failed):
+                self._budget.earn(spent)
                 return answer
-            if answer.fault.kind != "retry" or attempt == TRIES:
+            cost = TIMEOUT_COST if answer.fault.code in _TIMEOUTS else COST
+            if answer.fault.kind != "retry" or not self._budget.spend(cost):
                 return answer.fault
-            self._sleep(uniform(0, PAUSE_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 — jitter, no secret
-        raise AssertionError("unreachable")
+            spent = cost
+            self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
+            pause *= 2
+        last = self._service.call(operation, body, SECONDS)
+        if isinstance(last, Failed):
+            return last.fault
+        self._budget.earn(spent)
+        return last
 
 
 def _encode(request: Mapping[str, Any]) -> bytes:
