@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-li
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import yaml
@@ -27,6 +28,11 @@ from router.deploy.template.texts import Texts
 from router.deploy.template.things import make_plan
 from router.errors import ConfigError, UsageError
 from router.model import names_file
+
+if TYPE_CHECKING:
+    from yaml import SafeDumper as _FastestDumper
+else:
+    _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 MAX_RESOURCES, MAX_PARAMETERS = 500, 200
 MAX_BYTES = 1_000_000
@@ -92,26 +98,31 @@ def make_document(config: Config, as_worker: bool = False) -> Document:
         "Resources": _resources(plan),
         "Outputs": _outputs(plan),
     }
-    document = Document(
+    _check("resources", len(body["Resources"]), MAX_RESOURCES)
+    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+    return Document(
         body,
         {each.id: each.flows for things in (plan.queues, plan.tables) for each in things.values() if each.made},
         {each.name: each.parameter for each in plan.texts.variables.values() if each.parameter in body["Parameters"]},
     )
-    _check_limits(document)
-    return document
 
 
 def as_json(document: Document) -> str:
-    """The template as JSON."""
-    return msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n"
+    """The template as JSON; raises UsageError if it is longer than any may be."""
+    return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
 
 
 def as_yaml(document: Document) -> str:
-    """The template as YAML, with the long forms of functions: any reader of YAML takes it."""
-    return yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
+    """The template as YAML, with the long forms of functions: any reader takes it; raises UsageError as `as_json`."""
+    return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
 
 
-class _Plain(yaml.SafeDumper):
+def _fitting(text: str) -> str:
+    _check("bytes", len(text.encode()), MAX_BYTES)
+    return text
+
+
+class _Plain(_FastestDumper):
     """Writes out what is there twice, rather than naming it."""
 
     def ignore_aliases(self, data: object) -> bool:
@@ -156,15 +167,9 @@ def _outputs(plan: Plan) -> dict[str, Json]:
     return {name: {"Value": value} for name, value in named.items()}
 
 
-def _check_limits(document: Document) -> None:
-    counts = (
-        ("resources", len(document.body["Resources"]), MAX_RESOURCES),
-        ("parameters", len(document.body["Parameters"]), MAX_PARAMETERS),
-        ("bytes", len(as_yaml(document).encode()), MAX_BYTES),
-    )
-    for what, count, most in counts:
-        if count > most:
-            raise UsageError(
-                f"the template has {count:,} {what}, and CloudFormation takes {most:,}; "
-                "make two configs of this one, and a stack of each"
-            )
+def _check(what: str, count: int, most: int) -> None:
+    if count > most:
+        raise UsageError(
+            f"the template has {count:,} {what}, and CloudFormation takes {most:,}; "
+            "make two configs of this one, and a stack of each"
+        )
