@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
@@ -29,7 +30,8 @@ DRAIN_SECONDS = 120
 LOOK_SECONDS = 2
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """A worker, and the messages that it finds."""
 
     program: str
@@ -58,7 +60,7 @@ CASES = (
     Case("router", 2, LATENCY_MS, 40_000),
     Case("boto3 loop", 2, LATENCY_MS, 2_000),
 )
-QUICK = tuple(case._replace(count=case.count // 5) for case in CASES if not case.latency)
+QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
     Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
@@ -90,7 +92,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
     for _ in range(rounds):
         for case in cases_of(quick=quick):
-            started = _drain(server, case._replace(count=FEW), digests[FEW])
+            started = _drain(server, replace(case, count=FEW), digests[FEW])
             drained = _drain(server, case, digests[case.count])
             cpu = (drained.cpu - started.cpu) / (case.count - FEW)
             figures[CPU].add(case.name, case.program, cpu)

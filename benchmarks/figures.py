@@ -28,9 +28,13 @@ class Figures:
         """The figure of one more round."""
         self.values.setdefault(Key(case, program), []).append(value)
 
+    def of(self, case: str, program: str) -> list[float]:
+        """Those of all rounds, in the unit that is shown."""
+        return [value * self.scale for value in self.values[Key(case, program)]]
+
     def median(self, case: str, program: str) -> float:
         """In the unit that is shown."""
-        return statistics.median(self.values[Key(case, program)]) * self.scale
+        return statistics.median(self.of(case, program))
 
     def ratio(self, case: str, program: str, peer: str) -> "Ratio | None":
         """What a program takes of what its peer takes, from round to round; None if one was not measured."""

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from environment import BenchmarkError, ask, prepare
 from figures import Budget, Figures
@@ -27,7 +27,8 @@ FIRST = 50
 """What `measure.py` begins with."""
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """A batch and who is measured with it."""
 
     size: str

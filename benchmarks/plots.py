@@ -26,7 +26,7 @@ COLOURS = {
     "powertools": PINK,
     "on_fastsqs": GREY,
 }
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "message-router",
     "font.family": "sans-serif",
@@ -124,7 +124,7 @@ def _bars(axes: Any, figures: Figures, cases: Sequence[str]) -> None:
         found = [(place, case) for place, case in enumerate(cases) if program in figures.programs(case)]
         places = [place + (order - (len(programs) - 1) / 2) * height for place, _ in found]
         medians = [figures.median(case, program) for _, case in found]
-        values = [[value * figures.scale for value in figures.values[case, program]] for _, case in found]
+        values = [figures.of(case, program) for _, case in found]
         spread = [
             [median - min(each) for median, each in zip(medians, values, strict=True)],
             [max(each) - median for median, each in zip(medians, values, strict=True)],

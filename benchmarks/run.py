@@ -9,7 +9,9 @@ import argparse
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cold
 import drain
@@ -26,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from serving import Server, serve
 
-SUITES = {"handler": handlers, "drain": drain, "cold": cold, "growth": growth, "stages": whereabouts}
+SUITES: dict[str, Any] = {"handler": handlers, "drain": drain, "cold": cold, "growth": growth, "stages": whereabouts}
 ROUNDS = {"handler": 5, "drain": 3, "cold": 7, "growth": 3, "stages": 1}
 DOCS = HERE.parent / "docs"
 
@@ -63,7 +65,7 @@ def _read_options() -> argparse.Namespace:
 def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.Namespace) -> Results:
     """All that was chosen, with a bar on a terminal."""
     rounds = {name: options.rounds or (1 if options.quick else ROUNDS[name]) for name in chosen}
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -71,23 +73,14 @@ def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.
             name: progress.add_task(name, total=SUITES[name].steps(quick=options.quick, rounds=rounds[name]))
             for name in chosen
         }
-        for name in chosen:
-            suite, task = SUITES[name], tasks[name]
-
-            def advance(task: object = task) -> None:
-                progress.advance(task)
-
-            found[name] = suite.measure(server, quick=options.quick, rounds=rounds[name], advance=advance)
+        for name, task in tasks.items():
+            advance = partial(progress.advance, task)
+            found[name] = SUITES[name].measure(server, quick=options.quick, rounds=rounds[name], advance=advance)
     flames = whereabouts.draw_flames(server, folder, quick=options.quick) if "stages" in chosen else "not drawn"
-    figures: dict[str, Figures] = {}
-    if "handler" in found:
-        figures[handlers.FIGURE] = found["handler"]
-    for name in ("drain", "cold"):
-        figures |= found.get(name, {})
-    budgets = handlers.BUDGETS + drain.BUDGETS + cold.BUDGETS
-    return Results(
-        machine.describe(), figures, judge(figures, budgets), found.get("growth"), found.get("stages"), flames
-    )
+    handler = {handlers.FIGURE: found["handler"]} if "handler" in found else {}
+    figures: dict[str, Figures] = {**handler, **found.get("drain", {}), **found.get("cold", {})}
+    judged = judge(figures, handlers.BUDGETS + drain.BUDGETS + cold.BUDGETS)
+    return Results(machine.describe(), figures, judged, found.get("growth"), found.get("stages"), flames)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,8 @@ def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     if isinstance(whole, str):
         return found | {"whole": whole}
     found["rest"] = whole - sum(seconds for seconds in found.values() if isinstance(seconds, float))
-    found["collector"] = collected(lambda: handler(given, None), repetitions)
-    found["whole"] = whole + found["collector"]
-    return found
+    cycles = collected(lambda: handler(given, None), repetitions)
+    return found | {"collector": cycles, "whole": whole + cycles}
 
 
 def least(made: list[Stage], repetitions: int) -> dict[str, float | str]:
@@ -149,7 +148,8 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
     from router.engine.settle import settle_answer
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
-    service = lambda_handler._aws().tables._service
+    tables: Any = lambda_handler._aws().tables
+    service = tables._service
     connections = service._connections
     records = [lambda_handler.read_record(record) for record in given["Records"]]
 

@@ -57,7 +57,7 @@ def show(results: Results, console: Console) -> None:
 
 def budgets(results: Results) -> Rows:
     """What the router is held to, and what came of it."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"{_FIGURES[each.budget.figure]}: {each.budget.case}",
             f"{word(each.budget.program)} to {word(each.budget.peer)}",
@@ -88,10 +88,10 @@ def suites(results: Results) -> list[Rows]:
 
 
 def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for case in figures.cases:
         for program in figures.programs(case):
-            values = [value * figures.scale for value in figures.values[case, program]]
+            values = figures.of(case, program)
             ratio = "" if program == ours else str(figures.ratio(case, ours, program) or "")
             spread = f"{_number(min(values))} to {_number(max(values))}"
             rows.append((case, word(program), _number(figures.median(case, program)), spread, ratio))
@@ -102,10 +102,10 @@ def workers(results: Results) -> Rows:
     """What workers take, how fast they are, and what limits."""
     cpu, speed, server = (results.figures[name] for name in (drain.CPU, drain.SPEED, drain.SERVER))
     calls, memory = results.figures[drain.CALLS], results.figures[drain.MEMORY]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for case in cpu.cases:
         for program in cpu.programs(case):
-            values = [value * cpu.scale for value in cpu.values[case, program]]
+            values = cpu.of(case, program)
             rows.append(
                 (
                     case,
@@ -125,11 +125,11 @@ def workers(results: Results) -> Rows:
 def cold_starts(results: Results) -> Rows:
     """What a first invocation takes."""
     cpu, clock, memory = (results.figures[name] for name in (cold.CPU, cold.CLOCK, cold.MEMORY))
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for program in cpu.programs(cold.CASE):
         cells = []
         for figures in (cpu, clock, memory):
-            values = [value * figures.scale for value in figures.values[cold.CASE, program]]
+            values = figures.of(cold.CASE, program)
             median = _number(figures.median(cold.CASE, program))
             cells.append(f"{median} ({_number(min(values))} to {_number(max(values))})")
         ratio = str(cpu.ratio(cold.CASE, cold.COMPILED, program) or "") if program != cold.COMPILED else ""
@@ -141,7 +141,7 @@ def cold_starts(results: Results) -> Rows:
 def growth(results: Results) -> Rows:
     """How costs grow."""
     assert results.growth
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind in results.growth.kinds:
         points = sorted(results.growth.medians(kind).items())
         (least, low), (most, high) = points[0], points[-1]
