@@ -24,7 +24,7 @@ from messages import event
 from serving import Server, serve
 
 SIZES = ("small", "medium")
-FEW, MANY = 100, 300
+FEW, MANY = 50, 150
 BATCH = 1000
 QUEUED = 200
 
