@@ -22,8 +22,8 @@ test: $(STAMP) ## all tests
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) tests/faults/soak.py --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
-bench: $(STAMP) ## what a message costs, beside the code that people write instead
-	@$(RUN) benchmarks/run.py
+bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
+	@$(RUN) benchmarks/run.py $(ARGS)
 
 lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff format --check .
