@@ -22,7 +22,7 @@ from serving import Server
 from verifying import expected_digest
 
 CPU, SPEED, SERVER, CALLS, MEMORY = "drain", "drain speed", "drain server", "drain calls", "drain memory"
-SCALING = "drain scaling"
+MEMORY_FEW, SCALING = "drain memory, few messages", "drain scaling"
 SIZE = "small"
 FEW = 10
 LATENCY_MS = 8
@@ -87,6 +87,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
         SERVER: Figures("µs a message", 1e6),
         CALLS: Figures("calls for ten messages", 10),
         MEMORY: Figures("MB", 1e-6),
+        MEMORY_FEW: Figures("MB", 1e-6),
         SCALING: Figures("messages a second", 1),
     }
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
@@ -100,6 +101,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
             figures[SERVER].add(case.name, case.program, drained.server / case.count)
             figures[CALLS].add(case.name, case.program, drained.calls / case.count)
             figures[MEMORY].add(case.name, case.program, drained.memory)
+            figures[MEMORY_FEW].add(case.name, case.program, started.memory)
             if case.program == "router":
                 processes, _, latency = case.name.partition(", ")
                 figures[SCALING].add(latency, processes, case.count / drained.seconds)

@@ -93,8 +93,8 @@ def _title(figures: Figures, case: str, *peers: str) -> str:
     for peer in peers:
         ratio = figures.ratio(case, "router", peer)
         if ratio:
-            parts.append(f"1/{1 / ratio.median:.1f} of the processor time of {word(peer)}")
-    return f"A batch of {case} messages: the router takes\n{', '.join(parts)}"
+            parts.append(f"1/{1 / ratio.median:.0f} of that of {word(peer)}")
+    return f"For {case} messages the processor time of the router is\n{'; '.join(parts)}"
 
 
 def _workers(results: Results) -> Any:

@@ -101,7 +101,7 @@ def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
 def workers(results: Results) -> Rows:
     """What workers take, how fast they are, and what limits."""
     cpu, speed, server = (results.figures[name] for name in (drain.CPU, drain.SPEED, drain.SERVER))
-    calls, memory = results.figures[drain.CALLS], results.figures[drain.MEMORY]
+    calls, memory, few = (results.figures[name] for name in (drain.CALLS, drain.MEMORY, drain.MEMORY_FEW))
     rows: list[tuple[str, ...]] = []
     for case in cpu.cases:
         for program in cpu.programs(case):
@@ -115,7 +115,7 @@ def workers(results: Results) -> Rows:
                     f"{speed.median(case, program):,.0f}",
                     _number(server.median(case, program)),
                     f"{calls.median(case, program):.1f}",
-                    _number(memory.median(case, program)),
+                    f"{_number(memory.median(case, program))} ({_number(few.median(case, program))})",
                 )
             )
     heads = ("worker", "program", "µs of processor a message", "the router takes", "messages a second")
