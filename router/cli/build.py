@@ -15,7 +15,8 @@ from router.cli.options import config_option
 from router.compile.load import load
 from router.config.environment import RT005
 from router.deploy.archive import as_megabytes
-from router.deploy.build import HANDLER, OUTPUT, Built, build, target_of
+from router.deploy.build import HANDLER, OUTPUT, PLUGINS, Built, build, target_of
+from router.deploy.requirements import FILE
 from router.deploy.targets import ARCHES, PYTHONS, Arch, Python, Target
 from router.errors import ConfigError
 from router.report.text import as_text, count_findings
@@ -95,6 +96,9 @@ def _show(built: Built) -> None:
         click.echo(f"left out: {name}, which Lambda has, in a version of its own")
     for each in built.left_out:
         click.echo(f"left out: {each.name}: {each.why}")
+    if built.floating:
+        names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in built.floating)
+        click.echo(f"not fixed: {names}; write exact versions into {PLUGINS}/{FILE}, or other days bring others")
     if built.proof:
         click.echo(f"{built.target}: {built.proof}")
         click.echo(f"built {built.path}, handler {HANDLER}, sha256 {built.sha256}")
@@ -114,6 +118,7 @@ def _told(built: Built) -> dict[str, Any]:
         "parts": [msgspec.to_builtins(part) for part in built.parts],
         "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in built.wheels],
         "provided": built.provided,
+        "floating": [f"{wheel.name}=={wheel.version}" for wheel in built.floating],
         "left_out": [msgspec.to_builtins(each) for each in built.left_out],
         "binaries": built.proof.binaries if built.proof else None,
         "imported_in": built.proof.interpreter if built.proof else None,

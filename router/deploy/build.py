@@ -41,7 +41,7 @@ class Built(Struct, frozen=True):
     """A package: where it is, its size in bytes and its SHA-256 in hex, what is in it, and what was proved of it.
 
     `over` says which of Lambda's limits it passes; then no file was written. `provided` are packages that plugins ask
-    for and that Lambda has; `left_out` are files that were not packed.
+    for and that Lambda has, `floating` wheels whose version nothing fixes; `left_out` are files that were not packed.
     """
 
     target: Target
@@ -52,6 +52,7 @@ class Built(Struct, frozen=True):
     parts: tuple[Part, ...]
     wheels: tuple[Wheel, ...]
     provided: tuple[str, ...]
+    floating: tuple[Wheel, ...]
     left_out: tuple[LeftOut, ...]
     proof: Proof | None
     over: str = ""
@@ -115,6 +116,7 @@ def _built(
         parts=archive.parts,
         wheels=closure.wheels,
         provided=closure.provided,
+        floating=closure.floating,
         left_out=tuple(left_out),
         proof=proof,
         over=archive.over,
@@ -128,7 +130,7 @@ def _packages(plugins: Sequence[Path], folder: Path, target: Target, work: Path)
     if not asked.roots:
         return Closure(tuple(own), asked.provided)
     more = resolve(asked, own, target, work)
-    return Closure((*own, *more.wheels), more.provided)
+    return Closure((*own, *more.wheels), more.provided, more.floating)
 
 
 def _requirements_files(plugins: Sequence[Path], folder: Path) -> Iterator[Path]:

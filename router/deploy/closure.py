@@ -14,10 +14,14 @@ from router.errors import UsageError
 
 
 class Closure(Struct, frozen=True):
-    """The wheels that a target needs, and the names of what is asked for that Lambda has."""
+    """The wheels that a target needs, and the names of what is asked for that Lambda has.
+
+    `floating` are those wheels whose version nothing fixes: another day may bring another one.
+    """
 
     wheels: tuple[Wheel, ...]
     provided: tuple[str, ...]
+    floating: tuple[Wheel, ...] = ()
 
 
 class Reached(Struct, frozen=True):
@@ -44,14 +48,26 @@ def resolve(asked: Asked, pins: Sequence[Wheel], target: Target, folder: Path) -
         more += missing
     own = {wheel.name: wheel for wheel in pins}
     for wheel in wheels:
-        if wheel.name in own and wheel.name in reached.names and own[wheel.name].version != wheel.version:
-            raise UsageError(
-                f"the plugins' requirements bring {wheel.name} {wheel.version}, and the router runs with "
-                f"{own[wheel.name].version}; one package cannot have both: pip install '{wheel.name}=={wheel.version}' "
-                "here, run the tests, and build again"
-            )
-    needed = [wheel for wheel in wheels if wheel.name in reached.names and wheel.name not in own]
-    return Closure(tuple(needed), tuple(dict.fromkeys([*asked.provided, *reached.provided])))
+        if wheel.name in own and wheel.name in reached.names:
+            _compare(own[wheel.name], wheel)
+    needed = tuple(wheel for wheel in wheels if wheel.name in reached.names and wheel.name not in own)
+    return Closure(
+        wheels=needed,
+        provided=tuple(dict.fromkeys([*asked.provided, *reached.provided])),
+        floating=tuple(wheel for wheel in needed if wheel.name not in asked.pinned),
+    )
+
+
+def _compare(own: Wheel, other: Wheel) -> None:
+    """Raise UsageError unless what plugins bring is the very package that the router runs with."""
+    name = own.name
+    if own.version != other.version:
+        raise UsageError(
+            f"the plugins' requirements bring {name} {other.version}, and the router here runs with {own.version}; a "
+            f"package has one of them: install {name}=={other.version} here, run the tests, and build again"
+        )
+    if own.sha256 != other.sha256:
+        raise UsageError(f"{own.file.name} of {name} came with two contents; look at the indexes that pip uses")
 
 
 def _constraints(asked: Asked, pins: Sequence[Wheel], folder: Path) -> list[str]:

@@ -56,7 +56,7 @@ class Proof(Struct, frozen=True):
 
     def __str__(self) -> str:
         """As people read it."""
-        checked = f"{self.binaries} binaries are for it"
+        checked = f"its binaries ({self.binaries}) are for that" if self.binaries else "it has no binaries"
         if self.interpreter:
             return f"{checked}; the handler imports in a clean {self.interpreter}"
         return f"{checked}; not imported, because {self.why}"

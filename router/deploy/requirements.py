@@ -17,6 +17,8 @@ DISTRIBUTION = "message-router"
 PROVIDED = frozenset(["boto3", "botocore", "s3transfer"])
 """What the runtime has: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
 FILE = "requirements.txt"
+_NOT_PACKED = PROVIDED | {DISTRIBUTION}
+"""What Lambda has, and the router itself, which is packed from where it is installed."""
 
 _NESTED = re.compile(r"(?:-r|--requirement)[ =]*(.+)")
 _CONSTRAINTS = re.compile(r"(?:-c|--constraint)[ =]*(.+)")
@@ -28,12 +30,13 @@ class Asked(Struct, frozen=True):
     """What a requirements file asks for on a target, in the form that pip is given.
 
     `lines` are for pip, `roots` the requirements in them, `provided` the names that Lambda has and that are left out.
-    With `hashed`, pip asks for a hash of each.
+    `pinned` are the names that cannot come in another version another day. With `hashed`, pip asks for a hash of each.
     """
 
     lines: tuple[str, ...]
     roots: tuple[Requirement, ...]
     provided: tuple[str, ...] = ()
+    pinned: frozenset[str] = frozenset()
     hashed: bool = False
 
 
@@ -76,28 +79,44 @@ def read_requirements(files: Sequence[Path], target: Target) -> Asked:
     Markers are decided here: pip would decide them by the Python and the machine that it runs on.
     """
     lines: list[str] = []
-    roots: list[Requirement] = []
-    provided: list[str] = []
-    hashed = False
+    asked: list[Requirement] = []
+    pinned: set[str] = set()
     for file, number, text in (line for each in files for line in _logical_lines(each, ())):
         where = f"{file}:{number}"
         if text.startswith(_EDITABLE):
             raise UsageError(f"{where}: what is editable cannot be packed; build a wheel of it, and name that")
         if match := _CONSTRAINTS.fullmatch(text):
-            lines.append(f"-c {(file.parent / match[1]).absolute()}")
+            limits = (file.parent / match[1]).absolute()
+            lines.append(f"-c {limits}")
+            pinned |= read_requirements([limits], target).pinned
             continue
         if text.startswith("-"):
             lines.append(text)
             continue
-        hashes = "".join(_HASH.findall(text))
         line, requirement = _read(_HASH.sub("", text).strip(), file, where)
-        hashed = hashed or bool(hashes)
-        if canonicalize_name(requirement.name) in PROVIDED:
-            provided.append(canonicalize_name(requirement.name))
-        elif applies(requirement, target):
+        if not applies(requirement, target):
+            continue
+        asked.append(requirement)
+        if _is_exact(requirement):
+            pinned.add(canonicalize_name(requirement.name))
+        hashes = "".join(_HASH.findall(text))
+        # Where there are hashes, pip wants those of all that anything requires.
+        if hashes or canonicalize_name(requirement.name) not in _NOT_PACKED:
             lines.append(line + hashes)
-            roots.append(requirement)
-    return Asked(tuple(lines), tuple(roots), tuple(dict.fromkeys(provided)), hashed)
+    names = [canonicalize_name(requirement.name) for requirement in asked]
+    return Asked(
+        lines=tuple(lines),
+        roots=tuple(each for each, name in zip(asked, names, strict=True) if name not in _NOT_PACKED),
+        provided=tuple(dict.fromkeys(name for name in names if name in PROVIDED)),
+        pinned=frozenset(pinned),
+        hashed=any(_HASH.search(line) for line in lines),
+    )
+
+
+def _is_exact(requirement: Requirement) -> bool:
+    """Whether it is one version: `==` without a star, a URL, or the path of a wheel."""
+    exact = any(each.operator in ("==", "===") and not each.version.endswith("*") for each in requirement.specifier)
+    return exact or requirement.url is not None
 
 
 def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
@@ -105,7 +124,8 @@ def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
     try:
         if text.endswith(".whl") and "@" not in text:
             path = (file.parent / text).absolute()
-            return str(path), Requirement(parse_wheel_filename(path.name)[0])
+            name, version, _, _ = parse_wheel_filename(path.name)
+            return str(path), Requirement(f"{name}=={version}")
         requirement = Requirement(text)
     except (InvalidRequirement, InvalidWheelFilename):
         advice = "write NAME==VERSION, or the path of a wheel"

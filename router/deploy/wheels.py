@@ -22,6 +22,7 @@ _RETRIES = "2"
 _SAID = 6
 """Lines of what pip said that are repeated."""
 _NO_MATCH = re.compile(r"No matching distribution found for ([^\s;(]+)")
+_CONFLICT = re.compile(r"The conflict is caused by:\n((?: +\S.*\n)+)")
 _NO_NETWORK = re.compile(
     r"connection (broken|error)|newconnectionerror|timed? ?out|name resolution|proxyerror|sslerror", re.I
 )
@@ -59,13 +60,23 @@ def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies
         check=False,
     )
     if result.returncode:
-        raise UsageError(_explain(result.stderr, target))
+        raise UsageError(_explain(result.stderr, result.stdout, target))
     return sorted(map(_describe, folder.iterdir()), key=lambda wheel: wheel.name)
 
 
 def _pip(target: Target) -> list[str]:
     # -P: a `pip` folder where the user stands is not that package.
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "download",
+        "--progress-bar",
+        "off",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     command += ["--retries", _RETRIES, "--only-binary", ":all:"]
     command += ["--implementation", "cp", "--python-version", target.python]
     for abi in (target.interpreter, "abi3", "none"):
@@ -81,11 +92,16 @@ def _describe(file: Path) -> Wheel:
         return Wheel(name, str(version), file, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
-def _explain(said: str, target: Target) -> str:
+def _explain(errors: str, told: str, target: Target) -> str:
     """What went wrong, and what to do; pip's own words last, since they alone are sure."""
-    missing = _NO_MATCH.search(said)
-    if _NO_NETWORK.search(said):
+    missing = _NO_MATCH.search(errors)
+    conflict = _CONFLICT.search(told)
+    lines = errors.splitlines()
+    if _NO_NETWORK.search(errors):
         what = "cannot reach the package index; look at the network, the proxy and pip's configuration"
+    elif conflict:
+        what = f"no versions suit all that is asked for on {target}; the router's own are those installed here"
+        lines = conflict[1].splitlines()
     elif missing:
         what = f"there is no wheel of {missing[1]} for {target} ({target.system}, glibc 2.{target.glibc})"
         if target.glibc < Target(target.arch, "3.13").glibc:
@@ -94,8 +110,8 @@ def _explain(said: str, target: Target) -> str:
             what += "; name a version that has one, or leave the package out"
     else:
         what = f"pip cannot get the packages for {target}"
-    lines = [line for line in said.splitlines() if line.strip()][-_SAID:]
-    return "\n".join([what, *(f"  pip: {line}" for line in lines)])
+    said = [line.strip() for line in lines if line.strip()][-_SAID:]
+    return "\n".join([what, *(f"  pip: {line}" for line in said)])
 
 
 def requires(wheel: Wheel) -> list[Requirement]:

@@ -197,6 +197,7 @@ def test_json(package: Any, again: tuple[Path, Any]) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "over": "",
         "provided": ["boto3"],
+        "floating": [],
         "binaries": 5,
         "imported_in": f"Python {package.python}",
         "not_imported": "",
@@ -238,3 +239,30 @@ def test_no_wheel(router: Any, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "router: there is no wheel of jsonschema-rs" in done.stderr
     assert "for python3.11 on arm64 (Amazon Linux 2, glibc 2.26)" in done.stderr
+
+
+def test_too_large(router: Any, tmp_path: Path) -> None:
+    """A package over a limit of Lambda's is not written: the sizes are shown, and the exit code is 1."""
+    (tmp_path / "routes.yaml").write_text("plugins: [plugins/a.py]\n" + SMALL)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "a.py").write_text("")
+    (tmp_path / "plugins" / "noise").write_bytes(os.urandom(50 * 1024 * 1024))
+
+    done = router("build")
+
+    assert (done.returncode, "plugins" in done.stdout, (tmp_path / "dist").exists()) == (1, True, False)
+    assert "zipped is over Lambda's limit of 50.00 MB: https://docs.aws.amazon.com/lambda/" in done.stderr
+    assert done.stderr.endswith("; nothing was written\n")
+
+
+def test_module_of_no_package(router: Any, tmp_path: Path) -> None:
+    """A plugin that is installed here, and that nothing would bring into the package, is refused with what to do."""
+    (tmp_path / "routes.yaml").write_text("plugins: [py]\n" + SMALL)
+
+    done = router("build", "--arch", "x86_64")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "router: plugin 'py' is an installed module, and none of the packages has it; "
+        "name its distribution in plugins/requirements.txt"
+    )
