@@ -33,25 +33,38 @@ _WIDE = 160
     "--messages", type=click.File(encoding="utf-8"), help="Send these JSON lines instead (- for standard input)."
 )
 @click.option("--queue", help="The queue of --messages: its name in the config.")
-def command(config: Path, messages: TextIO | None, queue: str | None) -> None:
+@click.option("--lambda", "as_lambda", is_flag=True, help="Through the deployed function, instead of the worker.")
+def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda: bool) -> None:
     """Show the whole path: queues and tables of the config on an embedded AWS, its test messages, the real worker.
 
-    It starts the AWS itself, on the loopback address, and ends it; no other is ever touched. Exit code 0: every
-    message ended as its test says; 1: one did not; 2: could not run.
+    With --lambda it goes through what is deployed: the package is built, the template is deployed, and the function
+    routes the messages with its own role and no other permission. It starts the AWS itself, on the loopback address,
+    and ends it; no other is ever touched. Exit code 0: every message ended as its test says; 1: one did not; 2: could
+    not run.
 
     \b
     Examples:
       router demo
+      router demo --lambda
       router demo --queue user-metadata --messages messages.jsonl
     """
     program = load_program(config, os.environ)
     sendings = _sendings(program, messages, queue)
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     status = Console(stderr=True).status("starting the embedded AWS")
-    with status, local_aws() as local:
-        status.update(f"routing {len(sendings)} messages")
-        played = play_with_worker(program, config, sendings, local)
-    _print(console, program, played)
+    with status, local_aws(enforces_iam=as_lambda) as local:
+        if as_lambda:
+            # Only who deploys pays for importing what deploys.
+            from router.cli.demo_deployed import show_deployed
+            from router.local.deployed import play_deployed
+
+            shown = play_deployed(program, config, sendings, local, status.update)
+            show_deployed(console, shown)
+            played = shown.played
+        else:
+            status.update(f"routing {len(sendings)} messages")
+            played = play_with_worker(program, config, sendings, local)
+    _print(console, played)
     sys.exit(not played.succeeded)
 
 
@@ -67,7 +80,7 @@ def _sendings(program: Program, messages: TextIO | None, queue: str | None) -> l
     return sendings
 
 
-def _print(console: Console, program: Program, played: Played) -> None:
+def _print(console: Console, played: Played) -> None:
     # Titles are lines of their own: those of rich are wrapped at the width of their table.
     for name, items in played.tables.items():
         console.print(f"table {name}", _items(items), sep="\n")

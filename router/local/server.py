@@ -28,9 +28,10 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT")
 
 
 class LocalAws(Struct, frozen=True):
-    """A running embedded AWS: its endpoint, e.g. `http://127.0.0.1:40123`."""
+    """A running embedded AWS: its endpoint, e.g. `http://127.0.0.1:40123`, and the directory that goes with it."""
 
     endpoint: str
+    directory: str = ""
 
     def environment(self) -> dict[str, str]:
         """The environment of a process that is to find this AWS and no other, nor any credentials of the user's."""
@@ -60,7 +61,7 @@ def local_aws(*, enforces_iam: bool = False) -> Iterator[LocalAws]:
     directory = tempfile.mkdtemp(prefix="router-aws-")
     try:
         with _guarded(directory, _IAM if enforces_iam else {}) as process:
-            yield LocalAws(_endpoint(process, Path(directory, "log")))
+            yield LocalAws(_endpoint(process, Path(directory, "log")), directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

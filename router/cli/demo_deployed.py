@@ -1,0 +1,30 @@
+"""What `router demo --lambda` shows of the deployed thing: its resources, and the log of its function."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from router.deploy.changes import kind_of
+from router.display import to_json
+from router.local.deployed import STACK, Shown
+from router.local.endings import Said
+
+_FIRST = ("time", "level", "message")
+
+
+def show_deployed(console: Console, shown: Shown) -> None:
+    """What the stack is made of, and what the function logged."""
+    counts = Counter(kind_of(each.type) for each in shown.resources)
+    made = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items()))
+    console.print(f"stack {STACK}: {made}")
+    table = Table("time", "level", "message", "")
+    for line in shown.log:
+        table.add_row(*(escape(str(line.get(name, ""))) for name in _FIRST), escape(_rest(line)))
+    console.print("log of the function", table, sep="\n")
+
+
+def _rest(line: Said) -> str:
+    """The other fields, but for empty ones."""
+    return " ".join(f"{name}={to_json(value)}" for name, value in line.items() if name not in _FIRST and value)

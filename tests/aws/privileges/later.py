@@ -1,0 +1,9 @@
+"""A plugin that wants some messages to come again."""
+
+from router import Retry, hookimpl
+
+
+@hookimpl
+def router_transform_message(message):
+    if message.data.get("later"):
+        raise Retry("not now", 60)
