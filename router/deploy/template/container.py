@@ -82,16 +82,15 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
 
 def _installation(own: bool, plugins: bool) -> list[str]:
     """How the worker gets into an environment of its own: from the sources, if they are there, or from an index."""
-    lines = [f"RUN python -m venv {HOME}"]
-    pip = f"RUN {HOME}/bin/pip install --no-cache-dir"
+    lines: list[str] = []
+    what = f"'message-router[worker]=={VERSION}'"
     if own:
         lines += ["WORKDIR /src", "COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
-        lines.append(f"{pip} '.[worker]'")
-    else:
-        lines.append(f"{pip} 'message-router[worker]=={VERSION}'")
+        what = "'.[worker]'"
     if plugins:
-        lines += [f"COPY {_REQUIREMENTS} /tmp/requirements.txt", f"{pip} -r /tmp/requirements.txt"]
-    return lines
+        lines.append(f"COPY {_REQUIREMENTS} /tmp/requirements.txt")
+        what += " -r /tmp/requirements.txt"
+    return [*lines, f"RUN python -m venv {HOME} && {HOME}/bin/pip install --no-cache-dir {what}"]
 
 
 def _copied(folder: Path, needed: Iterable[str]) -> list[str]:

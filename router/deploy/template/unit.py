@@ -27,6 +27,7 @@ ProtectKernelTunables=yes
 ProtectProc=invisible
 PrivateDevices=yes
 PrivateTmp=yes
+PrivateUsers=yes
 CapabilityBoundingSet=
 LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
@@ -34,7 +35,9 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
 UMask=0077
 """
 
