@@ -125,11 +125,13 @@ def _machine(header: bytes) -> str:
     return _MACHINES.get(int.from_bytes(header[18:20], "little"), "")
 
 
-def find_interpreter(target: Target) -> str | None:
-    """A CPython of the target's version on this machine, if it is one of the target's kind."""
+def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
+    """A CPython of the target's version on this machine, if that is one of the target's kind, or is to be any."""
     wanted = [target.python, "cpython", "linux", target.machine]
+    count = 2 if any_machine else len(wanted)
     for candidate in (sys.executable, shutil.which(target.runtime)):
-        if candidate and _describe(candidate) == wanted:
+        described = _describe(candidate) if candidate else None
+        if described and described[:count] == wanted[:count]:
             return candidate
     return None
 
