@@ -6,6 +6,13 @@ from typing import Any
 
 from router.compile.schema_documents import LISTED_PARTS, ONE_PART
 
+_DISPUTABLE = frozenset(
+    [
+        *("additionalItems", "contains", "contentSchema", "items", "pattern", "prefixItems", "propertyNames"),
+        *("unevaluatedItems", "unevaluatedProperties", "uniqueItems"),
+    ]
+)
+"""Keywords whose dialects differ, or whose meaning has changed from draft to draft."""
 _TYPES = frozenset(("array", "boolean", "integer", "null", "number", "object", "string"))
 
 
@@ -15,6 +22,11 @@ def is_plain(part: Mapping[str, Any], draft: int) -> bool:
     `draft` is 6, 7, 2019 or 2020; of draft 4, which has other rules, nothing counts as plain.
     """
     return draft != 4 and all(keyword in _PLAIN and _PLAIN[keyword](value) for keyword, value in part.items())
+
+
+def is_undisputed(part: Mapping[str, Any], draft: int) -> bool:
+    """Whether no two validators can disagree about what such a schema takes; formats aside."""
+    return is_plain(part, draft) and _DISPUTABLE.isdisjoint(part)
 
 
 def _is_text(value: Any) -> bool:

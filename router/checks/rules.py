@@ -6,7 +6,8 @@ from router.checks.mapping_types import check_templates, check_types
 from router.checks.paths import check_lists, check_paths
 from router.checks.routing import check_conditions, check_queues, check_same_keys, check_tables
 from router.checks.rule import Rule
-from router.checks.schema_contents import check_definitions, check_examples, check_satisfiable
+from router.checks.schema_contents import check_definitions, check_satisfiable
+from router.checks.schema_examples import check_examples
 from router.checks.schemas import check_second_opinions
 from router.checks.sizes import check_sizes
 from router.checks.tasks import check_environment, check_tasks

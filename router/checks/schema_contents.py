@@ -1,32 +1,19 @@
-"""Finds examples that their own schema does not take, and definitions that nothing refers to."""
+"""Finds schemas that contradict themselves, and definitions that nothing leads to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urldefrag
 
 from router.checks.rule import Found, Subject
-from router.compile.schema_documents import escape
+from router.compile.schema_documents import Document, escape, subschemas
 from router.compile.schemas import Validation
-from router.errors import MissingExtra
-from router.model import Code
+from router.model import Code, Path
 
-BAD_EXAMPLE = Code(
-    "RT310",
-    "an example that its schema does not take",
-    "Either the example or the schema is not what was meant; people copy the one and run into the other.",
-    "warning",
-)
 UNUSED_DEFINITION = Code(
     "RT311",
     "a definition that nothing refers to",
     "It checks nothing; perhaps a reference to it was forgotten.",
     "info",
-)
-DISPUTED_EXAMPLE = Code(
-    "RT312",
-    "an example on which validators disagree",
-    "What one validator takes and another refuses means different things to those who share the schema.",
-    "warning",
 )
 IMPOSSIBLE_SCHEMA = Code(
     "RT313",
@@ -41,42 +28,6 @@ _NAMES = ("$anchor", "$dynamicAnchor", "$recursiveAnchor", "$id", "id")
 """By these a definition can be referred to as well."""
 
 
-def check_examples(subject: Subject) -> Iterator[Found]:
-    """Find examples of whole messages that one validator or both refuse."""
-    for validation in subject.schemas.validations.values():
-        content = validation.root.content
-        examples = content.get("examples", []) if isinstance(content, dict) else []
-        for index, example in enumerate(examples if isinstance(examples, list) else []):
-            of = f"example {index + 1} of {validation.root.name}"
-            error = next(validation.validator.iter_errors(example), None)
-            if error is not None:
-                at = escape(list(error.instance_path)) or "the root"
-                sentence = f"{of} fails '{error.kind.name}' at {at}"
-                yield Found(BAD_EXAMPLE, sentence, validation.path, "mend the example or the schema")
-            elif _is_refused(validation, example):
-                sentence = f"another validator does not take {of}"
-                yield Found(DISPUTED_EXAMPLE, sentence, validation.path, "write what they differ on in another way")
-
-
-def _is_refused(validation: Validation, example: Any) -> bool:
-    """Whether the Python library jsonschema refuses an example; formats aside, of which it knows fewer."""
-    try:
-        from jsonschema import Draft202012Validator
-        from jsonschema.validators import validator_for
-        from referencing import Registry
-    except ImportError:
-        raise MissingExtra("a second opinion on schemas", "cli") from None
-    content: Any = validation.root.content
-    registry: Any = Registry().with_contents((uri, each.content) for uri, each in validation.documents.items())
-    validator: Any = validator_for(content, default=Draft202012Validator)
-    if len(validation.documents) > 1:
-        content = {"$schema": content["$schema"], "$ref": validation.root.uri}
-    try:
-        return not validator(content, registry=registry).is_valid(example)
-    except Exception:  # a pattern of another dialect, or a reference that it resolves in its own way
-        return False
-
-
 def check_satisfiable(subject: Subject) -> Iterator[Found]:
     """Find schemas that contradict themselves."""
     for flow in subject.flows:
@@ -87,34 +38,80 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
 
 
 def check_definitions(subject: Subject) -> Iterator[Found]:
-    """Find definitions of schemas that nothing refers to; those of a file that others refer to are for them."""
+    """Find definitions that nothing leads to from the root; those of a file that others refer to are for them."""
     schemas = subject.schemas.validations.values()
     shared = {uri for each in schemas for uri in each.documents if uri != each.root.uri}
     for validation in schemas:
-        content = validation.root.content
-        if not isinstance(content, dict) or validation.root.uri in shared:
+        root = validation.root
+        if root.uri in shared:
             continue
-        defined = [(key, name) for key in _DEFINITIONS for name in content.get(key, {})]
-        used = _fragments(content) if defined else set()
-        for key, name in defined:
-            pointer = escape([key, name])
-            referred = any(each == pointer or each.startswith(f"{pointer}/") for each in used)
-            if not referred and not any(word in _words(content[key][name]) for word in _NAMES):
-                sentence = f"nothing refers to {pointer} of {validation.root.name}"
+        places = dict(subschemas(root.content))
+        places |= {(key, name): {} for key in _DEFINITIONS for name in _booleans(root.content, key)}
+        defined = [path for path in places if path[-2:-1] and path[-2] in _DEFINITIONS]
+        reached = _reached(validation, places) if defined else None
+        lost: list[Path] = []
+        for path in sorted(defined, key=len) if reached is not None else ():
+            known = any(path[: len(above)] == above for above in lost)
+            if not known and not any(place[: len(path)] == path for place in reached or ()):
+                lost.append(path)
+                sentence = f"nothing refers to {escape(path)} of {root.name}"
                 yield Found(UNUSED_DEFINITION, sentence, validation.path, "refer to it, or remove it")
 
 
-def _fragments(content: Any) -> set[str]:
-    """Where the references of a document lead, as pointers."""
-    found = set()
-    stack = [content]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, dict):
-            found |= {unquote(urldefrag(node[key]).fragment) for key in _REFERENCES if isinstance(node.get(key), str)}
-        stack += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return found
+def _booleans(content: Any, key: str) -> list[str]:
+    """The definitions that are just true or false."""
+    found = content.get(key) if isinstance(content, dict) else None
+    return [name for name, part in found.items() if isinstance(part, bool)] if isinstance(found, dict) else []
 
 
-def _words(schema: Any) -> Any:
-    return schema if isinstance(schema, dict) else ()
+def _reached(validation: Validation, places: Mapping[Path, dict[str, Any]]) -> set[Path] | None:
+    """The definitions of the root's document that its root leads to, () being itself; None if that cannot be told."""
+    root = validation.root
+    others = [each for each in validation.documents.values() if each is not root]
+    references = [text for each in others for _, part in subschemas(each.content) for text in _references(part)]
+    # What other files refer to is reached, and in a document in the document references lead elsewhere.
+    if any(_leads_back(text, root) for text in references) or any(map(_is_embedded, places, places.values())):
+        return None
+    owned: dict[Path, list[str]] = {}
+    targets = {escape(path): _owner(path) for path in places}
+    for path, part in places.items():
+        owned.setdefault(_owner(path), []).extend(_references(part))
+        targets |= {f"#{anchor}": _owner(path) for anchor in _anchors(part)}
+    reached: set[Path] = set()
+    waiting: list[Path] = [()]
+    while waiting:
+        owner = waiting.pop()
+        if owner not in reached:
+            reached.add(owner)
+            for text in owned.get(owner, ()):
+                url, fragment = urldefrag(text)
+                if not url or _leads_back(text, root):
+                    pointer = unquote(fragment)
+                    waiting.append(targets.get(pointer if pointer[:1] in ("", "/") else f"#{pointer}", ()))
+    return reached
+
+
+def _owner(path: Path) -> Path:
+    """The innermost definition that a place is in; () for the root's own."""
+    ends = (end for end in range(len(path), 1, -1) if path[end - 2] in _DEFINITIONS)
+    return next((path[:end] for end in ends), ())
+
+
+def _references(part: dict[str, Any]) -> list[str]:
+    return [part[key] for key in _REFERENCES if isinstance(part.get(key), str)]
+
+
+def _leads_back(reference: str, root: Document) -> bool:
+    """Whether a reference of another file may be one to the root's: it has its name, or an $id gives it another."""
+    own = str(root.content.get("$id", "")) if isinstance(root.content, dict) else ""
+    name = urldefrag(reference).url.rpartition("/")[2]
+    return bool(name) and name in (root.uri.rpartition("/")[2], own.rpartition("/")[2])
+
+
+def _is_embedded(path: Path, part: dict[str, Any]) -> bool:
+    """Whether a part is a document of its own, in which references lead elsewhere."""
+    return bool(path) and any(not str(part.get(key, "#")).startswith("#") for key in ("$id", "id"))
+
+
+def _anchors(part: dict[str, Any]) -> list[str]:
+    return [str(part[key]).removeprefix("#") for key in _NAMES if key in part]

@@ -42,7 +42,7 @@ def second_opinion(schema_document: Any, asked: dict[str, _Objection | None] | N
     asked = {} if asked is None else asked
     draft = draft_of(schema_document) or 0
     for path, schema in subschemas(schema_document):
-        part = _without_parts(schema)
+        part = without_parts(schema)
         if is_plain(part, draft):
             continue
         key = f"{draft} {part}"
@@ -67,7 +67,7 @@ def _ask(part: dict[str, Any], schema_document: Any) -> _Objection | None:
     return None if error is None else (tuple(error.absolute_path), str(error.validator))
 
 
-def _without_parts(schema: dict[str, Any]) -> dict[str, Any]:
+def without_parts(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema without the schemas in it, which are asked about by themselves."""
     return {key: _without_schemas(key, value) for key, value in schema.items()}
 

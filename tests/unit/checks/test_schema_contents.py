@@ -26,15 +26,48 @@ UNUSED_B = "RT311 nothing refers to /definitions/b of schema 'schema.json'"
         ({"properties": {"id": {**TEXT, "pattern": "\\p{L}"}}, "examples": [GOOD]}, []),
         ({"properties": {"id": TEXT, "n": {"multipleOf": 0.01}}, "examples": [{"id": "a", "n": 0.29}]}, []),
         ({"$defs": {"a": {}}}, ["RT311 nothing refers to /$defs/a of schema 'schema.json'"]),
-        ({"definitions": {"a": {"$anchor": "a"}, "b": True}}, [UNUSED_B]),
+        ({"definitions": {"a": {"$anchor": "a"}, "b": True}}, [UNUSED_B.replace("s/b", "s/a"), UNUSED_B]),
+        ({"$ref": "#a", "definitions": {"a": {"$anchor": "a"}, "b": True}}, [UNUSED_B]),
+        ({"$ref": "#/definitions/b", "definitions": {"b": True}}, []),
+        ({"$ref": "#", "$dynamicRef": "#b", "definitions": {"b": {"$dynamicAnchor": "b"}}}, []),
+        ({"definitions": {"b": {"items": {"$ref": "#/definitions/b"}}}}, [UNUSED_B]),
+        ({"definitions": {"b": {"items": {"$ref": "#/definitions/b/$defs/c"}, "$defs": {"c": {}}}}}, [UNUSED_B]),
+        ({"$id": "https://a.example/s", "$ref": "s#/definitions/b", "definitions": {"b": {}}}, []),
+        ({"$ref": "c", "$id": "https://a.example/s", "$defs": {"b": {}, "c": {"$id": "c"}}}, []),
+        ({"properties": {"id": {"$ref": "part.json"}}, "definitions": {"b": {}}}, [UNUSED_B]),
+        ({"$ref": "back.json", "definitions": {"b": {}}}, []),
+        (
+            {"properties": {"id": TEXT, "o": {"$defs": {"c": {}}}}},
+            ["RT311 nothing refers to /properties/o/$defs/c of schema 'schema.json'"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"type": "integer", "examples": [1]}}}, []),
+        ({"properties": {"id": TEXT, "n": {"type": "integer", "examples": []}}}, []),
+        (
+            {"properties": {"id": TEXT, "n": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"enum": [1], "examples": [1, 2]}}},
+            ["RT314 example 2 at /$defs/n of schema 'schema.json' fails 'enum' at the root"],
+        ),
+        (
+            {"properties": {"id": {"$ref": "part.json"}, "n": {"$ref": "examples.json"}}},
+            ["RT314 example 1 at /properties/m of schema 'examples.json' fails 'type' at the root"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"$id": "n", "items": {"$ref": "#/$defs/o"}, "$defs": {"o": {}}}}}, []),
+        (
+            {"properties": {"id": TEXT, "a % b": {"type": "string", "examples": [1]}}},
+            ["RT314 example 1 at /properties/a % b of schema 'schema.json' fails 'type' at the root"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"type": "integer"}}, "examples": [{"id": "a", "n": 1.0}]}, []),
+        ({"properties": {"id": TEXT, "n": {"uniqueItems": True}}, "examples": [{"id": "a", "n": [1.5, 1e300]}]}, []),
         ({"$defs": {"a/b": {"properties": {"c": {}}}}, "anyOf": [{"$ref": "#/$defs/a~1b/properties/c"}, {}]}, []),
     ],
 )  # fmt: skip
 def test_contents(find: Any, more: Any, found: list[str]) -> None:
     """What a schema says of itself is so."""
     Path("part.json").write_text(json.dumps({**TEXT, "$defs": {"unused": {}}}), encoding="utf-8")
+    Path("back.json").write_text('{"$ref": "schema.json#/definitions/b"}', encoding="utf-8")
+    Path("examples.json").write_text('{"properties": {"m": {"type": "object", "examples": [1]}}}', encoding="utf-8")
+    lines = [line.partition(";")[0] for line in find("when: a", json.dumps({**BASE, **more}))]
 
-    assert [line.partition(";")[0] for line in find("when: a", json.dumps({**BASE, **more}))] == found
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
 
 
 def test_true(find: Any) -> None:
@@ -65,7 +98,8 @@ def test_no_message(find: Any, schema: str) -> None:
 
 def test_without_jsonschema(find: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Examples need the extra too, and what to install is told."""
-    assert find("when: a", json.dumps({**BASE, "examples": [GOOD]})) == []
+    disputable = {"properties": {"id": {**TEXT, "pattern": "a"}}, "examples": [GOOD]}
+    assert find("when: a", json.dumps({**BASE, **disputable})) == []
     real = builtins.__import__
 
     def no_referencing(name: str, *rest: Any, **named: Any) -> Any:
