@@ -1,0 +1,120 @@
+"""The worker, started by exactly the command that the Dockerfile, and the unit of systemd, have in them."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.local.provision import QueueSpec, TableSpec, clients, create_queues, create_tables
+from router.local.server import LocalAws, local_aws
+
+CONFIG = """\
+version: 1
+queues: {q: {name: "${STAGE:-dev}-q", dead_letter: q-dlq}}
+tables: {things: {key: {id: S}}}
+routes: {r: {queue: q, table: things, schema: schemas/thing.json}}
+"""
+SCHEMA = (
+    '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}}}'
+)
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[LocalAws]:
+    """An AWS of this module's own, with the queues and the table of the config."""
+    with local_aws() as running:
+        tables, queues = clients(running)
+        create_queues(queues, [QueueSpec("test-q", "q-dlq")])
+        create_tables(tables, [TableSpec("things", (("id", "S"),))])
+        yield running
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root of a machine, with the config where the container and the unit have it; nobody may write there."""
+    for place in ("srv/router", "etc/message-router"):
+        folder = tmp_path / place
+        (folder / "schemas").mkdir(parents=True)
+        (folder / "routes.yaml").write_text(CONFIG)
+        (folder / "schemas/thing.json").write_text(SCHEMA)
+    return tmp_path
+
+
+def docker(text: str) -> tuple[list[str], list[str], str]:
+    """The command of a Dockerfile, that which looks after its health, and its folder."""
+    lines = text.replace("\\\n", " ").splitlines()
+    (command,) = (line.removeprefix("CMD ") for line in lines if line.startswith("CMD "))
+    (health,) = (line.partition(" CMD ")[2] for line in lines if line.startswith("HEALTHCHECK "))
+    (*_, folder) = (line.removeprefix("WORKDIR ") for line in lines if line.startswith("WORKDIR "))
+    return json.loads(command), json.loads(health), folder
+
+
+def systemd(text: str) -> tuple[list[str], list[str], str]:
+    """The command of a unit, that which tells it to load its config again, and its folder."""
+    settings = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    return shlex.split(settings["ExecStart"]), shlex.split(settings["ExecReload"]), settings["WorkingDirectory"]
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+@pytest.mark.parametrize("form", ["docker", "systemd"])
+def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, wait: Callable[..., Any]) -> None:
+    """It stores a message, shows its health, loads its config again, writes no file, and ends within its time."""
+    places = {"docker": "srv/router", "systemd": "etc/message-router"}
+    text = router("template", "--format", form, cwd=root / places[form]).stdout
+    command, beside, folder = {"docker": docker, "systemd": systemd}[form](text)
+    port = free_port()
+    # The paths are those of another machine, and somebody else may listen on the port of this one.
+    here = {"/opt/router/bin": str(Path(sys.executable).parent), "/srv": f"{root}/srv", "/etc": f"{root}/etc"}
+
+    def mapped(word: str) -> str:
+        for there, place in {**here, ":9090": f":{port}"}.items():
+            word = re.sub(rf"(?<![\w/.]){there}", place, word) if there.startswith("/") else word.replace(there, place)
+        return word
+
+    tables, queues = clients(local)
+    url = queues.get_queue_url(QueueName="test-q")["QueueUrl"]
+
+    def said(what: str) -> bool:
+        """Whether the worker has said something; a message ends a receive that waits, and for which it waits."""
+        queues.send_message(QueueUrl=url, MessageBody=json.dumps({"id": form}))
+        return what in log.read_text()
+
+    files = sorted(root.rglob("*"))
+    log = root.parent / f"{root.name}.log"
+    environment = local.environment() | {"STAGE": "test", "PYTHONDONTWRITEBYTECODE": "1"}
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(list(map(mapped, command)), cwd=mapped(folder), env=environment, stderr=stderr) as process,
+    ):
+        try:
+            wait(lambda: said("worker started"), "the worker")
+            item = wait(lambda: tables.get_item(TableName="things", Key={"id": {"S": form}}).get("Item"), "the item")
+            if form == "systemd":
+                subprocess.run([word.replace("$MAINPID", str(process.pid)) for word in beside], check=True)
+                wait(lambda: said("config reloaded"), "the config")
+            else:
+                healthy = subprocess.run(list(map(mapped, beside)), env=environment, capture_output=True)
+            process.send_signal(signal.SIGTERM)
+            wait(lambda: said("worker stopped"), "the end")
+            code = process.wait(30)
+        finally:
+            process.kill()
+    assert (item, code, sorted(root.rglob("*"))) == ({"id": {"S": form}}, 0, files), log.read_text()
+    if form == "docker":
+        ended = subprocess.run(list(map(mapped, beside)), env=os.environ, capture_output=True)
+        assert (healthy.returncode, ended.returncode) == (0, 1), healthy.stderr
