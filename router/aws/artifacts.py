@@ -73,7 +73,7 @@ class Artifacts:
     def url(self, key: str) -> str:
         """The address of an object, as CloudFormation takes it."""
         suffix = "amazonaws.com.cn" if self._partition == "aws-cn" else "amazonaws.com"
-        return f"https://{self.bucket}.s3.{self._s3.region}.{suffix}/{key}"
+        return f"https://s3.{self._s3.region}.{suffix}/{self.bucket}/{key}"
 
     def _make(self) -> None:
         region = self._s3.region

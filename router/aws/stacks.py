@@ -32,8 +32,9 @@ class Change(Struct, frozen=True):
     """What a change set does to one resource, in AWS's words.
 
     `replacement` is "True", "False", "Conditional" or "" where nothing is modified; `policy` is what becomes of the
-    old resource ("Delete", "Retain", "ReplaceAndDelete" …); `details` are the properties or attributes that change.
-    `certain` is false where all of them only may, because they refer to what changes (in AWS's words: Dynamic).
+    old resource ("Delete", "Retain", "ReplaceAndDelete" …); `details` are the properties or attributes that change for
+    certain. Where `certain` is false there are none, and these only may, since they refer to what changes (in AWS's
+    words: Dynamic).
     """
 
     action: str
@@ -203,7 +204,8 @@ def _stack(answer: Mapping[str, Any]) -> Stack:
 
 def _change(answer: Mapping[str, Any]) -> Change:
     details = answer.get("Details") or ()
-    targets = [each["Target"] for each in details]
+    certain = [each for each in details if each.get("Evaluation") != "Dynamic"]
+    targets = [each["Target"] for each in certain or details]
     return Change(
         answer["Action"],
         answer["LogicalResourceId"],
@@ -212,7 +214,7 @@ def _change(answer: Mapping[str, Any]) -> Change:
         answer.get("Replacement", ""),
         answer.get("PolicyAction", ""),
         tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
-        not details or any(each.get("Evaluation") != "Dynamic" for each in details),
+        bool(certain) or not details,
     )
 
 

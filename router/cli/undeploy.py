@@ -48,7 +48,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     stack = stacks.find(name)
     if stack is None or is_absent(stack):
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
-        _print(as_json, {"stack": name, "deleted": False})
+        _print(as_json, name, False, [], [])
         return
     fates = foresee(stacks, services["sqs"], stack)
     tables = tables_that_stay(fates)
@@ -63,7 +63,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     kept = [table for table in tables if table not in gone]
     if kept and not failed:
         click.echo(f"kept: {', '.join(kept)} (the next deployment takes them over)", err=True)
-    _print(as_json, {"stack": name, "deleted": not failed, "tables_kept": kept, "tables_deleted": gone})
+    _print(as_json, name, not failed, kept, gone)
     sys.exit(failed)
 
 
@@ -141,6 +141,7 @@ def _delete_tables(dynamodb: "Service", tables: Sequence[str], console: Console)
     return list(tables)
 
 
-def _print(as_json: bool, told: Mapping[str, Any]) -> None:
+def _print(as_json: bool, name: str, deleted: bool, kept: Sequence[str], gone: Sequence[str]) -> None:
     if as_json:
+        told = {"stack": name, "deleted": deleted, "tables_kept": list(kept), "tables_deleted": list(gone)}
         click.echo(to_json(told, indent=2))

@@ -75,6 +75,9 @@ def _verb(change: Change) -> Verb:
             return "take over"
         case "Remove":
             return "let go" if change.policy == _RETAINED else "remove"
+        case "Modify" if not change.certain and change.type not in _HOLDERS:
+            # It refers to what changes, by an ARN that mostly stays as it is.
+            return "may modify"
         case "Modify":
             certain: Verb = "modify" if change.certain else "may modify"
             return _REPLACEMENTS.get(change.replacement, certain)

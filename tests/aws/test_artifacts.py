@@ -131,6 +131,6 @@ def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
 def test_urls(service: Service) -> None:
     """The address of an object is what CloudFormation takes, in China too."""
     assert [Artifacts(service, "code", "1", partition).url("a/b.json") for partition in ("aws", "aws-cn")] == [
-        "https://code.s3.us-east-1.amazonaws.com/a/b.json",
-        "https://code.s3.us-east-1.amazonaws.com.cn/a/b.json",
+        "https://s3.us-east-1.amazonaws.com/code/a/b.json",
+        "https://s3.us-east-1.amazonaws.com.cn/code/a/b.json",
     ]

@@ -26,6 +26,12 @@ def change(action: str, type_: str, **more: Any) -> Change:
         (change("Modify", TABLE, replacement="True"), "replace", "REPLACES the table by an empty one"),
         (change("Modify", TABLE, replacement="Conditional"), "may replace", "MAY REPLACE the table by an empty one"),
         (change("Modify", ROLE, replacement="True"), "replace", ""),
+        (change("Modify", ROLE, replacement="Conditional", certain=False), "may modify", ""),
+        (
+            change("Modify", TABLE, replacement="Conditional", certain=False),
+            "may replace",
+            "MAY REPLACE the table by an empty one",
+        ),
         (change("Remove", QUEUE, policy="Delete"), "remove", "DELETES the queue and its messages"),
         # An older region does not tell the policy: nothing says that it stays.
         (change("Remove", TABLE), "remove", "DELETES the table and its items"),

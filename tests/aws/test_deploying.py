@@ -1,0 +1,373 @@
+"""`router deploy` and `undeploy` on ministack: what changes, what is refused, what failed, what stays.
+
+The package is a small one that has the compiled config alone; tests/e2e/test_deploy.py builds a real one.
+"""
+
+import json
+import uuid
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+
+from router.cli.app import app
+from router.compile.precompile import precompile
+from router.compile.precompiled import COMPILED_NAME
+from router.deploy.deployment import Deployment
+from router.local.server import ACCOUNT, LocalAws
+
+Inside = Callable[..., AbstractContextManager[None]]
+
+CONFIG = """\
+version: 1
+queues:
+  users: {name: "${STAGE}-users", dead_letter: users-dlq}
+  users-dlq: {name: "${STAGE}-users-dlq"}
+tables: {users: {name: "${STAGE}-users", key: {id: S}}}
+routes:
+  users: {queue: users, table: users}
+"""
+ORDERS = '  orders: {queue: "${STAGE}-orders", table: users, item: {id: id}}\n'
+
+
+@pytest.fixture(scope="module")
+def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
+    """Clients of AWS, for the root of the account."""
+    with inside(guarded):
+        return {
+            each: boto3.client(each) for each in ("cloudformation", "dynamodb", "iam", "lambda", "logs", "s3", "sqs")
+        }
+
+
+class Project:
+    """A folder with a config, and the command line in it; its stack is called as its stage."""
+
+    def __init__(self, folder: Path, inside: Callable[..., AbstractContextManager[None]], local: LocalAws) -> None:
+        self.stack = f"d{uuid.uuid4().hex[:8]}"
+        self.config = folder / "routes.yaml"
+        self._folder, self._inside, self._local = folder, inside, local
+        self.write(CONFIG)
+
+    def write(self, config: str) -> None:
+        """Write the config, and its package."""
+        self.config.write_text(config)
+        with zipfile.ZipFile(self._folder / "lambda.zip", "w") as archive:
+            archive.writestr(COMPILED_NAME, precompile(self.config, {"STAGE": self.stack}))
+
+    def run(self, command: str, *words: str, **variables: str) -> Result:
+        """Run a command as it is run in CI: not on a terminal."""
+        with self._inside(self._local, **({"STAGE": self.stack} | variables)):
+            return CliRunner().invoke(app, [command, "--stack", self.stack, *words])
+
+    def deploy(self, *words: str, **variables: str) -> Result:
+        """Deploy with the package that is there."""
+        package = ("--package", str(self._folder / "lambda.zip"))
+        return self.run("deploy", "-c", str(self.config), *package, *words, **variables)
+
+    def changes(self, *words: str) -> list[tuple[str, str, str, list[str]]]:
+        """What would change for certain, without changing it; the function's code, which is new each time, aside."""
+        told = json.loads(self.deploy("--dry-run", "--json", *words).stdout)
+        return [
+            (each["verb"], each["resource"], each["name"], each["details"])
+            for each in told["changes"]
+            if each["verb"] != "may modify" and each["details"] != ["Code"]
+        ]
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws) -> Project:
+    """A project that is not deployed yet."""
+    return Project(tmp_path, inside, guarded)
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    """A project that is deployed."""
+    done = project.deploy("--yes")
+    assert done.exit_code == 0, done.output
+    return project
+
+
+def last(done: Result) -> str:
+    """The last line of what it said on the way."""
+    return done.stderr.splitlines()[-1]
+
+
+def test_dry_run(project: Project, clients: Mapping[str, Any]) -> None:
+    """A dry run says what would be made, and leaves no stack."""
+    done = project.deploy("--dry-run", "--json")
+
+    told = json.loads(done.stdout)
+    stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
+    made = sorted((each["verb"], each["resource"], each["name"], each["flows"]) for each in told["changes"])
+    assert (done.exit_code, last(done), project.stack in stacks) == (0, "this was a dry run: nothing is changed", False)
+    assert [each for each in made if each[1] in ("queue", "table", "function")] == [
+        ("add", "function", "Function", ""),
+        ("add", "queue", f"{project.stack}-users", "users"),
+        ("add", "queue", f"{project.stack}-users-dlq", "users"),
+        ("add", "table", f"{project.stack}-users", "users"),
+    ]
+    assert (told["stack"], told["region"], told["destructive"], told["executed"], told["status"]) == (
+        project.stack,
+        "us-east-1",
+        False,
+        False,
+        "",
+    )
+
+
+def test_deploys(project: Project, clients: Mapping[str, Any]) -> None:
+    """It puts the package into a bucket of its own, makes the stack, and says what was made."""
+    done = project.deploy("--yes", "--json")
+
+    told = json.loads(done.stdout)
+    code = clients["lambda"].get_function(FunctionName=project.stack)["Configuration"]
+    bucket = f"message-router-{ACCOUNT}-us-east-1"
+    assert (done.exit_code, told["executed"], told["status"], told["outputs"]["FunctionName"]) == (
+        0,
+        True,
+        "CREATE_COMPLETE",
+        project.stack,
+    )
+    assert (code["Handler"], code["Environment"]["Variables"]["STAGE"]) == (
+        "router.lambda_handler.handler",
+        project.stack,
+    )
+    assert done.stderr.startswith(f"uploaded the package to s3://{bucket}/message-router/")
+    assert clients["s3"].get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+
+def test_tells_what_was_made(project: Project) -> None:
+    """Without --json it is tables: what changes, and then what there is, with the dashboard."""
+    done = project.deploy("--yes")
+
+    lines = done.stdout.splitlines()
+    assert f"the stack '{project.stack}' is CREATE_COMPLETE" in lines
+    link = f"https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/{project.stack}"
+    assert f"dashboard: {link}" in lines
+    assert any(f"{ACCOUNT}/{project.stack}-users-dlq" in line for line in lines)
+    assert any("CREATE_COMPLETE" in line and "function" in line for line in done.stderr.splitlines())
+
+
+def test_nothing_to_change(deployed: Project) -> None:
+    """The same again is told as that."""
+    done = deployed.deploy("--yes")
+
+    assert (done.exit_code, done.stdout, last(done)) == (
+        0,
+        "",
+        f"the stack '{deployed.stack}' is up to date: nothing to change",
+    )
+
+
+def test_queue_setting(deployed: Project) -> None:
+    """A setting of a queue is that change and no other."""
+    deployed.write(CONFIG.replace("dead_letter: users-dlq}", "dead_letter: users-dlq, retention: 5d}"))
+
+    assert deployed.changes() == [("modify", "queue", f"{deployed.stack}-users", ["MessageRetentionPeriod"])]
+
+
+def test_new_route(deployed: Project) -> None:
+    """A new route adds its queues and what belongs to them; the role and dashboard get to know them."""
+    deployed.write(CONFIG + ORDERS)
+
+    changes = deployed.changes()
+
+    assert [each for each in changes if each[1] == "queue"] == [
+        ("add", "queue", f"{deployed.stack}-orders", []),
+        ("add", "queue", f"{deployed.stack}-orders-dlq", []),
+    ]
+    assert sorted((each[0] == "add", each[1]) for each in changes if each[1] != "queue") == [
+        (False, "dashboard"),
+        (False, "role"),
+        (True, "alarm"),
+        (True, "alarm"),
+        (True, "event source mapping"),
+    ]
+
+
+def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
+    """A route that is gone takes its queues with it: refused, in words, until that is allowed."""
+    project.write(CONFIG + ORDERS)
+    project.deploy("--yes")
+    project.write(CONFIG)
+
+    refused = project.deploy("--yes")
+    still = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
+    done = project.deploy("--yes", "--allow-destructive", "--json")
+
+    sentence = (
+        f"refused without --allow-destructive: '{project.stack}-orders': DELETES the queue and its messages; "
+        f"'{project.stack}-orders-dlq': DELETES the queue and its messages"
+    )
+    queues = clients["sqs"].list_queues(QueueNamePrefix=f"{project.stack}-orders").get("QueueUrls", [])
+    assert (refused.exit_code, last(refused), bool(still)) == (1, sentence, True)
+    assert "REMOVE" in refused.stdout
+    assert (done.exit_code, json.loads(done.stdout)["destructive"], queues) == (0, True, [])
+
+
+def test_removed_table(project: Project, clients: Mapping[str, Any]) -> None:
+    """A table that no route writes to any more leaves the stack and stays, so that nothing is refused."""
+    project.write(CONFIG.replace("tables: {", 'tables: {old: {name: "${STAGE}-old", key: {id: S}}, '))
+    project.deploy("--yes")
+    project.write(CONFIG)
+
+    changes = project.changes()
+    done = project.deploy("--yes")
+
+    table = f"{project.stack}-old"
+    assert (changes, done.exit_code) == ([("let go", "table", table, [])], 0)
+    assert clients["dynamodb"].describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
+
+
+def test_another_key(deployed: Project) -> None:
+    """Another key makes another table, which is refused before AWS refuses it."""
+    deployed.write(CONFIG.replace("key: {id: S}", "key: {user: S}"))
+
+    refused = deployed.deploy("--yes", "--allow-destructive", "--dry-run", "--json")
+
+    (change,) = [each for each in json.loads(refused.stdout)["changes"] if each["loses"]]
+    assert (change["verb"], change["name"]) == ("may replace", f"{deployed.stack}-users")
+
+
+def test_nobody_to_ask(project: Project, clients: Mapping[str, Any]) -> None:
+    """Without a terminal and without --yes nothing is done, and it says why."""
+    done = project.deploy()
+
+    stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
+    assert (done.exit_code, last(done), project.stack in stacks) == (
+        2,
+        "router: there is nobody to ask: this is no terminal; --yes goes on without asking",
+        False,
+    )
+
+
+def test_findings(project: Project) -> None:
+    """A config with errors is not deployed."""
+    project.config.write_text(CONFIG.replace("table: users", "table: user"))
+
+    done = project.deploy("--yes")
+
+    assert (done.exit_code, last(done)) == (1, "1 error")
+    assert "RT102" in done.stdout or "did you mean 'users'" in done.stdout
+
+
+def test_another_package(project: Project) -> None:
+    """A package of another config is not deployed."""
+    project.config.write_text(CONFIG + ORDERS)
+
+    done = project.deploy("--yes")
+
+    assert (done.exit_code, "was built from another routes.yaml, or by another version" in last(done)) == (2, True)
+
+
+def test_no_package(project: Project, tmp_path: Path) -> None:
+    """What is no package is told."""
+    (tmp_path / "lambda.zip").write_bytes(b"")
+
+    done = project.deploy("--yes")
+
+    assert (done.exit_code, "is no package that router build made" in last(done)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "sentence"),
+    [
+        ((), {"STAGE": ""}, "no value for STAGE; set it in the environment, or by --parameter STAGE=…"),
+        (("--parameter", "STAG=x"), {}, "there is no variable or parameter 'STAG'; there are: "),
+        (("--parameter", "STAGE"), {}, "'STAGE' is no NAME=VALUE"),
+        (("--stack", "two words"), {}, "'two words' is no name of a stack"),
+        (("--stack", "x" * 65), {}, "the function has the stack's name, of 64 characters at most"),
+        (("--bucket", "no-such-bucket-here"), {}, "there is no bucket 'no-such-bucket-here'; without --bucket one is"),
+    ],
+)
+def test_cannot(project: Project, words: tuple[str, ...], variables: dict[str, str], sentence: str) -> None:
+    """What cannot be done is said in a sentence, and leaves no stack."""
+    done = project.deploy("--yes", *words, **variables)
+
+    assert (done.exit_code, sentence in done.stderr) == (2, True), done.output
+
+
+def test_parameters(project: Project, clients: Mapping[str, Any]) -> None:
+    """--parameter goes before the environment, for the config, its check, and the template."""
+    done = project.deploy("--yes", "--parameter", f"STAGE={project.stack}", STAGE="other")
+
+    names = clients["sqs"].list_queues(QueueNamePrefix=f"{project.stack}-users")["QueueUrls"]
+    assert (done.exit_code, len(names)) == (0, 2)
+
+
+def test_long_template(project: Project) -> None:
+    """A template that is too long for the call is put into the bucket."""
+    routes = "".join(f'  r{n}: {{queue: "${{STAGE}}-{n}", table: users, item: {{id: id}}}}\n' for n in range(25))
+    project.write(CONFIG + routes)
+
+    assert sum(each[:2] == ("add", "queue") for each in project.changes()) == 52
+
+
+def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that fails says why, and leaves the stack as it was."""
+    # Somebody deletes the package before the function gets it.
+    monkeypatch.setattr(Deployment, "put_package", lambda self, artifacts: True)
+    deployed.write(CONFIG + ORDERS)
+
+    done = deployed.deploy("--yes", "--json")
+
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["status"], told["cause"]["resource"]) == (1, "UPDATE_ROLLBACK_COMPLETE", "Function")
+    assert f"the stack '{deployed.stack}' could not be updated: Function (AWS::Lambda::Function): " in done.stderr
+    assert last(done) == "the stack is as it was before"
+
+
+def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
+    """What goes is gone, with the messages that were on queues; the table stays, and comes back with the next stack."""
+    url = clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-users-dlq")["QueueUrl"]
+    clients["sqs"].send_message(QueueUrl=url, MessageBody="m")
+    table = f"{deployed.stack}-users"
+    clients["dynamodb"].put_item(TableName=table, Item={"id": {"S": "kept"}})
+
+    done = deployed.run("undeploy", "--yes")
+    again = deployed.deploy("--yes")
+
+    (row,) = [line for line in done.stdout.splitlines() if f"{table}-dlq" in line]
+    assert (done.exit_code, last(done)) == (0, f"kept: {table} (the next deployment takes them over)")
+    assert [cell.strip() for cell in row.split("│")[1:5]] == ["DELETED", "queue", f"{table}-dlq", "1 message"]
+    assert (again.exit_code, clients["dynamodb"].scan(TableName=table)["Count"]) == (0, 1)
+
+
+def test_undeploys_tables(deployed: Project, clients: Mapping[str, Any]) -> None:
+    """With --delete-tables the table goes too, protected as it is."""
+    done = deployed.run("undeploy", "--delete-tables", "--yes", "--json")
+
+    table = f"{deployed.stack}-users"
+    assert (done.exit_code, json.loads(done.stdout)) == (
+        0,
+        {"stack": deployed.stack, "deleted": True, "tables_kept": [], "tables_deleted": [table]},
+    )
+    assert table not in clients["dynamodb"].list_tables()["TableNames"]
+
+
+def test_nothing_to_undeploy(project: Project) -> None:
+    """A stack that is not there is no fault."""
+    done = project.run("undeploy", "--yes", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout), done.stderr) == (
+        0,
+        {"stack": project.stack, "deleted": False, "tables_kept": [], "tables_deleted": []},
+        f"there is no stack '{project.stack}' in us-east-1: nothing to do\n",
+    )
+
+
+def test_undeploy_asks(deployed: Project) -> None:
+    """Without a terminal and without --yes nothing is deleted."""
+    done = deployed.run("undeploy")
+
+    assert (done.exit_code, last(done)) == (
+        2,
+        "router: there is nobody to ask: this is no terminal; --yes goes on without asking",
+    )
+    assert deployed.changes() == []
