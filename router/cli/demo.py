@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
+from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,9 +17,9 @@ from router.compile.load import Program, load_program
 from router.display import to_cell
 from router.errors import UsageError
 from router.local.demo import play_with_worker
-from router.local.endings import Played
+from router.local.endings import Ending, Played
 from router.local.letters import DeadLetter
-from router.local.sendings import Sending, from_lines, from_tests
+from router.local.sendings import Sending, environments, from_lines, from_tests
 from router.local.server import local_aws
 from router.model import Item
 
@@ -49,8 +50,23 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
       router demo --queue user-metadata --messages messages.jsonl
     """
     program = load_program(config, os.environ)
-    sendings = _sendings(program, messages, queue)
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    endings: list[Ending] = []
+    for round_ in _rounds(program, config, messages, queue):
+        if round_.env:
+            console.print(f"with {escape(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
+        if round_.env and as_lambda:
+            console.print(f"{len(round_.sendings)} messages are left out: --lambda deploys one environment")
+            continue
+        played = _play(console, config, round_, as_lambda)
+        _print(console, played)
+        endings += played.endings
+    failed = sum(not ending.expected for ending in endings)
+    console.print(f"{len(endings) - failed} of {len(endings)} messages ended as they should")
+    sys.exit(failed > 0)
+
+
+def _play(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> Played:
     status = Console(stderr=True).status("starting the embedded AWS")
     with status, local_aws(enforces_iam=as_lambda) as local:
         if as_lambda:
@@ -58,26 +74,34 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
             from router.cli.demo_deployed import show_deployed
             from router.local.deployed import play_deployed
 
-            shown = play_deployed(program, config, sendings, local, status.update)
+            shown = play_deployed(round_.program, config, round_.sendings, local, status.update)
             show_deployed(console, shown)
-            played = shown.played
-        else:
-            status.update(f"routing {len(sendings)} messages")
-            played = play_with_worker(program, config, sendings, local)
-    _print(console, played)
-    sys.exit(not played.succeeded)
+            return shown.played
+        status.update(f"routing {len(round_.sendings)} messages")
+        return play_with_worker(round_.program, config, round_.sendings, local, round_.env)
 
 
-def _sendings(program: Program, messages: TextIO | None, queue: str | None) -> list[Sending]:
+class _Round(Struct, frozen=True):
+    """What is sent in one environment, with an embedded AWS of its own; `env` is what it has beyond the usual one."""
+
+    env: Mapping[str, str]
+    program: Program
+    sendings: list[Sending]
+
+
+def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[_Round]:
     if messages is None:
-        sendings = from_tests(program)
+        rounds = []
+        for env in environments(program):
+            inside = load_program(config, {**os.environ, **env}) if env else program
+            rounds.append(_Round(env, inside, from_tests(inside, env)))
     elif queue is None or queue not in program.engine.queues:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
     else:
-        sendings = from_lines(program, queue, messages)
-    if not sendings:
+        rounds = [_Round({}, program, from_lines(program, queue, messages))]
+    if not any(each.sendings for each in rounds):
         raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
-    return sendings
+    return rounds
 
 
 def _print(console: Console, played: Played) -> None:
@@ -93,8 +117,6 @@ def _print(console: Console, played: Played) -> None:
         name, why = escape(ending.sending.name), escape(ending.why)
         table.add_row(mark, ending.sending.queue, name, f"[{colour}]{ending.outcome}[/]", why)
     console.print("messages", table, sep="\n")
-    failed = sum(not ending.expected for ending in played.endings)
-    console.print(f"{len(played.endings) - failed} of {len(played.endings)} messages ended as they should")
 
 
 def _letters(letters: Sequence[DeadLetter]) -> Table:

@@ -16,7 +16,7 @@ from router.display import to_json
 from router.errors import ConfigError, UsageError
 from router.model import Record
 from router.rehearse.explain import Condition, Explanation, explain, show_value
-from router.rehearse.records import META, RECEIPT_HANDLE, read_record
+from router.rehearse.records import LISTS, META, RECEIPT_HANDLE, read_record
 from router.rehearse.wrapping import MESSAGE_ID, wrap_text
 
 _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
@@ -29,7 +29,7 @@ _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
 @click.option(
     "--raw",
     is_flag=True,
-    help="The file is a body as SQS has it, or a whole record; else it is put into the queue's envelopes.",
+    help="The file is a body as SQS has it, a whole record, or an event of one; else it is put into the queue's envelopes.",
 )
 @click.option("--route", help="Show this route only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
@@ -71,16 +71,24 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
         raise UsageError("the message is not UTF-8 text, and SQS takes no other") from None
     if not raw:
         text = wrap_text(text, program.config.queues.get(queue) or spec.Queue())
-    elif any(keys <= _keys(text) for keys in _RECORD_KEYS):
+    elif any(map(_is_record, _candidates(text))):
         return read_record(msgspec.json.decode(text))
     return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
 
 
-def _keys(text: str) -> set[str]:
+def _candidates(text: str) -> list[Any]:
+    """What of a text may be records: all of it, and what a Lambda event or an answer lists."""
     try:
-        return set(msgspec.json.decode(text, type=dict[str, msgspec.Raw]))
+        given = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return set()
+        return []
+    listed = [given.get(name) for name in LISTS] if isinstance(given, dict) else []
+    return [given, *(each for records in listed if isinstance(records, list) for each in records)]
+
+
+def _is_record(given: Any) -> bool:
+    # The events of S3, which are bodies of messages, have `Records` too, but no body in them.
+    return isinstance(given, dict) and any(keys <= given.keys() for keys in _RECORD_KEYS)
 
 
 def _as_json(explained: Explanation, only: str | None) -> str:

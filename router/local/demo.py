@@ -22,10 +22,15 @@ STOP_SECONDS = 30
 """How long the worker may take to end after SIGTERM."""
 
 
-def play_with_worker(program: Program, config: Path, sendings: Sequence[Sending], local: LocalAws) -> Played:
-    """Make queues and tables, send the messages, run the worker until the queues are empty; raises UsageError."""
+def play_with_worker(
+    program: Program, config: Path, sendings: Sequence[Sending], local: LocalAws, env: Mapping[str, str] | None = None
+) -> Played:
+    """Make queues and tables, send the messages, run the worker until the queues are empty; raises UsageError.
+
+    `env` are variables that the worker gets too: those of the tests that the messages are of.
+    """
     _provision(program, local)
-    return play(program, sendings, local, lambda: _working(config, local))
+    return play(program, sendings, local, lambda: _working(config, local, env or {}))
 
 
 def _provision(program: Program, local: LocalAws) -> None:
@@ -73,13 +78,15 @@ class Worker:
 
 
 @contextmanager
-def _working(config: Path, local: LocalAws) -> Iterator[Worker]:
+def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[Worker]:
+    # No test can name another AWS.
+    env = local.environment() | {name: value for name, value in more.items() if not name.startswith("AWS_")}
     command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
     command += ["--bare-names", "--end-with-input"]
     with (
         TemporaryFile() as log,
         subprocess.Popen(  # noqa: S603 — our own program
-            command, env=local.environment(), stdin=subprocess.PIPE, stderr=log
+            command, env=env, stdin=subprocess.PIPE, stderr=log
         ) as process,
     ):
         try:

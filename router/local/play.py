@@ -60,9 +60,7 @@ def play(
 
 
 def _send(client: "SQSClient", url: str, number: int, sending: Sending) -> str:
-    attributes: dict[str, MessageAttributeValueTypeDef] = {
-        name: {"DataType": "String", "StringValue": value} for name, value in sending.attributes.items()
-    }
+    attributes: dict[str, MessageAttributeValueTypeDef] = dict(sending.attributes)
     if url.endswith(".fifo"):
         return client.send_message(
             QueueUrl=url,

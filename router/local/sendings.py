@@ -1,6 +1,7 @@
 """What the demo sends, and what the engine says is to become of it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -29,24 +30,37 @@ class Sending(Struct, frozen=True):
     queue: str
     name: str
     body: str
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, Any]
+    """Its message attributes, as SQS takes them."""
     outcome: str
     items: tuple[Expected, ...]
     fault: str = ""
     """What is wrong with the test itself, offline."""
 
 
-def from_tests(program: Program) -> list[Sending]:
-    """The messages of the config's tests."""
+def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sending]:
+    """The messages of the config's tests that have this environment of their own; none is the usual one."""
     sendings = []
     for name, route in program.config.routes.items():
         settings = program.config.queues.get(route.queue) or spec.Queue()
         for index, test in enumerate(route.tests):
+            if test.env != (env or {}):
+                continue
             verdict = run_test(program, name, test, index)
-            sending = _rehearse(program, route.queue, f"{name}: {verdict.name}", make_record(test, settings))
+            record = make_record(test, settings, program.folder)
+            sending = _rehearse(program, route.queue, f"{name}: {verdict.name}", record)
             fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
-            sendings.append(structs.replace(sending, attributes=test.attributes, fault=fault))
+            sendings.append(structs.replace(sending, fault=fault))
     return sendings
+
+
+def environments(program: Program) -> list[Mapping[str, str]]:
+    """The environments that tests have of their own, each once, the usual one first if a test has none."""
+    found: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    for route in program.config.routes.values():
+        for test in route.tests:
+            found.setdefault(tuple(sorted(test.env.items())), test.env)
+    return [found[key] for key in sorted(found, key=bool)]
 
 
 def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sending]:
@@ -71,4 +85,4 @@ def _rehearse(program: Program, queue: str, name: str, record: Record) -> Sendin
         same = {name: value for name, value in item.items() if changed.get(name) == value}
         if write.kind == "put":
             items.append(Expected(write.table.name, write.identity, same))
-    return Sending(queue, name, record.body, {}, (ticket.outcome or WRITTEN).kind, tuple(items))
+    return Sending(queue, name, record.body, record.message_attributes, (ticket.outcome or WRITTEN).kind, tuple(items))

@@ -25,6 +25,8 @@ META: Mapping[str, str] = {
 }
 """SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z."""
 RECEIPT_HANDLE = "receipt-handle"
+LISTS = ("Records", "Messages")
+"""Where a Lambda event, and an answer of ReceiveMessage, have their records."""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -44,11 +46,12 @@ def make_record(test: spec.Test, queue: spec.Queue, folder: Path = Path()) -> Re
 
 
 def read_record(given: Mapping[str, Any]) -> Record:
-    """A record as ReceiveMessage has it, or a Lambda event: what it does not say is as in any test.
+    """A record as ReceiveMessage has it, or as Lambda does: what it does not say is as in any test.
 
-    A body that is no text becomes JSON. Raises UsageError, where it is no record.
+    It may be the only one of a whole Lambda event, or of an answer of ReceiveMessage. A body that is no text becomes
+    JSON. Raises UsageError, where it is no record.
     """
-    record = _lower_first(given)
+    record = _only(_lower_first(given))
     body = record.get("body")
     if body is None:
         raise UsageError("the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)")
@@ -61,6 +64,17 @@ def read_record(given: Mapping[str, Any]) -> Record:
         {**META, **system},
         sent,
     )
+
+
+def _only(given: dict[str, Any]) -> dict[str, Any]:
+    """The one record of a Lambda event or of an answer; a record itself stays as it is."""
+    name = next((name for name in LISTS if name[:1].lower() + name[1:] in given and "body" not in given), "")
+    if not name:
+        return given
+    records = given[name[:1].lower() + name[1:]]
+    if not isinstance(records, list) or len(records) != 1 or not isinstance(records[0], dict):
+        raise UsageError(f"'{name}' of the record must be a list of one record: a test is about one message")
+    return _lower_first(records[0])
 
 
 def _attribute(name: str, given: Any) -> dict[str, Any]:

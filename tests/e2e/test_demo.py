@@ -268,3 +268,38 @@ def router_outcome(outcome):
     assert len(started) == 3  # the guard, its AWS, and the worker
     wait(lambda: not listens() and all(map(is_gone, started)), "the end of all that it started")
     wait(lambda: not list((tmp_path / "temporary").iterdir()), "the end of its files")
+
+
+def test_attributes_and_environments(router: Run, tmp_path: Path) -> None:
+    """Message attributes keep their types, files are found, and a test's own variables reach the worker."""
+    (tmp_path / "first.json").write_text('{"id": "f"}', encoding="utf-8")
+    (tmp_path / "routes.yaml").write_text(
+        """\
+version: 1
+queues: {users: {dead_letter: users-dlq}}
+tables: {users: {key: {id: S}}}
+routes:
+  users:
+    queue: users
+    table: users
+    item: {id: id, n: {meta: attribute.n, type: N}, stage: {value: "${STAGE:-dev}"}}
+    tests:
+      - record:
+          Records: [{body: {id: r}, messageAttributes: {n: {dataType: Number, stringValue: "7"}}}]
+        item: {id: r, n: 7, stage: dev}
+      - {file: first.json, attributes: {n: "8"}, item: {id: f, n: 8, stage: dev}}
+      - {message: {id: e}, env: {STAGE: prod}, item: {id: e, stage: prod}}
+""",
+        encoding="utf-8",
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    done = router("demo", "--config", str(tmp_path / "routes.yaml"), cwd=elsewhere)
+
+    usual, prod = done.stdout.split("with STAGE=prod")
+    assert (rows(usual, "table users")[1:], rows(prod, "table users")[1:], done.stdout.splitlines()[-1]) == (
+        [["f", "8", "dev"], ["r", "7", "dev"]],
+        [["e", "prod"]],
+        "3 of 3 messages ended as they should",
+    )

@@ -182,6 +182,8 @@ def test_the_request_of_an_atomic_queue(router: Run, config: Path) -> None:
         ("{", (), "decode"),
         ("{}", ("--raw",), "write"),
         ('{"messageId": "m", "body": "["}', ("--raw",), "decode"),
+        ('{"Records": [{"messageId": "m", "body": "["}]}', ("--raw",), "decode"),
+        ('{"Records": [{"eventSource": "aws:s3"}]}', ("--raw",), "write"),
     ],
 )
 def test_where_it_fails(router: Run, config: Path, message: str, words: tuple[str, ...], failed_at: str) -> None:

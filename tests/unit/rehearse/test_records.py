@@ -19,6 +19,8 @@ BYTES = base64.b64encode(b"\x00\x01").decode()
     ("given", "record"),
     [
         ({"body": "x"}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
+        ({"Records": [{"body": "x"}]}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
+        ({"Messages": [{"Body": "x"}]}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
         ({"Body": {"a": 1}}, Record(MESSAGE_ID, "receipt-handle", '{"a":1}', META, {})),
         (
             {
@@ -59,6 +61,12 @@ def test_a_record(given: Any, record: Record) -> None:
     [
         ({}, "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"),
         ({"body": "", "attributes": []}, None),
+        (
+            {"Records": [{"body": "x"}, {"body": "y"}]},
+            "'Records' of the record must be a list of one record: a test is about one message",
+        ),
+        ({"Records": []}, "'Records' of the record must be a list of one record: a test is about one message"),
+        ({"Messages": "x"}, "'Messages' of the record must be a list of one record: a test is about one message"),
         ({"body": "", "attributes": "x"}, "'attributes' of the record must be an object"),
         ({"body": "", "messageAttributes": {"a": 1}}, "the message attribute 'a' of the record has no string value"),
         (
