@@ -99,6 +99,8 @@ def _show(built: Built) -> None:
         click.echo(f"left out: {name}, which Lambda has, in a version of its own")
     for each in built.left_out:
         click.echo(f"left out: {each.name}: {each.why}")
+    for missing in built.absent:
+        click.echo(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}")
     if built.floating:
         names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in built.floating)
         click.echo(f"not fixed: {names}; write exact versions into {PLUGINS}/{FILE}, or other days bring others")
@@ -123,6 +125,7 @@ def _told(built: Built) -> dict[str, Any]:
         "provided": built.provided,
         "floating": [f"{wheel.name}=={wheel.version}" for wheel in built.floating],
         "left_out": [msgspec.to_builtins(each) for each in built.left_out],
+        "absent": [msgspec.to_builtins(missing) for missing in built.absent],
         "binaries": built.proof.binaries if built.proof else None,
         "imported_in": built.proof.interpreter if built.proof else None,
         "not_imported": built.proof.why if built.proof else None,

@@ -12,6 +12,7 @@ from router.compile.precompile import precompile
 from router.compile.precompiled import COMPILED_NAME, Opened, unpack
 from router.config.environment import substitute, variables_in
 from router.config.spec import Config
+from router.deploy.absent import Absent, find_absent, require_packages, top_names
 from router.deploy.archive import Archive, Part, place, write_archive
 from router.deploy.bytecode import bytecode_entries
 from router.deploy.closure import Closure, resolve
@@ -25,6 +26,7 @@ from router.deploy.contents import (
     schema_entries,
     wheel_entries,
 )
+from router.deploy.imports import run_time_modules
 from router.deploy.proof import Proof, prove
 from router.deploy.requirements import FILE, own_requirements, read_requirements
 from router.deploy.targets import Arch, Python, Target
@@ -42,7 +44,8 @@ class Built(Struct, frozen=True):
     """A package: where it is, its size in bytes and its SHA-256 in hex, what is in it, and what was proved of it.
 
     `over` says which of Lambda's limits it passes; then no file was written. `provided` are packages that plugins ask
-    for and that Lambda has, `floating` wheels whose version nothing fixes; `left_out` are files that were not packed.
+    for and that Lambda has, `floating` wheels whose version nothing fixes, `left_out` files that were not packed, and
+    `absent` what plugins import and the package does not have.
     """
 
     target: Target
@@ -55,6 +58,7 @@ class Built(Struct, frozen=True):
     provided: tuple[str, ...]
     floating: tuple[Wheel, ...]
     left_out: tuple[LeftOut, ...]
+    absent: tuple[Absent, ...]
     proof: Proof | None
     over: str = ""
 
@@ -74,46 +78,65 @@ def build(
 ) -> Built:
     """Build the package of a config, prove it, and put it at `output`; `tell` hears what is being done.
 
-    With `bytecode`, sources of the router and of packages have theirs beside them, for a faster cold start.
-
-    Variables of the environment are read where the function starts, not here. Raises ConfigError (the config has
-    errors), UsageError (it cannot be built; nothing is written then, nor where it passes a limit of Lambda's).
+    With `bytecode`, modules of the router and of packages have theirs beside them, for a faster cold start. Variables
+    of the environment are read where the function starts, not here. Raises ConfigError (the config has errors),
+    UsageError (it cannot be built; nothing is written then, nor where it passes a limit of Lambda's).
     """
     loaded = load(config, env, "warning")
     if loaded.config is None or loaded.findings.failed:
         raise ConfigError(tuple(loaded.findings))
     target = target or target_of(loaded.config)
     compiled = precompile(config, env)
-    left_out: list[LeftOut] = []
     with tempfile.TemporaryDirectory(prefix="router-build-") as name:
-        folder = Path(name)
-        files = plugin_files([entry for entry in loaded.config.plugins if names_file(entry)], config.parent)
+        work = Path(name)
         tell(f"downloading packages for {target}")
-        closure = _packages(files, config.parent, target, folder)
-        entries = [
-            *(entry for wheel in closure.wheels for entry in wheel_entries(wheel)),
-            *router_entries(files),
-            Entry("config", COMPILED_NAME, lambda: compiled),
-            *schema_entries(_schemas(loaded, compiled), config.parent),
-        ]
+        contents = _gather(loaded, compiled, config.parent, target, work)
+        entries = contents.entries
         if bytecode:
             tell(f"compiling for {target.runtime}")
-            entries += list(bytecode_entries(entries, target, folder / "bytecode"))
-        files += _modules(loaded.config, entries, config.parent)
-        entries += folder_entries(files, config.parent, left_out)
+            entries = (*entries, *bytecode_entries(contents.modules, target, work / "bytecode"))
         tell("packing")
-        archive = write_archive(entries, folder)
+        archive = write_archive(entries, work)
         proof = None
         if not archive.over:
             tell("importing the package in a clean interpreter")
             proof = prove(archive.path, target, *_environment(loaded.config, compiled, env))
             archive = place(archive, output)
-    return _built(archive, output, target, closure, left_out, proof)
+    return _built(archive, output, target, contents, proof)
 
 
-def _built(
-    archive: Archive, output: Path, target: Target, closure: Closure, left_out: Sequence[LeftOut], proof: Proof | None
-) -> Built:
+class _Contents(Struct, frozen=True):
+    """What is to be packed: files of the config's folder, and `modules`, those of the router and of packages."""
+
+    modules: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+    packages: Closure
+    left_out: tuple[LeftOut, ...]
+    absent: tuple[Absent, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return (*self.modules, *self.others)
+
+
+def _gather(loaded: Loaded, compiled: bytes, folder: Path, target: Target, work: Path) -> _Contents:
+    assert loaded.config is not None
+    plugins = plugin_files([entry for entry in loaded.config.plugins if names_file(entry)], folder)
+    packages = _packages(plugins, folder, target, work)
+    modules = (*router_entries(plugins), *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)))
+    require_packages(run_time_modules(plugins), modules)
+    left_out: list[LeftOut] = []
+    files = [*plugins, *_modules(loaded.config, modules, folder)]
+    others = [
+        Entry("config", COMPILED_NAME, lambda: compiled),
+        *schema_entries(_schemas(loaded, compiled), folder),
+        *folder_entries(files, folder, left_out),
+    ]
+    absent = find_absent(plugins, [*modules, *others], folder)
+    return _Contents(modules, tuple(others), packages, tuple(left_out), tuple(absent))
+
+
+def _built(archive: Archive, output: Path, target: Target, contents: _Contents, proof: Proof | None) -> Built:
     return Built(
         target=target,
         path=output,
@@ -121,10 +144,11 @@ def _built(
         unzipped=archive.unzipped,
         sha256=archive.sha256,
         parts=archive.parts,
-        wheels=closure.wheels,
-        provided=closure.provided,
-        floating=closure.floating,
-        left_out=tuple(left_out),
+        wheels=contents.packages.wheels,
+        provided=contents.packages.provided,
+        floating=contents.packages.floating,
+        left_out=contents.left_out,
+        absent=contents.absent,
         proof=proof,
         over=archive.over,
     )
@@ -154,13 +178,12 @@ def _schemas(loaded: Loaded, compiled: bytes) -> set[str]:
     return known | set(unpack(compiled, COMPILED_NAME).schemas.files)
 
 
-def _modules(config: Config, entries: Sequence[Entry], folder: Path) -> list[Path]:
-    """The files of plugins that are modules of the config's folder; those of packages are in `entries` already."""
-    packed = {entry.name.partition("/")[0].removesuffix(".py") for entry in entries}
+def _modules(config: Config, packed: Sequence[Entry], folder: Path) -> list[Path]:
+    """The files of plugins that are modules of the config's folder; those of packages are packed already."""
+    tops = top_names(packed)
     found: list[Path] = []
     for plugin in config.plugins:
-        top = plugin.partition(".")[0]
-        if names_file(plugin) or top in packed:
+        if names_file(plugin) or plugin.partition(".")[0] in tops:
             continue
         files = module_files(plugin, folder)
         if not files:

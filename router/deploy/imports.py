@@ -1,7 +1,8 @@
 """Which modules of the router a Lambda function can come to import: the package has those and no others."""
 
 import ast
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import router
@@ -34,6 +35,12 @@ def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
         files[name] = file
         pending += [name.rpartition(".")[0], *_imported(file)]
     return dict(sorted(files.items()))
+
+
+def packages_of(modules: Mapping[str, Path]) -> set[str]:
+    """The names of what modules import that is neither the router's nor Python's own."""
+    names = {name.partition(".")[0] for file in modules.values() for name in _imported(file)}
+    return names - sys.stdlib_module_names - {PACKAGE}
 
 
 def _file(name: str) -> Path | None:

@@ -198,6 +198,7 @@ def test_json(package: Any, again: tuple[Path, Any]) -> None:
         "over": "",
         "provided": ["boto3"],
         "floating": [],
+        "absent": [],
         "binaries": 5,
         "imported_in": f"Python {package.python}",
         "not_imported": "",
