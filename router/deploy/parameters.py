@@ -48,5 +48,6 @@ def parameter_values(
     missing = [names.get(each, each) for each in declared if each not in values and "Default" not in declared[each]]
     if missing:
         told = ", ".join(missing)
-        raise UsageError(f"no value for {told}; set it in the environment, or by --parameter {missing[0]}=…")
+        where = " or in the environment" if set(missing) <= set(variables) else ""
+        raise UsageError(f"no value for {told}: give it by --parameter {missing[0]}=…{where}")
     return values

@@ -6,7 +6,7 @@ The package is a small one that has the compiled config alone; tests/e2e/test_de
 import json
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
+from router.cli import deploying
 from router.cli.app import app
 from router.compile.precompile import precompile
 from router.compile.precompiled import COMPILED_NAME
 from router.deploy.deployment import Deployment
+from router.deploy.template.document import Config, Document, make_document
 from router.local.server import ACCOUNT, LocalAws
 
 Inside = Callable[..., AbstractContextManager[None]]
@@ -278,7 +281,7 @@ def test_no_package(project: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "variables", "sentence"),
     [
-        ((), {"STAGE": ""}, "no value for STAGE; set it in the environment, or by --parameter STAGE=…"),
+        ((), {"STAGE": ""}, "no value for STAGE: give it by --parameter STAGE=… or in the environment"),
         (("--parameter", "STAG=x"), {}, "there is no variable or parameter 'STAG'; there are: "),
         (("--parameter", "STAGE"), {}, "'STAGE' is no NAME=VALUE"),
         (("--stack", "two words"), {}, "'two words' is no name of a stack"),
@@ -309,6 +312,32 @@ def test_long_template(project: Project) -> None:
     assert sum(each[:2] == ("add", "queue") for each in project.changes()) == 52
 
 
+def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--worker makes a service instead of the function, and puts no package anywhere."""
+
+    def without_scaling(config: Config, as_worker: bool) -> Document:
+        # ministack's CloudFormation does not know these.
+        document = make_document(config, as_worker)
+        resources = document.body["Resources"].items()
+        kept = {id_: each for id_, each in resources if "ApplicationAutoScaling" not in each["Type"]}
+        return structs.replace(document, body={**document.body, "Resources": kept})
+
+    monkeypatch.setattr(deploying, "make_document", without_scaling)
+    given = {"Image": "worker:1", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1"}
+    words = [word for name, value in given.items() for word in ("--parameter", f"{name}={value}")]
+
+    done = project.run("deploy", "-c", str(project.config), "--worker", "--yes", "--json", *words)
+
+    told = json.loads(done.stdout)
+    made = {each["resource"] for each in told["changes"]}
+    assert (done.exit_code, told["status"], "ServiceName" in told["outputs"]) == (0, "CREATE_COMPLETE", True)
+    assert ({"service", "cluster", "queue", "table"} <= made, "function" in made, "uploaded" in done.stderr) == (
+        True,
+        False,
+        False,
+    )
+
+
 def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """An update that fails says why, and leaves the stack as it was."""
     # Somebody deletes the package before the function gets it.
@@ -323,6 +352,21 @@ def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> Non
     assert last(done) == "the stack is as it was before"
 
 
+def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who interrupts it while AWS is at work is told that AWS goes on."""
+
+    def interrupted(console: Any, events: Iterator[Any], *_: Any) -> None:
+        next(events)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploying, "watch", interrupted)
+
+    done = project.deploy("--yes")
+
+    sentence = f"AWS goes on with the stack '{project.stack}', unwatched; deploy again to see how it ended"
+    assert (done.exit_code, sentence in done.stderr) == (1, True)
+
+
 def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
     """What goes is gone, with the messages that were on queues; the table stays, and comes back with the next stack."""
     url = clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-users-dlq")["QueueUrl"]
@@ -331,12 +375,13 @@ def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
     clients["dynamodb"].put_item(TableName=table, Item={"id": {"S": "kept"}})
 
     done = deployed.run("undeploy", "--yes")
-    again = deployed.deploy("--yes")
+    again = deployed.deploy("--yes", "--json")
 
     (row,) = [line for line in done.stdout.splitlines() if f"{table}-dlq" in line]
     assert (done.exit_code, last(done)) == (0, f"kept: {table} (the next deployment takes them over)")
     assert [cell.strip() for cell in row.split("│")[1:5]] == ["DELETED", "queue", f"{table}-dlq", "1 message"]
-    assert (again.exit_code, clients["dynamodb"].scan(TableName=table)["Count"]) == (0, 1)
+    taken = [each["name"] for each in json.loads(again.stdout)["changes"] if each["verb"] == "take over"]
+    assert (again.exit_code, taken, clients["dynamodb"].scan(TableName=table)["Count"]) == (0, [table], 1)
 
 
 def test_undeploys_tables(deployed: Project, clients: Mapping[str, Any]) -> None:

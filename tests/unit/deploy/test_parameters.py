@@ -51,7 +51,15 @@ def test_missing() -> None:
     with pytest.raises(UsageError) as caught:
         values({}, {})
 
-    assert str(caught.value) == "no value for STAGE; set it in the environment, or by --parameter STAGE=…"
+    assert str(caught.value) == "no value for STAGE: give it by --parameter STAGE=… or in the environment"
+
+
+def test_missing_parameter() -> None:
+    """A parameter that is no variable of the config is not looked for in the environment."""
+    with pytest.raises(UsageError) as caught:
+        parameter_values({"Image": {}, **DECLARED}, VARIABLES, {}, {"Image": "x"}, {"CodeKey": "k"})
+
+    assert str(caught.value) == "no value for Image, STAGE: give it by --parameter Image=…"
 
 
 def test_assignments() -> None:
