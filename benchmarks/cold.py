@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from environment import HERE, BenchmarkError, prepare
 from figures import Budget, Figures
 from messages import event
+from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
@@ -49,18 +50,18 @@ def steps(*, quick: bool, rounds: int) -> int:
     return rounds * _MORE * len(_programs())
 
 
-def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> dict[str, Figures]:
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
     """Measure in rounds; raises BenchmarkError if a program did not write what it was given."""
     figures = {CPU: Figures("ms", 1e3), CLOCK: Figures("ms", 1e3), MEMORY: Figures("MB", 1e-6)}
     expected = expected_digest("small", COUNT)
     with TemporaryDirectory() as folder:
         compiled = compile_config(Path(folder))
         configs = {COMPILED: compiled, FROM_YAML: HERE / "routes.yaml"}
-        for number in range(-1, rounds * _MORE):
-            for program in _programs():
+        for program in _programs():
+            _start(server, program, configs.get(program), expected)  # the first time there may be no bytecode yet
+        for _ in rounds:
+            for program in _programs() * _MORE:
                 cpu, clock, memory = _start(server, program, configs.get(program), expected)
-                if number < 0:
-                    continue  # the first time there may be no bytecode yet
                 for figure, value in ((CPU, cpu), (CLOCK, clock), (MEMORY, memory)):
                     figures[figure].add(CASE, program, value)
                 advance()

@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 
 from environment import HERE, BenchmarkError, prepare
 from figures import Budget, Figures
+from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
@@ -79,7 +80,7 @@ def steps(*, quick: bool, rounds: int) -> int:
     return rounds * len(cases_of(quick=quick))
 
 
-def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> dict[str, Figures]:
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
     """Measure all cases in rounds; raises BenchmarkError if a worker did not write and delete all that there was."""
     figures = {
         CPU: Figures("µs a message", 1e6),
@@ -91,7 +92,7 @@ def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], N
         SCALING: Figures("messages a second", 1),
     }
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
-    for _ in range(rounds):
+    for _ in rounds:
         for case in cases_of(quick=quick):
             started = _drain(server, replace(case, count=FEW), digests[FEW])
             drained = _drain(server, case, digests[case.count])

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from environment import HERE, ask, prepare
+from rounds import Rounds
 from serving import Server
 
 
 class Kind(NamedTuple):
     """What grows: its function in `probe.py`, words for both axes, and the greatest slope that is fine.
 
-    `scale` turns seconds into the unit. Noise of a machine that does other things besides is some hundredths.
+    `scale` turns seconds into the unit. The slopes leave room for a machine that does other things besides.
     """
 
     name: str
@@ -30,12 +31,12 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("batch", "batch", "records of a batch", "µs a record", 0.15),
-    Kind("text", "text", "bytes of a text", "µs a record", 1.15),
-    Kind("elements", "list", "elements of a list", "µs a record", 1.15),
-    Kind("load", "loading", "routes", "ms to load", 1.15, 1e3),
-    Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.15),
-    Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 1.15),
+    Kind("batch", "batch", "records of a batch", "µs a record", 0.25),
+    Kind("text", "text", "bytes of a text", "µs a record", 1.25),
+    Kind("elements", "list", "elements of a list", "µs a record", 1.25),
+    Kind("load", "loading", "routes", "ms to load", 1.25, 1e3),
+    Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
+    Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 1.25),
 )
 
 
@@ -48,6 +49,11 @@ class Growth:
     def medians(self, kind: Kind) -> dict[int, float]:
         """In the unit of the kind."""
         return {size: statistics.median(each) * kind.scale for size, each in self.points[kind.name].items()}
+
+    @property
+    def fine(self) -> bool:
+        """Whether no slope is too steep."""
+        return all(self.slope(kind) <= kind.most for kind in self.kinds)
 
     def slope(self, kind: Kind) -> float:
         """Of the upper half of the points."""
@@ -71,10 +77,10 @@ def steps(*, quick: bool, rounds: int) -> int:
     return rounds * len(KINDS)
 
 
-def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> Growth:
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Growth:
     """Measure all kinds in rounds."""
     growth = Growth()
-    for _ in range(rounds):
+    for _ in rounds:
         for kind in KINDS:
             found = growth.points.setdefault(kind.name, {})
             for size, seconds in _probe(server, kind, quick=quick).items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from environment import BenchmarkError, ask, prepare
 from figures import Budget, Figures
 from messages import most
+from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
@@ -61,14 +62,14 @@ BUDGETS = (
 )
 
 
-def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> Figures:
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Figures:
     """Measure all cases in rounds; raises BenchmarkError if a program did not write what it was to write."""
     figures = Figures("µs a record", 1e6)
     missing = {name for name, library in _NEEDS.items() if importlib.util.find_spec(library) is None}
     figures.missing = {TITLES[name]: f"it needs {_NEEDS[name]}" for name in missing}
     cases = cases_of(quick=quick)
     digests = {case: expected_digest(case.size, case.count) for case in cases}
-    for _ in range(rounds):
+    for _ in rounds:
         for case in cases:
             for program in case.programs:
                 if program not in missing:

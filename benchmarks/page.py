@@ -31,6 +31,7 @@ def render(results: Results) -> str:
     made = {rows.title: _table(rows) for rows in tables.suites(results)}
     return template.substitute(
         machine=_machine(results),
+        rounds=results.machine["rounds"],
         budgets=_table(tables.budgets(results)),
         handlers=made[tables.HANDLERS],
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from environment import HERE, BenchmarkError, ask, prepare
+from rounds import Rounds
 from serving import Server
 
 RECORDS = {"small": 1000, "medium": 300, "large": 20}
@@ -24,7 +25,7 @@ def steps(*, quick: bool, rounds: int) -> int:
     return len(RECORDS)
 
 
-def measure(server: Server, *, quick: bool, rounds: int, advance: Callable[[], None]) -> Stages:
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Stages:
     """The stages of each size; raises BenchmarkError if a stage is no longer there in the form that is known."""
     found = {}
     for size, records in RECORDS.items():
