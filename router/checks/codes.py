@@ -1,7 +1,9 @@
 """All codes, collected from the modules that declare them."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import ModuleType
+from typing import Any
 
 from router.checks import (
     deployment,
@@ -19,9 +21,6 @@ from router.checks import (
     versions,
 )
 from router.checks import schemas as second_opinions
-from router.checks.live import answers, functions, indexes, mappings, permissions
-from router.checks.live import queues as live_queues
-from router.checks.live import tables as live_tables
 from router.compile import (
     attribute,
     expressions,
@@ -74,22 +73,39 @@ _MODULES: tuple[ModuleType, ...] = (
     implementations,
     registrations,
     writes,
-    live_tables,
-    indexes,
-    live_queues,
-    functions,
-    mappings,
-    answers,
-    permissions,
     outcomes,
 )
+LIVE = "RT7"
+"""How the codes begin that are found in AWS only."""
+CODES: Mapping[str, Code]
+"""Every code by its id, in order; collected when it is first asked for."""
 
 
+def code_of(id_: str) -> Code | None:
+    """The code of an id; only for one of AWS the modules are imported that look there."""
+    return collect_codes().get(id_) if id_.startswith(LIVE) else _own_codes().get(id_)
+
+
+@cache
 def collect_codes() -> Mapping[str, Code]:
     """Every code by its id, in order."""
-    found = {value.id: value for module in _MODULES for value in vars(module).values() if isinstance(value, Code)}
-    return dict(sorted(found.items()))
+    # For start-up time: most checks look at nothing but the config.
+    from router.checks.live import answers, functions, indexes, mappings, permissions, queues, tables
+
+    live = _codes_in(answers, functions, indexes, mappings, permissions, queues, tables)
+    return dict(sorted({**_own_codes(), **live}.items()))
 
 
-CODES = collect_codes()
-"""Every code by its id, in order."""
+@cache
+def _own_codes() -> Mapping[str, Code]:
+    return _codes_in(*_MODULES)
+
+
+def _codes_in(*modules: ModuleType) -> dict[str, Code]:
+    return {value.id: value for module in modules for value in vars(module).values() if isinstance(value, Code)}
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CODES":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return collect_codes()

@@ -1,6 +1,6 @@
 """Passes over findings where the config says so, and finds what is wrong with what it says."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
@@ -36,11 +36,11 @@ class Ignored(Struct, frozen=True):
 
 
 def ignore_findings(
-    loaded: Loaded, stopping: Collection[Finding], codes: Mapping[str, Code], live: bool
+    loaded: Loaded, stopping: Collection[Finding], code_of: Callable[[str], Code | None], live: bool
 ) -> list[Ignored]:
     """What is passed over, of the findings of a config; the findings themselves stay as they are, and get more.
 
-    `stopping` are those that stop the router from starting. `codes` are all there are, by their ids. `live` tells
+    `stopping` are those that stop the router from starting. `code_of` gives the code of an id. `live` tells
     whether AWS was looked at.
     """
     settings = loaded.config.ignore if loaded.config else ()
@@ -49,7 +49,7 @@ def ignore_findings(
         where: Path = ("ignore", index)
         matched = [finding for finding in loaded.findings if _matches(each, where, finding, loaded)]
         held = [finding for finding in matched if finding in stopping]
-        fault = _fault(each.code, codes, bool(held))
+        fault = _fault(each.code, code_of(each.code), bool(held))
         if fault:
             sentence, advice = fault
             loaded.findings.add(CANNOT_IGNORE, sentence, (*where, "code"), suggestion=advice)
@@ -74,9 +74,8 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, loaded: Loaded)
     return not ignore.at or any(f"{name}.".startswith(f"{ignore.at}.") for name in names)
 
 
-def _fault(name: str, codes: Mapping[str, Code], held: bool) -> tuple[str, str] | None:
+def _fault(name: str, code: Code | None, held: bool) -> tuple[str, str] | None:
     """Why a code cannot be ignored, and what to do instead."""
-    code = codes.get(name)
     if code is None:
         # Others are those of plugins' checks, which are not known.
         return (f"there is no code {name}", "docs/checks.md lists them all") if name.startswith("RT") else None

@@ -5,15 +5,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from router.checks.codes import CODES
+from router.checks.codes import code_of
 from router.checks.ignore import Ignored, ignore_findings
 from router.checks.plugin_checks import run_plugin_checks
 from router.checks.rule import Subject
 from router.checks.rules import RULES
-from router.checks.running import run_rules
+from router.checks.running import REPORT, RULE_FAILED, failure, run_rules
 from router.compile.load import Loaded, load
+from router.config.findings import stopped
 from router.config.garbage import without_garbage_collector
-from router.model import Finding, Severity
+from router.errors import RouterError
+from router.model import Finding, Place, Severity
 
 UNREADABLE = ("RT0", "RT1")
 """How the codes of errors begin for which a part of the config is left out: of its text and of its shape."""
@@ -42,7 +44,7 @@ def examine(
     `compare` notes in its findings what is found where no rule of ours looks: in AWS, with `--live`. `unset` is how
     bad it is if a variable of the environment is not set and has no default.
     """
-    loaded = load(path, env, unset)
+    loaded = _load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(UNREADABLE) for finding in stopping)
@@ -50,7 +52,27 @@ def examine(
             run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas, whole), loaded.findings)
         run_plugin_checks(loaded)
     if compare:
-        compare(loaded)
-    ignored = ignore_findings(loaded, stopping, CODES, live=compare is not None)
+        _compare(compare, loaded)
+    ignored = ignore_findings(loaded, stopping, code_of, live=compare is not None)
     passed_over = {each.finding for each in ignored}
     return Report(tuple(each for each in loaded.findings if each not in passed_over), tuple(ignored))
+
+
+def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:
+    """What `load` does; where it crashes, that is a finding."""
+    try:
+        return load(path, env, unset)
+    except RouterError:
+        raise
+    except BaseException as error:
+        found = Finding(RULE_FAILED, failure("loading", error), Place(str(path)), REPORT)
+        return Loaded(None, stopped([found]))
+
+
+def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
+    try:
+        compare(loaded)
+    except RouterError:
+        raise
+    except BaseException as error:
+        loaded.findings.add(RULE_FAILED, failure("the comparison with AWS", error), suggestion=REPORT)

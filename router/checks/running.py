@@ -14,6 +14,8 @@ RULE_FAILED = Code(
     "What it would have found is not known. The fault is in the router, not in the config.",
 )
 
+REPORT = "report it, with a config that shows it"
+
 _Subject = TypeVar("_Subject")
 
 
@@ -26,10 +28,14 @@ def run_rules(rules: Iterable[Callable[[_Subject], Iterable[Found]]], subject: _
         except UsageError:
             raise
         except BaseException as error:  # a panic of jsonschema-rs is no Exception
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            sentence = f"rule '{_name(rule)}' failed with {type(error).__name__}"
-            findings.add(RULE_FAILED, sentence, suggestion="report it, with a config that shows it")
+            findings.add(RULE_FAILED, failure(f"rule '{_name(rule)}'", error), suggestion=REPORT)
+
+
+def failure(what: str, error: BaseException) -> str:
+    """What is said of a fault of the router's own; raises again what ends the program."""
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        raise error
+    return f"{what} failed with {type(error).__name__}"
 
 
 def _name(rule: Any) -> str:

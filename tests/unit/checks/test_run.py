@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router.checks.run import check
+from router.errors import UsageError
 
 CONFIG = """\
 version: 1
@@ -112,3 +113,45 @@ def test_second_opinions(found: Any) -> None:
         "9:42: RT307 schema 'bad.json': another validator refuses it: /enum fails 'uniqueItems'",
         "10:44: RT307 schema 'routes.three.schema': another validator refuses it: /enum fails 'uniqueItems'",
     ]
+
+
+def test_loading_that_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is a finding, and no traceback."""
+    monkeypatch.setattr("router.checks.run.load", _fail(ZeroDivisionError()))
+
+    assert list(map(str, check(Path("routes.yaml"), {}))) == [
+        "routes.yaml: RT009 loading failed with ZeroDivisionError; report it, with a config that shows it"
+    ]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), UsageError("no")])
+def test_what_is_no_crash(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Ends the program as ever."""
+    monkeypatch.setattr("router.checks.run.load", _fail(error))
+
+    with pytest.raises(type(error)):
+        check(Path("routes.yaml"), {})
+
+
+def _fail(error: BaseException) -> Any:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_comparison_that_crashes(found: Any) -> None:
+    """Is a finding beside the others."""
+    found()
+
+    assert list(map(str, check(Path("routes.yaml"), {}, _fail(KeyError("x"))))) == [
+        "routes.yaml:1:1: RT009 the comparison with AWS failed with KeyError; report it, with a config that shows it"
+    ]
+
+
+def test_a_comparison_that_cannot_run(found: Any) -> None:
+    """Says so."""
+    found()
+
+    with pytest.raises(UsageError):
+        check(Path("routes.yaml"), {}, _fail(UsageError("no credentials")))
