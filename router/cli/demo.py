@@ -55,9 +55,6 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
             console.print(f"with {escape(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
-        if round_.env and as_lambda:
-            console.print(f"{len(round_.sendings)} messages are left out: --lambda deploys one environment")
-            continue
         played = _play(console, config, round_, as_lambda)
         _print(console, played)
         endings += played.endings
@@ -74,7 +71,7 @@ def _play(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> 
             from router.cli.demo_deployed import show_deployed
             from router.local.deployed import play_deployed
 
-            shown = play_deployed(round_.program, config, round_.sendings, local, status.update)
+            shown = play_deployed(round_.program, config, round_.sendings, local, status.update, round_.env)
             show_deployed(console, shown)
             return shown.played
         status.update(f"routing {len(round_.sendings)} messages")

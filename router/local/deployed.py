@@ -52,18 +52,27 @@ class Shown(Struct, frozen=True):
 
 
 def play_deployed(
-    program: Program, config: Path, sendings: Sequence[Sending], local: LocalAws, tell: Callable[[str], object]
+    program: Program,
+    config: Path,
+    sendings: Sequence[Sending],
+    local: LocalAws,
+    tell: Callable[[str], object],
+    more: Mapping[str, str],
 ) -> Shown:
-    """Build, deploy, send the messages, wait until the queues are empty; raises UsageError."""
+    """Build, deploy, send the messages, wait until the queues are empty; raises UsageError.
+
+    `more` are variables that the deployment gets too: those of the tests that the messages are of.
+    """
+    env = {**os.environ, **more}
     _refuse_real_accounts(program)
     make = clients_of(local)
     with _temporary_files_in(local.directory):
-        built = build(config, Path(local.directory, "lambda.zip"), this_machine(), os.environ, tell)
+        built = build(config, Path(local.directory, "lambda.zip"), this_machine(), env, tell)
         tell("deploying the stack")
-        document = make_document(read_for_deployment(config, os.environ))
+        document = make_document(read_for_deployment(config, env))
         document = structs.replace(document, body=for_embedded_aws(document.body))
         package = Package(built.path, built.size, built.sha256)
-        deployment = make_deployment(STACK, document, package, _BUCKET, {}, os.environ)
+        deployment = make_deployment(STACK, document, package, _BUCKET, {}, env)
         _provide(program, deployment, local)
         resources = _deploy(deployment, make)
     tell(f"routing {len(sendings)} messages")

@@ -17,8 +17,8 @@ CAUSE = Cause("LogGroup", "AWS::Logs::LogGroup", "it exists already")
             (
                 "the stack 'flows' could not be created: LogGroup (AWS::Logs::LogGroup): it exists already",
                 (
-                    "what had been made is removed again; the tables users, orders are kept, and the next deployment takes "
-                    "them over"
+                    "what had been made is removed again; the tables users, orders are kept, and the next deployment "
+                    "takes them over"
                 ),
             ),
         ),
