@@ -1,6 +1,7 @@
 """What goes into the package: files of the router, of wheels, and of the config's folder."""
 
 import os
+import posixpath
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,16 +77,19 @@ def _read_member(file: Path, member: str) -> bytes:
 
 
 def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
-    """The plugin files of a config; raises UsageError for one out of the config's folder."""
+    """The plugin files of a config; raises UsageError for one that a copy of the config's folder would not have."""
     root = folder.resolve()
-    files = [folder / entry for entry in entries]
-    for entry, file in zip(entries, files, strict=True):
-        if not file.resolve().is_relative_to(root):
+    for entry in entries:
+        if Path(entry).is_absolute():
+            raise UsageError(
+                f"plugin '{entry}' is named by its place on this machine; name it from the config's folder"
+            )
+        if not (folder / entry).resolve().is_relative_to(root):
             raise UsageError(
                 f"plugin '{entry}' is outside the folder of the config, and the package has that folder's files only; "
                 "move it there, or make it an installed module that plugins/requirements.txt names"
             )
-    return files
+    return [folder / posixpath.normpath(entry) for entry in entries]
 
 
 def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:

@@ -74,6 +74,18 @@ def prove(archive: Path, target: Target, environment: Mapping[str, str], unset: 
     with tempfile.TemporaryDirectory(prefix="router-package-") as folder:
         with zipfile.ZipFile(archive) as content:
             content.extractall(folder)
+        code, said = _import(interpreter, folder, environment)
+    if code == _CONFIG_FAULTS and unset:
+        return Proof(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
+    if code:
+        lines = [f"  {line.replace(f'{folder}/', '')}" for line in said.strip().splitlines()[-_SAID:]]
+        raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
+    return Proof(binaries, f"Python {target.python}")
+
+
+def _import(interpreter: str, folder: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Import the handler of an unpacked package; the exit code, and what was said."""
+    try:
         result = subprocess.run(  # noqa: S603 — an interpreter of this machine, and our own lines
             [interpreter, "-I", "-S", "-B", "-c", _IMPORT, folder],
             cwd=folder,
@@ -85,13 +97,9 @@ def prove(archive: Path, target: Target, environment: Mapping[str, str], unset: 
             timeout=_SECONDS,
             check=False,
         )
-    if result.returncode == _CONFIG_FAULTS and unset:
-        return Proof(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
-    if result.returncode:
-        said = (result.stderr or result.stdout).strip().splitlines()[-_SAID:]
-        lines = [f"  {line.replace(f'{folder}/', '')}" for line in said]
-        raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
-    return Proof(binaries, f"Python {target.python}")
+    except subprocess.TimeoutExpired:
+        return 1, f"it did not end in {_SECONDS} seconds; a plugin may wait for something when it is imported"
+    return result.returncode, result.stderr or result.stdout
 
 
 def check_binaries(archive: Path, target: Target) -> int:

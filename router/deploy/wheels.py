@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from msgspec import Struct
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, parse_wheel_filename
 
 from router.deploy.targets import Target
@@ -22,6 +22,7 @@ _RETRIES = "2"
 _SAID = 6
 """Lines of what pip said that are repeated."""
 _NO_MATCH = re.compile(r"No matching distribution found for ([^\s;(]+)")
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _CONFLICT = re.compile(r"The conflict is caused by:\n((?: +\S.*\n)+)")
 _NO_NETWORK = re.compile(
     r"connection (broken|error)|newconnectionerror|timed? ?out|name resolution|proxyerror|sslerror", re.I
@@ -115,10 +116,14 @@ def _explain(errors: str, told: str, target: Target) -> str:
 
 
 def requires(wheel: Wheel) -> list[Requirement]:
-    """What a wheel says that it requires, with markers."""
+    """What a wheel says that it requires, with markers; raises UsageError for what is no requirement."""
     with zipfile.ZipFile(wheel.file) as archive:
         name = next(
             name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1
         )
         headers = HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
-    return [Requirement(text) for text in cast("list[str]", headers.get_all("Requires-Dist", []))]
+    try:
+        return [Requirement(text) for text in cast("list[str]", headers.get_all("Requires-Dist", []))]
+    except InvalidRequirement as error:
+        said = str(error).splitlines()[0]
+        raise UsageError(f"the metadata of {wheel.file.name} cannot be read: {said}; name another version") from None

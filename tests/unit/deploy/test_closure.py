@@ -1,14 +1,17 @@
 """Which packages a target needs, with wheels that pip finds in a folder."""
 
+import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from router.deploy.closure import Closure, resolve
 from router.deploy.requirements import read_requirements
 from router.deploy.targets import Target
-from router.deploy.wheels import Wheel, download
+from router.deploy.wheels import Wheel, download, requires
 from router.errors import UsageError
 
 TARGET = Target("arm64", "3.14")
@@ -108,8 +111,6 @@ def test_conflict(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: 
 
 def test_two_versions(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: Path) -> None:
     """With hashes pip is not told the router's versions, so another version is found out here."""
-    import hashlib
-
     make_wheel("shared", "1.0")
     own = download(["shared==1.0"], TARGET, tmp_path / "own", dependencies=False)
     other = make_wheel("shared", "2.0")
@@ -147,3 +148,41 @@ def test_no_wheel(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
         "one, or leave the package out"
     )
     assert said[-1] == "  pip: ERROR: No matching distribution found for alpha"
+
+
+def test_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python without pip, as some tools make them, is told how to get it."""
+    monkeypatch.setitem(sys.modules, "pip", None)
+
+    with pytest.raises(UsageError) as raised:
+        download(["alpha"], TARGET, tmp_path / "work", dependencies=False)
+
+    assert str(raised.value) == (
+        "router build needs pip to download the packages, and this Python has none; get it by: "
+        f"{sys.executable} -m ensurepip"
+    )
+
+
+def test_odd_metadata(make_wheel: Callable[..., Path]) -> None:
+    """A wheel with metadata that older versions of pip take is named."""
+    file = make_wheel("alpha", "1", "beta ~ 1")
+
+    with pytest.raises(UsageError) as raised:
+        requires(Wheel(canonicalize_name("alpha"), "1", file, ""))
+
+    assert str(raised.value).startswith("the metadata of alpha-1-py3-none-any.whl cannot be read: ")
+    assert str(raised.value).endswith("; name another version")
+
+
+def test_two_contents(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: Path) -> None:
+    """One version of a package with two contents is no chance, and no package is made of it."""
+    make_wheel("shared", "1.0")
+    own = download(["shared==1.0"], TARGET, tmp_path / "own", dependencies=False)
+    make_wheel("shared", "1.0", files={"shared/more.py": b""})
+
+    with pytest.raises(UsageError) as raised:
+        resolved("shared==1.0\n", *own)
+
+    assert str(raised.value) == (
+        "shared-1.0-py3-none-any.whl of shared came with two contents; look at the indexes that pip uses"
+    )

@@ -144,6 +144,21 @@ def test_plugin_outside(folder: Path) -> None:
     )
 
 
+def test_absolute_plugin(folder: Path) -> None:
+    """A plugin file that is named by its place on this machine would not be found in Lambda."""
+    with pytest.raises(UsageError) as raised:
+        plugin_files(["/srv/a.py"], folder)
+
+    assert str(raised.value) == (
+        "plugin '/srv/a.py' is named by its place on this machine; name it from the config's folder"
+    )
+
+
+def test_roundabout(folder: Path) -> None:
+    """A way through folders and back is the file that it leads to."""
+    assert plugin_files(["plugins/../a.py", "./b.py"], folder) == [folder / "a.py", folder / "b.py"]
+
+
 def test_modules(folder: Path) -> None:
     """A plugin that is a module may be a package or a file of the config's folder."""
     put(folder, "acme/__init__.py", "single.py")
