@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from random import uniform
+from functools import cached_property
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -16,6 +16,9 @@ from router.engine.pointers import Pointer, PointerFinder
 from router.engine.ticket import Ticket
 from router.errors import Refusal
 from router.model import Code, Outcome, Record
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 FETCHES_AT_ONCE = 8
 """Objects that are under way at a time, of one fetcher."""
@@ -37,7 +40,6 @@ class Fetcher:
         self._aws = aws
         self._clock = clock
         self._sleep = sleep
-        self._pool = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         self.call_seconds = 0.0
         """How long a fetch takes: the longest of late, forgotten little by little."""
 
@@ -52,6 +54,12 @@ class Fetcher:
         run = self._pool.map if len(pointers) > 1 else map
         payloads = iter(run(lambda pointer: self._fetch(pointer, finder.max_bytes, room, deadline), pointers))
         return [_place(record, next(payloads) if isinstance(place, Pointer) else place) for record, place in found]
+
+    @cached_property
+    def _pool(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor  # most queues have no pointers: start-up does without it
+
+        return ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
 
     def _fetch(self, pointer: Pointer, max_bytes: int, room: "_Room", deadline: Deadline) -> bytes | Outcome:
         """One object, tried as often as it may be."""
@@ -72,6 +80,8 @@ class Fetcher:
             tries += 1
             if payload.kind != "retry" or tries == MAX_TRIES:
                 return _outcome(pointer, payload, max_bytes)
+            from random import uniform  # only where something failed: start-up does without it
+
             wait = uniform(0, BACKOFF_BASE * 2**tries)  # noqa: S311 — jitter, no secret
             self._sleep(max(0.0, min(wait, deadline() - self._clock())))
 
