@@ -29,7 +29,7 @@ _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
 @click.option(
     "--raw",
     is_flag=True,
-    help="The file is a body as SQS has it, a whole record, or an event of one; else it is put into the queue's envelopes.",
+    help="The file is a body as SQS has it, a record, or an event of one; else it is put into the queue's envelopes.",
 )
 @click.option("--route", help="Show this route only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
