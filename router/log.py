@@ -44,6 +44,16 @@ def set_up_logging(level: int = logging.INFO) -> None:
     LOGGER.propagate = False
 
 
+def number_lines(process: int) -> None:
+    """From now on each line says which of several processes writes it."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.fields = {**getattr(record, "fields", {}), "process": process}
+        return True
+
+    LOGGER.addFilter(add)
+
+
 def log_result(result: Result) -> None:
     """Say how a message ended, unless it was written."""
     level = _LEVELS.get(result.outcome.kind)

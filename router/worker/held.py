@@ -15,11 +15,17 @@ _LOOK_SECONDS = 0.25
 
 
 class Hold:
-    """Messages of one receive: hidden from others until `until`, by the clock, which renewing puts off."""
+    """Messages of one receive: hidden from others until `until`, by the clock, which renewing puts off.
+
+    `size` is the length of their bodies together.
+    """
+
+    __slots__ = ("_received_at", "_renewed_at", "_visibility", "ids", "size", "until", "url")
 
     def __init__(self, url: str, visibility: int, records: Sequence[Record], received_at: float) -> None:
         self.url = url
         self.ids = tuple(record.message_id for record in records)
+        self.size = sum(len(record.body) for record in records)
         self.until = received_at + visibility
         self._visibility = visibility
         self._received_at = received_at
@@ -41,36 +47,48 @@ class Hold:
 
 
 class Held:
-    """All holds of a process. A message that is received again while it is held goes by its newest receipt handle."""
+    """All holds of a process. A message that is received again while it is held goes by its newest receipt handle.
+
+    `size` is the length of all held bodies together.
+    """
 
     def __init__(self, queues: Queues, clock: Callable[[], float] = time.monotonic) -> None:
+        self.size = 0
         self._queues = queues
         self._clock = clock
         self._lock = threading.Lock()
-        self._holds: list[Hold] = []
-        self._handles: dict[tuple[str, str], str] = {}
+        self._holds: dict[Hold, None] = {}
+        # For each message its newest handle, and how many hold it.
+        self._handles: dict[tuple[str, str], tuple[str, int]] = {}
 
     def take(self, url: str, visibility: int, records: Sequence[Record]) -> Hold:
         """Hold the messages of a receive that has just ended."""
         hold = Hold(url, visibility, records, self._clock())
+        handles = self._handles
         with self._lock:
-            self._holds.append(hold)
-            self._handles |= {(url, record.message_id): record.receipt_handle for record in records}
+            self._holds[hold] = None
+            self.size += hold.size
+            for record in records:
+                key = url, record.message_id
+                known = handles.get(key)
+                handles[key] = record.receipt_handle, known[1] + 1 if known else 1
         return hold
 
     def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
         """The ids of held messages with their newest receipt handles."""
         with self._lock:
-            return [(id_, self._handles[url, id_]) for id_ in ids]
+            return [(id_, self._handles[url, id_][0]) for id_ in ids]
 
     def let_go(self, hold: Hold) -> None:
         """Renew its messages no more."""
+        handles = self._handles
         with self._lock:
-            self._holds.remove(hold)
-            still = {(other.url, id_) for other in self._holds for id_ in other.ids}
+            del self._holds[hold]
+            self.size -= hold.size
             for id_ in hold.ids:
-                if (hold.url, id_) not in still:
-                    del self._handles[hold.url, id_]
+                handle, holders = handles.pop((hold.url, id_))
+                if holders > 1:
+                    handles[hold.url, id_] = handle, holders - 1
 
     def renew(self) -> None:
         """Put off the end of each hold that is due, ten messages a call."""
@@ -103,4 +121,4 @@ class Held:
     def _handles_of(self, hold: Hold) -> list[tuple[str, str]]:
         with self._lock:
             known = [(id_, self._handles.get((hold.url, id_))) for id_ in hold.ids]
-        return [(id_, handle) for id_, handle in known if handle is not None]
+        return [(id_, entry[0]) for id_, entry in known if entry is not None]

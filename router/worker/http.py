@@ -1,7 +1,6 @@
 """Health and metrics of a worker over HTTP: `/healthz`, `/readyz` and `/metrics`."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -10,23 +9,21 @@ from typing import Any
 
 from router.errors import UsageError
 from router.log import LOGGER
-from router.worker.crew import Crew
-from router.worker.prometheus import Counters
+from router.worker.prometheus import exposition
+from router.worker.state import State
 
-STUCK_SECONDS = 300
-"""A receiver that has begun no round for so long, besides its polling and its visibility timeout, hangs."""
 Page = tuple[HTTPStatus, str, bytes]
 
 
 @contextmanager
-def serve(listen: str, crew: Callable[[], Crew], counters: Counters) -> Iterator[int]:
+def serve(listen: str, look: Callable[[], State]) -> Iterator[int]:
     """Serve on HOST:PORT while the context lasts (nothing if it is empty); gives the port. Raises UsageError."""
     if not listen:
         yield 0
         return
     host, _, port = listen.rpartition(":")
     try:
-        server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(crew, counters))
+        server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(look))
     except (OSError, ValueError, OverflowError) as error:
         raise UsageError(f"cannot listen on '{listen}': {error}; give HOST:PORT, e.g. 127.0.0.1:9090") from None
     server.daemon_threads = True
@@ -39,27 +36,14 @@ def serve(listen: str, crew: Callable[[], Crew], counters: Counters) -> Iterator
         server.server_close()
 
 
-def is_alive(crew: Crew, now: float) -> bool:
-    """Whether every receiver runs, and none hangs."""
-    return crew.alive and all(
-        now - receiver.seen_at < STUCK_SECONDS + receiver.polled.wait + receiver.polled.visibility
-        for receiver in crew.receivers
-    )
-
-
-def is_ready(crew: Crew) -> bool:
-    """Whether it takes messages of every queue."""
-    return crew.alive and not crew.stopping and all(receiver.healthy for receiver in crew.receivers)
-
-
-def _handler(crew: Callable[[], Crew], counters: Counters) -> type[BaseHTTPRequestHandler]:
+def _handler(look: Callable[[], State]) -> type[BaseHTTPRequestHandler]:
     def page(path: str) -> Page:
         if path == "/healthz":
-            return _state(is_alive(crew(), time.monotonic()))
+            return _answer(look().alive)
         if path == "/readyz":
-            return _state(is_ready(crew()))
+            return _answer(look().ready)
         if path == "/metrics":
-            return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", counters.exposition()
+            return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", exposition(look().totals)
         return HTTPStatus.NOT_FOUND, "text/plain", b"there are /healthz, /readyz and /metrics\n"
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,5 +64,5 @@ def _handler(crew: Callable[[], Crew], counters: Counters) -> type[BaseHTTPReque
     return Handler
 
 
-def _state(well: bool) -> Page:
+def _answer(well: bool) -> Page:
     return (HTTPStatus.OK, "text/plain", b"ok\n") if well else (HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no\n")

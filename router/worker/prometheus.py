@@ -1,4 +1,4 @@
-"""The metrics of a worker process, for Prometheus."""
+"""The metrics of a worker, for Prometheus."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,16 +9,15 @@ from prometheus_client.registry import Collector
 
 from router.metrics import DIMENSION, METRICS, measure
 from router.model import Summary
+from router.worker.state import Totals
 
 
-class Counters(Collector):
-    """All metrics, by queue; safe to use from several threads."""
+class Counters:
+    """All metrics of a process, by queue; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._totals: Mapping[str, dict[str, float]] = {name: {} for name in METRICS}
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
 
     def record(self, summary: Summary) -> None:
         """Add what a batch came to."""
@@ -27,16 +26,28 @@ class Counters(Collector):
                 by_queue = self._totals[name]
                 by_queue[summary.queue] = by_queue.get(summary.queue, 0.0) + value
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """What the library asks for: each metric with its totals."""
+    def totals(self) -> dict[str, dict[str, float]]:
+        """What it all comes to."""
         with self._lock:
-            totals = {name: dict(by_queue) for name, by_queue in self._totals.items()}
-        for name, by_queue in totals.items():
-            family = CounterMetricFamily(name, METRICS[name][1], labels=[DIMENSION])
-            for queue, total in by_queue.items():
+            return {name: dict(by_queue) for name, by_queue in self._totals.items()}
+
+
+def exposition(totals: Totals) -> bytes:
+    """The text that Prometheus reads."""
+    registry = CollectorRegistry()
+    registry.register(_Given(totals))
+    return generate_latest(registry)
+
+
+class _Given(Collector):
+    """What the library asks for totals."""
+
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        for name, (_, what) in METRICS.items():
+            family = CounterMetricFamily(name, what, labels=[DIMENSION])
+            for queue, total in self._totals.get(name, {}).items():
                 family.add_metric([queue], total)
             yield family
-
-    def exposition(self) -> bytes:
-        """The text that Prometheus reads."""
-        return generate_latest(self._registry)

@@ -1,7 +1,7 @@
 """One receiver: receives messages of a queue, delivers them, deletes what may be acknowledged, and begins again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import uniform
 
 from msgspec import Struct
@@ -13,11 +13,19 @@ from router.engine import codes
 from router.engine.engine import CompiledQueue
 from router.log import LOGGER
 from router.model import Record
-from router.worker.held import Held
+from router.worker.held import Held, Hold
+from router.worker.pace import Round
 from router.worker.stopping import Stopping
 
 MAX_MESSAGES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+HAND_MESSAGES = 50
+"""A receiver has no more at a time: two full calls of BatchWriteItem, five of ReceiveMessage and DeleteMessageBatch."""
+HAND_SECONDS = 1.0
+"""A receiver that has just worked for longer, as where a plugin is slow or a table does not keep up, takes one answer
+at a time, so that it can stop in time; and so does one that has not worked yet."""
+HAND_SIZE = 1024 * 1024
+"""Characters; once the bodies in a receiver's hand are larger together, it receives no further ones to them."""
 DELETE_TRIES = 6
 DELETE_PAUSE = 0.1
 """Seconds; the bound of the random wait before a delete is tried again, doubled each time."""
@@ -36,61 +44,110 @@ class Polled(Struct, frozen=True):
 
 
 class Receiver:
-    """Polls one queue until it is told to stop; what it has begun by then it finishes.
+    """Polls one queue until it is told to stop, or that it is one too many; what it has begun by then it finishes.
 
-    `healthy` tells whether its last receive worked, `seen_at` when (by the monotonic clock) it last began a round.
+    `healthy` tells whether its last receive worked, `seen_at` when (by the monotonic clock) it last began a round, and
+    `at_work_since` since when it works on what it has received; None while it does not. `heed` is told of each
+    round, and says whether to go on.
     """
 
-    def __init__(self, polled: Polled, queues: Queues, delivery: Delivery, held: Held, stopping: Stopping) -> None:
+    def __init__(
+        self,
+        polled: Polled,
+        queues: Queues,
+        delivery: Delivery,
+        held: Held,
+        stopping: Stopping,
+        heed: Callable[["Receiver", Round], bool] = lambda receiver, made: True,
+    ) -> None:
         self.polled = polled
         self.healthy = True
         self.seen_at = time.monotonic()
+        self.at_work_since: float | None = None
         self._queues = queues
         self._delivery = delivery
         self._held = held
         self._stopping = stopping
+        self._heed = heed
         self._pauses = 0
+        # The messages of a FIFO queue stay the fewest, and so do those whose payloads are elsewhere and may be large.
+        self._gathers = not polled.queue.fifo and polled.queue.pointers is None
+        self._is_quick = False
 
     def run(self) -> None:
-        """Receive and deliver until stopped; no error ends it."""
+        """Receive and deliver until stopped, or one too many; no error ends it."""
         while not self._stopping.is_set():
             self.seen_at = time.monotonic()
             try:
-                well = self._round()
+                made = self._round()
             except Exception:  # whatever it is, the messages come again, and so does the next round
                 LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
-                well = False
-            if well:
+                made = Round(well=False)
+            if not self._heed(self, made):
+                return
+            if made.well:
                 self._pauses = 0
             else:
                 self._pause()
 
-    def _round(self) -> bool:
-        """One receive and what follows; False if the next had better wait."""
-        polled = self.polled
-        records = self._queues.receive(polled.url, MAX_MESSAGES, polled.wait)
-        self.healthy = not isinstance(records, Fault)
-        if isinstance(records, Fault):
-            self._say("cannot receive", records)
-            return False
-        if not records:
-            return True
-        hold = self._held.take(polled.url, polled.visibility, records)
+    def _round(self) -> Round:
+        """Receive, and what follows."""
+        records: list[Record] = []
+        holds: list[Hold] = []
         try:
-            if self._stopping.is_set():
-                # Nothing of this has begun: others may have it at once.
-                self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
-                return True
-            # Half of the time at most: after one very slow call there must still be time for another to show better.
-            margin = min(self._delivery.margin, polled.visibility / 2)
-            delivered = self._delivery.deliver(
-                polled.queue, records, lambda: min(hold.until, self._stopping.deadline) - margin
-            )
-            self._acknowledge([each.record for each in delivered if each.acknowledged])
-            for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
-                self._say("cannot hide", fault, message_id)
+            full, well = self._receive(records, holds)
+            if records:
+                self.at_work_since = began = time.monotonic()
+                well = self._deliver(records, holds) and well
+                self._is_quick = time.monotonic() - began <= HAND_SECONDS
         finally:
-            self._held.let_go(hold)
+            self.at_work_since = None
+            for hold in holds:
+                self._held.let_go(hold)
+        return Round(len(records), len(holds), full, time.monotonic() - self.seen_at, well)
+
+    def _receive(self, records: list[Record], holds: list[Hold]) -> tuple[bool, bool]:
+        """Receive into `records`: whether the queue has more than came, and whether receiving worked.
+
+        Where an answer is full there is a backlog, and the next one costs its messages no time: what is written and
+        deleted together takes fewer calls. It is not waited for.
+        """
+        polled, wait = self.polled, self.polled.wait
+        while True:
+            found = self._queues.receive(polled.url, MAX_MESSAGES, wait)
+            self.healthy = not isinstance(found, Fault)
+            if isinstance(found, Fault):
+                self._say("cannot receive", found)
+                return False, False
+            if found:
+                holds.append(self._held.take(polled.url, polled.visibility, found))
+                records += found
+            full = len(found) >= MAX_MESSAGES
+            if not full or self._stopping.is_set() or self._is_full(records, holds):
+                return full, True
+            wait = 0
+
+    def _is_full(self, records: Sequence[Record], holds: Sequence[Hold]) -> bool:
+        most = HAND_MESSAGES if self._gathers and self._is_quick else MAX_MESSAGES
+        return len(records) > most - MAX_MESSAGES or sum(hold.size for hold in holds) >= HAND_SIZE
+
+    def _deliver(self, records: Sequence[Record], holds: Sequence[Hold]) -> bool:
+        """Bring what was received to its end; False if the next round had better wait."""
+        polled = self.polled
+        if self._stopping.is_set():
+            # Nothing of this has begun: others may have it at once.
+            self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
+            return True
+        # Half of the time at most: after one very slow call there must still be time for another to show better.
+        margin = min(self._delivery.margin, polled.visibility / 2)
+
+        def deadline() -> float:
+            return min(self._stopping.deadline, *[hold.until for hold in holds]) - margin
+
+        delivered = self._delivery.deliver(polled.queue, records, deadline)
+        self._acknowledge([each.record for each in delivered if each.acknowledged])
+        for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
+            self._say("cannot hide", fault, message_id)
         return not any(_asks_to_pause(each) for each in delivered)
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:

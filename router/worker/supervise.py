@@ -1,5 +1,6 @@
 """Runs a crew until a signal ends it: SIGTERM and SIGINT stop, SIGHUP loads the config again."""
 
+import gc
 import os
 import signal
 import threading
@@ -20,30 +21,36 @@ from router.compile.load import Program, load_program
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
 from router.log import LOGGER
+from router.worker.control import Control
 from router.worker.crew import Crew
 from router.worker.held import Held
 from router.worker.http import serve
 from router.worker.prometheus import Counters
 from router.worker.receiver import Polled
+from router.worker.state import State, is_alive, is_ready
 
 LOOK_SECONDS = 0.5
+COLLECT_AFTER = 20_000
+"""Objects that were made and are still there, before the garbage collector looks at the youngest: Python has 700."""
 RELEASE_SECONDS = 2.0
 """What is kept of the grace period for showing unfinished messages to others again."""
 
 
 class WorkerOptions(Struct, frozen=True):
-    """How a worker runs: `queues` by name, all if empty; `receivers` for each queue; `wait` and `grace` in seconds.
+    """How a worker runs: `queues` by name, all if empty; `receivers` of each at most; `wait` and `grace` in seconds.
 
     `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables go by name alone.
+    `control` is the file descriptor of the line to the process that started this one of several, if there is one.
     """
 
     config: Path
     queues: tuple[str, ...] = ()
-    receivers: int = 4
+    receivers: int = 32
     wait: int = 10
     grace: int = 20
     listen: str = ""
     bare_names: bool = False
+    control: int | None = None
 
 
 class Worker:
@@ -53,6 +60,7 @@ class Worker:
         self._options = options
         self._env = env
         self._signals: SimpleQueue[int] = SimpleQueue()
+        self._control = None if options.control is None else Control(options.control)
         self._program = self._load()
         chosen = _choose(self._program, options.queues)
         # A call of each receiver, the writes at once, and some for renewing.
@@ -63,13 +71,16 @@ class Worker:
 
     def run(self) -> int:
         """Route until stopped; the exit code: 0, or 1 if something begun could not be finished in time."""
+        _spare_collector()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         ended = threading.Event()
         threading.Thread(target=self._held.keep, args=(ended,), name="renewer", daemon=True).start()
-        with serve(self._options.listen, lambda: self._crew, self._counters):
+        with serve(self._options.listen, self.look):
             self._crew.start()
-            LOGGER.info("worker started", extra={"fields": {"queues": _names(self._crew)}})
+            LOGGER.info("worker started", extra={"fields": {"queues": self._crew.queues}})
+            if self._control:
+                self._control.serve(self.look)
             while self._next_signal() == signal.SIGHUP:
                 self._reload()
             finished = self._stop()
@@ -77,14 +88,23 @@ class Worker:
         LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
         return 0 if finished else 1
 
+    def look(self) -> State:
+        """How it is now."""
+        crew = self._crew
+        return State(is_alive(crew, time.monotonic()), is_ready(crew), self._counters.totals())
+
     def _next_signal(self) -> int:
         """The next signal. The system may hand one to another thread, whose handler runs when this one wakes up."""
         while True:
             with suppress(Empty):
                 return self._signals.get(timeout=LOOK_SECONDS)
+            self._crew.tend()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number != signal.SIGHUP and self._crew.stopping:
+            if self._control:
+                # Whoever stops a whole group of processes and the process that started this one may both tell it.
+                return
             # The second time somebody means it: what is not finished comes again.
             os._exit(128 + number)
         self._signals.put(number)
@@ -114,7 +134,8 @@ class Worker:
             old, self._crew, self._program = self._crew, crew, program
             old.stop(self._options.grace)
             old.join(time.monotonic() + self._options.grace)
-            LOGGER.info("config reloaded", extra={"fields": {"queues": _names(crew)}})
+            _spare_collector()
+            LOGGER.info("config reloaded", extra={"fields": {"queues": crew.queues}})
 
     def _load(self) -> Program:
         program = load_program(self._options.config, self._env)
@@ -126,6 +147,17 @@ class Worker:
         wait = min(options.wait, max(0, options.grace // 2))
         polled = [_poll(self._aws, queue, wait) for queue in _choose(program, options.queues)]
         return Crew(program, polled, options.receivers, self._aws, self._held, self._counters.record)
+
+
+def _spare_collector() -> None:
+    """Let the garbage collector look at what stays for ever no more, and at the rest less often.
+
+    A batch makes thousands of objects that go with it, without a cycle among them.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
@@ -144,7 +176,3 @@ def _poll(aws: Aws, queue: CompiledQueue, wait: int) -> Polled:
         code = fault.code if isinstance(fault, Fault) else ""
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {code}")
     return Polled(queue, url, visibility, wait)
-
-
-def _names(crew: Crew) -> list[str]:
-    return list(dict.fromkeys(receiver.polled.queue.name for receiver in crew.receivers))

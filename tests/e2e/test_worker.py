@@ -159,7 +159,7 @@ def test_fifo(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -
 
 def test_stops_in_the_middle(flows: Any, wait: Callable[..., Any], name: str, tmp_path: Path) -> None:
     """On SIGTERM it finishes what it has begun: each message is written and deleted, or still on its queue."""
-    ids = [f"{name}-{n}" for n in range(40)]
+    ids = [f"{name}-{n}" for n in range(120)]
     for id_ in ids:
         flows.send("loose", {"id": id_, "mood": "slow"})
 

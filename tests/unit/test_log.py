@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.log import LOGGER, JsonLines, log_batch, log_result, set_up_logging
+from router.log import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
 from router.model import Outcome, Result, Summary
 
 
@@ -120,3 +120,18 @@ def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
     LOGGER.info("once")
 
     assert (lines(), capsys.readouterr().err.count('"once"')) == ([], 1)
+
+
+def test_numbered(lines: Any) -> None:
+    """One of several processes puts its number into each line."""
+    number_lines(2)
+    LOGGER.info("worker started", extra={"fields": {"queues": ["q"]}})
+    LOGGER.info("stopping")
+
+    told = lines()
+
+    LOGGER.filters.clear()
+    assert [(line["message"], line["process"], line.get("queues")) for line in told] == [
+        ("worker started", 2, ["q"]),
+        ("stopping", 2, None),
+    ]

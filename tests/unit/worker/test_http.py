@@ -1,8 +1,6 @@
 """Health and metrics over HTTP."""
 
 from collections import Counter
-from types import SimpleNamespace
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
@@ -10,17 +8,9 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Summary
-from router.worker.http import STUCK_SECONDS, is_alive, is_ready, serve
+from router.worker.http import serve
 from router.worker.prometheus import Counters
-
-
-def crew(**changed: Any) -> Any:
-    """A crew of one receiver that began its round at 1000."""
-    polled = SimpleNamespace(wait=10, visibility=30)
-    receiver = SimpleNamespace(
-        seen_at=changed.pop("seen_at", 1000.0), healthy=changed.pop("healthy", True), polled=polled
-    )
-    return SimpleNamespace(**{"alive": True, "stopping": False, "receivers": [receiver], **changed})
+from router.worker.state import State
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -34,30 +24,6 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("changed", "now", "alive"),
-    [
-        ({}, 1000, True),
-        ({}, 1000 + STUCK_SECONDS + 39, True),
-        ({}, 1000 + STUCK_SECONDS + 40, False),
-        ({"alive": False}, 1000, False),
-        ({"healthy": False}, 1000, True),
-    ],
-)
-def test_alive(changed: dict[str, Any], now: float, alive: bool) -> None:
-    """It is alive while every receiver runs, and begins a round now and then."""
-    assert is_alive(crew(**changed), now) is alive
-
-
-@pytest.mark.parametrize(
-    ("changed", "ready"),
-    [({}, True), ({"alive": False}, False), ({"stopping": True}, False), ({"healthy": False}, False)],
-)
-def test_ready(changed: dict[str, Any], ready: bool) -> None:
-    """It is ready while it takes messages of every queue."""
-    assert is_ready(crew(**changed)) is ready
-
-
-@pytest.mark.parametrize(
     ("path", "answer"),
     [
         ("/healthz", (503, "no\n")),
@@ -67,7 +33,7 @@ def test_ready(changed: dict[str, Any], ready: bool) -> None:
 )
 def test_pages(path: str, answer: tuple[int, str]) -> None:
     """Each page has its status and a word."""
-    with serve("127.0.0.1:0", lambda: crew(seen_at=-1e9), Counters()) as port:
+    with serve("127.0.0.1:0", lambda: State(alive=False, ready=True)) as port:
         assert get(port, path) == answer
 
 
@@ -77,7 +43,7 @@ def test_metrics() -> None:
     counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, setup_faults=1))
     counters.record(Summary("q", Counter(["written"]), 0.25))
 
-    with serve("127.0.0.1:0", crew, counters) as port:
+    with serve("127.0.0.1:0", lambda: State(totals=counters.totals())) as port:
         status, text = get(port, "/metrics")
 
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -95,7 +61,7 @@ def test_metrics() -> None:
 
 def test_nothing_to_listen_on() -> None:
     """Without an address nothing is served."""
-    with serve("", crew, Counters()) as port:
+    with serve("", State) as port:
         assert port == 0
 
 
@@ -106,6 +72,6 @@ def test_cannot_listen(listen: str) -> None:
         pytest.raises(
             UsageError, match=rf"^cannot listen on '{listen}': .*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$"
         ),
-        serve(listen, crew, Counters()),
+        serve(listen, State),
     ):
         pass

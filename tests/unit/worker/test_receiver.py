@@ -10,7 +10,8 @@ from router.aws.client import Answer, Aws
 from router.aws.faults import Fault
 from router.deliver import Delivery
 from router.worker.held import Held
-from router.worker.receiver import DELETE_TRIES, Polled, Receiver
+from router.worker.pace import Round
+from router.worker.receiver import DELETE_TRIES, HAND_MESSAGES, HAND_SECONDS, HAND_SIZE, Polled, Receiver
 from router.worker.stopping import Stopping
 
 BUSY = Fault("retry", "ServiceUnavailable", 503)
@@ -43,7 +44,9 @@ def receive(
 ) -> Callable[..., tuple[Receiver, Patient]]:
     """Run a receiver until it has received all that there is, and then nothing."""
 
-    def run(*received: Any, program: Any = None) -> tuple[Receiver, Patient]:
+    def run(
+        *received: Any, program: Any = None, wait: int = 0, heed: Any = lambda receiver, made: True
+    ) -> tuple[Receiver, Patient]:
         program = program or compile_()
         stopping = Patient()
         first = queues.on_receive
@@ -55,8 +58,8 @@ def receive(
 
         queues.received.extend(received)
         queues.on_receive = on_receive
-        polled = Polled(program.engine.queues["q"], "url", 30, 0)
-        receiver = Receiver(polled, queues, Delivery(program, aws), Held(queues), stopping)
+        polled = Polled(program.engine.queues["q"], "url", 30, wait)
+        receiver = Receiver(polled, queues, Delivery(program, aws), Held(queues), stopping, heed)
         with caplog.at_level(logging.INFO, "router"):
             receiver.run()
         return receiver, stopping
@@ -80,6 +83,118 @@ def test_writes_and_deletes(receive: Any, tables: Any, queues: Any, messages: An
         [[("m-a", "handle-m-a"), ("m-b", "handle-m-b")], [("m-c", "handle-m-c")]],
         [],
         True,
+    )
+
+
+def tens(messages: Any, *numbers: int) -> list[Any]:
+    """Full answers: ten messages each."""
+    return [messages(*[f"{number}-{n}" for n in range(10)]) for number in numbers]
+
+
+def test_full_answers_go_together(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """While answers are full, what comes is written and deleted together; the next answer is not waited for."""
+    waits = []
+    ask = queues.receive
+
+    def receive_(url: str, count: int, wait_seconds: int) -> Any:
+        waits.append(wait_seconds)
+        return ask(url, count, wait_seconds)
+
+    queues.receive = receive_
+    receive(messages("first"), *tens(messages, 1, 2), messages("last"), wait=7)
+
+    assert ([len(call) for call in tables.calls], [len(call) for call in queues.deleted], waits) == (
+        [1, 21],
+        [1, 21],
+        [7, 7, 0, 0, 7],
+    )
+
+
+@pytest.mark.parametrize(
+    ("queue", "body", "sizes"),
+    [
+        ("dead_letter: letters", "", [10, HAND_MESSAGES, 10]),
+        ("dead_letter: letters", "x" * (HAND_SIZE // 20 + 1), [10, 20, 20, 20]),
+        ("name: q.fifo, dead_letter: letters.fifo", "", [10] * 7),
+        ("dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [bucket]}", "", [10] * 7),
+    ],
+)
+def test_hand_is_bounded(
+    receive: Any, queues: Any, compile_: Any, arrive: Any, queue: str, body: str, sizes: list[int]
+) -> None:
+    """However long the queue, no more are in hand than its kind allows; fewer at first, and fewer of large ones."""
+    in_hand: list[int] = []
+
+    def heed(receiver: Receiver, made: Round) -> bool:
+        in_hand.append(made.received)
+        return True
+
+    answers = [
+        [
+            arrive(f'{{"id":"{number}-{n}","text":"{body}"}}', f"m-{number}-{n}", MessageGroupId=str(n))
+            for n in range(10)
+        ]
+        for number in range(7)
+    ]
+
+    receive(*answers, program=compile_(queue=queue), heed=heed)
+
+    assert [size for size in in_hand if size] == sizes
+
+
+def test_slow_work(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that works slowly has only one answer in hand at a time, until it is quicker."""
+    clock = [0.0]
+    monkeypatch.setattr("router.worker.receiver.time.monotonic", lambda: clock[0])
+    seconds = iter([HAND_SECONDS, HAND_SECONDS + 0.1, HAND_SECONDS + 0.1, HAND_SECONDS, 0.0])
+    sizes = []
+
+    def delete(url: str, pairs: Any) -> dict[str, Fault]:
+        sizes.append(len(pairs))
+        clock[0] += next(seconds)
+        return {}
+
+    queues.delete = delete
+    receive(*tens(messages, *range(10)), messages("last"))
+
+    assert sizes == [10, 50, 10, 10, 21]
+
+
+def test_told_of_each_round(receive: Any, tables: Any, messages: Any) -> None:
+    """Whoever decides how many receivers there are is told what each round was like."""
+    rounds: list[Round] = []
+    tables.answers.extend([Answer()] * 3 + [Answer(fault=GONE)])
+
+    def heed(receiver: Receiver, made: Round) -> bool:
+        rounds.append(made)
+        return True
+
+    receive(messages("first"), *tens(messages, *range(5)), messages("a"), BUSY, heed=heed)
+
+    assert [(made.received, made.answers, made.full, made.well) for made in rounds] == [
+        (1, 1, False, True),
+        (50, 5, True, True),
+        (1, 1, False, False),
+        (0, 0, False, False),
+        (0, 0, False, True),
+    ]
+
+
+def test_one_too_many(receive: Any, queues: Any, messages: Any) -> None:
+    """One that is not to go on ends after its round, with what it had deleted."""
+    receive(messages("a"), messages("b"), heed=lambda receiver, made: False)
+
+    assert (queues.deleted, len(queues.received)) == ([[("m-a", "handle-m-a")]], 1)
+
+
+def test_fault_after_a_full_answer(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What has come before a receive that fails is delivered all the same."""
+    _, stopping = receive(*tens(messages, 1), BUSY)
+
+    assert ([len(call) for call in queues.deleted], stopping.pauses, errors(caplog)) == (
+        [10],
+        [1.0],
+        [("cannot receive", {"queue": "q", "error": "ServiceUnavailable"})],
     )
 
 

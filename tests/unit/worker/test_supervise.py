@@ -1,5 +1,6 @@
 """A worker process: what its signals do."""
 
+import gc
 import logging
 import os
 import signal
@@ -20,9 +21,12 @@ HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Signals mean afterwards what they meant before."""
+    """Signals mean afterwards what they meant before, and the garbage collector works as before."""
     before = {number: signal.getsignal(number) for number in HANDLED}
+    threshold = gc.get_threshold()
     yield
+    gc.set_threshold(*threshold)
+    gc.unfreeze()
     for number, handler in before.items():
         signal.signal(number, handler)
 

@@ -1,0 +1,72 @@
+"""How many receivers a queue is to have: found by what their rounds are like, within bounds."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+SPARSE = 5
+"""Messages; where rounds bring fewer, there are more receivers than the queue needs."""
+CROWDED = 1.5
+"""Once a round takes so many times what it takes when nothing is in its way, receivers wait for each other (for this
+process, for SQS, for a table), and a further one would only wait too."""
+OVERCROWDED = 2.5
+"""From here on there are too many."""
+FORGETTING = 0.005
+"""By this part the shortest time of a round grows in a second, since what it was long ago does not hold for ever."""
+
+
+class Round(Struct, frozen=True):
+    """What a receiver's round was like.
+
+    `received` is how many messages it had, in `answers` that had any; `full` whether the last was as full as it can
+    be; `seconds` how long the round took; `well` whether nothing asks to go on more slowly.
+    """
+
+    received: int = 0
+    answers: int = 0
+    full: bool = False
+    seconds: float = 0.0
+    well: bool = True
+
+
+class Pace:
+    """How many receivers a queue had better have: `wanted`, from 1 to `most`.
+
+    One more after each full round, which doubles them in the time of a round, until rounds take longer for it; half
+    as many after an empty round, or one that asks to go on more slowly; one fewer after a sparse one, so that those
+    that stay have more to do at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.wanted = 1
+        self._most = most
+        self._shortest = 0.0
+        self._slow_rounds = 0
+
+    def heed(self, made: Round, may_grow: Callable[[], bool]) -> None:
+        """Go by what a round was like; `may_grow` is asked before one more is wanted."""
+        if not made.well or not made.received:
+            self.wanted = max(1, self.wanted // 2)
+        elif made.full:
+            self._heed_full(made, may_grow)
+        elif made.received < SPARSE:
+            self.wanted = max(1, self.wanted - 1)
+
+    def relieve(self, running: int) -> None:
+        """All that run are at work, and nobody polls: one more is wanted, if there may be more."""
+        self.wanted = min(self._most, running + 1)
+
+    def _heed_full(self, made: Round, may_grow: Callable[[], bool]) -> None:
+        each = made.seconds / made.answers
+        # One alone has nobody in its way.
+        known = each if self.wanted == 1 else self._shortest * (1 + FORGETTING * made.seconds / self.wanted)
+        self._shortest = min(each, known)
+        if each <= CROWDED * self._shortest:
+            if self.wanted < self._most and may_grow():
+                self.wanted += 1
+        elif each > OVERCROWDED * self._shortest:
+            # Each of them will find that.
+            self._slow_rounds += 1
+            if self._slow_rounds >= self.wanted:
+                self._slow_rounds = 0
+                self.wanted -= 1

@@ -1,0 +1,200 @@
+"""Several worker processes as one, on a real queue and table."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+from router.local.provision import QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
+from router.local.server import LocalAws, local_aws
+
+CONFIG = """
+version: 1
+tables: {items: {name: "${NAME}", key: {id: S}}}
+queues: {work: {name: "${NAME}", dead_letter: "${NAME}-dlq"}}
+routes: {r: {queue: work, table: items, when: "`true`"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def ministack() -> Iterator[LocalAws]:
+    """One of the servers: what is tested here is not AWS."""
+    with local_aws() as server:
+        yield server
+
+
+class Stack:
+    """A queue, a table, and several workers that move messages from one to the other."""
+
+    def __init__(self, server: LocalAws, name: str, folder: Path, wait: Callable[..., Any]) -> None:
+        self.name = name
+        self.config = folder / "routes.yaml"
+        self.config.write_text(CONFIG)
+        self.environment = server.environment() | {"NAME": name}
+        self._dynamodb, self._sqs = clients(server)
+        self.url = create_queues(self._sqs, [QueueSpec(name, f"{name}-dlq")])[name]
+        self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": "3"})
+        create_tables(self._dynamodb, [TableSpec(name, (("id", "S"),))])
+        self._log = folder / "log"
+        self._wait = wait
+        self.process: Any = None
+        self.port = 0
+
+    def send(self, count: int, first: int = 0) -> None:
+        """Send messages with numbers."""
+        for start in range(first, first + count, 10):
+            entries = [{"Id": str(n), "MessageBody": json.dumps({"id": str(start + n)})} for n in range(10)]
+            self._sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+
+    def items(self) -> int:
+        """How many are in the table."""
+        return len(scan_table(self._dynamodb, self.name))
+
+    def left(self) -> int:
+        """How many are on the queue, those that are worked on included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(int(number) for number in answer["Attributes"].values())
+
+    def lines(self, **fields: Any) -> list[dict[str, Any]]:
+        """The lines of the log with these fields; each must be JSON."""
+        whole = [line for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [line for line in map(json.loads, whole) if fields.items() <= line.items()]
+
+    def wait_for_lines(self, count: int, **fields: Any) -> list[dict[str, Any]]:
+        """So many lines with these fields, once they are there."""
+        found: list[dict[str, Any]] = self._wait(
+            lambda: len(self.lines(**fields)) >= count and self.lines(**fields), f"{count} lines with {fields}"
+        )
+        return found
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a page."""
+        try:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def written(self) -> float:
+        """The metric of what was written."""
+        found = re.search(r'^router_messages_written_total\{queue="work"\} (\S+)$', self.get("/metrics")[1], re.M)
+        return float(found[1]) if found else 0.0
+
+    def children(self) -> list[int]:
+        """The processes that do the work."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True)
+        return [int(pid) for pid in found.stdout.split()]
+
+    @contextmanager
+    def running(self, *more: str) -> Iterator[None]:
+        """Two processes."""
+        options = ["--processes", "2", "--wait", "1", "--listen", "127.0.0.1:0", *more]
+        command = [sys.executable, "-m", "router", "worker", "-c", str(self.config), *options]
+        with self._log.open("wb") as stderr, subprocess.Popen(command, env=self.environment, stderr=stderr) as process:
+            self.process = process
+            try:
+                self.port = self.wait_for_lines(1, message="listening")[0]["port"]
+                self.wait_for_lines(2, message="worker started")
+                yield
+            finally:
+                process.kill()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to end; its exit code."""
+        self.process.send_signal(number)
+        code: int = self.process.wait(30)
+        return code
+
+
+@pytest.fixture
+def stack(ministack: LocalAws, name: str, tmp_path: Path, wait: Callable[..., Any]) -> Stack:
+    """With nothing sent yet."""
+    return Stack(ministack, name, tmp_path, wait)
+
+
+def test_work_as_one(stack: Stack, wait: Callable[..., Any]) -> None:
+    """They share the work, have one address for health and metrics, reload together, and stop together."""
+    with stack.running():
+        wait(lambda: stack.get("/readyz")[0] == 200)
+        alive = stack.get("/healthz")
+        sent, shares = 0, set[int]()
+        # Who receives what is for the queue to say.
+        while len(shares) < 2:
+            stack.send(50, first=sent)
+            sent += 50
+            wait(lambda sent=sent: stack.items() == sent and stack.left() == 0)
+            shares = {line["process"] for line in stack.lines(message="batch done")}
+        wait(lambda: stack.written() == sent)
+        stack.process.send_signal(signal.SIGHUP)
+        reloaded = stack.wait_for_lines(2, message="config reloaded")
+        code = stack.stop()
+
+    assert (alive, sorted(line["process"] for line in reloaded), code) == ((200, "ok\n"), [0, 1], 0)
+    assert sorted(line["process"] for line in stack.lines(message="worker stopped", finished=True)) == [0, 1]
+    assert stack.lines(level="ERROR") == []
+
+
+def test_killed(stack: Stack, wait: Callable[..., Any]) -> None:
+    """One that is killed is started again, nothing is lost, and what it had counted still counts."""
+    with stack.running():
+        stack.send(200)
+        wait(lambda: stack.written() >= 50)
+        os.kill(stack.children()[0], signal.SIGKILL)
+        counted = stack.written()
+        stack.wait_for_lines(3, message="worker started")
+        stack.send(100, first=200)
+        wait(lambda: stack.items() == 300 and stack.left() == 0)
+        wait(lambda: stack.get("/readyz")[0] == 200)
+        counted_then = stack.written()
+        code = stack.stop(signal.SIGINT)
+
+    (ended,) = stack.lines(message="process ended")
+    assert (code, ended["exit_code"], counted_then >= counted) == (0, -9, True)
+
+
+def test_second_signal(stack: Stack, wait: Callable[..., Any]) -> None:
+    """A second signal ends all at once."""
+    with stack.running("--wait", "10"):
+        children = stack.children()
+        stack.process.send_signal(signal.SIGTERM)
+        stack.wait_for_lines(2, message="stopping: finishing what has begun")
+        code = stack.stop()
+
+        assert (code, len(children)) == (128 + signal.SIGTERM, 2)
+        wait(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in children))
+
+
+def test_killed_parent(stack: Stack) -> None:
+    """Where the process that started them is killed, they stop as on SIGTERM."""
+    with stack.running():
+        stack.process.kill()
+
+        stopped = stack.wait_for_lines(2, message="worker stopped")
+
+    assert [line["finished"] for line in stopped] == [True, True]
+
+
+def test_cannot_start(stack: Stack) -> None:
+    """What is wrong with a config is said once, with exit code 2."""
+    stack.config.write_text(CONFIG.replace("table: items", "table: item"))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "router", "worker", "--processes", "3", "-c", str(stack.config)],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr.count("RT2"), "Traceback" in done.stderr) == (2, 1, False)
