@@ -137,8 +137,10 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
     """A CPython of the target's version on this machine, if that is one of the target's kind, or is to be any."""
     wanted = [target.python, "cpython", "linux", target.machine]
     count = 2 if any_machine else len(wanted)
-    for candidate in (sys.executable, shutil.which(target.runtime)):
-        described = _describe(candidate) if candidate else None
+    # Each of the path: the first may be a stand-in of a version manager for a Python that is not chosen here.
+    on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
+    for candidate in filter(None, (sys.executable, *on_path)):
+        described = _describe(candidate)
         if described and described[:count] == wanted[:count]:
             return candidate
     return None
