@@ -10,7 +10,6 @@ from router.aws.calls import ERRORS
 from router.aws.readers import clients
 from router.errors import UsageError
 
-SERVICES = ("cloudformation", "s3", "sts", "sqs", "dynamodb")
 TIMEOUT = 60
 """Seconds to wait for an answer: a bucket or an object of 50 MB takes longer than what only reads."""
 
@@ -68,8 +67,8 @@ class Service:
         return answer
 
 
-def connect(names: tuple[str, ...] = SERVICES) -> Mapping[str, Service]:
-    """The services, with the environment's credentials, region and endpoint; raises UsageError (no region)."""
+def connect(names: tuple[str, ...]) -> Mapping[str, Service]:
+    """Services by name, with the environment's credentials, region and endpoint; raises UsageError (no region)."""
     return {name: Service(name, client) for name, client in clients(names, timeout=TIMEOUT).items()}
 
 

@@ -103,4 +103,4 @@ def _connect() -> "Mapping[str, Service]":
         if error.name not in ("boto3", "botocore"):
             raise
         raise MissingExtra("router deploy", "worker") from None
-    return connect()
+    return connect(("cloudformation", "s3", "sts"))

@@ -75,7 +75,7 @@ def _connect() -> "Mapping[str, Service]":
         if error.name not in ("boto3", "botocore"):
             raise
         raise MissingExtra("router undeploy", "worker") from None
-    return connect()
+    return connect(("cloudformation", "sqs", "dynamodb"))
 
 
 def _show(fates: "Sequence[Fate]", delete_tables: bool) -> None:

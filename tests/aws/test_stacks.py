@@ -36,7 +36,7 @@ TABLE: dict[str, Any] = {
 def services(guarded: LocalAws, inside: Inside) -> Mapping[str, Service]:
     """The services, called by the root of the account."""
     with inside(guarded):
-        return connect()
+        return connect(("cloudformation", "s3", "sts", "sqs", "dynamodb"))
 
 
 @pytest.fixture
