@@ -2,7 +2,7 @@
 
 import glob
 import os
-import re
+import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,7 +12,7 @@ from router.compile.load import load
 from router.compile.precompiled import Bundle, File, Files, Precompiled, write
 from router.compile.schemas import SchemaStore
 from router.compile.templates import split_template
-from router.config.environment import find_references
+from router.config.environment import Reference, find_references, split_references
 from router.config.findings import Findings
 from router.config.garbage import without_garbage_collector
 from router.config.homes import relocate
@@ -23,8 +23,6 @@ from router.config.reading import Source
 from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Path, Place
-
-_REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
@@ -119,8 +117,15 @@ def _bundle(sources: list[Source], root: FilePath) -> Bundle:
 
 
 def _meant(schema: str, folder: FilePath) -> list[str]:
-    """The files that a name can mean, in any environment."""
+    """The files that a name can mean: its own, or with a variable those that differ from its default in a name only."""
     if "${" not in schema:
         return [schema]
-    pattern = "*".join(map(glob.escape, _REFERENCE.split(schema)))
+    pieces = split_references(schema)
+    pattern = "".join(
+        _like(each.default or "") if isinstance(each, Reference) else glob.escape(each) for each in pieces
+    )
     return sorted(glob.glob(pattern, root_dir=folder))  # noqa: PTH207 — as `include` finds files
+
+
+def _like(default: str) -> str:
+    return f"{glob.escape(posixpath.join(posixpath.dirname(default), ''))}*"

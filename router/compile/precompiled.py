@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.model import Path
@@ -100,7 +100,7 @@ def write(config: Precompiled) -> bytes:
     """The bytes of a compiled config; raises UsageError for text that no file can hold."""
     parts = (config.files, config.schemas, config.trees, config.places)
     try:
-        body = b"".join(_ENCODER.encode(_exact(msgspec.to_builtins(part))) + b"\n" for part in parts)
+        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in parts)
     except UnicodeEncodeError:
         raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
     return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
@@ -131,6 +131,8 @@ _AGAIN = "compile the config again, with router compile"
 
 def _exact(value: Any) -> Any:
     """The value with its decimals as they are to be written: one without fraction would be read as an integer."""
+    if isinstance(value, Struct):
+        value = structs.asdict(value)
     if isinstance(value, dict):
         return {name: _exact(child) for name, child in value.items()}
     if isinstance(value, list | tuple):

@@ -106,15 +106,12 @@ def stands_for_unset(text: str) -> bool:
 
 def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
     """The names of the variables that the texts at these paths refer to."""
-    names = set()
+    names: set[str] = set()
     for path in paths:
         text = data
         for step in path:
             text = text[step]
-        for match in _REFERENCE.finditer(text):
-            inside = _INSIDE.match(match[1]) if match[1] is not None else None
-            if inside:
-                names.add(inside[1])
+        names.update(piece.name for piece in split_references(text) if isinstance(piece, Reference))
     return names
 
 
