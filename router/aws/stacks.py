@@ -1,11 +1,11 @@
 """CloudFormation as a deployment uses it: stacks, their change sets, and the events of both."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import yaml
 from msgspec import Struct
 
 from router.aws.cloud import CloudError, Service
@@ -13,6 +13,7 @@ from router.errors import UsageError
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
+_DELETED = "DELETE_COMPLETE"
 MAX_BODY = 51_200
 """Bytes of a template in the request itself; a longer one is read from S3 (…/UserGuide/cloudformation-limits.html)."""
 
@@ -172,22 +173,34 @@ class Stacks:
         return str(events[0]["EventId"]) if events else ""
 
     def resources(self, stack_id: str) -> tuple[Resource, ...]:
-        """What is in a stack."""
+        """What is in a stack; AWS goes on listing what was deleted from it."""
         found: list[Resource] = []
         parameters = {"StackName": stack_id}
         while True:
             answer = self._ask("ListStackResources", **parameters)
-            found += [_resource(each) for each in answer["StackResourceSummaries"]]
+            listed = map(_resource, answer["StackResourceSummaries"])
+            found += [each for each in listed if each.status != _DELETED]
             if not answer.get("NextToken"):
                 return tuple(found)
             parameters["NextToken"] = answer["NextToken"]
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
-        """The template that a stack was made from; one that was given as JSON, as ours are."""
+        """The template that a stack was made from, with functions that YAML writes as tags left out."""
         body = self._ask("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
         # botocore reads JSON itself.
-        read: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+        read: Mapping[str, Any] = _read_yaml(body) if isinstance(body, str) else body
         return read
+
+
+class _Untagged(yaml.SafeLoader):
+    """Reads what has CloudFormation's tags, as `!Ref`, and makes nothing of them."""
+
+
+_Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Untagged)  # noqa: S506 — a safe loader
 
 
 def _stack(answer: Mapping[str, Any]) -> Stack:

@@ -57,7 +57,16 @@ def propose(stacks: Stacks, name: str, template: Template, parameters: Mapping[s
     withdraw(stacks, proposal)
     if made.reason.lower().startswith(_UNCHANGED):
         return proposal
-    raise UsageError(f"AWS cannot make a change set of the template: {made.reason or made.status}")
+    raise UsageError(
+        f"AWS cannot make a change set of the template: {made.reason or made.status}{_advice(made.reason)}"
+    )
+
+
+def _advice(reason: str) -> str:
+    """What may help, where a name is taken: a guess by AWS's words, on which nothing else depends."""
+    if "already exist" not in reason:
+        return ""
+    return "; a queue or table that is to stay as it is has 'managed: false' in the config, or another name"
 
 
 def withdraw(stacks: Stacks, proposal: Proposal) -> None:

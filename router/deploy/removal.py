@@ -34,8 +34,6 @@ def foresee(stacks: Stacks, sqs: Service, stack: Stack) -> tuple[Fate, ...]:
     declared: Mapping[str, Mapping[str, str]] = stacks.template(stack.id).get("Resources", {})
     fates = []
     for each in stacks.resources(stack.id):
-        if each.status == "DELETE_COMPLETE":
-            continue
         stays = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
         goes = each.type == QUEUE and not stays and each.physical_id
         messages = count_messages(sqs, each.physical_id) if goes else 0

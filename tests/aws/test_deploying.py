@@ -8,6 +8,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
+from router.aws import cloud
 from router.cli import deploying
 from router.cli.app import app
 from router.compile.precompile import precompile
@@ -45,6 +47,14 @@ def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
         return {
             each: boto3.client(each) for each in ("cloudformation", "dynamodb", "iam", "lambda", "logs", "s3", "sqs")
         }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_clients() -> Iterator[None]:
+    """boto3's clients are made once: each command would make its own, which takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cloud, "clients", cache(cloud.clients))
+        yield
 
 
 class Project:

@@ -192,7 +192,9 @@ def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
     function = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
     deploy(stacks, other, template(other, Log=function))
 
-    with pytest.raises(UsageError, match=r"^AWS cannot make a change set of the template: .*DeletionPolicy"):
+    with pytest.raises(
+        UsageError, match=r"^AWS cannot make a change set of the template: .*; a queue or table .* 'managed: false'"
+    ):
         propose(stacks, name, template(name, Log=function), {})
 
     assert stacks.find(name) is None
@@ -229,6 +231,25 @@ def test_removal(stacks: Stacks, name: str, services: Mapping[str, Service]) -> 
             (name, "DELETE_COMPLETE"),
         ],
     )
+
+
+def test_removal_of_what_was_made_from_yaml(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+    """A stack that somebody made from YAML, with its short forms of functions, is foreseen too."""
+    text = f"""\
+Resources:
+  Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: !Sub "{name}"}}}}
+  Table:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    Properties: {json.dumps({**TABLE["Properties"], "TableName": name})}
+"""
+    deploy(stacks, name, Template(text))
+    stack = stacks.find(name)
+    assert stack
+
+    fates = foresee(stacks, services["sqs"], stack)
+
+    assert [(fate.kind, fate.stays) for fate in fates] == [("queue", False), ("table", True)]
 
 
 def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
