@@ -37,7 +37,7 @@ DOCS = HERE.parent / "docs"
 
 
 def main() -> int:
-    """Measure, print the tables, write what is asked for; the exit code: 0, 1 if a budget is not met, 2 if there is no result."""
+    """Measure, print and write what is asked for; the exit code: 0, 1 if a budget is not met, 2 without result."""
     options = _read_options()
     chosen = options.only or list(SUITES)
     console = Console(width=None if sys.stdout.isatty() else 130)
