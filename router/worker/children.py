@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
+from router.log import LOGGER
 from router.worker.control import QUESTION
 from router.worker.state import State, Totals, add_up
 
@@ -52,16 +53,24 @@ class Child:
         """Start it, if it is time to."""
         if self._process or now < self.start_at:
             return
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         with theirs:
-            # A process group of its own: a terminal's Ctrl-C is for who started it alone, which hands it on once.
-            self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
-                [*self._command, "--control", str(theirs.fileno()), "--number", str(self.number)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                process_group=0,
-            )
+            try:
+                # A process group of its own: a terminal's Ctrl-C is for who started it alone, which hands it on once.
+                self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
+                    [*self._command, "--control", str(theirs.fileno()), "--number", str(self.number)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                )
+            except OSError as error:
+                # No memory, or too many processes: that may pass.
+                ours.close()
+                LOGGER.error("cannot start process %d: %s", self.number, error)
+                self._put_off(now)
+                return
+        self._socket = ours
         self._started_at = self._heard_at = now
         self._waits_for_answer = self._reloads = False
         self._unread = b""
@@ -81,8 +90,7 @@ class Child:
         self.state = None
         if now - self._started_at >= SETTLED_SECONDS:
             self._deaths = 0
-        self.start_at = now + min(RESTART_CAP, RESTART_SECONDS * 2**self._deaths)
-        self._deaths += 1
+        self._put_off(now)
         return code
 
     def is_silent(self, now: float) -> bool:
@@ -97,6 +105,10 @@ class Child:
             self._reloads = True
         else:
             self._process.send_signal(number)
+
+    def _put_off(self, now: float) -> None:
+        self.start_at = now + min(RESTART_CAP, RESTART_SECONDS * 2**self._deaths)
+        self._deaths += 1
 
     def _talk(self, line: socket.socket, now: float) -> None:
         # An error: there is nothing more for now, or the process has ended, which its exit code tells.

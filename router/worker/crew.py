@@ -16,7 +16,9 @@ from router.worker.stopping import Stopping
 HELD_SIZE = 64 * 1024 * 1024
 """Characters; while the bodies that a worker holds are larger together, it takes no further receivers."""
 RELIEF_SECONDS = 1.0
-"""A queue all of whose receivers are at work for so long gets one more, that new messages need not wait for them."""
+"""A queue all of whose receivers are at work for so long gets one more, that new messages need not wait for them …"""
+RELIEF_RECEIVERS = 4
+"""… up to so many: where a table does not keep up, more of them would not help it."""
 
 
 class Crew:
@@ -125,7 +127,7 @@ class _Shift:
     def relieve(self, now: float) -> None:
         """Add one if all have been at work for long; those that pause do so because the queue is to be polled less."""
         busy = [receiver.at_work_since for receiver in self.receivers]
-        if all(since is not None and now - since >= RELIEF_SECONDS for since in busy):
+        if len(busy) < RELIEF_RECEIVERS and all(since and now - since >= RELIEF_SECONDS for since in busy):
             self._pace.relieve(len(busy))
             self.adjust()
 

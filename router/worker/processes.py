@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,11 +22,13 @@ KILL_SECONDS = 5.0
 class Processes:
     """Runs `count` workers, each by `command`, which is the one that started this process; `grace` is in seconds."""
 
-    def __init__(self, command: Sequence[str], count: int, grace: int, listen: str) -> None:
+    def __init__(self, command: Sequence[str], count: int, grace: float, listen: str) -> None:
         self._children = [Child(number, command) for number in range(count)]
         self._grace = grace
         self._listen = listen
         self._signals: SimpleQueue[int] = SimpleQueue()
+        self._lock = threading.Lock()
+        """Held while a child's state changes, so that nothing is counted twice, or not at all."""
         self._begun = False
         self._stopping = False
 
@@ -48,12 +51,14 @@ class Processes:
     def look(self) -> State:
         """How all are together: alive if none of them hangs, ready if all of them are; what has died has counted."""
         now = time.monotonic()
-        states = [child.state for child in self._children]
+        with self._lock:
+            states = [child.state for child in self._children]
+            lost = [child.lost for child in self._children]
         known = [state for state in states if state is not None]
         return State(
             alive=all(state.alive for state in known) and not any(child.is_silent(now) for child in self._children),
             ready=not self._stopping and len(known) == len(states) and all(state.ready for state in known),
-            totals=add_up([*[state.totals for state in known], *[child.lost for child in self._children]]),
+            totals=add_up([*[state.totals for state in known], *lost]),
         )
 
     def _tend(self, now: float) -> int | None:
@@ -62,7 +67,8 @@ class Processes:
         It goes ahead of the others, so that the faults of a config are said once.
         """
         for child in self._children if self._begun else self._children[:1]:
-            code = child.look(now)
+            with self._lock:
+                code = child.look(now)
             if code is not None and not self._begun and code >= 0:
                 return code
             if code is not None:

@@ -125,3 +125,15 @@ def test_nothing_to_tell(child: Child) -> None:
     child.send(signal.SIGTERM)
 
     assert (child.look(1.0), child.pid) == (None, 0)
+
+
+def test_cannot_be_started(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the system starts no process, that is said, and tried again after a while."""
+    child = Child(4, ["/no/such/program"])
+    child.start(1.0)
+
+    assert (child.pid, child.start_at, [entry.getMessage() for entry in caplog.records]) == (
+        0,
+        1.0 + RESTART_SECONDS,
+        ["cannot start process 4: [Errno 2] No such file or directory: '/no/such/program'"],
+    )
