@@ -37,7 +37,7 @@ MIN_EXPONENT = -130
 # Any two numbers in DynamoDB's range add up within 256 digits, and their sum over a message within 300.
 _SUM = Context(prec=300, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation, Overflow])
 _AVERAGE = Context(prec=AVERAGE_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Look = Callable[[Any], Any]
@@ -109,7 +109,7 @@ def _rounded(rounding: str, name: str) -> Callable[[Any], int]:
 def _to_number(value: Any) -> Any:
     if kind_of(value) == "number":
         return value
-    match = _JSON_NUMBER.fullmatch(value) if isinstance(value, str) else None
+    match = re.fullmatch(_JSON_NUMBER, value) if isinstance(value, str) else None
     if match is None:
         return None
     if len(value) > MAX_NUMBER_LENGTH:

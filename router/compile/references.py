@@ -9,8 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 _QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?", re.ASCII)
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-_ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)")
-_AWS_HOST = re.compile(r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*")
+# These as text: most configs have neither ARNs nor URLs, and a start does without what it does not need.
+_ARN = r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)"
+_AWS_HOST = r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*"
 
 
 def queue_name(reference: str) -> str:
@@ -35,14 +36,14 @@ def is_fifo(reference: str) -> bool:
 
 def match_key(reference: str) -> str:
     """What a queue is found by: `name`, `account:name` or `region:account:name`, as much as the reference tells."""
-    arn = _ARN.fullmatch(reference)
+    arn = re.fullmatch(_ARN, reference) if reference.startswith("arn:") else None
     if arn:
         return f"{arn['region']}:{arn['account']}:{arn['name']}"
     parts = _split_url(reference)
     if parts is None:
         return reference
     account, _, name = parts.path.strip("/").partition("/")
-    host = _AWS_HOST.fullmatch(parts.hostname or "")
+    host = re.fullmatch(_AWS_HOST, parts.hostname or "")
     region = (host["new"] or host["old"]) if host else ""
     return f"{region}:{account}:{name}" if region else f"{account}:{name}"
 
@@ -50,7 +51,7 @@ def match_key(reference: str) -> str:
 def queue_fault(reference: str) -> str | None:
     """What is wrong with a queue's name, ARN or URL, as the end of a sentence; or None."""
     if reference.startswith("arn:"):
-        arn = _ARN.fullmatch(reference)
+        arn = re.fullmatch(_ARN, reference)
         if arn is None or arn["service"] != "sqs":
             return "is no ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME"
         reference = arn["name"]
@@ -67,7 +68,7 @@ def queue_fault(reference: str) -> str | None:
 def table_fault(reference: str) -> str | None:
     """What is wrong with a table's name or ARN, as the end of a sentence; or None."""
     if reference.startswith("arn:"):
-        arn = _ARN.fullmatch(reference)
+        arn = re.fullmatch(_ARN, reference)
         kind, _, reference = arn["name"].partition("/") if arn else ("", "", "")
         if arn is None or arn["service"] != "dynamodb" or kind != "table" or "/" in reference:
             return "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"

@@ -17,6 +17,7 @@ from router.compile.schema_documents import (
     verify,
 )
 from router.compile.schema_files import UNREADABLE_SCHEMA, Fault, SchemaFault, read_schema
+from router.compile.schema_library import import_library
 from router.compile.schema_links import Linker, Unresolved, uri_of
 from router.config.findings import Findings
 from router.model import Path
@@ -89,6 +90,7 @@ class SchemaStore:
         def report(fault: Fault) -> None:
             findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
 
+        import_library()
         if not isinstance(schema, str):
             document = self._accept(schema, "the inline schema", self._root / _inline(path), path, report)
             return self._link(document, path, report)
