@@ -106,10 +106,16 @@ def test_more_while_answers_are_full(hire: Any, queues: Any, messages: Any, monk
 
 def test_relief(hire: Any, queues: Any, messages: Any) -> None:
     """Where the only receiver is at work for long, another one polls meanwhile."""
-    written = Gate()
+    written, asked = Gate(), Gate()
     queues.received.append(messages("a"))
-    queues.on_receive = lambda: time.sleep(0.001)
-    queues.delete = lambda url, pairs: written.pass_() or {}
+
+    def delete(url: str, pairs: Any) -> dict[str, Any]:
+        # Whoever asks from here on waits for what comes.
+        queues.on_receive = asked.pass_
+        written.pass_()
+        return {}
+
+    queues.delete = delete
     crew = hire(2)
     crew.start()
     wait_until(lambda: written.waiting)
@@ -122,6 +128,7 @@ def test_relief(hire: Any, queues: Any, messages: Any) -> None:
 
     assert (before, len(crew.receivers)) == (1, 2)
     written.open()
+    asked.open()
 
 
 def test_none_after_the_end(hire: Any, queues: Any, messages: Any) -> None:
