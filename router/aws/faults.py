@@ -22,7 +22,8 @@ class Fault(Struct, frozen=True):
 
 
 # Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
-# ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject; "Error handling with DynamoDB"
+# ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject, and of the calls of `router check --live`
+# to Lambda, IAM and STS; "Error handling with DynamoDB"
 # (amazondynamodb/latest/developerguide/Programming.Errors.html); the "Common Errors" page of each service, and
 # for S3 "Error responses" (AmazonS3/latest/API/ErrorResponses.html), of which InvalidRequest and InvalidArgument are in
 # no list, as they may be an object's fault or the set-up's. Where SQS has an older spelling for users of its query
@@ -33,9 +34,9 @@ _RETRY = """
     InternalFailure InternalServerError InternalServerException KMS.ThrottlingException KmsThrottled
     LimitExceededException OperationAborted OverLimit PriorRequestNotComplete ProvisionedThroughputExceeded
     ProvisionedThroughputExceededException ReplicatedWriteConflictException RequestExpired RequestLimitExceeded
-    RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable
-    ServiceUnavailableException SlowDown TemporaryRedirect ThrottledException Throttling ThrottlingError
-    ThrottlingException TooManyRequestsException TransactionCanceledException TransactionConflict
+    RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceException ServiceFailure
+    ServiceUnavailable ServiceUnavailableException SlowDown TemporaryRedirect ThrottledException Throttling
+    ThrottlingError ThrottlingException TooManyRequestsException TransactionCanceledException TransactionConflict
     TransactionConflictException TransactionInProgressException
 
     ChecksumError ConnectTimeoutError ConnectionClosedError CredentialRetrievalError EndpointConnectionError
@@ -47,10 +48,11 @@ _RETRY = """
 _REFUSED = """
     413 BatchEntryIdsNotDistinct BatchRequestTooLong DuplicateItem EmptyBatchRequest
     IdempotentParameterMismatchException InvalidAttributeName InvalidAttributeValue
-    InvalidBatchEntryId InvalidIdFormat InvalidMessageContents InvalidObjectState InvalidParameterCombination
-    InvalidParameterValue InvalidURI ItemCollectionSizeLimitExceeded
+    InvalidBatchEntryId InvalidIdFormat InvalidInput InvalidMessageContents InvalidObjectState
+    InvalidParameterCombination InvalidParameterValue InvalidParameterValueException InvalidURI
+    ItemCollectionSizeLimitExceeded
     ItemCollectionSizeLimitExceededException KeyTooLongError MessageNotInflight MissingParameter
-    NoSuchKey NoSuchVersion ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException
+    NoSuchKey NoSuchVersion PolicyEvaluation ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException
     SerializationException TooManyEntriesInBatchRequest ValidationError ValidationException
 """
 _SETUP = """
@@ -60,9 +62,9 @@ _SETUP = """
     InvalidToken KMS.AccessDeniedException KMS.DisabledException KMS.InvalidKeyUsageException
     KMS.InvalidStateException KMS.NotFoundException KMS.OptInRequired KmsAccessDenied KmsDisabled KmsInvalidKeyUsage
     KmsInvalidState KmsNotFound KmsOptInRequired MissingAuthenticationToken MissingAuthenticationTokenException
-    NoSuchBucket NonExistentQueue NotAuthorized NotSignedUp OptInRequired PermanentRedirect QueueDoesNotExist
-    RequestTimeTooSkewed ResourceNotFound ResourceNotFoundException SignatureDoesNotMatch UnknownOperationException
-    UnrecognizedClientException UnsupportedOperation
+    NoSuchBucket NoSuchEntity NonExistentQueue NotAuthorized NotSignedUp OptInRequired PermanentRedirect
+    QueueDoesNotExist RequestTimeTooSkewed ResourceNotFound ResourceNotFoundException SignatureDoesNotMatch
+    UnknownOperationException UnrecognizedClientException UnsupportedOperation
 
     EndpointProviderError EndpointResolutionError InvalidRegionError LoginError LoginInsufficientPermissions
     LoginRefreshRequired LoginTokenLoadError NoAuthTokenError NoCredentialsError PartialCredentialsError

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from router.checks.live.answers import NOT_COMPARED
 from router.checks.live.facts import Deployment, Seen
 from router.checks.live.rules import LIVE_RULES
 from router.checks.running import run_rules
@@ -23,10 +24,11 @@ class Comparison:
     def __call__(self, loaded: Loaded) -> None:
         """Note in the findings of a config what is found about it in AWS.
 
-        Nothing is asked if the config has errors: what it names may not be what is meant. Raises UsageError (no
-        region, no credentials), MissingExtra (no boto3).
+        Nothing is asked if the config has errors: what it names may not be what is meant; that is a finding too.
+        Raises UsageError (no region, no credentials), MissingExtra (no boto3).
         """
         if loaded.program is None:
+            loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="mend the errors first")
             return
         config, queues = loaded.program.config, loaded.program.engine.queues
         self.seen = survey(_connect(), loaded.program, self._function)

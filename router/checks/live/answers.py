@@ -25,6 +25,13 @@ NOT_SIMULATED = Code(
     severity="warning",
 )
 
+NOT_COMPARED = Code(
+    "RT756",
+    "a config that was not compared with what is deployed",
+    "It has errors: what it names may not be what is meant, so that AWS was not asked about it.",
+    severity="warning",
+)
+
 
 def check_answers(deployment: Deployment) -> Iterator[Found]:
     """Each call that was refused or failed, at the place of what it was about."""

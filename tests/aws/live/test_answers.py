@@ -1,6 +1,7 @@
 """What AWS says, as nouns: on the servers, and on one that says what neither of them does."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from router.checks.live.facts import (
 )
 from router.errors import UsageError
 
+SCRIPTED = Path(__file__).parent / "scripted"
+"""What is said of answers that only a server gives which says what it is told to."""
 CONFIG = """\
 version: 1
 queues:
@@ -94,7 +97,7 @@ def sound(answers: Any) -> Any:
 
 def test_not_active(sound: Any, checked: Any) -> None:
     """A table that is archived takes no writes."""
-    assert checked(sound.endpoint, CONFIG) == "routes.yaml:5:3: RT702 table 'orders' is ARCHIVED, not ACTIVE\n"
+    assert checked(sound.endpoint, CONFIG) == (SCRIPTED / "RT702.txt").read_text(encoding="utf-8")
 
 
 def test_ignored(sound: Any, checked: Any) -> None:
@@ -124,6 +127,13 @@ def test_not_permitted(sound: Any, checked: Any, operation: str, said: str) -> N
 
     advice = f"allow {action}, or check with another profile"
     assert lines == f"routes.yaml:{said} is not permitted (AccessDeniedException); {advice}\n"
+
+
+def test_as_the_page_shows_it(sound: Any, checked: Any) -> None:
+    """A call that is not permitted."""
+    sound.by_operation["DescribeTable"] = DENIED
+
+    assert checked(sound.endpoint, CONFIG) == (SCRIPTED / "RT751.txt").read_text(encoding="utf-8")
 
 
 def test_function_not_permitted(sound: Any, checked: Any) -> None:
@@ -158,9 +168,7 @@ def test_not_answered(sound: Any, checked: Any) -> None:
     """A call that failed otherwise is named with AWS's code for it."""
     sound.by_operation["DescribeTable"] = {"__type": "SomethingNew"}
 
-    assert checked(sound.endpoint, CONFIG) == (
-        "routes.yaml:5:3: RT752 dynamodb:DescribeTable of 'orders' was not answered (SomethingNew); try again\n"
-    )
+    assert checked(sound.endpoint, CONFIG) == (SCRIPTED / "RT752.txt").read_text(encoding="utf-8")
 
 
 def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
@@ -214,7 +222,9 @@ def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
 
 def test_errors_first(sound: Any, checked: Any) -> None:
     """Nothing is asked about a config with errors."""
-    assert (checked(sound.endpoint, CONFIG.replace("table: orders", "table: order")), sound.asked) == ("", [])
+    said = checked(sound.endpoint, CONFIG.replace("table: orders", "table: order"))
+
+    assert (said, sound.asked) == ((SCRIPTED / "RT756.txt").read_text(encoding="utf-8"), [])
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,9 @@ CASES = [
     Case("RT753", {"allowed": "sqs:*"}, function="NAME-0", only="local_aws"),
     Case("RT754", {}, function="NAME-0", only="moto"),
 ]
-SCRIPTED = {"RT702", "RT751", "RT752"}
-"""Codes of what neither server ever is: test_answers.py shows them on one that says what it is told to."""
+SCRIPTED = {"RT702", "RT751", "RT752", "RT756"}
+"""Codes of what neither server ever is: test_answers.py shows them on one that says what it is told to; and of a config
+that nobody is asked about (tests/unit/live/test_compare.py)."""
 
 
 def filled(text: str, name: str, account: str) -> str:

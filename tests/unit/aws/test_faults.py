@@ -8,7 +8,12 @@ import pytest
 from router.aws.faults import KINDS, Fault, translate
 
 CALLS = {
-    "dynamodb": ("BatchWriteItem", "DescribeTable", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
+    "dynamodb": (
+        *("BatchWriteItem", "DescribeTable", "DescribeTimeToLive"),
+        *("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"),
+    ),
+    "iam": ("GetRole", "SimulatePrincipalPolicy"),
+    "lambda": ("GetFunctionConcurrency", "GetFunctionConfiguration", "ListEventSourceMappings"),
     "s3": ("GetObject",),
     "sqs": (
         "ReceiveMessage",
@@ -18,6 +23,7 @@ CALLS = {
         "GetQueueUrl",
         "GetQueueAttributes",
     ),
+    "sts": ("GetCallerIdentity",),
 }
 
 
@@ -26,7 +32,8 @@ def declared() -> set[str]:
     session: Any = botocore.session.get_session()
     models = {service: session.get_service_model(service) for service in CALLS}
     return {
-        shape.name
+        # IAM's shapes are called otherwise than its codes; SQS's codes there are those of its older protocol.
+        shape.metadata["error"]["code"] if service == "iam" else shape.name
         for service, operations in CALLS.items()
         for operation in operations
         for shape in models[service].operation_model(operation).error_shapes

@@ -59,3 +59,16 @@ def test_the_module_prints_them(capsys, monkeypatch) -> None:
     runpy.run_path(str(examples.__file__), run_name="__main__")
 
     assert capsys.readouterr().out == SHIPPED.read_text(encoding="utf-8")
+
+
+def test_what_is_found_in_aws(tmp_path: Path) -> None:
+    """The lines of its cases, each once, with names for what the tests fill in; no lines of other codes."""
+    (tmp_path / "aws" / "live" / "expected").mkdir(parents=True)
+    for name in ("RT721-one", "RT721-two"):
+        file = tmp_path / "aws" / "live" / "expected" / f"{name}.txt"
+        file.write_text("x: RT721 no NAME-dlq, QUEUE-gone\nx: RT722 no\n", encoding="utf-8")
+
+    assert (read_example(tmp_path / "checks" / "RT721"), read_example(tmp_path / "checks" / "RT722")) == (
+        Example("x: RT721 no orders-dlq, arn:aws:sqs:eu-west-1:123456789012:orders-gone"),
+        None,
+    )

@@ -35,3 +35,22 @@ def test_other_missing_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A module missing for another reason is not passed off as a missing extra."""
     with pytest.raises(ModuleNotFoundError, match=r"router\.aws\.faults"):
         compare_without("router.aws.faults", tmp_path, monkeypatch)
+
+
+def test_a_config_with_errors(tmp_path: Path) -> None:
+    """Is not compared, and that is a finding in each format; nobody is asked."""
+    (tmp_path / "routes.yaml").write_text(
+        "queues: {users: {dead_letter: letters}}\n" + CONFIG.replace("table: users}", "table: user}"), encoding="utf-8"
+    )
+    loaded = load(tmp_path / "routes.yaml", {})
+    comparison = Comparison()
+
+    comparison(loaded)
+
+    assert ([f"{each.code.id} {each.sentence}; {each.suggestion}" for each in loaded.findings], comparison.seen) == (
+        [
+            "RT756 nothing is compared with AWS; mend the errors first",
+            "RT201 unknown table 'user'; did you mean 'users'?",
+        ],
+        None,
+    )
