@@ -18,6 +18,7 @@ from router.deploy.build import build
 from router.deploy.changes import Planned
 from router.deploy.deployment import Deployment, make_deployment
 from router.deploy.execution import Ended, conclude, execute
+from router.deploy.ownership import refuse_foreign
 from router.deploy.package import FOLDER, Package, read_package
 from router.deploy.proposal import Proposal, propose, withdraw
 from router.deploy.states import must_create
@@ -50,7 +51,9 @@ class Deploying:
     def run(self) -> int:
         """Do it; the exit code."""
         # Before there is any work: nobody waits for a build that cannot be deployed.
-        must_create(self._stacks.find(self._options.stack))
+        stack = self._stacks.find(self._options.stack)
+        must_create(stack)
+        refuse_foreign(self._stacks, stack)
         with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
             deployment = self._prepare(Path(folder))
             with self._console.status("asking AWS what would change"):

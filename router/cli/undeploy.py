@@ -40,6 +40,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     """
     services = _connect()
     from router.aws.stacks import Stacks
+    from router.deploy.ownership import refuse_foreign
     from router.deploy.removal import foresee, tables_that_stay
     from router.deploy.states import is_absent
 
@@ -50,6 +51,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
         _print(as_json, name, False, [], [])
         return
+    refuse_foreign(stacks, stack)
     fates = foresee(stacks, services["sqs"], stack)
     tables = tables_that_stay(fates)
     if not as_json:

@@ -34,10 +34,23 @@ def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) 
     try:
         with zipfile.ZipFile(path) as archive:
             packed = archive.read(COMPILED_NAME)
+            stale = _stale(archive, config.parent)
     except (OSError, KeyError, zipfile.BadZipFile):
         raise UsageError(f"{path} is no package that router build made") from None
     if packed != precompile(config, env):
         raise UsageError(f"{path} was built from another {config.name}, or by another version; build it again")
+    if stale:
+        raise UsageError(f"{path} has another {stale} than there is now; build it again")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Package(path, path.stat().st_size, digest)
+
+
+def _stale(archive: zipfile.ZipFile, folder: Path) -> str:
+    """The first file, of a plugin for example, that is packed as it was before it was changed; or ""."""
+    for name in archive.namelist():
+        file = folder / name
+        # Bytecode has the time of its source in it, here but not there.
+        if file.suffix != ".pyc" and file.is_file() and file.read_bytes() != archive.read(name):
+            return name
+    return ""

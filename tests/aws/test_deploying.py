@@ -23,7 +23,8 @@ from router.cli.app import app
 from router.compile.precompile import precompile
 from router.compile.precompiled import COMPILED_NAME
 from router.deploy.deployment import Deployment
-from router.deploy.template.document import Config, Document, make_document
+from router.deploy.ownership import DESCRIPTION
+from router.deploy.template.document import Config, Document, make_document, read_for_deployment
 from router.local.server import ACCOUNT, LocalAws
 
 Inside = Callable[..., AbstractContextManager[None]]
@@ -248,6 +249,30 @@ def test_another_key(deployed: Project) -> None:
     assert (change["verb"], change["name"]) == ("may replace", f"{deployed.stack}-users")
 
 
+@pytest.mark.parametrize("command", ["deploy", "undeploy"])
+@pytest.mark.parametrize(("description", "told"), [("", ""), ("the shop", ", described as 'the shop'")])
+def test_stack_of_something_else(
+    project: Project, clients: Mapping[str, Any], command: str, description: str, told: str
+) -> None:
+    """A stack that was not made by the router is left alone, whatever is asked for."""
+    body: dict[str, Any] = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    body |= {"Description": description} if description else {}
+    clients["cloudformation"].create_stack(StackName=project.stack, TemplateBody=json.dumps(body))
+    clients["cloudformation"].get_waiter("stack_create_complete").wait(StackName=project.stack)
+
+    done = project.deploy("--yes", "--allow-destructive") if command == "deploy" else project.run(command, "--yes")
+
+    sentence = f"the stack '{project.stack}' was not made by the router{told}: it is left alone; give another name"
+    assert (done.exit_code, last(done)) == (2, f"router: {sentence}")
+
+
+def test_description(project: Project) -> None:
+    """The description of a template is what such a stack is known by."""
+    document = make_document(read_for_deployment(project.config, {"STAGE": "x"}))
+
+    assert document.body["Description"].startswith(DESCRIPTION)
+
+
 def test_nobody_to_ask(project: Project, clients: Mapping[str, Any]) -> None:
     """Without a terminal and without --yes nothing is done, and it says why."""
     done = project.deploy()
@@ -277,6 +302,21 @@ def test_another_package(project: Project) -> None:
     done = project.deploy("--yes")
 
     assert (done.exit_code, "was built from another routes.yaml, or by another version" in last(done)) == (2, True)
+
+
+def test_package_of_before(project: Project, tmp_path: Path) -> None:
+    """A package that has a plugin as it was before is not deployed."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "devices.py").write_text("# changed since")
+    with zipfile.ZipFile(tmp_path / "lambda.zip", "a") as archive:
+        archive.writestr("plugins/devices.py", "")
+
+    done = project.deploy("--yes")
+
+    assert (done.exit_code, "has another plugins/devices.py than there is now; build it again" in last(done)) == (
+        2,
+        True,
+    )
 
 
 def test_no_package(project: Project, tmp_path: Path) -> None:

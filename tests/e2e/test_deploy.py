@@ -67,6 +67,7 @@ def run(aws: LocalAws, tmp_path: Path) -> Callable[..., Done]:
 def test_round_trip(run: Callable[..., Done], aws: LocalAws) -> None:
     """What was built and deployed is what the config says; deployed again, it is up to date."""
     deployed = run("deploy", "--stack", "round", "--yes")
+    assert deployed.returncode == 0, deployed.stderr
     # In the template, but not done by ministack's CloudFormation.
     session = boto3.session.Session("local", "local", region_name=REGION)
     session.client("dynamodb", endpoint_url=aws.endpoint).update_time_to_live(
