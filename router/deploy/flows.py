@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+_QUEUE = "Queue"
+_BESIDE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
+"""What there is for a queue besides itself: with another beginning, it has the queue's logical id."""
 MANY = 3
 """A resource for more flows than these is told to be for all of them, or for how many."""
 
@@ -10,12 +13,14 @@ MANY = 3
 def flows_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]], total: int) -> dict[str, str]:
     """What to say of each resource's flows, by logical id.
 
-    `known` are those of queues and tables; another resource is there for the flows of what it refers to. `total` is
-    how many flows there are.
+    `known` are those of queues and tables. Another resource is there for the flows of the queue whose alarm or mapping
+    it is, or else of what it refers to. `total` is how many flows there are.
     """
     told = {}
+    ends = {id_.removeprefix(_QUEUE): flows for id_, flows in known.items() if id_.startswith(_QUEUE)}
+    own = {f"{kind}{end}": flows for end, flows in ends.items() for kind in _BESIDE}
     for id_, resource in resources.items():
-        flows = known.get(id_) or _referred(resource, known)
+        flows = known.get(id_) or own.get(id_) or _referred(resource, known)
         told[id_] = _tell(flows, total)
     return told
 

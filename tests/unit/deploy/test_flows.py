@@ -23,6 +23,7 @@ def test_flows() -> None:
         "BySubWithMore": referring({"Fn::Sub": ["${TableB}${X}", {"X": "x"}]}),
         "Of": referring({"Ref": "QueueA"}, {"Ref": "TableB"}),
         "OfNone": referring("QueueA", 1),
+        "AgeAlarmA": referring({"Fn::Sub": "${Stage}-a"}),
     }
 
     assert flows_of(resources, KNOWN, 4) == {
@@ -34,6 +35,7 @@ def test_flows() -> None:
         "BySubWithMore": "b",
         "Of": "a, b",
         "OfNone": "",
+        "AgeAlarmA": "a",
     }
 
 
