@@ -74,6 +74,7 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
         f"# The worker of {config.name}. Made by: router template --format docker",
         f"#   docker build --platform {machine} -t message-router .",
         f"#   docker run --stop-timeout {STOP_SECONDS} -e AWS_REGION=… message-router",
+        "# A file .dockerignore keeps out what is not for an image: **/__pycache__, **/.env*",
     ]
     if variables:
         lines.append(f"# Variables of the config: {', '.join(variables)}")

@@ -15,6 +15,8 @@ from router.errors import UsageError
 
 MAX_INLINE = 10_240
 """Characters of all inline policies of a role together."""
+_OTHERS = 512
+"""Of those, what the policy about the log may have."""
 MAX_MANAGED = 6_144
 """Characters of a managed policy."""
 MAX_ATTACHED = 10
@@ -38,7 +40,7 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
 
     Raises UsageError for more than a role can have.
     """
-    if _size(statements) <= MAX_INLINE:
+    if _size(statements) <= MAX_INLINE - _OTHERS:
         document = _document(statements, place)
         return Policies({"Policies": [{"PolicyName": name, "PolicyDocument": document}]}, {})
     chunks = _split(statements)

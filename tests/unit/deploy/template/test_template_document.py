@@ -40,6 +40,15 @@ def test_a_flow_only_adds(tmp_path_factory, names, data, worker):
     assert resources.items() <= after.body["Resources"].items()
 
 
+def test_a_route_only_adds(make):
+    """A route that reads a queue and writes to a table which are there already adds its row, and what it may do."""
+    before = config(["orders", "clicks"])
+    after = f"{before}  again: {{queue: orders, table: clicks, when: again == 'yes', write: {{mode: insert}}}}\n"
+
+    lines = iter(as_yaml(make(after)).splitlines())
+    assert [line for line in as_yaml(make(before)).splitlines() if line not in lines] == []
+
+
 def _make(folder, text, worker):
     (folder / "routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
     return make_document(read_for_deployment(folder / "routes.yaml", {}), worker)

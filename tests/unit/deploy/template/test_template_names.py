@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.deploy.template.names import logical_id, variable_id
@@ -31,7 +31,8 @@ def test_ids(name: str, expected: str) -> None:
     assert logical_id("Queue", name) == expected
 
 
-@given(st.lists(NAMES, unique=True, max_size=30))
+@settings(max_examples=50)
+@given(st.lists(NAMES, unique=True, max_size=12))
 def test_ids_are_distinct(names: list[str]) -> None:
     """Two names never make one id, nor does a name make what CloudFormation refuses."""
     ids = [logical_id("Queue", name) for name in names]
@@ -48,7 +49,8 @@ def test_variables(name: str, expected: str) -> None:
     assert variable_id(name) == expected
 
 
-@given(st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True), unique=True, max_size=30))
+@settings(max_examples=50)
+@given(st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True), unique=True, max_size=12))
 def test_parameters_are_distinct(names: list[str]) -> None:
     """Two variables never are one parameter."""
     assert len({variable_id(name) for name in names}) == len(names)

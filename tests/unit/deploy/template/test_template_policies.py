@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from router.deploy.template.permissions import Statement
-from router.deploy.template.policies import MAX_INLINE, MAX_MANAGED, _size, attach
+from router.deploy.template.policies import _OTHERS, MAX_INLINE, MAX_MANAGED, _size, attach
 from router.errors import UsageError
 
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
@@ -24,7 +24,7 @@ def largest(limit):
 
 def test_what_fits_is_in_the_role():
     """As one inline policy, up to the limit."""
-    fitting = statement(1, largest(MAX_INLINE))
+    fitting = statement(1, largest(MAX_INLINE - _OTHERS))
 
     policies = attach([fitting], str, "Flows")
 
@@ -37,7 +37,7 @@ def test_what_fits_is_in_the_role():
 
 def test_what_does_not_fit_is_split():
     """Into managed policies, each within its limit, that allow the same together."""
-    given = [statement(1, largest(MAX_INLINE) + 1), statement(2, 3)]
+    given = [statement(1, largest(MAX_INLINE - _OTHERS) + 1), statement(2, 3)]
 
     policies = attach(given, str, "Flows")
 
