@@ -26,7 +26,7 @@ from router.rehearse.update import Updated, update
     "-k", "expression", metavar="EXPR", default="", help="Run tests whose route and name match, as in pytest."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show failing tests only.")
-@click.option("--coverage", is_flag=True, help="List what of the schemas no test reaches; else it is counted.")
+@click.option("--coverage", is_flag=True, help="List all that no test reaches in the schemas; else the first ten.")
 @click.option("--update", "updating", is_flag=True, help="Write what the routes make of the messages into the tests.")
 @click.option("--update-outcomes", is_flag=True, help="As --update, and where the outcome differs too.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to a file.")

@@ -14,6 +14,9 @@ from router.rehearse.reach import Reach
 from router.rehearse.run import Rehearsal, Verdict
 from router.rehearse.update import Updated
 
+_SHOWN = 10
+"""Places that no test reaches which are listed unasked."""
+
 
 def show_verdict(verdict: Verdict) -> None:
     """A line for the test, and a row for each difference."""
@@ -52,15 +55,16 @@ def show_update(updated: Updated) -> None:
 
 
 def show_coverage(rehearsal: Rehearsal, reach: Reach, whole: bool) -> None:
-    """Routes without tests by name, and how much of the schemas no test reaches; with `whole`, where."""
+    """Routes without tests by name, and what of the schemas no test reaches; without `whole`, the first of it."""
     for name in _untested(rehearsal):
         click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
     unreached = reach.unreached(rehearsal.loaded)
-    if whole:
-        for each in unreached:
-            click.echo(f"{click.style('note', fg='cyan')}  {each}")
-    elif unreached:
-        what = "1 place" if len(unreached) == 1 else f"{len(unreached)} places"
+    shown = unreached if whole else unreached[:_SHOWN]
+    for each in shown:
+        click.echo(f"{click.style('note', fg='cyan')}  {each}")
+    more = len(unreached) - len(shown)
+    if more:
+        what = "1 more place" if more == 1 else f"{more} more places"
         click.echo(f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them")
 
 

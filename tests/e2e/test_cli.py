@@ -318,7 +318,7 @@ def test_no_tests(router: Run, config: Path) -> None:
         1,
         """\
 note  route 'users' has no test
-note  no test reaches 1 place in the schemas; --coverage lists them
+note  the inline schema: no message has the property 'id' at /properties/id
 0 passed, 0 failed
 """,
         "no route has tests; add some under 'tests:'\n",
