@@ -119,7 +119,7 @@ def unpack(content: bytes, shown: str) -> Opened:
     except msgspec.DecodeError:
         told = None
     if told is None or (told.compiled_router_config, told.router) != (FORMAT, VERSION):
-        maker = f"router {told.router}" if told else "another version of the router"
+        maker = f"router {told.router}" if told and told.router != VERSION else "another version of the router"
         raise UsageError(f"{shown} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
     if zlib.crc32(body) != told.checksum:
         raise UsageError(f"{shown} is damaged: {_AGAIN}")

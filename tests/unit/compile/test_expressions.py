@@ -99,6 +99,7 @@ NUMBERS_OF = {
         ("min(mixed)", Decimal("1.5")),
         ("sort(mixed)", [Decimal("1.5"), Decimal("2.25"), 3]),
         ("sort_by(lines, &p)[0].n", 1),
+        ("sort_by(none, &p)", []),
         ("max_by(lines, &p).n", 2),
         ("min_by(lines, &n).n", 1),
         ("abs(`-1.50`)", Decimal("1.50")),

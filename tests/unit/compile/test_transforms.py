@@ -1,8 +1,12 @@
 """Named transforms: how they are called, and what their errors mean."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from router.compile.transforms import _takes
 
 PLUGIN = """
 def show(value, *arguments, **keywords):
@@ -137,3 +141,45 @@ def test_a_name_like_no_other(attribute: Any) -> None:
         True,
         True,
     )
+
+
+def bare() -> None: ...
+
+
+def one(value: Any) -> None: ...
+
+
+def two(value: Any, more: Any) -> None: ...
+
+
+def optional(value: Any, more: Any = 1, most: Any = 2) -> None: ...
+
+
+def by_place(value: Any, /, more: Any) -> None: ...
+
+
+def by_name(value: Any, *, more: Any) -> None: ...
+
+
+def starred(value: Any, *more: Any, **named: Any) -> None: ...
+
+
+@pytest.mark.parametrize("function", [bare, one, two, optional, by_place, by_name, starred, str.strip, len, Callable])
+@pytest.mark.parametrize("arguments", [(), (1,), (1, 2), (1, 2, 3)])
+@pytest.mark.parametrize("keywords", [{}, {"more": 1}, {"value": 1}, {"most": 1}, {"more": 1, "most": 2}, {"gone": 1}])
+def test_the_short_way(function: Any, arguments: tuple[int, ...], keywords: dict[str, int]) -> None:
+    """What is taken without looking at the signature is what the signature takes."""
+    try:
+        inspect.signature(function).bind(None, *arguments, **keywords)
+        fits = True
+    except (TypeError, ValueError):
+        fits = False
+
+    assert fits or not _takes(function, len(arguments), keywords)
+
+
+def test_the_short_way_is_taken() -> None:
+    """By plain functions with the right arguments."""
+    taken = [_takes(one, 0, {}), _takes(two, 1, {}), _takes(optional, 1, {"most": 1}), _takes(by_place, 0, {"more": 1})]
+
+    assert taken == [True] * 4

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.config.environment import EnvironmentFault, substitute
+from router.config.environment import (
+    EnvironmentFault,
+    find_references,
+    replace_references,
+    substitute,
+    variables_in,
+)
 
 HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
 
@@ -58,3 +64,20 @@ def test_any_text_is_replaced_or_has_faults(text):
 
     assert isinstance(value, str)
     assert "${" in text or (value == text and not faults)
+
+
+def test_replacing_in_place() -> None:
+    """Gives the data and the faults that a copy has."""
+    data = {"a": ["x", "${A}", {"b": "${B:-b}${C}"}], "c": "$${", "d": 1, "${A}": "${ A"}
+    copied, faults = substitute(data, {"A": "1"})
+
+    found = replace_references(data, find_references(data), {"A": "1"})
+
+    assert (data, found) == (copied, faults)
+
+
+def test_variables() -> None:
+    """Those of the texts, each once; what is no reference has none."""
+    data = {"a": ["${A}", "${B:-b} ${A:-}"], "c": "$${C}"}
+
+    assert variables_in(data, find_references(data)) == {"A", "B"}

@@ -1,0 +1,41 @@
+"""Places as numbers say what the file itself says."""
+
+from router.config.places import list_places, locate_by
+from router.config.source import parse_text
+
+TEXT = """\
+version: 1
+anchors: &all {a: 1, "b c": [1, {d: null}, []]}
+nothing:
+merged:
+  <<: *all
+  a: [x,
+    y]
+again: *all
+x-left-out: 1
+"""
+PATHS = [
+    (),
+    ("version",),
+    ("anchors", "b c", 1, "d"),
+    ("anchors", "b c", 2),
+    ("nothing",),
+    ("merged", "a", 1),
+    ("merged", "b c", 0),
+    ("again", "a"),
+    ("again", "b c", 9),
+    ("gone", "below"),
+    ("version", "below"),
+    ("anchors", "b c", "name"),
+    ("anchors", 0),
+]
+
+
+def test_each_path() -> None:
+    """Value and key, through anchors and merges too; where there is nothing, the nearest above."""
+    source = parse_text(TEXT, shown="routes.yaml")
+    locate = locate_by("routes.yaml", source.data, list_places(source.data, source.locate))
+
+    found = {path: (locate(path, False), locate(path, True)) for path in PATHS}
+
+    assert found == {path: (source.locate(path, False), source.locate(path, True)) for path in PATHS}
