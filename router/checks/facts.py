@@ -78,13 +78,14 @@ class Facts:
     """What is sure of the messages of a route: all that pass its schema, and fulfil what it was narrowed by.
 
     `exact` tells that these are just the messages that there can be; else there may be fewer, so that what holds for
-    all of them holds, and what may be may also not be.
+    all of them holds, and what may be may also not be. `known_values` is for whoever works out more of a path.
     """
 
     def __init__(self, schema: "CanonicalSchema", exact: bool = True, spent: "Spent | None" = None) -> None:
         self._schema = schema
         self._exact = exact
         self._known: dict[bytes, Answer] = {}
+        self.known_values: dict[Steps, Any] = {}
         self._spent = spent or Spent()
 
     def narrow(self, claim: Schema, exact: bool = True) -> "Facts":

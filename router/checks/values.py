@@ -78,9 +78,16 @@ def of_constant(value: Any) -> Value:
 
 
 def of_path(facts: Facts | None, steps: Steps | None) -> Value:
-    """What the value at a path of a message is."""
+    """What the value at a path of a message is; found out once for all rules."""
     if facts is None or steps is None:
         return Value()
+    if steps not in facts.known_values:
+        facts.known_values[steps] = _at(facts, steps)
+    value: Value = facts.known_values[steps]
+    return value
+
+
+def _at(facts: Facts, steps: Steps) -> Value:
     types = {kind: answer for kind, answer in facts.types(steps).items() if answer is not NO}
     present = facts.present(steps)
     whole = "number" in types and facts.holds_at(steps, _NO_FRACTION) is YES
