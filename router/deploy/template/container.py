@@ -52,7 +52,7 @@ def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], ne
             *_installation(own, (config.parent / _REQUIREMENTS).is_file()),
             "",
             f"FROM python:{settings.function.python}-slim-bookworm",
-            f"RUN useradd --system --uid {USER_ID} --no-create-home --shell /usr/sbin/nologin router",
+            f"RUN useradd --uid {USER_ID} --no-create-home --shell /usr/sbin/nologin router",
             f"COPY --from=build {HOME} {HOME}",
             f"WORKDIR {PLACE}",
             *_copied(config.parent, needed),

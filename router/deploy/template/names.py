@@ -24,7 +24,9 @@ def logical_id(kind: Kind, name: str) -> str:
     Lower-case words with hyphens between them can be told from the id, so that two such names make two ids; any other
     name has a hash of it at the end.
     """
-    words = "".join(word[0].upper() + word[1:] for word in _WORD.findall(_VARIABLE.sub("-", name)))
+    # Of a name that is a variable and nothing else, the variable's name is better than none.
+    found = _WORD.findall(_VARIABLE.sub("-", name)) or _WORD.findall(name)
+    words = "".join(word[0].upper() + word[1:] for word in found)
     if _PLAIN.fullmatch(name) and len(words) <= _LONGEST:
         return f"{kind}{words}"
     return f"{kind}{words[:_LONGEST]}{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"

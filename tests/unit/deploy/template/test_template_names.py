@@ -23,6 +23,7 @@ NAMES = st.one_of(
         ("orders-fifo", "QueueOrdersFifoF0708FB8"),
         ("Orders", "QueueOrdersB7E8ACDD"),
         ("${VariableStage}-orders", "QueueOrdersF7D6A76D"),
+        ("${VariableName}", "QueueVariableNameF19037AA"),
         ("a" * 200, f"Queue{'A' + 'a' * 159}C2A908D9"),
     ],
 )
