@@ -67,7 +67,7 @@ def _backlog_per_task(queue: Queue) -> list[Json]:
         {
             "Id": "backlog",
             "Label": "messages for each task",
-            "Expression": "visible / MAX([tasks, 1])",
+            "Expression": "visible / IF(tasks < 1, 1, tasks)",
             "ReturnData": True,
         },
     ]

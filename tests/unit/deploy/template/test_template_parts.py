@@ -167,7 +167,7 @@ def test_how_tasks_scale(make, resolve):
             "Dimensions": [{"Name": "ClusterName", "Value": "flows"}, {"Name": "ServiceName", "Value": "flows"}],
         },
     ]
-    assert metrics[2]["Expression"] == "visible / MAX([tasks, 1])"
+    assert metrics[2]["Expression"] == "visible / IF(tasks < 1, 1, tasks)"
 
 
 def test_the_queues_of_a_worker(make, resolve):
