@@ -7,30 +7,39 @@ from pathlib import Path
 
 import cost
 import pytest
+from figures import Figures
+from results import Results
 
 SCRIPT = Path(cost.__file__)
-FIGURES = {
-    "machine": {"date": "2026-01-02", "processor": "a processor"},
-    "figures": {
-        "handler": {
-            "figures": [
-                {"case": "10 small", "program": "router", "rounds": [1.0]},
-                {"case": "1,000 small", "program": "router", "rounds": [0.00003, 0.00002, 0.00001]},
-                {"case": "1,000 small", "program": "put_item", "rounds": [0.0004]},
-                {"case": "1,000 small", "program": "powertools", "rounds": [0.0004]},
-                {"case": "10,000 small", "program": "router", "rounds": [1.0]},
-            ]
-        },
-        "drain": {"figures": [{"case": "1 process, no latency", "program": "router", "rounds": [0.0001]}]},
-        "drain calls": {"figures": [{"case": "1 process, no latency", "program": "router", "rounds": [0.24]}]},
+MEASURED = {
+    "handler": {
+        ("10 small", "router"): [1.0],
+        ("1,000 small", "router"): [0.00003, 0.00002, 0.00001],
+        ("1,000 small", "put_item"): [0.0004],
+        ("1,000 small", "powertools"): [0.0004],
+        ("10,000 small", "router"): [1.0],
     },
+    "drain": {("1 process, no latency", "router"): [0.0001]},
+    "drain calls": {("1 process, no latency", "router"): [0.24]},
 }
 
 
-def test_the_table(tmp_path):
+@pytest.fixture
+def measured(tmp_path):
+    """A file of figures, as `run.py --json` writes it."""
+    by_name = {name: Figures("", 1) for name in MEASURED}
+    for name, values in MEASURED.items():
+        for (case, program), rounds in values.items():
+            for value in rounds:
+                by_name[name].add(case, program, value)
+    results = Results({"date": "2026-01-02", "processor": "a processor"}, by_name, [])
+    (tmp_path / "figures.json").write_text(json.dumps(results.to_json()))
+    return tmp_path / "figures.json"
+
+
+def test_the_table(measured):
     """A thousand messages at a time: a core's time by the memory, waves of calls, and what AWS charges for each."""
-    (tmp_path / "figures.json").write_text(json.dumps(FIGURES))
-    command = [sys.executable, SCRIPT, tmp_path / "figures.json", "--memory", "1769", "--latency", "20"]
+    command = [sys.executable, SCRIPT, measured, "--memory", "1769", "--latency", "20"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
