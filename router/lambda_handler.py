@@ -21,7 +21,7 @@ from router.compile.precompiled import COMPILED_NAME
 from router.deliver import MARGIN_SECONDS, Delivered, Delivery
 from router.engine import codes
 from router.engine.engine import CompiledQueue
-from router.errors import ConfigError
+from router.errors import ConfigError, UsageError
 from router.log import LOGGER, log_result, set_up_logging
 from router.metrics import print_embedded
 from router.model import Outcome, Record, Result
@@ -118,6 +118,9 @@ def _load() -> Program:
     except ConfigError as error:
         for finding in error.findings:
             LOGGER.error(str(finding))
+        raise
+    except UsageError as error:
+        LOGGER.error(str(error))
         raise
     program.plugins.start(program)
     return program

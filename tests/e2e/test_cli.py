@@ -13,7 +13,7 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Told = tuple[int, str, str]
-COMMANDS = ("check", "test", "explain", "demo", "worker", "schema")
+COMMANDS = ("check", "test", "explain", "demo", "worker", "compile", "schema")
 
 GOOD = """\
 version: 1

@@ -1,0 +1,174 @@
+"""`router compile` as a user runs it, and what starts from its file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+CONFIG = """\
+version: 1
+queues: {users: {name: "${STAGE}-users", dead_letter: users-dlq}}
+tables: {users: {key: {id: S}}}
+routes:
+  users:
+    queue: users
+    table: users
+    schema: schemas/user.yaml
+    item: {id: id}
+"""
+SCHEMA = "{type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 99}}}\n"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("STAGE", "ROUTER_CONFIG")}
+CREDENTIALS = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config with a schema, as `routes.yaml` of the folder that commands run in."""
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "user.yaml").write_text(SCHEMA)
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    return tmp_path / "routes.yaml"
+
+
+def test_what_it_prints(router: Run, config: Path) -> None:
+    """The file, and what is in it; a variable that is not set is no error."""
+    done = router("compile", "-o", "routes.compiled.json", env=ENVIRONMENT)
+
+    size = (config.parent / "routes.compiled.json").stat().st_size
+    assert (done.returncode, done.stdout) == (
+        0,
+        (
+            f"wrote routes.compiled.json: {size:,} bytes\n"
+            "  files      routes.yaml\n"
+            "  schemas    schemas/user.yaml\n"
+            "  variables  STAGE\n"
+            "  plugins    none\n"
+        ),
+    )
+
+
+def test_again(router: Run, config: Path) -> None:
+    """The same bytes, with other variables set and from another folder."""
+    router("compile", "-o", "one.json", env=ENVIRONMENT)
+    router(
+        "compile", str(config), "-o", str(config.parent / "two.json"), cwd=Path("/"), env=ENVIRONMENT | {"STAGE": "x"}
+    )
+
+    assert (config.parent / "one.json").read_bytes() == (config.parent / "two.json").read_bytes()
+
+
+def test_a_config_with_errors(router: Run, config: Path) -> None:
+    """Its errors are printed, and nothing is written."""
+    config.write_text(CONFIG.replace("table: users", "table: user"))
+
+    done = router("compile", "-o", "out.json", env=ENVIRONMENT)
+
+    assert (
+        done.returncode,
+        [line for line in done.stdout.splitlines() if "RT201" in line],
+        list(config.parent.glob("o*")),
+    ) == (
+        1,
+        ["routes.yaml:7:12: RT201 unknown table 'user'; did you mean 'users'?"],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("routes.yaml", "routes.yaml is the config itself: name another file with -o"),
+        ("gone/out.json", "cannot write gone/out.json: no such file or directory"),
+    ],
+)
+def test_where_it_cannot_be_written(router: Run, config: Path, output: str, said: str) -> None:
+    """Is told in a sentence, and the config is as it was."""
+    done = router("compile", "-o", output, env=ENVIRONMENT)
+
+    assert (done.returncode, done.stderr, config.read_text()) == (2, f"router: {said}\n", CONFIG)
+
+
+def test_a_file_of_another_version(router: Run, config: Path) -> None:
+    """Is refused by what would start from it, with what to do."""
+    router("compile", "-o", "out.json", env=ENVIRONMENT)
+    file = config.parent / "out.json"
+    file.write_text(file.read_text().replace('"router":"0.1.0"', '"router":"0.0.1"'))
+
+    done = router("worker", "-c", "out.json", env=ENVIRONMENT | CREDENTIALS | {"STAGE": "live"})
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            "router: out.json was compiled by router 0.0.1, and this is router 0.1.0: "
+            "compile the config again, with router compile\n"
+        ),
+    )
+
+
+def test_what_needs_the_yaml_file(router: Run, config: Path) -> None:
+    """Says so."""
+    router("compile", "-o", "out.json", env=ENVIRONMENT)
+
+    done = router("check", "out.json", env=ENVIRONMENT)
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "router: out.json is a compiled config: name the YAML file that it was made from\n",
+    )
+
+
+def test_a_variable_that_is_missing_at_the_start(router: Run, config: Path) -> None:
+    """Stops the worker, with the finding that the YAML file has."""
+    router("compile", "-o", "out.json", env=ENVIRONMENT)
+
+    done = router("worker", "-c", "out.json", env=ENVIRONMENT | CREDENTIALS)
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "routes.yaml:2:24: RT005 environment variable 'STAGE' is not set; set it, or give it a default: ${STAGE:-…}\n",
+    )
+
+
+COLD_START = """
+import sys
+before = set(sys.modules)
+from router.lambda_handler import PROGRAM, handler
+answer = handler({"Records": []}, None)
+import json
+print(json.dumps([answer, list(PROGRAM.queues), sorted(set(sys.modules) - before)]))
+"""
+LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy", "typing_extensions"}
+"""What a start may import besides the standard library: msgspec takes typing_extensions where it is installed."""
+NEVER = {
+    "argparse", "asyncio", "boto3", "botocore", "concurrent.futures", "difflib", "doctest", "email.utils", "http",
+    "importlib.metadata", "jmespath", "router.checks", "router.compile.jmespath_syntax", "router.config.include",
+    "router.config.parse", "router.config.source", "router.rehearse", "subprocess", "tempfile", "unittest",
+    "urllib.request", "yaml",
+}  # fmt: skip
+MOST_OWN, MOST_OTHERS = 115, 190
+
+
+def test_what_a_cold_start_imports(router: Run, repo: Path, tmp_path: Path) -> None:
+    """The handler of the sample config, compiled: no library, module of ours or of Python's that it does not use."""
+    shutil.copytree(repo / "plugins", tmp_path / "plugins")
+    router("compile", str(repo / "routes.yaml"), "-o", str(tmp_path / "routes.compiled.json"))
+    env = ENVIRONMENT | CREDENTIALS | {"ROUTER_CONFIG": str(tmp_path / "routes.compiled.json")}
+
+    said = subprocess.run(
+        [sys.executable, "-c", COLD_START], env=env, capture_output=True, text=True, check=True
+    ).stdout
+
+    answer, queues, modules = json.loads(said)
+    own = {name for name in modules if name.partition(".")[0] == "router"}
+    tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"router", "cython_runtime"}
+    libraries = {name for name in tops if not name.startswith(("_router_plugin_", "_cython_"))}
+    assert (answer, queues) == ({"batchItemFailures": []}, ["user-metadata", "playback-events", "orders"])
+    assert (libraries - LIBRARIES, NEVER & set(modules)) == (set(), set())
+    assert (len(own) <= MOST_OWN, len(modules) - len(own) <= MOST_OTHERS) == (True, True), (len(own), len(modules))
