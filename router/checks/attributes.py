@@ -69,7 +69,7 @@ def made(flow: Flow, attribute: spec.Attribute) -> Made:
     """What can be known of an attribute of a route."""
     source = raw = _source(flow, attribute)
     steps = []
-    for name, part, argument in _transforms(attribute.transform):
+    for name, part, argument in transforms_of(attribute.transform):
         function = flow.transforms.get(name)
         steps.append(Step(name, part, taken(function) if function else None, raw))
         raw = given(function, raw, argument) if function else Value()
@@ -122,7 +122,7 @@ def _of_meta(flow: Flow, name: str, as_number: bool) -> Value:
     return of_type("string", missing=missing, longest=ID_LENGTH)
 
 
-def _transforms(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple[str, tuple[str | int, ...], Any]]:
+def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """The transforms of an attribute: name, where it stands, and argument."""
     if isinstance(entries, str):
         return [(entries, ("transform",), None)]

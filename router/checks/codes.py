@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from router.checks import (
+    arguments,
     deployment,
     ignore,
     keys,
@@ -61,6 +62,7 @@ _MODULES: tuple[ModuleType, ...] = (
     schema_examples,
     paths,
     mapping_types,
+    arguments,
     versions,
     keys,
     sizes,

@@ -1,5 +1,6 @@
 """The rules that `router check` runs beyond loading, in the order in which they run."""
 
+from router.checks.arguments import check_arguments
 from router.checks.deployment import check_idle_settings, check_kms_keys, check_mappings, check_retention, check_times
 from router.checks.keys import check_keys
 from router.checks.mapping_types import check_templates, check_types
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     check_lists,
     check_types,
     check_templates,
+    check_arguments,
     check_keys,
     check_versions,
     check_ttl,
