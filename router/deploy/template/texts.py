@@ -53,6 +53,11 @@ class Texts:
         self._files = files
         self.variables: Mapping[str, Variable] = {each.name: each for each in _variables(files)}
 
+    @property
+    def file(self) -> str:
+        """The name of the config's own file."""
+        return self._files[0].name
+
     def at(self, path: Path, otherwise: str = "") -> str:
         """What stands at a path, as `Fn::Sub` takes it; if nothing does, `otherwise`, taken literally."""
         found = self._find(path)

@@ -9,8 +9,10 @@ from router.deploy.template.container import (
     HEALTH_SECONDS,
     HEALTH_START,
     HEALTH_TIMEOUT,
+    PLACE,
     PORT,
     STOP_SECONDS,
+    worker_command,
 )
 from router.deploy.template.expressions import (
     REGION,
@@ -34,6 +36,7 @@ IMAGE, REPOSITORY, SUBNETS, GROUPS, PUBLIC = "Image", "ImageRepository", "Subnet
 _HAS_REPOSITORY = "HasImageRepository"
 _CONTAINER = "worker"
 _TASKS = "ecs-tasks.amazonaws.com"
+_CORE = 1024
 _MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
@@ -112,6 +115,11 @@ def _task(plan: Plan) -> Json:
         "ReadonlyRootFilesystem": True,
         "StopTimeout": STOP_SECONDS,
     }
+    processes = settings.cpu // _CORE
+    if processes > 1:
+        # As the image has it, with a process for each core.
+        command = worker_command(f"{PLACE}/{plan.texts.file}", f"0.0.0.0:{PORT}")
+        container["Command"] = [*command, "--processes", str(processes)]
     return {
         "Family": ref("AWS::StackName"),
         "RequiresCompatibilities": ["FARGATE"],

@@ -21,7 +21,7 @@ EVERYTHING = f"""\
 version: 1
 include: more.yaml
 function: {{memory: 1769, timeout: 90s, architecture: x86_64, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
-worker: {{cpu: 1024, memory: 3072, min_tasks: 2, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
+worker: {{cpu: 2048, memory: 4096, min_tasks: 2, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
 queues:
   plain: {{dead_letter: plain-dlq, lambda: {{batch_size: 500, window: 5s, maximum_concurrency: 20}}, retention: 7d}}
   fifo: {{name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, max_receive_count: 9}}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.deploy.template.container import worker_command
 from router.errors import UsageError
 
 LETTERS = "queues: {q: {dead_letter: letters}}\n"
@@ -129,6 +130,15 @@ def test_the_worker(make, resolve):
     ]
     assert template.allowed("TaskRole") == resolve(make(config)).allowed()
     assert [each["Sid"] for each in _statements(template)] == ["Log"]
+
+
+@pytest.mark.parametrize(("cpu", "memory", "more"), [(1024, 2048, None), (2048, 4096, ["--processes", "2"])])
+def test_a_process_for_each_core(make, resolve, cpu, memory, more):
+    """The command is that of the image, unless there is more than one core."""
+    template = resolve(make(f"worker: {{cpu: {cpu}, memory: {memory}}}\n{FLOW}", worker=True))
+
+    command = template.resources("ECS::TaskDefinition")["TaskDefinition"]["ContainerDefinitions"][0].get("Command")
+    assert command == (more and [*worker_command("/srv/router/routes.yaml", "0.0.0.0:9090"), *more])
 
 
 def test_an_image_in_ecr(make, resolve):
