@@ -32,7 +32,8 @@ class Patient(Stopping):
 
 @pytest.fixture(autouse=True)
 def longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pause is as long as it may be, and none between writes or deletes."""
+    """Each pause is as long as it may be, and none between writes or deletes; no work takes long."""
+    monkeypatch.setattr("router.worker.receiver.HAND_SECONDS", float("inf"))
     monkeypatch.setattr("router.worker.receiver.uniform", lambda low, high: high)
     monkeypatch.setattr("router.worker.receiver.time.sleep", lambda seconds: None)
     monkeypatch.setattr("router.writer.uniform", lambda low, high: 0.0)
@@ -142,9 +143,27 @@ def test_hand_is_bounded(
     assert [size for size in in_hand if size] == sizes
 
 
+def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """What a backlog costs: for 1,000 messages 100 receives, 40 writes and 100 deletes, and two more of each at most."""
+    asked = []
+    first = queues.receive
+    queues.receive = lambda *request: asked.append(request) or first(*request)
+
+    receive(*tens(messages, *range(100)), [])
+
+    tens_deleted = sum(-(-len(call) // 10) for call in queues.deleted)
+    assert (sum(map(len, queues.deleted)), len(asked) <= 102, len(tables.calls) <= 42, tens_deleted <= 102) == (
+        1000,
+        True,
+        True,
+        True,
+    )
+
+
 def test_slow_work(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that works slowly has only one answer in hand at a time, until it is quicker."""
     clock = [0.0]
+    monkeypatch.setattr("router.worker.receiver.HAND_SECONDS", HAND_SECONDS)
     monkeypatch.setattr("router.worker.receiver.time.monotonic", lambda: clock[0])
     seconds = iter([HAND_SECONDS, HAND_SECONDS + 0.1, HAND_SECONDS + 0.1, HAND_SECONDS, 0.0])
     sizes = []
