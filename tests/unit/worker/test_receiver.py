@@ -144,7 +144,7 @@ def test_hand_is_bounded(
 
 
 def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """What a backlog costs: for 1,000 messages 100 receives, 40 writes and 100 deletes, and two more of each at most."""
+    """A backlog of 1,000 messages costs 100 receives, 40 writes and 100 deletes, and two more of each at most."""
     asked = []
     first = queues.receive
     queues.receive = lambda *request: asked.append(request) or first(*request)
