@@ -32,7 +32,7 @@ def test_ids(name: str, expected: str) -> None:
     assert logical_id("Queue", name) == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(NAMES, unique=True, max_size=12))
 def test_ids_are_distinct(names: list[str]) -> None:
     """Two names never make one id, nor does a name make what CloudFormation refuses."""
@@ -50,7 +50,7 @@ def test_variables(name: str, expected: str) -> None:
     assert variable_id(name) == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True), unique=True, max_size=12))
 def test_parameters_are_distinct(names: list[str]) -> None:
     """Two variables never are one parameter."""
