@@ -158,8 +158,8 @@ def _cold(results: Results) -> Any:
         axes.grid(axis="x")
     panels[0].invert_yaxis()
     ratio = figures[cold.CPU].ratio(cold.CASE, cold.COMPILED, cold.BATCH_WRITER)
-    told = f"1/{1 / ratio.median:.1f} of a handler on boto3" if ratio else ""
-    title = f"A cold start and its first invocation: the router takes the processor for {told}"
+    told = f"1/{1 / ratio.median:.1f} of" if ratio else "another part of"
+    title = f"A cold start and its first invocation: the router takes {told} the processor time of a handler on boto3"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
