@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -195,7 +196,11 @@ def _inline(path: Path) -> str:
 
 
 def _check(validator: "Validator", root: str, documents: Mapping[str, Document]) -> Check:
-    names = frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
+    @cache
+    def names() -> frozenset[str]:
+        """Looked for when a message fails, and not at the start: schemas may be large."""
+        return frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
+
     files = {uri: f" of {document.name}" for uri, document in documents.items() if uri != root}
     is_valid, errors = validator.is_valid, validator.iter_errors
 
@@ -206,7 +211,7 @@ def _check(validator: "Validator", root: str, documents: Mapping[str, Document])
             error = next(errors(data))
         except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
             return Invalid("holds a value that JSON does not have", "")
-        shown = [part if isinstance(part, int) or part in names else "*" for part in error.instance_path]
+        shown = [part if isinstance(part, int) or part in names() else "*" for part in error.instance_path]
         return Invalid(_reason(error, files), escape(shown))
 
     return check
