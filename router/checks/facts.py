@@ -21,6 +21,7 @@ from router.checks.claims import (
     there,
     wherever,
 )
+from router.checks.pattern_lengths import longest_match
 from router.compile.formats import ASSERTED_SINCE
 from router.compile.schema_documents import draft_of, subschemas
 from router.compile.schemas import Validation
@@ -190,7 +191,7 @@ def facts_of_anything() -> Facts:
 def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSchema | None":
     from jsonschema_rs import RegexOptions, canonicalize  # up to 50 ms that a config without schemas is spared
 
-    documents = {name: _with_formats(_DECODER.decode(text)) for name, text in texts}
+    documents = {name: _with_implied(_DECODER.decode(text)) for name, text in texts}
     return _attempt(
         lambda: canonicalize(
             documents[uri],
@@ -209,13 +210,17 @@ def _claim(draft: int, text: bytes) -> "CanonicalSchema":
     return canonicalize(_DECODER.decode(text), draft=draft, validate_formats=True, pattern_options=RegexOptions())
 
 
-def _with_formats(content: Any) -> Any:
-    """The document, saying outright what formats imply that its draft does not assert by itself."""
+def _with_implied(content: Any) -> Any:
+    """The document, saying outright what patterns imply, and formats that its draft does not assert by itself."""
     draft = draft_of(content) or 0
     for _, schema in list(subschemas(content)):
         named = schema.get("format")
         if isinstance(named, str) and named in _NEVER_EMPTY and ASSERTED_SINCE[named] > draft:
             schema["allOf"] = [*schema.get("allOf", []), _NEVER_EMPTY[named]]
+        pattern = schema.get("pattern")
+        length = longest_match(pattern) if isinstance(pattern, str) else None
+        if length is not None:
+            schema["allOf"] = [*schema.get("allOf", []), {"maxLength": length}]
     return content
 
 
