@@ -44,6 +44,8 @@ class _Finder:
     def __init__(self, program: Program, texts: Texts, worker: bool) -> None:
         self._config, self._texts, self._worker = program.config, texts, worker
         self._names = tuple(program.engine.queues)
+        compiled = program.engine.queues.values()
+        self._taken = {queue_name(name) for queue in compiled for name in (queue.reference, queue.dead_letter)}
         self._takers = {queue.dead_letter for queue in self._config.queues.values()}
         self._readers: dict[str, list[str]] = {name: [] for name in self._names}
         for name, route in self._config.routes.items():
@@ -95,7 +97,7 @@ class _Finder:
     def _unnamed_letters(self, queue: Queue, name: str) -> Queue:
         end = _FIFO if queue.fifo else ""
         shown = f"{queue.shown.removesuffix(end)}{_LETTERS}{end}"
-        if len(shown) > MAX_QUEUE_NAME or not queue.name.endswith(end):
+        if len(shown) > MAX_QUEUE_NAME or not queue.name.endswith(end) or shown in self._taken:
             raise UsageError(
                 f"no name can be made for the dead-letter queue of '{name}'; add 'dead_letter:' to the queue"
             )

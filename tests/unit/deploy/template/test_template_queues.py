@@ -112,6 +112,12 @@ def test_no_name_for_a_dead_letter_queue(make, name):
         make(f"queues: {{q: {{name: '{name}'}}}}\n" + flows("q"), env={"QUEUE": "q.fifo"})
 
 
+def test_a_name_that_another_queue_has(make):
+    """Nobody asked for that one to get dead letters."""
+    with pytest.raises(UsageError, match="no name can be made for the dead-letter queue of 'q'; add 'dead_letter:'"):
+        make(flows("q", "q-dlq"))
+
+
 @pytest.mark.parametrize(
     ("queues", "made", "arns"),
     [
