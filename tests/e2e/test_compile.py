@@ -141,8 +141,8 @@ import sys
 before = set(sys.modules)
 from router.lambda_handler import PROGRAM, handler
 answer = handler({"Records": []}, None)
-import json
-print(json.dumps([answer, list(PROGRAM.queues), sorted(set(sys.modules) - before)]))
+import gc, json
+print(json.dumps([answer, list(PROGRAM.queues), gc.isenabled(), sorted(set(sys.modules) - before)]))
 """
 LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy", "typing_extensions"}
 """What a start may import besides the standard library: msgspec takes typing_extensions where it is installed."""
@@ -165,10 +165,14 @@ def test_what_a_cold_start_imports(router: Run, repo: Path, tmp_path: Path) -> N
         [sys.executable, "-c", COLD_START], env=env, capture_output=True, text=True, check=True
     ).stdout
 
-    answer, queues, modules = json.loads(said)
+    answer, queues, collects, modules = json.loads(said)
     own = {name for name in modules if name.partition(".")[0] == "router"}
     tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"router", "cython_runtime"}
     libraries = {name for name in tops if not name.startswith(("_router_plugin_", "_cython_"))}
-    assert (answer, queues) == ({"batchItemFailures": []}, ["user-metadata", "playback-events", "orders"])
+    assert (answer, queues, collects) == (
+        {"batchItemFailures": []},
+        ["user-metadata", "playback-events", "orders"],
+        True,
+    )
     assert (libraries - LIBRARIES, NEVER & set(modules)) == (set(), set())
     assert (len(own) <= MOST_OWN, len(modules) - len(own) <= MOST_OTHERS) == (True, True), (len(own), len(modules))
