@@ -20,11 +20,14 @@ from router.deploy.template.permissions import statements
 from router.deploy.template.plan import Plan
 from router.deploy.template.policies import VERSION, Policies, attach
 from router.engine.derive import parse_duration
+from router.errors import UsageError
 
 HANDLER = "router.lambda_handler.handler"
 FUNCTION, ROLE, LOG_GROUP = "Function", "Role", "LogGroup"
 CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
 """Parameters: where the package is that `router build` makes. Another key or version is another package."""
+MAX_ENVIRONMENT = 4096
+"""Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 _DAY = 86_400
 
 
@@ -43,7 +46,7 @@ def function_conditions() -> dict[str, Json]:
 
 
 def function_resources(plan: Plan) -> dict[str, Json]:
-    """The log, the role and the function."""
+    """The log, the role and the function; raises UsageError for more than a role or function can have."""
     settings = plan.config.function
     policies = attach(statements(plan), place_in(plan), "Flows")
     variables = plan.texts.environment(settings.environment, "function")
@@ -63,6 +66,12 @@ def function_resources(plan: Plan) -> dict[str, Json]:
         "Role": attribute(ROLE, "Arn"),
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(LOG_GROUP)},
     }
+    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
+    if size > MAX_ENVIRONMENT:
+        raise UsageError(
+            f"the function's environment variables have {size:,} bytes, and Lambda takes {MAX_ENVIRONMENT:,}; "
+            "shorten function.environment, or let a plugin read a file"
+        )
     if variables:
         properties["Environment"] = {"Variables": {name: sub(text) for name, text in variables.items()}}
     return {

@@ -114,3 +114,11 @@ def test_variables_that_cannot_be(make, config, fault):
         make(config)
 
     assert str(raised.value) == fault
+
+
+def test_more_than_the_environment_holds(make):
+    """Lambda takes four kilobytes."""
+    with pytest.raises(
+        UsageError, match=r"the function's environment variables have 5,0[0-9][0-9] bytes, and Lambda takes"
+    ):
+        make(f"function: {{environment: {{MORE: {'x' * 5000}}}}}\n{LETTERS}{FLOW}")
