@@ -90,8 +90,22 @@ def _pull() -> Json:
 
 def _task(plan: Plan) -> Json:
     settings = plan.config.worker
-    variables = plan.texts.environment(settings.environment, "worker")
-    container: Json = {
+    return {
+        "Family": ref("AWS::StackName"),
+        "RequiresCompatibilities": ["FARGATE"],
+        "NetworkMode": "awsvpc",
+        "RuntimePlatform": {"CpuArchitecture": _MACHINES[settings.architecture], "OperatingSystemFamily": "LINUX"},
+        "Cpu": str(settings.cpu),
+        "Memory": str(settings.memory),
+        "TaskRoleArn": attribute(TASK_ROLE, "Arn"),
+        "ExecutionRoleArn": attribute(EXECUTION_ROLE, "Arn"),
+        "ContainerDefinitions": [{**_container(plan), **_command(plan)}],
+    }
+
+
+def _container(plan: Plan) -> Json:
+    variables = plan.texts.environment(plan.config.worker.environment, "worker")
+    return {
         "Name": _CONTAINER,
         "Image": ref(IMAGE),
         "Essential": True,
@@ -115,22 +129,15 @@ def _task(plan: Plan) -> Json:
         "ReadonlyRootFilesystem": True,
         "StopTimeout": STOP_SECONDS,
     }
-    processes = settings.cpu // _CORE
-    if processes > 1:
-        # As the image has it, with a process for each core.
-        command = worker_command(f"{PLACE}/{plan.texts.file}", f"0.0.0.0:{PORT}")
-        container["Command"] = [*command, "--processes", str(processes)]
-    return {
-        "Family": ref("AWS::StackName"),
-        "RequiresCompatibilities": ["FARGATE"],
-        "NetworkMode": "awsvpc",
-        "RuntimePlatform": {"CpuArchitecture": _MACHINES[settings.architecture], "OperatingSystemFamily": "LINUX"},
-        "Cpu": str(settings.cpu),
-        "Memory": str(settings.memory),
-        "TaskRoleArn": attribute(TASK_ROLE, "Arn"),
-        "ExecutionRoleArn": attribute(EXECUTION_ROLE, "Arn"),
-        "ContainerDefinitions": [container],
-    }
+
+
+def _command(plan: Plan) -> Json:
+    """The command of the image, with a process for each core where there are several."""
+    processes = plan.config.worker.cpu // _CORE
+    if processes <= 1:
+        return {}
+    command = worker_command(f"{PLACE}/{plan.texts.file}", f"0.0.0.0:{PORT}")
+    return {"Command": [*command, "--processes", str(processes)]}
 
 
 def _service() -> Json:
