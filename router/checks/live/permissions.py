@@ -1,8 +1,8 @@
 """The rule about permissions: whoever runs the router may do what it does.
 
 Which action each call needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-and list_amazonsqs.html. A transaction needs those of the actions in it. DynamoDB decrypts the key of a table on behalf of
-who writes to it; for keys of queues:
+and list_amazonsqs.html. A transaction needs those of the actions in it. DynamoDB decrypts the key of a table on behalf
+of who writes to it; for keys of queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """
 
