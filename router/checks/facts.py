@@ -166,6 +166,11 @@ class Facts:
         return steps, "null"
 
     @property
+    def exact(self) -> bool:
+        """Whether these are just the messages that there can be."""
+        return self._exact
+
+    @property
     def impossible(self) -> bool:
         """Whether no message can be as all this says."""
         return self._spent.attempt(lambda: str(self._schema.satisfiability())) == "no"

@@ -24,6 +24,7 @@ class Flow(Struct, frozen=True, eq=False):
 
     `facts` are of the messages that it takes and its schema lets through; None without a schema, or if nothing can be
     proved of it. `mapped` are the same facts, unless a plugin changes messages before they are mapped: then None.
+    `alone` are those of the schema by itself, where `when` or a route before says more than can be reasoned with.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Flow(Struct, frozen=True, eq=False):
     facts: Facts | None
     declared: Declared | None
     mapped: Facts | None
+    alone: Facts | None
     scope: Scope
     hopeless: bool
     """The schema takes no message at all."""
@@ -93,6 +95,7 @@ def _flow(
     contradicted = before is not None and not possible and not hopeless
     for condition in earlier if len(earlier) <= MOST_NARROWED else [ANYTHING]:
         facts = facts and facts.narrow(condition.claim, condition.exact)
+    unsure = facts is not None and not facts.exact
     names = None if isinstance(route.plugins, UnsetType) else route.plugins
     changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
     each = not isinstance(route.for_each, UnsetType)
@@ -107,6 +110,7 @@ def _flow(
         facts=facts,
         declared=None if linked is None else Declared(linked),
         mapped=None if changed or facts is None or facts.impossible else facts,
+        alone=None if changed or hopeless or not unsure else before,
         scope=Scope(each, None if isinstance(route.for_each, UnsetType) else list_of(route.for_each)),
         hopeless=hopeless,
         contradicted=contradicted,

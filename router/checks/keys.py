@@ -10,7 +10,7 @@ from router.checks.expressions import path_of, tree_of
 from router.checks.flows import Flow, is_set
 from router.checks.mapping_types import kinds_of
 from router.checks.rule import Found, Subject
-from router.checks.values import NOT_NUMERIC, YES, Value, of_path
+from router.checks.values import NOT_NUMERIC, UNKNOWN, YES, Value, of_path
 from router.config import spec
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.model import Code, KeyType, Path
@@ -37,6 +37,13 @@ KEY_TOO_LONG = Code(
     "a key attribute whose length is not bounded",
     "A partition key has 2048 bytes at most, a sort key 1024; a longer one is rejected. A character has up to 4 bytes "
     "in UTF-8.",
+    "info",
+)
+KEY_UNSURE = Code(
+    "RT616",
+    "a key attribute that only `when` may guarantee",
+    "The schema by itself does not, and the condition says more than can be reasoned with. If it does not make sure of "
+    "the key, messages without it are rejected.",
     "info",
 )
 
@@ -74,6 +81,8 @@ def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Pa
             sentence = f"key attribute '{name}' is missing in each message: it has no such value"
         yield Found(KEY_MISSING, sentence, path, require(flow, value.lacking))
         return
+    if value.missing is UNKNOWN and flow.alone is not None:
+        yield from _check_alone(structs.replace(flow, mapped=flow.alone, alone=None), name, path)
     others = _others(flow, kind, how)
     if others:
         sentence = f"key attribute '{name}' may be {others}, the key of table '{flow.route.table}' is {kind}"
@@ -85,6 +94,15 @@ def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Pa
         yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, constrain(flow, value, "minLength: 1"))
     elif kind == "S" and flow.mapped is not None and value.can_be(["string"]) is YES:
         yield from _check_length(flow, name, limit, value, path)
+
+
+def _check_alone(flow: Flow, name: str, path: Path) -> Iterator[Found]:
+    """What the schema by itself does not guarantee, where it is not known what `when` adds to it."""
+    whole = spec.Attribute(from_=f'element."{name}"' if flow.scope.each else f'"{name}"')
+    value = made(flow, flow.attributes.get(name, whole)).value
+    if value.missing is YES and value.lacking is not None:
+        sentence = f"key attribute '{name}' may be missing, unless 'when' makes sure of {named(value)}"
+        yield Found(KEY_UNSURE, sentence, path, require(flow, value.lacking))
 
 
 def _others(flow: Flow, kind: KeyType, how: Made) -> str:

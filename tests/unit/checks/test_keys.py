@@ -235,3 +235,28 @@ routes: {r: {queue: q, table: other, item: {id: x}, schema: s.json}}
 """, s=schema())  # fmt: skip
 
     assert [line[:5] for line in found] == ["RT201"]
+
+
+OPAQUE = "length(tags[?@ == 'x']) > `0`"
+TAGS = '{"type": "object", "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}, "tags": {}}}'
+UNSURE = "RT616 key attribute 'id' may be missing, unless 'when' makes sure of"
+
+
+@pytest.mark.parametrize(
+    ("route", "found"),
+    [
+        ("item: {id: id}", [f"{UNSURE} 'id'; add 'id' to 'required' at"]),
+        ("item: {id: {template: '{id}#{tags}'}}", [f"{UNSURE} 'id'"]),
+        ("item: {id: {from: id, default: x}}", []),
+        ("item: {id: {meta: attribute.x}}", []),
+        ("item: {b: id}", ["RT602"]),
+        ("write: {mode: put}", [UNSURE]),
+        ("for_each: tags", [f"{UNSURE} 'tags[].id'"]),
+        ("for_each: tags, item: {id: element.id}", [f"{UNSURE} 'tags[].id'"]),
+    ],
+)
+def test_a_condition_that_is_not_reasoned_with(find: Any, route: str, found: list[str]) -> None:
+    """It may make sure of the key: what the schema by itself does not is a remark."""
+    lines = [line for line in find(f'when: "{OPAQUE}", {route}', TAGS) if not line.startswith(("RT613", "RT422"))]
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
