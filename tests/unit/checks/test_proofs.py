@@ -63,6 +63,7 @@ PLAIN = st.sampled_from(
         {"enum": ["", 0, None]},
         {"const": "x"},
         {"pattern": "^x"},
+        {"pattern": "^[xyz]{1,2}$"},
         {"type": "string", "format": "date"},
         {"type": "array", "items": {"type": "string"}, "minItems": 1},
         {"$ref": "#/$defs/d"},
