@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import jmespath
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.compile.expressions import (
@@ -33,6 +33,7 @@ def exact(value):
     return repr(value)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, PATHS, st.sampled_from(["{}", "@.{}", "{} == 'x'", "'x' == {}", "{} != 'x'", "@"]))
 def test_direct_and_interpreted_agree(document, path, form):
     """What is compiled to direct look-ups gives what the interpreter gives."""
@@ -41,6 +42,7 @@ def test_direct_and_interpreted_agree(document, path, form):
     assert exact(compile_expression(text)(document)) == exact(_interpreted(parse_expression(text), text)(document))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab.[]{}()*?@&|!=<>'\"`\\ 0-1,:é", max_size=12))
 def test_any_text_is_compiled_or_refused(text):
     """No text raises anything but InvalidExpression, whether it is compiled or compared."""

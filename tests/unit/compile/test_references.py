@@ -1,7 +1,7 @@
 """What queues and tables are called in AWS."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.compile.references import is_fifo, match_key, queue_fault, queue_name, table_fault, table_name
@@ -118,6 +118,7 @@ def test_table_fault(reference: str, fault: str | None) -> None:
     assert table_fault(reference) == fault
 
 
+@settings(deadline=None)
 @given(
     st.text()
     | st.text(":/.[]@?#%arnsqhtp0a", max_size=30).map("arn:{}".format)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.compile.templates import split_template
@@ -78,6 +78,7 @@ def test_an_empty_expression(attribute: Any) -> None:
     assert attribute({"template": "a{}b"}).sentences == ["RT401 '' is not a JMESPath expression: it is empty"]
 
 
+@settings(deadline=None)
 @given(st.text("a{}'\\`\" "))
 def test_any_text_doubled_is_itself(text: str) -> None:
     """Braces can always be written, by doubling them."""

@@ -1,7 +1,7 @@
 """Variables of the environment in a config."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.config.environment import (
@@ -57,6 +57,7 @@ def test_malformed_references_are_faults(text):
     assert substitute(text, {}) == ("unset", [EnvironmentFault((), f"malformed reference {shown!r}", HOW)])
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="${}:-aA1 \n"))
 def test_any_text_is_replaced_or_has_faults(text):
     """Nothing raises, and what has no reference stays as it is."""

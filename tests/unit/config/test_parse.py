@@ -4,7 +4,7 @@ import pathlib
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -430,6 +430,7 @@ CONFIGS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(JSON | CONFIGS)
 def test_any_data_parses_or_has_findings(data):
     """No data makes parsing raise, and what is no config has a finding."""

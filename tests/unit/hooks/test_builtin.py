@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.hooks import builtin, lists, scalars, text
@@ -156,18 +156,21 @@ def test_what_cannot_be_taken(name: str, arguments: tuple[Any, ...]) -> None:
         T[name](*arguments)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_numbers_survive_text(number: Any) -> None:
     """A number as text and back is the same number."""
     assert T["to_number"](T["to_text"](number)) == number
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_binary_survives_base64(value: bytes) -> None:
     """Base64 and back is the same binary."""
     assert T["base64_decode"](T["base64_encode"](value)) == value
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, max_size=6))
 def test_unique_keeps_one_of_each(values: list[Any]) -> None:
     """Nothing is left twice, nothing is lost, and once is enough."""
@@ -175,6 +178,7 @@ def test_unique_keeps_one_of_each(values: list[Any]) -> None:
     assert (T["unique"](once), T["unique"](values + values)) == (once, once)
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from([t for t in TRANSFORMS if t.__name__ not in ("replace", "round", "scale")]))
 def test_any_value_is_transformed_or_refused(value: Any, transform: Any) -> None:
     """No value of a message makes a transform raise anything but ValueError and TypeError."""
