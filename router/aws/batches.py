@@ -58,13 +58,16 @@ def parcels(letters: Sequence[Letter]) -> Iterator[list[tuple[str, Entry]]]:
         yield parcel
 
 
+def numbered(batch: list[tuple[str, Entry]]) -> list[Entry]:
+    """The entries of a batch by their position: ids of ours may hold what SQS allows in none."""
+    return [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]
+
+
 def in_batches(send: SendEntries, batches: Iterator[list[tuple[str, Entry]]]) -> dict[str, Fault]:
     """Send each batch of entries; only what SQS confirms is done, and the faults of the others are returned."""
     failed: dict[str, Fault] = {}
     for batch in batches:
-        # Ids of ours may hold what SQS allows in none, so entries go by their position.
-        entries = [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]
-        answer = send(entries)
+        answer = send(numbered(batch))
         if isinstance(answer, Fault):
             failed |= {id_: answer for id_, _ in batch}
             continue

@@ -114,7 +114,10 @@ class Queues(Protocol):
         """The visibility timeout of a queue, in seconds."""
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """Up to `count` messages, ten at most, waiting up to `wait_seconds`, 20 at most, for the first."""
+        """Up to `count` messages, waiting up to `wait_seconds`, 20 at most, for the first.
+
+        A client may give ten at most, however many are asked for.
+        """
 
     def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
         """Acknowledge messages."""

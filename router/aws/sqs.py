@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from router.aws.batches import SendEntries, in_batches, parcels, queue_request, tens
+from router.aws.batches import BATCH_ENTRIES, SendEntries, in_batches, parcels, queue_request, tens
 from router.aws.calls import call
 from router.aws.client import Letter, Received
 from router.aws.faults import Fault
@@ -40,11 +40,11 @@ class SqsQueues:
         return answer if isinstance(answer, Fault) else int(answer["Attributes"]["VisibilityTimeout"])
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """ReceiveMessage, with every attribute of each message."""
+        """ReceiveMessage, with every attribute of each message; ten at most."""
         answer = call(
             self._client.receive_message,
             QueueUrl=url,
-            MaxNumberOfMessages=count,
+            MaxNumberOfMessages=min(count, BATCH_ENTRIES),
             WaitTimeSeconds=wait_seconds,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],

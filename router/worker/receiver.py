@@ -114,7 +114,8 @@ class Receiver:
         """
         polled, wait = self.polled, self.polled.wait
         while True:
-            found = self._queues.receive(polled.url, MAX_MESSAGES, wait)
+            asked = MAX_MESSAGES if not records else HAND_MESSAGES - len(records)
+            found = self._queues.receive(polled.url, asked, wait)
             self.healthy = not isinstance(found, Fault)
             if isinstance(found, Fault):
                 self._say("cannot receive", found)
@@ -123,7 +124,8 @@ class Receiver:
                 holds.append(self._held.take(polled.url, polled.visibility, found))
                 records += found
             full = len(found) >= MAX_MESSAGES
-            if not full or self._stopping.is_set() or self._is_full(records, holds):
+            # A client that gives ten at a time is asked again.
+            if len(found) not in (MAX_MESSAGES, asked) or self._stopping.is_set() or self._is_full(records, holds):
                 return full, True
             wait = 0
 

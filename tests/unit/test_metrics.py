@@ -8,7 +8,7 @@ import pytest
 
 from router.metrics import METRICS, embedded, ignore, measure, print_embedded
 from router.model import Summary
-from router.worker.prometheus import Counters
+from router.worker.prometheus import Counters, exposition
 
 SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, setup_faults=2)
 VALUES = {
@@ -65,7 +65,7 @@ def test_prometheus() -> None:
     counters = Counters()
     counters.record(SUMMARY)
     counters.record(SUMMARY)
-    lines = counters.exposition().decode().splitlines()
+    lines = exposition(counters.totals()).decode().splitlines()
     values = dict(line.split("} ") for line in lines if not line.startswith("#"))
     assert values == {f'{name}{{queue="orders"': str(2.0 * value) for name, value in VALUES.items()}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from router.aws.batches import Entry, in_batches, parcels, queue_request, tens
+from router.aws.batches import BATCH_ENTRIES, Entry, in_batches, numbered, parcels, queue_request, tens
 from router.aws.client import Letter, Received
 from router.aws.direct.budget import COST, TIMEOUT_COST, RetryBudget
 from router.aws.direct.service import UNREADABLE, Failed, Service
@@ -19,6 +19,7 @@ from router.model import Record
 
 SECONDS = 30
 """To wait for an answer: longer than the longest poll, 20 seconds."""
+CALLS_AT_ONCE = 8
 TRIES = 3
 PAUSE_SECONDS = 0.2
 """The bound of the random wait before the second try, doubled before the third."""
@@ -59,24 +60,27 @@ class DirectQueues:
             return UNREADABLE
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """ReceiveMessage, with every attribute of each message."""
+        """ReceiveMessage, with every attribute of each message; calls for more than ten go at the same time."""
         request = {
             "QueueUrl": url,
-            "MaxNumberOfMessages": count,
+            "MaxNumberOfMessages": min(count, BATCH_ENTRIES),
             "WaitTimeSeconds": wait_seconds,
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
-        answer = self._call("ReceiveMessage", request)
-        if isinstance(answer, Fault):
-            return answer
+        answers = self._call_each("ReceiveMessage", [request] * -(-count // BATCH_ENTRIES))
+        good = [answer for answer in answers if not isinstance(answer, Fault)]
+        if not good:
+            return next(answer for answer in answers if isinstance(answer, Fault))
         # A body that is not what was sent is left: it comes again.
-        return [_record(message) for message in answer.get("Messages") or () if _is_whole(message)]
+        return [_record(message) for answer in good for message in answer.get("Messages") or () if _is_whole(message)]
 
     def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
-        """DeleteMessageBatch, ten messages a call."""
-        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
-        return in_batches(self._batch("DeleteMessageBatch", url), tens(entries))
+        """DeleteMessageBatch, ten messages a call; the calls go at the same time."""
+        batches = [*tens([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])]
+        requests = [{"QueueUrl": url, "Entries": numbered(batch)} for batch in batches]
+        answers = iter(self._call_each("DeleteMessageBatch", requests))
+        return in_batches(lambda entries: next(answers), iter(batches))
 
     def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
         """ChangeMessageVisibilityBatch, ten messages a call."""
@@ -90,11 +94,23 @@ class DirectQueues:
     def _batch(self, operation: str, url: str) -> Callable[[list[Entry]], Mapping[str, Any] | Fault]:
         return lambda entries: self._call(operation, {"QueueUrl": url, "Entries": entries})
 
+    def _call_each(self, operation: str, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Fault]:
+        """Several calls, some at a time, in one thread."""
+        answers: list[dict[str, Any] | Fault] = []
+        for start in range(0, len(requests), CALLS_AT_ONCE):
+            bodies = [_encode(request) for request in requests[start : start + CALLS_AT_ONCE]]
+            begun = [self._service.begin(operation, body, SECONDS) for body in bodies]
+            answers += [self._settle(operation, body, call.finish()) for body, call in zip(bodies, begun, strict=True)]
+        return answers
+
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:
         body = _encode(request)
+        return self._settle(operation, body, self._service.call(operation, body, SECONDS))
+
+    def _settle(self, operation: str, body: bytes, answer: dict[str, Any] | Failed) -> dict[str, Any] | Fault:
+        """The answer of a call in the end; it is made again while it fails for a passing reason."""
         pause, spent = PAUSE_SECONDS, 0
         for _ in range(TRIES - 1):
-            answer = self._service.call(operation, body, SECONDS)
             if not isinstance(answer, Failed):
                 self._budget.earn(spent)
                 return answer
@@ -104,11 +120,11 @@ class DirectQueues:
             spent = cost
             self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
             pause *= 2
-        last = self._service.call(operation, body, SECONDS)
-        if isinstance(last, Failed):
-            return last.fault
+            answer = self._service.call(operation, body, SECONDS)
+        if isinstance(answer, Failed):
+            return answer.fault
         self._budget.earn(spent)
-        return last
+        return answer
 
 
 def _encode(request: Mapping[str, Any]) -> bytes:
