@@ -65,7 +65,7 @@ QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
     Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
-    Budget(SCALING, "no latency", "2 processes", "1 process on 1 core", 1.8, at_least=True),
+    Budget(SCALING, f"{LATENCY_MS} ms a call", "2 processes", "1 process", 1.8, at_least=True),
 )
 
 

@@ -108,9 +108,9 @@ def _workers(results: Results) -> Any:
     right.set_xlabel("messages a second")
     left.invert_yaxis()
     ratio = cpu.ratio(cpu.cases[0], "router", "boto3 loop")
-    speeds = results.figures[drain.SCALING].ratio("no latency", "2 processes", "1 process on 1 core")
+    speeds = results.figures[drain.SCALING].ratio(f"{drain.LATENCY_MS} ms a call", "2 processes", "1 process")
     told = f"1/{1 / ratio.median:.1f} of the processor time of a loop on boto3" if ratio else ""
-    two = f"; two processes on two cores do {speeds.median:.2f} times what one does on one" if speeds else ""
+    two = f"; two processes do {speeds.median:.2f} times what one does" if speeds else ""
     figure.suptitle(f"A worker: {told}{two}", x=0.01, ha="left", fontsize=11)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

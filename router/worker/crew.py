@@ -9,6 +9,7 @@ from router.compile.load import Program
 from router.deliver import Delivery
 from router.metrics import Meter
 from router.worker.held import Held
+from router.worker.load import Load
 from router.worker.pace import Pace, Round
 from router.worker.receiver import Polled, Receiver
 from router.worker.stopping import Stopping
@@ -37,7 +38,8 @@ class Crew:
         def hire(each: Polled, heed: Callable[[Receiver, Round], bool]) -> Receiver:
             return Receiver(each, aws.queues, delivery, held, self._stopping, heed)
 
-        self._shifts = [_Shift(each, Pace(most), hire, may_grow) for each in polled]
+        load = Load()
+        self._shifts = [_Shift(each, Pace(most, load.share), hire, may_grow) for each in polled]
 
     def start(self) -> None:
         """Prepare the plugins, then begin to poll; raises PluginError."""

@@ -11,6 +11,10 @@ CROWDED = 1.5
 process, for SQS, for a table), and a further one would only wait too."""
 OVERCROWDED = 2.5
 """From here on there are too many."""
+BUSY = 0.75
+"""Once the process takes so much of a core, a further receiver would only be in the way of the others."""
+OVERWORKED = 0.9
+"""From here on there are too many: handing Python to and fro between them costs more than it brings."""
 FORGETTING = 0.005
 """By this part the shortest time of a round grows in a second, since what it was long ago does not hold for ever."""
 
@@ -32,13 +36,15 @@ class Round(Struct, frozen=True):
 class Pace:
     """How many receivers a queue had better have: `wanted`, from 1 to `most`.
 
-    One more after each full round, which doubles them in the time of a round, until rounds take longer for it; half
-    as many after an empty round, or one that asks to go on more slowly; one fewer after a sparse one, so that those
-    that stay have more to do at once.
+    One more after each full round, which doubles them in the time of a round, until rounds take longer for it or the
+    process is busy; half as many after an empty round, or one that asks to go on more slowly; one fewer after a sparse
+    one, so that those that stay have more to do at once.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, share: Callable[[], float] = lambda: 0.0) -> None:
+        """`share` tells how much of one core the process takes."""
         self.wanted = 1
+        self._share = share
         self._most = most
         self._shortest = 0.0
         self._slow_rounds = 0
@@ -61,10 +67,11 @@ class Pace:
         # One alone has nobody in its way.
         known = each if self.wanted == 1 else self._shortest * (1 + FORGETTING * made.seconds / self.wanted)
         self._shortest = min(each, known)
-        if each <= CROWDED * self._shortest:
+        share = self._share()
+        if each <= CROWDED * self._shortest and share <= BUSY:
             if self.wanted < self._most and may_grow():
                 self.wanted += 1
-        elif each > OVERCROWDED * self._shortest:
+        elif self.wanted > 1 and (each > OVERCROWDED * self._shortest or share > OVERWORKED):
             # Each of them will find that.
             self._slow_rounds += 1
             if self._slow_rounds >= self.wanted:

@@ -68,6 +68,18 @@ def test_crowded() -> None:
     )
 
 
+def test_busy() -> None:
+    """A busy process takes no further receivers, and an overworked one has fewer after each has had a round."""
+    shares = iter([0.5] * 3 + [0.8] * 4 + [1.0] * 4 + [0.5] * 4)
+    pace = Pace(8, lambda: next(shares))
+    assert after(pace, *[full()] * 15) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3, 4, 5, 6, 7]
+
+
+def test_one_is_never_too_many() -> None:
+    """However busy the process is, one receiver stays."""
+    assert after(Pace(8, lambda: 1.0), *[full()] * 3) == [1, 1, 1]
+
+
 def test_slower_for_good() -> None:
     """Where each call takes longer than it used to, one alone is the measure again, and they grow again."""
     pace = Pace(8)
