@@ -114,10 +114,7 @@ class Queues(Protocol):
         """The visibility timeout of a queue, in seconds."""
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """Up to `count` messages, waiting up to `wait_seconds`, 20 at most, for the first.
-
-        A client may give ten at most, however many are asked for.
-        """
+        """Up to `count` messages, each call that it takes waiting up to `wait_seconds`, 20 at most, for its first."""
 
     def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
         """Acknowledge messages."""

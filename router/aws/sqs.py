@@ -40,11 +40,22 @@ class SqsQueues:
         return answer if isinstance(answer, Fault) else int(answer["Attributes"]["VisibilityTimeout"])
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """ReceiveMessage, with every attribute of each message; ten at most."""
+        """ReceiveMessage, with every attribute of each message; for more than ten, one call after the other."""
+        records: list[Record] = []
+        while len(records) < count:
+            answer = self._receive(url, min(count - len(records), BATCH_ENTRIES), wait_seconds)
+            if isinstance(answer, Fault):
+                return records or answer
+            records += answer
+            if len(answer) < BATCH_ENTRIES:
+                break
+        return records
+
+    def _receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
         answer = call(
             self._client.receive_message,
             QueueUrl=url,
-            MaxNumberOfMessages=min(count, BATCH_ENTRIES),
+            MaxNumberOfMessages=count,
             WaitTimeSeconds=wait_seconds,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],

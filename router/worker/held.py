@@ -61,9 +61,9 @@ class Held:
         # For each message its newest handle, and how many hold it.
         self._handles: dict[tuple[str, str], tuple[str, int]] = {}
 
-    def take(self, url: str, visibility: int, records: Sequence[Record]) -> Hold:
-        """Hold the messages of a receive that has just ended."""
-        hold = Hold(url, visibility, records, self._clock())
+    def take(self, url: str, visibility: int, records: Sequence[Record], since: float | None = None) -> Hold:
+        """Hold messages that have been hidden from others `since` some moment by the clock; None is now."""
+        hold = Hold(url, visibility, records, self._clock() if since is None else since)
         handles = self._handles
         with self._lock:
             self._holds[hold] = None

@@ -22,12 +22,11 @@ FORGETTING = 0.005
 class Round(Struct, frozen=True):
     """What a receiver's round was like.
 
-    `received` is how many messages it had, in `answers` that had any; `full` whether the last was as full as it can
-    be; `seconds` how long the round took; `well` whether nothing asks to go on more slowly.
+    `received` is how many messages it had; `full` whether the queue has more, and the receiver as many at a time as it
+    may; `seconds` how long the round took; `well` whether nothing asks to go on more slowly.
     """
 
     received: int = 0
-    answers: int = 0
     full: bool = False
     seconds: float = 0.0
     well: bool = True
@@ -63,7 +62,7 @@ class Pace:
         self.wanted = min(self._most, running + 1)
 
     def _heed_full(self, made: Round, may_grow: Callable[[], bool]) -> None:
-        each = made.seconds / made.answers
+        each = made.seconds
         # One alone has nobody in its way.
         known = each if self.wanted == 1 else self._shortest * (1 + FORGETTING * made.seconds / self.wanted)
         self._shortest = min(each, known)

@@ -19,13 +19,14 @@ from router.worker.stopping import Stopping
 
 MAX_MESSAGES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
-HAND_MESSAGES = 50
-"""A receiver has no more at a time: two full calls of BatchWriteItem, five of ReceiveMessage and DeleteMessageBatch."""
+HAND_MESSAGES = 200
+"""A receiver has no more at a time: eight full calls of BatchWriteItem, twenty of ReceiveMessage and
+DeleteMessageBatch."""
 HAND_SECONDS = 1.0
-"""A receiver that has just worked for longer, as where a plugin is slow or a table does not keep up, takes one answer
-at a time, so that it can stop in time; and so does one that has not worked yet."""
+"""Nor has it more than it can work on in this time, so that it can stop in time where a plugin is slow or a table does
+not keep up …"""
 HAND_SIZE = 1024 * 1024
-"""Characters; once the bodies in a receiver's hand are larger together, it receives no further ones to them."""
+"""… nor more than so many characters; both going by the round before."""
 DELETE_TRIES = 6
 DELETE_PAUSE = 0.1
 """Seconds; the bound of the random wait before a delete is tried again, doubled each time."""
@@ -72,7 +73,7 @@ class Receiver:
         self._pauses = 0
         # The messages of a FIFO queue stay the fewest, and so do those whose payloads are elsewhere and may be large.
         self._gathers = not polled.queue.fifo and polled.queue.pointers is None
-        self._is_quick = False
+        self._asked = MAX_MESSAGES
 
     def run(self) -> None:
         """Receive and deliver until stopped, or one too many; no error ends it."""
@@ -92,48 +93,41 @@ class Receiver:
 
     def _round(self) -> Round:
         """Receive, and what follows."""
-        records: list[Record] = []
-        holds: list[Hold] = []
+        polled, asked = self.polled, self._asked
+        # Only a single call waits: several are for a backlog, which is there already.
+        waits = asked == MAX_MESSAGES
+        found = self._queues.receive(polled.url, asked, polled.wait if waits else 0)
+        self._asked = MAX_MESSAGES
+        self.healthy = not isinstance(found, Fault)
+        if isinstance(found, Fault):
+            self._say("cannot receive", found)
+            return Round(well=False)
+        if not found:
+            return Round(seconds=time.monotonic() - self.seen_at)
+        # Where one of several calls is slow, the messages of another may have been hidden from the beginning.
+        hold = self._held.take(polled.url, polled.visibility, found, None if waits else self.seen_at)
         try:
-            full, well = self._receive(records, holds)
-            if records:
-                self.at_work_since = began = time.monotonic()
-                well = self._deliver(records, holds) and well
-                self._is_quick = time.monotonic() - began <= HAND_SECONDS
+            self.at_work_since = began = time.monotonic()
+            well = self._deliver(found, hold)
         finally:
             self.at_work_since = None
-            for hold in holds:
-                self._held.let_go(hold)
-        return Round(len(records), len(holds), full, time.monotonic() - self.seen_at, well)
+            self._held.let_go(hold)
+        ended = time.monotonic()
+        most = self._bound(len(found), hold.size, ended - began)
+        self._asked = _next(asked, len(found), most)
+        # Of several calls some bring fewer, however many messages there are.
+        full = asked >= most and len(found) >= max(MAX_MESSAGES, asked // 2)
+        return Round(len(found), full, ended - self.seen_at, well)
 
-    def _receive(self, records: list[Record], holds: list[Hold]) -> tuple[bool, bool]:
-        """Receive into `records`: whether the queue has more than came, and whether receiving worked.
+    def _bound(self, received: int, size: int, seconds: float) -> int:
+        """How many messages to have at most, where so many of this size together took so many seconds of work."""
+        if not self._gathers:
+            return MAX_MESSAGES
+        by_size = HAND_SIZE * received // max(1, size)
+        by_seconds = int(HAND_SECONDS * received / max(seconds, 0.001))
+        return max(MAX_MESSAGES, _whole_answers(min(HAND_MESSAGES, by_size, by_seconds)))
 
-        Where an answer is full there is a backlog, and the next one costs its messages no time: what is written and
-        deleted together takes fewer calls. It is not waited for.
-        """
-        polled, wait = self.polled, self.polled.wait
-        while True:
-            asked = MAX_MESSAGES if not records else HAND_MESSAGES - len(records)
-            found = self._queues.receive(polled.url, asked, wait)
-            self.healthy = not isinstance(found, Fault)
-            if isinstance(found, Fault):
-                self._say("cannot receive", found)
-                return False, False
-            if found:
-                holds.append(self._held.take(polled.url, polled.visibility, found))
-                records += found
-            full = len(found) >= MAX_MESSAGES
-            # A client that gives ten at a time is asked again.
-            if len(found) not in (MAX_MESSAGES, asked) or self._stopping.is_set() or self._is_full(records, holds):
-                return full, True
-            wait = 0
-
-    def _is_full(self, records: Sequence[Record], holds: Sequence[Hold]) -> bool:
-        most = HAND_MESSAGES if self._gathers and self._is_quick else MAX_MESSAGES
-        return len(records) > most - MAX_MESSAGES or sum(hold.size for hold in holds) >= HAND_SIZE
-
-    def _deliver(self, records: Sequence[Record], holds: Sequence[Hold]) -> bool:
+    def _deliver(self, records: Sequence[Record], hold: Hold) -> bool:
         """Bring what was received to its end; False if the next round had better wait."""
         polled = self.polled
         if self._stopping.is_set():
@@ -144,7 +138,7 @@ class Receiver:
         margin = min(self._delivery.margin, polled.visibility / 2)
 
         def deadline() -> float:
-            return min(self._stopping.deadline, *[hold.until for hold in holds]) - margin
+            return min(self._stopping.deadline, hold.until) - margin
 
         delivered = self._delivery.deliver(polled.queue, records, deadline)
         self._acknowledge([each.record for each in delivered if each.acknowledged])
@@ -196,6 +190,21 @@ class Receiver:
     def _say(self, what: str, fault: Fault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(what, extra={"fields": {name: value for name, value in fields.items() if value}})
+
+
+def _next(asked: int, received: int, most: int) -> int:
+    """How many messages to ask for, after so many that were asked for, and received.
+
+    Twice as many as long as all come: what is written and deleted together takes fewer calls, and fewer waits. Else as
+    many as came, so that hardly any call is for nothing.
+    """
+    wanted = 2 * asked if received >= asked else _whole_answers(received + MAX_MESSAGES - 1)
+    return min(wanted, most)
+
+
+def _whole_answers(count: int) -> int:
+    """Of so many messages those that full answers bring."""
+    return count // MAX_MESSAGES * MAX_MESSAGES
 
 
 def _asks_to_pause(delivered: Delivered) -> bool:

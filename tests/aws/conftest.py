@@ -61,13 +61,22 @@ def aws(server: LocalAws, transport: str) -> Aws:
 
 
 class ScriptedAws:
-    """A server that gives one answer to everything, and keeps what it was asked."""
+    """A server that gives one answer to everything, but for what comes first; it keeps what it was asked."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.status = 200
         self.body = b"{}"
         self.asked: list[Any] = []
+        self._first: list[bytes] = []
+
+    def first(self, *answers: Any) -> None:
+        """Before all others give these answers, in this order, each once."""
+        self._first = [json.dumps(answer).encode() for answer in answers]
+
+    def next(self) -> tuple[int, bytes]:
+        """Status and body of the next answer."""
+        return (200, self._first.pop(0)) if self._first else (self.status, self.body)
 
     def answers(self, answer: Any, status: int = 200) -> None:
         """Give this answer, JSON unless it is bytes, from now on."""
@@ -82,10 +91,11 @@ def scripted() -> Iterator[ScriptedAws]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             script.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(script.status)
-            self.send_header("Content-Length", str(len(script.body)))
+            status, body = script.next()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(script.body)
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -59,6 +59,30 @@ def test_receive_nothing(aws: Aws, queue: str) -> None:
     assert aws.queues.receive(queue, 10, 0) == []
 
 
+def test_receive_many(aws: Aws, queue: str) -> None:
+    """More than ten come by several calls."""
+    bodies = {str(number) for number in range(35)}
+    aws.queues.send(queue, [Letter(body, body) for body in bodies])
+
+    found = aws.queues.receive(queue, 40, 0)
+
+    # Of several calls one may find nothing, here as with AWS.
+    assert not isinstance(found, Fault)
+    assert (len(found) > 10, {record.body for record in found} <= bodies) == (True, True)
+
+
+def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
+    """Where some of several calls fail, the messages of the others are not lost."""
+    message = {"MessageId": "m", "ReceiptHandle": "handle", "Body": "body"}
+    scripted.first({"Messages": [message] * 10})
+    scripted.answers({"__type": "AccessDenied"}, 400)
+    url = "http://127.0.0.1/1/q"
+
+    found = [scripted_aws.queues.receive(url, 20, 0) for _ in range(2)]
+
+    assert ([record.body for record in found[0]], found[1]) == (["body"] * 10, Fault("setup", "AccessDenied", 400))
+
+
 def test_send_with_attributes(aws: Aws, queue: str) -> None:
     """What is sent arrives with its attributes, bytes as bytes."""
     failed = aws.queues.send(queue, [Letter("1", "body", ATTRIBUTES)])

@@ -81,7 +81,14 @@ class Queues:
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
         self.on_receive()
-        return self.received.popleft() if self.received else []
+        records: list[Record] = []
+        while self.received and len(records) < count:
+            if isinstance(fault := self.received[0], Fault):
+                return records or (self.received.popleft() and fault)
+            records += (answer := self.received.popleft())
+            if len(answer) < 10:
+                break
+        return records
 
     def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
         failed = {letter.id: self.faults[letter.id] for letter in letters if letter.id in self.faults}

@@ -19,7 +19,7 @@ from router.model import Record
 
 SECONDS = 30
 """To wait for an answer: longer than the longest poll, 20 seconds."""
-CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2
 """The bound of the random wait before the second try, doubled before the third."""
@@ -30,9 +30,15 @@ _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 class DirectQueues:
     """Calls SQS; a call that fails for a passing reason is tried again here, since each is asked for by itself."""
 
-    def __init__(self, service: Service, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        service: Service,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._service = service
         self._sleep = sleep
+        self._clock = clock
         self._urls: dict[str, str] = {}
         self._budget = RetryBudget()
 
@@ -100,7 +106,11 @@ class DirectQueues:
         for start in range(0, len(requests), CALLS_AT_ONCE):
             bodies = [_encode(request) for request in requests[start : start + CALLS_AT_ONCE]]
             begun = [self._service.begin(operation, body, SECONDS) for body in bodies]
-            answers += [self._settle(operation, body, call.finish()) for body, call in zip(bodies, begun, strict=True)]
+            until = self._clock() + SECONDS
+            # The last one first: once it is answered the others are too, most likely, and need no wait of their own.
+            ended = [call.finish(late=self._clock() > until) for call in reversed(begun)]
+            ended.reverse()
+            answers += [self._settle(operation, body, answer) for body, answer in zip(bodies, ended, strict=True)]
         return answers
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:

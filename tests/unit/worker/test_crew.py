@@ -74,14 +74,14 @@ def test_more_while_answers_are_full(hire: Any, queues: Any, messages: Any, monk
     """While answers are full there are more, up to the most; and what is in hand is bounded, however long the queue."""
     # How long rounds take here is not to matter.
     monkeypatch.setattr("router.worker.pace.CROWDED", float("inf"))
-    monkeypatch.setattr("router.worker.receiver.HAND_SECONDS", float("inf"))
+    monkeypatch.setattr("router.worker.receiver.HAND_SECONDS", 1e6)
     written, deleted = Gate(), queues.delete
     numbers = iter(range(1_000_000))
     backlog = True
 
     def receive(url: str, count: int, wait_seconds: int) -> Any:
         if backlog:
-            return messages(*[str(next(numbers)) for _ in range(10)])
+            return messages(*[str(next(numbers)) for _ in range(count)])
         time.sleep(0.001)
         return []
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from router.worker.pace import Pace, Round
 
 EMPTY = Round(seconds=10)
-SPARSE = Round(received=4, answers=1, seconds=0.1)
-PARTIAL = Round(received=17, answers=2, seconds=0.1)
-BAD = Round(received=50, answers=5, full=True, seconds=0.5, well=False)
+SPARSE = Round(received=4, seconds=0.1)
+PARTIAL = Round(received=17, seconds=0.1)
+BAD = Round(received=50, full=True, seconds=0.5, well=False)
 
 
 def full(seconds: float = 0.5) -> Round:
-    """A round of five full answers."""
-    return Round(received=50, answers=5, full=True, seconds=seconds)
+    """A round as full as it can be."""
+    return Round(received=50, full=True, seconds=seconds)
 
 
 def yes() -> bool:
@@ -112,7 +112,6 @@ def test_relief() -> None:
 rounds = st.builds(
     Round,
     received=st.integers(0, 50),
-    answers=st.integers(1, 5),
     full=st.booleans(),
     seconds=st.floats(0, 100),
     well=st.booleans(),

@@ -1,0 +1,89 @@
+"""Several calls at the same time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from router.aws.direct.queues import CALLS_AT_ONCE, SECONDS, DirectQueues
+from router.aws.direct.service import Failed
+from router.aws.faults import Fault
+
+LATE = Fault("refused", "Late", 0)
+
+
+class Service:
+    """Calls that end after some seconds, by a clock of their own; what was done is kept in `noted`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now = 0.0
+        self.noted: list[tuple[str, int]] = []
+        self._seconds = seconds
+
+    def begin(self, operation: str, body: bytes, seconds: float) -> "Call":
+        number = len([name for name, _ in self.noted if name == "begun"])
+        self.noted.append(("begun", number))
+        return Call(self, number)
+
+    def end(self, number: int, late: bool) -> dict[str, Any] | Failed:
+        self.noted.append(("late" if late else "ended", number))
+        if late:
+            return Failed(LATE)
+        self.now += self._seconds
+        return {"Messages": [{"MessageId": str(number), "ReceiptHandle": "handle", "Body": ""}]}
+
+
+class Call:
+    """A call of it."""
+
+    def __init__(self, service: Service, number: int) -> None:
+        self._service = service
+        self._number = number
+
+    def finish(self, late: bool = False) -> dict[str, Any] | Failed:
+        return self._service.end(self._number, late)
+
+
+@pytest.fixture
+def receive() -> Callable[[Service, int], list[str]]:
+    """Receive so many messages: the ids of those that come."""
+
+    def run(service: Any, count: int) -> list[str]:
+        found = DirectQueues(service, clock=lambda: service.now).receive("url", count, 0)
+        assert not isinstance(found, Fault)
+        return [record.message_id for record in found]
+
+    return run
+
+
+def test_the_last_is_waited_for_first(receive: Callable[[Service, int], list[str]]) -> None:
+    """All are sent, then the last is waited for; what comes is in the order of the calls."""
+    service = Service(seconds=0)
+
+    ids = receive(service, 30)
+
+    assert (ids, service.noted) == (
+        ["0", "1", "2"],
+        [("begun", 0), ("begun", 1), ("begun", 2), ("ended", 2), ("ended", 1), ("ended", 0)],
+    )
+
+
+def test_bounded(receive: Callable[[Service, int], list[str]]) -> None:
+    """No more are under way than may be; the others come after them."""
+    service = Service(seconds=0)
+
+    ids = receive(service, 10 * (CALLS_AT_ONCE + 1))
+
+    assert (len(ids), service.noted[-2:]) == (
+        CALLS_AT_ONCE + 1,
+        [("begun", CALLS_AT_ONCE), ("ended", CALLS_AT_ONCE)],
+    )
+
+
+def test_they_wait_together(receive: Callable[[Service, int], list[str]]) -> None:
+    """However many are slow, all have the time of one; then only what is there already counts."""
+    service = Service(seconds=SECONDS * 0.6)
+
+    ids = receive(service, 40)
+
+    assert (ids, service.noted[-4:]) == (["2", "3"], [("ended", 3), ("ended", 2), ("late", 1), ("late", 0)])
