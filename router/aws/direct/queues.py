@@ -17,8 +17,8 @@ from router.aws.direct.service import UNREADABLE, Failed, Service
 from router.aws.faults import Fault
 from router.model import Record
 
-SECONDS = 30
-"""To wait for an answer: longer than the longest poll, 20 seconds."""
+SECONDS = 10
+"""To wait for an answer: SQS answers in milliseconds when it is well; a poll waits for so much longer than SQS does."""
 CALLS_AT_ONCE = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2
@@ -74,10 +74,15 @@ class DirectQueues:
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
-        answers = self._call_each("ReceiveMessage", [request] * -(-count // BATCH_ENTRIES))
-        good = [answer for answer in answers if not isinstance(answer, Fault)]
+        body, seconds = _encode(request), wait_seconds + SECONDS
+        answers = self._answers("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
+        good = [answer for answer in answers if not isinstance(answer, Failed)]
+        # Where messages have come, they do not wait for further tries of the calls that failed.
         if not good:
-            return next(answer for answer in answers if isinstance(answer, Fault))
+            answer = self._settle("ReceiveMessage", body, answers[0], seconds)
+            if isinstance(answer, Fault):
+                return answer
+            good = [answer]
         # A body that is not what was sent is left: it comes again.
         return [_record(message) for answer in good for message in answer.get("Messages") or () if _is_whole(message)]
 
@@ -101,23 +106,29 @@ class DirectQueues:
         return lambda entries: self._call(operation, {"QueueUrl": url, "Entries": entries})
 
     def _call_each(self, operation: str, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Fault]:
-        """Several calls, some at a time, in one thread."""
-        answers: list[dict[str, Any] | Fault] = []
-        for start in range(0, len(requests), CALLS_AT_ONCE):
-            bodies = [_encode(request) for request in requests[start : start + CALLS_AT_ONCE]]
-            begun = [self._service.begin(operation, body, SECONDS) for body in bodies]
-            until = self._clock() + SECONDS
+        """Several calls, some at a time."""
+        bodies = [_encode(request) for request in requests]
+        answers = self._answers(operation, bodies, SECONDS)
+        return [self._settle(operation, body, answer, SECONDS) for body, answer in zip(bodies, answers, strict=True)]
+
+    def _answers(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | Failed]:
+        """What several calls are answered, some at a time in one thread; they have so many seconds together."""
+        answers: list[dict[str, Any] | Failed] = []
+        for start in range(0, len(bodies), CALLS_AT_ONCE):
+            begun = [self._service.begin(operation, body, seconds) for body in bodies[start : start + CALLS_AT_ONCE]]
+            until = self._clock() + seconds
             # The last one first: once it is answered the others are too, most likely, and need no wait of their own.
-            ended = [call.finish(late=self._clock() > until) for call in reversed(begun)]
-            ended.reverse()
-            answers += [self._settle(operation, body, answer) for body, answer in zip(bodies, ended, strict=True)]
+            ended = [call.finish(late=self._clock() >= until) for call in reversed(begun)]
+            answers += reversed(ended)
         return answers
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:
         body = _encode(request)
-        return self._settle(operation, body, self._service.call(operation, body, SECONDS))
+        return self._settle(operation, body, self._service.call(operation, body, SECONDS), SECONDS)
 
-    def _settle(self, operation: str, body: bytes, answer: dict[str, Any] | Failed) -> dict[str, Any] | Fault:
+    def _settle(
+        self, operation: str, body: bytes, answer: dict[str, Any] | Failed, seconds: float
+    ) -> dict[str, Any] | Fault:
         """The answer of a call in the end; it is made again while it fails for a passing reason."""
         pause, spent = PAUSE_SECONDS, 0
         for _ in range(TRIES - 1):
@@ -130,7 +141,7 @@ class DirectQueues:
             spent = cost
             self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
             pause *= 2
-            answer = self._service.call(operation, body, SECONDS)
+            answer = self._service.call(operation, body, seconds)
         if isinstance(answer, Failed):
             return answer.fault
         self._budget.earn(spent)
