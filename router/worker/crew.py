@@ -14,8 +14,6 @@ from router.worker.pace import Pace, Round
 from router.worker.receiver import Polled, Receiver
 from router.worker.stopping import Stopping
 
-HELD_SIZE = 64 * 1024 * 1024
-"""Characters; while the bodies that a worker holds are larger together, it takes no further receivers."""
 RELIEF_SECONDS = 1.0
 """A queue all of whose receivers are at work for so long gets one more, that new messages need not wait for them …"""
 RELIEF_RECEIVERS = 4
@@ -33,7 +31,7 @@ class Crew:
         delivery = Delivery(program, aws, meter=meter)
 
         def may_grow() -> bool:
-            return held.size < HELD_SIZE
+            return not held.is_full
 
         def hire(each: Polled, heed: Callable[[Receiver, Round], bool]) -> Receiver:
             return Receiver(each, aws.queues, delivery, held, self._stopping, heed)

@@ -11,6 +11,9 @@ from router.model import Record
 LONGEST_SECONDS = 12 * 60 * 60
 """SQS hides a message no longer than this from its receipt, however often that is renewed:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
+HELD_SIZE = 64 * 1024 * 1024
+"""Characters; while the bodies that a worker holds are larger together, it takes no further receivers, and each of them
+asks for one answer at a time."""
 _LOOK_SECONDS = 0.25
 
 
@@ -60,6 +63,11 @@ class Held:
         self._holds: dict[Hold, None] = {}
         # For each message its newest handle, and how many hold it.
         self._handles: dict[tuple[str, str], tuple[str, int]] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much is held as should be."""
+        return self.size >= HELD_SIZE
 
     def take(self, url: str, visibility: int, records: Sequence[Record], since: float | None = None) -> Hold:
         """Hold messages that have been hidden from others `since` some moment by the clock; None is now."""

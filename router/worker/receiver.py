@@ -22,6 +22,9 @@ MAX_MESSAGES = 10
 HAND_MESSAGES = 200
 """A receiver has no more at a time: eight full calls of BatchWriteItem, twenty of ReceiveMessage and
 DeleteMessageBatch."""
+PLENTY = 0.6
+"""Once so large a part of what was asked for comes, there are more messages than that: what is written and deleted
+together takes fewer calls, and fewer waits, so twice as many are asked for. Else as many as came."""
 HAND_SECONDS = 1.0
 """Nor has it more than it can work on in this time, so that it can stop in time where a plugin is slow or a table does
 not keep up …"""
@@ -94,6 +97,8 @@ class Receiver:
     def _round(self) -> Round:
         """Receive, and what follows."""
         polled, asked = self.polled, self._asked
+        if self._held.is_full:
+            asked = MAX_MESSAGES
         # Only a single call waits: several are for a backlog, which is there already.
         waits = asked == MAX_MESSAGES
         found = self._queues.receive(polled.url, asked, polled.wait if waits else 0)
@@ -114,10 +119,10 @@ class Receiver:
             self._held.let_go(hold)
         ended = time.monotonic()
         most = self._bound(len(found), hold.size, ended - began)
-        self._asked = _next(asked, len(found), most)
         # Of several calls some bring fewer, however many messages there are.
-        full = asked >= most and len(found) >= max(MAX_MESSAGES, asked // 2)
-        return Round(len(found), full, ended - self.seen_at, well)
+        plenty = len(found) >= max(MAX_MESSAGES, asked * PLENTY)
+        self._asked = min(most, 2 * asked if plenty else _whole_answers(len(found) + MAX_MESSAGES - 1))
+        return Round(len(found), plenty and asked >= most, ended - self.seen_at, well)
 
     def _bound(self, received: int, size: int, seconds: float) -> int:
         """How many messages to have at most, where so many of this size together took so many seconds of work."""
@@ -190,16 +195,6 @@ class Receiver:
     def _say(self, what: str, fault: Fault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(what, extra={"fields": {name: value for name, value in fields.items() if value}})
-
-
-def _next(asked: int, received: int, most: int) -> int:
-    """How many messages to ask for, after so many that were asked for, and received.
-
-    Twice as many as long as all come: what is written and deleted together takes fewer calls, and fewer waits. Else as
-    many as came, so that hardly any call is for nothing.
-    """
-    wanted = 2 * asked if received >= asked else _whole_answers(received + MAX_MESSAGES - 1)
-    return min(wanted, most)
 
 
 def _whole_answers(count: int) -> int:

@@ -5,6 +5,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import md5
+from itertools import repeat
 from random import uniform
 from typing import Any
 
@@ -88,28 +89,28 @@ class DirectQueues:
 
     def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
         """DeleteMessageBatch, ten messages a call; the calls go at the same time."""
-        batches = [*tens([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])]
-        requests = [{"QueueUrl": url, "Entries": numbered(batch)} for batch in batches]
-        answers = iter(self._call_each("DeleteMessageBatch", requests))
-        return in_batches(lambda entries: next(answers), iter(batches))
+        return self._tens("DeleteMessageBatch", url, [(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
     def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
-        """ChangeMessageVisibilityBatch, ten messages a call."""
+        """ChangeMessageVisibilityBatch, ten messages a call; the calls go at the same time."""
         entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": hidden}) for id_, handle, hidden in messages]
-        return in_batches(self._batch("ChangeMessageVisibilityBatch", url), tens(entries))
+        return self._tens("ChangeMessageVisibilityBatch", url, entries)
 
     def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
         """SendMessageBatch, up to ten letters and 1 MiB a call."""
-        return in_batches(self._batch("SendMessageBatch", url), parcels(letters))
 
-    def _batch(self, operation: str, url: str) -> Callable[[list[Entry]], Mapping[str, Any] | Fault]:
-        return lambda entries: self._call(operation, {"QueueUrl": url, "Entries": entries})
+        def send(entries: list[Entry]) -> Mapping[str, Any] | Fault:
+            return self._call("SendMessageBatch", {"QueueUrl": url, "Entries": entries})
 
-    def _call_each(self, operation: str, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Fault]:
-        """Several calls, some at a time."""
-        bodies = [_encode(request) for request in requests]
+        return in_batches(send, parcels(letters))
+
+    def _tens(self, operation: str, url: str, entries: list[tuple[str, Entry]]) -> dict[str, Fault]:
+        """A batch operation, in calls at the same time."""
+        batches = [*tens(entries)]
+        bodies = [_encode({"QueueUrl": url, "Entries": numbered(batch)}) for batch in batches]
         answers = self._answers(operation, bodies, SECONDS)
-        return [self._settle(operation, body, answer, SECONDS) for body, answer in zip(bodies, answers, strict=True)]
+        settled = map(self._settle, repeat(operation), bodies, answers, repeat(SECONDS))
+        return in_batches(lambda entries: next(settled), iter(batches))
 
     def _answers(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | Failed]:
         """What several calls are answered, some at a time in one thread; they have so many seconds together."""

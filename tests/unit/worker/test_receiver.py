@@ -162,6 +162,28 @@ def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     )
 
 
+def test_plenty(receive: Any, messages: Any) -> None:
+    """Though of several calls some bring fewer than ten, twice as many are asked for."""
+    sizes: list[int] = []
+
+    def heed(receiver: Receiver, made: Round) -> bool:
+        sizes.append(made.received)
+        return True
+
+    receive(*tens(messages, 1, 2), messages("a", "b"), *tens(messages, *range(3, 7)), heed=heed)
+
+    assert sizes[:3] == [10, 12, 40]
+
+
+def test_enough_is_held(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the worker holds as much as it should, a receiver asks for ten."""
+    monkeypatch.setattr("router.worker.held.HELD_SIZE", 0)
+
+    receive(*tens(messages, 1, 2, 3))
+
+    assert [len(call) for call in queues.deleted] == [10, 10, 10]
+
+
 def test_slow_work(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One has no more in hand than it works on in a second, going by the round before; an answer at least."""
     clock = [time.monotonic()]
@@ -194,13 +216,13 @@ def test_told_of_each_round(receive: Any, tables: Any, messages: Any, monkeypatc
         rounds.append(made)
         return True
 
-    receive(messages("first"), *tens(messages, *range(4)), messages("a"), messages("b"), BUSY, heed=heed)
+    receive(messages("first"), *tens(messages, *range(4)), messages("a", "b"), messages("c"), BUSY, heed=heed)
 
     assert [(made.received, made.full, made.well) for made in rounds] == [
         (1, False, True),
         (10, False, True),
         (20, True, True),
-        (11, True, True),
+        (12, True, True),
         (1, False, False),
         (0, False, False),
         (0, False, True),
