@@ -171,7 +171,8 @@ def connect() -> Live:
 def _table(description: _Answer, ttl: TtlFacts | Unanswered) -> TableFacts:
     types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
     indexes = [*description.get("GlobalSecondaryIndexes", ()), *description.get("LocalSecondaryIndexes", ())]
-    units = description.get("ProvisionedThroughput", {})
+    on_demand = description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    units = {} if on_demand else description.get("ProvisionedThroughput", {})
     return TableFacts(
         description["TableArn"],
         description["TableStatus"],

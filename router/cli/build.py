@@ -15,8 +15,8 @@ from router.cli.options import config_option
 from router.compile.load import load
 from router.config.environment import RT005
 from router.deploy.archive import as_megabytes
-from router.deploy.build import HANDLER, OUTPUT, PLUGINS, Built, build, target_of
-from router.deploy.requirements import FILE
+from router.deploy.build import HANDLER, OUTPUT, Built, build, target_of
+from router.deploy.requirements import FILE, PLUGINS
 from router.deploy.targets import ARCHES, PYTHONS, Arch, Python, Target
 from router.errors import ConfigError
 from router.report.text import as_text, count_findings

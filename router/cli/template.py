@@ -16,6 +16,7 @@ from router.deploy.template.document import (
     read_for_deployment,
 )
 from router.deploy.template.unit import unit
+from router.errors import UsageError
 
 FORMATS = ("yaml", "json", "docker", "systemd")
 
@@ -49,7 +50,10 @@ def command(config: Path, worker: bool, form: str, output: Path | None) -> None:
     """
     text = _text(read_for_deployment(config, os.environ), worker, form)
     if output:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {output}: {(error.strerror or type(error).__name__).lower()}") from None
     else:
         click.echo(text, nl=False)
     if form in ("yaml", "json") and len(text.encode()) > MAX_INLINE_BYTES:

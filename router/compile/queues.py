@@ -32,7 +32,7 @@ UNKNOWN_ENVELOPE = Code(
 )
 OWN_DEAD_LETTER = Code(
     "RT206",
-    "a queue that is its own dead-letter queue",
+    "a queue whose dead letters come back to it",
     "Its rejected messages would come back to it for ever.",
 )
 SAME_QUEUE = Code(
@@ -123,6 +123,13 @@ def _compile_queue(
                 (*path, "dead_letter"),
                 suggestion="name another queue",
             )
+        elif _comes_back(name, settings.dead_letter, config):
+            findings.add(
+                OWN_DEAD_LETTER,
+                f"the dead letters of queue '{name}' come back to it, by way of '{settings.dead_letter}'",
+                (*path, "dead_letter"),
+                suggestion="name another queue",
+            )
     found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
     layers = tuple(envelope for envelope in found if envelope)
     fetch_at = _fetch_at(name, settings, findings, path)
@@ -159,6 +166,15 @@ def _check_name(queue: Queue, findings: Findings, known: bool) -> None:
         named = bool(queue.settings.name)
         path = (*queue.path, "name") if named else queue.path
         findings.add(BAD_NAME, f"'{queue.reference}' {fault}", path, key=known and not named)
+
+
+def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
+    """Whether dead-letter queues lead back to a queue."""
+    seen = set[str]()
+    while dead_letter in config.queues and dead_letter not in seen and dead_letter != name:
+        seen.add(dead_letter)
+        dead_letter = config.queues[dead_letter].dead_letter
+    return dead_letter == name
 
 
 def _find_envelope(

@@ -10,7 +10,7 @@ from router.deploy.imports import packages_of
 from router.deploy.requirements import DISTRIBUTION, PROVIDED
 from router.errors import UsageError
 
-_THERE = PROVIDED | {"dateutil", "jmespath", "six", "urllib3"}
+LAMBDA_HAS = PROVIDED | {"dateutil", "jmespath", "six", "urllib3"}
 """What Lambda has, by the names of modules: its SDK, and what that requires."""
 
 
@@ -28,7 +28,7 @@ def top_names(entries: Iterable[Entry]) -> set[str]:
 
 def require_packages(modules: Mapping[str, Path], entries: Iterable[Entry]) -> None:
     """Raise UsageError unless the package has all that the router's modules import."""
-    missing = packages_of(modules) - top_names(entries) - _THERE
+    missing = packages_of(modules) - top_names(entries) - LAMBDA_HAS
     if missing:
         raise UsageError(
             f"the router imports {', '.join(sorted(missing))}, which its installed metadata does not name: install "
@@ -38,7 +38,7 @@ def require_packages(modules: Mapping[str, Path], entries: Iterable[Entry]) -> N
 
 def find_absent(plugins: Sequence[Path], entries: Iterable[Entry], folder: Path) -> Iterator[Absent]:
     """What plugin files import, anywhere in them, that will not be there; it may be meant to be missing."""
-    there = top_names(entries) | _THERE
+    there = top_names(entries) | LAMBDA_HAS
     for plugin in plugins:
         for name in sorted(packages_of({plugin.stem: plugin}) - there):
             yield Absent(plugin.relative_to(folder).as_posix(), name)

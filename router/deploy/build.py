@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,7 +28,7 @@ from router.deploy.contents import (
 )
 from router.deploy.imports import run_time_modules
 from router.deploy.proof import Proof, prove
-from router.deploy.requirements import FILE, own_requirements, read_requirements
+from router.deploy.requirements import FILE, PLUGINS, own_requirements, read_requirements, requirements_files
 from router.deploy.targets import Arch, Python, Target
 from router.deploy.wheels import Wheel, download
 from router.errors import ConfigError, UsageError
@@ -37,7 +37,6 @@ from router.model import names_file
 HANDLER = "router.lambda_handler.handler"
 """What the function is to be told to call."""
 OUTPUT = Path("dist/lambda.zip")
-PLUGINS = "plugins"
 
 
 class Built(Struct, frozen=True):
@@ -157,19 +156,11 @@ def _built(archive: Archive, output: Path, target: Target, contents: _Contents, 
 def _packages(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> Closure:
     """The router's own wheels, and those of the plugins' requirements files."""
     own = download([str(pin) for pin in own_requirements(target)], target, work / "router", dependencies=False)
-    asked = read_requirements(list(_requirements_files(plugins, folder)), target)
+    asked = read_requirements(list(requirements_files(plugins, folder)), target)
     if not asked.roots:
         return Closure(tuple(own), asked.provided)
     more = resolve(asked, own, target, work)
     return Closure((*own, *more.wheels), more.provided, more.floating)
-
-
-def _requirements_files(plugins: Sequence[Path], folder: Path) -> Iterator[Path]:
-    """`plugins/requirements.txt`, and such a file beside plugins elsewhere, but not one of the config's own folder."""
-    folders = {folder / PLUGINS, *(plugin.parent for plugin in plugins)}
-    for each in sorted(folders):
-        if each.resolve() != folder.resolve() and (each / FILE).is_file():
-            yield each / FILE
 
 
 def _schemas(loaded: Loaded, compiled: bytes) -> set[str]:

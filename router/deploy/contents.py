@@ -15,9 +15,15 @@ from router.deploy.imports import package_folder, run_time_modules
 from router.deploy.wheels import Wheel
 from router.errors import UsageError
 
-_CACHES = ("__pycache__", "*.py[co]", ".*", "*~", "*.egg-info")
-_TESTS = ("tests", "test_*.py", "*_test.py", "conftest.py")
+_CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
+_HIDDEN = (".*",)
+_TESTS = ("test", "tests", "tests.py", "test_*.py", "*_test.py", "conftest.py")
 _SECRETS = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
+_SECRET_DATA = (
+    *("*.env", "*credentials", "*credentials.*", "secret.*", "*.keystore", "kubeconfig*", "rootkey*", "*accesskeys*"),
+    *("service-account*", "service_account*"),
+)
+"""So are modules named too, which are to be packed: keys in them are found by what they look like."""
 _LISTS = ("requirements*.txt", "requirements*.in")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; AWS's own examples end in EXAMPLE.
 _KEYS = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -66,7 +72,7 @@ def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
             rest = [first, *rest]
         if first.endswith(".dist-info") and rest[-1] in _NOT_TRUE_ANY_MORE:
             continue
-        if _matches(rest, _CACHES) or "tests" in rest[:-1]:
+        if _matches(rest, _CACHES) or "tests" in rest[:-1] or _matches(rest[1:], ("conftest.py",)):
             continue
         yield Entry(part, "/".join(rest), partial(_read_member, wheel.file, member))
 
@@ -154,12 +160,13 @@ def _why_not(parts: Sequence[str]) -> str | None:
     """Why a file is not packed; None for caches, hidden files and lists of packages, and empty if it is."""
     if parts[-1] == ".env" or parts[-1].startswith(".env."):
         return "environment files may hold secrets"
-    if _matches(parts, _CACHES) or _matches(parts[-1:], _LISTS):
+    if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
         return None
-    if _matches(parts[-1:], _SECRETS):
+    is_module = parts[-1].endswith(".py")
+    if _matches(parts[-1:], _SECRETS) or (not is_module and _matches(parts[-1:], _SECRET_DATA)):
         return "it is named as credentials are"
     return "tests are not for Lambda" if _matches(parts, _TESTS) else ""
 
 
 def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
-    return any(fnmatch(part, pattern) for part in parts for pattern in patterns)
+    return any(fnmatch(part.lower(), pattern) for part in parts for pattern in patterns)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from router.deploy.absent import LAMBDA_HAS
 from router.deploy.targets import Target
 from router.errors import UsageError
 
@@ -20,6 +21,7 @@ _MACHINES = {62: "x86_64", 183: "aarch64"}
 """`e_machine` of an ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
 _BINARY = re.compile(r"\.so(\.\d+)*$")
 _INTERPRETER = re.compile(r"\.cpython-(\d+)-")
+_MISSING = re.compile(r"No module named '(\w+)")
 _SAID = 8
 """Lines of what the interpreter said that are repeated."""
 _SECONDS = 120
@@ -77,6 +79,9 @@ def prove(archive: Path, target: Target, environment: Mapping[str, str], unset: 
         code, said = _import(interpreter, folder, environment)
     if code == _CONFIG_FAULTS and unset:
         return Proof(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
+    missing = _MISSING.search(said)
+    if code and missing and missing[1] in LAMBDA_HAS:
+        return Proof(binaries, "", f"a plugin imports {missing[1]}, which is in Lambda, and not in a clean interpreter")
     if code:
         lines = [f"  {line.replace(f'{folder}/', '')}" for line in said.strip().splitlines()[-_SAID:]]
         raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))

@@ -1,7 +1,7 @@
 """What the package needs: the router's own run-time requirements, and those that the plugins have in a file."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +17,7 @@ DISTRIBUTION = "message-router"
 PROVIDED = frozenset(["boto3", "botocore", "s3transfer"])
 """What the runtime has: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
 FILE = "requirements.txt"
+PLUGINS = "plugins"
 _NOT_PACKED = PROVIDED | {DISTRIBUTION}
 """What Lambda has, and the router itself, which is packed from where it is installed."""
 
@@ -24,6 +25,14 @@ _NESTED = re.compile(r"(?:-r|--requirement)[ =]*(.+)")
 _CONSTRAINTS = re.compile(r"(?:-c|--constraint)[ =]*(.+)")
 _HASH = re.compile(r"\s--hash[= ]\S+")
 _EDITABLE = ("-e", "--editable")
+
+
+def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
+    """`plugins/requirements.txt`, and such a file beside plugins elsewhere, but not one of the config's own folder."""
+    folders = {folder / PLUGINS, *(plugin.parent for plugin in plugins)}
+    for each in sorted(folders):
+        if each.resolve() != folder.resolve() and (each / FILE).is_file():
+            yield each / FILE
 
 
 class Asked(Struct, frozen=True):

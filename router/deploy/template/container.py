@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from router.config import spec
+from router.deploy.requirements import requirements_files
 from router.version import VERSION
 
 HOME, PLACE = "/opt/router", "/srv/router"
@@ -28,7 +29,6 @@ _HEALTH_OPTIONS = " ".join(
         f"--retries={HEALTH_RETRIES}",
     )
 )
-_REQUIREMENTS = "plugins/requirements.txt"
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:
@@ -42,6 +42,7 @@ def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], ne
 
     `variables` are those of the config, `needed` the files that it needs, itself included, from its folder.
     """
+    needed = tuple(needed)
     own = (config.parent / "router" / "__init__.py").is_file() and (config.parent / "pyproject.toml").is_file()
     command = worker_command(f"{PLACE}/{config.name}", f"0.0.0.0:{PORT}")
     return "\n".join(
@@ -49,7 +50,7 @@ def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], ne
             *_head(config, settings, variables),
             "",
             f"FROM python:{settings.function.python}-slim-bookworm AS build",
-            *_installation(own, (config.parent / _REQUIREMENTS).is_file()),
+            *_installation(own, sorted(_lists(config.parent, needed))),
             "",
             f"FROM python:{settings.function.python}-slim-bookworm",
             f"RUN useradd --uid {USER_ID} --no-create-home --shell /usr/sbin/nologin router",
@@ -81,16 +82,24 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
     return lines
 
 
-def _installation(own: bool, plugins: bool) -> list[str]:
+def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
+    """The lists of what plugins require, from the folder of the config."""
+    plugins = [folder / name for name in needed if name.endswith(".py")]
+    return {file.relative_to(folder).as_posix() for file in requirements_files(plugins, folder)}
+
+
+def _installation(own: bool, lists: Iterable[str]) -> list[str]:
     """How the worker gets into an environment of its own: from the sources, if they are there, or from an index."""
     lines: list[str] = []
     what = f"'message-router[worker]=={VERSION}'"
     if own:
         lines += ["WORKDIR /src", "COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
         what = "'.[worker]'"
-    if plugins:
-        lines.append(f"COPY {_REQUIREMENTS} /tmp/requirements.txt")
-        what += " -r /tmp/requirements.txt"
+    for name in lists:
+        # With what lies beside it, which it may name.
+        beside = PurePosixPath(name).parent
+        lines.append(f"COPY {beside}/ /tmp/{beside}/")
+        what += f" -r /tmp/{name}"
     return [*lines, f"RUN python -m venv {HOME} && {HOME}/bin/pip install --no-cache-dir {what}"]
 
 

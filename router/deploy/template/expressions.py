@@ -4,6 +4,7 @@ A *text* here is what `Fn::Sub` takes: `${Parameter}` stands for a value, and `$
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
 
+import re
 from typing import Any
 
 Json = dict[str, Any]
@@ -13,10 +14,12 @@ Expression = str | Json
 PARTITION, REGION, ACCOUNT, STACK = "${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}", "${AWS::StackName}"
 NO_VALUE: Json = {"Ref": "AWS::NoValue"}
 
+_REFERENCE = re.compile(r"\$\{[^!]")
+
 
 def sub(text: str) -> Expression:
     """The value of a text."""
-    return {"Fn::Sub": text} if "${" in text else text
+    return {"Fn::Sub": text} if _REFERENCE.search(text) else text.replace("${!", "${")
 
 
 def ref(name: str) -> Json:

@@ -188,6 +188,11 @@ def _last(text: str, separator: str, otherwise: str) -> str:
 def _merged(one: Queue, other: Queue) -> Queue:
     """A queue that is there for two reasons: read, or as the dead-letter queue of others."""
     main = other if other.name_in_config else one
+    if one.made and other.made and one.kms_key != other.kms_key and not main.name_in_config:
+        raise UsageError(
+            f"queues with different keys of KMS share the dead-letter queue '{main.shown}'; give it an entry "
+            "of its own in 'queues', with the key that it is to have"
+        )
     return structs.replace(
         main,
         made=one.made or other.made,

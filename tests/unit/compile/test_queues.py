@@ -162,6 +162,17 @@ def test_faults(flow: Any, queue: Any, sentences: list[str]) -> None:
     assert flow(queue=queue).sentences == sentences
 
 
+def test_letters_that_come_back(load_text: Any) -> None:
+    """Dead-letter queues that lead back to a queue would send its messages round and round; told of each of these."""
+    queues = "{a: {dead_letter: b}, b: {dead_letter: c}, c: {dead_letter: b}, d: {dead_letter: b}}"
+    made = load_text(config(queues, "{r: {queue: a, table: things}}"))
+
+    assert [line.split(" RT206 ")[1] for line in made.found if "RT206" in line] == [
+        "the dead letters of queue 'b' come back to it, by way of 'c'; name another queue",
+        "the dead letters of queue 'c' come back to it, by way of 'b'; name another queue",
+    ]
+
+
 def test_a_dead_letter_queue_by_its_key(load_text: Any) -> None:
     """A fault in its name is told once, where the name stands."""
     made = load_text(config("{q: {dead_letter: dlq}, dlq: {name: 'd l q'}}", "{r: {queue: q, table: things}}"))

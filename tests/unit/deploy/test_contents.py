@@ -83,6 +83,43 @@ def test_left_out(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "prod.env",
+        "aws_credentials",
+        "Credentials.csv",
+        "rootkey.csv",
+        "secret.json",
+        "service-account.json",
+        "KubeConfig",
+    ],
+)
+def test_named_as_credentials(folder: Path, name: str) -> None:
+    """Whatever is named as credentials are, in capitals or not, is left out."""
+    put(folder, "plugins/a.py", f"plugins/{name}")
+
+    assert packed(folder, "plugins/a.py") == (
+        ["plugins/a.py"],
+        [LeftOut(f"plugins/{name}", "it is named as credentials are")],
+    )
+
+
+@pytest.mark.parametrize("name", ["tests.py", "Tests/a.py", "test/a.py"])
+def test_named_as_tests(folder: Path, name: str) -> None:
+    """Whatever is named as tests are is left out."""
+    put(folder, "plugins/a.py", f"plugins/{name}")
+
+    assert packed(folder, "plugins/a.py")[0] == ["plugins/a.py"]
+
+
+def test_module_named_as_credentials(folder: Path) -> None:
+    """A module may be named for what it does with secrets."""
+    put(folder, "plugins/a.py", "plugins/aws_credentials.py")
+
+    assert packed(folder, "plugins/a.py") == (["plugins/a.py", "plugins/aws_credentials.py"], [])
+
+
 def test_plugin_named_as_a_test(folder: Path) -> None:
     """A plugin that the config names is packed, whatever its name is."""
     put(folder, "plugins/lab_test.py")

@@ -152,6 +152,13 @@ def test_missing_module(tmp_path: Path) -> None:
     )
 
 
+def test_module_of_lambda(tmp_path: Path) -> None:
+    """What Lambda has, and the package does not, is nothing to fail for; it cannot be proved here."""
+    proof = prove(importing(tmp_path, "import boto3.session"), NATIVE, {})
+
+    assert proof == Proof(0, "", "a plugin imports boto3, which is in Lambda, and not in a clean interpreter")
+
+
 FAULTY = "from router.errors import ConfigError\nraise ConfigError"
 
 

