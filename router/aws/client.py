@@ -5,6 +5,7 @@ What AWS answers is a value, never an exception: a `Fault` says why something wa
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from router.model import AttributeValue, KeyType, Record
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
 """The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""
+_SDKS_OWN = frozenset({"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle"})
 Request = dict[str, Any]
 """A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
 KeySchema = tuple[tuple[str, KeyType], ...]
@@ -158,13 +160,24 @@ def _bytes(value: str | bytes) -> int:
     return len(value) if isinstance(value, bytes) else len(value.encode(errors="surrogatepass"))
 
 
+def _needs_sdk(env: Mapping[str, str]) -> bool:
+    """Whether AWS's config file, which Lambda does not have, sets something that only the SDK reads there."""
+    file = Path(env.get("AWS_CONFIG_FILE") or "~/.aws/config")
+    try:
+        lines = file.expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return not _SDKS_OWN.isdisjoint(line.partition("=")[0].strip() for line in lines)
+
+
 def connect(max_connections: int) -> Aws:
     """Connect with the credentials, region and endpoint of the environment; up to so many calls at a time.
 
-    ROUTER_TRANSPORT=boto3 takes the SDK's client instead of ours. Raises UsageError (no region, an unknown transport),
+    ROUTER_TRANSPORT=boto3 takes the SDK's client instead of ours; so does a setting in AWS's config file that ours does
+    not read, unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an unknown transport),
     MissingExtra (no boto3 where it is needed).
     """
-    transport = os.environ.get(TRANSPORT_VARIABLE, "direct")
+    transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")
     if transport == "direct":
         # Each only where it is used: the time of imports is most of a cold start.
         from router.aws.direct.connect import connect as connect_directly

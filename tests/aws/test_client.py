@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,24 @@ def test_seam_costs_no_boto3() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "chosen", "taken"),
+    [
+        ("endpoint_url = http://127.0.0.1:9", "", "DynamoTables"),
+        ("use_fips_endpoint=true", "", "DynamoTables"),
+        ("output = json", "", "DirectTables"),
+        ("endpoint_url = http://127.0.0.1:9", "direct", "DirectTables"),
+    ],
+)
+def test_settings_of_a_profile(
+    in_environment: Callable[..., None], tmp_path: Path, setting: str, chosen: str, taken: str
+) -> None:
+    """What only the SDK reads from its config file is not passed over."""
+    file = tmp_path / "config"
+    file.write_text(f"[default]\nregion = eu-west-1\n{setting}\n")
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    in_environment(AWS_CONFIG_FILE=str(file), ROUTER_TRANSPORT=chosen, **keys)
+
+    assert type(connect(1).tables).__name__ == taken

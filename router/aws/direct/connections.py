@@ -12,6 +12,7 @@ from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
 from router.aws.direct.endpoints import Endpoint
+from router.errors import UsageError
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 15
@@ -41,7 +42,7 @@ class Connections:
         self._endpoint = endpoint
         self._clock = clock
         self._proxy = _find_proxy(endpoint, env)
-        self._tls = ssl.create_default_context(cafile=env.get("AWS_CA_BUNDLE") or None) if endpoint.secure else None
+        self._tls = _trust(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
         # Used from either end by one call each, which needs no lock.
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
@@ -107,6 +108,14 @@ class Connections:
             raise NoAnswerError("ConnectTimeoutError") from error
         except OSError as error:
             raise NoAnswerError("EndpointConnectionError") from error
+
+
+def _trust(bundle: str) -> ssl.SSLContext:
+    """Checks certificates by a file of them, or by the system's; raises UsageError."""
+    try:
+        return ssl.create_default_context(cafile=bundle or None)
+    except OSError as error:
+        raise UsageError(f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}") from None
 
 
 class Exchange:

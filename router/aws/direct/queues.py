@@ -3,9 +3,10 @@
 import json
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import md5
 from itertools import repeat
+from logging import getLogger
 from random import uniform
 from typing import Any
 
@@ -84,29 +85,31 @@ class DirectQueues:
             if isinstance(answer, Fault):
                 return answer
             good = [answer]
-        # A body that is not what was sent is left: it comes again.
         return [_record(message) for answer in good for message in answer.get("Messages") or () if _is_whole(message)]
 
     def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
         """DeleteMessageBatch, ten messages a call; the calls go at the same time."""
-        return self._tens("DeleteMessageBatch", url, [(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
+        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
+        return self._in_batches("DeleteMessageBatch", url, tens(entries))
 
     def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
         """ChangeMessageVisibilityBatch, ten messages a call; the calls go at the same time."""
         entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": hidden}) for id_, handle, hidden in messages]
-        return self._tens("ChangeMessageVisibilityBatch", url, entries)
+        return self._in_batches("ChangeMessageVisibilityBatch", url, tens(entries))
 
     def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
-        """SendMessageBatch, up to ten letters and 1 MiB a call."""
+        """SendMessageBatch, up to ten letters and 1 MiB a call; the calls go at the same time, but for FIFO queues."""
+        if not any(letter.group_id for letter in letters):
+            return self._in_batches("SendMessageBatch", url, parcels(letters))
 
         def send(entries: list[Entry]) -> Mapping[str, Any] | Fault:
             return self._call("SendMessageBatch", {"QueueUrl": url, "Entries": entries})
 
         return in_batches(send, parcels(letters))
 
-    def _tens(self, operation: str, url: str, entries: list[tuple[str, Entry]]) -> dict[str, Fault]:
+    def _in_batches(self, operation: str, url: str, entries: Iterator[list[tuple[str, Entry]]]) -> dict[str, Fault]:
         """A batch operation, in calls at the same time."""
-        batches = [*tens(entries)]
+        batches = [*entries]
         bodies = [_encode({"QueueUrl": url, "Entries": numbered(batch)}) for batch in batches]
         answers = self._answers(operation, bodies, SECONDS)
         settled = map(self._settle, repeat(operation), bodies, answers, repeat(SECONDS))
@@ -160,9 +163,12 @@ def _encode(request: Mapping[str, Any]) -> bytes:
 def _is_whole(message: Mapping[str, Any]) -> bool:
     # MD5 is what SQS gives, against accidents; on systems without it for secrets it is still there for this.
     given = message.get("MD5OfBody")
-    return (
-        given is None or given == md5(message["Body"].encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
-    )
+    if given is None or given == md5(message["Body"].encode(errors="surrogatepass"), usedforsecurity=False).hexdigest():
+        return True
+    # It is left, and comes again.
+    fields = {"message_id": message["MessageId"], "error": "ChecksumError"}
+    getLogger("router").warning("the body is not what was sent", extra={"fields": fields})
+    return False
 
 
 def _record(message: Mapping[str, Any]) -> Record:

@@ -1,6 +1,7 @@
 """Several calls at the same time."""
 
 from collections.abc import Callable
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ LATE = Fault("retry", "ReadTimeoutError", 0)
 class Service:
     """Calls that end after some seconds, by a clock of their own; what was done is kept in `noted`."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, digest: str | None = None) -> None:
         self.now = 0.0
+        self._digest = digest
         self.noted: list[tuple[str, int]] = []
         self._seconds = seconds
 
@@ -30,7 +32,8 @@ class Service:
         if late:
             return Failed(LATE)
         self.now += self._seconds
-        return {"Messages": [{"MessageId": str(number), "ReceiptHandle": "handle", "Body": ""}]}
+        message = {"MessageId": str(number), "ReceiptHandle": "handle", "Body": "", "MD5OfBody": self._digest}
+        return {"Messages": [message]}
 
 
 class Call:
@@ -87,3 +90,15 @@ def test_they_wait_together(receive: Callable[[Service, int], list[str]]) -> Non
     ids = receive(service, 40)
 
     assert (ids, service.noted[4:]) == (["2", "3"], [("ended", 3), ("ended", 2), ("late", 1), ("late", 0)])
+
+
+def test_damaged(receive: Callable[[Service, int], list[str]], caplog: pytest.LogCaptureFixture) -> None:
+    """A body that is not what was sent is left to come again, and told of; one that is what was sent is received."""
+    damaged = receive(Service(seconds=0, digest="0" * 32), 10)
+    whole = receive(Service(seconds=0, digest=md5(b"", usedforsecurity=False).hexdigest()), 10)
+
+    assert (damaged, whole, [(entry.message, entry.__dict__["fields"]) for entry in caplog.records]) == (
+        [],
+        ["0"],
+        [("the body is not what was sent", {"message_id": "0", "error": "ChecksumError"})],
+    )

@@ -1,0 +1,130 @@
+"""Certificates are checked, by both clients."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from router.aws.client import connect
+from router.aws.faults import Fault
+from router.errors import UsageError
+
+DAY = dt.timedelta(days=1)
+NO_TRUST = Fault("retry", "SSLError", 0)
+
+
+def certificate(folder: Path, ends: dt.datetime) -> Path:
+    """A certificate of 127.0.0.1 that vouches for itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(ends - 3 * DAY)
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()),
+    )
+    return file
+
+
+class Handler(BaseHTTPRequestHandler):
+    """An SQS without messages."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Quiet(ThreadingHTTPServer):
+    """A server that does not tell of clients who do not trust it."""
+
+    def handle_error(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], int]]:
+    """Starts a server with a certificate; its port."""
+    running: list[tuple[Quiet, Thread]] = []
+
+    def start(file: Path) -> int:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        server = Quiet(("127.0.0.1", 0), Handler)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        running.append((server, thread))
+        return int(server.server_address[1])
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "trusted", "found"),
+    [
+        ("127.0.0.1", 2, True, []),
+        ("127.0.0.1", 2, False, NO_TRUST),
+        ("127.0.0.1", -1, True, NO_TRUST),
+        ("localhost", 2, True, NO_TRUST),
+    ],
+    ids=["trusted", "unknown issuer", "expired", "of another host"],
+)
+def test_certificates(
+    tmp_path: Path,
+    serve: Callable[[Path], int],
+    in_environment: Callable[..., None],
+    transport: str,
+    host: str,
+    days: int,
+    trusted: bool,
+    found: Any,
+) -> None:
+    """A server is believed if somebody who is trusted vouches for it now, by its name."""
+    file = certificate(tmp_path, dt.datetime.now(dt.UTC) + days * DAY)
+    bundle = {"AWS_CA_BUNDLE": str(file)} if trusted else {}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    in_environment(AWS_ENDPOINT_URL=f"https://{host}:{serve(file)}", ROUTER_TRANSPORT=transport, **keys, **bundle)
+
+    assert connect(1).queues.receive("https://sqs/1/q", 10, 0) == found
+
+
+def test_no_bundle(in_environment: Callable[..., None]) -> None:
+    """A bundle that is not there is told by the variable that names it."""
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    in_environment(AWS_CA_BUNDLE="/none.pem", **keys)
+
+    with pytest.raises(
+        UsageError, match=r"^AWS_CA_BUNDLE: no certificates in '/none\.pem': No such file or directory$"
+    ):
+        connect(1)
