@@ -230,7 +230,8 @@ def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
     scripted_aws.queues.send("http://127.0.0.1/1/q", [half, half, rest, half, half])
     scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("small", "x")] * 21)
 
-    assert [len(asked["Entries"]) for asked in scripted.asked] == [2, 1, 2, 10, 10, 1]
+    # In whatever order calls arrive that are made at the same time.
+    assert sorted(len(asked["Entries"]) for asked in scripted.asked) == [1, 1, 2, 2, 10, 10]
 
 
 def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
