@@ -94,8 +94,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
     for _ in rounds:
         for case in cases_of(quick=quick):
-            started = _drain(server, replace(case, count=FEW), digests[FEW])
-            drained = _drain(server, case, digests[case.count])
+            started = drain(server, replace(case, count=FEW), digests[FEW])
+            drained = drain(server, case, digests[case.count])
             cpu = (drained.cpu - started.cpu) / (case.count - FEW)
             figures[CPU].add(case.name, case.program, cpu)
             figures[SPEED].add(case.name, case.program, case.count / drained.seconds)
@@ -124,7 +124,8 @@ class Drained(NamedTuple):
     memory: int
 
 
-def _drain(server: Server, case: Case, expected: str) -> Drained:
+def drain(server: Server, case: Case, expected: str) -> Drained:
+    """Have a worker empty a queue; raises BenchmarkError if it did not write and delete all that there was."""
     server.slow_down(case.latency)
     server.fill(SIZE, case.count)
     with TemporaryFile() as log:

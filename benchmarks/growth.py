@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from drain import LATENCY_MS, SIZE, Case, drain
 from environment import HERE, ask, prepare
 from rounds import Rounds
 from serving import Server
+from verifying import expected_digest
 
 
 class Kind(NamedTuple):
@@ -30,6 +32,8 @@ class Kind(NamedTuple):
     scale: float = 1e6
 
 
+PROCESSES = Kind("processes", "processes", "processes of a worker", "µs of processor a message", 0.5)
+"""Measured by emptying a queue, and not by `probe.py`."""
 KINDS = (
     Kind("batch", "batch", "records of a batch", "µs a record", 0.25),
     Kind("text", "text", "bytes of a text", "µs a record", 1.25),
@@ -37,7 +41,11 @@ KINDS = (
     Kind("load", "loading", "routes", "ms to load", 1.25, 1e3),
     Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
     Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 1.25),
+    PROCESSES,
 )
+COUNTS = (1, 2, 4)
+"""Of processes; each has so many messages of its own:"""
+EACH = 20_000
 
 
 @dataclass
@@ -83,10 +91,21 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     for _ in rounds:
         for kind in KINDS:
             found = growth.points.setdefault(kind.name, {})
-            for size, seconds in _probe(server, kind, quick=quick).items():
+            points = _drains(server, quick=quick) if kind is PROCESSES else _probe(server, kind, quick=quick)
+            for size, seconds in points.items():
                 found.setdefault(int(size), []).append(seconds)
             advance()
     return growth
+
+
+def _drains(server: Server, *, quick: bool) -> dict[int, float]:
+    """Processor seconds of a message, by the processes of the worker."""
+    found = {}
+    for count in COUNTS:
+        case = Case("router", count, LATENCY_MS, count * (EACH // 10 if quick else EACH))
+        found[count] = drain(server, case, expected_digest(SIZE, case.count)).cpu / case.count
+    server.slow_down(0)
+    return found
 
 
 def _probe(server: Server, kind: Kind, *, quick: bool) -> dict[str, float]:
