@@ -48,6 +48,7 @@ BAD_POINTERS = Code(
 )
 
 _POINTER = "s3_pointer"
+_OTHER = "name another queue"
 
 
 class Queue(Struct, frozen=True):
@@ -107,29 +108,7 @@ def _compile_queue(
     path: Path,
 ) -> Queue:
     reference = settings.name or name
-    dead_letter = settings.dead_letter
-    known = dead_letter in config.queues
-    if known:
-        dead_letter = config.queues[dead_letter].name or dead_letter
-    if dead_letter:
-        # A queue of `queues` is checked where it stands.
-        fault = None if known else queue_fault(dead_letter)
-        if fault:
-            findings.add(BAD_NAME, f"'{dead_letter}' {fault}", (*path, "dead_letter"))
-        elif match_key(dead_letter) == match_key(reference):
-            findings.add(
-                OWN_DEAD_LETTER,
-                f"queue '{name}' is its own dead-letter queue",
-                (*path, "dead_letter"),
-                suggestion="name another queue",
-            )
-        elif _comes_back(name, settings.dead_letter, config):
-            findings.add(
-                OWN_DEAD_LETTER,
-                f"the dead letters of queue '{name}' come back to it, by way of '{settings.dead_letter}'",
-                (*path, "dead_letter"),
-                suggestion="name another queue",
-            )
+    dead_letter = _find_dead_letter(name, reference, settings.dead_letter, config, findings, (*path, "dead_letter"))
     found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
     layers = tuple(envelope for envelope in found if envelope)
     fetch_at = _fetch_at(name, settings, findings, path)
@@ -139,6 +118,24 @@ def _compile_queue(
         pointers = PointerFinder(layers[:fetch_at], frozenset(allowed.buckets), allowed.max_bytes)
     decode = compile_decoder(layers, settings.encoding, fetch_at)
     return Queue(name, reference, settings, dead_letter, decode, pointers, path)
+
+
+def _find_dead_letter(
+    name: str, reference: str, dead_letter: str, config: spec.Config, findings: Findings, path: Path
+) -> str:
+    """What a queue's dead-letter queue is called at AWS; "" without one."""
+    known = dead_letter in config.queues
+    called = (config.queues[dead_letter].name or dead_letter) if known else dead_letter
+    # A queue of `queues` is checked where it stands.
+    fault = queue_fault(called) if called and not known else None
+    if fault:
+        findings.add(BAD_NAME, f"'{called}' {fault}", path)
+    elif called and match_key(called) == match_key(reference):
+        findings.add(OWN_DEAD_LETTER, f"queue '{name}' is its own dead-letter queue", path, suggestion=_OTHER)
+    elif _comes_back(name, dead_letter, config):
+        sentence = f"the dead letters of queue '{name}' come back to it, by way of '{dead_letter}'"
+        findings.add(OWN_DEAD_LETTER, sentence, path, suggestion=_OTHER)
+    return called
 
 
 def _fetch_at(name: str, settings: spec.Queue, findings: Findings, path: Path) -> int | None:
