@@ -74,6 +74,11 @@ class Answers:
         """Whether as many messages were deleted as there were."""
         return self._deleted >= self._filled
 
+    @property
+    def clients(self) -> int:
+        """How many processes have begun, each of which asks for the address of the queue once."""
+        return self.calls[b"getqueueurl"]
+
     def answer(self, operation: bytes, content: bytes) -> tuple[bytes, float]:
         """The answer to a call, and how many seconds it is to wait besides."""
         self.calls[operation] += 1

@@ -5,7 +5,8 @@ connections at once; a call costs it about what the system takes to hand over it
 
 - `/reset` forgets what was asked; `/fill?size=small&count=20000` puts messages into its queue, and does that too
 - `/latency?ms=8` lets every call take so long; `/cores?numbers=0,1` says on which cores to run
-- `/report` says what was asked since: see `answering.py`; `/drained` says so once all messages are deleted
+- `/report` says what was asked since: see `answering.py`
+- `/drained?clients=2` is answered once all messages are deleted, and so many processes have begun
 """
 
 import gc
@@ -93,6 +94,7 @@ class Server:
         self._due: list[tuple[float, int, Connection, bytes]] = []
         self._number = 0
         self._waiting: Connection | None = None
+        self._awaited = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
@@ -125,9 +127,13 @@ class Server:
             heapq.heappush(self._due, (time.monotonic() + wait, self._number, connection, answer))
         else:
             connection.socket.sendall(answer)
-        if self._waiting is not None and self._answers.drained:
+        if self._waiting is not None and self._is_over:
             waiting, self._waiting = self._waiting, None
             waiting.socket.sendall(render(b"{}"))
+
+    @property
+    def _is_over(self) -> bool:
+        return self._answers.drained and self._answers.clients >= self._awaited
 
     def _send_due(self) -> float | None:
         """Send what is due; the seconds until something else is."""
@@ -157,9 +163,11 @@ class Server:
                 os.sched_setaffinity(0, {int(number) for number in given["numbers"].split(",")})
             case "/report":
                 told = self._answers.report()
-            case "/drained" if not self._answers.drained:
-                self._waiting = connection
-                return
+            case "/drained":
+                self._awaited = int(given["clients"])
+                if not self._is_over:
+                    self._waiting = connection
+                    return
         connection.socket.sendall(render(json.dumps(told).encode()))
 
 

@@ -8,10 +8,10 @@ import json
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from drain import LATENCY_MS, SIZE, Case, drain
+from drain import FEW, LATENCY_MS, SIZE, Case, drain
 from environment import HERE, ask, prepare
 from rounds import Rounds
 from serving import Server
@@ -103,7 +103,10 @@ def _drains(server: Server, *, quick: bool) -> dict[int, float]:
     found = {}
     for count in COUNTS:
         case = Case("router", count, LATENCY_MS, count * (EACH // 10 if quick else EACH))
-        found[count] = drain(server, case, expected_digest(SIZE, case.count)).cpu / case.count
+        started, drained = (
+            drain(server, each, expected_digest(SIZE, each.count)) for each in (replace(case, count=FEW), case)
+        )
+        found[count] = (drained.cpu - started.cpu) / (case.count - FEW)
     server.slow_down(0)
     return found
 

@@ -35,10 +35,10 @@ class Server:
         """Run on these cores, by their numbers."""
         self._get(f"/cores?numbers={','.join(map(str, sorted(cores)))}")
 
-    def await_drained(self, seconds: float) -> bool:
-        """Wait until all messages of its queue are deleted; whether they are in so many seconds."""
+    def await_drained(self, seconds: float, clients: int = 1) -> bool:
+        """Wait until all messages of its queue are deleted, and so many processes have begun; False if not."""
         try:
-            self._get("/drained", seconds)
+            self._get(f"/drained?clients={clients}", seconds)
         except TimeoutError:
             return False
         return True
