@@ -58,7 +58,8 @@ class Answers:
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
         self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
-        self._first_at = self._drained_at = 0.0
+        self._begun_at = self._drained_at = 0.0
+        self._deleted_before = 0
         self._busy_from = time.process_time()
 
     def fill(self, size: str, count: int) -> None:
@@ -92,7 +93,6 @@ class Answers:
             case b"receivemessage":
                 if self._prepared:
                     self._received += 1
-                    self._first_at = self._first_at or time.monotonic()
                     return self._prepared.pop(), 0.0
                 wait = _WAIT.search(content)
                 return _EMPTY, float(wait[1]) if wait else 0.0
@@ -111,6 +111,7 @@ class Answers:
         name = found[1].decode() if found else ""
         match operation:
             case b"getqueueurl":
+                self._begun_at, self._deleted_before = time.monotonic(), self._deleted
                 return {"QueueUrl": f"{self._endpoint}/123456789012/{name}"}
             case b"getqueueattributes":
                 return {"Attributes": {"VisibilityTimeout": str(VISIBILITY_SECONDS)}}
@@ -141,10 +142,11 @@ class Answers:
         """What was asked since the last reset.
 
         `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
-        number and `digest`; `deleted` messages, each counted once; `seconds` from the first receive to the last delete;
-        `busy`: processor seconds of the server.
+        number and `digest`; `deleted` messages, each counted once; `speed`: how many a second, once all processes had
+        begun (0 if there were none left then); `busy`: processor seconds of the server.
         """
         busy = time.process_time() - self._busy_from
+        seconds = self._drained_at - self._begun_at
         items = [*_batch_items(self._kept[b"batchwriteitem"]), *_put_items(self._kept[b"putitem"])]
         lines = [canonical_item(table, read_item(item)) for table, item in items]
         return {
@@ -154,7 +156,7 @@ class Answers:
             "digest": digest(lines),
             "received": self._received,
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
-            "seconds": self._drained_at - self._first_at if self._drained_at else None,
+            "speed": (self._deleted - self._deleted_before) / seconds if seconds > 0 else 0.0,
             "busy": busy,
         }
 

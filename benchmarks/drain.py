@@ -61,7 +61,7 @@ CASES = (
     Case("router", 2, LATENCY_MS, 120_000),
     Case("boto3 loop", 2, LATENCY_MS, 2_000),
 )
-"""So many that a router's second process, which begins once the first is up, lacks for a small part of the time."""
+"""So many that the beginning, when workers find out how much they may take at a time, is a small part."""
 QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
@@ -98,28 +98,28 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
             started = drain(server, replace(case, count=FEW), digests[FEW])
             drained = drain(server, case, digests[case.count])
             figures[CPU].add(case.name, case.program, (drained.cpu - started.cpu) / (case.count - FEW))
-            figures[SPEED].add(case.name, case.program, case.count / drained.seconds)
+            figures[SPEED].add(case.name, case.program, drained.speed)
             figures[SERVER].add(case.name, case.program, drained.server / case.count)
             figures[CALLS].add(case.name, case.program, drained.calls / case.count)
             figures[MEMORY].add(case.name, case.program, drained.memory)
             figures[MEMORY_FEW].add(case.name, case.program, started.memory)
             if case.program == "router":
                 processes, _, latency = case.name.partition(", ")
-                figures[SCALING].add(latency, processes, case.count / drained.seconds)
+                figures[SCALING].add(latency, processes, drained.speed)
             advance()
     server.slow_down(0)
     return figures
 
 
 class Drained(NamedTuple):
-    """Seconds: of processors that the worker took, and the server; on the clock, from first receive to last delete.
+    """Processor seconds that the worker took, and the server; messages a second, once all processes had begun.
 
     `memory` is the most bytes that its processes had together; 0 where the system does not say.
     """
 
     cpu: float
     server: float
-    seconds: float
+    speed: float
     calls: int
     memory: int
 
@@ -144,7 +144,7 @@ def drain(server: Server, case: Case, expected: str) -> Drained:
         raise BenchmarkError(
             f"{who}: of {case.count} messages {report['distinct']} written, {report['deleted']} deleted"
         )
-    return Drained(cpu, report["busy"], report["seconds"], sum(report["calls"].values()), memory)
+    return Drained(cpu, report["busy"], report["speed"], sum(report["calls"].values()), memory)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from random import uniform
 from router.aws.client import Answer, Overlapping, Pending, Tables
 from router.aws.faults import Fault
 from router.aws.overlap import Calls, OneThread, Threads
+from router.aws.turns import away
 from router.engine import codes
 from router.engine.batch import Batch, pack
 from router.engine.chain import Chain
@@ -60,7 +61,8 @@ class Writer:
                 self._round(ready, deadline)
             else:
                 wake = min(lane.ready_at for lane in running)
-                self._sleep(max(0.0, min(wake, deadline()) - now))
+                with away:
+                    self._sleep(max(0.0, min(wake, deadline()) - now))
             running = [lane for lane in running if lane.steps]
 
     def _round(self, ready: Sequence["_Running"], deadline: Deadline) -> None:

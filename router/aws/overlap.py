@@ -7,6 +7,7 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from router.aws.client import Answer, Pending
+from router.aws.turns import away
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +76,11 @@ class OneThread(Generic[Job]):
         if len(under_way) == 1:
             return [(oldest, False)]
         seconds = max(0.0, began + pending.seconds - self._clock())
-        return [(handle, False) for handle, _ in poller.poll(seconds * 1000)] or [(oldest, True)]
+        found = poller.poll(0)
+        if not found:
+            with away:
+                found = poller.poll(seconds * 1000)
+        return [(handle, False) for handle, _ in found] or [(oldest, True)]
 
 
 class Threads(Generic[Job]):

@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from router.aws.client import Aws
+from router.aws.turns import Turns
 from router.compile.load import Program
 from router.deliver import Delivery
 from router.metrics import Meter
@@ -36,8 +38,14 @@ class Crew:
         def hire(each: Polled, heed: Callable[[Receiver, Round], bool]) -> Receiver:
             return Receiver(each, aws.queues, delivery, held, self._stopping, heed)
 
-        load = Load()
-        self._shifts = [_Shift(each, Pace(most, load.share), hire, may_grow) for each in polled]
+        load, turns = Load(), Turns()
+
+        def shift(each: Polled) -> _Shift:
+            # What waits elsewhere than for SQS and DynamoDB would keep the others waiting too.
+            waits_elsewhere = program.plugins.names or each.queue.pointers is not None
+            return _Shift(each, Pace(most, load.share), hire, may_grow, nullcontext() if waits_elsewhere else turns)
+
+        self._shifts = [shift(each) for each in polled]
 
     def start(self) -> None:
         """Prepare the plugins, then begin to poll; raises PluginError."""
@@ -96,11 +104,13 @@ class _Shift:
         pace: Pace,
         hire: Callable[[Polled, Callable[[Receiver, Round], bool]], Receiver],
         may_grow: Callable[[], bool],
+        turns: AbstractContextManager[None],
     ) -> None:
         self.polled = polled
         self._pace = pace
         self._hire = hire
         self._may_grow = may_grow
+        self._turns = turns
         self._lock = threading.Lock()
         self._closed = False
         self._members: dict[Receiver, threading.Thread] = {}
@@ -138,10 +148,15 @@ class _Shift:
 
     def _add(self) -> None:
         receiver = self._hire(self.polled, self._heed)
+
+        def work() -> None:
+            with self._turns:
+                receiver.run()
+
         # Daemons, so that one that hangs cannot keep the process from its end.
         name = f"receiver-{self.polled.queue.name}-{self._hired}"
         self._hired += 1
-        self._members[receiver] = thread = threading.Thread(target=receiver.run, name=name, daemon=True)
+        self._members[receiver] = thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
 
     def _heed(self, receiver: Receiver, made: Round) -> bool:

@@ -36,8 +36,9 @@ class Pace:
     """How many receivers a queue had better have: `wanted`, from 1 to `most`.
 
     One more after each full round, which doubles them in the time of a round, until rounds take longer for it or the
-    process is busy; half as many after an empty round, or one that asks to go on more slowly; one fewer after a sparse
-    one, so that those that stay have more to do at once.
+    process is busy; once there were too many, one more after each of them had a full round. Half as many after an empty
+    round, or one that asks to go on more slowly; one fewer after a sparse one, so that those that stay have more to do
+    at once.
     """
 
     def __init__(self, most: int, share: Callable[[], float] = lambda: 0.0) -> None:
@@ -47,11 +48,14 @@ class Pace:
         self._most = most
         self._shortest = 0.0
         self._slow_rounds = 0
+        self._good_rounds = 0
+        self._feels_its_way = False
 
     def heed(self, made: Round, may_grow: Callable[[], bool]) -> None:
         """Go by what a round was like; `may_grow` is asked before one more is wanted."""
         if not made.well or not made.received:
             self.wanted = max(1, self.wanted // 2)
+            self._feels_its_way = False
         elif made.full:
             self._heed_full(made, may_grow)
         elif made.received < SPARSE:
@@ -68,11 +72,19 @@ class Pace:
         self._shortest = min(each, known)
         share = self._share()
         if each <= CROWDED * self._shortest and share <= BUSY:
-            if self.wanted < self._most and may_grow():
-                self.wanted += 1
+            self._heed_good(may_grow)
         elif self.wanted > 1 and (each > OVERCROWDED * self._shortest or share > OVERWORKED):
             # Each of them will find that.
             self._slow_rounds += 1
             if self._slow_rounds >= self.wanted:
-                self._slow_rounds = 0
+                self._slow_rounds = self._good_rounds = 0
+                self._feels_its_way = True
                 self.wanted -= 1
+
+    def _heed_good(self, may_grow: Callable[[], bool]) -> None:
+        self._good_rounds += 1
+        if self._feels_its_way and self._good_rounds < self.wanted:
+            return
+        if self.wanted < self._most and may_grow():
+            self._good_rounds = 0
+            self.wanted += 1

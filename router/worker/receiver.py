@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from router.aws.client import Queues
 from router.aws.faults import Fault
+from router.aws.turns import away
 from router.deliver import Delivered, Delivery
 from router.engine import codes
 from router.engine.engine import CompiledQueue
@@ -184,13 +185,15 @@ class Receiver:
             kept |= lasting
             handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in lasting]
             if handles:
-                time.sleep(uniform(0, DELETE_PAUSE * 2**attempt))  # noqa: S311 — jitter, no secret
+                with away:
+                    time.sleep(uniform(0, DELETE_PAUSE * 2**attempt))  # noqa: S311 — jitter, no secret
         return kept
 
     def _pause(self) -> None:
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
         self._pauses += 1
-        self._stopping.wait(uniform(longest / 2, longest))  # noqa: S311 — jitter, no secret
+        with away:
+            self._stopping.wait(uniform(longest / 2, longest))  # noqa: S311 — jitter, no secret
 
     def _say(self, what: str, fault: Fault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}

@@ -6,12 +6,14 @@ import time
 import weakref
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from select import POLLIN, POLLOUT, poll
 from urllib.parse import unquote, urlsplit
 
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
 from router.aws.direct.endpoints import Endpoint
+from router.aws.turns import away
 from router.errors import UsageError
 
 CONNECT_SECONDS = 5
@@ -21,6 +23,8 @@ one that is closed meanwhile is lost."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """No answer is longer: 16 MB of items, in JSON."""
 READ_BYTES = 64 * 1024
+_TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -61,11 +65,13 @@ class Connections:
             except _ClosedError:
                 # It was closed while it was idle; whoever asked would only ask again.
                 pass
-        return self._send(self._connect(), request, seconds, kept=False)
+        return self.again(request, seconds)
 
     def again(self, request: bytes, seconds: float) -> "Exchange":
         """Send a request as it is, on a new connection; raises NoAnswerError."""
-        return self._send(self._connect(), request, seconds, kept=False)
+        with away:
+            connection = self._connect()
+        return self._send(connection, request, seconds, kept=False)
 
     def give_back(self, connection: socket.socket) -> None:
         """A connection may be used again."""
@@ -73,9 +79,7 @@ class Connections:
 
     def _send(self, connection: socket.socket, request: bytes, seconds: float, kept: bool) -> "Exchange":
         try:
-            if connection.gettimeout() != seconds:
-                connection.settimeout(seconds)
-            connection.sendall(request)
+            _send_all(connection, request, seconds)
         except OSError as error:
             connection.close()
             raise _failure(error) from error
@@ -101,7 +105,9 @@ class Connections:
             else:
                 plain = _tunnel(self._proxy, name, self._endpoint.port)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
+            made = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
+            made.setblocking(False)
+            return made
         except ssl.SSLError as error:
             raise NoAnswerError("SSLError") from error
         except TimeoutError as error:
@@ -149,9 +155,7 @@ class Exchange:
     def _read(self, seconds: float) -> HttpAnswer:
         reading, connection = _Reading(), self._connection
         try:
-            if seconds != self._seconds:
-                connection.settimeout(seconds)
-            answer = reading.read(connection)
+            answer = reading.read(connection, seconds)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HttpParserError):
@@ -176,12 +180,12 @@ class _Reading:
         self.complete = False
         self.keeps = False
 
-    def read(self, connection: socket.socket) -> HttpAnswer:
+    def read(self, connection: socket.socket, seconds: float) -> HttpAnswer:
         """The whole answer; raises OSError, HttpParserError, or NoAnswerError for one that is cut short or too long."""
         parser = HttpResponseParser(self)
         size = 0
         while not (self.complete and parser.get_status_code() >= 200):
-            data = connection.recv(READ_BYTES)
+            data = _receive(connection, seconds)
             if not data:
                 if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
                     break  # its end is that of the connection
@@ -214,6 +218,34 @@ class _ClosedError(NoAnswerError):
 
     def __init__(self) -> None:
         super().__init__("ConnectionClosedError")
+
+
+def _send_all(connection: socket.socket, request: bytes, seconds: float) -> None:
+    """Send; raises OSError, which TimeoutError is."""
+    left = memoryview(request)
+    while left:
+        try:
+            left = left[connection.send(left) :]
+        except _NOT_YET as error:
+            _wait(connection, error, POLLOUT, seconds)
+
+
+def _receive(connection: socket.socket, seconds: float) -> bytes:
+    """Some of what comes, b"" at its end; raises OSError, which TimeoutError is."""
+    while True:
+        try:
+            return connection.recv(READ_BYTES)
+        except _NOT_YET as error:
+            _wait(connection, error, POLLIN, seconds)
+
+
+def _wait(connection: socket.socket, why: OSError, usual: int, seconds: float) -> None:
+    """Wait for what stopped a connection: of TLS that may be the other direction; raises TimeoutError."""
+    poller = poll()
+    poller.register(connection, _TLS_WAITS.get(type(why), usual))
+    with away:
+        if not poller.poll(seconds * 1000):
+            raise TimeoutError from why
 
 
 def _close(idle: list[tuple[socket.socket, float]]) -> None:

@@ -17,6 +17,7 @@ from router.aws.client import Letter, Received
 from router.aws.direct.budget import COST, TIMEOUT_COST, RetryBudget
 from router.aws.direct.service import UNREADABLE, Failed, Service
 from router.aws.faults import Fault
+from router.aws.turns import away
 from router.model import Record
 
 SECONDS = 10
@@ -143,7 +144,8 @@ class DirectQueues:
             if answer.fault.kind != "retry" or not self._budget.spend(cost):
                 return answer.fault
             spent = cost
-            self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
+            with away:
+                self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
             pause *= 2
             answer = self._service.call(operation, body, seconds)
         if isinstance(answer, Failed):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from router.aws.client import Aws
+from router.aws.turns import Turns
 from router.worker.crew import RELIEF_SECONDS, Crew
 from router.worker.held import Held
 from router.worker.receiver import HAND_MESSAGES, Polled
@@ -37,8 +38,8 @@ def hire(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Crew]]:
     """Makes a crew of up to so many receivers of one queue; it is stopped afterwards."""
     crews: list[Crew] = []
 
-    def make(most: int) -> Crew:
-        program = compile_()
+    def make(most: int, **config: str) -> Crew:
+        program = compile_(**config)
         held = Held(queues)
         crew = Crew(program, [Polled(program.engine.queues["q"], "url", 30, 0)], most, aws, held, lambda summary: None)
         crews.append(crew)
@@ -55,6 +56,34 @@ def wait_until(look: Callable[[], Any]) -> None:
     while not look():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("program", "taken"),
+    [
+        ({}, 1),
+        ({"more": "@hookimpl\ndef router_batch_done(summary): pass"}, 0),
+        ({"queue": "dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [large]}"}, 0),
+    ],
+    ids=["plain", "plugin", "pointers"],
+)
+def test_turns(hire: Any, queues: Any, monkeypatch: pytest.MonkeyPatch, program: dict[str, str], taken: int) -> None:
+    """Receivers take turns, unless they may have to wait for something else than SQS and DynamoDB."""
+    entered = []
+
+    class Noted(Turns):
+        def __enter__(self) -> None:
+            entered.append(self)
+
+    monkeypatch.setattr("router.worker.crew.Turns", Noted)
+    asked = Gate()
+    queues.on_receive = asked.pass_
+
+    hire(1, **program).start()
+    wait_until(lambda: asked.waiting)
+
+    assert len(entered) == taken
+    asked.open()
 
 
 def test_one_at_first(hire: Any, queues: Any) -> None:

@@ -70,9 +70,21 @@ def test_crowded() -> None:
 
 def test_busy() -> None:
     """A busy process takes no further receivers, and an overworked one has fewer after each has had a round."""
-    shares = iter([0.5] * 3 + [0.8] * 4 + [1.0] * 4 + [0.5] * 4)
+    shares = iter([0.5] * 3 + [0.8] * 4 + [1.0] * 4)
     pace = Pace(8, lambda: next(shares))
-    assert after(pace, *[full()] * 15) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3, 4, 5, 6, 7]
+    assert after(pace, *[full()] * 11) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3]
+
+
+def test_more_slowly_after_too_many() -> None:
+    """Once there were too many there is one more after each has had a round; at once again when the queue was empty."""
+    shares = iter([0.5] * 3 + [1.0] * 4 + [0.5] * 50)
+    pace = Pace(8, lambda: next(shares))
+    after(pace, *[full()] * 7)
+
+    slowly = after(pace, *[full()] * 12)
+    again = after(pace, EMPTY, *[full()] * 3)
+
+    assert (slowly, again) == ([3, 3, 4, *[4] * 3, 5, *[5] * 4, 6], [3, 4, 5, 6])
 
 
 def test_one_is_never_too_many() -> None:
