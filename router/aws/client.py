@@ -161,7 +161,9 @@ def _bytes(value: str | bytes) -> int:
 
 
 def _needs_sdk(env: Mapping[str, str]) -> bool:
-    """Whether AWS's config file, which Lambda does not have, sets something that only the SDK reads there."""
+    """Whether something is set that only the SDK heeds: a proxy by TLS, or in AWS's config file, which Lambda lacks."""
+    if any(name.lower() == "https_proxy" and value.lower().startswith("https:") for name, value in env.items()):
+        return True
     file = Path(env.get("AWS_CONFIG_FILE") or "~/.aws/config")
     try:
         lines = file.expanduser().read_text(encoding="utf-8").splitlines()
@@ -174,7 +176,8 @@ def connect(max_connections: int) -> Aws:
     """Connect with the credentials, region and endpoint of the environment; up to so many calls at a time.
 
     ROUTER_TRANSPORT=boto3 takes the SDK's client instead of ours; so does a setting in AWS's config file that ours does
-    not read, unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an unknown transport),
+    not read, or a proxy that is reached by TLS, unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an
+    unknown transport, settings that are none),
     MissingExtra (no boto3 where it is needed).
     """
     transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")

@@ -1,14 +1,21 @@
 """The seam, connected to the two servers, and to one that says what a test wants it to."""
 
+import datetime as dt
+import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from router.aws.client import TRANSPORT_VARIABLE, Aws, Objects, connect
 from router.local.server import LocalAws, local_aws
@@ -184,3 +191,35 @@ def in_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setenv(variable, value)
 
     return replace
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a certificate of 127.0.0.1 that vouches for itself, with its key; it ends in so many days."""
+
+    def make(days: int = 2) -> Path:
+        ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(ends - dt.timedelta(days=3))
+            .not_valid_after(ends)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            )
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        file = tmp_path / "certificate.pem"
+        file.write_bytes(
+            made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()),
+        )
+        return file
+
+    return make

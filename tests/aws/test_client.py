@@ -87,6 +87,17 @@ def test_seam_costs_no_boto3() -> None:
 
 
 @pytest.mark.parametrize(
+    ("proxy", "taken"), [("https://127.0.0.1:9", "DynamoTables"), ("http://127.0.0.1:9", "DirectTables")]
+)
+def test_proxy_by_tls(in_environment: Callable[..., None], proxy: str, taken: str) -> None:
+    """Only the SDK goes to a proxy by TLS."""
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
+    in_environment(HTTPS_PROXY=proxy, **keys)
+
+    assert type(connect(1).tables).__name__ == taken
+
+
+@pytest.mark.parametrize(
     ("setting", "chosen", "taken"),
     [
         ("endpoint_url = http://127.0.0.1:9", "", "DynamoTables"),

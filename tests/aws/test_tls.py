@@ -1,7 +1,5 @@
 """Certificates are checked, by both clients."""
 
-import datetime as dt
-import ipaddress
 import ssl
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,41 +8,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from router.aws.client import connect
 from router.aws.faults import Fault
 from router.errors import UsageError
 
-DAY = dt.timedelta(days=1)
 NO_TRUST = Fault("retry", "SSLError", 0)
-
-
-def certificate(folder: Path, ends: dt.datetime) -> Path:
-    """A certificate of 127.0.0.1 that vouches for itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(ends - 3 * DAY)
-        .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    file = folder / "certificate.pem"
-    file.write_bytes(
-        made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()),
-    )
-    return file
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -101,7 +70,7 @@ def serve() -> Iterator[Callable[[Path], int]]:
     ids=["trusted", "unknown issuer", "expired", "of another host"],
 )
 def test_certificates(
-    tmp_path: Path,
+    certificate: Callable[..., Path],
     serve: Callable[[Path], int],
     in_environment: Callable[..., None],
     transport: str,
@@ -111,7 +80,7 @@ def test_certificates(
     found: Any,
 ) -> None:
     """A server is believed if somebody who is trusted vouches for it now, by its name."""
-    file = certificate(tmp_path, dt.datetime.now(dt.UTC) + days * DAY)
+    file = certificate(days)
     bundle = {"AWS_CA_BUNDLE": str(file)} if trusted else {}
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
     in_environment(AWS_ENDPOINT_URL=f"https://{host}:{serve(file)}", ROUTER_TRANSPORT=transport, **keys, **bundle)

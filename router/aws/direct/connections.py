@@ -275,7 +275,10 @@ def _tunnel(proxy: _Proxy, name: str, port: int) -> socket.socket:
 
 
 def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
-    """The proxy of the environment for an endpoint; plain HTTP is for servers on this machine, and goes by none."""
+    """The proxy of the environment for an endpoint; plain HTTP is for servers on this machine, and goes by none.
+
+    Raises UsageError for one that is no URL, or is itself reached by TLS.
+    """
     if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
         return None
     from urllib.request import getproxies, proxy_bypass  # as above
@@ -283,19 +286,32 @@ def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
     proxy = getproxies().get("https", "")
     if not proxy or proxy_bypass(endpoint.name):
         return None
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if not parts.hostname:
-        return None
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = parts.hostname, parts.port or 80
+    except ValueError:
+        host = None
+    if not host or parts.scheme != "http":
+        # It may have a password, and is not shown.
+        raise UsageError(
+            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for proxies of other kinds set "
+            "ROUTER_TRANSPORT=boto3"
+        )
     headers = {}
     if parts.username:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Proxy-Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
-    return _Proxy(parts.hostname, parts.port or 80, headers)
+    return _Proxy(host, port, headers)
+
+
+def _is_end(error: ssl.SSLError) -> bool:
+    """Whether TLS only tells that the connection is no more; with `SYS`, since the other end has reset it."""
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or error.library == "SYS"
 
 
 def _failure(error: Exception, begun: bool = False) -> NoAnswerError:
     """What it means that a connection fails, by the name that botocore has for it, which the table of faults knows."""
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if isinstance(error, ssl.SSLError) and not _is_end(error):
         return NoAnswerError("SSLError")
     if isinstance(error, TimeoutError):
         return NoAnswerError("ReadTimeoutError")

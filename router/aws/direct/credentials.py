@@ -20,6 +20,8 @@ def find_credentials(env: Mapping[str, str]) -> GetCredentials:
     access_key, secret_key = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
     # As for the SDKs, a profile that is named comes before keys in the environment.
     if access_key and secret_key and not env.get("AWS_PROFILE"):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            _check_key(name, env.get(name, ""))
         credentials = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
         return lambda: credentials
     return _from_botocore()
@@ -34,7 +36,15 @@ def find_region(env: Mapping[str, str]) -> str:
             region = session.get_config_variable("region") or ""
     if not region:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
+    if not (region.isascii() and region.replace("-", "").isalnum()):
+        raise UsageError(f"{region!r} is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     return region
+
+
+def _check_key(name: str, value: str) -> None:
+    """What is part of a header must be one line of ASCII; raises UsageError."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
 
 
 def _from_botocore() -> GetCredentials:

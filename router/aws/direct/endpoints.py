@@ -23,6 +23,7 @@ _PARTITIONS: Mapping[str, tuple[str, str]] = {
     "eu-isoe-": ("cloud.adc-e.uk", ""),
     "eusc-": ("amazonaws.eu", "api.amazonwebservices.eu"),
 }
+_NO_PATH = (("", "", ""), ("/", "", ""))
 _COMMERCIAL = ("amazonaws.com", "api.aws")
 
 
@@ -55,15 +56,21 @@ def find_endpoint(service: ServiceName, region: str, env: Mapping[str, str]) -> 
 
 def parse_endpoint(url: str) -> Endpoint:
     """The endpoint of a URL; raises UsageError."""
-    parts = urlsplit(url)
     try:
-        port = parts.port
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        port = 0
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise UsageError(f"the endpoint '{url}' is no URL: http(s)://HOST[:PORT]")
+        host = None
+    if not host or port == 0 or parts.scheme not in ("http", "https") or parts[2:] not in _NO_PATH or parts.username:
+        raise UsageError(f"the endpoint '{_without_user(url)}' is not http(s)://HOST[:PORT]")
     secure = parts.scheme == "https"
-    return Endpoint(parts.hostname, port or (443 if secure else 80), secure)
+    return Endpoint(host, port or (443 if secure else 80), secure)
+
+
+def _without_user(url: str) -> str:
+    """A URL as it may be shown: it may have a password."""
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
 
 
 def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) -> str:

@@ -61,6 +61,23 @@ def test_region() -> None:
     )
 
 
+@pytest.mark.parametrize("name", [*KEYS, "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("value", ["key\n", "two keys", "kéy"])
+def test_no_key(name: str, value: str) -> None:
+    """What cannot be a key is told by its name, and is not shown."""
+    with pytest.raises(
+        UsageError, match=f"^{name} has a character that no key has; often that is a line break at its end$"
+    ):
+        find_credentials({**KEYS, name: value})
+
+
+@pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "eu.west", "é"])
+def test_region_that_is_none(region: str) -> None:
+    """What cannot be a part of a host's name is told by the variable to set."""
+    with pytest.raises(UsageError, match="is no AWS region: set AWS_REGION"):
+        find_region({"AWS_REGION": region})
+
+
 @pytest.mark.usefixtures("profile")
 def test_no_region() -> None:
     """Without a region the error names the variable to set."""

@@ -1,0 +1,350 @@
+"""Connections over real sockets, with and without TLS: slow servers, servers that go, and proxies."""
+
+import base64
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from router.aws.direct.connections import IDLE_SECONDS, Connections, NoAnswerError
+from router.aws.direct.endpoints import Endpoint
+from router.errors import UsageError
+
+LARGE = 16 * 1024 * 1024
+"""Bytes; more than the system keeps for a connection whose other end does not read."""
+SECONDS = 5.0
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+Act = Callable[[socket.socket], None]
+"""What a server does with a connection, which is closed afterwards."""
+
+
+class Listener:
+    """A server of this machine: for each connection in turn does what it is told; keeps how many there were."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.acts: list[Act] = []
+        self.taken = 0
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        # Waiting for a connection does not end by closing; one more connection ends it.
+        self.acts = []
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._thread.join(SECONDS)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if not self.acts:
+                connection.close()
+                return
+            self.taken += 1
+            with connection:
+                if self._context:
+                    with self._context.wrap_socket(connection, server_side=True) as secure:
+                        self.acts.pop(0)(secure)
+                else:
+                    self.acts.pop(0)(connection)
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def server(request: pytest.FixtureRequest, certificate: Callable[[], Path]) -> Iterator[Listener]:
+    """A server that is spoken to with and without TLS."""
+    context = None
+    if request.param == "TLS":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate())
+    listener = Listener(context)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def connections(server: Listener, request: pytest.FixtureRequest, tmp_path: Path) -> Connections:
+    """Connections to that server."""
+    secure = "TLS" in request.node.name
+    return Connections(
+        Endpoint("127.0.0.1", server.port, secure),
+        {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {},
+    )
+
+
+def read_request(connection: socket.socket) -> int:
+    """Read a request; how long its body was."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+    size = len(body)
+    while size < length:
+        size += len(connection.recv(1 << 20))
+    return size
+
+
+def answer(connection: socket.socket) -> None:
+    """Answer one request."""
+    read_request(connection)
+    connection.sendall(OK)
+
+
+def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS) -> bytes:
+    """The body of the answer."""
+    return connections.begin({"Host": "h"}, body, seconds).finish().body
+
+
+def test_slow_reader(server: Listener, connections: Connections) -> None:
+    """A request that is more than the server takes at once is sent whole."""
+    sizes = []
+
+    def act(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        sizes.append(read_request(connection))
+        connection.sendall(OK)
+
+    server.acts = [act]
+
+    assert (ask(connections, b"x" * LARGE), sizes) == (b"{}", [LARGE])
+
+
+def test_slow_writer(server: Listener, connections: Connections) -> None:
+    """An answer may come in pieces, each in time."""
+
+    def act(connection: socket.socket) -> None:
+        read_request(connection)
+        for part in (OK[:5], OK[5:40], OK[40:]):
+            connection.sendall(part)
+            time.sleep(0.05)
+
+    server.acts = [act]
+
+    assert ask(connections) == b"{}"
+
+
+@pytest.mark.parametrize("size", [2, LARGE])
+def test_silence(server: Listener, connections: Connections, size: int) -> None:
+    """Where a server neither reads nor answers, the call ends in time."""
+    over = threading.Event()
+
+    def act(connection: socket.socket) -> None:
+        over.wait(SECONDS)
+
+    server.acts = [act]
+    try:
+        with pytest.raises(NoAnswerError, match=r"^ReadTimeoutError$"):
+            ask(connections, b"x" * size, 0.1)
+    finally:
+        over.set()
+
+
+def test_used_again(server: Listener, connections: Connections) -> None:
+    """A connection is used for one request after the other."""
+
+    def act(connection: socket.socket) -> None:
+        for _ in range(3):
+            answer(connection)
+
+    server.acts = [act]
+
+    assert ([ask(connections) for _ in range(3)], server.taken) == ([b"{}"] * 3, 1)
+
+
+@pytest.mark.parametrize("linger", [None, 0], ids=["closed", "reset"])
+def test_closed_while_idle(server: Listener, connections: Connections, linger: int | None) -> None:
+    """Where the server has closed or reset a connection that was idle, a new one is used."""
+
+    read = threading.Event()
+
+    def act(connection: socket.socket) -> None:
+        answer(connection)
+        read.wait(SECONDS)
+        if linger is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger))
+
+    server.acts = [act, answer]
+    ask(connections)
+    read.set()
+    time.sleep(0.1)
+
+    assert (ask(connections), server.taken) == (b"{}", 2)
+
+
+def test_closed_at_once(server: Listener, connections: Connections) -> None:
+    """Where it closes a new one, there is no answer."""
+
+    def act(connection: socket.socket) -> None:
+        read_request(connection)
+
+    server.acts = [act]
+
+    with pytest.raises(NoAnswerError, match=r"^ConnectionClosedError$"):
+        ask(connections)
+
+
+def test_cut_short(server: Listener, connections: Connections) -> None:
+    """Half an answer is none."""
+
+    def act(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK[:-1])
+
+    server.acts = [act]
+
+    with pytest.raises(NoAnswerError, match=r"^IncompleteReadError$"):
+        ask(connections)
+
+
+def test_too_long(server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is longer than any of AWS's is not read to its end."""
+    monkeypatch.setattr("router.aws.direct.connections.MAX_ANSWER_BYTES", 10)
+    server.acts = [answer]
+
+    with pytest.raises(NoAnswerError, match=r"^HTTPClientError$"):
+        ask(connections)
+
+
+def test_idle_for_long() -> None:
+    """A connection that was idle for longer than servers keep it is not used again."""
+    now = 0.0
+    listener = Listener()
+
+    def act(connection: socket.socket) -> None:
+        answer(connection)
+        connection.recv(1)
+
+    listener.acts = [act, answer]
+    connections = Connections(Endpoint("127.0.0.1", listener.port, False), {}, lambda: now)
+    ask(connections)
+    now = IDLE_SECONDS + 1
+
+    assert (ask(connections), listener.taken) == (b"{}", 2)
+    listener.close()
+
+
+def test_nobody_listens() -> None:
+    """A port where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(NoAnswerError, match=r"^EndpointConnectionError$"):
+        ask(Connections(Endpoint("127.0.0.1", port, False), {}))
+
+
+class Proxy(Listener):
+    """A proxy of this machine, which opens tunnels; keeps what it was asked."""
+
+    def __init__(self, status: bytes = b"200 OK") -> None:
+        super().__init__()
+        self.asked: list[bytes] = []
+        self.acts = [self._tunnel] * 3
+        self._status = status
+
+    def _tunnel(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        self.asked.append(head)
+        connection.sendall(b"HTTP/1.1 %s\r\n\r\n" % self._status)
+        host, port = head.split()[1].decode().rsplit(":", 1)
+        if not self._status.startswith(b"200"):
+            return
+        with socket.create_connection((host, int(port))) as other:
+            back = threading.Thread(target=_copy, args=(other, connection))
+            back.start()
+            _copy(connection, other)
+            back.join(SECONDS)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def secure(certificate: Callable[[], Path]) -> Iterator[Listener]:
+    """A server with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate())
+    listener = Listener(context)
+    listener.acts = [answer]
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def proxied(
+    secure: Listener, in_environment: Callable[..., None], tmp_path: Path
+) -> Iterator[Callable[..., tuple[Connections, Proxy]]]:
+    """Connections to that server in an environment that names a proxy by its port."""
+    proxies = []
+
+    def make(
+        proxy: str, name: str = "HTTPS_PROXY", status: bytes = b"200 OK", **more: str
+    ) -> tuple[Connections, Proxy]:
+        proxies.append(Proxy(status))
+        env = {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem"), name: proxy.format(proxies[-1].port), **more}
+        in_environment(**env)
+        return Connections(Endpoint("127.0.0.1", secure.port, True), env), proxies[-1]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:{}", "127.0.0.1:{}", "http://us%40er:se%3Acret@127.0.0.1:{}/"])
+def test_proxy(proxied: Callable[..., tuple[Connections, Proxy]], secure: Listener, name: str, proxy: str) -> None:
+    """Requests go through the proxy's tunnel, with its password if it has one."""
+    connections, through = proxied(proxy, name)
+
+    told = ask(connections)
+
+    lines = through.asked[0].split(b"\r\n")
+    user = base64.b64encode(b"us@er:se:cret")
+    assert (told, lines[0].rpartition(b" ")[0], b"Proxy-Authorization: Basic " + user in lines) == (
+        b"{}",
+        b"CONNECT 127.0.0.1:%d" % secure.port,
+        "@" in proxy,
+    )
+
+
+@pytest.mark.parametrize("names", ["127.0.0.1", "*"])
+def test_no_proxy(proxied: Callable[..., tuple[Connections, Proxy]], names: str) -> None:
+    """What NO_PROXY names is asked without it."""
+    connections, through = proxied("http://127.0.0.1:{}", NO_PROXY=names)
+
+    assert (ask(connections), through.asked) == (b"{}", [])
+
+
+def test_proxy_refuses(proxied: Callable[..., tuple[Connections, Proxy]], secure: Listener) -> None:
+    """A proxy that opens no tunnel is as good as a server that is not there."""
+    connections, through = proxied("http://127.0.0.1:{}", status=b"407 Proxy Authentication Required")
+
+    with pytest.raises(NoAnswerError, match=r"^EndpointConnectionError$"):
+        ask(connections)
+    assert (len(through.asked), secure.taken) == (1, 0)
+
+
+@pytest.mark.parametrize("proxy", ["https://127.0.0.1:1", "socks5://127.0.0.1:1", "http://user:secret@a:x", "http://"])
+def test_no_such_proxy(in_environment: Callable[..., None], proxy: str) -> None:
+    """A proxy of another kind is told by its variable, without its password."""
+    in_environment(HTTPS_PROXY=proxy)
+
+    with pytest.raises(
+        UsageError, match=r"^the proxy in HTTPS_PROXY is not http://\[USER:PASSWORD@\]HOST\[:PORT\]; for "
+    ):
+        Connections(Endpoint("sqs.eu-west-1.amazonaws.com", 443, True), {"HTTPS_PROXY": proxy})
