@@ -165,7 +165,6 @@ def test_used_again(server: Listener, connections: Connections) -> None:
 @pytest.mark.parametrize("linger", [None, 0], ids=["closed", "reset"])
 def test_closed_while_idle(server: Listener, connections: Connections, linger: int | None) -> None:
     """Where the server has closed or reset a connection that was idle, a new one is used."""
-
     read = threading.Event()
 
     def act(connection: socket.socket) -> None:
