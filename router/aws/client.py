@@ -177,8 +177,7 @@ def connect(max_connections: int) -> Aws:
 
     ROUTER_TRANSPORT=boto3 takes the SDK's client instead of ours; so does a setting in AWS's config file that ours does
     not read, or a proxy that is reached by TLS, unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an
-    unknown transport, settings that are none),
-    MissingExtra (no boto3 where it is needed).
+    unknown transport, settings that are none), MissingExtra (no boto3 where it is needed).
     """
     transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")
     if transport == "direct":
