@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 from answering import Answers, render
@@ -129,7 +130,8 @@ class Server:
             connection.socket.sendall(answer)
         if self._waiting is not None and self._is_over:
             waiting, self._waiting = self._waiting, None
-            waiting.socket.sendall(render(b"{}"))
+            with suppress(OSError):  # it may have gone meanwhile, to ask again
+                waiting.socket.sendall(render(b"{}"))
 
     @property
     def _is_over(self) -> bool:

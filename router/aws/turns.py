@@ -8,7 +8,8 @@ import threading
 from types import TracebackType
 
 PATIENCE_SECONDS = 0.05
-"""Nobody waits longer for its turn: who has it may be in something that takes its time, and then all work at once."""
+"""Nobody waits longer for its turn: who has it may be in something that takes its time. Then all work at once, without
+waiting, until it is over."""
 
 
 class _Mine(threading.local):
@@ -26,6 +27,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._stuck = False
 
     def __enter__(self) -> None:
         _mine.turns = self
@@ -38,8 +40,10 @@ class Turns:
         _mine.turns = None
 
     def take(self) -> None:
-        """Wait for this thread's turn; not for long."""
-        _mine.has_it = self._lock.acquire(timeout=PATIENCE_SECONDS)
+        """Wait for this thread's turn, unless it is its turn already; not for long."""
+        if not _mine.has_it:
+            _mine.has_it = self._lock.acquire(timeout=0 if self._stuck else PATIENCE_SECONDS)
+            self._stuck = not _mine.has_it
 
     def hand_over(self) -> None:
         """Let another thread have its turn."""

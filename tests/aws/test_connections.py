@@ -13,6 +13,7 @@ import pytest
 
 from router.aws.direct.connections import IDLE_SECONDS, Connections, NoAnswerError
 from router.aws.direct.endpoints import Endpoint
+from router.aws.turns import Turns
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024
@@ -82,16 +83,23 @@ def connections(server: Listener, request: pytest.FixtureRequest, tmp_path: Path
     )
 
 
+def _some(connection: socket.socket) -> bytes:
+    data = connection.recv(1 << 20)
+    if not data:
+        raise ConnectionError("the client has gone")
+    return data
+
+
 def read_request(connection: socket.socket) -> int:
     """Read a request; how long its body was."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += _some(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].split()[0])
     size = len(body)
     while size < length:
-        size += len(connection.recv(1 << 20))
+        size += len(_some(connection))
     return size
 
 
@@ -160,6 +168,35 @@ def test_used_again(server: Listener, connections: Connections) -> None:
     server.acts = [act]
 
     assert ([ask(connections) for _ in range(3)], server.taken) == ([b"{}"] * 3, 1)
+
+
+@pytest.mark.parametrize("size", [2, LARGE], ids=["to receive", "to send"])
+def test_turn_is_handed_over(
+    server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """While a call waits for the network another thread has its turn."""
+    monkeypatch.setattr("router.aws.turns.PATIENCE_SECONDS", 60.0)
+    turns, worked = Turns(), threading.Event()
+
+    def work() -> None:
+        with turns:
+            worked.set()
+
+    def act(connection: socket.socket) -> None:
+        answer(connection)
+        if size == LARGE:
+            worked.wait(SECONDS)
+        read_request(connection)
+        if worked.wait(SECONDS):
+            connection.sendall(OK)
+
+    server.acts = [act]
+    ask(connections)  # so that it need not wait for a connection any more
+    with turns:
+        other = threading.Thread(target=work)
+        other.start()
+        assert ask(connections, b"x" * size, 2 * SECONDS) == b"{}"
+    other.join(SECONDS)
 
 
 @pytest.mark.parametrize("linger", [None, 0], ids=["closed", "reset"])
@@ -254,7 +291,7 @@ class Proxy(Listener):
     def _tunnel(self, connection: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            head += connection.recv(65536)
+            head += _some(connection)
         self.asked.append(head)
         connection.sendall(b"HTTP/1.1 %s\r\n\r\n" % self._status)
         host, port = head.split()[1].decode().rsplit(":", 1)
@@ -338,7 +375,17 @@ def test_proxy_refuses(proxied: Callable[..., tuple[Connections, Proxy]], secure
     assert (len(through.asked), secure.taken) == (1, 0)
 
 
-@pytest.mark.parametrize("proxy", ["https://127.0.0.1:1", "socks5://127.0.0.1:1", "http://user:secret@a:x", "http://"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "https://127.0.0.1:1",
+        "socks5://127.0.0.1:1",
+        "http://user:secret@a:x",
+        "http://",
+        "http://a..b:80",
+        "http://a b:1",
+    ],
+)
 def test_no_such_proxy(in_environment: Callable[..., None], proxy: str) -> None:
     """A proxy of another kind is told by its variable, without its password."""
     in_environment(HTTPS_PROXY=proxy)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.direct.endpoints import Endpoint
+from router.aws.direct.endpoints import Endpoint, is_host
 from router.aws.turns import away
 from router.errors import UsageError
 
@@ -288,14 +288,14 @@ def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
         return None
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        host, port = parts.hostname, parts.port or 80
+        host, port = parts.hostname or "", parts.port or 80
     except ValueError:
-        host = None
-    if not host or parts.scheme != "http":
+        host = ""
+    if not is_host(host) or parts.scheme != "http":
         # It may have a password, and is not shown.
         raise UsageError(
-            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for proxies of other kinds set "
-            "ROUTER_TRANSPORT=boto3"
+            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for one that is itself reached by TLS "
+            "(https://…) set ROUTER_TRANSPORT=boto3"
         )
     headers = {}
     if parts.username:

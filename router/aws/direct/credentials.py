@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from router.aws.direct.endpoints import is_host
 from router.aws.direct.sigv4 import Credentials
 from router.errors import MissingExtra, UsageError
 
@@ -36,7 +37,7 @@ def find_region(env: Mapping[str, str]) -> str:
             region = session.get_config_variable("region") or ""
     if not region:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
-    if not (region.isascii() and region.replace("-", "").isalnum()):
+    if not is_host(region) or "." in region:
         raise UsageError(f"{region!r} is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     return region
 

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -58,19 +59,33 @@ def parse_endpoint(url: str) -> Endpoint:
     """The endpoint of a URL; raises UsageError."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        host = None
-    if not host or port == 0 or parts.scheme not in ("http", "https") or parts[2:] not in _NO_PATH or parts.username:
+        host = ""
+    named = is_host(host) and port != 0
+    if not named or parts.scheme not in ("http", "https") or parts[2:] not in _NO_PATH or "@" in parts.netloc:
         raise UsageError(f"the endpoint '{_without_user(url)}' is not http(s)://HOST[:PORT]")
     secure = parts.scheme == "https"
     return Endpoint(host, port or (443 if secure else 80), secure)
 
 
+def is_host(name: str) -> bool:
+    """Whether a name can be that of a host: an address, or labels of up to 63 letters, digits, `-` and `_`."""
+    if ":" in name:
+        try:
+            return bool(ip_address(name))
+        except ValueError:
+            return False
+    labels = name.removesuffix(".").split(".")
+    return name.isascii() and all(
+        len(each) <= 63 and each.replace("-", "").replace("_", "").isalnum() for each in labels
+    )
+
+
 def _without_user(url: str) -> str:
     """A URL as it may be shown: it may have a password."""
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
+    start, sign, rest = url.rpartition("@")
+    return f"{start.partition('://')[0]}://{rest}" if sign and "://" in start else rest
 
 
 def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) -> str:

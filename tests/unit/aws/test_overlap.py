@@ -12,6 +12,7 @@ from router.aws.direct.tables import DirectTables
 from router.aws.dynamodb import DynamoTables
 from router.aws.faults import Fault
 from router.aws.overlap import CALLS_AT_ONCE, OneThread, Threads
+from router.aws.turns import Turns
 
 LATE = Answer(fault=Fault("retry", "ReadTimeoutError"))
 
@@ -142,3 +143,24 @@ def test_which_overlap() -> None:
     assert isinstance(DirectTables(client), Overlapping)
     boto3: Any = type("Client", (), {"put_item": 0, "update_item": 0, "delete_item": 0})
     assert not isinstance(DynamoTables(boto3), Overlapping)
+
+
+def test_turn_is_handed_over(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While calls wait for their answers another thread has its turn."""
+    monkeypatch.setattr("router.aws.turns.PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(Sent, "seconds", 5.0)
+    wire.answers_at = {1: 3, 2: 3}
+    turns = Turns()
+
+    def work() -> None:
+        with turns:
+            for job in (1, 2):
+                wire.ends[job].send(b"x")
+
+    with turns:
+        other = threading.Thread(target=work)
+        other.start()
+        answers = OneThread(wire.begin).make([1, 2], lambda: float("inf"))
+    other.join(5)
+
+    assert answers == [answer(1), answer(2)]

@@ -71,7 +71,7 @@ def test_no_key(name: str, value: str) -> None:
         find_credentials({**KEYS, name: value})
 
 
-@pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "eu.west", "é"])
+@pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "eu.west", "é", "e" * 64])
 def test_region_that_is_none(region: str) -> None:
     """What cannot be a part of a host's name is told by the variable to set."""
     with pytest.raises(UsageError, match="is no AWS region: set AWS_REGION"):

@@ -64,6 +64,7 @@ def test_as_botocore(service: str) -> None:
             Endpoint("b", 443, True),
         ),
         ({"AWS_ENDPOINT_URL": "http://[::1]:80/"}, Endpoint("::1", 80, False)),
+        ({"AWS_ENDPOINT_URL": "http://local_stack.a-b.:1"}, Endpoint("local_stack.a-b.", 1, False)),
         (
             {"AWS_ENDPOINT_URL": "http://a:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
             Endpoint("sqs.eu-west-1.amazonaws.com", 443, True),
@@ -100,7 +101,13 @@ def test_host(endpoint: Endpoint, host: str) -> None:
         ("http://[::1", "http://[::1"),
         ("http://a/path", "http://a/path"),
         ("http://a?query", "http://a?query"),
+        ("http://a..b", "http://a..b"),
+        ("http://a b", "http://a b"),
+        ("http://é", "http://é"),
+        (f"http://{'a' * 64}", f"http://{'a' * 64}"),
+        ("http://[1:2]", "http://[1:2]"),
         ("http://user:secret@a", "http://a"),
+        ("http://user:se://cret@a", "http://a"),
         ("user:secret@a", "a"),
     ],
 )
