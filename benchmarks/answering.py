@@ -58,8 +58,9 @@ class Answers:
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
         self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
-        self._begun_at = self._drained_at = 0.0
-        self._deleted_before = 0
+        self._drained_at = 0.0
+        self._counts_from = 0
+        self._counted: tuple[float, int] | None = None
         self._busy_from = time.process_time()
 
     def fill(self, size: str, count: int) -> None:
@@ -100,6 +101,8 @@ class Answers:
                 ids = _ID.findall(content)
                 if operation == b"deletemessagebatch":
                     self._deleted += len(ids)
+                    if self._counted is None and self._deleted >= self._counts_from:
+                        self._counted = time.monotonic(), self._deleted
                     if self.drained:
                         self._drained_at = time.monotonic()
                 return render(b'{"Successful":[%s],"Failed":[]}' % b",".join(b'{"Id":"%s"}' % id_ for id_ in ids)), 0.0
@@ -111,7 +114,9 @@ class Answers:
         name = found[1].decode() if found else ""
         match operation:
             case b"getqueueurl":
-                self._begun_at, self._deleted_before = time.monotonic(), self._deleted
+                # Speed counts from when a quarter of what is left then is done: by then it no longer grows.
+                self._counts_from = self._deleted + (self._filled - self._deleted) // 4
+                self._counted = None
                 return {"QueueUrl": f"{self._endpoint}/123456789012/{name}"}
             case b"getqueueattributes":
                 return {"Attributes": {"VisibilityTimeout": str(VISIBILITY_SECONDS)}}
@@ -143,10 +148,9 @@ class Answers:
 
         `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
         number and `digest`; `deleted` messages, each counted once; `speed`: how many a second, once all processes had
-        begun (0 if there were none left then); `busy`: processor seconds of the server.
+        begun and a quarter of the rest was done (None if there was none); `busy`: processor seconds of the server.
         """
         busy = time.process_time() - self._busy_from
-        seconds = self._drained_at - self._begun_at
         items = [*_batch_items(self._kept[b"batchwriteitem"]), *_put_items(self._kept[b"putitem"])]
         lines = [canonical_item(table, read_item(item)) for table, item in items]
         return {
@@ -156,9 +160,15 @@ class Answers:
             "digest": digest(lines),
             "received": self._received,
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
-            "speed": (self._deleted - self._deleted_before) / seconds if seconds > 0 else 0.0,
+            "speed": self._speed(),
             "busy": busy,
         }
+
+    def _speed(self) -> float | None:
+        if self._counted is None or self._drained_at <= self._counted[0]:
+            return None
+        moment, deleted = self._counted
+        return (self._deleted - deleted) / (self._drained_at - moment)
 
 
 def _batch_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:

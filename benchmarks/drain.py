@@ -63,6 +63,10 @@ CASES = (
 )
 """So many that the beginning, when workers find out how much they may take at a time, is a small part."""
 QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
+PAIR = tuple(case for case in CASES if case.program == "router" and case.latency)
+"""What two processes do of what one does: speeds vary more than processor time, so there are more rounds of these, one
+directly after the other."""
+PAIRS = 3
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
     Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
@@ -78,7 +82,7 @@ def cases_of(*, quick: bool) -> tuple[Case, ...]:
 
 def steps(*, quick: bool, rounds: int) -> int:
     """How often `measure` will call `advance`."""
-    return rounds * len(cases_of(quick=quick))
+    return rounds * (len(cases_of(quick=quick)) + (0 if quick else PAIRS * len(PAIR)))
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
@@ -98,28 +102,30 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
             started = drain(server, replace(case, count=FEW), digests[FEW])
             drained = drain(server, case, digests[case.count])
             figures[CPU].add(case.name, case.program, (drained.cpu - started.cpu) / (case.count - FEW))
-            figures[SPEED].add(case.name, case.program, drained.speed)
+            figures[SPEED].add(case.name, case.program, _speed(case, drained))
             figures[SERVER].add(case.name, case.program, drained.server / case.count)
             figures[CALLS].add(case.name, case.program, drained.calls / case.count)
             figures[MEMORY].add(case.name, case.program, drained.memory)
             figures[MEMORY_FEW].add(case.name, case.program, started.memory)
-            if case.program == "router":
-                processes, _, latency = case.name.partition(", ")
-                figures[SCALING].add(latency, processes, drained.speed)
+            advance()
+        for case in () if quick else PAIR * PAIRS:
+            processes, _, latency = case.name.partition(", ")
+            figures[SCALING].add(latency, processes, _speed(case, drain(server, case, digests[case.count])))
             advance()
     server.slow_down(0)
     return figures
 
 
 class Drained(NamedTuple):
-    """Processor seconds that the worker took, and the server; messages a second, once all processes had begun.
+    """Processor seconds that the worker took, and the server; and messages a second, once all processes were at work.
 
-    `memory` is the most bytes that its processes had together; 0 where the system does not say.
+    `speed` is None where there was nothing left to do by then. `memory` is the most bytes that its processes had
+    together; 0 where the system does not say.
     """
 
     cpu: float
     server: float
-    speed: float
+    speed: float | None
     calls: int
     memory: int
 
@@ -145,6 +151,12 @@ def drain(server: Server, case: Case, expected: str) -> Drained:
             f"{who}: of {case.count} messages {report['distinct']} written, {report['deleted']} deleted"
         )
     return Drained(cpu, report["busy"], report["speed"], sum(report["calls"].values()), memory)
+
+
+def _speed(case: Case, drained: Drained) -> float:
+    if drained.speed is None:
+        raise BenchmarkError(f"{case.program}, {case.name}: all was done before each process had begun")
+    return drained.speed
 
 
 @contextmanager

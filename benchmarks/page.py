@@ -69,14 +69,14 @@ def _flames(results: Results) -> str:
 def _limits(results: Results) -> dict[str, str]:
     """What limits two processes: what one message costs worker and server, and the cores that there are."""
     cores = int(results.machine["cores"])
-    case = drain.Case("router", 2, 0, 0).name
-    worker = results.figures[drain.CPU].median(case, "router")
-    server = results.figures[drain.SERVER].median(case, "router")
-    most = cores * 1e6 / (worker + server)
-    one = results.figures[drain.SPEED].median(drain.Case("router", 1, 0, 0).name, "router")
-    return {
-        "cores": str(cores),
-        "server_share": f"{server / (worker + server):.0%}",
-        "most_speed": f"{most:,.0f}",
-        "most_scaling": f"{most / one:.2f}",
-    }
+    told = {"cores": str(cores), "latency": str(drain.LATENCY_MS)}
+    for prefix, latency in (("", 0), ("late_", drain.LATENCY_MS)):
+        case = drain.Case("router", 2, latency, 0).name
+        worker = results.figures[drain.CPU].median(case, "router")
+        server = results.figures[drain.SERVER].median(case, "router")
+        most = cores * 1e6 / (worker + server)
+        one = results.figures[drain.SPEED].median(drain.Case("router", 1, latency, 0).name, "router")
+        told[f"{prefix}share"] = f"{server / (worker + server):.0%}"
+        told[f"{prefix}speed"] = f"{most:,.0f}"
+        told[f"{prefix}scaling"] = f"{most / one:.2f}"
+    return told

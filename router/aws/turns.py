@@ -7,7 +7,7 @@ processor's caches full of what the other was at. A turn lasts from one wait to 
 import threading
 from types import TracebackType
 
-PATIENCE_SECONDS = 0.05
+PATIENCE_SECONDS = 0.02
 """Nobody waits longer for its turn: who has it may be in something that takes its time. Then all work at once, without
 waiting, until it is over."""
 
