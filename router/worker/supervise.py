@@ -115,7 +115,10 @@ class Worker:
         self._crew.stop(until - time.monotonic())
         finished = self._crew.join(until)
         if not finished:
-            self._held.release_all()
+            # Where SQS does not answer either, nothing is waited for beyond the grace period.
+            releaser = threading.Thread(target=self._held.release_all, name="releaser", daemon=True)
+            releaser.start()
+            releaser.join(RELEASE_SECONDS)
         return finished
 
     def _reload(self) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,28 @@ def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence
 
     with pytest.raises(UsageError, match=f"^{sentence}$"):
         work(**options)
+
+
+def test_released_within_the_grace_period(work: Any, queues: Any, messages: Any, send: Any) -> None:
+    """Where showing messages to others hangs too, the end comes all the same, and in time."""
+    queues.received.append(messages("a"))
+    end = threading.Event()
+    began = 0.0
+
+    def hang(url: str, pairs: Any) -> dict[str, Fault]:
+        nonlocal began
+        began = began or time.monotonic()
+        send(signal.SIGTERM)
+        end.wait(30)
+        return {}
+
+    queues.delete = queues.release = hang
+
+    code, said = work(grace=3)
+
+    took = time.monotonic() - began
+    end.set()
+    assert (code, said[-1], took < 15) == (1, "worker stopped", True)
 
 
 def test_too_slow(work: Any, queues: Any, messages: Any, send: Any) -> None:
