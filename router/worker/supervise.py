@@ -25,13 +25,17 @@ from router.worker.control import Control
 from router.worker.crew import Crew
 from router.worker.held import Held
 from router.worker.http import serve
+from router.worker.limits import allow_files
 from router.worker.prometheus import Counters
-from router.worker.receiver import Polled
+from router.worker.receiver import HAND_MESSAGES, MAX_MESSAGES, Polled
 from router.worker.state import State, is_alive, is_ready
 
 LOOK_SECONDS = 0.5
 COLLECT_AFTER = 20_000
 """Objects that were made and are still there, before the garbage collector looks at the youngest: Python has 700."""
+FILES_OF_A_RECEIVER = HAND_MESSAGES // MAX_MESSAGES + CALLS_AT_ONCE
+"""Connections: of receives, which deletes use again, and of writes."""
+OTHER_FILES = 200
 RELEASE_SECONDS = 2.0
 """What is kept of the grace period for showing unfinished messages to others again."""
 
@@ -63,6 +67,7 @@ class Worker:
         self._control = None if options.control is None else Control(options.control)
         self._program = self._load()
         chosen = _choose(self._program, options.queues)
+        allow_files(len(chosen) * options.receivers * FILES_OF_A_RECEIVER + OTHER_FILES)
         # A call of each receiver, the writes at once, and some for renewing.
         self._aws = connect(max_connections=len(chosen) * options.receivers + CALLS_AT_ONCE + 4)
         self._held = Held(self._aws.queues)
