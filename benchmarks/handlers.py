@@ -30,11 +30,12 @@ FIRST = 50
 
 @dataclass(frozen=True)
 class Case:
-    """A batch and who is measured with it."""
+    """A batch and who is measured with it, so many times a round."""
 
     size: str
     count: int
     programs: tuple[str, ...] = ("router", "batch_writer")
+    times: int = 1
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class Case:
 ALL = ("router", "batch_writer", "put_item", "powertools", "on_fastsqs")
 CASES = (
     Case("small", 10),
-    Case("small", 1000, ALL),
+    Case("small", 1000, ALL, times=3),
     Case("small", most("small")),
     Case("medium", 10),
     Case("medium", 1000, ("router", "batch_writer", "put_item")),
@@ -71,7 +72,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     digests = {case: expected_digest(case.size, case.count) for case in cases}
     for _ in rounds:
         for case in cases:
-            for program in case.programs:
+            for program in case.programs * case.times:
                 if program not in missing:
                     figures.add(case.name, program, measure_one(server, case, program, digests[case]))
                 advance()
@@ -85,7 +86,7 @@ def cases_of(*, quick: bool) -> tuple[Case, ...]:
 
 def steps(*, quick: bool, rounds: int) -> int:
     """How often `measure` will call `advance`."""
-    return rounds * sum(len(case.programs) for case in cases_of(quick=quick))
+    return rounds * sum(len(case.programs) * case.times for case in cases_of(quick=quick))
 
 
 def measure_one(server: Server, case: Case, program: str, expected: str) -> float:
