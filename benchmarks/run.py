@@ -1,4 +1,4 @@
-"""The benchmarks: `make bench`. All suites take six to twelve minutes, with `--quick` one or two.
+"""The benchmarks: `make bench`. All suites take nine to fifteen minutes, with `--quick` one or two.
 
 Each figure is the median of rounds, and each round measures all programs in turn: machines are noisy, a ratio of two
 figures of one round is less so. Programs run in processes of their own, against a server of canned answers; what they
