@@ -11,7 +11,7 @@ def allow_files(count: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= count:
         return
     most = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < count:
         fields = {"limit": most, "needed": count}
         LOGGER.warning(

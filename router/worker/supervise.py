@@ -36,6 +36,7 @@ COLLECT_AFTER = 20_000
 FILES_OF_A_RECEIVER = HAND_MESSAGES // MAX_MESSAGES + CALLS_AT_ONCE
 """Connections: of receives, which deletes use again, and of writes."""
 OTHER_FILES = 200
+"""What else is open: the log, plugins, who asks for health and metrics."""
 RELEASE_SECONDS = 2.0
 """What is kept of the grace period for showing unfinished messages to others again."""
 

@@ -4,15 +4,14 @@ import socket
 import ssl
 import time
 import weakref
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from select import POLLIN, POLLOUT, poll
-from urllib.parse import unquote, urlsplit
 
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.direct.endpoints import Endpoint, is_host
+from router.aws.direct.endpoints import Endpoint
+from router.aws.direct.proxies import find_proxy, tunnel
+from router.aws.direct.wire import receive, send_all
 from router.aws.turns import away
 from router.errors import UsageError
 
@@ -22,9 +21,6 @@ IDLE_SECONDS = 15
 one that is closed meanwhile is lost."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """No answer is longer: 16 MB of items, in JSON."""
-READ_BYTES = 64 * 1024
-_TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
-_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -45,7 +41,7 @@ class Connections:
     def __init__(self, endpoint: Endpoint, env: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._proxy = _find_proxy(endpoint, env)
+        self._proxy = find_proxy(endpoint, env)
         self._tls = _trust(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
         # Used from either end by one call each, which needs no lock.
         self._idle: list[tuple[socket.socket, float]] = []
@@ -79,7 +75,7 @@ class Connections:
 
     def _send(self, connection: socket.socket, request: bytes, seconds: float, kept: bool) -> "Exchange":
         try:
-            _send_all(connection, request, seconds)
+            send_all(connection, request, seconds)
         except OSError as error:
             connection.close()
             raise _failure(error) from error
@@ -103,7 +99,7 @@ class Connections:
             if self._proxy is None:
                 plain = socket.create_connection((name, self._endpoint.port), CONNECT_SECONDS)
             else:
-                plain = _tunnel(self._proxy, name, self._endpoint.port)
+                plain = tunnel(self._proxy, name, self._endpoint.port, CONNECT_SECONDS)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             made = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
             made.setblocking(False)
@@ -185,7 +181,7 @@ class _Reading:
         parser = HttpResponseParser(self)
         size = 0
         while not (self.complete and parser.get_status_code() >= 200):
-            data = _receive(connection, seconds)
+            data = receive(connection, seconds)
             if not data:
                 if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
                     break  # its end is that of the connection
@@ -220,88 +216,9 @@ class _ClosedError(NoAnswerError):
         super().__init__("ConnectionClosedError")
 
 
-def _send_all(connection: socket.socket, request: bytes, seconds: float) -> None:
-    """Send; raises OSError, which TimeoutError is."""
-    left = memoryview(request)
-    while left:
-        try:
-            left = left[connection.send(left) :]
-        except _NOT_YET as error:
-            _wait(connection, error, POLLOUT, seconds)
-
-
-def _receive(connection: socket.socket, seconds: float) -> bytes:
-    """Some of what comes, b"" at its end; raises OSError, which TimeoutError is."""
-    while True:
-        try:
-            return connection.recv(READ_BYTES)
-        except _NOT_YET as error:
-            _wait(connection, error, POLLIN, seconds)
-
-
-def _wait(connection: socket.socket, why: OSError, usual: int, seconds: float) -> None:
-    """Wait for what stopped a connection: of TLS that may be the other direction; raises TimeoutError."""
-    poller = poll()
-    poller.register(connection, _TLS_WAITS.get(type(why), usual))
-    with away:
-        if not poller.poll(seconds * 1000):
-            raise TimeoutError from why
-
-
 def _close(idle: list[tuple[socket.socket, float]]) -> None:
     for connection, _ in idle:
         connection.close()
-
-
-class _Proxy(Struct, frozen=True):
-    host: str
-    port: int
-    headers: dict[str, str]
-
-
-def _tunnel(proxy: _Proxy, name: str, port: int) -> socket.socket:
-    """A connection to a host through a proxy; raises OSError."""
-    # Only who has a proxy pays for this import.
-    from http.client import HTTPConnection, HTTPException
-
-    connection = HTTPConnection(proxy.host, proxy.port, timeout=CONNECT_SECONDS)
-    connection.set_tunnel(name, port, proxy.headers)
-    try:
-        connection.connect()
-    except HTTPException as error:
-        raise OSError(str(error)) from error
-    made: socket.socket = connection.sock
-    return made
-
-
-def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
-    """The proxy of the environment for an endpoint; plain HTTP is for servers on this machine, and goes by none.
-
-    Raises UsageError for one that is no URL, or is itself reached by TLS.
-    """
-    if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
-        return None
-    from urllib.request import getproxies, proxy_bypass  # as above
-
-    proxy = getproxies().get("https", "")
-    if not proxy or proxy_bypass(endpoint.name):
-        return None
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        host, port = parts.hostname or "", parts.port or 80
-    except ValueError:
-        host = ""
-    if not is_host(host) or parts.scheme != "http":
-        # It may have a password, and is not shown.
-        raise UsageError(
-            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for one that is itself reached by TLS "
-            "(https://…) set ROUTER_TRANSPORT=boto3"
-        )
-    headers = {}
-    if parts.username:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Proxy-Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
-    return _Proxy(host, port, headers)
 
 
 def _is_end(error: ssl.SSLError) -> bool:

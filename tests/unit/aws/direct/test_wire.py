@@ -1,0 +1,55 @@
+"""Sockets that do not block: what they wait for."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from router.aws.direct.wire import receive, send_all
+
+
+class OtherWay(socket.socket):
+    """Cannot go on in one direction before something comes in the other, as in TLS; counts how often it is tried."""
+
+    tries = 0
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        self.tries += 1
+        try:
+            super().recv(1)
+        except BlockingIOError:
+            raise ssl.SSLWantReadError from None
+        return super().send(data)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[OtherWay, socket.socket]]:
+    """A socket that does not block, and the other end."""
+    ours, theirs = socket.socketpair()
+    here = OtherWay(fileno=ours.detach())
+    here.setblocking(False)
+    with here, theirs:
+        yield here, theirs
+
+
+def test_the_other_direction(ends: tuple[OtherWay, socket.socket]) -> None:
+    """Where sending has to wait for something to come it does, and does not try again and again until then."""
+    here, theirs = ends
+    later = threading.Timer(0.1, theirs.send, (b"x",))
+    later.start()
+
+    send_all(here, b"all", 5)
+
+    later.join()
+    assert (theirs.recv(10), here.tries) == (b"all", 2)
+
+
+def test_nothing_comes(ends: tuple[OtherWay, socket.socket]) -> None:
+    """What does not come in time is an error."""
+    here, _ = ends
+
+    with pytest.raises(TimeoutError):
+        receive(here, 0.01)
