@@ -37,9 +37,9 @@ format: $(STAMP) ## write the code as `make lint` wants it
 
 docs: $(STAMP) ## the pages that are made from the code
 	$(RUN) -m router.config.reference > docs/config.md
-	$(RUN) -m router.hooks.reference docs
-	$(RUN) -m router.checks.reference tests/checks > docs/checks.md
-	$(RUN) -m router.checks.examples tests/checks > router/checks/examples.json
+	$(RUN) -m router.program.hooks.reference docs
+	$(RUN) -m router.check.reference tests/checks > docs/checks.md
+	$(RUN) -m router.check.examples tests/checks > router/check/examples.json
 	$(RUN) -m router schema > docs/routes.schema.json
 
 lock: $(STAMP) ## pin again what tests and builds install

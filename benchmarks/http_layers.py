@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from serving import serve
 
-from router.aws.direct.connections import Connections
-from router.aws.direct.endpoints import Endpoint
+from router.aws.http.connections import Connections
+from router.aws.http.endpoints import Endpoint
 
 ROUNDS = 15
 CALLS = 100

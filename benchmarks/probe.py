@@ -101,7 +101,7 @@ def _plan(path: Path, queue: str, size: int) -> float:
 
 
 def _load(path: Path) -> Any:
-    from router.compile.load import load_program
+    from router.program.load import load_program
 
     return load_program(path, {})
 

@@ -141,11 +141,11 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[Stage]:
     """The stages, each with what makes its input."""
     from router import lambda_handler
-    from router.aws.direct.sigv4 import Credentials, Scope, sign
-    from router.engine.batch import pack
-    from router.engine.coalesce import schedule
+    from router.aws.http.sigv4 import Credentials, Scope, sign
+    from router.deliver.batch import pack
+    from router.deliver.lanes import schedule
+    from router.deliver.settle import settle_answer
     from router.engine.engine import plan
-    from router.engine.settle import settle_answer
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
     tables: Any = lambda_handler._aws().tables

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
-    from router.hooks.specs import hookimpl
     from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
+    from router.program.hooks.specs import hookimpl
 
 __all__ = [
     "ConfigError",
@@ -36,6 +36,8 @@ _ERRORS = ("ConfigError", "Drop", "PluginError", "Reject", "Retry", "RouterError
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'router' has no attribute '{name}'")
-    module = "router.hooks.specs" if name == "hookimpl" else "router.errors" if name in _ERRORS else "router.model"
+    module = (
+        "router.program.hooks.specs" if name == "hookimpl" else "router.errors" if name in _ERRORS else "router.model"
+    )
     value = globals()[name] = getattr(import_module(module), name)
     return value

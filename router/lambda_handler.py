@@ -18,18 +18,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from router import codes
 from router.aws.client import Aws, connect
 from router.aws.faults import Fault
 from router.aws.overlap import CALLS_AT_ONCE
-from router.compile.load import Program, load_program
-from router.compile.precompiled import COMPILED_NAME
-from router.deliver import MARGIN_SECONDS, Delivered, Delivery
-from router.engine import codes
+from router.deliver.delivery import MARGIN_SECONDS, Delivered, Delivery
+from router.deliver.log import LOGGER, log_result, set_up_logging
+from router.deliver.metrics import print_embedded
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
-from router.log import LOGGER, log_result, set_up_logging
-from router.metrics import print_embedded
 from router.model import Outcome, Record, Result
+from router.program.load import Program, load_program
+from router.program.precompiled import COMPILED_NAME
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable that names the config; default: beside the code, the compiled one, else `routes.yaml`."""

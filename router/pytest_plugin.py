@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from router.rehearse.run import Rehearsal, Verdict
+    from router.dev.run_tests import Rehearsal, Verdict
 
 OPTION = "router_config"
 _SUFFIXES = (".yaml", ".yml")
@@ -56,8 +56,8 @@ class ConfigFile(pytest.File):
 
     def collect(self) -> "Iterator[RouteTest]":
         """The tests, in the order of the file; raises CollectError with the findings if it has errors."""
+        from router.dev.run_tests import Rehearsal
         from router.errors import ConfigError
-        from router.rehearse.run import Rehearsal
 
         try:
             rehearsal = Rehearsal(self.path, os.environ)
@@ -101,6 +101,6 @@ class Failed(Exception):
     """A test did not pass; the text has each difference."""
 
     def __init__(self, verdict: "Verdict") -> None:
-        from router.rehearse.compare import table
+        from router.dev.compare import table
 
         super().__init__("\n".join([f"{verdict.route}: {verdict.name}", *table(verdict.differences)]))

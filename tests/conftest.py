@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 import pytest
 
-from router.local.provision import clients
-from router.local.server import REGION, LocalAws, local_aws
+from router.dev.provision import clients
+from router.dev.server import REGION, LocalAws, local_aws
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.aws.cloud import CloudError, Service
+from router.aws.deployment_clients import CloudError, Service
 from router.errors import UsageError
 
 _ABSENT = frozenset({"404", "NoSuchBucket", "NotFound", "NoSuchKey"})

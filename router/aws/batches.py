@@ -5,7 +5,7 @@ from typing import Any
 
 from router.aws.client import Letter
 from router.aws.faults import Fault, translate
-from router.compile.references import queue_name
+from router.program.references import queue_name
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 1_048_576

@@ -11,9 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 from msgspec import Struct
 
 from router.aws.faults import Fault
-from router.engine.requests import Action, Operation
 from router.errors import MissingExtra, UsageError
 from router.model import AttributeValue, KeyType, Record
+from router.modes.requests import Action, Operation
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
 """The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""
@@ -182,7 +182,7 @@ def connect(max_connections: int) -> Aws:
     transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")
     if transport == "direct":
         # Each only where it is used: the time of imports is most of a cold start.
-        from router.aws.direct.connect import connect as connect_directly
+        from router.aws.http.connect import connect as connect_directly
 
         return connect_directly(os.environ, max_connections)
     if transport != "boto3":

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from router.aws.calls import call
+from router.aws.control_plane import clients
 from router.aws.faults import Fault
-from router.aws.readers import clients
 from router.aws.sqs import SqsQueues
-from router.checks.live.facts import (
+from router.check.live.deployed import (
     Decision,
     FunctionFacts,
     IndexFacts,

@@ -7,7 +7,7 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from router.aws.client import Answer, Pending
-from router.aws.turns import away
+from router.aws.run_lock import away
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

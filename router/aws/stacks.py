@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from router.aws.cloud import CloudError, Service
+from router.aws.deployment_clients import CloudError, Service
 from router.errors import UsageError
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")

@@ -10,16 +10,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from router.checks.run import examine
+from router.check.run import examine
 from router.cli.options import config_option
-from router.compile.load import load
+from router.cli.report.text import as_text, count_findings
 from router.config.environment import RT005
-from router.deploy.archive import as_megabytes
-from router.deploy.build import HANDLER, OUTPUT, Built, build, target_of
-from router.deploy.requirements import FILE, PLUGINS
-from router.deploy.targets import ARCHES, PYTHONS, Arch, Python, Target
 from router.errors import ConfigError
-from router.report.text import as_text, count_findings
+from router.ops.archive import as_megabytes
+from router.ops.build import HANDLER, OUTPUT, Built, build, target_of
+from router.ops.requirements import FILE, PLUGINS
+from router.ops.targets import ARCHES, PYTHONS, Arch, Python, Target
+from router.program.load import load
 
 _WIDE = 160
 """Characters of a line where the output is no terminal, so that a table is not cut at 80."""

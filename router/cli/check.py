@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.checks.ignore import Ignored
-from router.checks.run import examine
+from router.check.ignore import Ignored
+from router.check.run import examine
 from router.cli.options import choose_config, config_argument
+from router.cli.report.text import as_text, count_findings
 from router.model import Finding
-from router.report.text import as_text, count_findings
 
 if TYPE_CHECKING:
-    from router.live.compare import Comparison
+    from router.ops.live_compare import Comparison
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -69,7 +69,7 @@ def command(
 
 def _comparison(function: str) -> "Comparison":
     # For start-up time: most checks look at nothing but the config.
-    from router.live.compare import Comparison
+    from router.ops.live_compare import Comparison
 
     return Comparison(function)
 
@@ -79,24 +79,24 @@ def _show(form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], co
     match form:
         case "text":
             if comparison:
-                from router.live.show import show_seen
+                from router.ops.live_report import show_seen
 
                 show_seen(comparison.seen)
             text = as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            from router.report.records import as_json
+            from router.cli.report.records import as_json
 
             text = as_json(findings, ignored)
             if comparison:
-                from router.live.show import with_seen
+                from router.ops.live_report import with_seen
 
                 text = with_seen(text, comparison.seen)
         case "sarif":
-            from router.report.sarif import as_sarif
+            from router.cli.report.sarif import as_sarif
 
             text = as_sarif(findings, ignored)
         case _:
-            from router.report.github import as_github
+            from router.cli.report.github import as_github
 
             text = as_github(findings, ignored)
     if text:
@@ -104,8 +104,8 @@ def _show(form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], co
 
 
 def _explain(name: str) -> None:
-    from router.checks.codes import CODES
-    from router.checks.examples import shipped_examples
+    from router.check.codes import CODES
+    from router.check.examples import shipped_examples
 
     code = CODES.get(name.upper())
     if code is None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from router.checks.run import examine
+from router.check.run import examine
 from router.cli.options import choose_config, config_argument
-from router.compile.precompile import precompile
-from router.compile.precompiled import Opened, unpack
+from router.cli.report.text import as_text, count_findings
 from router.config.environment import variables_in
-from router.config.homes import relocate_plugin
+from router.config.source_map import relocate_plugin
 from router.errors import UsageError
-from router.report.text import as_text, count_findings
+from router.program.precompile import precompile
+from router.program.precompiled import Opened, unpack
 
 
 @click.command("compile")

@@ -13,15 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cli.options import config_option
-from router.compile.load import Program, load_program
-from router.display import to_cell
+from router.dev.demo import play_with_worker
+from router.dev.demo_dead_letters import DeadLetter
+from router.dev.display import to_cell
+from router.dev.results import Ending, Played
+from router.dev.samples import Sending, environments, from_lines, from_tests
+from router.dev.server import local_aws
 from router.errors import UsageError
-from router.local.demo import play_with_worker
-from router.local.endings import Ending, Played
-from router.local.letters import DeadLetter
-from router.local.sendings import Sending, environments, from_lines, from_tests
-from router.local.server import local_aws
 from router.model import Item
+from router.program.load import Program, load_program
 
 _COLOURS = {"written": "green", "dropped": "yellow", "rejected": "yellow", "retry": "red"}
 _WIDE = 160
@@ -69,7 +69,7 @@ def _play(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> 
         if as_lambda:
             # Only who deploys pays for importing what deploys.
             from router.cli.demo_deployed import show_deployed
-            from router.local.deployed import play_deployed
+            from router.dev.demo_deployed import play_deployed
 
             shown = play_deployed(round_.program, config, round_.sendings, local, status.update, round_.env)
             show_deployed(console, shown)

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router.deploy.changes import kind_of
-from router.display import to_json
-from router.local.deployed import STACK, Shown
-from router.local.endings import Said
+from router.dev.demo_deployed import STACK, Shown
+from router.dev.display import to_json
+from router.dev.results import Said
+from router.ops.changes import kind_of
 
 _FIRST = ("time", "level", "message")
 

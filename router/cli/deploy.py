@@ -10,14 +10,14 @@ import click
 from msgspec import Struct
 
 from router.cli.options import config_option
+from router.cli.report.text import as_text, count_findings
 from router.cli.stack_events import diagnostics
-from router.deploy.parameters import read_assignments, with_given
-from router.deploy.template.document import Config, read_for_deployment
 from router.errors import ConfigError, MissingExtra
-from router.report.text import as_text, count_findings
+from router.ops.parameters import read_assignments, with_given
+from router.ops.template.document import Config, read_for_deployment
 
 if TYPE_CHECKING:
-    from router.aws.cloud import Service
+    from router.aws.deployment_clients import Service
 
 
 class Options(Struct, frozen=True):
@@ -98,7 +98,7 @@ def _read(config: Path, env: Mapping[str, str]) -> Config:
 def _connect() -> "Mapping[str, Service]":
     try:
         # boto3 is optional, and takes 0.2 s to import.
-        from router.aws.cloud import connect
+        from router.aws.deployment_clients import connect
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise

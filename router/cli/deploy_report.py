@@ -10,8 +10,8 @@ from rich.table import Table
 
 from router.aws.stacks import Resource
 from router.cli.stack_events import WIDE
-from router.deploy.changes import Planned, kind_of, short_name
-from router.deploy.execution import Ended
+from router.ops.changes import Planned, kind_of, short_name
+from router.ops.execution import Ended
 
 _COLOURS = {
     "add": "green",

@@ -9,22 +9,22 @@ import click
 from rich.console import Console
 
 from router.aws.artifacts import Artifacts
-from router.aws.cloud import Service, caller_account
+from router.aws.deployment_clients import Service, caller_account
 from router.aws.stacks import Stacks
-from router.cli.asking import confirmed
 from router.cli.deploy_report import explain_failure, show_changes, show_made, told
+from router.cli.prompt import confirmed
 from router.cli.stack_events import watch
-from router.deploy.build import build
-from router.deploy.changes import Planned
-from router.deploy.deployment import Deployment, make_deployment
-from router.deploy.execution import Ended, conclude, execute
-from router.deploy.ownership import refuse_foreign
-from router.deploy.package import FOLDER, Package, read_package
-from router.deploy.proposal import Proposal, propose, withdraw
-from router.deploy.states import must_create
-from router.deploy.template.document import Config, make_document
-from router.display import to_json
+from router.dev.display import to_json
 from router.errors import UsageError
+from router.ops.build import build
+from router.ops.change_set import Proposal, propose, withdraw
+from router.ops.changes import Planned
+from router.ops.deployment import Deployment, make_deployment
+from router.ops.execution import Ended, conclude, execute
+from router.ops.ownership import refuse_foreign
+from router.ops.package import FOLDER, Package, read_package
+from router.ops.stack_status import must_create
+from router.ops.template.document import Config, make_document
 
 if TYPE_CHECKING:
     from router.cli.deploy import Options

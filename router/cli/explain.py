@@ -10,14 +10,14 @@ import click
 import msgspec
 
 from router.cli.options import config_option
-from router.compile.load import Program, load
 from router.config import spec
-from router.display import to_json
+from router.dev.display import to_json
+from router.dev.explain import Condition, Explanation, explain, show_value
+from router.dev.records import LISTS, META, RECEIPT_HANDLE, read_record
+from router.dev.wrapping import MESSAGE_ID, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
-from router.rehearse.explain import Condition, Explanation, explain, show_value
-from router.rehearse.records import LISTS, META, RECEIPT_HANDLE, read_record
-from router.rehearse.wrapping import MESSAGE_ID, wrap_text
+from router.program.load import Program, load
 
 _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
 """What an object has that is a record of Lambda, or a message of ReceiveMessage."""

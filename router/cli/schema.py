@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from router.cli.options import choose_config, config_argument
-from router.compile.load import load
 from router.config.editor import config_schema
+from router.program.load import load
 
 
 @click.command("schema")

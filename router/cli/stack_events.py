@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from router.aws.stacks import StackEvent
-from router.deploy.changes import kind_of, resource_name
-from router.deploy.following import is_about_stack
+from router.ops.changes import kind_of, resource_name
+from router.ops.stack_events import is_about_stack
 
 WIDE = 200
 """Characters of a line where the output is no terminal, so that no line is broken at 80."""

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from router.cli.options import config_option
-from router.deploy.template.container import dockerfile
-from router.deploy.template.document import (
+from router.errors import UsageError
+from router.ops.template.container import dockerfile
+from router.ops.template.document import (
     MAX_INLINE_BYTES,
     Config,
     as_json,
@@ -15,8 +16,7 @@ from router.deploy.template.document import (
     make_document,
     read_for_deployment,
 )
-from router.deploy.template.unit import unit
-from router.errors import UsageError
+from router.ops.template.unit import unit
 
 FORMATS = ("yaml", "json", "docker", "systemd")
 

@@ -11,13 +11,13 @@ import click
 
 from router.cli.options import choose_config, config_argument
 from router.cli.test_report import describe, show_coverage, show_update, show_verdict, told
-from router.display import to_json
+from router.dev.display import to_json
+from router.dev.junit import Described, as_junit
+from router.dev.names import compile_names
+from router.dev.reach import Reach
+from router.dev.run_tests import Rehearsal, Verdict
+from router.dev.update import Updated, update
 from router.errors import UsageError
-from router.rehearse.junit import Described, as_junit
-from router.rehearse.names import compile_names
-from router.rehearse.reach import Reach
-from router.rehearse.run import Rehearsal, Verdict
-from router.rehearse.update import Updated, update
 
 
 @click.command("test")

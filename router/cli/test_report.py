@@ -6,13 +6,13 @@ from typing import Any
 import click
 from msgspec import UNSET
 
-from router.display import to_json
-from router.rehearse.changes import DELETE
-from router.rehearse.compare import cell, table
-from router.rehearse.junit import Described
-from router.rehearse.reach import Reach
-from router.rehearse.run import Rehearsal, Verdict
-from router.rehearse.update import Updated
+from router.dev.changes import DELETE
+from router.dev.compare import cell, table
+from router.dev.display import to_json
+from router.dev.junit import Described
+from router.dev.reach import Reach
+from router.dev.run_tests import Rehearsal, Verdict
+from router.dev.update import Updated
 
 _SHOWN = 10
 """Places that no test reaches which are listed unasked."""

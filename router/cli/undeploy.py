@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router.cli.asking import confirmed, typed
+from router.cli.prompt import confirmed, typed
 from router.cli.stack_events import WIDE, diagnostics, watch
-from router.display import to_json
+from router.dev.display import to_json
 from router.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from router.aws.cloud import Service
+    from router.aws.deployment_clients import Service
     from router.aws.stacks import Stack, StackEvent
-    from router.deploy.removal import Fate
+    from router.ops.removal import Fate
 
 
 @click.command("undeploy")
@@ -40,9 +40,9 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     """
     services = _connect()
     from router.aws.stacks import Stacks
-    from router.deploy.ownership import refuse_foreign
-    from router.deploy.removal import foresee, tables_that_stay
-    from router.deploy.states import is_absent
+    from router.ops.ownership import refuse_foreign
+    from router.ops.removal import foresee, tables_that_stay
+    from router.ops.stack_status import is_absent
 
     stacks = Stacks(services["cloudformation"])
     console = diagnostics()
@@ -72,7 +72,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
 def _connect() -> "Mapping[str, Service]":
     try:
         # boto3 is optional, and takes 0.2 s to import.
-        from router.aws.cloud import connect
+        from router.aws.deployment_clients import connect
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
@@ -116,13 +116,13 @@ def _confirm(name: str, yes: bool, types_name: bool) -> None:
 
 
 def _delete(stacks: Any, stack: "Stack", console: Console, total: int) -> "list[StackEvent]":
-    from router.deploy.removal import remove
+    from router.ops.removal import remove
 
     return watch(console, remove(stacks, stack), stack.id, f"deleting {stack.name}", total)
 
 
 def _explain(stack_id: str, name: str, events: "Sequence[StackEvent]") -> None:
-    from router.deploy.following import first_cause
+    from router.ops.stack_events import first_cause
 
     cause = first_cause(events, stack_id)
     why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
@@ -130,7 +130,7 @@ def _explain(stack_id: str, name: str, events: "Sequence[StackEvent]") -> None:
 
 
 def _delete_tables(dynamodb: "Service", tables: Sequence[str], console: Console) -> list[str]:
-    from router.aws.holders import delete_table
+    from router.aws.cleanup import delete_table
 
     for done, table in enumerate(tables):
         with console.status(f"deleting table {table}"):

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from router.cli.options import config_option
+from router.deliver.log import number_lines, set_up_logging
+from router.dev.parent_watchdog import end_with_input
 from router.errors import MissingExtra
-from router.local.lifeline import end_with_input
-from router.log import number_lines, set_up_logging
 
 
 @click.command("worker")
@@ -57,8 +57,8 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     """
     try:
         # The worker's libraries are optional: the other commands have no use for them.
-        from router.worker.processes import Processes
-        from router.worker.supervise import Worker, WorkerOptions
+        from router.run.processes import Processes
+        from router.run.supervise import Worker, WorkerOptions
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":
             raise

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from router.config import spec
 from router.config.findings import Findings
-from router.config.homes import Homes, relocate_plugin, relocate_route
 from router.config.reading import Part, Reading, Source
+from router.config.source_map import Homes, relocate_plugin, relocate_route
 from router.config.wording import describe
 from router.model import Code, Finding, Path
 

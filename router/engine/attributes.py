@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any
 
-from router.engine.codes import BAD_ITEM, BAD_KEY
+from router.codes import BAD_ITEM, BAD_KEY
 from router.errors import Refusal
 from router.model import AttributeValue, Item, KeyType, Number
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.engine.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
+from router.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
 from router.errors import Refusal, Reject
 from router.model import Envelope, Record, Unwrapped
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.engine import codes
+from router import codes
 from router.engine.backoff import Backoff
 from router.engine.decode import Decoder
 from router.engine.pointers import PointerFinder

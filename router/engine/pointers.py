@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.engine.codes import BAD_POINTER
+from router.codes import BAD_POINTER
 from router.engine.decode import decode_payload, read_attributes, unwrap
 from router.errors import Refusal
 from router.model import Envelope, Record

@@ -3,12 +3,12 @@
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
-from router.engine.codes import ALREADY_THERE, NOT_ATOMIC
-from router.engine.judge import Stored, judge
-from router.engine.requests import Action, make_action
+from router.codes import ALREADY_THERE, NOT_ATOMIC
 from router.engine.ticket import Ticket
 from router.errors import Refusal
 from router.model import Outcome, Write
+from router.modes.conflicts import Stored, judge
+from router.modes.requests import Action, make_action
 
 MAX_ACTIONS = 100
 MAX_BYTES = 4 * 1024 * 1024

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.codes import BAD_ITEM, BAD_VERSION
 from router.engine.attributes import encode_item, identify
-from router.engine.codes import BAD_ITEM, BAD_VERSION
 from router.errors import Refusal
 from router.model import REMOVE, AttributeValue, Item, Marker, Message, Table, Write, WriteKind
 

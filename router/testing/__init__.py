@@ -7,7 +7,7 @@
     assert run.tables.items("orders") == [{"id": "o-1"}]
 """
 
-from router.compile.load import load_program
+from router.program.load import load_program
 from router.testing.delivery import Run, deliver, record
 from router.testing.memory import MemoryQueues, MemoryTables
 

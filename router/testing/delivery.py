@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from router.aws.client import Aws
-from router.compile.load import Program
 from router.config import spec
-from router.deliver import Delivery
+from router.deliver.delivery import Delivery
+from router.dev.records import META, RECEIPT_HANDLE
+from router.dev.wrapping import make_body
 from router.errors import UsageError
 from router.model import Outcome, Record
-from router.rehearse.records import META, RECEIPT_HANDLE
-from router.rehearse.wrapping import make_body
+from router.program.load import Program
 from router.testing.memory import MemoryQueues, MemoryTables
 
 _SECONDS = 60.0

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from router.aws.client import TRANSPORT_VARIABLE, Aws, Objects, connect
-from router.local.server import LocalAws, local_aws
+from router.dev.server import LocalAws, local_aws
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from router.aws.artifacts import Artifacts
-from router.aws.cloud import Service, caller_account, connect
+from router.aws.deployment_clients import Service, caller_account, connect
+from router.dev.server import ACCOUNT, LocalAws
 from router.errors import UsageError
-from router.local.server import ACCOUNT, LocalAws
 
 Inside = Callable[..., AbstractContextManager[None]]
 

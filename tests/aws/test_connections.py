@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.direct.connections import IDLE_SECONDS, Connections, NoAnswerError
-from router.aws.direct.endpoints import Endpoint
-from router.aws.turns import Turns
+from router.aws.http.connections import IDLE_SECONDS, Connections, NoAnswerError
+from router.aws.http.endpoints import Endpoint
+from router.aws.run_lock import Turns
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024
@@ -175,7 +175,7 @@ def test_turn_is_handed_over(
     server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """While a call waits for the network another thread has its turn."""
-    monkeypatch.setattr("router.aws.turns.PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", 60.0)
     turns, worked = Turns(), threading.Event()
 
     def work() -> None:
@@ -245,7 +245,7 @@ def test_cut_short(server: Listener, connections: Connections) -> None:
 
 def test_too_long(server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is longer than any of AWS's is not read to its end."""
-    monkeypatch.setattr("router.aws.direct.connections.MAX_ANSWER_BYTES", 10)
+    monkeypatch.setattr("router.aws.http.connections.MAX_ANSWER_BYTES", 10)
     server.acts = [answer]
 
     with pytest.raises(NoAnswerError, match=r"^HTTPClientError$"):

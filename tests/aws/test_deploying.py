@@ -17,15 +17,15 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
-from router.aws import cloud
+from router.aws import deployment_clients as cloud
 from router.cli import deploying
 from router.cli.app import app
-from router.compile.precompile import precompile
-from router.compile.precompiled import COMPILED_NAME
-from router.deploy.deployment import Deployment
-from router.deploy.ownership import DESCRIPTION
-from router.deploy.template.document import Config, Document, make_document, read_for_deployment
-from router.local.server import ACCOUNT, LocalAws
+from router.dev.server import ACCOUNT, LocalAws
+from router.ops.deployment import Deployment
+from router.ops.ownership import DESCRIPTION
+from router.ops.template.document import Config, Document, make_document, read_for_deployment
+from router.program.precompile import precompile
+from router.program.precompiled import COMPILED_NAME
 
 Inside = Callable[..., AbstractContextManager[None]]
 

@@ -20,16 +20,16 @@ from botocore.exceptions import ClientError
 
 from router.aws.client import Aws, Objects
 from router.aws.client import connect as connect_router
-from router.aws.cloud import Service
+from router.aws.deployment_clients import Service
 from router.aws.faults import Fault
 from router.aws.stacks import Stacks, Template
-from router.compile.load import Program, load_program
-from router.deliver import Delivery
-from router.deploy.execution import conclude, execute
-from router.deploy.proposal import propose
-from router.deploy.template.document import make_document, read_for_deployment
-from router.local.dialect import for_embedded_aws, in_batches
-from router.local.server import LocalAws
+from router.deliver.delivery import Delivery
+from router.dev.emulator_quirks import for_embedded_aws, in_batches
+from router.dev.server import LocalAws
+from router.ops.change_set import propose
+from router.ops.execution import conclude, execute
+from router.ops.template.document import make_document, read_for_deployment
+from router.program.load import Program, load_program
 
 Inside = Callable[..., AbstractContextManager[None]]
 Policy = dict[str, Any]

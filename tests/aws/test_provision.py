@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.errors import MissingExtra, UsageError
-from router.local.provision import (
+from router.dev.provision import (
     QueueSpec,
     TableSpec,
     clients,
@@ -18,7 +17,8 @@ from router.local.provision import (
     refuse_foreign,
     scan_table,
 )
-from router.local.server import LocalAws
+from router.dev.server import LocalAws
+from router.errors import MissingExtra, UsageError
 
 
 def test_table(dynamodb: Any, name: str) -> None:

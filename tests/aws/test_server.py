@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from router.dev.server import LocalAws, local_aws
 from router.errors import MissingExtra, UsageError
-from router.local.server import LocalAws, local_aws
 
 PROGRAM = """
 import time
-from router.local.server import local_aws
+from router.dev.server import local_aws
 with local_aws() as local:
     print(local.endpoint, flush=True)
     time.sleep(60)
@@ -82,7 +82,7 @@ def test_program_is_killed(temporary: Path) -> None:
 
 def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not end when asked to is killed."""
-    monkeypatch.setattr("router.local.server._END_SECONDS", 0.1)
+    monkeypatch.setattr("router.dev.server._END_SECONDS", 0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Spied)
 
@@ -121,7 +121,7 @@ def test_no_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ministack the error names the extra to install."""
-    monkeypatch.setattr("router.local.server.find_spec", lambda name: None)
+    monkeypatch.setattr("router.dev.server.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtra, match=r"message-router\[local\]"), local_aws():
         pass

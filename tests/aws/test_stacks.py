@@ -9,14 +9,14 @@ from typing import Any
 import boto3
 import pytest
 
-from router.aws.cloud import CloudError, Service, caller_account, connect
-from router.aws.holders import count_messages, delete_table
+from router.aws.cleanup import count_messages, delete_table
+from router.aws.deployment_clients import CloudError, Service, caller_account, connect
 from router.aws.stacks import Change, Stacks, Template
-from router.deploy.execution import Cause, Ended, conclude, execute
-from router.deploy.proposal import propose, withdraw
-from router.deploy.removal import Fate, foresee, remove, tables_that_stay
+from router.dev.server import ACCOUNT, LocalAws
 from router.errors import UsageError
-from router.local.server import ACCOUNT, LocalAws
+from router.ops.change_set import propose, withdraw
+from router.ops.execution import Cause, Ended, conclude, execute
+from router.ops.removal import Fate, foresee, remove, tables_that_stay
 
 Inside = Callable[..., AbstractContextManager[None]]
 

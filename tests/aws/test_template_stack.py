@@ -12,10 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
-from router.checks.run import check
-from router.deploy.template.document import Document, as_json, make_document, read_for_deployment
-from router.live.compare import Comparison
-from router.local.server import LocalAws, local_aws
+from router.check.run import check
+from router.dev.server import LocalAws, local_aws
+from router.ops.live_compare import Comparison
+from router.ops.template.document import Document, as_json, make_document, read_for_deployment
 
 SECONDS = 30
 CONFIG = """\

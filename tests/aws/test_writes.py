@@ -8,8 +8,8 @@ import pytest
 
 from router.aws.client import Answer, Aws
 from router.aws.faults import Fault
+from router.deliver.chain import Chain
 from router.engine.attributes import encode_item
-from router.engine.chain import Chain
 from router.engine.ticket import Ticket
 from router.engine.transaction import Transaction
 from router.engine.writes import MarkerShape, WriteShape, plan_write

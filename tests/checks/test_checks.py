@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import router
-from router.checks.codes import CODES
-from router.checks.run import check
+from router.check.codes import CODES
+from router.check.run import check
 from router.model import Code
 
 HERE = Path(__file__).parent

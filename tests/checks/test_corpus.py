@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.checks.run import check
+from router.check.run import check
 
 HERE = Path(__file__).parent / "corpus"
 

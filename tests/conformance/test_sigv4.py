@@ -6,7 +6,7 @@ https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite
 from pathlib import Path
 from urllib.parse import unquote
 
-from router.aws.direct.sigv4 import Credentials, Scope, sign
+from router.aws.http.sigv4 import Credentials, Scope, sign
 
 NEVER_SENT = {
     # Every request of the router goes to the path "/".

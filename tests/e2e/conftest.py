@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from router.compile.load import load_program
-from router.local.provision import QueueSpec, TableSpec, create_queues, create_tables
-from router.local.server import LocalAws
+from router.dev.provision import QueueSpec, TableSpec, create_queues, create_tables
+from router.dev.server import LocalAws
+from router.program.load import load_program
 
 FOLDER = Path(__file__).parent / "flows"
 REPO = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from router.compile.precompile import precompile
-from router.compile.precompiled import COMPILED_NAME
-from router.local.server import REGION, LocalAws, local_aws
+from router.dev.server import REGION, LocalAws, local_aws
+from router.program.precompile import precompile
+from router.program.precompiled import COMPILED_NAME
 
 CONFIG = """\
 version: 1

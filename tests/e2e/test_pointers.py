@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from router.aws.client import Aws, connect
-from router.compile.load import load_program
-from router.deliver import Delivery
-from router.local.provision import QueueSpec, TableSpec, create_queues, create_tables
-from router.local.server import LocalAws
+from router.deliver.delivery import Delivery
+from router.dev.provision import QueueSpec, TableSpec, create_queues, create_tables
+from router.dev.server import LocalAws
+from router.program.load import load_program
 
 CONFIG = """\
 version: 1

@@ -10,7 +10,7 @@ import pytest
 from event_source import EventSource
 from runtime_api import Function, running
 
-from router.local.provision import TableSpec, create_tables
+from router.dev.provision import TableSpec, create_tables
 
 VISIBILITY_SECONDS = 1
 ANSWERS = """

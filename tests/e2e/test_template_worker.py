@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from router.local.provision import QueueSpec, TableSpec, clients, create_queues, create_tables
-from router.local.server import LocalAws, local_aws
+from router.dev.provision import QueueSpec, TableSpec, clients, create_queues, create_tables
+from router.dev.server import LocalAws, local_aws
 
 CONFIG = """\
 version: 1

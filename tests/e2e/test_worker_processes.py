@@ -15,8 +15,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from router.local.provision import QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
-from router.local.server import LocalAws, local_aws
+from router.dev.provision import QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
+from router.dev.server import LocalAws, local_aws
 
 CONFIG = """
 version: 1

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from router.compile.load import load_program
-from router.local.provision import TableSpec, clients, create_tables, scan_table
-from router.local.server import LocalAws
+from router.dev.provision import TableSpec, clients, create_tables, scan_table
+from router.dev.server import LocalAws
+from router.program.load import load_program
 
 FOLDER = Path(__file__).parent
 FLOWS = FOLDER / "flows" / "routes.yaml"

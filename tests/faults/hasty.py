@@ -6,9 +6,9 @@ With few tries a write is left for the next delivery of its message now and then
 import runpy
 import sys
 
-from router import writer
 from router.aws import boto
-from router.aws.direct import queues, tables
+from router.aws.http import queues, tables
+from router.deliver import writer
 
 boto.TABLE_TIMEOUT = 1
 boto.QUEUE_TIMEOUT = 2

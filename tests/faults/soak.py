@@ -28,7 +28,7 @@ from fault_runs import feed_function, run_interrupted, run_worker
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from router.local.server import LocalAws, local_aws
+from router.dev.server import LocalAws, local_aws
 
 WAVE = 200
 """Messages at a time: the server slows down above some 2,000."""

@@ -8,7 +8,7 @@ from fault_proxy import FirstHeld, Once, Plan, fault_proxy
 from fault_rig import Rig, running_function, running_worker, wait_until
 from fault_runs import feed_function, run_worker
 
-from router.local.server import LocalAws
+from router.dev.server import LocalAws
 
 WAVE = 100
 RATE = 0.25

@@ -8,7 +8,7 @@ from fault_proxy import Plan, fault_proxy
 from fault_rig import Rig, running_worker
 from fault_runs import run_interrupted
 
-from router.local.server import LocalAws
+from router.dev.server import LocalAws
 
 WAVES = 3
 WAVE = 200

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
 
-from router.local.server import LocalAws
+from router.dev.server import LocalAws
 
 CONFIG = FOLDER / "answers" / "routes.yaml"
 Ending = tuple[str, str]

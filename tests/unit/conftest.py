@@ -9,9 +9,9 @@ import pytest
 
 from router.aws.client import Answer, Aws, Letter
 from router.aws.faults import Fault
-from router.compile.load import Program, load_program
 from router.engine.attributes import identify
 from router.model import Record
+from router.program.load import Program, load_program
 
 
 class Tables:

@@ -13,24 +13,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.checks.codes import CODES
+from router import codes as outcome_codes
+from router.check.codes import CODES
 from router.cli.app import COMMANDS
 from router.cli.worker import command as worker
-from router.compile.load import Program, load, load_program
 from router.config import spec
 from router.config.editor import config_schema
 from router.config.kinds import fields_of
-from router.dead_letter import send_dead_letters
-from router.engine import codes as outcome_codes
+from router.deliver.dead_letters import send_dead_letters
+from router.deliver.log import log_batch, log_result
+from router.dev.records import META
+from router.dev.run_tests import rehearse, run_test
+from router.dev.wrapping import MESSAGE_ID
 from router.engine.engine import plan
-from router.hooks import builtin
-from router.hooks.implementations import HOOKS
-from router.hooks.registry import load_plugins
-from router.log import log_batch, log_result
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
-from router.rehearse.records import META
-from router.rehearse.run import rehearse, run_test
-from router.rehearse.wrapping import MESSAGE_ID
+from router.program.hooks.implementations import HOOKS
+from router.program.hooks.registry import load_plugins
+from router.program.load import Program, load, load_program
+from router.transforms import builtin
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -149,7 +149,7 @@ def test_each_transform_has_its_entry() -> None:
     named = set(re.findall(r"^\| `(\w+)", TEXTS["docs/transforms.md"], re.MULTILINE))
 
     plugins = load_plugins((), ROOT, SimpleNamespace(add=None))
-    assert (set(plugins.transforms), builtin.__name__) == (named, "router.hooks.builtin")
+    assert (set(plugins.transforms), builtin.__name__) == (named, "router.transforms.builtin")
 
 
 def test_each_hook_has_its_entry() -> None:

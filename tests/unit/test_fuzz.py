@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.aws.client import Answer, Aws
-from router.deliver import Delivery
-from router.log import LOGGER
+from router.deliver.delivery import Delivery
+from router.deliver.log import LOGGER
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 CASES = settings(

@@ -17,11 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
+from router.aws.control_plane import clients
 from router.aws.live import SERVICES, Live
-from router.aws.readers import clients
-from router.checks.run import check
-from router.live.compare import Comparison
-from router.local.server import REGION, LocalAws
+from router.check.run import check
+from router.dev.server import REGION, LocalAws
+from router.ops.live_compare import Comparison
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.aws.live import ACTIONS, Live
-from router.checks.live.facts import (
+from router.check.live.deployed import (
     Decision,
     FunctionFacts,
     IndexFacts,

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from router.checks.codes import CODES
-from router.local.server import LocalAws
+from router.check.codes import CODES
+from router.dev.server import LocalAws
 
 
 class Case(NamedTuple):

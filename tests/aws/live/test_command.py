@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.readers import clients
+from router.aws.control_plane import clients
+from router.dev.server import LocalAws
 from router.errors import UsageError
-from router.local.server import LocalAws
 
 CONFIG = """\
 version: 1

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from router.aws.client import Answer, Overlapping
-from router.aws.direct.tables import DirectTables
 from router.aws.dynamodb import DynamoTables
 from router.aws.faults import Fault
+from router.aws.http.tables import DirectTables
 from router.aws.overlap import CALLS_AT_ONCE, OneThread, Threads
-from router.aws.turns import Turns
+from router.aws.run_lock import Turns
 
 LATE = Answer(fault=Fault("retry", "ReadTimeoutError"))
 
@@ -147,7 +147,7 @@ def test_which_overlap() -> None:
 
 def test_turn_is_handed_over(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     """While calls wait for their answers another thread has its turn."""
-    monkeypatch.setattr("router.aws.turns.PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", 60.0)
     monkeypatch.setattr(Sent, "seconds", 5.0)
     wire.answers_at = {1: 3, 2: 3}
     turns = Turns()

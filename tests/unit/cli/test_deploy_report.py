@@ -3,7 +3,7 @@
 import pytest
 
 from router.cli.deploy_report import dashboard_link, explain_failure
-from router.deploy.execution import Cause, Ended
+from router.ops.execution import Cause, Ended
 
 CAUSE = Cause("LogGroup", "AWS::Logs::LogGroup", "it exists already")
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.codes import BAD_ITEM, BAD_KEY
 from router.engine.attributes import (
     MAX_ITEM_BYTES,
     MAX_NAME_BYTES,
@@ -15,7 +16,6 @@ from router.engine.attributes import (
     identify,
     plain_number,
 )
-from router.engine.codes import BAD_ITEM, BAD_KEY
 from router.errors import Refusal
 
 TOO_PRECISE = "a number of more than 38 digits or out of range"

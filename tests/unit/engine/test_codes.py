@@ -2,7 +2,7 @@
 
 import re
 
-from router.engine import codes
+from router import codes
 from router.model import Code
 
 CODES = {name: code for name, code in vars(codes).items() if isinstance(code, Code)}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.engine.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
+from router.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
 from router.engine.decode import MAX_UNPACKED_BYTES, bound_nesting, compile_decoder, decode_payload
 from router.errors import Drop, Refusal, Reject
 from router.model import Record

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.compile.load import load_program
 from router.engine.attributes import decode_item
 from router.engine.engine import MAX_ELEMENTS, plan
 from router.model import Outcome, Record, Table, Write
+from router.program.load import load_program
 
 TO_THINGS = "queue: q, table: things"
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.engine.codes import BAD_POINTER
+from router.codes import BAD_POINTER
 from router.engine.pointers import CLASSES, Pointer, PointerFinder
+from router.envelopes.builtin import eventbridge, sns
 from router.errors import Drop, Refusal
-from router.hooks.envelopes import eventbridge, sns
 from router.model import Record
 
 CLASS = CLASSES[0]

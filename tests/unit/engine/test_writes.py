@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.engine.chain import Chain
-from router.engine.coalesce import coalesce
+from router.deliver.chain import Chain
+from router.deliver.lanes import coalesce
 from router.engine.ticket import Ticket
 from router.engine.transaction import MAX_ACTIONS, Transaction, check_transaction
 from router.engine.writes import NO_ATTRIBUTE, MarkerShape, WriteShape, plan_write

@@ -8,8 +8,8 @@ import pytest
 
 from router import Message, Route
 from router.config.findings import Findings
-from router.hooks.registry import load_plugins
 from router.model import Place
+from router.program.hooks.registry import load_plugins
 
 ROOT = Path(__file__).parents[3]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from router.aws.direct.budget import CAPACITY, COST, TIMEOUT_COST, RetryBudget
-from router.aws.direct.queues import TRIES, DirectQueues
-from router.aws.direct.service import Failed
 from router.aws.faults import Fault
+from router.aws.http.budget import CAPACITY, COST, TIMEOUT_COST, RetryBudget
+from router.aws.http.queues import TRIES, DirectQueues
+from router.aws.http.service import Failed
 
 BUSY = Fault("retry", "ServiceUnavailable", 503)
 LATE = Fault("retry", "ReadTimeoutError")

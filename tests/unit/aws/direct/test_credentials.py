@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from router.aws.direct.credentials import CredentialsError, find_credentials, find_region
-from router.aws.direct.sigv4 import Credentials
+from router.aws.http.credentials import CredentialsError, find_credentials, find_region
+from router.aws.http.sigv4 import Credentials
 from router.errors import UsageError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from router.aws.direct.endpoints import Endpoint, find_endpoint, parse_endpoint
+from router.aws.http.endpoints import Endpoint, find_endpoint, parse_endpoint
 from router.errors import UsageError
 
 OPERATIONS = {"dynamodb": "ListTables", "sqs": "ListQueues"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.direct.queues import CALLS_AT_ONCE, SECONDS, DirectQueues
-from router.aws.direct.service import Failed
 from router.aws.faults import Fault
+from router.aws.http.queues import CALLS_AT_ONCE, SECONDS, DirectQueues
+from router.aws.http.service import Failed
 
 LATE = Fault("retry", "ReadTimeoutError", 0)
 

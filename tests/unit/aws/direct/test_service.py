@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from router.aws.direct.connections import Connections
-from router.aws.direct.credentials import CredentialsError
-from router.aws.direct.endpoints import Endpoint
-from router.aws.direct.service import Failed, Service
-from router.aws.direct.sigv4 import Credentials, Scope
 from router.aws.faults import Fault
+from router.aws.http.connections import Connections
+from router.aws.http.credentials import CredentialsError
+from router.aws.http.endpoints import Endpoint
+from router.aws.http.service import Failed, Service
+from router.aws.http.sigv4 import Credentials, Scope
 
 Script = list[Callable[[bytes], bytes | None]]
 

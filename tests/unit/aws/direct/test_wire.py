@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.direct.wire import receive, send_all
+from router.aws.http.wire import receive, send_all
 
 
 class OtherWay(socket.socket):

@@ -1,0 +1,79 @@
+"""Where the keys come from: the environment, if it has them, as Lambda's has; else botocore's chain and its refresh."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from router.aws.http.endpoints import is_host
+from router.aws.http.sigv4 import Credentials
+from router.errors import MissingExtra, UsageError
+
+GetCredentials = Callable[[], Credentials]
+"""The keys of now; raises CredentialsError where there are none."""
+
+
+class CredentialsError(Exception):
+    """There are no keys to sign with, now."""
+
+
+def find_credentials(env: Mapping[str, str]) -> GetCredentials:
+    """What gives the keys of now; raises UsageError or MissingExtra where they cannot be looked for."""
+    access_key, secret_key = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
+    # As for the SDKs, a profile that is named comes before keys in the environment.
+    if access_key and secret_key and not env.get("AWS_PROFILE"):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            _check_key(name, env.get(name, ""))
+        credentials = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
+        return lambda: credentials
+    return _from_botocore()
+
+
+def find_region(env: Mapping[str, str]) -> str:
+    """The region of the environment, else of the profile; raises UsageError where there is none."""
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+    if not region:
+        # Without botocore there are no profiles either that could have one.
+        with suppress(MissingExtra), _botocore("a profile's region") as session:
+            region = session.get_config_variable("region") or ""
+    if not region:
+        raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
+    if not is_host(region) or "." in region:
+        raise UsageError(f"{region!r} is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
+    return region
+
+
+def _check_key(name: str, value: str) -> None:
+    """What is part of a header must be one line of ASCII; raises UsageError."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
+
+
+def _from_botocore() -> GetCredentials:
+    with _botocore("a profile or role for credentials") as session:
+        chain = session.get_credentials()
+
+    def get() -> Credentials:
+        if chain is None:
+            raise CredentialsError
+        try:
+            frozen = chain.get_frozen_credentials()
+        except Exception as error:  # botocore's own errors, and those of whatever a profile's process does
+            raise CredentialsError from error
+        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+
+    return get
+
+
+@contextmanager
+def _botocore(what: str) -> Iterator[Any]:
+    """A session of botocore; its errors, and that it is missing, become errors for a person."""
+    try:
+        # Only who has not all in the environment, as Lambda has, pays for this import.
+        from botocore.exceptions import BotoCoreError
+        from botocore.session import Session
+    except ModuleNotFoundError:
+        raise MissingExtra(what, "worker") from None
+    try:
+        yield Session()
+    except BotoCoreError as error:
+        raise UsageError(f"the AWS settings of this environment do not work: {error}") from None

@@ -1,0 +1,130 @@
+"""What a test expects, against what there is: each difference by its attribute."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from router.config import spec
+from router.dev.display import to_json
+from router.model import Item, Outcome
+
+ABSENT = "(no such attribute)"
+"""Stands where an attribute is not."""
+
+
+class Difference(Struct, frozen=True):
+    """One thing that is not as the test says: what (an attribute, or e.g. "outcome"), expected, found."""
+
+    what: str
+    expected: Any
+    found: Any
+
+
+class Observed(Struct, frozen=True):
+    """What became of a test's message: its outcome, and the items and requests of the test's route."""
+
+    outcome: Outcome
+    items: Sequence[Item] = ()
+    requests: Sequence[Mapping[str, Any]] = ()
+
+
+def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
+    """Everything in which they differ."""
+    return (*_compare_outcome(test, observed), *_compare_items(test, observed.items), *_compare_write(test, observed))
+
+
+def table(differences: Sequence[Difference]) -> list[str]:
+    """The differences as lines: what, expected, found."""
+    rows = [("", "expected", "found"), *((each.what, cell(each.expected), cell(each.found)) for each in differences)]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return [f"{what:{first}}  {expected:{second}}  {found}" for what, expected, found in rows]
+
+
+def cell(value: Any) -> str:
+    """A value in a table of differences."""
+    return "-" if value == ABSENT else to_json(value)
+
+
+def _compare_outcome(test: spec.Test, observed: Observed) -> list[Difference]:
+    outcome = observed.outcome
+    if outcome.kind != test.outcome:
+        said = f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
+        return [Difference("outcome", test.outcome, said)]
+    says_of_items = (test.item, test.item_contains, test.items, test.write) != (UNSET,) * 4
+    if outcome.kind == "written" and not observed.items and not says_of_items:
+        # Another route of the queue wrote the message: a test of this one must not pass by that.
+        return [Difference("outcome", "written", "not written by this route")]
+    return [
+        Difference(name, expected, found)
+        for name, expected, found in (("code", test.code, outcome.code), ("reason", test.reason, outcome.reason))
+        if expected not in (UNSET, found)
+    ]
+
+
+def _compare_write(test: spec.Test, observed: Observed) -> list[Difference]:
+    if isinstance(test.write, UnsetType):
+        return []
+    if len(observed.requests) != 1:
+        return [Difference("number of writes", 1, len(observed.requests))]
+    request = observed.requests[0]
+    return [] if same(test.write, request) else _compare_deep("write", test.write, request)
+
+
+def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
+    """The innermost parts in which they differ."""
+    if not (isinstance(expected, dict) and isinstance(found, dict)):
+        return [] if same(expected, found) else [Difference(what, expected, found)]
+    return [
+        each
+        for name in [*expected, *(name for name in found if name not in expected)]
+        for each in _compare_deep(f"{what}.{name}", expected.get(name, ABSENT), found.get(name, ABSENT))
+    ]
+
+
+def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
+    if not isinstance(test.items, UnsetType):
+        if len(found) != len(test.items):
+            return [Difference("number of items", len(test.items), len(found))]
+        return [
+            Difference(f"items[{index}].{each.what}", each.expected, each.found)
+            for index, (expected, item) in enumerate(zip(test.items, found, strict=True))
+            for each in _compare_item(expected, item, whole=True)
+        ]
+    whole = not isinstance(test.item, UnsetType)
+    expected = test.item if whole else test.item_contains
+    if isinstance(expected, UnsetType):
+        return []
+    if len(found) != 1:
+        return [Difference("number of items", 1, len(found))]
+    return _compare_item(expected, found[0], whole)
+
+
+def _compare_item(expected: Mapping[str, Any], item: Item, whole: bool) -> list[Difference]:
+    names = [*expected, *(name for name in item if name not in expected)] if whole else [*expected]
+    absent = "(no such attribute)"
+    return [
+        Difference(name, expected.get(name, absent), item.get(name, absent))
+        for name in names
+        if name not in expected or name not in item or not same(expected[name], item[name])
+    ]
+
+
+def same(expected: Any, found: Any) -> bool:
+    """Whether a value of a test is what was stored: sets are written as lists, binaries as base64."""
+    if isinstance(found, set):
+        listed = expected if isinstance(expected, list) else []
+        return len(listed) == len(found) and all(any(same(each, other) for each in listed) for other in found)
+    if isinstance(found, bytes):
+        return bool(expected == base64.b64encode(found).decode())
+    if isinstance(found, bool) or isinstance(expected, bool):
+        return found is expected
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(same(expected[name], found[name]) for name in found)
+    if isinstance(found, list) and isinstance(expected, list):
+        return len(found) == len(expected) and all(map(same, expected, found))
+    if isinstance(found, int | Decimal) != isinstance(expected, int | Decimal):
+        return False
+    return bool(found == expected)

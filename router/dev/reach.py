@@ -1,0 +1,126 @@
+"""Where the messages of the tests get in the schemas: properties that none has, branches that none takes."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+from msgspec import Struct
+
+from router.engine.engine import Trace
+from router.model import Path
+from router.program.load import Loaded
+from router.program.schemas.documents import Document, escape, pointer, subschemas
+
+_CHOICES = ("anyOf", "oneOf")
+
+
+class Unreached(Struct, frozen=True):
+    """A place in a schema that no message of the tests reaches."""
+
+    schema: str
+    pointer: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}: {self.what} at {self.pointer}"
+
+
+class Reach:
+    """Collects where messages get, test by test."""
+
+    def __init__(self) -> None:
+        self._present: set[str] = set()
+        self._valid: set[str] = set()
+
+    def trace_of(self, loaded: Loaded) -> Trace:
+        """To be given to the engine with one message."""
+        decoded: list[Any] = []
+        checks = {
+            route.route.name: route.validate
+            for queue in (loaded.program.engine.queues.values() if loaded.program else ())
+            for route in queue.routes
+        }
+
+        def trace(route: str, stage: str, value: Any) -> None:
+            if stage == "decode":
+                decoded.append(value)
+            check = checks.get(route)
+            # At this stage no plugin has had the message in its hands.
+            if stage == "validate" and loaded.schemas and check:
+                self._take(loaded.schemas.validations[check].validator.evaluate(decoded[-1]).list())
+
+        return trace
+
+    def _take(self, listed: Any) -> None:
+        for node in listed["details"]:
+            self._present.add(node["schemaLocation"])
+            if node["valid"]:
+                self._valid.add(node["schemaLocation"])
+
+    def unreached(self, loaded: Loaded) -> list[Unreached]:
+        """What no message has reached, of all schemas of the config, in the order of each schema."""
+        found: dict[Unreached, None] = {}
+        for validation in loaded.schemas.validations.values() if loaded.schemas else ():
+            used = {name for document in validation.documents.values() for name in _referred(document.content)}
+            for document in validation.documents.values():
+                found |= dict.fromkeys(self._unreached(document, used))
+        return list(found)
+
+    def _unreached(self, document: Document, used: Collection[str]) -> Iterator[Unreached]:
+        lost: list[Path] = []
+        for path, location, schema in _places(document, used):
+            if any(path[: len(above)] == above for above in lost):
+                continue  # What is said of the whole is not said again of its parts.
+            what = self._what(path, location) if schema is not False else ""
+            if what:
+                lost.append(path)
+                yield Unreached(document.name, pointer(path), what)
+
+    def _what(self, path: Path, location: str) -> str:
+        if path[-2:-1] == ("properties",):
+            return "" if location in self._present else f"no message has the property '{path[-1]}'"
+        is_branch = path[-1:] in (("then",), ("else",)) or _is_choice(path)
+        return "no message takes the branch" if is_branch and location not in self._valid else ""
+
+
+def _is_choice(path: Path) -> bool:
+    return len(path) > 1 and isinstance(path[-1], int) and path[-2] in _CHOICES
+
+
+def _places(document: Document, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
+    """Every subschema that can be reached: its path, and the location by which the library speaks of it."""
+    bases: dict[Path, str] = {(): document.uri}
+    keyword = "id" if document.draft == 4 else "$id"
+    for path, schema in _with_booleans(document.content):
+        if path[:1] in (("$defs",), ("definitions",)) and not {escape(path[:2]), "*"} & set(used):
+            continue
+        above = max((base for base in bases if path[: len(base)] == base), key=len)
+        own = schema.get(keyword) if isinstance(schema, dict) else None
+        if isinstance(own, str) and not own.startswith("#"):
+            bases[path] = urljoin(bases[above], own)
+            above = path
+        yield path, f"{bases[above].partition('#')[0]}#{escape(path[len(above) :])}", schema
+
+
+def _with_booleans(content: Any) -> Iterator[tuple[Path, Any]]:
+    """As `subschemas`, and those that are true or false too."""
+    for path, schema in subschemas(content):
+        yield path, schema
+        places: list[tuple[Path, Any]] = [((key,), schema.get(key)) for key in ("then", "else")]
+        for key in _CHOICES:
+            places += [((key, index), part) for index, part in enumerate(_as(list, schema.get(key)))]
+        places += [(("properties", name), part) for name, part in _as(dict, schema.get("properties")).items()]
+        yield from (((*path, *place), part) for place, part in places if isinstance(part, bool))
+
+
+def _as(kind: type, value: Any) -> Any:
+    return value if isinstance(value, kind) else kind()
+
+
+def _referred(content: Any) -> Iterator[str]:
+    """The definitions that references of a document lead to; "*" if that is not plain."""
+    for _, schema in subschemas(content):
+        for key in ("$ref", "$dynamicRef", "$recursiveRef"):
+            fragment = str(schema.get(key, "")).partition("#")[2]
+            if fragment:
+                yield "/".join(fragment.split("/")[:3]) if fragment.startswith("/") else "*"

@@ -1,1 +1,0 @@
-"""Compares a config with what is deployed, and shows what was seen."""

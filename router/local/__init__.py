@@ -1,1 +1,0 @@
-"""An embedded AWS for the demo and the tests."""

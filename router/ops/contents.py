@@ -1,0 +1,172 @@
+"""What goes into the package: files of the router, of wheels, and of the config's folder."""
+
+import os
+import posixpath
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.ops.imports import package_folder, run_time_modules
+from router.ops.wheels import Wheel
+
+_CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
+_HIDDEN = (".*",)
+_TESTS = ("test", "tests", "tests.py", "test_*.py", "*_test.py", "conftest.py")
+_SECRETS = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
+_SECRET_DATA = (
+    *("*.env", "*credentials", "*credentials.*", "secret.*", "*.keystore", "kubeconfig*", "rootkey*", "*accesskeys*"),
+    *("service-account*", "service_account*"),
+)
+"""So are modules named too, which are to be packed: keys in them are found by what they look like."""
+_LISTS = ("requirements*.txt", "requirements*.in")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; AWS's own examples end in EXAMPLE.
+_KEYS = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_LINK = "it is a link to a folder; put the folder itself there"
+_RELOCATED = ("purelib", "platlib")
+_NOT_TRUE_ANY_MORE = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
+
+
+class Entry(Struct, frozen=True):
+    """A file of the package: its name there, what reads it, and the part that it is counted with."""
+
+    part: str
+    name: str
+    read: Callable[[], bytes]
+
+
+class LeftOut(Struct, frozen=True):
+    """A file of the config's folder that is not packed, and why."""
+
+    name: str
+    why: str
+
+
+def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
+    """The router's own modules, as far as the handler or a plugin file can come to import them."""
+    folder = package_folder()
+    for file in run_time_modules(plugins).values():
+        yield Entry(folder.name, f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes)
+
+
+def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
+    """What a wheel installs into site-packages, without its tests, its caches, its scripts and its list of files.
+
+    Format: https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+    """
+    part = f"{wheel.name} {wheel.version}"
+    with zipfile.ZipFile(wheel.file) as archive:
+        members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    for member in members:
+        first, *rest = member.split("/")
+        if first.endswith(".data"):
+            if rest[0] not in _RELOCATED:
+                continue
+            rest = rest[1:]
+        else:
+            rest = [first, *rest]
+        if first.endswith(".dist-info") and rest[-1] in _NOT_TRUE_ANY_MORE:
+            continue
+        if _matches(rest, _CACHES) or "tests" in rest[:-1] or _matches(rest[1:], ("conftest.py",)):
+            continue
+        yield Entry(part, "/".join(rest), partial(_read_member, wheel.file, member))
+
+
+def _read_member(file: Path, member: str) -> bytes:
+    with zipfile.ZipFile(file) as archive:
+        return archive.read(member)
+
+
+def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
+    """The plugin files of a config; raises UsageError for one that a copy of the config's folder would not have."""
+    root = folder.resolve()
+    for entry in entries:
+        if Path(entry).is_absolute():
+            raise UsageError(
+                f"plugin '{entry}' is named by its place on this machine; name it from the config's folder"
+            )
+        if not (folder / entry).resolve().is_relative_to(root):
+            raise UsageError(
+                f"plugin '{entry}' is outside the folder of the config, and the package has that folder's files only; "
+                "move it there, or make it an installed module that plugins/requirements.txt names"
+            )
+    return [folder / posixpath.normpath(entry) for entry in entries]
+
+
+def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:
+    """Plugin files with all that lies beside and below them; of the config's own folder the plugin files alone.
+
+    What is not packed is added to `left_out`, but for caches. Raises UsageError for links that lead out.
+    """
+    folders = {file.parent for file in files}
+    inside = {path for path in folders if path.resolve() != folder.resolve()}
+    nested = {path for path in inside if any(path != other and path.is_relative_to(other) for other in inside)}
+    found = {file for file in files if file.parent not in inside}
+    for top in inside - nested:
+        for place, below, names in os.walk(top):
+            found |= {Path(place, name) for name in names}
+            left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in _links(place, below)]
+    for file in sorted(found, key=lambda file: file.as_posix()):
+        name = file.relative_to(folder)
+        why = "" if file in files else _why_not(name.parts)
+        if why is None:
+            continue
+        if why:
+            left_out.append(LeftOut(name.as_posix(), why))
+            continue
+        yield _entry("plugins", name, folder)
+
+
+def module_files(entry: str, folder: Path) -> list[Path]:
+    """The file of an installed module that is no package of an index, but lies in the config's folder; or none."""
+    top = folder / entry.partition(".")[0]
+    return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
+
+
+def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
+    """The schema files of a config; inline schemas have no file."""
+    for name in sorted(names):
+        if (folder / name).is_file():
+            yield _entry("schemas", Path(name), folder)
+
+
+def _entry(part: str, name: Path, folder: Path) -> Entry:
+    file = folder / name
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{file} is a link that leads out of the folder of the config; put the file itself there")
+    return Entry(part, PurePosixPath(name).as_posix(), partial(_read_clean, file, name.as_posix()))
+
+
+def _read_clean(file: Path, name: str) -> bytes:
+    """The content; raises UsageError, without the value, if there is a key in it."""
+    content = file.read_bytes()
+    found = _KEYS.search(content)
+    if found:
+        line = content.count(b"\n", 0, found.start()) + 1
+        raise UsageError(f"{name}:{line}: this looks like a secret key; take it out, the function's role is enough")
+    return content
+
+
+def _links(place: str, names: Iterable[str]) -> list[Path]:
+    return [path for path in (Path(place, name) for name in sorted(names)) if path.is_symlink()]
+
+
+def _why_not(parts: Sequence[str]) -> str | None:
+    """Why a file is not packed; None for caches, hidden files and lists of packages, and empty if it is."""
+    if parts[-1] == ".env" or parts[-1].startswith(".env."):
+        return "environment files may hold secrets"
+    if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
+        return None
+    is_module = parts[-1].endswith(".py")
+    if _matches(parts[-1:], _SECRETS) or (not is_module and _matches(parts[-1:], _SECRET_DATA)):
+        return "it is named as credentials are"
+    return "tests are not for Lambda" if _matches(parts, _TESTS) else ""
+
+
+def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatch(part.lower(), pattern) for part in parts for pattern in patterns)

@@ -1,0 +1,109 @@
+"""A Dockerfile for the worker.
+
+Instructions: https://docs.docker.com/reference/dockerfile/
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from router.config import spec
+from router.ops.requirements import requirements_files
+from router.version import VERSION
+
+HOME, PLACE = "/opt/router", "/srv/router"
+"""Where the worker is installed, and where its config is."""
+PORT = 9090
+GRACE_SECONDS, STOP_SECONDS = 20, 30
+"""How long the worker may take to stop, and after how long it is killed."""
+USER_ID = 10_001
+_LOOK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/healthz', timeout=3)"
+HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
+"""Fails unless every receiver runs; nothing but Python is needed for it."""
+HEALTH_SECONDS, HEALTH_TIMEOUT, HEALTH_START, HEALTH_RETRIES = 30, 5, 15, 3
+_HEALTH_OPTIONS = " ".join(
+    (
+        f"--interval={HEALTH_SECONDS}s",
+        f"--timeout={HEALTH_TIMEOUT}s",
+        f"--start-period={HEALTH_START}s",
+        f"--retries={HEALTH_RETRIES}",
+    )
+)
+
+
+def worker_command(config: str, listen: str) -> tuple[str, ...]:
+    """How the worker is started, in a container and by systemd."""
+    options = ("--listen", listen, "--grace", str(GRACE_SECONDS))
+    return (f"{HOME}/bin/router", "worker", "-c", config, *options)
+
+
+def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], needed: Iterable[str]) -> str:
+    """The text of a Dockerfile, to be built in the folder of the config.
+
+    `variables` are those of the config, `needed` the files that it needs, itself included, from its folder.
+    """
+    needed = tuple(needed)
+    own = (config.parent / "router" / "__init__.py").is_file() and (config.parent / "pyproject.toml").is_file()
+    command = worker_command(f"{PLACE}/{config.name}", f"0.0.0.0:{PORT}")
+    return "\n".join(
+        (
+            *_head(config, settings, variables),
+            "",
+            f"FROM python:{settings.function.python}-slim-bookworm AS build",
+            *_installation(own, sorted(_lists(config.parent, needed))),
+            "",
+            f"FROM python:{settings.function.python}-slim-bookworm",
+            f"RUN useradd --uid {USER_ID} --no-create-home --shell /usr/sbin/nologin router",
+            f"COPY --from=build {HOME} {HOME}",
+            f"WORKDIR {PLACE}",
+            *_copied(config.parent, needed),
+            "ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1",
+            f"USER {USER_ID}",
+            f"EXPOSE {PORT}",
+            "STOPSIGNAL SIGTERM",
+            f"HEALTHCHECK {_HEALTH_OPTIONS} \\",
+            f"    CMD {json.dumps(HEALTH_COMMAND)}",
+            f"CMD {json.dumps(command)}",
+            "",
+        )
+    )
+
+
+def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list[str]:
+    machine = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}[settings.worker.architecture]
+    lines = [
+        f"# The worker of {config.name}. Made by: router template --format docker",
+        f"#   docker build --platform {machine} -t message-router .",
+        f"#   docker run --stop-timeout {STOP_SECONDS} -e AWS_REGION=… message-router",
+        "# A file .dockerignore keeps out what is not for an image: **/__pycache__, **/.env*",
+    ]
+    if variables:
+        lines.append(f"# Variables of the config: {', '.join(variables)}")
+    return lines
+
+
+def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
+    """The lists of what plugins require, from the folder of the config."""
+    plugins = [folder / name for name in needed if name.endswith(".py")]
+    return {file.relative_to(folder).as_posix() for file in requirements_files(plugins, folder)}
+
+
+def _installation(own: bool, lists: Iterable[str]) -> list[str]:
+    """How the worker gets into an environment of its own: from the sources, if they are there, or from an index."""
+    lines: list[str] = []
+    what = f"'message-router[worker]=={VERSION}'"
+    if own:
+        lines += ["WORKDIR /src", "COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
+        what = "'.[worker]'"
+    for name in lists:
+        # With what lies beside it, which it may name.
+        beside = PurePosixPath(name).parent
+        lines.append(f"COPY {beside}/ /tmp/{beside}/")
+        what += f" -r /tmp/{name}"
+    return [*lines, f"RUN python -m venv {HOME} && {HOME}/bin/pip install --no-cache-dir {what}"]
+
+
+def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
+    """Instructions for files: those of the folder itself by name, and of others the whole folder."""
+    tops = {PurePosixPath(name).parts[0] for name in needed}
+    return [f"COPY {top}/ {top}/" if (folder / top).is_dir() else f"COPY {top} ./" for top in sorted(tops)]

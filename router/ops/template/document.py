@@ -1,0 +1,175 @@
+"""The template as a whole, within CloudFormation's limits.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from router.check.run import examine
+from router.errors import ConfigError, UsageError
+from router.model import names_file
+from router.ops.template import alarms, function, worker
+from router.ops.template.dashboard import dashboard_resources
+from router.ops.template.expressions import Json, attribute, ref
+from router.ops.template.mappings import mapping_resources
+from router.ops.template.plan import Plan
+from router.ops.template.queues import queue_resources
+from router.ops.template.resources import make_plan
+from router.ops.template.substitutions import Texts
+from router.ops.template.tables import table_resources
+from router.program.load import Loaded
+from router.program.precompile import precompile
+from router.program.precompiled import COMPILED_NAME, File, unpack
+from router.program.program import Program
+
+if TYPE_CHECKING:
+    from yaml import SafeDumper as _FastestDumper
+else:
+    _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+MAX_RESOURCES, MAX_PARAMETERS = 500, 200
+MAX_BYTES = 1_000_000
+"""Of a template that CloudFormation gets from S3."""
+MAX_INLINE_BYTES = 51_200
+"""Of one that it gets with the call."""
+
+
+class Document(Struct, frozen=True):
+    """A template: its body, as JSON or YAML has it, and what its parts are in the config's terms.
+
+    `flows` are the routes that each queue and table is there for, by logical id; `variables` the parameters that take
+    the values of the config's variables, by the variables' names.
+    """
+
+    body: Json
+    flows: Mapping[str, tuple[str, ...]]
+    variables: Mapping[str, str]
+
+
+class Config(Struct, frozen=True):
+    """A config that was checked, and its files as they are written."""
+
+    path: Path
+    program: Program
+    loaded: Loaded
+    files: tuple[File, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables of the environment that it has."""
+        return tuple(Texts(self.files).variables)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The files that it needs, itself included, by their names from its folder."""
+        schemas = self.loaded.schemas.documents if self.loaded.schemas else ()
+        names = [*schemas, *filter(names_file, self.program.config.plugins)]
+        return frozenset((*(file.name for file in self.files), *(name for name in names if self._has(name))))
+
+    def _has(self, name: str) -> bool:
+        return (self.path.parent / name).is_file()
+
+
+def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Config:
+    """Check a config and read it, for a template; a variable need not be set. Raises ConfigError if it has errors."""
+    seen: list[Loaded] = []
+    report = examine(path, env, seen.append, "warning")
+    errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
+    if errors or seen[0].program is None:
+        raise ConfigError(errors)
+    return Config(path, seen[0].program, seen[0], unpack(precompile(path, env), COMPILED_NAME).files.files)
+
+
+def make_document(config: Config, as_worker: bool = False) -> Document:
+    """The template of a config; raises UsageError for what no stack can hold."""
+    plan = make_plan(config.program, Texts(config.files), as_worker)
+    body: Json = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Message Router: the flows of {config.path.name}",
+        "Parameters": _parameters(plan),
+        "Conditions": _conditions(plan),
+        "Resources": _resources(plan),
+        "Outputs": _outputs(plan),
+    }
+    _check("resources", len(body["Resources"]), MAX_RESOURCES)
+    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+    return Document(
+        body,
+        {each.id: each.flows for things in (plan.queues, plan.tables) for each in things.values() if each.made},
+        {each.name: each.parameter for each in plan.texts.variables.values() if each.parameter in body["Parameters"]},
+    )
+
+
+def as_json(document: Document) -> str:
+    """The template as JSON; raises UsageError if it is longer than any may be."""
+    return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
+
+
+def as_yaml(document: Document) -> str:
+    """The template as YAML, with the long forms of functions: any reader takes it; raises UsageError as `as_json`."""
+    return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
+
+
+def _fitting(text: str) -> str:
+    _check("bytes", len(text.encode()), MAX_BYTES)
+    return text
+
+
+class _Plain(_FastestDumper):
+    """Writes out what is there twice, rather than naming it."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Whether to write it out: always."""
+        return True
+
+
+def _resources(plan: Plan) -> dict[str, Json]:
+    parts = [queue_resources(plan), table_resources(plan)]
+    parts += (
+        [worker.worker_resources(plan)] if plan.worker else [function.function_resources(plan), mapping_resources(plan)]
+    )
+    parts += [alarms.alarm_resources(plan), dashboard_resources(plan)]
+    found: dict[str, Json] = {}
+    for part in parts:
+        for logical_id, resource in part.items():
+            if logical_id in found:
+                raise UsageError(
+                    f"two things of the config are called {logical_id} in the template; rename one of them"
+                )
+            found[logical_id] = resource
+    return found
+
+
+def _parameters(plan: Plan) -> dict[str, Json]:
+    made = [each.name for things in (plan.queues, plan.tables) for each in things.values() if each.made]
+    own = worker.worker_parameters() if plan.worker else function.function_parameters()
+    return {**own, **alarms.alarm_parameters(), **plan.texts.parameters(made)}
+
+
+def _conditions(plan: Plan) -> dict[str, Json]:
+    own = worker.worker_conditions() if plan.worker else function.function_conditions()
+    return {**own, **alarms.alarm_conditions()}
+
+
+def _outputs(plan: Plan) -> dict[str, Json]:
+    if plan.worker:
+        named = {"ClusterName": ref(worker.CLUSTER), "ServiceName": attribute(worker.SERVICE, "Name")}
+    else:
+        named = {"FunctionName": ref(function.FUNCTION), "FunctionArn": attribute(function.FUNCTION, "Arn")}
+    named |= {"LogGroupName": ref(function.LOG_GROUP), "DashboardName": ref("Dashboard")}
+    return {name: {"Value": value} for name, value in named.items()}
+
+
+def _check(what: str, count: int, most: int) -> None:
+    if count > most:
+        raise UsageError(
+            f"the template has {count:,} {what}, and CloudFormation takes {most:,}; "
+            "make two configs of this one, and a stack of each"
+        )

@@ -1,0 +1,158 @@
+"""From one attribute of `item` to the callable that gets its value: source, transforms, default, type, missing."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from router.codes import BAD_KEY, UNMAPPABLE
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.convert import CONVERTERS
+from router.errors import Refusal
+from router.model import REMOVE, Code, Message, Path, Transform, WriteKind
+from router.program.transforms import Step, compile_transforms
+from router.sources.builtin import GetValue, compile_source
+
+CONSTANT_TYPE = Code(
+    "RT406",
+    "a constant is not of the attribute's type",
+    "A `value` or `default` is converted to `type` once, at load; one that cannot be would fail on each message.",
+)
+MISSING_POLICY = Code(
+    "RT407",
+    "`missing` does not fit the attribute",
+    "A key attribute can never be left out or NULL, and `remove` has a meaning for updates only.",
+)
+
+_EMPTY_SET: frozenset[Any] = frozenset()
+
+
+class Getter(Struct, frozen=True):
+    """How an attribute gets its value: `get` gives it or None, and raises as a source does; `absent` is for None.
+
+    `absent` gives UNSET to leave the attribute out, or raises Refusal. `pointer` is to the source, if that is a path.
+    `field` is the field of the message that `get` gives as it is, or empty.
+    """
+
+    name: str
+    get: GetValue
+    absent: Callable[[], Any]
+    pointer: str
+    field: str
+
+
+class Site(Struct, frozen=True):
+    """Where an attribute stands: its name and path, its route and how that writes, and whether it is of the key.
+
+    `short` tells that it is written as an expression alone.
+    """
+
+    name: str
+    path: Path
+    route: str
+    mode: WriteKind
+    is_key: bool
+    short: bool
+
+
+def compile_attribute(
+    site: Site, attribute: spec.Attribute, transforms: Mapping[str, Transform], findings: Findings
+) -> Getter | None:
+    """The getter of one attribute, or None if it has faults."""
+    name, path, is_key = site.name, site.path, site.is_key
+    source = compile_source(attribute, site.route, findings, path, site.short)
+    steps = compile_transforms(attribute.transform, transforms, findings, (*path, "transform"))
+    convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
+    default = _compile_default(attribute, convert, findings, path)
+    missing = attribute.missing
+    if (missing == "remove" and site.mode != "update") or (is_key and missing in ("omit", "null", "remove")):
+        findings.add(
+            MISSING_POLICY,
+            f"'missing: {missing}' does not fit attribute '{name}'",
+            (*path, "missing"),
+            suggestion="write 'error'" if is_key else "write 'omit', 'null' or 'error'",
+        )
+        return None
+    if source is None or steps is None or default is None:
+        return None
+    if missing == "error" or is_key:
+        absent = _refuse_missing(name, is_key, source.pointer)
+    else:
+        absent = {"null": _return_none, "remove": _remove}.get(str(missing), _leave_out)
+    get = _compose(source.get, steps, convert, default)
+    return Getter(name, get, absent, source.pointer, source.field if get is source.get else "")
+
+
+def _compile_default(
+    attribute: spec.Attribute, convert: Callable[[Any], Any] | None, findings: Findings, path: Path
+) -> Callable[[], Any] | None:
+    """What gives the default, already of its type; None if it has faults."""
+    value = attribute.default
+    constants = {"default": value} if attribute.transform else {"value": attribute.value, "default": value}
+    faulty = False
+    # A constant is checked here too: it fails on each message, or on none.
+    for field, constant in constants.items():
+        if convert and constant is not UNSET and constant is not None:
+            try:
+                convert(constant)
+            except ValueError as error:
+                findings.add(CONSTANT_TYPE, f"'{field}' {error}, as 'type: {attribute.type}' asks", (*path, field))
+                faulty = True
+    if faulty:
+        return None
+    if value is UNSET or value is None:
+        return _return_none
+    if convert:
+        value = convert(value)
+    if isinstance(value, list | dict | set):
+        # A copy for each item: a plugin may change it in place.
+        return lambda: deepcopy(value)
+    return lambda: value
+
+
+def _compose(
+    get: GetValue,
+    steps: tuple[Step, ...],
+    convert: Callable[[Any], Any] | None,
+    default: Callable[[], Any],
+) -> GetValue:
+    """Source, transforms, default and type as one; the source itself where it is alone."""
+    if not steps and convert is None and default is _return_none:
+        return get
+
+    def get_value(data: Any, message: Message) -> Any:
+        value = get(data, message)
+        for step in steps:
+            if value is None:
+                break
+            value = step(value)
+        if value is None:
+            return default()
+        if steps and value == _EMPTY_SET:
+            return None
+        return value if convert is None else convert(value)
+
+    return get_value
+
+
+def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:
+    def refuse() -> Any:
+        if is_key:
+            raise Refusal(BAD_KEY, f"key attribute '{name}' is missing", pointer)
+        raise Refusal(UNMAPPABLE, f"attribute '{name}' is missing", pointer)
+
+    return refuse
+
+
+def _return_none() -> Any:
+    return None
+
+
+def _remove() -> Any:
+    return REMOVE
+
+
+def _leave_out() -> Any:
+    return UNSET

@@ -1,0 +1,1 @@
+"""JMESPath on exact numbers."""

@@ -1,0 +1,193 @@
+"""Compiles JMESPath to plain callables: direct look-ups for paths, an exact evaluator for the rest."""
+
+import re
+from collections.abc import Callable
+from decimal import Inexact
+from typing import Any
+
+from router.errors import ExpressionError
+from router.model import Code
+from router.program.expressions.tree import MAX_LENGTH, Tree, known_tree, nodes
+from router.program.expressions.values import is_true
+
+INVALID_EXPRESSION = Code(
+    "RT401",
+    "invalid JMESPath expression",
+    "An expression that cannot be read, or that calls a function which does not exist, fails for every message.",
+)
+FIELD_COMPARISON = Code(
+    "RT402",
+    "comparison with a field",
+    'In JMESPath "x" in double quotes is the field x of the message. Compared with it, a field nearly always '
+    "differs, so the route takes no message or the attribute is never as meant.",
+    "warning",
+)
+
+Look = Callable[[Any], Any]
+
+_FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What Python raises on values that do not fit."""
+_SHOWN = 60
+_PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class InvalidExpression(ValueError):
+    """A text is no JMESPath expression; `sentence` says why, for a finding."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.sentence = f"{_quote(text)} is not a JMESPath expression: {reason}"
+        super().__init__(self.sentence)
+
+
+def compile_expression(text: str) -> Look:
+    """A callable from message data to the value of the expression, or None where there is none.
+
+    Numbers are int and Decimal and stay exact; only avg() rounds, to 38 digits. The callable raises
+    ExpressionError; this raises InvalidExpression.
+    """
+    if is_plain_path(text):
+        return _look_up(text.split("."))
+    tree = parse_expression(text)
+    return _path(tree) or _comparison(tree) or _interpreted(tree, text)
+
+
+def is_plain_path(text: str) -> bool:
+    """Whether an expression is names with dots between, which need no parser."""
+    return len(text) <= MAX_LENGTH and _PLAIN_PATH.fullmatch(text) is not None
+
+
+def compile_condition(text: str) -> Callable[[Any], bool]:
+    """A callable from message data to JMESPath's truth of the expression; a failed expression is False."""
+    tree = parse_expression(text)
+    comparison = _comparison(tree)
+    if comparison is not None:
+        return comparison
+    evaluate = _path(tree) or _interpreted(tree, text)
+
+    def holds(data: Any) -> bool:
+        try:
+            return is_true(evaluate(data))
+        except ExpressionError:
+            return False
+
+    return holds
+
+
+def field_comparisons(text: str) -> list[str]:
+    """The names in double quotes that the expression compares with something that is no literal.
+
+    In `x == "y"` that is y: a field, where nearly always the text 'y' is meant.
+    """
+    if is_plain_path(text):
+        return []
+    found = []
+    for node, _ in nodes(parse_expression(text)):
+        if node["type"] != "comparator" or node["value"] not in ("eq", "ne"):
+            continue
+        left, right = node["children"]
+        if "literal" in (left["type"], right["type"]):
+            continue
+        found += [side["value"] for side in (right, left) if side.get("quoted")][:1]
+    return found
+
+
+def parse_expression(text: str) -> Tree:
+    """The tree of an expression, which is known or is parsed; raises InvalidExpression."""
+    known = known_tree(text)
+    if known is not None:
+        return known
+    # A compiled config brings its trees along: the library is imported only where something is to be parsed.
+    from router.program.expressions.syntax import SyntaxFault, parse
+
+    try:
+        return parse(text)
+    except SyntaxFault as fault:
+        raise InvalidExpression(text, fault.reason) from None
+
+
+def _path(tree: Tree) -> Look | None:
+    """A direct look-up if the tree is `@` or a dotted path; a field of what is no object is None."""
+    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
+    if steps[0]["type"] == "current":
+        steps = steps[1:]
+    if any(step["type"] != "field" for step in steps):
+        return None
+    return _look_up([step["value"] for step in steps])
+
+
+def _look_up(names: list[str]) -> Look:
+    match names:
+        case []:
+            return lambda data: data
+        case [name]:
+            return lambda data: data.get(name) if isinstance(data, dict) else None
+        case [first, second]:
+            return _look_up_two(first, second)
+    return _look_up_more(names)
+
+
+def _look_up_two(first: str, second: str) -> Look:
+    def look_up(data: Any) -> Any:
+        inner = data.get(first) if isinstance(data, dict) else None
+        return inner.get(second) if isinstance(inner, dict) else None
+
+    return look_up
+
+
+def _look_up_more(names: list[str]) -> Look:
+    def look_up(data: Any) -> Any:
+        for name in names:
+            if not isinstance(data, dict):
+                return None
+            data = data.get(name)
+        return data
+
+    return look_up
+
+
+def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
+    """A direct comparison if the tree is a path and a text, compared by `==` or `!=`."""
+    if tree["type"] != "comparator" or tree["value"] not in ("eq", "ne"):
+        return None
+    left, right = tree["children"]
+    if left["type"] == "literal":
+        left, right = right, left
+    text, look_up = right.get("value"), _path(left)
+    if right["type"] != "literal" or not isinstance(text, str) or look_up is None:
+        return None
+    if tree["value"] == "ne":
+        return lambda data: look_up(data) != text
+    return lambda data: look_up(data) == text
+
+
+def _interpreted(tree: Tree, text: str) -> Look:
+    # Plain paths and comparisons do without.
+    from router.program.expressions.evaluate import compile_tree
+
+    look = compile_tree(tree)
+    quoted = _quote(text)
+
+    def evaluate(data: Any) -> Any:
+        try:
+            return look(data)
+        except (*_FAILURES, ExpressionError) as error:
+            # Without its cause: texts of exceptions may hold values of the message.
+            raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
+
+    return evaluate
+
+
+def _reason(error: Exception) -> str:
+    """Why an evaluation failed, without any value."""
+    if isinstance(error, ExpressionError):
+        return str(error)
+    if isinstance(error, TypeError):
+        return "values of different types are compared"
+    if isinstance(error, Inexact):
+        return "a sum would have to be rounded"
+    return "a value does not fit"
+
+
+def _quote(text: str) -> str:
+    line = " ".join(text.split())
+    return f"'{line}'" if len(line) <= _SHOWN else f"'{line[: _SHOWN - 1]}…'"

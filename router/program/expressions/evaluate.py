@@ -1,0 +1,244 @@
+"""From the tree of a JMESPath expression to a callable that evaluates it on exact numbers, without the library.
+
+https://jmespath.org/specification.html; the trees are those of jmespath.py's parser. Each kind of node is compiled once
+into a callable of its own, so that a message is not walked through by names.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from decimal import Decimal
+from typing import Any
+
+from router.program.expressions.functions import FUNCTIONS, Function, check_argument
+from router.program.expressions.tree import Tree
+from router.program.expressions.values import equal, is_true
+
+Look = Callable[[Any], Any]
+"""From data to the value of an expression; what it raises for a value that does not fit is not an ExpressionError."""
+
+
+def compile_tree(tree: Tree) -> Look:
+    """The callable of a tree whose calls fit the functions."""
+    return _COMPILERS[tree["type"]](tree)
+
+
+def _parts(tree: Tree) -> list[Look]:
+    return [compile_tree(child) for child in tree["children"]]
+
+
+def _field(tree: Tree) -> Look:
+    name = tree["value"]
+    return lambda data: data.get(name) if isinstance(data, dict) else None
+
+
+def _same(tree: Tree) -> Look:
+    return lambda data: data
+
+
+def _literal(tree: Tree) -> Look:
+    literal = tree["value"]
+    if isinstance(literal, list | dict):
+        # What comes after could change it, and the next message is to see it as it was.
+        return lambda data: deepcopy(literal)
+    return lambda data: literal
+
+
+def _sequence(tree: Tree) -> Look:
+    """Each part sees what the one before gave."""
+    first, *others = _parts(tree)
+    if len(others) == 1:
+        second = others[0]
+        return lambda data: second(first(data))
+
+    def look(data: Any) -> Any:
+        data = first(data)
+        for part in others:
+            data = part(data)
+        return data
+
+    return look
+
+
+def _index(tree: Tree) -> Look:
+    index = tree["value"]
+
+    def look(data: Any) -> Any:
+        if not isinstance(data, list) or not -len(data) <= index < len(data):
+            return None
+        return data[index]
+
+    return look
+
+
+def _slice(tree: Tree) -> Look:
+    chosen = slice(*tree["children"])
+    return lambda data: data[chosen] if isinstance(data, list) else None
+
+
+def _flatten(tree: Tree) -> Look:
+    base = _parts(tree)[0]
+
+    def look(data: Any) -> Any:
+        lists = base(data)
+        if not isinstance(lists, list):
+            return None
+        flat: list[Any] = []
+        for element in lists:
+            if isinstance(element, list):
+                flat += element
+            else:
+                flat.append(element)
+        return flat
+
+    return look
+
+
+def _project(elements: Any, look: Look) -> list[Any]:
+    return [found for element in elements if (found := look(element)) is not None]
+
+
+def _projection(tree: Tree) -> Look:
+    base, right = _parts(tree)
+
+    def look(data: Any) -> Any:
+        elements = base(data)
+        return _project(elements, right) if isinstance(elements, list) else None
+
+    return look
+
+
+def _value_projection(tree: Tree) -> Look:
+    base, right = _parts(tree)
+
+    def look(data: Any) -> Any:
+        holder = base(data)
+        return _project(holder.values(), right) if isinstance(holder, dict) else None
+
+    return look
+
+
+def _filter_projection(tree: Tree) -> Look:
+    base, right, condition = _parts(tree)
+
+    def look(data: Any) -> Any:
+        elements = base(data)
+        if not isinstance(elements, list):
+            return None
+        return _project((element for element in elements if is_true(condition(element))), right)
+
+    return look
+
+
+def _multi_select_list(tree: Tree) -> Look:
+    parts = _parts(tree)
+    return lambda data: None if data is None else [part(data) for part in parts]
+
+
+def _multi_select_dict(tree: Tree) -> Look:
+    parts = [(child["value"], compile_tree(child["children"][0])) for child in tree["children"]]
+    return lambda data: None if data is None else {name: part(data) for name, part in parts}
+
+
+def _or(tree: Tree) -> Look:
+    left, right = _parts(tree)
+
+    def look(data: Any) -> Any:
+        value = left(data)
+        return value if is_true(value) else right(data)
+
+    return look
+
+
+def _and(tree: Tree) -> Look:
+    left, right = _parts(tree)
+
+    def look(data: Any) -> Any:
+        value = left(data)
+        return right(data) if is_true(value) else value
+
+    return look
+
+
+def _not(tree: Tree) -> Look:
+    inner = _parts(tree)[0]
+    return lambda data: not is_true(inner(data))
+
+
+def _comparator(tree: Tree) -> Look:
+    left, right = _parts(tree)
+    sign = tree["value"]
+    if sign == "eq":
+        return lambda data: equal(left(data), right(data))
+    if sign == "ne":
+        return lambda data: not equal(left(data), right(data))
+    compare = _ORDERINGS[sign]
+
+    def look(data: Any) -> Any:
+        one, other = left(data), right(data)
+        return compare(one, other) if _has_order(one) and _has_order(other) else None
+
+    return look
+
+
+def _has_order(value: Any) -> bool:
+    """Numbers have an order, and text has one here as in the library, though not in the specification."""
+    return isinstance(value, int | Decimal | str | float) and not isinstance(value, bool)
+
+
+_ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "lt": lambda one, other: one < other,
+    "lte": lambda one, other: one <= other,
+    "gt": lambda one, other: one > other,
+    "gte": lambda one, other: one >= other,
+}
+
+
+def _call(tree: Tree) -> Look:
+    name = tree["value"]
+    function = FUNCTIONS[name]
+    arguments = [_argument(child) for child in tree["children"]]
+    checks = _checks(function)
+
+    def look(data: Any) -> Any:
+        values = [argument(data) for argument in arguments]
+        for index, allowed in checks:
+            check_argument(name, allowed, values[index])
+        return function.call(*values)
+
+    return look
+
+
+def _argument(tree: Tree) -> Look:
+    if tree["type"] != "expref":
+        return compile_tree(tree)
+    expression = compile_tree(tree["children"][0])
+    return lambda data: expression
+
+
+def _checks(function: Function) -> list[tuple[int, tuple[str, ...]]]:
+    """The arguments whose types are restricted, and the types."""
+    return [(index, allowed) for index, allowed in enumerate(function.takes) if allowed and allowed != ("expref",)]
+
+
+_COMPILERS: Mapping[str, Callable[[Tree], Look]] = {
+    "and_expression": _and,
+    "comparator": _comparator,
+    "current": _same,
+    "field": _field,
+    "filter_projection": _filter_projection,
+    "flatten": _flatten,
+    "function_expression": _call,
+    "identity": _same,
+    "index": _index,
+    "index_expression": _sequence,
+    "literal": _literal,
+    "multi_select_dict": _multi_select_dict,
+    "multi_select_list": _multi_select_list,
+    "not_expression": _not,
+    "or_expression": _or,
+    "pipe": _sequence,
+    "projection": _projection,
+    "slice": _slice,
+    "subexpression": _sequence,
+    "value_projection": _value_projection,
+}

@@ -1,0 +1,169 @@
+"""Makes the reference pages of transforms, envelopes and hooks: `python -m router.program.hooks.reference`."""
+
+import ast
+import doctest
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from router.envelopes.builtin import ENVELOPES
+from router.model import Transform
+from router.program.hooks import specs
+from router.transforms.builtin import TRANSFORMS
+
+_TRANSFORMS_INTRO = """\
+# Transforms
+
+A transform changes one value on its way into an attribute. `transform:` of an attribute takes a name, or a list that
+is run in order; a transform with arguments is a map of its name to its argument, to a list of them, or to a map of
+them by name.
+
+```yaml
+version: 1
+queues:
+  readings: {dead_letter: readings-dlq}
+tables:
+  readings: {key: {id: S}}
+routes:
+  readings:
+    queue: readings
+    table: readings
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 80}}}
+    item:
+      id: {from: id, transform: [lower, {prefix: "SENSOR#"}]}
+      celsius: {from: celsius, transform: [to_number, {round: {digits: 1, mode: half_up}}]}
+```
+
+Numbers are exact: integers and decimals, never floating point; true and false are no numbers. A value that a
+transform cannot take makes the message `rejected`. Plugins add transforms of their own: see [Plugins](plugins.md).
+
+| transform | gives | for example |
+|---|---|---|
+"""
+
+_PLUGINS_INTRO = """\
+# Plugins
+
+A plugin is a Python file, or an installed module, with functions marked `@hookimpl`. Name it in the config, in the
+order in which it is to run. Its name is the file's without `.py`, or the module's.
+
+```yaml
+version: 1
+plugins:
+  - plugins/devices.py
+queues:
+  visits: {dead_letter: visits-dlq}
+tables:
+  visits: {key: {id: S}}
+routes:
+  visits:
+    queue: visits
+    table: visits
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 80}}}
+    plugins: [devices]                    # whose transform hooks run, in this order; default: all
+    options: {devices: {unknown: other}}  # what the plugin finds in route.options
+    item: {id: id, device: device}
+```
+
+A whole plugin:
+
+```python
+from router import Drop, Item, Message, hookimpl
+
+
+def initials(value):
+    return "".join(word[0] for word in value.split())
+
+
+@hookimpl
+def router_register_transforms(register):
+    register("initials", initials)
+
+
+@hookimpl
+def router_transform_message(message: Message) -> None:
+    if message.attributes.get("origin") == "test":
+        raise Drop("a test message")
+
+
+@hookimpl
+def router_transform_item(item: Item, message: Message) -> Item:
+    return {**item, "queue": message.queue}
+```
+
+- A hook takes those of its arguments that it needs, by their names, in any order, without defaults.
+- Hooks of all plugins run one after the other in the order of the config. They are plain functions: no wrappers, no
+  `tryfirst`, no `async`; one of each hook in a plugin.
+- A transform hook returns the new value, or None to leave it. Return a new one rather than change the old one in
+  place: other routes see the same message.
+- To decide about a message, raise `Drop(reason)`: this route does not want it; `Reject(reason)`: it can never succeed,
+  and goes to the dead-letter queue; or `Retry(reason, delay)`: later, after `delay` seconds. Write no value of the
+  message into a reason. Anything else that a hook raises leaves the message on its queue, and is logged by the names
+  of plugin, hook and exception, without its text.
+- A named transform takes the value and then the arguments from the config. It raises ValueError or TypeError for a
+  value that it cannot take.
+- The same message must give the same item each time it is delivered: use no clock and no random numbers.
+- A file is loaded under a private name: it can import what is installed, not the file beside it.
+
+A fault in a plugin is a finding of `router check`, with the file and line of the function. Test a plugin by calling
+its functions, as `tests/unit/plugins/test_devices.py` does, and by the `tests:` of the routes that use it.
+"""
+
+
+def transforms_reference() -> str:
+    """The page of the built-in transforms, one row each."""
+    return _TRANSFORMS_INTRO + "".join(map(_transform_row, TRANSFORMS))
+
+
+def plugins_reference() -> str:
+    """The page about plugins: how to write one, every hook, and the built-in envelopes."""
+    hooks = [
+        f"### {node.name}\n\n```python\n{_signature(node)}\n```\n\n{_paragraphs(node.name)}\n"
+        for node in ast.parse(inspect.getsource(specs)).body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    envelopes = [f"### {envelope.__name__}\n\n{inspect.getdoc(envelope)}\n" for envelope in ENVELOPES]
+    return "\n".join([_PLUGINS_INTRO, "## Hooks\n", *hooks, "## Built-in envelopes\n", *envelopes])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"transforms.md": transforms_reference, "plugins.md": plugins_reference}
+"""The pages by their file names in `docs/`."""
+
+
+def write_pages(folder: Path) -> None:
+    """Write every page into a folder."""
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+def _transform_row(transform: Transform) -> str:
+    text = inspect.getdoc(transform) or ""
+    example = doctest.DocTestParser().get_examples(text)[0]
+    cells = (
+        f"`{transform.__name__}{_arguments(transform)}`",
+        text.partition("\n\n")[0].replace("\n", " "),
+        f"`{example.source.strip()}` → `{example.want.strip()}`",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _arguments(transform: Callable[..., Any]) -> str:
+    """What a config can give a transform, as in a call; nothing if it takes only the value."""
+    _, *parameters = inspect.signature(transform).parameters.values()
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)) if plain else ""
+
+
+def _signature(node: ast.FunctionDef) -> str:
+    assert node.returns is not None
+    return f"def {node.name}({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}"
+
+
+def _paragraphs(hook: str) -> str:
+    return inspect.getdoc(getattr(specs, hook)) or ""
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -1,0 +1,137 @@
+"""From `item` of a route to the callable that makes a message's items."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.engine import MAX_ELEMENTS
+from router.errors import ExpressionError, Refusal
+from router.model import Item, Message, Path, Table, Transform, WriteKind
+from router.program.attribute import Getter, Site, compile_attribute
+from router.sources.builtin import compile_located, pointer_to
+
+MapItem = Callable[[Any, Message], Item]
+MapItems = Callable[[Message], list[Item]]
+
+
+def compile_mapping(
+    name: str,
+    route: spec.Route,
+    table: Table,
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> MapItems | None:
+    """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
+    single = isinstance(route.for_each, UnsetType)
+    if isinstance(route.item, UnsetType):
+        map_item: MapItem | None = _whole("message" if single else "element")
+    else:
+        map_item = _compile_item(name, route.write.mode, route.item, table, transforms, findings, path)
+    if isinstance(route.for_each, UnsetType):
+        return None if map_item is None else lambda message: [map_item(message.data, message)]
+    select = compile_located(route.for_each, findings, (*path, "for_each"))
+    if map_item is None or select is None:
+        return None
+    return _for_each(select, map_item, pointer_to(route.for_each), isinstance(route.item, UnsetType))
+
+
+def _compile_item(
+    route: str,
+    mode: WriteKind,
+    attributes: Mapping[str, str | spec.Attribute],
+    table: Table,
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> MapItem | None:
+    keys = {name for name, _ in table.key}
+    getters: list[Getter | None] = []
+    for name, attribute in attributes.items():
+        short = isinstance(attribute, str)
+        given = spec.Attribute(from_=attribute) if isinstance(attribute, str) else attribute
+        site = Site(name, (*path, "item", name), route, mode, name in keys, short)
+        getters.append(compile_attribute(site, given, transforms, findings))
+    compiled = [getter for getter in getters if getter is not None]
+    return _mapped(compiled) if len(compiled) == len(getters) else None
+
+
+def _mapped(getters: list[Getter]) -> MapItem:
+    # Each message runs through this: what it needs is unpacked once, and one `try` serves all attributes.
+    # What is no more than a field of the message, as most attributes are, is taken from it without a call.
+    parts = [(getter.name, getter.field, getter.get) for getter in getters]
+    absent = {getter.name: getter.absent for getter in getters}
+    pointers = {getter.name: getter.pointer for getter in getters}
+
+    def map_item(data: Any, message: Message) -> Item:
+        item = {}
+        name = ""
+        try:
+            take = data.get if isinstance(data, dict) else _take_nothing
+            for name, field, get in parts:
+                value = take(field) if field else get(data, message)
+                if value is None:
+                    value = absent[name]()
+                    if value is UNSET:
+                        continue
+                item[name] = value
+        except ExpressionError:
+            reason = f"the expression of attribute '{name}' fails on the message"
+            raise Refusal(UNMAPPABLE, reason, pointers[name]) from None
+        except ValueError as error:
+            # Sources and conversions word their reasons themselves, without any value.
+            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
+        return item
+
+    return map_item
+
+
+def _take_nothing(field: str) -> None:
+    """The field of what is no object."""
+
+
+def _whole(what: str) -> MapItem:
+    def map_item(data: Any, message: Message) -> Item:
+        if type(data) is not dict:
+            raise Refusal(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
+        # A copy, since an item hook may add to it while others still read the message.
+        return dict(data)
+
+    return map_item
+
+
+def _for_each(select: Callable[[Any], Any], map_item: MapItem, pointer: str, whole_element: bool) -> MapItems:
+    """`pointer` is to the list in the message, or "" if it is not known."""
+
+    def map_element(index: int, element: Any, message: Message) -> Item:
+        data = element if whole_element else {"element": element, "message": message.data}
+        try:
+            return map_item(data, message)
+        except Refusal as refusal:
+            where = _in_message(refusal.pointer, pointer and f"{pointer}/{index}")
+            raise Refusal(refusal.code, refusal.reason, where) from None
+
+    def map_items(message: Message) -> list[Item]:
+        try:
+            elements = select(message.data)
+        except ExpressionError:
+            raise Refusal(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
+        if type(elements) is not list:
+            raise Refusal(UNMAPPABLE, "'for_each' finds no list", pointer)
+        if len(elements) > MAX_ELEMENTS:
+            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", pointer)
+        return [map_element(index, element, message) for index, element in enumerate(elements)]
+
+    return map_items
+
+
+def _in_message(pointer: str, element: str) -> str:
+    """From what an expression of an element sees, `element` and `message`, to the message itself."""
+    _, root, *rest = (pointer or "/element").split("/")
+    if root == "message":
+        return "".join(f"/{name}" for name in rest)
+    return "/".join([element, *rest]) if element and root == "element" else ""

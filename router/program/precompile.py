@@ -1,0 +1,131 @@
+"""From `routes.yaml` to the bytes of a compiled config."""
+
+import glob
+import os
+import posixpath
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from router.config.environment import Reference, find_references, split_references
+from router.config.findings import Findings
+from router.config.gc_pause import without_garbage_collector
+from router.config.include import included_files
+from router.config.merge import folder_of
+from router.config.places import list_places
+from router.config.reading import Source
+from router.config.source import read_source
+from router.config.source_map import relocate
+from router.errors import ConfigError
+from router.model import Path, Place
+from router.program.expressions.compile import is_plain_path, parse_expression
+from router.program.expressions.templates import split_template
+from router.program.load import load
+from router.program.precompiled import Bundle, File, Files, Precompiled, write
+from router.program.schemas.compile import SchemaStore
+
+
+def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
+    """The compiled config of the file at `path`; raises ConfigError if it has errors.
+
+    A variable that is not set is none, since only the environment of the start counts. Of `env` nothing gets into the
+    bytes, but which files `include` names if it has a `${…}`.
+    """
+    loaded = load(path, env, unset="warning")
+    if loaded.findings.failed or loaded.config is None:
+        raise ConfigError(tuple(loaded.findings))
+    given = loaded.config.include
+    with without_garbage_collector():
+        sources = list(_sources(path, loaded.config.include))
+        config = Precompiled(
+            Files(
+                (given,) if isinstance(given, str) else given,
+                tuple(_file(source, path.parent) for source in sources),
+            ),
+            _bundle(sources, path.parent),
+            _trees(sources),
+            [list_places(_needed(source.data), source.locate) for source in sources],
+        )
+        return write(config)
+
+
+def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[Source]:
+    """The files of the config as they are written, with their `${…}`."""
+    yield read_source(path)
+    # What it does not find was a finding before.
+    for file in included_files(path, include, Findings(lambda where, key: Place(str(path)))):
+        yield read_source(file)
+
+
+def _file(source: Source, root: FilePath) -> File:
+    data = _needed(source.data)
+    name = FilePath(source.file).relative_to(root).as_posix()
+    return File(name, folder_of(FilePath(source.file), root), tuple(find_references(data)), data)
+
+
+def _needed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without what only the commands of a developer read; with variables in it, it may stop a start."""
+    kept = {name: value for name, value in data.items() if name != "ignore" or find_references(value)}
+    routes = {name: dict(route) for name, route in (data.get("routes") or {}).items()}
+    for route in routes.values():
+        if not find_references(route.get("tests")):
+            route.pop("tests", None)
+    return {**kept, "routes": routes} if routes else kept
+
+
+def _trees(sources: list[Source]) -> dict[str, dict[str, Any]]:
+    """The trees of the expressions that no variable can change, and that are no plain paths."""
+    texts = {text for source in sources for text in _expressions(source.data) if "${" not in text}
+    return {text: parse_expression(text) for text in sorted(texts) if not is_plain_path(text)}
+
+
+def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
+    for route in (data.get("routes") or {}).values():
+        yield from _texts(route, "when", "for_each")
+        yield from _texts(route.get("write") or {}, "once_key")
+        for attribute in (route.get("item") or {}).values():
+            if isinstance(attribute, str):
+                yield attribute
+                continue
+            ttl = attribute.get("ttl")
+            yield from _texts(attribute, "from")
+            yield from attribute.get("hash") or ()
+            yield from _texts(ttl if isinstance(ttl, dict) else {}, "from")
+            for template in _texts(attribute, "template"):
+                if "${" not in template:
+                    yield from (piece for is_expression, piece in split_template(template) if is_expression)
+
+
+def _texts(holder: Mapping[str, Any], *names: str) -> Iterator[str]:
+    yield from (holder[name] for name in names if isinstance(holder.get(name), str))
+
+
+def _bundle(sources: list[Source], root: FilePath) -> Bundle:
+    """All schema files that routes name, or may name with other variables, and what those refer to."""
+    store = SchemaStore(root)
+    for source in sources:
+        folder = folder_of(FilePath(source.file), root)
+        for name, route in (source.data.get("routes") or {}).items():
+            schema = route.get("schema")
+            # What has faults is not in the bundle; a start that needs it finds it beside the compiled config.
+            findings = Findings(lambda where, key: Place(""))
+            for each in _meant(schema, root / folder) if isinstance(schema, str) else [schema]:
+                if each is not None:
+                    path: Path = ("routes", name, "schema")
+                    store.compile(relocate(each, folder) if isinstance(each, str) else each, findings, path)
+    return store.bundle()
+
+
+def _meant(schema: str, folder: FilePath) -> list[str]:
+    """The files that a name can mean: its own, or with a variable those that differ from its default in a name only."""
+    if "${" not in schema:
+        return [schema]
+    pieces = split_references(schema)
+    pattern = "".join(
+        _like(each.default or "") if isinstance(each, Reference) else glob.escape(each) for each in pieces
+    )
+    return sorted(glob.glob(pattern, root_dir=folder))  # noqa: PTH207 — as `include` finds files
+
+
+def _like(default: str) -> str:
+    return f"{glob.escape(posixpath.join(posixpath.dirname(default), ''))}*"

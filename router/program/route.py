@@ -1,0 +1,146 @@
+"""From one route of the config to its plain callables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.engine import CompiledRoute
+from router.model import Code, Path, Route, Table
+from router.program.expressions.compile import (
+    FIELD_COMPARISON,
+    INVALID_EXPRESSION,
+    InvalidExpression,
+    compile_condition,
+    field_comparisons,
+)
+from router.program.hooks.faults import did_you_mean
+from router.program.hooks.plugins import Plugins
+from router.program.mapping import compile_mapping
+from router.program.schemas.compile import SchemaStore
+from router.program.writes import Tables, compile_write
+
+UNKNOWN_TABLE = Code(
+    "RT201",
+    "unknown table",
+    "A route writes to a table of `tables`, which has the key that its items must have.",
+)
+UNKNOWN_PLUGIN = Code(
+    "RT204",
+    "unknown plugin",
+    "`plugins` and `options` of a route name plugins that the file loads under its top-level `plugins`.",
+)
+NAMED_TWICE = Code(
+    "RT111",
+    "a plugin that a route names twice",
+    "Its hooks would change the message twice, or once: nobody can tell which was meant.",
+)
+TEST_SHAPE = Code(
+    "RT208",
+    "a test that cannot be run",
+    "A test has exactly one of `message`, `body`, `record` and `file`, and at most one of `item`, `item_contains` and "
+    "`items`, which only a message that is written can have, as `write`.",
+)
+
+
+class Surroundings(Struct, frozen=True):
+    """What all routes of a config share."""
+
+    tables: Tables
+    plugins: Plugins
+    schemas: SchemaStore
+    findings: Findings
+
+
+def compile_route(name: str, route: spec.Route, shared: Surroundings) -> CompiledRoute | None:
+    """The compiled route, or None if it has faults; all of them are noted."""
+    findings = shared.findings
+    path: Path = ("routes", name)
+    _check_tests(route, findings, path)
+    names = _check_plugins(route, shared.plugins, findings, path)
+    when = _compile_when(route, findings, path)
+    validate = None
+    if not isinstance(route.schema, UnsetType):
+        validate = shared.schemas.compile(route.schema, findings, (*path, "schema"))
+    table = shared.tables.shapes.get(route.table)
+    if table is None:
+        hint = did_you_mean(route.table, shared.tables.shapes, "add it under 'tables', with its key")
+        findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
+    # Without its table a mapping can still be checked, all but its key.
+    keyed = table or Table(route.table, ())
+    map_items = compile_mapping(name, route, keyed, shared.plugins.transforms, findings, path)
+    shape = compile_write(name, route, keyed, shared.tables, findings, path)
+    if map_items is None:
+        return None
+    return CompiledRoute(
+        route=Route(name, route.queue, route.table, route.options),
+        shape=shape,
+        when=when,
+        validate=validate,
+        on_invalid=route.on_invalid,
+        transform_message=shared.plugins.message_pipeline(names),
+        map_items=map_items,
+        transform_item=shared.plugins.item_pipeline(names),
+    )
+
+
+def _compile_when(route: spec.Route, findings: Findings, path: Path) -> Callable[[Any], bool] | None:
+    if isinstance(route.when, UnsetType):
+        return None
+    where = (*path, "when")
+    try:
+        when = compile_condition(route.when)
+    except InvalidExpression as error:
+        findings.add(INVALID_EXPRESSION, error.sentence, where)
+        return None
+    for field in field_comparisons(route.when):
+        findings.add(
+            FIELD_COMPARISON,
+            f"'{route.when}' compares with the field \"{field}\", not with text",
+            where,
+            suggestion=f"write '{field}' in single quotes if it is text",
+        )
+    return when
+
+
+def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path: Path) -> tuple[str, ...] | None:
+    """The route's plugins that there are, or None for all."""
+    given = () if isinstance(route.plugins, UnsetType) else route.plugins
+    for index, name in enumerate(given):
+        if name in given[:index]:
+            advice = "keep the one at whose place it is to run"
+            findings.add(NAMED_TWICE, f"plugin '{name}' is named twice", (*path, "plugins", index), suggestion=advice)
+    for where, name in [
+        *(((*path, "plugins", index), name) for index, name in enumerate(given)),
+        *(((*path, "options", name), name) for name in route.options),
+    ]:
+        if name in plugins.names or name in plugins.left_out:
+            continue
+        hint = did_you_mean(name, plugins.names, "load it under the top-level 'plugins'")
+        findings.add(UNKNOWN_PLUGIN, f"unknown plugin '{name}'", where, key=where[-1] == name, suggestion=hint)
+    if isinstance(route.plugins, UnsetType):
+        return None
+    return tuple(name for name in given if name in plugins.names)
+
+
+def _check_tests(route: spec.Route, findings: Findings, path: Path) -> None:
+    for index, test in enumerate(route.tests):
+        where = (*path, "tests", index)
+        if len(_given(test, "message", "body", "record", "file")) != 1:
+            sentence = "a test has exactly one of 'message', 'body', 'record' and 'file'"
+            findings.add(TEST_SHAPE, sentence, where)
+        if test.attributes and test.record is not UNSET:
+            sentence, advice = "a record has its attributes in it", "move 'attributes' into 'record'"
+            findings.add(TEST_SHAPE, sentence, (*where, "attributes"), key=True, suggestion=advice)
+        expected = _given(test, "item", "item_contains", "items")
+        if len(expected) > 1:
+            findings.add(TEST_SHAPE, f"a test has only one of '{expected[0]}' and '{expected[1]}'", where)
+        expected += _given(test, "write")
+        if expected and test.outcome != "written":
+            findings.add(TEST_SHAPE, f"'{expected[0]}' cannot be where the outcome is '{test.outcome}'", where)
+
+
+def _given(test: spec.Test, *names: str) -> list[str]:
+    return [name for name in names if getattr(test, name) is not UNSET]

@@ -1,0 +1,225 @@
+"""Compiles JSON Schemas into checks that say where a message fails, and never a value of it."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from router.config.findings import Findings
+from router.model import Path
+from router.program.precompiled import NO_BUNDLE, Bundle
+from router.program.schemas.documents import (
+    DEFAULT_DRAFT,
+    Document,
+    declared_names,
+    draft_of,
+    escape,
+    pointer,
+    verify,
+)
+from router.program.schemas.files import UNREADABLE_SCHEMA, Fault, SchemaFault, read_schema
+from router.program.schemas.library import import_library
+from router.program.schemas.links import Linker, Unresolved, uri_of
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+
+class Invalid(Struct, frozen=True):
+    """Why a message fails its schema: keyword and place in the schema, and a JSON Pointer into the message."""
+
+    reason: str
+    pointer: str
+
+
+class Validation(Struct, frozen=True):
+    """What is behind a check: the library's validator, and the documents by URI, the schema's own first.
+
+    `path` is where in the config the schema was first met.
+    """
+
+    validator: "Validator"
+    documents: Mapping[str, Document]
+    path: Path = ()
+
+    @property
+    def root(self) -> Document:
+        """The schema's own document."""
+        return next(iter(self.documents.values()))
+
+
+Check = Callable[[Any], Invalid | None]
+_Report = Callable[[Fault], None]
+
+
+class SchemaStore:
+    """The schemas of one load: each file is read, checked and compiled once, and its faults are told once.
+
+    `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
+    `validations` has what is behind each check. Files in the `bundle` of a compiled config are not read again, and were
+    checked when it was made.
+    """
+
+    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE) -> None:
+        self.documents: dict[str, Any] = {}
+        self.uses: dict[str, Path] = {}
+        self.validations: dict[Check, Validation] = {}
+        self._folder = folder
+        self._root = folder.resolve()
+        self._bundle = bundle
+        self._links: dict[str, str] = {}
+        self._opened: dict[pathlib.Path, Document | None] = {}
+        self._checks: dict[pathlib.Path, Check | None] = {}
+        self._linked: dict[str, Validation] = {}
+
+    def bundle(self) -> Bundle:
+        """The files that were read and have no errors."""
+        names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
+        files = {name: self.documents[name] for name in sorted(names)}
+        return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
+
+    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
+        """What is behind the check of a schema that was compiled for `path`; None if it has errors."""
+        file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
+        return None if file is None else self._linked.get(uri_of(file))
+
+    def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
+        """The check of a schema: a file relative to the folder, or the schema itself; None after an error."""
+
+        def report(fault: Fault) -> None:
+            findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+
+        import_library()
+        if not isinstance(schema, str):
+            document = self._accept(schema, "the inline schema", self._root / _inline(path), path, report)
+            return self._link(document, path, report)
+        file = self._inside(self._root / schema)
+        if file is None:
+            sentence = f"schema '{schema}' is outside the folder of the config"
+            report(Fault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
+            return None
+        if file not in self._checks:
+            document = self._open(file, path, report)
+            self._checks[file] = self._link(document, path, report)
+        return self._checks[file]
+
+    def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
+        """The file with links followed, or None if it is then not in the folder."""
+        asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
+        known = self._bundle.links.get(asked, asked)
+        if known in self._bundle.files:
+            return self._root / known
+        try:
+            real = file.resolve()
+        except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
+            return None
+        if not real.is_relative_to(self._root):
+            return None
+        name = real.relative_to(self._root).as_posix()
+        if asked and asked != name:
+            self._links[asked] = name
+        return real
+
+    def _is_there(self, file: pathlib.Path) -> bool:
+        return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
+
+    def _open(self, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+        """The document in a file, or None if it has errors; what is wrong is reported the first time."""
+        if file not in self._opened:
+            name = file.relative_to(self._root).as_posix()
+            self._opened[file] = None
+            if name in self._bundle.files:
+                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file, path)
+                return self._opened[file]
+            try:
+                content = read_schema(file, name, str(self._folder / name))
+            except SchemaFault as error:
+                for fault in error.faults:
+                    report(fault)
+            else:
+                self._opened[file] = self._accept(content, f"schema '{name}'", file, path, report)
+        return self._opened[file]
+
+    def _accept(self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+        """The document with this content, or None if it has errors."""
+        faults = verify(content, name)
+        for fault in faults:
+            report(fault)
+        if any(fault.code.severity == "error" for fault in faults):
+            return None
+        return self._take(content, name, file, path)
+
+    def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> Document:
+        """The document with this content, which has no errors."""
+        draft = draft_of(content)
+        assert draft is not None  # it would be an error
+        shown = file.relative_to(self._root).as_posix()
+        self.documents[shown] = content
+        self.uses[shown] = path
+        if isinstance(content, dict):
+            content = {"$schema": DEFAULT_DRAFT, **content}
+        return Document(name, uri_of(file), file.parent, content, draft)
+
+    def _link(self, document: Document | None, path: Path, report: _Report) -> Check | None:
+        """The check of a document with all that it refers to, or None if something in it has errors."""
+        if document is None:
+            return None
+
+        def refer(file: pathlib.Path) -> Document:
+            inside = self._inside(file)
+            if inside is None:
+                raise Unresolved("it leads out of the folder of the config")
+            if inside not in self._opened and not self._is_there(inside):
+                raise Unresolved("there is no such file")
+            referred = self._open(inside, path, report)
+            if referred is None:
+                raise Unresolved("")
+            return referred
+
+        linker = Linker(document, refer)
+        try:
+            validator = linker.link()
+        except SchemaFault as error:
+            for fault in error.faults:
+                report(fault)
+            return None
+        check = _check(validator, document.uri, linker.reached)
+        self._linked[document.uri] = self.validations[check] = Validation(validator, linker.reached, path)
+        return check
+
+
+def _inline(path: Path) -> str:
+    """The file that an inline schema is thought of as."""
+    return ".".join(map(str, path))
+
+
+def _check(validator: "Validator", root: str, documents: Mapping[str, Document]) -> Check:
+    @cache
+    def names() -> frozenset[str]:
+        """Looked for when a message fails, and not at the start: schemas may be large."""
+        return frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
+
+    files = {uri: f" of {document.name}" for uri, document in documents.items() if uri != root}
+    is_valid, errors = validator.is_valid, validator.iter_errors
+
+    def check(data: Any) -> Invalid | None:
+        try:
+            if is_valid(data):
+                return None
+            error = next(errors(data))
+        except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
+            return Invalid("holds a value that JSON does not have", "")
+        shown = [part if isinstance(part, int) or part in names() else "*" for part in error.instance_path]
+        return Invalid(_reason(error, files), escape(shown))
+
+    return check
+
+
+def _reason(error: "ValidationError", files: Mapping[str, str]) -> str:
+    """The keyword and its place in the schema; the only name in it is one that the schema has."""
+    keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+    place = pointer(error.schema_path) + files.get((error.absolute_keyword_location or "").partition("#")[0], "")
+    missing = getattr(error.kind, "property", None)
+    return f"fails '{keyword}' at {place}" + (f": '{missing}' is missing" if missing is not None else "")

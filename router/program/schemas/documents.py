@@ -1,0 +1,213 @@
+"""What can be said about one schema document by itself: draft, validity, patterns, formats, names."""
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from router.model import Code, Path
+from router.program.hooks.faults import did_you_mean
+from router.program.schemas.files import Fault
+from router.program.schemas.formats import ASSERTED_SINCE
+
+INVALID_SCHEMA = Code(
+    "RT302",
+    "not a valid schema",
+    "A schema that its draft does not allow means something else than was thought, if anything.",
+)
+UNSUPPORTED_PATTERN = Code(
+    "RT304",
+    "pattern that the linear-time engine does not take",
+    "Messages come from outside: a pattern that backtracks lets one of them stop the router for minutes. Look-around "
+    "and back-references need backtracking.",
+)
+UNKNOWN_FORMAT = Code(
+    "RT305",
+    "unknown format",
+    "A format that is not known checks nothing, so values that were meant to be refused are taken.",
+    "warning",
+)
+UNKNOWN_DRAFT = Code(
+    "RT306",
+    "unknown $schema",
+    "Each draft of JSON Schema reads some keywords in its own way; without knowing the draft, nothing is sure.",
+)
+
+MAX_DEPTH = 64
+"""Levels of a schema document: no deeper than a message may be, and jsonschema-rs overflows its stack at thousands."""
+DRAFTS = {
+    "http://json-schema.org/draft-04/schema#": 4,
+    "http://json-schema.org/draft-06/schema#": 6,
+    "http://json-schema.org/draft-07/schema#": 7,
+    "https://json-schema.org/draft/2019-09/schema": 2019,
+    "https://json-schema.org/draft/2020-12/schema": 2020,
+}
+DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
+
+ONE_PART = frozenset(
+    [
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ]
+)
+"""Keywords whose value may be a schema."""
+LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
+"""Keywords whose value may be a list of schemas."""
+NAMED_PARTS = frozenset(("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"))
+"""Keywords whose value may be a map of schemas."""
+_NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
+_TYPES = "a type is array, boolean, integer, null, number, object or string"
+
+
+class Document(Struct, frozen=True):
+    """A schema document: `name` as sentences show it, and the base URI and folder of its references."""
+
+    name: str
+    uri: str
+    folder: pathlib.Path
+    content: dict[str, Any] | bool
+    """With its `$schema` written out, so that no other document decides about its draft."""
+    draft: int
+
+
+def pointer(path: Path | list[str | int]) -> str:
+    """A JSON Pointer (RFC 6901) in words: the root has a name."""
+    return escape(path) or "the root"
+
+
+def escape(path: Path | list[str | int]) -> str:
+    """A JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def draft_of(content: Any) -> int | None:
+    """The draft that a document names in `$schema`, 2020 if it names none, None if it is unknown."""
+    named = content.get("$schema", DEFAULT_DRAFT) if isinstance(content, dict) else DEFAULT_DRAFT
+    return _BY_URI.get(named.removesuffix("#")) if isinstance(named, str) else 2020
+
+
+def verify(content: Any, name: str) -> list[Fault]:
+    """Everything wrong with one document, its references aside."""
+    if not isinstance(content, dict | bool):
+        return [Fault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
+    if _is_deeper(content, MAX_DEPTH):
+        return [Fault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
+    if draft_of(content) is None and isinstance(content, dict):
+        advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
+        return [Fault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
+    return [*_check_meta(content, name), *_check_patterns(content, name), *_check_formats(content, name)]
+
+
+def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every object in a document that is a schema by its place, with its path; data in `const` or `default` is none."""
+    stack: list[tuple[Path, Any]] = [((), content)]
+    while stack:
+        path, schema = stack.pop()
+        if not isinstance(schema, dict):
+            continue
+        yield path, schema
+        for key, value in reversed(schema.items()):
+            if key in ONE_PART:
+                stack.append(((*path, key), value))
+            if key in LISTED_PARTS and isinstance(value, list):
+                stack += [((*path, key, index), part) for index, part in reversed(list(enumerate(value)))]
+            if key in NAMED_PARTS and isinstance(value, dict):
+                stack += [((*path, key, part), value[part]) for part in reversed(value)]
+
+
+def declared_names(content: Any) -> set[str]:
+    """The property names that a document itself speaks of: they may be shown, others may be secrets."""
+    names: set[str] = set()
+    for _, schema in subschemas(content):
+        lists = [schema.get("required")]
+        for key in _NAMING:
+            if isinstance(schema.get(key), dict):
+                names.update(schema[key])
+                lists += schema[key].values()
+        if isinstance(schema.get("propertyNames"), dict):
+            lists.append(schema["propertyNames"].get("enum"))
+        for entries in lists:
+            if isinstance(entries, list):
+                names.update(entry for entry in entries if isinstance(entry, str))
+    return names
+
+
+def _is_deeper(content: Any, limit: int) -> bool:
+    level = [content]
+    for _ in range(limit + 1):
+        level = [
+            value
+            for node in level
+            if isinstance(node, dict | list)
+            for value in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _check_meta(content: dict[str, Any] | bool, name: str) -> list[Fault]:
+    import jsonschema_rs  # up to 50 ms that a config without schemas is spared
+
+    try:
+        jsonschema_rs.meta.validate(content)
+    except jsonschema_rs.ValidationError as error:
+        if getattr(error.kind, "format", "") == "regex":
+            return []  # `_check_patterns` finds it, and its like
+        return [invalid(error.instance_path, error.kind.name, name)]
+    return []
+
+
+def invalid(path: list[str | int], keyword: str, name: str) -> Fault:
+    """The fault of a document that its meta-schema refuses at `path` by `keyword`."""
+    sentence = f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema"
+    return Fault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
+
+
+def _check_patterns(content: Any, name: str) -> Iterator[Fault]:
+    for path, schema in subschemas(content):
+        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
+        if isinstance(schema.get("patternProperties"), dict):
+            places += [(key, (*path, "patternProperties", key)) for key in schema["patternProperties"]]
+        for pattern, where in places:
+            if isinstance(pattern, str) and not _is_linear(pattern):
+                yield unsupported(where, name)
+
+
+def unsupported(path: Path | list[str | int], name: str) -> Fault:
+    """The fault of a pattern at `path` that the engine does not take."""
+    sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
+    return Fault(UNSUPPORTED_PATTERN, sentence, "write it without look-around and back-references; check its brackets")
+
+
+def _is_linear(pattern: str) -> bool:
+    from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+
+    try:
+        Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
+    except ValidationError:
+        return False
+    return True
+
+
+def _check_formats(content: Any, name: str) -> Iterator[Fault]:
+    for path, schema in subschemas(content):
+        named = schema.get("format")
+        if isinstance(named, str) and named not in ASSERTED_SINCE:
+            advice = did_you_mean(named, ASSERTED_SINCE)
+            where = pointer((*path, "format"))
+            yield Fault(
+                UNKNOWN_FORMAT, f"{name} has an unknown format '{named}' at {where}: nothing is checked", advice
+            )

@@ -1,0 +1,199 @@
+"""Links a schema document to the files it refers to, through jsonschema-rs."""
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+from router.model import Code, Path
+from router.program.schemas.documents import Document, invalid, pointer, subschemas, unsupported
+from router.program.schemas.files import Fault, SchemaFault
+from router.program.schemas.formats import missing_formats
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError, Validator
+
+UNRESOLVED_REFERENCE = Code(
+    "RT303",
+    "reference that cannot be resolved",
+    "A $ref is read from the folder of the config and from nowhere else, so that a deployment is whole and a schema "
+    "cannot read other files or the network.",
+)
+
+PREFIX = "https://config.invalid"
+"""Before a file's path it is the file's URI: references resolve by the common rules, and the name can never exist."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_FILES_ONLY = "only files of the config's folder are read"
+
+Refer = Callable[[pathlib.Path], Document]
+"""Gives the document in a file that a reference names; raises Unresolved."""
+
+
+class Unresolved(Exception):
+    """A file cannot be referred to; `reason` says why, and is empty if that is told elsewhere."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def uri_of(file: pathlib.Path) -> str:
+    """The URI of a file, given by its absolute path."""
+    return PREFIX + quote(file.as_posix())
+
+
+class Linker:
+    """Links one document; `reached` are the documents by URI, the first of them the one to link."""
+
+    def __init__(self, root: Document, refer: Refer) -> None:
+        self.reached = {root.uri: root}
+        self._root = root
+        self._refer = refer
+        self._refused: dict[str, str] = {}
+
+    def link(self) -> "Validator":
+        """The validator of the document; raises SchemaFault."""
+        from jsonschema_rs import ValidationError  # up to 50 ms that a config without schemas is spared
+
+        try:
+            validator = self._validator(self._root.draft)
+            oldest = min(document.draft for document in self.reached.values())
+            return validator if oldest == self._root.draft else self._validator(oldest)
+        except ValidationError as error:
+            raise SchemaFault(*self._faults(error)) from None
+
+    def _validator(self, draft: int) -> "Validator":
+        from jsonschema_rs import RegexOptions, validator_for
+
+        # The retriever is asked for every document that is not at hand; with it, the library fetches nothing itself.
+        return validator_for(
+            self._root.content,
+            base_uri=self._root.uri,
+            retriever=self._retrieve,
+            formats=missing_formats(draft),
+            validate_formats=True,
+            pattern_options=RegexOptions(),
+        )
+
+    def _retrieve(self, uri: str) -> Any:
+        """The content of the document at `uri`; raises Unresolved, and then remembers why."""
+        try:
+            if uri not in self.reached:
+                self.reached[uri] = self._refer(self._file(uri))
+        except Unresolved as error:
+            self._refused[uri] = error.reason
+            raise
+        return self.reached[uri].content
+
+    def _file(self, uri: str) -> pathlib.Path:
+        if uri.startswith(PREFIX + "/"):
+            return pathlib.Path(unquote(urlsplit(uri).path))
+        # A document with an $id of its own is thought of as published there, with its neighbours beside it.
+        for document in self.reached.values():
+            published = _own_base(document).rpartition("/")[0] + "/"
+            if uri.startswith(published) and published != "/":
+                return document.folder / unquote(uri.removeprefix(published))
+        raise Unresolved(_FILES_ONLY)
+
+    def _faults(self, error: "ValidationError") -> list[Fault]:
+        from jsonschema_rs import ValidationErrorKind
+
+        if isinstance(error.kind, ValidationErrorKind.Referencing):
+            return self._unresolved()
+        name = next(
+            (
+                found.name
+                for found in self.reached.values()
+                if _at(found.content, error.instance_path) == error.instance
+            ),
+            self._root.name,
+        )
+        if getattr(error.kind, "format", "") == "regex":
+            return [unsupported(error.instance_path, name)]
+        return [invalid(error.instance_path, error.kind.name, name)]
+
+    def _unresolved(self) -> list[Fault]:
+        """Every reference that cannot be resolved, where the library stops at the first."""
+        links = list(self._links())
+        resolves = self._resolver()
+        faults = []
+        for document, path, reference, target in links:
+            reason = self._refused.get(urldefrag(target).url)
+            if reason is None and not resolves(target):
+                reason = "there is nothing at that place"
+            if reason:
+                sentence = f"{document.name} refers to '{reference}' at {pointer(path)}: {reason}"
+                faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+        if not faults and not self._refused:
+            sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
+            faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+        return faults
+
+    def _links(self) -> Iterator[tuple[Document, Path, str, str]]:
+        """The references of all documents, with the URI of each; those that the library did not try are tried."""
+        known = {base for document in self.reached.values() for _, _, base in _bases(document)}
+        done = 0
+        while done < len(self.reached):
+            document = list(self.reached.values())[done]
+            done += 1
+            for path, schema, base in _bases(document):
+                for keyword in _REFERENCES:
+                    reference = schema.get(keyword)
+                    if isinstance(reference, str):
+                        target = urljoin(base, reference)
+                        if urldefrag(target).url not in known:
+                            with contextlib.suppress(Unresolved):
+                                self._retrieve(urldefrag(target).url)
+                        yield document, (*path, keyword), reference, target
+
+    def _resolver(self) -> Callable[[str], bool]:
+        """Whether there is something at a URI; what was refused counts as an empty document."""
+        from jsonschema_rs import ReferencingError, Registry
+
+        try:
+            resources = [(uri, document.content) for uri, document in self.reached.items()]
+            registry = Registry(resources, retriever=lambda uri: True)
+        except ValueError:  # an $id that is no URI
+            return lambda uri: True
+        look_up = registry.resolver(self._root.uri).lookup
+
+        def resolves(uri: str) -> bool:
+            try:
+                look_up(uri)
+            except ReferencingError:
+                return False
+            return True
+
+        return resolves
+
+
+def _own_base(document: Document) -> str:
+    """The base URI of a document: its own `$id` if it has one, else its file's."""
+    content = document.content
+    own = content.get(_id_keyword(document)) if isinstance(content, dict) else None
+    return urljoin(document.uri, own) if isinstance(own, str) else document.uri
+
+
+def _id_keyword(document: Document) -> str:
+    return "id" if document.draft == 4 else "$id"
+
+
+def _bases(document: Document) -> Iterator[tuple[Path, dict[str, Any], str]]:
+    """The subschemas of a document, each with the base URI of its references."""
+    bases: dict[Path, str] = {}
+    for path, schema in subschemas(document.content):
+        above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
+        own = schema.get(_id_keyword(document))
+        bases[path] = urljoin(above, own) if isinstance(own, str) else above
+        yield path, schema, bases[path]
+
+
+def _at(content: Any, path: list[str | int]) -> Any:
+    """What is at a path of a document, or None."""
+    for part in path:
+        try:
+            content = content[part]
+        except (LookupError, TypeError):
+            return None
+    return content

@@ -1,0 +1,119 @@
+"""From `transform:` of an attribute to callables of one value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from types import FunctionType
+from typing import Any
+
+from router.codes import UNMAPPABLE
+from router.config.findings import Findings
+from router.errors import Refusal, Signal, TransformError
+from router.model import Code, Path, Transform
+from router.program.hooks.faults import did_you_mean
+
+UNKNOWN_TRANSFORM = Code(
+    "RT403",
+    "unknown transform",
+    "No loaded plugin registers a transform of that name; the built-in ones are in docs/transforms.md.",
+)
+TRANSFORM_ARGUMENTS = Code(
+    "RT404",
+    "arguments that the transform does not take",
+    "A transform takes the value, then what its signature says; wrong arguments would fail on each message.",
+)
+
+Step = Callable[[Any], Any]
+"""From a value to the next; raises Refusal if it cannot take the value."""
+
+
+def compile_transforms(
+    given: str | Sequence[str | Mapping[str, Any]],
+    transforms: Mapping[str, Transform],
+    findings: Findings,
+    path: Path,
+) -> tuple[Step, ...] | None:
+    """The steps in their order, or None if one has a fault."""
+    if isinstance(given, str):
+        steps = [_compile_step(given, {}, transforms, findings, path)]
+    else:
+        steps = []
+        for index, entry in enumerate(given):
+            for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
+                call = {} if isinstance(entry, str) else {"argument": argument}
+                steps.append(_compile_step(name, call, transforms, findings, (*path, index)))
+    return None if None in steps else tuple(step for step in steps if step is not None)
+
+
+def _compile_step(
+    name: str, call: Mapping[str, Any], transforms: Mapping[str, Transform], findings: Findings, path: Path
+) -> Step | None:
+    function = transforms.get(name)
+    if function is None:
+        hint = did_you_mean(name, transforms, f"there are {', '.join(sorted(transforms))}")
+        findings.add(UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint)
+        return None
+    arguments, keywords = _split_arguments(call)
+    if not _takes(function, len(arguments), keywords):
+        fault = _argument_fault(name, function, arguments, keywords)
+        if fault:
+            findings.add(TRANSFORM_ARGUMENTS, f"transform '{name}': {fault[0]}", path, suggestion=fault[1])
+            return None
+    return _bind(name, function, arguments, keywords)
+
+
+def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
+    """Whether a function surely takes the value, so many arguments more, and these by name; False if it is unclear."""
+    if type(function) is not FunctionType:
+        return False
+    code = function.__code__
+    names = code.co_varnames[code.co_posonlyargcount : code.co_argcount]
+    given = {*code.co_varnames[: count + 1], *keywords}
+    needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
+    # The keywords must be arguments that are not given by their place already.
+    fits = code.co_argcount > count and given.issuperset(needed) and len(given) == count + 1 + len(keywords)
+    return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
+
+
+def _argument_fault(
+    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """Why a function does not take the arguments, and what it takes; None if it takes them."""
+    import inspect  # most transforms are plain functions with the right arguments: start-up does without it
+
+    try:
+        signature = inspect.signature(function)
+        signature.bind(None, *arguments, **keywords)
+    except TypeError as error:
+        return str(error), f"it takes {name}{signature}"
+    except ValueError:
+        # Some functions written in C have no signature; they are called as the config says.
+        pass
+    return None
+
+
+def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """A list is several arguments, a map is arguments by name, anything else is one."""
+    if not call:
+        return [], {}
+    argument = call["argument"]
+    if isinstance(argument, dict):
+        return [], argument
+    return (argument, {}) if isinstance(argument, list) else ([argument], {})
+
+
+def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:
+    # A transform may give an argument back, and a plugin may change what it is given in place.
+    lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
+
+    def step(value: Any) -> Any:
+        try:
+            changed = function(value, *arguments, **keywords)
+            return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
+        except (ValueError, TypeError):
+            raise Refusal(UNMAPPABLE, f"transform '{name}' does not take the value") from None
+        except Signal:
+            raise
+        except Exception as error:  # a plugin may raise anything
+            raise TransformError(name, error) from error
+
+    return step

@@ -1,0 +1,206 @@
+"""From `write` of a route, and its table's key, to how its items are written."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from router.codes import BAD_VERSION
+from router.config import spec
+from router.config.findings import Findings
+from router.engine.writes import MarkerShape, WriteShape
+from router.errors import ExpressionError, Refusal
+from router.model import Code, Path, Table
+from router.program.hooks.faults import did_you_mean
+from router.sources.builtin import compile_located
+
+UNMAPPED_KEY = Code(
+    "RT602",
+    "a key attribute is not mapped",
+    "DynamoDB takes no item without its whole key, so that each message would be rejected.",
+)
+IDLE_SETTING = Code(
+    "RT604",
+    "a setting that the write mode does not have",
+    "It would be ignored, and whoever wrote it expects an effect.",
+)
+KEY_TYPE = Code(
+    "RT605",
+    "a key attribute of another type than the table's key",
+    "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
+)
+REPEATED_EFFECT = Code(
+    "RT606",
+    "`add` or `append` without `once`",
+    "SQS delivers a message at least once; what is added or appended is added again each time it comes, unless a "
+    "marker remembers that it was.",
+    severity="warning",
+)
+UNMAPPED_SETTING = Code(
+    "RT607",
+    "a setting that names an attribute in vain",
+    "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
+    "of them a key attribute: the key says which item it is, and cannot change.",
+)
+NO_VERSION = Code(
+    "RT608",
+    "`newest` without `version`",
+    "Which of two messages is the newer one is told by an attribute of the item, and by nothing else.",
+)
+MARKER_TABLE = Code(
+    "RT609",
+    "a table that cannot hold markers",
+    "`once` names a table of `tables` whose key is one text attribute; a `ttl` there lets markers go in the end.",
+)
+
+_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "put": (),
+    "insert": (),
+    "newest": ("version",),
+    "update": ("version", "add", "append", "keep_first", "once", "once_key"),
+    "delete": ("version",),
+}
+
+
+class Tables(Struct, frozen=True):
+    """The tables of a config: compiled, and their time-to-live attributes or ""."""
+
+    shapes: Mapping[str, Table]
+    ttl: Mapping[str, str]
+
+
+def compile_write(
+    name: str, route: spec.Route, table: Table, tables: Tables, findings: Findings, path: Path
+) -> WriteShape:
+    """How the items of a route are written; what is wrong with it is a finding."""
+    where = (*path, "write")
+    write = _settings_in_force(route.write, findings, where)
+    _check_key(route, table, findings, path)
+    _check_named(write, route.item, table, findings, where)
+    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, tables, findings, where)
+    if (write.add or write.append) and isinstance(write.once, UnsetType):
+        first = "add" if write.add else "append"
+        findings.add(
+            REPEATED_EFFECT,
+            f"'{first}' has its effect again each time a message comes again",
+            (*where, first),
+            key=True,
+            suggestion="name a table for markers with 'once:'",
+        )
+    version = "" if isinstance(write.version, UnsetType) else write.version
+    if write.mode == "newest" and not version:
+        findings.add(
+            NO_VERSION, "'mode: newest' needs a 'version'", (*where, "mode"), suggestion="add 'version: ATTRIBUTE'"
+        )
+    named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
+    mapped = () if isinstance(route.item, UnsetType) else route.item
+    declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
+    return WriteShape(name, table, write.mode, version, *named, once, declared)
+
+
+def _settings_in_force(write: spec.Write, findings: Findings, path: Path) -> spec.Write:
+    """The write without what its mode does not have, which is a finding, and has no faults of its own."""
+    allowed = _SETTINGS[write.mode]
+    idle: dict[str, Any] = {}
+    for name in _SETTINGS["update"]:
+        given = getattr(write, name)
+        if name not in allowed and given not in (UNSET, ()):
+            idle[name] = () if isinstance(given, tuple) else UNSET
+            findings.add(
+                IDLE_SETTING,
+                f"'{name}' has no meaning for 'mode: {write.mode}'",
+                (*path, name),
+                key=True,
+                suggestion="remove it, or choose another mode",
+            )
+    write = structs.replace(write, **idle)
+    if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
+        findings.add(
+            IDLE_SETTING,
+            "'once_key' has no meaning without 'once'",
+            (*path, "once_key"),
+            key=True,
+            suggestion="add 'once'",
+        )
+    return write
+
+
+def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
+    if isinstance(route.item, UnsetType):
+        return
+    for name, kind in table.key:
+        attribute = route.item.get(name)
+        if attribute is None:
+            findings.add(
+                UNMAPPED_KEY,
+                f"'item' does not map the key attribute '{name}' of table '{route.table}'",
+                (*path, "item"),
+                key=True,
+                suggestion=f"add '{name}:'",
+            )
+        elif isinstance(attribute, spec.Attribute) and attribute.type not in (UNSET, kind):
+            if attribute.type == "json" and kind == "S":
+                continue
+            findings.add(
+                KEY_TYPE,
+                f"key attribute '{name}' has type {attribute.type}, the key of table '{route.table}' is {kind}",
+                (*path, "item", name, "type"),
+                suggestion=f"write 'type: {kind}'",
+            )
+
+
+def _check_named(
+    write: spec.Write, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
+) -> None:
+    """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
+    named: list[tuple[str, Path]] = (
+        [] if isinstance(write.version, UnsetType) else [(write.version, (*path, "version"))]
+    )
+    for setting in ("add", "append", "keep_first"):
+        named += [(name, (*path, setting, index)) for index, name in enumerate(getattr(write, setting))]
+    keys = {name for name, _ in table.key}
+    seen: set[str] = set()
+    for name, where in named:
+        if name in keys:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is a key attribute", where, suggestion="name another attribute")
+        elif name in seen:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
+        elif not isinstance(item, UnsetType) and name not in item:
+            hint = did_you_mean(name, item, f"add '{name}:' to 'item'")
+            findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
+        seen.add(name)
+
+
+def _compile_once(write: spec.Write, name: str, tables: Tables, findings: Findings, path: Path) -> MarkerShape | None:
+    table = tables.shapes.get(name)
+    where = (*path, "once")
+    if table is None:
+        hint = did_you_mean(name, tables.shapes, "add it under 'tables', with a key of one text attribute")
+        findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
+        return None
+    if [kind for _, kind in table.key] != ["S"]:
+        findings.add(
+            MARKER_TABLE,
+            f"the key of table '{name}' is not one text attribute",
+            where,
+            suggestion="use a table of its own, with 'key: {id: S}'",
+        )
+        return None
+    key = None
+    if not isinstance(write.once_key, UnsetType):
+        key = _compile_once_key(write.once_key, findings, (*path, "once_key"))
+    return MarkerShape(table, tables.ttl.get(name, ""), key)
+
+
+def _compile_once_key(text: str, findings: Findings, path: Path) -> Callable[[Any], Any] | None:
+    expression = compile_located(text, findings, path)
+    if expression is None:
+        return None
+
+    def once_key(data: Any) -> Any:
+        try:
+            return expression(data)
+        except ExpressionError:
+            raise Refusal(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
+
+    return once_key

@@ -1,0 +1,152 @@
+"""The built-in transforms of numbers, yes and no, and times; numbers are int or Decimal, and exact."""
+
+import decimal
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from router.model import Number, Transform, iso_ms
+from router.transforms.text import text_of
+
+Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor"]
+
+_EXACT = decimal.Context(
+    prec=decimal.MAX_PREC,
+    Emax=decimal.MAX_EMAX,
+    Emin=decimal.MIN_EMIN,
+    traps=[decimal.InvalidOperation, decimal.Inexact],
+)
+_ROUNDING = decimal.Context(prec=1000, traps=[decimal.InvalidOperation])
+"""Bounds the work: a number may claim a billion digits in ten characters, and DynamoDB takes 38."""
+_MOST_DIGITS = 130
+"""A number's magnitude is 1E-130 to 9.99…E+125 ("Data types" in the DynamoDB Developer Guide)."""
+_LONGEST = 400 * 1024
+"""No text is longer than an item (400 KB: "Service quotas" in the DynamoDB Developer Guide)."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def to_number(value: str | Number) -> Number:
+    """The number that the text is, exactly; a number stays what it is.
+
+    >>> to_number("12.50")
+    Decimal('12.50')
+    """
+    if not isinstance(value, str):
+        return number_of(value)
+    match = _NUMBER.fullmatch(value.strip())
+    if not match:
+        raise ValueError("it is not a number")
+    try:
+        return Decimal(match[0]) if any(match.groups()) else int(match[0])
+    except decimal.InvalidOperation:
+        raise ValueError("its exponent is absurd") from None
+
+
+def to_text(value: str | bytes | bool | Number) -> str:
+    """The text of a number (plain, without exponent), of true or false, or of binary that is UTF-8.
+
+    >>> to_text(Decimal("1.20E+3"))
+    '1200'
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    number = number_of(value)
+    if isinstance(number, Decimal) and abs(int(number.as_tuple().exponent)) > _LONGEST:
+        raise ValueError("its exponent is absurd")
+    return format(number, "f") if isinstance(number, Decimal) else str(number)
+
+
+def to_bool(value: str | int | bool) -> bool:
+    """True for `true`, `yes` and 1, false for `false`, `no` and 0; as text, in any case.
+
+    >>> to_bool("Yes")
+    True
+    """
+    found = _BOOLEANS.get(to_text(value).strip().lower())
+    if found is None:
+        raise ValueError("it is neither true nor false")
+    return found
+
+
+def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
+    """The number with `digits` digits after the point; mode: half_even, half_up, half_down, up, down, ceiling or floor.
+
+    >>> round(Decimal("2.345"), 2)
+    Decimal('2.34')
+    """
+    number = number_of(value)
+    if mode not in get_args(Rounding):
+        raise ValueError(f"mode must be one of {', '.join(get_args(Rounding))}")
+    if isinstance(digits, bool) or not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
+        raise ValueError(f"digits must be a whole number, at most {_MOST_DIGITS} in size")
+    if isinstance(number, int) and digits >= 0:
+        return number
+    try:
+        return Decimal(number).quantize(Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING)
+    except decimal.InvalidOperation:
+        raise ValueError("it is too large to round") from None
+
+
+def scale(value: Number, factor: Number) -> Number:
+    """The number times `factor`, exactly.
+
+    >>> scale(Decimal("19.99"), 100)
+    Decimal('1999.00')
+    """
+    number, by = number_of(value), number_of(factor)
+    if isinstance(number, int) and isinstance(by, int):
+        return number * by
+    try:
+        return _EXACT.multiply(number, by)
+    except decimal.DecimalException:
+        raise ValueError("its exponent is absurd") from None
+
+
+def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
+    """The time that is so many seconds (`s`) or milliseconds (`ms`) after 1970, as ISO 8601 in UTC.
+
+    >>> to_iso(1767323045, "s")
+    '2026-01-02T03:04:05.000Z'
+    """
+    if unit not in ("s", "ms"):
+        raise ValueError("unit must be s or ms")
+    ms = scale(value, 1000) if unit == "s" else number_of(value)
+    text = iso_ms(math.floor(ms)) if _FIRST_MS <= ms < _LAST_MS + 1 else None
+    if text is None:
+        raise ValueError("it is no time between the years 1000 and 9999")
+    return text
+
+
+def to_epoch(value: str) -> int:
+    """The seconds from 1970 to the time, which is ISO 8601 with an offset or `Z`; fractions are cut off.
+
+    >>> to_epoch("2026-01-02T03:04:05.678Z")
+    1767323045
+    """
+    time = datetime.fromisoformat(text_of(value))
+    if time.tzinfo is None:
+        raise ValueError("it has no offset from UTC")
+    return (time - _EPOCH) // timedelta(seconds=1)
+
+
+def number_of(value: Any) -> Number:
+    """The value, if it is a finite number; raises TypeError or ValueError, whose text holds no value."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise TypeError("it is not a number")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("it is not a finite number")
+    return value
+
+
+TRANSFORMS: tuple[Transform, ...] = (to_number, to_text, to_bool, round, scale, to_iso, to_epoch)

@@ -1,0 +1,146 @@
+"""The built-in transforms of text, and of what is written as text."""
+
+import base64
+import hashlib
+from typing import Any
+
+from router.model import Transform
+from router.transforms.json_text import decode_json
+
+
+def strip(value: str) -> str:
+    """The text without white space at both ends.
+
+    >>> strip("  iPhone X ")
+    'iPhone X'
+    """
+    return text_of(value).strip()
+
+
+def lower(value: str) -> str:
+    """The text in lower case.
+
+    >>> lower("iPhone")
+    'iphone'
+    """
+    return text_of(value).lower()
+
+
+def upper(value: str) -> str:
+    """The text in upper case.
+
+    >>> upper("in")
+    'IN'
+    """
+    return text_of(value).upper()
+
+
+def truncate(value: str, length: int) -> str:
+    """The first `length` characters of the text.
+
+    >>> truncate("Kolkata", 3)
+    'Kol'
+    """
+    if isinstance(length, bool) or not isinstance(length, int) or length < 0:
+        raise TypeError("length must be a whole number, 0 or more")
+    return text_of(value)[:length]
+
+
+def replace(value: str, old: str, new: str) -> str:
+    """The text with every `old` in it replaced by `new`.
+
+    >>> replace("2026-01-02", "-", "/")
+    '2026/01/02'
+    """
+    return text_of(value).replace(text_of(old), text_of(new))
+
+
+def prefix(value: str, text: str) -> str:
+    """The text with `text` before it.
+
+    >>> prefix("user_1", "USER#")
+    'USER#user_1'
+    """
+    return text_of(text) + text_of(value)
+
+
+def suffix(value: str, text: str) -> str:
+    """The text with `text` after it.
+
+    >>> suffix("12", " kg")
+    '12 kg'
+    """
+    return text_of(value) + text_of(text)
+
+
+def split(value: str, separator: str) -> list[str]:
+    """The list of the parts between separators; of an empty text, an empty list.
+
+    >>> split("drama,comedy", ",")
+    ['drama', 'comedy']
+    """
+    parts = text_of(value).split(text_of(separator))
+    return parts if value else []
+
+
+def parse_json(value: str) -> Any:
+    """The value that the text is as JSON, with exact numbers.
+
+    >>> parse_json('{"price": 9.90}')
+    {'price': Decimal('9.90')}
+    """
+    return decode_json(text_of(value))
+
+
+def base64_encode(value: str | bytes) -> str:
+    """The Base64 text of binary, or of text as UTF-8.
+
+    >>> base64_encode("hello")
+    'aGVsbG8='
+    """
+    return base64.b64encode(_bytes_of(value)).decode()
+
+
+def base64_decode(value: str) -> bytes:
+    """The binary that the Base64 text encodes.
+
+    >>> base64_decode("aGVsbG8=")
+    b'hello'
+    """
+    return base64.b64decode(text_of(value), validate=True)
+
+
+def sha256(value: str | bytes) -> str:
+    """The SHA-256 of binary, or of text as UTF-8, in lower-case hex.
+
+    >>> sha256("hello")
+    '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
+    """
+    return hashlib.sha256(_bytes_of(value)).hexdigest()
+
+
+def text_of(value: Any) -> str:
+    """The value, if it is text; raises TypeError, whose text holds no value."""
+    if not isinstance(value, str):
+        raise TypeError("it is not text")
+    return value
+
+
+def _bytes_of(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else text_of(value).encode()
+
+
+TRANSFORMS: tuple[Transform, ...] = (
+    strip,
+    lower,
+    upper,
+    truncate,
+    replace,
+    prefix,
+    suffix,
+    split,
+    parse_json,
+    base64_encode,
+    base64_decode,
+    sha256,
+)

@@ -1,0 +1,37 @@
+"""A config beside what is said to be seen of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.check.live.deployed import Deployment, LiveRule, Seen
+from router.check.rule import Found
+from router.program.load import load_program
+
+Deploy = Callable[..., Deployment]
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Deploy:
+    """Makes a deployment of a config, given from `queues:` on, and what is seen."""
+
+    def make(config: str, function: str = "", **seen: Any) -> Deployment:
+        path = tmp_path / "routes.yaml"
+        path.write_text(f"version: 1\n{config}", encoding="utf-8")
+        program = load_program(path, {})
+        return Deployment(program.config, program.engine.queues, Seen(**seen), function)
+
+    return make
+
+
+@pytest.fixture
+def said() -> Callable[[LiveRule, Deployment], list[tuple[str, str]]]:
+    """The codes and sentences of what a rule finds."""
+
+    def run(rule: LiveRule, deployment: Deployment) -> list[tuple[str, str]]:
+        found: list[Found] = list(rule(deployment))
+        return [(each.code.id, each.sentence) for each in found]
+
+    return run

@@ -1,0 +1,69 @@
+"""Tests of router.check.live.indexes."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from router.check.live.deployed import IndexFacts, TableFacts, TtlFacts
+from router.check.live.indexes import check_indexes, known_types
+from router.config.spec import Attribute, TtlAfter
+
+CONFIG = """\
+tables:
+  items: {key: {id: S}}
+routes:
+  r: {queue: q, table: items, item: {id: id, g: {value: 1}, h: {template: "x{id}"}}}
+"""
+INDEXES = (
+    IndexFacts("by_g", (("g", "S"), ("id", "N"))),
+    IndexFacts("by_h", (("h", "S"), ("other", "S"))),
+)
+TABLE = TableFacts("arn", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED"), indexes=INDEXES)
+
+
+def test_types_of_index_keys(deploy: Any, said: Any) -> None:
+    """An attribute that is stored otherwise than an index has it; the table's own key is not meant."""
+    assert said(check_indexes, deploy(CONFIG, tables={"items": TABLE})) == [
+        ("RT707", "'g' is stored as N, but is S in the key of index 'by_g'")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(", g: {value: 1}", ""), (CONFIG[CONFIG.index(", item:") : -2], ""), ("}}}", "}}, write: {mode: delete}}")],
+    ids=["not mapped", "no item", "delete"],
+)
+def test_nothing_is_known(deploy: Any, said: Any, old: str, new: str) -> None:
+    """Where the config does not say what is stored, nothing is found."""
+    assert said(check_indexes, deploy(CONFIG.replace(old, new), tables={"items": TABLE})) == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "types"),
+    [
+        ("a.b", set()),
+        (Attribute(from_="a"), set()),
+        (Attribute(from_="a", missing="null"), {"NULL"}),
+        (Attribute(from_="a", type="N"), {"N"}),
+        (Attribute(from_="a", type="json", missing="null"), {"S", "NULL"}),
+        (Attribute(template="{a}"), {"S"}),
+        (Attribute(hash=("a",)), {"S"}),
+        (Attribute(ttl="90d"), {"N"}),
+        (Attribute(ttl=TtlAfter(from_="a", after="90d")), {"N"}),
+        (Attribute(meta="sent_at"), {"S"}),
+        (Attribute(meta="attribute.kind"), set()),
+        (Attribute(template="{a}", transform="parse"), set()),
+        (Attribute(value=UNSET), set()),
+        (Attribute(value=None), set()),
+        (Attribute(value=True), {"BOOL"}),
+        (Attribute(value="a"), {"S"}),
+        (Attribute(value=Decimal("1.5")), {"N"}),
+        (Attribute(value=[1]), {"L"}),
+        (Attribute(value={}), {"M"}),
+    ],
+)
+def test_known_types(attribute: str | Attribute, types: set[str]) -> None:
+    """What the config alone says of the type of an attribute."""
+    assert known_types(attribute) == types

@@ -1,0 +1,122 @@
+"""Passing over findings, and what is wrong with an `ignore`."""
+
+# ruff: noqa: E501  (lines as they are printed are long)
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router.check.run import Report, examine
+
+CONFIG = """\
+version: 1
+ignore:
+- {IGNORE}
+tables: {things: {key: {id: S}}}
+queues: {a: {}, b: {}}
+routes:
+  one: {queue: a, table: things}
+  two: {queue: b, table: things}
+"""
+Examine = Callable[..., Report]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """Examine a config with an `ignore`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(ignore: str, text: str = CONFIG, live: bool = False) -> Report:
+        Path("routes.yaml").write_text(text.replace("IGNORE", ignore), encoding="utf-8")
+        return examine(Path("routes.yaml"), {}, (lambda loaded: None) if live else None)
+
+    return run
+
+
+def found(report: Report) -> tuple[list[str], list[str]]:
+    """What is found, and what is passed over, as code and place."""
+    ignored = [each.finding for each in report.ignored]
+    shown = [
+        [f"{each.code.id} {each.place.line}:{each.place.column}" for each in some]
+        for some in (report.findings, ignored)
+    ]
+    return shown[0], shown[1]
+
+
+@pytest.mark.parametrize(
+    ("at", "findings", "ignored"),
+    [
+        ("", [], ["RT203 5:10", "RT203 5:17"]),
+        (", at: queues", [], ["RT203 5:10", "RT203 5:17"]),
+        (", at: queues.b", ["RT203 5:10"], ["RT203 5:17"]),
+    ],
+)
+def test_passed_over(check: Examine, at: str, findings: list[str], ignored: list[str]) -> None:
+    """Everywhere, or below a part of the config."""
+    assert found(check(f"code: RT203, reason: known{at}")) == (findings, ignored)
+
+
+def test_the_reason(check: Examine) -> None:
+    """Is kept: that of the first `ignore` which takes the finding."""
+    report = check("code: RT203, reason: first}\n- {code: RT203, reason: second")
+
+    assert ([each.reason for each in report.ignored], report.findings) == (["first", "first"], ())
+
+
+@pytest.mark.parametrize(
+    ("ignore", "fault"),
+    [
+        ("code: RT203, reason: x, at: queue", "3:3: RT110 no finding needs entry 1 of 'ignore': RT203 at queue; take it out"),
+        ("code: RT203, reason: x, at: queues.aa", "3:3: RT110 no finding needs entry 1 of 'ignore': RT203 at queues.aa; take it out"),
+        ("code: ACME1, reason: x", "3:3: RT110 no finding needs entry 1 of 'ignore': ACME1; take it out"),
+        ("code: RT299, reason: x", "3:10: RT109 there is no code RT299; docs/checks.md lists them all"),
+        ("code: RT101, reason: x", "3:10: RT109 RT101 cannot be ignored: it stops the router from starting; mend what it finds"),
+        ("code: RT806, reason: x", "3:10: RT109 RT806 says how a message ended, and is never found in a config; take it out"),
+    ],
+)  # fmt: skip
+def test_a_faulty_ignore(check: Examine, ignore: str, fault: str) -> None:
+    """One that no finding needs, of a code that there is not, or of one that cannot be ignored."""
+    report = check(ignore)
+
+    assert [str(finding) for finding in report.findings if finding.code.id != "RT203"] == [f"routes.yaml:{fault}"]
+
+
+def test_what_stops_the_router(check: Examine) -> None:
+    """Is found all the same, and said of the `ignore`; whether others are needed is not asked then."""
+    text = CONFIG.replace("two: {queue: b, table: things}", "two: {queue: b, table: none}")
+
+    report = check("code: RT201, reason: x}\n- {code: RT404, reason: y", text)
+
+    assert found(report) == (["RT109 3:10", "RT203 6:10", "RT203 6:17", "RT201 9:26"], [])
+
+
+@pytest.mark.parametrize(("live", "codes"), [(True, ["RT110"]), (False, [])])
+def test_what_is_live(check: Examine, live: bool, codes: list[str]) -> None:
+    """Can only be needed where AWS was looked at."""
+    report = check("code: RT701, reason: x}\n- {code: RT203, reason: y", live=live)
+
+    assert [finding.code.id for finding in report.findings] == codes
+
+
+def test_a_config_that_cannot_be_read(check: Examine) -> None:
+    """Has nothing to ignore."""
+    assert found(check("", "")) == (["RT003 0:0"], [])
+
+
+def test_an_included_file(check: Examine) -> None:
+    """Accepts what is in it, and nothing of other teams."""
+    text = CONFIG.replace("- {IGNORE}", "- {code: RT203, reason: ours, at: queues.a}\ninclude: flow.yaml").replace(
+        ", b: {}", ""
+    )
+    text = text.replace("  two: {queue: b, table: things}\n", "  two: {queue: two, table: things}\n")
+    Path("flow.yaml").write_text(
+        "ignore: [{code: RT203, reason: theirs}]\nqueues: {b: {}}\nroutes: {three: {queue: b, table: things}}\n"
+    )
+
+    report = check("", text)
+
+    assert ([(str(each.finding.place), each.reason) for each in report.ignored], found(report)[0]) == (
+        [("flow.yaml:2:10", "theirs"), ("routes.yaml:6:10", "ours")],
+        ["RT203 9:16"],
+    )

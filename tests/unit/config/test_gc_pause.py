@@ -1,0 +1,21 @@
+"""The garbage collector while a config is read."""
+
+import gc
+
+import pytest
+
+from router.config.gc_pause import without_garbage_collector
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled):
+    """It is off inside, and on again only if it was on."""
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with without_garbage_collector():
+            inside = gc.isenabled()
+        after = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert (inside, after) == (False, enabled)

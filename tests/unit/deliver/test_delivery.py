@@ -1,0 +1,563 @@
+"""Delivery: whatever tables and queues answer, each message ends as exactly one outcome."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from router.aws.client import Answer, Aws
+from router.aws.faults import Fault
+from router.deliver.delivery import Delivered, Delivery
+from router.model import Outcome, Record, Summary
+from router.program.load import load_program
+
+THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
+GONE = Fault("setup", "ResourceNotFoundException", 400)
+KEPT = ("retry", "RT814", "the table did not take it in time: ThrottlingException")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again is tried at once."""
+    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
+
+
+@pytest.fixture
+def deliver(aws: Aws, compile_: Any, time_: Any) -> Callable[..., list[Delivered]]:
+    """Delivers records to a program (by default the smallest) within 10 seconds of the test's clock."""
+
+    def run(records: Sequence[Record], program: Any = None, seconds: float = 10) -> list[Delivered]:
+        program = program or compile_()
+        end = time_.now + seconds
+        return Delivery(program, aws, clock=time_).deliver(program.engine.queues["q"], records, lambda: end)
+
+    return run
+
+
+def ends(delivered: Sequence[Delivered]) -> list[tuple[str, str, bool]]:
+    """Message id, kind and whether it may be deleted, of each."""
+    return [(each.record.message_id, each.outcome.kind, each.acknowledged) for each in delivered]
+
+
+def said(outcome: Outcome) -> tuple[str, str, str]:
+    return outcome.kind, outcome.code, outcome.reason
+
+
+def test_written(deliver: Any, tables: Any, messages: Any) -> None:
+    """A batch is one call, and each message may be deleted."""
+    delivered = deliver(messages("a", "b"))
+
+    assert (ends(delivered), tables.calls) == ([("m-a", "written", True), ("m-b", "written", True)], [["a", "b"]])
+
+
+def test_nothing(deliver: Any, tables: Any) -> None:
+    """Without records there is nothing to do."""
+    assert (deliver([]), tables.calls) == ([], [])
+
+
+def test_throttled(deliver: Any, tables: Any, messages: Any) -> None:
+    """A call that fails for a while is made again, whole."""
+    tables.answers.extend([THROTTLED, THROTTLED])
+
+    delivered = deliver(messages("a", "b"))
+
+    assert (ends(delivered), tables.calls) == (
+        [("m-a", "written", True), ("m-b", "written", True)],
+        [["a", "b"]] * 3,
+    )
+
+
+def test_throttled_for_long(deliver: Any, tables: Any, messages: Any) -> None:
+    """What fails too often stays on its queue."""
+    tables.answers.extend([THROTTLED] * 8)
+
+    (delivered,) = deliver(messages("a"))
+
+    assert (said(delivered.outcome), delivered.acknowledged, len(tables.calls)) == (KEPT, False, 8)
+
+
+def test_unprocessed(deliver: Any, tables: Any, messages: Any) -> None:
+    """What comes back as unprocessed is sent again, and nothing else."""
+    tables.answers.append(Answer([{"PutRequest": {"Item": {"id": {"S": "b"}}}}]))
+
+    delivered = deliver(messages("a", "b", "c"))
+
+    assert (ends(delivered), tables.calls, list(tables.items)) == (
+        [("m-a", "written", True), ("m-b", "written", True), ("m-c", "written", True)],
+        [["a", "b", "c"], ["b"]],
+        ["a", "c", "b"],
+    )
+
+
+def test_refused_batch(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A refused batch is split until the bad item stands alone; it is a dead letter, and the others are written."""
+    tables.refused = {"c"}
+
+    delivered = deliver(messages("a", "b", "c", "d", "e"))
+
+    assert ([each.outcome.kind for each in delivered], sorted(tables.items)) == (
+        ["written", "written", "rejected", "written", "written"],
+        ["a", "b", "d", "e"],
+    )
+    assert (said(delivered[2].outcome), [letter.id for letter in queues.letters]) == (
+        ("rejected", "RT815", "table 'things' refused the item: ValidationException"),
+        ["m-c"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ((("id", "S"), ("at", "N")), "table 'things' has another key than the config says"),
+        (GONE, "table 'things': ResourceNotFoundException"),
+    ],
+)
+def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: Any, reason: str) -> None:
+    """If the table has another key, or none that can be known, the set-up is at fault, and no message."""
+    tables.refused = {"a", "b"}
+    tables.keys["things"] = key
+
+    delivered = deliver(messages("a", "b"))
+
+    assert ([(said(each.outcome), each.outcome.setup) for each in delivered], queues.letters) == (
+        [(("retry", "RT816", reason), True)] * 2,
+        [],
+    )
+
+
+def test_key_not_told(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """While the key of the table cannot be looked up, nobody knows what is at fault: the message stays."""
+    tables.refused = {"a"}
+    tables.keys["things"] = Fault("retry", "InternalServerError", 500)
+
+    (delivered,) = deliver(messages("a"))
+
+    assert (said(delivered.outcome), len(tables.calls), queues.letters) == (
+        ("retry", "RT814", "the table did not take it in time: InternalServerError"),
+        8,
+        [],
+    )
+
+
+def test_no_table(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A table that is not there leaves every message on its queue, after one call."""
+    tables.answers.append(Answer(fault=GONE))
+
+    delivered = deliver(messages("a", "b"))
+
+    assert ([said(each.outcome) for each in delivered], ends(delivered)[0][2], tables.calls, queues.letters) == (
+        [("retry", "RT816", "table 'things': ResourceNotFoundException")] * 2,
+        False,
+        [["a", "b"]],
+        [],
+    )
+
+
+def test_no_time(deliver: Any, tables: Any, queues: Any, messages: Any, arrive: Any) -> None:
+    """After the deadline nothing is called: neither a write nor a dead letter."""
+    delivered = deliver([*messages("a"), arrive("{")], seconds=0)
+
+    assert ([said(each.outcome) for each in delivered], tables.calls, queues.letters) == (
+        [
+            ("retry", "RT814", "time was up before it was written"),
+            ("retry", "RT819", "time was up before its dead letter was sent"),
+        ],
+        [],
+        [],
+    )
+
+
+def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> None:
+    """Where the deadline comes between two tries, the second is not made."""
+    tables.answers.append(THROTTLED)
+    time_.step = 2
+
+    (delivered,) = deliver(messages("a"), seconds=7)
+
+    assert (said(delivered.outcome), tables.calls) == (
+        ("retry", "RT814", "time was up before it was written"),
+        [["a"]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "setup"),
+    [
+        ("url", Fault("setup", "NonExistentQueue", 400), True),
+        ("m1", Fault("refused", "InvalidMessageContents", 400), False),
+    ],
+)
+def test_letter_not_taken(deliver: Any, queues: Any, arrive: Any, where: str, fault: Fault, setup: bool) -> None:
+    """A rejected message whose letter is not taken stays on its queue."""
+    queues.faults[where] = fault
+
+    delivered = deliver([arrive("{"), arrive("{", "m2")])
+
+    first = delivered[0]
+    assert (said(first.outcome), first.outcome.setup, first.acknowledged) == (
+        ("retry", "RT818", f"the dead letter was not taken: {fault.code}"),
+        setup,
+        False,
+    )
+    assert delivered[1].acknowledged is not setup
+
+
+def test_no_dead_letter_queue(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
+    """Without a dead-letter queue a rejected message stays on its queue, for the queue's own policy."""
+    delivered = deliver([arrive("{")], compile_(queue=""))
+
+    assert (ends(delivered), queues.letters) == ([("m1", "rejected", False)], [])
+
+
+def test_dropped(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """A dropped message may be deleted, and nothing is written."""
+    program = compile_("{queue: q, table: things, for_each: lines, item: {id: element.id}}")
+
+    delivered = deliver([arrive('{"lines": []}')], program)
+
+    assert (ends(delivered), tables.calls) == ([("m1", "dropped", True)], [])
+
+
+def test_several_items(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """A message is written only when all of its items are."""
+    program = compile_("{queue: q, table: things, for_each: lines, item: {id: element}}")
+    tables.refused = {"b"}
+
+    (delivered,) = deliver([arrive('{"lines": ["a", "b", "c"]}')], program)
+
+    assert (said(delivered.outcome)[:2], sorted(tables.items)) == (("rejected", "RT815"), ["a", "c"])
+
+
+def test_one_item_twice(deliver: Any, tables: Any, arrive: Any) -> None:
+    """Of two messages for one item only the last is sent, and both are written."""
+    delivered = deliver([arrive('{"id":"a","n":1}', "m1"), arrive('{"id":"a","n":2}', "m2")])
+
+    assert (ends(delivered), tables.calls, tables.items["a"]["n"]) == (
+        [("m1", "written", True), ("m2", "written", True)],
+        [["a"]],
+        {"N": "2"},
+    )
+
+
+def test_same_message_twice(deliver: Any, tables: Any) -> None:
+    """A message that comes twice in a batch is one message, with its newest receipt handle."""
+    delivered = deliver([Record("m1", "old", '{"id":"a"}'), Record("m1", "new", '{"id":"a"}')])
+
+    assert ([(each.record.receipt_handle, each.outcome.kind) for each in delivered], tables.calls) == (
+        [("new", "written")],
+        [["a"]],
+    )
+
+
+FIFO = "name: q.fifo, dead_letter: letters.fifo"
+
+
+def grouped(arrive: Any, *ids: str) -> list[Record]:
+    """Records of items whose group is the first letter of their id."""
+    return [arrive(f'{{"id":"{id_}"}}', f"m-{id_}", MessageGroupId=id_[0]) for id_ in ids]
+
+
+def test_fifo_waves(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """One message of each group is written at a time."""
+    delivered = deliver(grouped(arrive, "a1", "a2", "b1", "a3", "b2"), compile_(queue=FIFO))
+
+    assert ([each.outcome.kind for each in delivered], tables.calls) == (
+        ["written"] * 5,
+        [["a1", "b1"], ["a2", "b2"], ["a3"]],
+    )
+
+
+def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """After the first message of a group that stays on its queue, the rest stays too, unwritten and in order."""
+    tables.answers.extend([Answer(), *[THROTTLED] * 8])
+
+    delivered = deliver(grouped(arrive, "a1", "a2", "a3", "a4"), compile_(queue=FIFO))
+
+    left = ("retry", "RT819", "an earlier message of its group is still on the queue")
+    assert ([said(each.outcome) for each in delivered], list(tables.items)) == (
+        [("written", "", ""), KEPT, left, left],
+        ["a1"],
+    )
+
+
+def test_fifo_group_goes_on(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
+    """A dead letter does not stop its group: it is off the queue, and keeps its group and its order."""
+    records = grouped(arrive, "a1", "a3")
+    records.insert(1, arrive("{", "m-a2", MessageGroupId="a"))
+
+    delivered = deliver(records, compile_(queue=FIFO))
+
+    (letter,) = queues.letters
+    assert (ends(delivered), letter.group_id, letter.deduplication_id) == (
+        [("m-a1", "written", True), ("m-a2", "rejected", True), ("m-a3", "written", True)],
+        "a",
+        "m-a2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "outcome", "conflict"),
+    [
+        ({"id": {"S": "a"}, "n": {"N": "1"}}, ("duplicate", "RT820", "the item is there already"), False),
+        ({"id": {"S": "a"}}, ("duplicate", "RT820", "the item is there already, with other content"), True),
+        (None, ("duplicate", "RT820", "the item is there already"), False),
+    ],
+)
+def test_insert(
+    deliver: Any, tables: Any, compile_: Any, arrive: Any, stored: Any, outcome: Any, conflict: bool
+) -> None:
+    """What an insert finds there decides between a repetition and a conflict; both may be deleted."""
+    tables.answers.append(Answer(fault=Fault("condition", "ConditionalCheckFailedException", 400), stored=stored))
+
+    (delivered,) = deliver([arrive('{"id":"a","n":1}')], compile_("{queue: q, table: things, write: {mode: insert}}"))
+
+    assert (said(delivered.outcome), delivered.outcome.conflict, delivered.acknowledged) == (outcome, conflict, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Answer(fault=GONE), ("retry", "RT816", "table 'things': ResourceNotFoundException")),
+        (Answer(fault=Fault("refused", "ValidationException", 400)), ("rejected", "RT815")),
+        (Answer(fault=Fault("retry", "TransactionConflictException", 400)), ("written", "", "")),
+    ],
+)
+def test_insert_fails(deliver: Any, tables: Any, compile_: Any, arrive: Any, answer: Answer, outcome: Any) -> None:
+    """A single write fails as a batch does."""
+    tables.answers.append(answer)
+
+    (delivered,) = deliver([arrive('{"id":"a"}')], compile_("{queue: q, table: things, write: {mode: insert}}"))
+
+    assert said(delivered.outcome)[: len(outcome)] == outcome
+
+
+ONCE = "{queue: q, table: things, item: {id: id, n: n}, write: {mode: update, add: [n], once: markers}}"
+
+
+def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """An effect and its marker are one transaction; a marker that is there is a repetition."""
+    condition = Fault("condition", "TransactionCanceledException", 400)
+    tables.answers.extend([Answer(), Answer(fault=condition, position=0)])
+    records = [arrive('{"id":"a","n":1}', "m1"), arrive('{"id":"a","n":1}', "m2")]
+
+    delivered = deliver(records, compile_(ONCE))
+
+    assert ([said(each.outcome) for each in delivered], tables.calls) == (
+        [("written", "", ""), ("duplicate", "RT820", "its effect was had already")],
+        [["r#m1#0", "a"], ["r#m2#0", "a"]],
+    )
+
+
+@pytest.mark.parametrize("table", ["things", "markers"])
+def test_marker_with_wrong_key(deliver: Any, tables: Any, compile_: Any, arrive: Any, table: str) -> None:
+    """A refused transaction looks at the key of each of its tables."""
+    tables.refused = {"a"}
+    tables.keys[table] = (("pk", "S"),)
+
+    (delivered,) = deliver([arrive('{"id":"a","n":1}')], compile_(ONCE))
+
+    assert said(delivered.outcome) == ("retry", "RT816", f"table '{table}' has another key than the config says")
+
+
+def test_atomic(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """All items of a message go into one transaction; messages with an item in common go one after the other."""
+    program = compile_(
+        "{queue: q, table: things, for_each: ids, item: {id: element}}", "dead_letter: letters, atomic: true"
+    )
+    records = [arrive('{"ids":["a","b"]}', "m1"), arrive('{"ids":["b"]}', "m2"), arrive('{"ids":["a","a"]}', "m3")]
+
+    delivered = deliver(records, program)
+
+    assert (ends(delivered), delivered[2].outcome.code, tables.calls) == (
+        [("m1", "written", True), ("m2", "written", True), ("m3", "rejected", True)],
+        "RT822",
+        [["a", "b"], ["b"]],
+    )
+
+
+WATCHER = """
+seen = []
+
+@hookimpl
+def router_outcome(outcome):
+    seen.append(outcome)
+
+@hookimpl
+def router_batch_done(summary):
+    seen.append(summary)
+    raise LookupError("a secret")
+"""
+
+
+def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Plugins and the meter are told of each message and of the batch; a plugin that fails is logged, no more."""
+    program = compile_(watcher=WATCHER)
+    metered: list[Summary] = []
+    delivery = Delivery(program, aws, clock=lambda: 1.0, meter=metered.append)
+
+    with caplog.at_level(logging.ERROR, "router"):
+        delivered = delivery.deliver(program.engine.queues["q"], [*messages("a"), arrive("{")], lambda: 9.0)
+
+    seen = program.plugins.observers["router_outcome"][0][1].__globals__["seen"]
+    summary = Summary("q", {"written": 1, "rejected": 1}, 0.0)
+    assert ([(each.message_id, each.outcome.kind, each.receive_count) for each in seen[:2]], seen[2:], metered) == (
+        [("m-a", "written", 1), ("m1", "rejected", 1)],
+        [summary],
+        [summary],
+    )
+    assert ([each.acknowledged for each in delivered], "secret" in caplog.text, "'watcher'" in caplog.text) == (
+        [True, True],
+        False,
+        True,
+    )
+
+
+def test_letter(deliver: Any, queues: Any, arrive: Any) -> None:
+    """A letter has body and attributes untouched, and the reason as JSON."""
+    attributes = {"colour": {"DataType": "String", "StringValue": "red"}}
+    record = Record("m1", "h", '{"id":7}', {"ApproximateReceiveCount": "3"}, attributes)
+
+    deliver([record])
+
+    (letter,) = queues.letters
+    told = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert (told.pop("failed_at").endswith("Z"), told) == (
+        True,
+        {
+            "code": "RT808",
+            "reason": "key attribute 'id' is of type N, the table's key is S",
+            "queue": "q",
+            "route": "r",
+            "pointer": "",
+            "message_id": "m1",
+            "receive_count": 3,
+        },
+    )
+    assert (letter.body, letter.message_attributes["colour"], letter.group_id) == (
+        '{"id":7}',
+        {"DataType": "String", "StringValue": "red"},
+        "",
+    )
+
+
+@pytest.mark.parametrize(("length", "names"), [(1_048_576, []), (1_048_000, ["router"])])
+def test_large_letter(deliver: Any, queues: Any, arrive: Any, length: int, names: list[str]) -> None:
+    """A letter that has no room for the reason goes without it."""
+    deliver([arrive("x" * length)])
+
+    (letter,) = queues.letters
+    assert (len(letter.body), list(letter.message_attributes)) == (length, names)
+
+
+def hidden(queues: Any) -> list[list[tuple[str, int]]]:
+    """What was hidden in each call: id and seconds."""
+    return [[(id_, seconds) for id_, _, seconds in call] for call in queues.released]
+
+
+@pytest.fixture
+def outcomes(arrive: Any) -> list[Delivered]:
+    """One delivered message of each kind that stays on its queue, and one that does not."""
+    return [
+        Delivered(arrive("{}", id_), outcome, acknowledged=outcome.kind == "written")
+        for id_, outcome in {
+            "written": Outcome("written"),
+            "rejected": Outcome("rejected"),
+            "asked": Outcome("retry", delay=2.5),
+            "for long": Outcome("retry", delay=1e9),
+            "not begun": Outcome("retry", delay=0),
+            "setup": Outcome("retry", setup=True),
+            "other": Outcome("retry"),
+        }.items()
+    ]
+
+
+@pytest.mark.parametrize(("setup_wait", "seconds"), [(900, 900), (None, 7)])
+def test_hide(
+    aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered], setup_wait: int | None, seconds: int
+) -> None:
+    """What stays is hidden as long as its outcome says; what was not begun is shown at once, and first."""
+    program = compile_()
+    queue = structs.replace(program.engine.queues["q"], backoff=Always())
+    queues.faults["asked"] = Fault("refused", "MessageNotInflight", 400)
+
+    failed = Delivery(program, aws, setup_wait=setup_wait).hide(queue, "url", outcomes)
+
+    assert (failed, hidden(queues)) == (
+        {"asked": queues.faults["asked"]},
+        [
+            [("not begun", 0)],
+            [("asked", 3), ("for long", 43140), ("setup", seconds), ("other", 7)],
+        ],
+    )
+
+
+class Always:
+    """A back-off of seven seconds."""
+
+    def wait(self, receive_count: int) -> int:
+        return 7
+
+
+FAULTS = [
+    Answer(),
+    THROTTLED,
+    Answer(fault=GONE),
+    Answer([{"PutRequest": {"Item": {"id": {"S": "a"}}}}]),
+    Answer([{"PutRequest": {"Item": {"id": {"S": "c"}}}}, {"PutRequest": {"Item": {"id": {"S": "d"}}}}]),
+]
+BODIES = ['{"id":"a"}', '{"id":"b","n":1}', '{"id":"c"}', '{"id":"d"}', '{"id":""}', "{", "[]", '{"id":"b","n":2}']
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    bodies=st.lists(st.sampled_from(BODIES), max_size=12),
+    groups=st.lists(st.sampled_from("xyz"), min_size=12, max_size=12),
+    answers=st.lists(st.sampled_from(FAULTS), max_size=12),
+    refused=st.sets(st.sampled_from("abcd")),
+    lost=st.sets(st.integers(0, 11)),
+    fifo=st.booleans(),
+)
+def test_none_is_lost(
+    in_memory: Any,
+    bodies: list[str],
+    groups: list[str],
+    answers: list[Answer],
+    refused: set[str],
+    lost: set[int],
+    fifo: bool,
+) -> None:
+    """Any batch, any failures: each message has one outcome, and none is deleted that is not stored or a letter."""
+    tables, queues = in_memory()
+    tables.answers.extend(answers)
+    tables.refused = refused
+    queues.faults = {f"m{number}": Fault("retry", "Unconfirmed", 200) for number in lost}
+    records = [
+        Record(f"m{number}", "h", body, {"MessageGroupId": group})
+        for number, (body, group) in enumerate(zip(bodies, groups, strict=False))
+    ]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "routes.yaml")
+        suffix = ".fifo" if fifo else ""
+        path.write_text(
+            f"version: 1\nqueues: {{q: {{name: q{suffix}, dead_letter: letters{suffix}}}}}\n"
+            "tables: {things: {key: {id: S}}}\nroutes: {r: {queue: q, table: things}}\n"
+        )
+        program = load_program(path, {})
+
+    delivered = Delivery(program, Aws(tables, queues)).deliver(program.engine.queues["q"], records, lambda: 1e18)
+
+    assert [each.record for each in delivered] == records
+    letters = {letter.id for letter in queues.letters}
+    for each in delivered:
+        assert each.acknowledged == (each.outcome.kind in ("written", "rejected"))
+        if each.acknowledged and each.outcome.kind == "rejected":
+            assert each.record.message_id in letters
+        if each.outcome.kind == "written":
+            assert json.loads(each.record.body)["id"] in tables.items

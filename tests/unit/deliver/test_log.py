@@ -1,0 +1,137 @@
+"""Log lines: JSON, on standard error, without any value of a message."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from router.deliver.log import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
+from router.model import Outcome, Result, Summary
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What is logged from here on, as objects; the time of each is checked and taken away."""
+    before = LOGGER.handlers, LOGGER.level, LOGGER.propagate
+    errors = StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    set_up_logging()
+
+    def read() -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in errors.getvalue().splitlines()]
+        assert all(len(line.pop("time")) == len("2026-01-02T03:04:05.678Z") for line in told)
+        return told
+
+    yield read
+    LOGGER.handlers, LOGGER.level, LOGGER.propagate = before
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        ("rejected", "ERROR"),
+        ("retry", "WARNING"),
+        ("dropped", "INFO"),
+        ("duplicate", "INFO"),
+        ("stale", "INFO"),
+    ],
+)
+def test_message(lines: Any, kind: Any, level: str) -> None:
+    """A message that is not written has a line of its own, at the level of its outcome."""
+    outcome = Outcome(kind, "RT806", "fails 'type' at /type", "r", "/a/0", conflict=True)
+
+    log_result(Result("m1", "q", outcome, 2))
+
+    assert lines() == [
+        {
+            "level": level,
+            "message": f"message {kind}",
+            "outcome": kind,
+            "code": "RT806",
+            "reason": "fails 'type' at /type",
+            "queue": "q",
+            "route": "r",
+            "pointer": "/a/0",
+            "message_id": "m1",
+            "conflict": True,
+            "receive_count": 2,
+        }
+    ]
+
+
+def test_written_message(lines: Any) -> None:
+    """A written message has none."""
+    log_result(Result("m1", "q", Outcome("written")))
+
+    assert lines() == []
+
+
+def test_batch(lines: Any) -> None:
+    """A batch has one line, with its counts."""
+    log_batch(Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, setup_faults=2))
+
+    assert lines() == [
+        {
+            "level": "INFO",
+            "message": "batch done",
+            "queue": "q",
+            "counts": {"written": 2, "retry": 1},
+            "conflicts": 1,
+            "setup_faults": 2,
+            "seconds": 0.123457,
+        }
+    ]
+
+
+def test_exception(lines: Any) -> None:
+    """Of an exception the type is told, and neither its text nor a traceback."""
+    try:
+        raise LookupError("a value of a message")
+    except LookupError:
+        LOGGER.exception("unexpected error", extra={"fields": {"queue": "q"}})
+
+    assert lines() == [
+        {"level": "ERROR", "message": "unexpected error", "queue": "q", "exception": "LookupError"},
+    ]
+
+
+def test_text_on_one_line(lines: Any) -> None:
+    """Whatever is logged is one line."""
+    LOGGER.warning("two\nlines: %s", "é\r\n")
+
+    assert lines() == [{"level": "WARNING", "message": "two\nlines: é\r\n"}]
+
+
+def test_of_no_exception() -> None:
+    """A record that says there is an exception, where there is none, is a line like any other."""
+    record = logging.LogRecord("router", logging.INFO, "file", 1, "message", (), (None, None, None))
+
+    assert "exception" not in json.loads(JsonLines().format(record))
+
+
+def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Setting up again does not double the lines, which go where standard error is now."""
+    set_up_logging()
+
+    LOGGER.info("once")
+
+    assert (lines(), capsys.readouterr().err.count('"once"')) == ([], 1)
+
+
+def test_numbered(lines: Any) -> None:
+    """One of several processes puts its number into each line."""
+    number_lines(2)
+    LOGGER.info("worker started", extra={"fields": {"queues": ["q"]}})
+    LOGGER.info("stopping")
+
+    told = lines()
+
+    LOGGER.filters.clear()
+    assert [(line["message"], line["process"], line.get("queues")) for line in told] == [
+        ("worker started", 2, ["q"]),
+        ("stopping", 2, None),
+    ]

@@ -1,0 +1,76 @@
+"""Metrics: the same names in Lambda and in the worker."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.deliver.metrics import METRICS, embedded, ignore, measure, print_embedded
+from router.model import Summary
+from router.run.prometheus import Counters, exposition
+
+SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, setup_faults=2)
+VALUES = {
+    "router_messages_written_total": 8,
+    "router_messages_stale_total": 1,
+    "router_messages_retry_total": 2,
+    "router_batches_total": 1,
+    "router_batch_seconds_total": 0.25,
+    "router_conflicts_total": 1,
+    "router_setup_faults_total": 2,
+}
+
+
+def test_measure() -> None:
+    """A batch adds its counts, itself and its time."""
+    assert measure(SUMMARY) == VALUES
+
+
+def test_measure_without_faults() -> None:
+    """What a batch adds nothing to is left out."""
+    assert measure(Summary("orders", {"written": 1}, 0.5)) == {
+        "router_messages_written_total": 1,
+        "router_batches_total": 1,
+        "router_batch_seconds_total": 0.5,
+    }
+
+
+def test_embedded() -> None:
+    """The line has a directive that names each of its values, and when it was."""
+    line = json.loads(embedded(SUMMARY))
+    assert line.pop("_aws")["CloudWatchMetrics"] == [
+        {
+            "Namespace": "MessageRouter",
+            "Dimensions": [["queue"]],
+            "Metrics": [
+                {"Name": name, "Unit": "Seconds" if name == "router_batch_seconds_total" else "Count"}
+                for name in VALUES
+            ],
+        }
+    ]
+    assert line == {"queue": "orders", **VALUES}
+
+
+def test_print(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda's meter prints one line; the other one nothing."""
+    print_embedded(SUMMARY)
+    ignore(SUMMARY)
+    out = capsys.readouterr().out
+    assert (out.count("\n"), json.loads(out)["queue"]) == (1, "orders")
+
+
+def test_prometheus() -> None:
+    """The worker's counters add up, under the same names."""
+    counters = Counters()
+    counters.record(SUMMARY)
+    counters.record(SUMMARY)
+    lines = exposition(counters.totals()).decode().splitlines()
+    values = dict(line.split("} ") for line in lines if not line.startswith("#"))
+    assert values == {f'{name}{{queue="orders"': str(2.0 * value) for name, value in VALUES.items()}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_documented(name: Any) -> None:
+    """Each metric has its line in the docs."""
+    assert f"| `{name}` |" in (Path(__file__).parents[3] / "docs/observability.md").read_text()

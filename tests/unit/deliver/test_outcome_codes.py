@@ -1,0 +1,148 @@
+"""Each code of run time is produced by a message that a person can picture, through the code that runs."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from router.aws.client import Answer, Aws
+from router.aws.faults import Fault
+from router.check.codes import CODES
+from router.deliver.delivery import Delivery
+from router.model import Record
+
+REFUSED = Answer(fault=Fault("refused", "ValidationException", 400))
+THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
+NO_TABLE = Answer(fault=Fault("setup", "ResourceNotFoundException", 400))
+THERE = Fault("condition", "ConditionalCheckFailedException", 400)
+MOOD = """
+@hookimpl
+def router_transform_message(message):
+    raise {}
+"""
+
+
+class Case(Struct, frozen=True):
+    """A message and its surroundings: how it ends, and why."""
+
+    outcome: str
+    body: str = '{"id":"a"}'
+    route: str = "{queue: q, table: things}"
+    queue: str = "dead_letter: letters"
+    plugin: str = ""
+    answers: tuple[Answer, ...] = ()
+    no_letter: bool = False
+    seconds: float = 10
+
+
+NEWEST = "{queue: q, table: things, write: {mode: newest, version: v}}"
+CASES = {
+    "RT801": Case("rejected", body="{"),
+    "RT802": Case("rejected", queue="dead_letter: letters, envelope: [sns]"),
+    "RT803": Case("rejected", body="[" * 65 + "]" * 65),
+    "RT804": Case("rejected", route=NEWEST),
+    "RT805": Case("rejected", route="{queue: q, table: things, when: \"type == 'a'\"}"),
+    "RT806": Case("rejected", route="{queue: q, table: things, schema: {required: [name]}}"),
+    "RT807": Case("rejected", route="{queue: q, table: things, item: {id: id, n: {from: id, type: N}}}"),
+    "RT808": Case("rejected", body='{"id":""}'),
+    "RT809": Case("rejected", body='{"id":"a","n":1e126}'),
+    "RT810": Case("rejected", plugin=MOOD.format("Reject('no')")),
+    "RT811": Case("dropped", plugin=MOOD.format("Drop('no')")),
+    "RT812": Case("retry", plugin=MOOD.format("Retry('later')")),
+    "RT813": Case("retry", plugin=MOOD.format("LookupError")),
+    "RT814": Case("retry", answers=(THROTTLED,) * 8),
+    "RT815": Case("rejected", answers=(REFUSED,)),
+    "RT816": Case("retry", answers=(NO_TABLE,)),
+    "RT818": Case("retry", body="{", no_letter=True),
+    "RT819": Case("retry", body="{", seconds=0),
+    "RT820": Case(
+        "duplicate",
+        route="{queue: q, table: things, write: {mode: insert}}",
+        answers=(Answer(fault=THERE, stored={"id": {"S": "a"}}),),
+    ),
+    "RT821": Case(
+        "stale",
+        body='{"id":"a","v":1}',
+        route=NEWEST,
+        answers=(Answer(fault=THERE, stored={"id": {"S": "a"}, "v": {"N": "2"}}),),
+    ),
+    "RT822": Case(
+        "rejected",
+        body='{"ids":["a","a"]}',
+        route="{queue: q, table: things, for_each: ids, item: {id: element}}",
+        queue="dead_letter: letters, atomic: true",
+    ),
+    "RT823": Case(
+        "rejected",
+        body='["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"other","s3Key":"k"}]',
+        queue="dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}",
+    ),
+}
+"""By code; what only Lambda says is `test_unknown_queue`."""
+OF_LAMBDA = {"RT817"}
+
+
+@pytest.mark.parametrize(("code", "case"), CASES.items(), ids=CASES)
+def test_case(
+    code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message ends so, with that code and a reason; it is off its queue only if that is safe."""
+    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
+    tables.answers.extend(case.answers)
+    if case.no_letter:
+        queues.faults["url"] = Fault("setup", "NonExistentQueue", 400)
+    program = compile_(case.route, case.queue, **({"mood": case.plugin} if case.plugin else {}))
+    delivery = Delivery(program, aws, clock=lambda: 1.0)
+
+    (delivered,) = delivery.deliver(
+        program.engine.queues["q"], [Record("m1", "h", case.body)], lambda: 1.0 + case.seconds
+    )
+
+    outcome = delivered.outcome
+    assert (outcome.code, outcome.kind, bool(outcome.reason), delivered.acknowledged) == (
+        code,
+        case.outcome,
+        True,
+        case.outcome != "retry",
+    )
+    assert [letter.id for letter in queues.letters] == (["m1"] if case.outcome == "rejected" else [])
+
+
+@pytest.fixture
+def handler(
+    compile_: Any, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Any, Any], dict[str, Any]]:
+    """The Lambda handler of the smallest program, on a connection in memory."""
+    compile_()
+    monkeypatch.setenv("ROUTER_CONFIG", str(tmp_path / "routes.yaml"))
+    monkeypatch.delitem(sys.modules, "router.lambda_handler", raising=False)
+    monkeypatch.setattr("router.deliver.log.set_up_logging", lambda: None)
+    import router.lambda_handler as function
+
+    monkeypatch.setattr(function, "connect", lambda max_connections: aws)
+    return function.handler
+
+
+def test_unknown_queue(
+    handler: Callable[[Any, Any], dict[str, Any]], queues: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RT817: the messages of a queue that the config does not know are reported, and hidden for a while."""
+    record = {"messageId": "m1", "receiptHandle": "h", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}
+
+    answer = handler({"Records": [record]}, None)
+
+    (line,) = [entry.__dict__["fields"] for entry in caplog.records]
+    assert (answer, line["code"], line["outcome"], queues.released) == (
+        {"batchItemFailures": [{"itemIdentifier": "m1"}]},
+        "RT817",
+        "retry",
+        [[("m1", "h", 900)]],
+    )
+
+
+def test_each_code_has_a_case() -> None:
+    """No code of run time is without a case, and no case without a code."""
+    assert {code for code in CODES if code.startswith("RT8")} == CASES.keys() | OF_LAMBDA

@@ -1,0 +1,232 @@
+"""Fetching what messages point to, from an S3 that says what a test wants it to."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.aws.client import TOO_LARGE, Aws
+from router.aws.faults import Fault
+from router.deliver import payloads as fetch
+from router.deliver.payloads import FETCHES_AT_ONCE, MAX_TRIES, Fetcher
+from router.engine.engine import CompiledQueue, plan
+from router.engine.pointers import CLASSES
+from router.engine.ticket import Ticket
+from router.model import Outcome, Record
+from router.program.load import load_program
+
+NONE: Any = None
+THROTTLED = Fault("retry", "SlowDown", 503)
+CONFIG = """\
+version: 1
+queues:
+  large: {dead_letter: d, envelope: [s3_pointer], s3_pointer: {buckets: [payloads], max_bytes: 9}}
+  packed: {dead_letter: d, encoding: base64+gzip, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}}
+  plain: {dead_letter: d}
+tables: {things: {key: {id: S}}}
+routes:
+  large: {queue: large, table: things}
+  packed: {queue: packed, table: things}
+  plain: {queue: plain, table: things}
+"""
+
+
+class Bucket:
+    """An S3 whose answers are scripted by key: one for each try, the last for ever; it keeps what it was asked."""
+
+    def __init__(self, **answers: list[bytes | Fault]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, str, int]] = []
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+        """The next answer."""
+        self.asked.append((bucket, key, max_bytes))
+        answers = self.answers[key]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+class Time:
+    """A clock that only sleeping moves, and each look at it by `step`."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now = 0.0
+        self.step = step
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        """The time."""
+        self.now += self.step
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Go on by so much."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture(scope="module")
+def queues(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The queues of the config."""
+    path = tmp_path_factory.mktemp("config") / "routes.yaml"
+    path.write_text(CONFIG)
+    return load_program(path, {}).engine.queues
+
+
+@pytest.fixture
+def large(queues: Any) -> CompiledQueue:
+    """The queue with pointers."""
+    queue: CompiledQueue = queues["large"]
+    return queue
+
+
+def pointer(key: str, bucket: str = "payloads") -> Record:
+    """A message that points to a key, and is called so."""
+    return Record(key, "receipt", json.dumps([CLASSES[0], {"s3BucketName": bucket, "s3Key": key}]))
+
+
+def run(
+    queue: CompiledQueue, objects: Any, *records: Record, time: Time | None = None, end: float = 1e9
+) -> list[bytes | Outcome | None]:
+    """What was fetched for each record, or the outcome."""
+    time = time or Time()
+    found = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep).fetch(queue, records, lambda: end)
+    assert [(each.record if isinstance(each, Ticket) else each).message_id for each in found] == [
+        record.message_id for record in records
+    ]
+    return [each.outcome if isinstance(each, Ticket) else each.fetched for each in found]
+
+
+def test_each_record_in_its_place(large: CompiledQueue) -> None:
+    """Those with a pointer have its payload, the others none; one that points elsewhere is decided."""
+    bucket = Bucket(a=[b"A"], b=[b""])
+
+    found = run(large, bucket, pointer("a"), Record("small", "r", "{}"), pointer("x", "foreign"), pointer("b"))
+
+    refused = Outcome("rejected", "RT823", "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'")
+    assert (found, sorted(bucket.asked)) == ([b"A", None, refused, b""], [("payloads", "a", 9), ("payloads", "b", 9)])
+
+
+def test_a_queue_without_pointers(queues: Any) -> None:
+    """Its records come back as they are, and nothing is asked."""
+    record = pointer("a")
+
+    assert Fetcher(Aws(NONE, NONE)).fetch(queues["plain"], [record], lambda: 0.0) == [record]
+
+
+def test_without_s3(large: CompiledQueue) -> None:
+    """A connection that was made without it cannot follow pointers."""
+    (found,) = Fetcher(Aws(NONE, NONE)).fetch(large, [pointer("a")], lambda: 1e18)
+
+    assert isinstance(found, Ticket)
+    assert found.outcome == Outcome(
+        "retry", "RT816", "its object in bucket 'payloads' cannot be fetched: NotConnected", setup=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (
+            Fault("refused", "NoSuchKey", 404),
+            Outcome("rejected", "RT823", "its object in bucket 'payloads' cannot be fetched: NoSuchKey"),
+        ),
+        (TOO_LARGE, Outcome("rejected", "RT803", "its object in S3 has more than 9 bytes")),
+        (
+            Fault("setup", "AccessDenied", 403),
+            Outcome("retry", "RT816", "its object in bucket 'payloads' cannot be fetched: AccessDenied", setup=True),
+        ),
+    ],
+)
+def test_what_another_try_would_not_mend(large: CompiledQueue, fault: Fault, outcome: Outcome) -> None:
+    """It is asked for once."""
+    bucket = Bucket(a=[fault])
+
+    found = run(large, bucket, pointer("a"))
+
+    assert (found, len(bucket.asked)) == ([outcome], 1)
+
+
+def test_it_is_tried_again(large: CompiledQueue) -> None:
+    """A few times, after random waits that grow."""
+    time = Time()
+
+    found = run(large, Bucket(a=[THROTTLED] * (MAX_TRIES - 1) + [b"A"]), pointer("a"), time=time)
+
+    assert (found, [0 <= wait <= bound for wait, bound in zip(time.slept, (0.2, 0.4, 0.8), strict=True)]) == (
+        [b"A"],
+        [True] * 3,
+    )
+
+
+def test_it_is_not_tried_for_ever(large: CompiledQueue) -> None:
+    """What does not come is left for the next delivery."""
+    bucket = Bucket(a=[THROTTLED], b=[b"B"])
+
+    found = run(large, bucket, pointer("a"), pointer("b"))
+
+    later = Outcome("retry", "RT814", "its object in bucket 'payloads' cannot be fetched: SlowDown")
+    assert (found, len(bucket.asked)) == ([later, b"B"], MAX_TRIES + 1)
+
+
+def test_nothing_is_fetched_after_the_deadline(large: CompiledQueue) -> None:
+    """Nor is there a wait beyond it."""
+    time = Time()
+    bucket = Bucket(a=[THROTTLED])
+
+    found = run(large, bucket, pointer("a"), time=time, end=1e-9)
+
+    late = Outcome("retry", "RT819", "time was up before its payload was fetched")
+    assert (found, len(bucket.asked), time.slept) == ([late], 1, [1e-9])
+
+
+def test_payloads_of_a_batch_are_bounded(large: CompiledQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that no longer fit come again at once."""
+    monkeypatch.setattr(fetch, "MAX_BATCH_BYTES", 4)
+    bucket = Bucket(**{f"k{number}": [b"12"] for number in range(50)})
+
+    found = run(large, bucket, *(pointer(f"k{number}") for number in range(50)))
+
+    left = Outcome("retry", "RT819", "the payloads before it in the batch are too many", delay=0)
+    had = [each for each in found if each != left]
+    # Those that were under way when it was full are kept.
+    assert (found[0], set(had), 2 <= len(had) <= 2 + FETCHES_AT_ONCE) == (b"12", {b"12"}, True)
+
+
+def test_fetches_overlap(large: CompiledQueue) -> None:
+    """All of them are under way before the first is answered."""
+    meeting = threading.Barrier(FETCHES_AT_ONCE, timeout=10)
+
+    class Slow(Bucket):
+        def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+            meeting.wait()
+            return key.encode()
+
+    keys = [f"k{number}" for number in range(FETCHES_AT_ONCE)]
+
+    assert run(large, Slow(), *map(pointer, keys)) == [key.encode() for key in keys]
+
+
+def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
+    """The longest of late is known, for the deadlines of others."""
+    time = Time(step=0.5)
+    fetcher = Fetcher(Aws(NONE, NONE, Bucket(a=[b"A"])), time.clock, time.sleep)
+
+    fetcher.fetch(large, [pointer("a")], lambda: 1e9)
+
+    assert fetcher.call_seconds == 0.5
+
+
+@pytest.mark.parametrize("queue", ["large", "packed"])
+@given(payload=st.binary() | st.text().map(str.encode))
+def test_any_payload_is_planned(queues: Any, queue: str, payload: bytes) -> None:
+    """Whatever is in the object: a write, or an outcome that tells of it."""
+    (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(queues[queue], [pointer("a")], lambda: 1e18)
+    assert isinstance(record, Record)
+
+    ticket = plan(queues[queue], record)
+
+    assert bool(ticket.writes) != (ticket.outcome is not None)
+    assert ticket.outcome is None or ticket.outcome.kind == "rejected"

@@ -1,0 +1,479 @@
+"""The writer, against a DynamoDB in memory through the router's own client of it."""
+
+from collections import Counter
+from threading import Barrier, BrokenBarrierError
+
+import pytest
+
+from router.aws.overlap import CALLS_AT_ONCE
+from router.deliver.lanes import schedule
+from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
+from router.engine.ticket import Ticket
+from router.engine.writes import MarkerShape, WriteShape, plan_write
+from router.model import WRITTEN, Message, Outcome, Record, Table
+
+THINGS = Table("things", (("id", "S"),))
+OTHERS = Table("others", (("id", "S"),))
+MARKERS = Table("markers", (("m", "S"),))
+SETUP = "table 'things': AccessDeniedException"
+THROTTLED = "ProvisionedThroughputExceededException"
+
+
+class Clock:
+    """Goes on when somebody sleeps, and by a tick each time somebody looks."""
+
+    def __init__(self, tick=0.0):
+        self.now = 0.0
+        self.tick = tick
+        self.slept = []
+
+    def __call__(self):
+        self.now += self.tick
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def dynamo(dynamo_of):
+    return dynamo_of(things=THINGS.key, others=OTHERS.key, markers=MARKERS.key)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def write(dynamo, clock):
+    """Writes tickets, and gives their outcomes."""
+
+    def run(*tickets, atomic=False, deadline=lambda: 3600.0):
+        writer = Writer(dynamo.tables, clock, clock.sleep)
+        for lanes in schedule(tickets, atomic=atomic):
+            writer.write(lanes, deadline)
+        return [ticket.outcome for ticket in tickets]
+
+    return run
+
+
+def one(id_, mode="put", table=THINGS, message="m", shape=None, **item):
+    """A ticket of one write; settings of it are in `shape`."""
+    return Ticket(Record(message, "h", ""), None, [planned(id_, mode, table, message, shape, **item)])
+
+
+def planned(id_, mode="put", table=THINGS, message="m", shape=None, **item):
+    """The write of an item."""
+    return plan_write(WriteShape("r", table, mode, **(shape or {})), {"id": id_, **item}, Message({}, message), 0)
+
+
+def newest(id_, version, **item):
+    """A ticket of mode `newest`."""
+    return one(id_, "newest", shape={"version": "v"}, v=version, **item)
+
+
+def add(id_, number, message="m", **shape):
+    """A ticket of an update that adds, once."""
+    once = {"add": frozenset({"n"}), "once": MarkerShape(MARKERS, ""), **shape}
+    return one(id_, "update", message=message, shape=once, n=number)
+
+
+def fails(*faults):
+    """Calls fail so, one after the other; then they succeed."""
+    left = list(faults)
+    return lambda operation: left.pop(0) if left else None
+
+
+def retry(reason):
+    return Outcome("retry", "RT814", f"the table did not take it in time: {reason}")
+
+
+def setup(reason):
+    return Outcome("retry", "RT816", reason, setup=True)
+
+
+def refused(table="things", code="ValidationException"):
+    return Outcome("rejected", "RT815", f"table '{table}' refused the item: {code}", "r")
+
+
+def found(kind, *, conflict=False):
+    code, reason = {
+        "duplicate": ("RT820", "the item is there already"),
+        "stale": ("RT821", "something as new or newer is stored"),
+    }[kind]
+    return Outcome(kind, code, reason + ", with other content" * conflict, "r", conflict=conflict)
+
+
+def operations(dynamo):
+    return [operation for operation, _ in dynamo.calls]
+
+
+def test_puts_of_a_table_are_one_call(write, dynamo):
+    """Each other table, and each conditional write, is a call of its own."""
+    tickets = [one("a"), one("b"), one("c", table=OTHERS), one("d", "insert"), add("e", 1)]
+
+    outcomes = write(*tickets)
+
+    assert (outcomes, sorted(operations(dynamo))) == (
+        [WRITTEN] * 5,
+        ["BatchWriteItem", "BatchWriteItem", "Put", "TransactWriteItems"],
+    )
+
+
+def test_what_came_back_unprocessed_is_sent_again_alone(write, dynamo, clock):
+    """What was written is not."""
+    dynamo.fault = fails("unprocessed", "unprocessed")
+
+    outcomes = write(*(one(id_) for id_ in "abcd"))
+
+    assert (outcomes, [len(keys) for _, keys in dynamo.calls], len(clock.slept)) == ([WRITTEN] * 4, [4, 2, 1], 2)
+
+
+def test_bad_items_do_not_make_good_ones_fail(write, dynamo):
+    """A refused batch is split until each bad item stands alone; no try of a good one is used up."""
+    tickets = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
+
+    outcomes = write(*tickets)
+
+    assert Counter(outcomes) == {WRITTEN: 21, refused(): 4}
+    assert len(dynamo.items["things"]) == 21
+
+
+def test_each_write_has_tries_of_its_own(write, dynamo):
+    """One that never succeeds is left after its own tries; the others need one each."""
+
+    def fault(operation):
+        return THROTTLED if operation == "Put" else None
+
+    dynamo.fault = fault
+
+    outcomes = write(one("a"), one("b", "insert"), add("c", 1), one("d"))
+
+    assert outcomes == [WRITTEN, retry(THROTTLED), WRITTEN, WRITTEN]
+    assert Counter(operations(dynamo)) == {"Put": MAX_TRIES, "BatchWriteItem": 1, "TransactWriteItems": 1}
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_writes_that_fail_together_count_their_own_tries(write, dynamo):
+    """One that joins a batch late is tried as often as any other."""
+    dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" else None
+
+    # The put of "a" comes when its insert is through; by then the put of "b" has failed once.
+    outcomes = write(one("a", "insert"), one("a", x=1), one("b"))
+
+    tries = Counter(key for operation, keys in dynamo.calls if operation == "BatchWriteItem" for _, key in keys)
+    assert (set(outcomes[1:]), set(tries.values())) == ({retry(THROTTLED)}, {MAX_TRIES})
+
+
+def test_waits_grow_and_have_a_bound(write, dynamo, clock):
+    """A random part of a bound that doubles."""
+    dynamo.fault = lambda operation: THROTTLED
+
+    write(one("a"))
+
+    bounds = [min(BACKOFF_CAP, 0.1 * 2**tries) for tries in range(MAX_TRIES - 1)]
+    assert len(clock.slept) == len(bounds)
+    assert all(0 <= slept <= bound for slept, bound in zip(clock.slept, bounds, strict=True))
+
+
+def test_a_throttled_lane_does_not_hold_up_others(write, dynamo, clock):
+    """What is ready is sent while another waits."""
+    dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" and clock.now == 0 else None
+
+    write(one("a"), one("b", "insert"), one("b", "update", x=1))
+
+    assert operations(dynamo)[-1] == "BatchWriteItem"
+    assert dynamo.items["things"]["b"]["x"] == {"N": "1"}
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", setup(SETUP))])
+def test_nothing_overtakes_a_write_that_is_not_made(write, dynamo, fault, outcome):
+    """What follows in the lane is left too; other lanes go on."""
+    dynamo.fault = lambda operation: fault if operation == "Update" else None
+
+    outcomes = write(one("a"), one("a", "update", x=1), one("a", x=2), one("a", "insert"), one("b"))
+
+    assert outcomes == [WRITTEN, outcome, outcome, outcome, WRITTEN]
+    assert dynamo.items["things"] == {"a": {"id": {"S": "a"}}, "b": {"id": {"S": "b"}}}
+
+
+def test_a_rejected_write_does_not_hold_up_its_lane(write, dynamo):
+    """It will never be made."""
+    outcomes = write(one("a", "insert", index=1), one("a", "update", x=2))
+
+    assert (outcomes, dynamo.items["things"]["a"]) == ([refused(), WRITTEN], {"id": {"S": "a"}, "x": {"N": "2"}})
+
+
+def test_writes_of_one_item_are_made_in_order(write, dynamo):
+    """Neighbouring puts are one, an update is a barrier."""
+    tickets = [one("a", x=1), one("a", x=2), one("a", "update", y=1), one("a", "update", y=2), one("a", x=3)]
+
+    outcomes = write(*tickets, one("a", "delete"), one("a", "insert", z=1))
+
+    assert outcomes == [WRITTEN] * 7
+    assert operations(dynamo) == ["BatchWriteItem", "Update", "Update", "BatchWriteItem", "Put"]
+    assert dynamo.items["things"]["a"] == {"id": {"S": "a"}, "z": {"N": "1"}}
+
+
+def test_a_put_that_is_refused_gives_way_to_the_one_before(write, dynamo):
+    """That one is sent, though it was to be replaced."""
+    outcomes = write(one("a", x=1), one("a", index=1))
+
+    assert (outcomes, dynamo.items["things"]["a"]["x"]) == ([WRITTEN, refused()], {"N": "1"})
+
+
+def test_the_greatest_version_goes_first(write, dynamo):
+    """Lesser ones are stale without a call."""
+    outcomes = write(newest("a", 1), newest("a", 3), newest("a", 2))
+
+    stale = Outcome("stale", "RT821", "a greater version came in the same batch")
+    assert (outcomes, operations(dynamo)) == ([stale, WRITTEN, stale], ["Put"])
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        (newest("a", 2, x=1), found("duplicate")),
+        (newest("a", 2, x=2), found("stale", conflict=True)),
+        (newest("a", 1, x=1), found("stale")),
+        (
+            newest("a", "2"),
+            Outcome("rejected", "RT804", "the stored version is of type N, the message's is S", "r"),
+        ),
+        (newest("a", 3), WRITTEN),
+        (one("a", "insert", v=2, x=1), found("duplicate")),
+        (one("a", "insert", v=2, x=2), found("duplicate", conflict=True)),
+        (one("a", "delete", shape={"version": "v"}, v=2), found("stale", conflict=True)),
+        (one("a", "delete", shape={"version": "v"}, v=3), WRITTEN),
+        (one("a", "update", shape={"version": "v"}, v=2, x=1), found("duplicate")),
+        (one("a", "update", shape={"version": "v"}, v=2, x=5), found("stale", conflict=True)),
+        (one("a", "update", shape={"version": "v"}, v=3, y=5), WRITTEN),
+    ],
+)
+def test_a_failed_condition_is_told_from_what_is_there(write, second, outcome):
+    """The same content is a duplicate, other content a conflict."""
+    write(newest("a", 2, x=1))
+
+    assert write(Ticket(second.record, None, second.writes)) == [outcome]
+
+
+def test_equal_versions_of_a_batch_are_told_apart(write):
+    """The first received is stored; the same again is a duplicate, another a conflict."""
+    outcomes = write(newest("a", 1, x=1), newest("a", 1, x=1), newest("a", 1, x=2))
+
+    assert outcomes == [WRITTEN, found("duplicate"), found("stale", conflict=True)]
+
+
+def test_an_item_without_a_version_gives_way(write, dynamo):
+    """Whatever is stored without one counts as older."""
+    write(one("a", x=1))
+
+    assert (write(newest("a", 0)), dynamo.items["things"]["a"]["v"]) == ([WRITTEN], {"N": "0"})
+
+
+def test_an_update_of_the_key_alone_changes_nothing(write, dynamo):
+    """By itself, with a marker, and in a transaction; what is stored stays, and nothing is made."""
+    write(one("b", x=1))
+    both = Ticket(Record("m", "h", ""), None, [planned("b", "update"), planned("d", "update")])
+
+    outcomes = write(
+        one("a", "update"), one("b", "update"), one("c", "update", shape={"once": MarkerShape(MARKERS, "")})
+    )
+
+    assert outcomes + write(both, atomic=True) == [WRITTEN] * 4
+    assert dynamo.items["things"] == {"b": {"id": {"S": "b"}, "x": {"N": "1"}}}
+
+
+@pytest.mark.parametrize("fault", ["lost", THROTTLED, "TransactionConflictException", None])
+def test_an_effect_is_had_once(write, dynamo, fault):
+    """Also when the answer to the first try is lost, and when the message comes again."""
+    dynamo.fault = fails(fault)
+
+    outcomes = write(add("a", 5, "m1")) + write(add("a", 5, "m1")) + write(add("a", 5, "m2"))
+
+    again = Outcome("duplicate", "RT820", "its effect was had already", "r")
+    assert outcomes == [again if fault == "lost" else WRITTEN, again, WRITTEN]
+    assert dynamo.items["things"]["a"]["n"] == {"N": "10"}
+
+
+@pytest.mark.parametrize(
+    ("ticket", "outcome"),
+    [
+        (one("a"), WRITTEN),
+        (one("a", "insert"), found("duplicate")),
+        (newest("a", 1), found("duplicate")),
+        (one("a", "update", shape={"version": "v"}, v=1, n=1), found("duplicate")),
+        (one("a", "delete", shape={"version": "v"}, v=1), WRITTEN),
+    ],
+)
+def test_a_lost_answer_is_no_lost_write(write, dynamo, ticket, outcome):
+    """Tried again, the same item is there."""
+    dynamo.fault = fails("lost")
+
+    assert write(ticket) == [outcome]
+
+
+def test_a_message_that_writes_an_item_twice_ends_once(write, dynamo):
+    """By two routes; the last is stored."""
+    twice = Ticket(Record("m", "h", ""), None, [planned("a", x=1), planned("a", x=2)])
+
+    assert (write(twice), twice.results, len(dynamo.calls)) == ([WRITTEN], [WRITTEN] * 2, 1)
+    assert dynamo.items["things"]["a"]["x"] == {"N": "2"}
+
+
+def test_the_worst_write_decides_about_a_message(write):
+    """Written, though one of its writes was there already."""
+    write(one("a", "insert"))
+    both = Ticket(Record("m", "h", ""), None, [planned("a", "insert"), planned("b", "insert")])
+
+    assert (write(both), both.results) == ([WRITTEN], [found("duplicate"), WRITTEN])
+
+
+def test_a_transaction_is_made_whole_or_not_at_all(write, dynamo):
+    """A failed condition writes nothing, and decides."""
+    write(one("a", "insert"))
+    tickets = [
+        Ticket(Record(f"m{number}", "h", ""), None, [planned(f"x{number}"), planned(id_, "insert")])
+        for number, id_ in enumerate("ba")
+    ]
+
+    assert write(*tickets, atomic=True) == [WRITTEN, found("duplicate")]
+    assert sorted(dynamo.items["things"]) == ["a", "b", "x0"]
+    assert [len(ticket.results) for ticket in tickets] == [2, 2]
+
+
+def test_no_transaction_overtakes_one_that_is_not_made(write, dynamo):
+    """Not even when it could be made by itself."""
+    dynamo.fault = lambda operation: THROTTLED if operation == "TransactWriteItems" else None
+    first = Ticket(Record("m1", "h", ""), None, [planned("a", x=1), planned("b")])
+
+    outcomes = write(first, one("a", x=2), one("c"), atomic=True)
+
+    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
+    assert (outcomes, list(dynamo.items["things"])) == ([retry(THROTTLED), early, WRITTEN], ["c"])
+
+
+def test_time_is_up(write, dynamo):
+    """Nothing is sent any more, and each message stays on its queue."""
+    late = Outcome("retry", "RT814", "time was up before it was written")
+
+    assert (write(one("a"), one("b", "insert"), deadline=lambda: 0.0), dynamo.calls) == ([late, late], [])
+
+
+def test_no_wait_is_longer_than_the_time_there_is(write, dynamo, clock):
+    """What is then left stays on its queue."""
+    dynamo.fault = lambda operation: THROTTLED
+
+    outcomes = write(one("a"), deadline=lambda: 0.05)
+
+    assert (outcomes, clock.now) == ([Outcome("retry", "RT814", "time was up before it was written")], 0.05)
+
+
+def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo):
+    """Time may be up between a batch and its halves."""
+    clock = Clock(tick=1.0)
+    tickets = [one("a"), one("b", index=1)]
+    (lanes,) = schedule(tickets, atomic=False)
+
+    Writer(dynamo.tables, clock, clock.sleep).write(lanes, lambda: 3.5)
+
+    assert [ticket.outcome for ticket in tickets] == [
+        Outcome("retry", "RT814", "time was up before it was written")
+    ] * 2
+    assert len(dynamo.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("ticket", "names"),
+    [
+        (one("a"), "'things'"),
+        (one("a", "insert"), "'things'"),
+        (add("a", 1), "'things' or 'markers'"),
+    ],
+)
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
+def test_a_fault_of_the_setup_is_not_tried_again(write, dynamo, ticket, names, code):
+    """It is no message's fault; of a transaction, AWS does not say which table it is."""
+    dynamo.fault = lambda operation: code
+
+    outcomes = write(Ticket(ticket.record, None, ticket.writes))
+
+    assert (outcomes, len(dynamo.calls)) == ([setup(f"table {names}: {code}")], 1)
+
+
+@pytest.mark.parametrize("ticket", [one("a"), one("a", "insert"), add("a", 1)])
+def test_a_table_with_another_key_is_a_fault_of_the_setup(write, dynamo, ticket):
+    """DescribeTable tells, once, when an item alone is refused."""
+    dynamo.keys["things"] = (("other", "N"),)
+
+    outcomes = write(Ticket(ticket.record, None, ticket.writes))
+
+    assert outcomes == [setup("table 'things' has another key than the config says")]
+    assert operations(dynamo)[1:] == ["DescribeTable"]
+
+
+def test_a_marker_table_with_another_key_is_a_fault_of_the_setup(write, dynamo):
+    """It is asked for too."""
+    dynamo.keys["markers"] = (("other", "S"),)
+
+    assert write(add("a", 1)) == [setup("table 'markers' has another key than the config says")]
+
+
+@pytest.mark.parametrize(
+    ("faults", "outcome"),
+    [
+        (["AccessDeniedException"], setup(SETUP)),
+        ([THROTTLED], refused()),
+        ([THROTTLED] * MAX_TRIES, retry(THROTTLED)),
+    ],
+)
+def test_a_table_that_cannot_be_described(write, dynamo, faults, outcome):
+    """Without its key nobody knows whose fault it is; if it may be known later, it is tried again."""
+    left = list(faults)
+    dynamo.fault = lambda operation: left.pop(0) if operation == "DescribeTable" and left else None
+
+    assert write(one("a", index=1)) == [outcome]
+
+
+def test_a_table_is_described_once(write, dynamo):
+    """Its key never changes."""
+    tables = dynamo.tables
+    tickets = [one("a", "insert", index=1), one("b", "insert", index=1)]
+    for lanes in schedule(tickets, atomic=False):
+        for lane in lanes:
+            Writer(tables).write([lane], lambda: float("inf"))
+
+    assert ([ticket.outcome for ticket in tickets], operations(dynamo).count("DescribeTable")) == ([refused()] * 2, 1)
+
+
+def test_calls_overlap_up_to_their_bound(write, dynamo):
+    """As many as may are under way at a time, and never one more."""
+    together = Barrier(CALLS_AT_ONCE)
+
+    def meet():
+        try:
+            together.wait(5)
+        except BrokenBarrierError:
+            pytest.fail("calls do not overlap")
+
+    dynamo.during = meet
+
+    outcomes = write(*(one(f"{number}", "insert") for number in range(3 * CALLS_AT_ONCE)))
+
+    assert (outcomes, dynamo.most_under_way) == ([WRITTEN] * 3 * CALLS_AT_ONCE, CALLS_AT_ONCE)
+
+
+def test_it_knows_how_long_calls_take(dynamo):
+    """The longest of late, forgotten little by little."""
+    clock = Clock(tick=1.0)
+    writer = Writer(dynamo.tables, clock, clock.sleep)
+    seconds = []
+    for tick in (4.0, 1.0):
+        clock.tick = tick
+        (lanes,) = schedule([one("a")], atomic=False)
+        writer.write(lanes, lambda: 3600.0)
+        seconds.append(writer.call_seconds)
+
+    assert seconds == [4.0, 3.8]

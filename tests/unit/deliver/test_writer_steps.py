@@ -1,0 +1,116 @@
+"""Writing: how long it waits between tries, and when it gives up."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from router.aws.client import Answer
+from router.aws.faults import Fault
+from router.deliver.chain import Chain
+from router.deliver.delivery import Delivery
+from router.deliver.writer import BACKOFF_CAP, Writer
+from router.engine.ticket import Ticket
+from router.model import Record, Table, Write
+
+THINGS = Table("things", (("id", "S"),))
+THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
+Open = Callable[..., Ticket]
+
+
+@pytest.fixture(autouse=True)
+def longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wait is as long as it may be."""
+    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: high)
+
+
+@pytest.fixture
+def lane() -> Callable[..., tuple[list[Any], list[Ticket]]]:
+    """A lane of puts of items, one after the other, and their tickets."""
+
+    def make(*ids: str) -> tuple[list[Any], list[Ticket]]:
+        writes = [Write("r", THINGS, "put", ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
+        tickets = [Ticket(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
+        return [Chain(ticket, write) for ticket, write in zip(tickets, writes, strict=True)], tickets
+
+    return make
+
+
+def kinds(tickets: list[Ticket]) -> list[str]:
+    return [ticket.outcome.kind if ticket.outcome else "" for ticket in tickets]
+
+
+def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
+    """Each wait may be twice as long as the one before, up to a bound."""
+    tables.answers.extend([THROTTLED] * 8)
+    steps, tickets = lane("a")
+
+    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+
+    waits = [round(seconds, 6) for seconds in time_.slept]
+    assert (kinds(tickets), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
+
+
+def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
+    """It waits no longer than to the deadline, and then leaves what is open."""
+    tables.answers.extend([THROTTLED] * 8)
+    steps, tickets = lane("a", "b")
+
+    Writer(tables, time_, time_.sleep).write([steps], lambda: 100.25)
+
+    assert (kinds(tickets), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
+
+
+def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
+    """What one lane waits for does not hold up another one."""
+    tables.answers.append(Answer([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
+    (first, first_tickets), (second, second_tickets) = lane("a1", "a2"), lane("b1", "b2")
+
+    Writer(tables, time_, time_.sleep).write([first, second], lambda: 1e9)
+
+    assert (kinds(first_tickets + second_tickets), tables.calls) == (
+        ["written"] * 4,
+        [["a1", "b1"], ["b2"], ["a1"], ["a2"]],
+    )
+
+
+def test_tries_are_counted_anew(tables: Any, time_: Any, lane: Any) -> None:
+    """A lane may try each of its writes as often."""
+    tables.answers.extend([*[THROTTLED] * 7, Answer(), *[THROTTLED] * 7, Answer()])
+    steps, tickets = lane("a", "b")
+
+    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+
+    assert (kinds(tickets), len(tables.calls)) == (["written", "written"], 16)
+
+
+def test_setup_fault_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
+    """Where the set-up is at fault, what would follow is not sent."""
+    tables.answers.append(Answer(fault=Fault("setup", "AccessDeniedException", 400)))
+    steps, tickets = lane("a", "b")
+
+    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+
+    assert ([ticket.outcome.code for ticket in tickets if ticket.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
+
+
+def test_too_late_to_call(tables: Any, time_: Any, lane: Any) -> None:
+    """A call whose turn comes after the deadline is not made, though its round had begun."""
+    time_.step = 1
+    steps, tickets = lane("a")
+
+    Writer(tables, time_, time_.sleep).write([steps], lambda: 101.5)
+
+    assert (kinds(tickets), tables.calls) == (["retry"], [])
+
+
+def test_margin_grows_with_calls(aws: Any, tables: Any, time_: Any, compile_: Any, messages: Any) -> None:
+    """What a deadline should leave is twice as long as the slowest call of late."""
+    program = compile_()
+    delivery = Delivery(program, aws, clock=time_)
+    before = delivery.margin
+    time_.step = 1
+
+    delivery.deliver(program.engine.queues["q"], messages("a"), lambda: 1e9)
+
+    assert (before, delivery.margin) == (0.5, 2.5)

@@ -1,0 +1,39 @@
+"""Which tests an expression means."""
+
+import pytest
+
+from router.dev.names import compile_names
+from router.errors import UsageError
+
+NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("", [0, 1, 2]),
+        ("orders", [0, 1]),
+        ("ORDERS and two", [1]),
+        ("one or users", [0, 2]),
+        ("not orders", [2]),
+        ("not (one or two)", [2]),
+        ("orders and not one or users", [1, 2]),
+        ("'one line'", [0]),
+        ('"or not"', [2]),
+        ("'or'", [0, 1, 2]),
+        ("'orders: two'", [1]),
+        ("nothing", []),
+    ],
+)
+def test_expressions(expression: str, meant: list[int]) -> None:
+    """Words are parts of the route and name; and, or, not and parentheses join them."""
+    chosen = compile_names(expression)
+
+    assert [index for index, name in enumerate(NAMES) if chosen(*name)] == meant
+
+
+@pytest.mark.parametrize("expression", ["and", "a b", "(a", "a)", "not", "a or", "()", "'a"])
+def test_what_is_none(expression: str) -> None:
+    """What cannot be read is said with the expression."""
+    with pytest.raises(UsageError, match="is no choice of tests"):
+        compile_names(expression)

@@ -1,0 +1,70 @@
+"""What of the schemas the tests reach."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.dev.reach import Reach
+from router.dev.run_tests import Rehearsal
+
+Write = Callable[[str], Path]
+
+
+def unreached(write: Write, schema: Any, *messages: Any) -> list[tuple[str, str]]:
+    """What of an inline schema the messages do not reach."""
+    tests = [{"message": {"id": "1", **message}, "items": []} for message in messages]
+    file = write(f"    schema: {json.dumps(schema)}\n    tests: {json.dumps(tests)}\n")
+    rehearsal, reach = Rehearsal(file, {}), Reach()
+    for route, _, index in rehearsal.names():
+        rehearsal.run_one(route, index, reach)
+    return [(each.pointer, each.what) for each in reach.unreached(rehearsal.loaded)]
+
+
+BRANCH = "no message takes the branch"
+
+
+@pytest.mark.parametrize(
+    ("schema", "messages", "found"),
+    [
+        (True, [{}], []),
+        ({"properties": {"a": {}, "b": True}}, [{"a": 1}], [("/properties/b", "no message has the property 'b'")]),
+        ({"properties": {"a": {}, "b": True, "c": False}}, [{"a": 1}, {"b": 1}], []),
+        (
+            {"properties": {"a": {"properties": {"x": {}, "y": {}}}, "b": {"properties": {"z": {}}}}},
+            [{"a": {"x": 1}}],
+            [
+                ("/properties/a/properties/y", "no message has the property 'y'"),
+                ("/properties/b", "no message has the property 'b'"),
+            ],
+        ),
+        ({"anyOf": [{"required": ["a"]}, {"required": ["b"]}, False]}, [{"a": 1}], [("/anyOf/1", BRANCH)]),
+        ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, [{"a": 1}, {"b": 1}], []),
+        (
+            {"if": {"required": ["a"]}, "then": {"required": ["id"]}, "else": {"required": ["b"]}},
+            [{"a": 1}],
+            [("/else", BRANCH)],
+        ),
+        ({"if": {"required": ["a"]}, "then": True, "else": True}, [{"b": 1}], [("/then", BRANCH)]),
+        (
+            {
+                "properties": {"a": {"$ref": "#/$defs/x"}},
+                "$defs": {"x": {"properties": {"y": {}}}, "z": {"anyOf": [{}]}},
+            },
+            [{"a": {}}],
+            [("/$defs/x/properties/y", "no message has the property 'y'")],
+        ),
+        (
+            {"$id": "https://acme.test/s", "properties": {"a": {"$id": "t", "properties": {"b": {}, "c": {}}}}},
+            [{"a": {"b": 1}}],
+            [("/properties/a/properties/c", "no message has the property 'c'")],
+        ),
+        ({"properties": {"then": {}, "anyOf": {}}}, [{"then": 1, "anyOf": 1}], []),
+        ({"allOf": [{"$ref": "#x"}], "$defs": {"d": {"$anchor": "x", "properties": {"a": {}}}}}, [{"a": 1}], []),
+    ],
+)
+def test_unreached(write: Write, schema: Any, messages: list[Any], found: Any) -> None:
+    """Properties that no message has, branches that none takes; parts of such are not listed again."""
+    assert unreached(write, schema, *messages) == found

@@ -1,0 +1,102 @@
+"""The records of tests."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.config import spec
+from router.dev.records import META, make_record, read_record
+from router.dev.wrapping import MESSAGE_ID
+from router.errors import UsageError
+from router.model import Record
+
+BYTES = base64.b64encode(b"\x00\x01").decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "record"),
+    [
+        ({"body": "x"}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
+        ({"Records": [{"body": "x"}]}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
+        ({"Messages": [{"Body": "x"}]}, Record(MESSAGE_ID, "receipt-handle", "x", META, {})),
+        ({"Body": {"a": 1}}, Record(MESSAGE_ID, "receipt-handle", '{"a":1}', META, {})),
+        (
+            {
+                "messageId": "m",
+                "receiptHandle": "h",
+                "body": "",
+                "attributes": {"SentTimestamp": 5},
+                "messageAttributes": {
+                    "s": {"dataType": "String", "stringValue": "x", "stringListValues": []},
+                    "b": {"dataType": "Binary", "binaryValue": BYTES},
+                },
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:q",
+            },
+            Record(
+                "m",
+                "h",
+                "",
+                {**META, "SentTimestamp": "5"},
+                {
+                    "s": {"DataType": "String", "StringValue": "x"},
+                    "b": {"DataType": "Binary", "BinaryValue": b"\x00\x01"},
+                },
+            ),
+        ),
+        (
+            {"Body": "x", "MessageAttributes": {"n": {"DataType": "Number", "StringValue": 7}}, "Attributes": None},
+            Record(MESSAGE_ID, "receipt-handle", "x", META, {"n": {"DataType": "Number", "StringValue": "7"}}),
+        ),
+    ],
+)
+def test_a_record(given: Any, record: Record) -> None:
+    """Lambda's and ReceiveMessage's shapes are taken; what is not said is as in any test."""
+    assert read_record(given) == record
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"),
+        ({"body": "", "attributes": []}, None),
+        (
+            {"Records": [{"body": "x"}, {"body": "y"}]},
+            "'Records' of the record must be a list of one record: a test is about one message",
+        ),
+        ({"Records": []}, "'Records' of the record must be a list of one record: a test is about one message"),
+        ({"Messages": "x"}, "'Messages' of the record must be a list of one record: a test is about one message"),
+        ({"body": "", "attributes": "x"}, "'attributes' of the record must be an object"),
+        ({"body": "", "messageAttributes": {"a": 1}}, "the message attribute 'a' of the record has no string value"),
+        (
+            {"body": "", "messageAttributes": {"a": {"dataType": "Binary", "binaryValue": "-"}}},
+            "the message attribute 'a' of the record has no binary value in base64",
+        ),
+    ],
+)
+def test_a_faulty_record(given: Any, sentence: str | None) -> None:
+    """What is wrong is said in a sentence."""
+    said = None
+    try:
+        read_record(given)
+    except UsageError as error:
+        said = str(error)
+    assert said == sentence
+
+
+def test_a_file(tmp_path: Path) -> None:
+    """Its text is the message, as it is; its queue's encoding is put around it."""
+    (tmp_path / "m.json").write_text('\ufeff{"a": 1.50}\n', encoding="utf-8")
+
+    record = make_record(spec.Test(file="m.json"), spec.Queue(encoding="base64"), tmp_path)
+
+    assert base64.b64decode(record.body) == b'{"a": 1.50}'
+
+
+def test_a_file_of_bytes(tmp_path: Path) -> None:
+    """SQS takes text only."""
+    (tmp_path / "m.json").write_bytes(b"\xff")
+
+    with pytest.raises(UsageError, match=r"'m\.json' is not UTF-8 text"):
+        make_record(spec.Test(file="m.json"), spec.Queue(), tmp_path)

@@ -1,0 +1,182 @@
+"""`router test --update`: what changes in the file, and what stays."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router.dev.run_tests import Rehearsal
+from router.dev.update import update
+
+Write = Callable[[str], Path]
+SCHEMA = "    schema: {type: object, required: [id]}\n"
+
+
+def updated(file: Path, outcomes: bool = False, **env: str) -> tuple[str, list[str]]:
+    """The text of the file after an update, and why tests were kept."""
+    rehearsal = Rehearsal(file, env)
+    done = update(rehearsal, rehearsal.run(), outcomes)
+    return file.read_text(encoding="utf-8"), [each.kept for each in done if each.kept]
+
+
+BLOCK = """\
+    tests:
+      # before
+      - name: one   # two
+        message: {id: "1", n: 1.50, s: 'x', l: [a, b], m: {k: v}}
+        item: # the item
+          id: "1"     # the id
+          n: 2.50 # the number
+          gone: 1
+          s: 'y'   # the text
+
+          l:
+            - a # first
+            - c # second
+            - d
+          m: {k: w, j: x}
+        # after
+      - name: two
+        message: {id: "2"}
+"""
+BLOCK_AFTER = """\
+    tests:
+      # before
+      - name: one   # two
+        message: {id: "1", n: 1.50, s: 'x', l: [a, b], m: {k: v}}
+        item: # the item
+          id: "1"     # the id
+          n: 1.5  # the number
+          s: 'x'   # the text
+
+          l:
+            - a # first
+            - b # second
+          m: {k: v}
+        # after
+      - name: two
+        message: {id: "2"}
+        item: {id: '2'}
+"""
+
+
+def test_an_item_in_block_style(write: Write) -> None:
+    """Comments, order and what is equal stay; a test that expects nothing gets its item."""
+    text, kept = updated(write(BLOCK))
+
+    assert (text.partition("things\n")[2], kept) == (BLOCK_AFTER, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{message: {id: a}, item: {id: b}}", "{message: {id: a}, item: {id: a}}"),
+        ("{message: {id: a}, item_contains: {id: b, x: 1}}", "{message: {id: a}, item_contains: {id: a}}"),
+        ("{message: {id: a}, items: []}", "{message: {id: a}, items: [{id: a}]}"),
+        ("{message: {id: a}}", "{message: {id: a}, item: {id: a}}"),
+        ("{message: {id: a}, }", "{message: {id: a}, item: {id: a}, }"),
+        (
+            '{message: {id: "$${X"}, item: {id: b}}',
+            '{message: {id: "$${X"}, item: {id: "$${X"}}'.replace('{id: "$${X"}}', "{id: '$${X'}}"),
+        ),
+        (
+            "{message: {id: a, b: true, n: 1e3}, item: {id: a}}",
+            "{message: {id: a, b: true, n: 1e3}, item: {id: a, b: true, n: 1000}}",
+        ),
+        ("{message: {id: a, x: null}, item: {id: a}}", "{message: {id: a, x: null}, item: {id: a, x: null}}"),
+        ("{message: {id: 'no'}, item: {id: x}}", "{message: {id: 'no'}, item: {id: no}}"),
+        ("{message: {}, outcome: rejected, code: RT801}", "{message: {}, outcome: rejected, code: RT806}"),
+        (
+            "{message: {}, outcome: rejected, reason: x}",
+            """{message: {}, outcome: rejected, reason: "fails 'required' at /required: 'id' is missing"}""",
+        ),
+        ("{message: {}, outcome: rejected}", "{message: {}, outcome: rejected}"),
+        (
+            "{message: {id: a}, write: {PutItem: {}}}",
+            (
+                "{message: {id: a}, write: {BatchWriteItem: "
+                "{RequestItems: {things: [{PutRequest: {Item: {id: {S: a}}}}]}}}}"
+            ),
+        ),
+    ],
+)
+def test_in_flow_style(write: Write, before: str, after: str) -> None:
+    """Only what differs changes."""
+    text, kept = updated(write(f"{SCHEMA}    tests:\n      - {before}\n"))
+
+    assert (text.partition("tests:\n      - ")[2], kept) == (f"{after}\n", [])
+
+
+def test_variables_stay(write: Write) -> None:
+    """Where the value of a variable is right, its name stays; a test's own variables count."""
+    test = "{message: {id: '${A}', n: 1}, env: {A: x}, item: {id: '${A}', n: 2}}"
+
+    text, _ = updated(write(f"    tests:\n      - {test}\n"), A="y")
+
+    assert text.partition("tests:\n      - ")[2] == test.replace("n: 2", "n: 1") + "\n"
+
+
+ALIAS = "    tests:\n      - {message: &m {id: a}, item: &i {id: b}}\n      - {message: *m, item: *i}\n"
+OUTCOME = "its outcome is 'rejected', not 'written'; --update-outcomes changes that too"
+
+
+@pytest.mark.parametrize(
+    ("tests", "kept"),
+    [
+        ("    tests:\n      - {message: {}}\n", [OUTCOME]),
+        (ALIAS, ["its 'item' is an anchor or alias; change it by hand"] * 2),
+        ("    tests:\n      - {file: no.json}\n", ["it could not run"]),
+        ("    for_each: l\n    item: {id: element}\n    tests:\n      - {message: {id: a, l: [a, b]}, item: {id: a}}\n",
+         ["its route writes 2 items; 'item' is for one: use 'items'"]),
+        ("    for_each: l\n    item: {id: element}\n    tests:\n      - {message: {id: a, l: [a, b]}, write: {x: 1}}\n",
+         ["its route makes 2 requests; 'write' is for one"]),
+    ],
+)  # fmt: skip
+def test_what_is_kept(write: Write, tests: str, kept: list[str]) -> None:
+    """What needs a person stays, and why is said."""
+    file = write(SCHEMA + tests)
+    before = file.read_text(encoding="utf-8")
+
+    assert updated(file) == (before, kept)
+
+
+def test_another_route_wrote_it(write: Write) -> None:
+    """A message that its route does not take is no matter of items."""
+    file = write("    when: no\n    tests:\n      - {message: {id: a}}\n  s: {queue: q, table: things}\n")
+
+    assert updated(file)[1] == [
+        "its message is not written by this route; change its message, or what it expects, by hand"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{message: {}}", "{message: {}, outcome: rejected, code: RT806}"),
+        ("{message: {}, item: {id: a}}", "{message: {}, outcome: rejected, code: RT806}"),
+        (
+            "{message: {id: a}, outcome: rejected, code: RT801}",
+            "{message: {id: a}}",
+        ),
+        ("name: x\n        message: {id: a}\n        outcome: rejected\n        code: RT801 # c",
+         "name: x\n        message: {id: a}"),
+        ("message: {}\n        item:\n          id: a\n        name: x",
+         "message: {}\n        name: x\n        outcome: rejected\n        code: RT806"),
+    ],
+)  # fmt: skip
+def test_outcomes(write: Write, before: str, after: str) -> None:
+    """Asked to, it changes the outcome too, and removes what can no longer be."""
+    text, kept = updated(write(f"{SCHEMA}    tests:\n      - {before}\n"), outcomes=True)
+
+    assert (text.partition("tests:\n      - ")[2].replace(" # c", ""), kept) == (f"{after}\n", [])
+
+
+def test_ends_of_lines_stay(tmp_path: Path, write: Write) -> None:
+    """A file with a byte order mark and Windows' ends of lines keeps them."""
+    file = write("    tests:\n      - message: {id: a}\n        item: {id: b}\n      - message: {id: c}\n")
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    expected = file.read_bytes().replace(b"id: b", b"id: a") + b"        item: {id: c}\r\n"
+
+    updated(file)
+
+    assert file.read_bytes() == expected

@@ -1,0 +1,214 @@
+"""AWS in memory, as tests of plugins get it."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.config import spec
+from router.errors import UsageError
+from router.model import REMOVE
+from router.program.load import Program, load_program
+from router.testing import MemoryQueues, MemoryTables, deliver, record
+
+KEY = (("id", "S"),)
+NEW = {"ConditionExpression": "attribute_not_exists(#k)", "ExpressionAttributeNames": {"#k": "id"}}
+
+
+def item(id_: str, **more: Any) -> dict[str, Any]:
+    return {"id": {"S": id_}, **more}
+
+
+def insert(id_: str, table: str = "things") -> Any:
+    told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return "Put", {"TableName": table, "Item": item(id_), **NEW, **told}
+
+
+@pytest.fixture
+def tables() -> MemoryTables:
+    return MemoryTables({"things": KEY, "others": KEY})
+
+
+def test_a_batch(tables: MemoryTables) -> None:
+    """Puts and deletes, all or none: two of one key are refused, and more than 25."""
+    put, delete = {"PutRequest": {"Item": item("a", n={"N": "1"})}}, {"DeleteRequest": {"Key": item("a")}}
+    answers = [
+        tables.batch_write("things", [put]),
+        tables.batch_write("things", [{"PutRequest": {"Item": item("b")}}, delete]),
+        tables.batch_write("things", [put, delete]),
+        tables.batch_write("things", [put] * 26),
+        tables.batch_write("nothing", [put]),
+        tables.batch_write("things", [{"PutRequest": {"Item": {"x": {"S": "a"}}}}]),
+    ]
+
+    assert ([answer.fault and answer.fault.code for answer in answers], tables.items("things")) == (
+        [
+            None,
+            None,
+            "ValidationException",
+            "ValidationException",
+            "ResourceNotFoundException",
+            "ValidationException",
+        ],
+        [{"id": "b"}],
+    )
+
+
+def test_a_condition(tables: MemoryTables) -> None:
+    """One that fails writes nothing, and tells what is there."""
+    answers = [tables.write(*insert("a")), tables.write(*insert("a"))]
+
+    told = [(answer.fault and answer.fault.kind, answer.stored) for answer in answers]
+    assert told == [(None, None), ("condition", item("a"))]
+
+
+def test_a_transaction(tables: MemoryTables) -> None:
+    """All or none; of what is refused, a failed condition is told first, with its position."""
+    tables.write(*insert("a"))
+    answers = [
+        tables.transact([insert("b"), insert("b", "others")]),
+        tables.transact([insert("c"), insert("x", "nothing"), insert("a")]),
+        tables.transact([insert("d"), insert("d")]),
+    ]
+
+    told = [(answer.fault and answer.fault.code, answer.position, answer.stored) for answer in answers]
+    assert (told, tables.items("things"), tables.items("others")) == (
+        [
+            (None, 0, None),
+            ("ConditionalCheckFailedException", 2, item("a")),
+            ("ValidationException", 0, None),
+        ],
+        [{"id": "a"}, {"id": "b"}],
+        [{"id": "b"}],
+    )
+
+
+def test_the_key_of_a_table(tables: MemoryTables) -> None:
+    """Is that of the table; of one that is not there, a fault of the set-up."""
+    absent: Any = tables.key_schema("nothing")
+    assert (tables.key_schema("things"), absent.kind) == (KEY, "setup")
+
+
+def test_queues() -> None:
+    """Keep what was asked of them."""
+    queues = MemoryQueues()
+    queues.delete("q", [("m", "h")])
+    queues.release("q", [("n", "h", 7)])
+
+    told = (queues.url("q"), queues.visibility("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
+    assert told == ("q", 30, [], ["m"], {"n": 7})
+
+
+def test_a_record() -> None:
+    """Each has an id of its own; attributes have the type of their value; the message is in the queue's envelopes."""
+    made = record({"a": 1}, queue=spec.Queue(encoding="base64"), attributes={"s": "x", "n": Decimal("1.5"), "b": b"\0"})
+    other = record(body="x", message_id="m", MessageGroupId="g")
+
+    assert (made.body, made.message_attributes, other.body, other.message_id, other.attributes["MessageGroupId"]) == (
+        "eyJhIjoxfQ==",
+        {
+            "s": {"DataType": "String", "StringValue": "x"},
+            "n": {"DataType": "Number", "StringValue": "1.5"},
+            "b": {"DataType": "Binary", "BinaryValue": b"\0"},
+        },
+        "x",
+        "m",
+        "g",
+    )
+    assert made.message_id != record({}).message_id
+
+
+WRITES = {
+    "insert": "{mode: insert}",
+    "newest": "{mode: newest, version: v}",
+    "update": "{mode: update, add: [n], append: [l], keep_first: [f]}",
+    "set": "{mode: update}",
+    "once": "{mode: update, add: [n], once: markers}",
+    "delete": "{mode: delete}",
+}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], Program]:
+    def make(mode: str, more: str = "") -> Program:
+        (tmp_path / "routes.yaml").write_text(
+            "version: 1\nqueues: {q: {dead_letter: d}}\n"
+            "tables: {things: {key: {id: S}}, markers: {key: {m: S}}}\n"
+            f"routes: {{r: {{queue: q, table: things, write: {WRITES[mode]}{more}}}}}\n"
+        )
+        return load_program(tmp_path / "routes.yaml", {})
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("mode", "messages", "outcomes", "items"),
+    [
+        ("insert", [{"id": "1", "x": 1}, {"id": "1", "x": 2}], ["written", "duplicate"], [{"id": "1", "x": 1}]),
+        (
+            "newest",
+            [{"id": "1", "v": 2}, {"id": "1", "v": 1}, {"id": "1", "v": 3}],
+            ["written", "stale", "written"],
+            [{"id": "1", "v": 3}],
+        ),
+        (
+            "update",
+            [{"id": "1", "n": 1, "l": [1], "f": "a", "o": 1}, {"id": "1", "n": 2, "l": [2], "f": "b"}],
+            ["written", "written"],
+            [{"id": "1", "n": 3, "l": [1, 2], "f": "a", "o": 1}],
+        ),
+        ("delete", [{"id": "1"}], ["written"], []),
+        ("insert", [{"id": ""}], ["rejected"], []),
+    ],
+)
+def test_deliver(program: Any, mode: str, messages: Any, outcomes: list[str], items: Any) -> None:
+    """Every write mode leaves what it leaves in DynamoDB, one delivery after the other."""
+    made = program(mode)
+    tables = MemoryTables.of(made)
+
+    runs = [deliver(made, "q", [record(message)], tables=tables) for message in messages]
+
+    assert ([run.outcomes[0].kind for run in runs], tables.items("things")) == (outcomes, items)
+
+
+def test_a_second_delivery(program: Any) -> None:
+    """With a marker, the effect is had once."""
+    made = program("once")
+    tables = MemoryTables.of(made)
+    message = record({"id": "1", "n": 5})
+
+    runs = [deliver(made, "q", [message], tables=tables) for _ in range(2)]
+
+    assert ([run.outcomes[0].kind for run in runs], tables.items("things"), len(tables.items("markers"))) == (
+        ["written", "duplicate"],
+        [{"id": "1", "n": 5}],
+        1,
+    )
+
+
+def test_an_attribute_that_is_removed(program: Any) -> None:
+    """An update with REMOVE removes it, and makes no item of that alone."""
+    more = ", item: {id: id, x: {from: x, missing: remove}}"
+    made = program("set", more)
+    tables = MemoryTables.of(made)
+    deliver(made, "q", [record({"id": "1", "x": 1})], tables=tables)
+
+    deliver(made, "q", [record({"id": "1"})], tables=tables)
+
+    assert (tables.items("things"), repr(REMOVE)) == ([{"id": "1"}], "REMOVE")
+
+
+def test_dead_letters(program: Any) -> None:
+    """What the router says of a message that it rejects; it is acknowledged then."""
+    run = deliver(program("insert"), "q", [record(body="{")])
+
+    (letter,) = run.dead_letters
+    assert (letter["code"], run.acknowledged, list(run.queues.letters)) == ("RT801", (True,), ["d"])
+
+
+def test_a_queue_that_no_route_reads(program: Any) -> None:
+    """Is said."""
+    with pytest.raises(UsageError, match="no route reads the queue 'x'; there are q"):
+        deliver(program("insert"), "x", [])

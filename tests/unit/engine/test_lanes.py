@@ -1,0 +1,397 @@
+"""From tickets to what is sent, and from answers back to tickets: chains, lanes, batches, and their outcomes."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.deliver.batch import pack
+from router.deliver.chain import Chain
+from router.deliver.lanes import coalesce, schedule
+from router.deliver.settle import settle_answer
+from router.engine.attributes import encode_item, identify
+from router.engine.ticket import Ticket
+from router.engine.transaction import Transaction
+from router.model import WRITTEN, Outcome, Record, Table, Write, worst
+
+THINGS = Table("things", (("id", "S"),))
+COUNTS = Table("counts", (("n", "N"),))
+REJECTED = Outcome("rejected", "RT815", "refused", "r")
+RETRY = Outcome("retry", "RT814")
+STALE = Outcome("stale", "RT821", "a greater version came in the same batch")
+
+
+def put(item, table=THINGS):
+    """A plain put of an item."""
+    encoded, size = encode_item(item)
+    return Write("r", table, "put", identify(table.name, table.key, encoded), encoded, size)
+
+
+def delete(key, table=THINGS):
+    """A plain delete of a key."""
+    encoded, size = encode_item(key)
+    return Write("r", table, "delete", identify(table.name, table.key, encoded), encoded, size)
+
+
+def special(kind, version=None):
+    """A write of the item "a" that BatchWriteItem cannot make."""
+    item = {"id": {"S": "a"}}
+    return Write("r", THINGS, kind, ("things", "a"), item, 3, {"TableName": "things"}, version)
+
+
+def newest(version):
+    """A write of the item "a" with a version."""
+    return special("newest", version if isinstance(version, dict) else {"N": str(version)})
+
+
+def ticket(*writes):
+    """A ticket of these writes."""
+    return Ticket(Record("id", "handle", "{}"), None, list(writes))
+
+
+def outcomes(*tickets):
+    """How tickets ended."""
+    return [each.outcome for each in tickets]
+
+
+def test_neighbouring_puts_and_deletes_are_one_chain():
+    """In the order of receipt: of each item the last is sent, wherever its ticket is."""
+    writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
+
+    lanes = coalesce([ticket(writes[0], writes[1]), ticket(writes[2]), ticket(writes[3])])
+
+    assert [[chain.write for chain in lane] for lane in lanes] == [[writes[3]], [writes[1]]]
+
+
+@pytest.mark.parametrize("one", [1, Decimal("1.0"), Decimal("1E0")])
+def test_a_number_is_one_key_in_any_form(one):
+    """1 is 1.0 is 1e0."""
+    assert len(coalesce([ticket(put({"n": 1}, COUNTS)), ticket(put({"n": one}, COUNTS))])) == 1
+
+
+def test_the_same_key_in_two_tables_is_two_items():
+    """Tables are apart."""
+    other = Table("others", THINGS.key)
+
+    assert len(coalesce([ticket(put({"id": "a"}), put({"id": "a"}, other))])) == 2
+
+
+@pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
+def test_the_others_of_a_chain_end_as_the_last_one(outcome):
+    """Written, they had their effect and lost it again."""
+    tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
+    ((chain,),) = coalesce(tickets)
+
+    more = chain.settle(outcome)
+
+    assert (more, outcomes(*tickets)) == (False, [outcome] * 3)
+
+
+def test_a_rejected_write_gives_way_to_the_one_before():
+    """Down to the first."""
+    tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
+    ((chain,),) = coalesce(tickets)
+
+    sent = [(chain.write.item["x"]["N"], chain.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
+
+    assert (sent, outcomes(*tickets)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
+
+
+def test_a_chain_of_rejected_writes_comes_to_its_end():
+    """There is none before the first."""
+    tickets = [ticket(put({"id": "a", "x": x})) for x in range(2)]
+    ((chain,),) = coalesce(tickets)
+
+    assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*tickets)] == [True, False, REJECTED, REJECTED]
+
+
+def test_one_ticket_may_write_an_item_twice():
+    """It ends once, when both have ended."""
+    twice = ticket(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
+    ((chain,),) = coalesce([twice])
+
+    chain.settle(REJECTED)
+    before = twice.outcome
+    chain.settle(WRITTEN)
+
+    assert (before, twice.outcome, twice.results) == (None, REJECTED, [REJECTED, WRITTEN])
+
+
+def test_other_modes_are_barriers():
+    """What comes after one is not put together with what came before."""
+    writes = [
+        *(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}), special("update"), special("update")),
+        *(special("insert"), newest(1), newest(2), put({"id": "a", "x": 3}), delete({"id": "a"})),
+    ]
+
+    (lane,) = coalesce([ticket(write) for write in writes])
+
+    assert [chain.write for chain in lane] == [writes[at] for at in (1, 2, 3, 4, 6, 8)]
+    assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
+
+
+def test_the_greatest_version_goes_first():
+    """Lesser ones are then stale, without a call; equal ones are asked for, the first received first."""
+    versions = (2, 3, 1, 3)
+    tickets = [ticket(newest(version)) for version in versions]
+    ((chain,),) = coalesce(tickets)
+
+    more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
+
+    assert (more, outcomes(*tickets)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
+
+
+def test_a_version_that_is_not_through_says_nothing_about_lesser_ones():
+    """They too are left; but a rejected one gives way to the next."""
+    tickets = [ticket(newest(version)) for version in (1, 2, 3)]
+    ((chain,),) = coalesce(tickets)
+
+    more = [chain.settle(REJECTED), chain.settle(RETRY)]
+
+    assert (more, outcomes(*tickets)) == ([True, False], [RETRY, RETRY, REJECTED])
+
+
+def test_versions_of_different_types_have_no_order():
+    """The table decides about each type."""
+    tickets = [ticket(newest(version)) for version in (7, {"S": "x"}, {"S": "w"})]
+    ((chain,),) = coalesce(tickets)
+
+    more = [chain.settle(WRITTEN), chain.settle(REJECTED)]
+
+    assert (more, outcomes(*tickets)) == ([True, False], [REJECTED, WRITTEN, STALE])
+
+
+def test_decided_tickets_have_nothing_to_send():
+    """Whatever else is in the batch."""
+    decided = Ticket(Record("id", "handle", "{}"), REJECTED)
+
+    (lanes,) = schedule([decided, ticket(put({"id": "a"}))], atomic=False)
+
+    assert [[chain.write.identity for chain in lane] for lane in lanes] == [[("things", "a")]]
+
+
+def test_transactions_of_one_item_go_one_after_the_other():
+    """Others go at once, and an order of two is kept through what they share with a third."""
+    one, two, three = ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"})), ticket(put({"id": "c"}))
+    four = ticket(put({"id": "c"}), put({"id": "b"}))
+
+    waves = list(schedule([one, two, three, four], atomic=True))
+
+    writes = [[lane[0].writes for lane in wave] for wave in waves]
+    assert writes == [[one.writes, three.writes], [two.writes], [four.writes]]
+    assert all(type(lane) is list and type(lane[0]) is Transaction for wave in waves for lane in wave)
+
+
+@pytest.mark.parametrize(
+    ("first", "left"), [(RETRY, [True, True, False]), (REJECTED, [False] * 3), (WRITTEN, [False] * 3)]
+)
+def test_no_transaction_overtakes_one_of_its_items(first, left):
+    """What follows a transaction that is still to be made stays too, and so does what follows that."""
+    tickets = [ticket(put({"id": "a"})), ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"}))]
+    tickets.append(ticket(put({"id": "c"})))
+    answers = dict(zip(map(id, tickets), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
+
+    for wave in schedule(tickets, atomic=True):
+        for (transaction,) in wave:
+            transaction.settle(next(answers[id(each)] for each in tickets if each.writes is transaction.writes))
+
+    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
+    assert outcomes(*tickets) == [first, *[early if each else WRITTEN for each in left]]
+
+
+def chains_of(*writes):
+    """A chain for each write."""
+    return [Chain(ticket(write), write) for write in writes]
+
+
+def sizes(chains):
+    """The table and the number of writes of each batch."""
+    return [(batch.table.name, len(batch.chains)) for batch in pack(chains)]
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"), [(0, []), (1, [1]), (25, [25]), (26, [25, 1]), (75, [25, 25, 25]), (76, [25, 25, 25, 1])]
+)
+def test_a_batch_has_25_items_at_most(count, batches):
+    """In their order."""
+    chains = chains_of(*(put({"id": str(number)}) for number in range(count)))
+
+    packed = pack(chains)
+
+    assert ([len(batch.chains) for batch in packed], [chain for batch in packed for chain in batch.chains]) == (
+        batches,
+        chains,
+    )
+
+
+def test_a_batch_has_one_table():
+    """Each table's are filled on their own."""
+    writes = [put({"id": str(number)}) if number % 2 else put({"n": number}, COUNTS) for number in range(60)]
+
+    assert sizes(chains_of(*writes)) == [("counts", 25), ("things", 25), ("counts", 5), ("things", 5)]
+
+
+LONGEST = {
+    (-1) ** sign * Decimal((0, (digit, last), -131))
+    for sign in (0, 1)
+    for digit in range(1, 10)
+    for last in range(1, 10)
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "batches"),
+    [
+        ("x" * 400_000, [25]),
+        ("\x01" * 400_000, [6, 1]),
+        ("\x01" * 9_000, [25]),
+        (b"\0" * 400_000, [25]),
+        ([LONGEST] * 10, [25]),
+        ([LONGEST] * 60, [12, 1]),
+    ],
+)
+def test_a_batch_has_16_mb_at_most(value, batches):
+    """Of JSON text, far longer than what DynamoDB counts where characters are escaped or numbers very small."""
+    packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
+
+    lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
+    assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+
+
+def test_requests_are_those_of_batch_write_item():
+    """In the order of the chains."""
+    (batch,) = pack(chains_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
+
+    assert batch.requests() == [
+        {"PutRequest": {"Item": {"id": {"S": "a"}, "x": {"N": "1"}}}},
+        {"DeleteRequest": {"Key": {"id": {"S": "b"}}}},
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3, 25])
+def test_halves_are_the_whole(count):
+    """Each smaller than it, in order."""
+    (batch,) = pack(chains_of(*(put({"id": str(number)}) for number in range(count))))
+
+    one, other = batch.halves()
+
+    assert (one.chains + other.chains, one.table, other.table) == (batch.chains, batch.table, batch.table)
+    assert 0 < len(one.chains) <= len(other.chains) < count
+
+
+@pytest.mark.parametrize("form", ["1", "1.0", "1E0", "1e+0", "0.1E1"])
+@pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
+def test_what_is_unprocessed_is_found_again(form, write):
+    """By its key, though the server writes the number in another form."""
+    tickets = [ticket(write), ticket(put({"n": 2}, COUNTS))]
+    (batch,) = pack(lane[0] for lane in coalesce(tickets))
+    (request,) = (
+        {kind: {part: {**item, "n": {"N": form}}}}
+        for kind, body in batch.requests()[0].items()
+        for part, item in body.items()
+    )
+
+    left = settle_answer(batch, [request])
+
+    assert (left, outcomes(*tickets)) == ([batch.chains[0]], [None, WRITTEN])
+
+
+def test_all_are_written_where_nothing_is_unprocessed():
+    """The usual answer."""
+    tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
+    (batch,) = pack(lane[0] for lane in coalesce(tickets))
+
+    assert (settle_answer(batch, []), outcomes(*tickets)) == ([], [WRITTEN, WRITTEN])
+
+
+KEYS = st.sampled_from([{"id": "a"}, {"id": "b"}, {"n": 1}, {"n": Decimal("1.0")}, {"n": 10}, {"n": Decimal("1E1")}])
+
+
+@st.composite
+def plain_writes(draw):
+    """A put or a delete; some that the table will refuse."""
+    key = draw(KEYS)
+    table = THINGS if "id" in key else COUNTS
+    if draw(st.integers(0, 3)) == 0:
+        return delete(key, table)
+    return put({**key, "mark": draw(st.integers(0, 10**6)), "bad": draw(st.sampled_from([True, False, False]))}, table)
+
+
+def is_bad(write):
+    """Whether the table refuses it."""
+    return write.item.get("bad") == {"BOOL": True}
+
+
+class FakeTables:
+    """Tables in memory that leave out and refuse what they are told to."""
+
+    def __init__(self, takes):
+        self.items = {}
+        self.takes = takes
+
+    def write(self, batch):
+        """What is left to send, and what is to be sent at once, after one call."""
+        if any(is_bad(chain.write) for chain in batch.chains):
+            return None
+        left = []
+        for chain, request in zip(batch.chains, batch.requests(), strict=True):
+            if not next(self.takes, True):
+                left.append(request)
+            elif "PutRequest" in request:
+                self.items[chain.write.identity] = request["PutRequest"]["Item"]
+            else:
+                self.items.pop(chain.write.identity, None)
+        return left
+
+
+def send_all(lanes, tables, rounds):
+    """Send all lanes as the writer does, for so many rounds; returns the items of what is then left for a retry."""
+    chains = [lane[0] for lane in lanes]
+    for _ in range(rounds):
+        batches = pack(chains)
+        chains = []
+        while batches:
+            batch = batches.pop()
+            unprocessed = tables.write(batch)
+            if unprocessed is not None:
+                chains += settle_answer(batch, unprocessed)
+            elif len(batch.chains) > 1:
+                batches += batch.halves()
+            elif batch.chains[0].settle(REJECTED):
+                chains += batch.chains
+    left = {chain.write.identity for chain in chains}
+    for chain in chains:
+        chain.settle(RETRY)
+    return left
+
+
+@given(
+    st.lists(st.lists(plain_writes(), min_size=1, max_size=3), max_size=8),
+    st.lists(st.booleans(), max_size=12),
+    st.integers(1, 4),
+)
+@settings(deadline=None, max_examples=200)
+def test_any_writes_and_any_answers_end_well(messages, takes, rounds):
+    """Each ticket ends once, as the worst of its writes; the table holds what the accepted ones say, in order."""
+    tickets = [ticket(*writes) for writes in messages]
+    tables = FakeTables(iter(takes))
+
+    left = send_all(coalesce(tickets), tables, rounds)
+
+    in_order = [write for writes in messages for write in writes]
+    accepted = {write.identity: write for write in in_order if write.identity not in left and not is_bad(write)}
+    places = {id(write): at for at, write in enumerate(in_order)}
+    for each in tickets:
+        kinds = set()
+        for write in each.writes:
+            last = accepted.get(write.identity)
+            had = last is not None and places[id(write)] <= places[id(last)]
+            kinds.add("written" if had else "retry" if write.identity in left and not is_bad(write) else "rejected")
+        open_still = any(write.identity in left and is_bad(write) for write in each.writes)
+        assert (len(each.results), each.outcome) == (len(each.writes), worst(each.results))
+        assert each.outcome.kind == worst([Outcome(kind) for kind in kinds]).kind or (
+            open_still and each.outcome.kind == "retry"
+        )
+    assert tables.items == {name: write.item for name, write in accepted.items() if write.kind == "put"}

@@ -1,0 +1,145 @@
+"""Tests of router.ops.live_report."""
+
+import json
+
+import pytest
+
+from router.check.live.deployed import (
+    Decision,
+    FunctionFacts,
+    IndexFacts,
+    MappingFacts,
+    QueueFacts,
+    Seen,
+    TableFacts,
+    TtlFacts,
+    Unanswered,
+)
+from router.ops.live_report import show_seen, with_seen
+
+ARN = "arn:aws:sqs:eu-west-1:1:orders"
+FUNCTION = "arn:aws:lambda:eu-west-1:1:function:router:live"
+
+
+def denied(action: str) -> Unanswered:
+    return Unanswered(action, "of what", "AccessDenied")
+
+
+INDEXES = (IndexFacts("by_day", (("day", "N"), ("at", "S"))), IndexFacts("by_state", (("state", "S"),)))
+SEEN = Seen(
+    {
+        "orders": TableFacts("a", "ACTIVE", (("id", "S"),), TtlFacts("ENABLED", "gone"), 5, 7, INDEXES),
+        "lines": TableFacts("b", "ACTIVE", (("id", "S"), ("n", "N")), denied("dynamodb:DescribeTimeToLive")),
+        "[red]": denied("dynamodb:DescribeTable"),
+    },
+    {
+        "orders": QueueFacts(ARN, False, 360, 345_600, 262_144, f"{ARN}-dlq", 5),
+        "orders-dlq": QueueFacts(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
+        f"{ARN}-dlq": QueueFacts(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
+        "users.fifo": QueueFacts(f"{ARN}.fifo", True, 30, 90, 1_024),
+        "absent": denied("sqs:GetQueueUrl"),
+    },
+    {
+        "orders": (
+            MappingFacts("1", FUNCTION, "Enabled", 100, 2, True, 10, 1),
+            MappingFacts("2", "other", "Disabled", 10, 0, False),
+        ),
+        "users": denied("lambda:ListEventSourceMappings"),
+    },
+    {
+        FUNCTION: FunctionFacts(FUNCTION, 60, "arn:role", 50),
+        "unbound": FunctionFacts("unbound", 3, "arn:role"),
+        "unknown": FunctionFacts("unknown", 3, "arn:role", denied("lambda:GetFunctionConcurrency")),
+        "other": denied("lambda:GetFunctionConfiguration"),
+    },
+    "arn:role",
+    (
+        Decision(ARN, ("sqs:A", "sqs:B"), ("sqs:B",)),
+        denied("iam:SimulatePrincipalPolicy"),
+    ),
+)
+SHOWN = """\
+tables
+table|status|key|time to live|capacity|indexes
+orders|ACTIVE|id S|ENABLED gone|7 write, 5 read|by_day (day N, at S); by_state (state S)
+lines|ACTIVE|id S, n N|dynamodb:DescribeTimeToLive: AccessDenied|on demand|none
+[red]|dynamodb:DescribeTable: AccessDenied||||
+queues
+queue|kind|visibility|retention|largest message|receives|then to
+orders|standard|360 s|4 days|262144 bytes|5|orders-dlq
+orders-dlq|standard|30 s|14 days|262144 bytes|any number|nowhere
+orders.fifo|FIFO|30 s|90 s|1024 bytes|any number|nowhere
+absent|sqs:GetQueueUrl: AccessDenied|||||
+event source mappings
+queue|function|state|batch|window|reports failures|concurrency|filters
+orders|router:live|Enabled|100|2 s|yes|10|1
+orders|other|Disabled|10|0 s|no|no maximum|none
+users|lambda:ListEventSourceMappings: AccessDenied||||||
+functions
+function|timeout|reserved concurrency|role
+router:live|60 s|50|arn:role
+unbound|3 s|none|arn:role
+unknown|3 s|lambda:GetFunctionConcurrency: AccessDenied|arn:role
+other|lambda:GetFunctionConfiguration: AccessDenied||
+permissions of arn:role
+resource|may|may not
+arn:aws:sqs:eu-west-1:1:orders|A|B
+of what|iam:SimulatePrincipalPolicy: AccessDenied|
+"""
+"""What is shown of `SEEN`, without frames and with `|` between cells."""
+
+
+def cells(text: str) -> str:
+    """A table's text without its frames."""
+    lines = [line for line in text.splitlines() if line[0] not in "┏┡└"]
+    rows = ["|".join(cell.strip() for cell in line.strip("┃│").split("┃" if "┃" in line else "│")) for line in lines]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """All that was seen, a row each, a queue of two references once; what was not answered says why."""
+    show_seen(SEEN)
+
+    assert cells(capsys.readouterr().out) == SHOWN
+
+
+def test_little(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no table of what there is none of."""
+    show_seen(Seen(principal=denied("sts:GetCallerIdentity")))
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nobody_looked(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to show."""
+    show_seen(None)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_json() -> None:
+    """The findings and what was seen are one document; each value says what it is."""
+    document = json.loads(with_seen('[{"code": "RT701"}]', Seen({"t": denied("dynamodb:DescribeTable")})))
+
+    unanswered = {
+        "type": "Unanswered",
+        "action": "dynamodb:DescribeTable",
+        "resource": "of what",
+        "code": "AccessDenied",
+    }
+    assert document == {
+        "findings": [{"code": "RT701"}],
+        "live": {
+            "tables": {"t": unanswered},
+            "queues": {},
+            "mappings": {},
+            "functions": {},
+            "principal": "",
+            "decisions": [],
+        },
+    }
+
+
+def test_json_of_nothing() -> None:
+    """Where nobody looked there is null."""
+    assert json.loads(with_seen("[]", None)) == {"findings": [], "live": None}

@@ -1,0 +1,22 @@
+"""The page about `router check --live`."""
+
+import json
+import re
+from pathlib import Path
+
+from router.aws.live import ACTIONS
+from router.check.codes import CODES
+
+PAGE = (Path(__file__).parents[4] / "docs" / "live.md").read_text(encoding="utf-8")
+
+
+def test_each_code_is_named() -> None:
+    """Every code of what is deployed stands on the page."""
+    assert {code for code in CODES if code.startswith("RT7")} - set(re.findall(r"RT7\d\d", PAGE)) == set()
+
+
+def test_the_policy_has_each_call() -> None:
+    """The policy allows the calls that are made, and no other."""
+    (policy,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+
+    assert [action for each in policy["Statement"] for action in each["Action"]] == list(ACTIONS)

@@ -1,0 +1,143 @@
+"""Tests of a template as a whole: its order, its limits, its two forms, and what a new flow changes."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.errors import ConfigError, UsageError
+from router.ops.template.document import Document, as_json, as_yaml, make_document, read_for_deployment
+
+
+def config(names, queue=""):
+    """A config with a flow of its own for each name."""
+    queues = "".join(f"  {name}: {{dead_letter: {name}-dlq{queue}}}\n" for name in names)
+    tables = "".join(f"  {name}: {{name: '${{STAGE:-dev}}-{name}', key: {{id: S}}}}\n" for name in names)
+    routes = "".join(f"  {name}: {{queue: {name}, table: {name}}}\n" for name in names)
+    return f"queues:\n{queues}tables:\n{tables}routes:\n{routes}"
+
+
+SHARED = {"Role", "TaskRole", "Dashboard"}
+"""The resources that are there for all flows."""
+NAMES = ["orders", "clicks", "users", "devices", "x"]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.permutations(NAMES), st.data(), st.booleans())
+def test_a_flow_only_adds(tmp_path_factory, names, data, worker):
+    """The diff of templates is the flow that is new: lines are added, and none is changed, moved or taken away."""
+    place = data.draw(st.integers(0, len(names) - 1))
+    fewer = [name for index, name in enumerate(names) if index != place]
+    folder = tmp_path_factory.mktemp("flows")
+
+    after, before = (_make(folder, config(chosen), worker) for chosen in (names, fewer))
+
+    lines = iter(as_yaml(after).splitlines())
+    assert [line for line in as_yaml(before).splitlines() if line not in lines] == []
+    resources = {name: each for name, each in before.body["Resources"].items() if name not in SHARED}
+    assert resources.items() <= after.body["Resources"].items()
+
+
+def test_a_route_only_adds(make):
+    """A route that reads a queue and writes to a table which are there already adds its row, and what it may do."""
+    before = config(["orders", "clicks"])
+    after = f"{before}  again: {{queue: orders, table: clicks, when: again == 'yes', write: {{mode: insert}}}}\n"
+
+    lines = iter(as_yaml(make(after)).splitlines())
+    assert [line for line in as_yaml(make(before)).splitlines() if line not in lines] == []
+
+
+def _make(folder, text, worker):
+    (folder / "routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
+    return make_document(read_for_deployment(folder / "routes.yaml", {}), worker)
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_both_forms_say_the_same(make, worker):
+    """YAML and JSON, each as any reader takes it; what stands twice is written twice."""
+    document = make(config(["orders", "clicks"]), worker)
+
+    texts = (as_yaml(document), as_json(document))
+
+    assert (yaml.safe_load(texts[0]), json.loads(texts[1]), "&id" in texts[0]) == (document.body, document.body, False)
+
+
+def test_many_flows(make, resolve):
+    """Eighty of them fit, with policies and alarms of their own."""
+    document = make(config([f"flow-number-{number}" for number in range(80)]))
+
+    template = resolve(document)
+    assert len(document.body["Resources"]) == 80 * 6 + 11
+    assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
+
+
+@pytest.mark.parametrize(
+    ("names", "worker", "fault"),
+    [
+        (84, False, "the template has 515 resources, and CloudFormation takes 500; make two configs"),
+        (51, True, "a service scales on 50 queues at most, and these are 51; make two configs of this one"),
+    ],
+)
+def test_more_than_a_stack_holds(make, names, worker, fault):
+    """It is told before anything is deployed."""
+    with pytest.raises(UsageError, match=fault):
+        make(config([f"f{number}" for number in range(names)]), worker)
+
+
+def test_more_parameters_than_a_template_has(make):
+    """Each variable is one."""
+    texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
+    flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
+
+    with pytest.raises(UsageError, match="the template has 208 parameters, and CloudFormation takes 200"):
+        make(flow, worker=True)
+
+
+def many_routes(count, name):
+    """A config with many routes of one queue."""
+    routes = "".join(
+        f"  {name}{number}: {{queue: q, table: things, when: a == '{number}'}}\n" for number in range(count)
+    )
+    return f"queues: {{q: {{dead_letter: l}}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes:\n{routes}"
+
+
+@pytest.mark.parametrize("form", [as_yaml, as_json])
+def test_a_template_that_is_too_long(make, form):
+    """A megabyte is the most."""
+    document = make(many_routes(200, "r" * 1000))
+
+    with pytest.raises(UsageError, match=r"the template has 1,\d\d\d,\d\d\d bytes, and CloudFormation takes 1,000,000"):
+        form(document)
+
+
+def test_many_routes_have_several_dashboards(make, resolve):
+    """A dashboard has 500 widgets at most."""
+    document = make(many_routes(121, "r"))
+
+    boards = resolve(document).resources("CloudWatch::Dashboard")
+    counts = {name: len(json.loads(each["DashboardBody"])["widgets"]) for name, each in boards.items()}
+    assert (counts, [each["DashboardName"] for each in boards.values()]) == (
+        {"Dashboard": 484, "Dashboard2": 4},
+        ["flows", "flows-2"],
+    )
+
+
+def test_a_config_with_faults_has_no_template(make):
+    """It is checked first, with all rules."""
+    with pytest.raises(ConfigError) as raised:
+        make(config(["orders"], ", lambda: {window: 10m}"))
+
+    assert [finding.code.id for finding in raised.value.findings] == ["RT225"]
+
+
+def test_what_the_parts_are(make):
+    """The routes that each queue and table is there for, and the variables."""
+    document = make(config(["orders"]))
+
+    assert document == Document(
+        document.body,
+        {"QueueOrders": ("orders",), "QueueOrdersDlq": ("orders",), "TableOrdersF7D6A76D": ("orders",)},
+        {"STAGE": "VariableStage"},
+    )

@@ -1,0 +1,250 @@
+"""What goes into the package, and what does not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router.errors import UsageError
+from router.ops.contents import (
+    Entry,
+    LeftOut,
+    folder_entries,
+    module_files,
+    plugin_files,
+    router_entries,
+    schema_entries,
+    wheel_entries,
+)
+from router.ops.targets import Target
+from router.ops.wheels import download
+
+KEY = "AKIA" + "ABCDEFGH23456724"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a config."""
+    made = tmp_path / "config"
+    made.mkdir()
+    return made
+
+
+def put(folder: Path, *names: str, text: str = "x = 1\n") -> None:
+    """Write files, with the folders that they are in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def packed(folder: Path, *plugins: str) -> tuple[list[str], list[LeftOut]]:
+    """The names of what is packed for plugin files, and what is left out."""
+    left_out: list[LeftOut] = []
+    entries = folder_entries([folder / plugin for plugin in plugins], folder, left_out)
+    return [entry.name for entry in entries], left_out
+
+
+def test_beside_a_plugin(folder: Path) -> None:
+    """What lies beside and below a plugin file is packed with it; caches and lists of packages go without a word."""
+    put(folder, "plugins/a.py", "plugins/data/places.json", "plugins/other.py", "elsewhere/b.py", "c.py")
+    put(
+        folder, "plugins/__pycache__/a.pyc", "plugins/a.pyc", "plugins/.cache", "plugins/requirements.txt", "plugins/a~"
+    )
+
+    assert packed(folder, "plugins/a.py") == (["plugins/a.py", "plugins/data/places.json", "plugins/other.py"], [])
+
+
+def test_in_the_folder_of_the_config(folder: Path) -> None:
+    """Of the config's own folder, where anything may lie, the plugin file alone is packed."""
+    put(folder, "a.py", "b.py", "notes.txt", "plugins/c.py")
+
+    assert packed(folder, "a.py") == (["a.py"], [])
+
+
+def test_folder_in_folder(folder: Path) -> None:
+    """A plugin's folder inside another plugin's folder is packed once."""
+    put(folder, "plugins/a.py", "plugins/more/b.py")
+
+    assert packed(folder, "plugins/a.py", "plugins/more/b.py") == (["plugins/a.py", "plugins/more/b.py"], [])
+
+
+def test_left_out(folder: Path) -> None:
+    """Tests, environment files and what is named as credentials are left out, and told."""
+    put(folder, "plugins/a.py", "plugins/tests/a.json", "plugins/test_a.py", "plugins/.env.prod", "plugins/k/x.pem")
+
+    assert packed(folder, "plugins/a.py") == (
+        ["plugins/a.py"],
+        [
+            LeftOut("plugins/.env.prod", "environment files may hold secrets"),
+            LeftOut("plugins/k/x.pem", "it is named as credentials are"),
+            LeftOut("plugins/test_a.py", "tests are not for Lambda"),
+            LeftOut("plugins/tests/a.json", "tests are not for Lambda"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "prod.env",
+        "aws_credentials",
+        "Credentials.csv",
+        "rootkey.csv",
+        "secret.json",
+        "service-account.json",
+        "KubeConfig",
+    ],
+)
+def test_named_as_credentials(folder: Path, name: str) -> None:
+    """Whatever is named as credentials are, in capitals or not, is left out."""
+    put(folder, "plugins/a.py", f"plugins/{name}")
+
+    assert packed(folder, "plugins/a.py") == (
+        ["plugins/a.py"],
+        [LeftOut(f"plugins/{name}", "it is named as credentials are")],
+    )
+
+
+@pytest.mark.parametrize("name", ["tests.py", "Tests/a.py", "test/a.py"])
+def test_named_as_tests(folder: Path, name: str) -> None:
+    """Whatever is named as tests are is left out."""
+    put(folder, "plugins/a.py", f"plugins/{name}")
+
+    assert packed(folder, "plugins/a.py")[0] == ["plugins/a.py"]
+
+
+def test_module_named_as_credentials(folder: Path) -> None:
+    """A module may be named for what it does with secrets."""
+    put(folder, "plugins/a.py", "plugins/aws_credentials.py")
+
+    assert packed(folder, "plugins/a.py") == (["plugins/a.py", "plugins/aws_credentials.py"], [])
+
+
+def test_plugin_named_as_a_test(folder: Path) -> None:
+    """A plugin that the config names is packed, whatever its name is."""
+    put(folder, "plugins/lab_test.py")
+
+    assert packed(folder, "plugins/lab_test.py") == (["plugins/lab_test.py"], [])
+
+
+def test_links(folder: Path, tmp_path: Path) -> None:
+    """A link to a folder is not followed, and told; a link out of the config's folder is refused."""
+    put(folder, "plugins/a.py")
+    put(tmp_path, "outside.py")
+    (folder / "plugins" / "linked").symlink_to(tmp_path)
+
+    names, left_out = packed(folder, "plugins/a.py")
+    (folder / "plugins" / "out.py").symlink_to(tmp_path / "outside.py")
+    with pytest.raises(UsageError) as raised:
+        packed(folder, "plugins/a.py")
+
+    assert (names, left_out) == (
+        ["plugins/a.py"],
+        [LeftOut("plugins/linked", "it is a link to a folder; put the folder itself there")],
+    )
+    link = folder / "plugins" / "out.py"
+    assert str(raised.value) == (
+        f"{link} is a link that leads out of the folder of the config; put the file itself there"
+    )
+
+
+@pytest.mark.parametrize("text", [f"key = '{KEY}'\n", "-----BEGIN RSA PRIVATE KEY-----\n"])
+def test_secrets(folder: Path, text: str) -> None:
+    """A file with a key in it is refused with its line, and without the key."""
+    put(folder, "plugins/a.py", text=f"\n{text}")
+    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [])
+
+    with pytest.raises(UsageError) as raised:
+        entry.read()
+
+    assert str(raised.value) == (
+        "plugins/a.py:2: this looks like a secret key; take it out, the function's role is enough"
+    )
+
+
+def test_example_key(folder: Path) -> None:
+    """The keys of AWS's own examples are no secrets."""
+    put(folder, "plugins/a.py", text="AKIAIOSFODNN7EXAMPLE")
+    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [])
+
+    assert entry.read() == b"AKIAIOSFODNN7EXAMPLE"
+
+
+def test_plugin_outside(folder: Path) -> None:
+    """A plugin file out of the config's folder is refused, with what to do."""
+    with pytest.raises(UsageError) as raised:
+        plugin_files(["../shared/a.py"], folder)
+
+    assert str(raised.value) == (
+        "plugin '../shared/a.py' is outside the folder of the config, and the package has that folder's files only; "
+        "move it there, or make it an installed module that plugins/requirements.txt names"
+    )
+
+
+def test_absolute_plugin(folder: Path) -> None:
+    """A plugin file that is named by its place on this machine would not be found in Lambda."""
+    with pytest.raises(UsageError) as raised:
+        plugin_files(["/srv/a.py"], folder)
+
+    assert str(raised.value) == (
+        "plugin '/srv/a.py' is named by its place on this machine; name it from the config's folder"
+    )
+
+
+def test_roundabout(folder: Path) -> None:
+    """A way through folders and back is the file that it leads to."""
+    assert plugin_files(["plugins/../a.py", "./b.py"], folder) == [folder / "a.py", folder / "b.py"]
+
+
+def test_modules(folder: Path) -> None:
+    """A plugin that is a module may be a package or a file of the config's folder."""
+    put(folder, "acme/__init__.py", "single.py")
+
+    assert [module_files(name, folder) for name in ("acme.flows", "single", "absent")] == [
+        [folder / "acme" / "__init__.py"],
+        [folder / "single.py"],
+        [],
+    ]
+
+
+def test_schemas(folder: Path) -> None:
+    """Schema files are packed under their names; inline schemas have no file."""
+    put(folder, "schemas/a.json", text="{}")
+
+    entries = list(schema_entries(["schemas/a.json", "routes.a.schema"], folder))
+
+    assert [(entry.part, entry.name, entry.read()) for entry in entries] == [("schemas", "schemas/a.json", b"{}")]
+
+
+def test_wheel(make_wheel: Callable[..., Path], tmp_path: Path) -> None:
+    """Of a wheel all is packed that would be in site-packages, but its tests, its caches and its list of files."""
+    files = {
+        "alpha/a.py": b"1",
+        "alpha/tests/__init__.py": b"",
+        "alpha/tests/test_a.py": b"",
+        "alpha/test_mode.py": b"2",
+        "alpha/__pycache__/a.cpython-313.pyc": b"",
+        "alpha-1.0.data/purelib/extra.py": b"3",
+        "alpha-1.0.data/scripts/alpha": b"",
+    }
+    make_wheel("alpha", "1.0", files=files)
+    (wheel,) = download(["alpha"], Target("arm64", "3.13"), tmp_path / "work", dependencies=False)
+
+    entries = {entry.name: entry for entry in wheel_entries(wheel)}
+
+    assert sorted(entries) == [
+        "alpha-1.0.dist-info/METADATA",
+        "alpha-1.0.dist-info/WHEEL",
+        "alpha/__init__.py",
+        "alpha/a.py",
+        "alpha/test_mode.py",
+        "extra.py",
+    ]
+    assert (entries["extra.py"].read(), {entry.part for entry in entries.values()}) == (b"3", {"alpha 1.0"})
+
+
+def test_router() -> None:
+    """The router's modules are under the name of its package."""
+    entries: dict[str, Entry] = {entry.name: entry for entry in router_entries([])}
+
+    assert entries["router/lambda_handler.py"].read().startswith(b'"""The AWS Lambda function')

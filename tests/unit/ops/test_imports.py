@@ -1,0 +1,48 @@
+"""Which modules of the router a function can come to import."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from router.ops.imports import run_time_modules
+
+
+def test_rooms() -> None:
+    """It can import the engine and the clients, and nothing of the commands, the checks or the worker."""
+    rooms = {".".join(name.split(".")[:2]) for name in run_time_modules()}
+
+    assert rooms & {"router.cli", "router.check", "router.run", "router.ops", "router.dev"} == set()
+    assert {"router", "router.lambda_handler", "router.engine", "router.aws", "router.program"} <= rooms
+
+
+def test_names_of_the_package() -> None:
+    """What plugins import from the package is there, though the package imports it only when asked."""
+    assert {"router.errors", "router.model", "router.program.hooks.specs"} <= set(run_time_modules())
+
+
+def test_files() -> None:
+    """Each has the file that Python imports for it, and its packages are there too."""
+    modules = run_time_modules()
+
+    specs = {name: importlib.util.find_spec(name) for name in modules if name != "router.lambda_handler"}
+    assert {name: str(modules[name]) for name in specs} == {name: spec and spec.origin for name, spec in specs.items()}
+    assert {name.rpartition(".")[0] for name in modules} - {""} <= set(modules)
+
+
+@pytest.mark.parametrize(
+    ("source", "there"),
+    [
+        ("from router.dev import compare\n", True),
+        ("import router.dev.compare\n", True),
+        ("def late():\n    from router.dev.compare import table\n", True),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from router.dev import compare\n", False),
+        ("TEXT = 'see router.dev.compare for more'\n", False),
+    ],
+)
+def test_plugins(tmp_path: Path, source: str, there: bool) -> None:
+    """What a plugin file imports of the router is packed, as far as it is imported where it runs."""
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(source)
+
+    assert ("router.dev.compare" in run_time_modules([plugin])) is there

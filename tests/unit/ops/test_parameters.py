@@ -1,0 +1,79 @@
+"""The values of a template's parameters."""
+
+from typing import Any
+
+import pytest
+
+from router.errors import UsageError
+from router.ops.parameters import parameter_values, read_assignments, with_given
+
+DECLARED: dict[str, dict[str, Any]] = {
+    "CodeKey": {"Type": "String"},
+    "VariableStage": {"Type": "String"},
+    "VariablePrefix": {"Type": "String", "Default": ""},
+    "AlarmTopic": {"Type": "String", "Default": ""},
+}
+VARIABLES = {"STAGE": "VariableStage", "PREFIX": "VariablePrefix"}
+
+
+def values(given: dict[str, str], env: dict[str, str]) -> dict[str, str]:
+    """The values, with a key of ours."""
+    return parameter_values(DECLARED, VARIABLES, given, env, {"CodeKey": "k"})
+
+
+@pytest.mark.parametrize(
+    ("given", "env", "expected"),
+    [
+        ({}, {"STAGE": "dev", "OTHER": "x"}, {"VariableStage": "dev"}),
+        ({"STAGE": "prod"}, {"STAGE": "dev"}, {"VariableStage": "prod"}),
+        ({"VariableStage": "prod"}, {}, {"VariableStage": "prod"}),
+        # As at a start: an empty variable is none.
+        ({"STAGE": "dev", "AlarmTopic": "arn"}, {"PREFIX": ""}, {"VariableStage": "dev", "AlarmTopic": "arn"}),
+        ({"STAGE": "dev", "PREFIX": ""}, {"PREFIX": "x"}, {"VariableStage": "dev", "VariablePrefix": ""}),
+    ],
+)
+def test_values(given: dict[str, str], env: dict[str, str], expected: dict[str, str]) -> None:
+    """What is given goes before the environment, and a default is left to the template."""
+    assert values(given, env) == {**expected, "CodeKey": "k"}
+
+
+@pytest.mark.parametrize("name", ["STAG", "CodeKey"])
+def test_unknown(name: str) -> None:
+    """A name that there is not, or that is ours, is told with those there are."""
+    with pytest.raises(UsageError) as caught:
+        values({name: "x"}, {})
+
+    assert str(caught.value) == f"there is no variable or parameter '{name}'; there are: STAGE, PREFIX, AlarmTopic"
+
+
+def test_missing() -> None:
+    """A variable that has no value is told by its own name."""
+    with pytest.raises(UsageError) as caught:
+        values({}, {})
+
+    assert str(caught.value) == "no value for STAGE: give it by --parameter STAGE=… or in the environment"
+
+
+def test_missing_parameter() -> None:
+    """A parameter that is no variable of the config is not looked for in the environment."""
+    with pytest.raises(UsageError) as caught:
+        parameter_values({"Image": {}, **DECLARED}, VARIABLES, {}, {"Image": "x"}, {"CodeKey": "k"})
+
+    assert str(caught.value) == "no value for Image, STAGE: give it by --parameter Image=…"
+
+
+def test_assignments() -> None:
+    """NAME=VALUE: a value may be empty, and may have an equals sign."""
+    assert read_assignments(["A=1", "B=", "C=x=y"]) == {"A": "1", "B": "", "C": "x=y"}
+
+
+@pytest.mark.parametrize("text", ["A", "=x", ""])
+def test_no_assignment(text: str) -> None:
+    """What is none is told."""
+    with pytest.raises(UsageError, match=f"^'{text}' is no NAME=VALUE$"):
+        read_assignments([text])
+
+
+def test_environment() -> None:
+    """The config is read with what is given."""
+    assert with_given({"A": "1", "B": "2"}, {"B": "3"}) == {"A": "1", "B": "3"}

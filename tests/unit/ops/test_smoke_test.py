@@ -1,0 +1,175 @@
+"""A package that would not start is found out here."""
+
+import platform
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from router.errors import UsageError
+from router.ops.smoke_test import Proof, binaries, check_binaries, find_interpreter, prove
+from router.ops.targets import ARCHES, PYTHONS, Arch, Target
+
+AARCH64, X86_64, RISCV = 183, 62, 243
+HERE: Arch = "arm64" if platform.machine() == "aarch64" else "x86_64"
+PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
+NATIVE = Target(HERE, PYTHON)
+MACHINE = AARCH64 if HERE == "arm64" else X86_64
+# The names that the proof imports, and nothing behind them.
+MODULES = {
+    "router/__init__.py": "",
+    "router/aws/__init__.py": "",
+    "router/aws/http/__init__.py": "",
+    "router/aws/http/connect.py": "",
+    "router/program/__init__.py": "",
+    "router/program/load.py": "",
+    "router/deliver/delivery.py": "",
+    "router/errors.py": "class ConfigError(Exception): pass",
+    "router/program/hooks/__init__.py": "",
+    "router/program/hooks/registry.py": "class Plugins: pass",
+}
+
+
+def elf(machine: int) -> bytes:
+    """The beginning of a binary."""
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00" + machine.to_bytes(2, "little")
+
+
+def pack(folder: Path, files: dict[str, bytes]) -> Path:
+    """A package of files."""
+    path = folder / "lambda.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def importing(folder: Path, handler: str) -> Path:
+    """A package with a handler of this source."""
+    files = {**MODULES, "router/lambda_handler.py": handler}
+    return pack(folder, {name: text.encode() for name, text in files.items()})
+
+
+def test_binaries(tmp_path: Path) -> None:
+    """Binaries are found by their names, and their machines by their headers."""
+    files = {
+        "a/x.so": elf(X86_64),
+        "a.libs/liby.so.1.2": elf(AARCH64),
+        "b.so": elf(RISCV),
+        "c.so": b"no binary",
+        "d.py": elf(X86_64),
+    }
+
+    assert dict(binaries(pack(tmp_path, files))) == {
+        "a/x.so": "x86_64",
+        "a.libs/liby.so.1.2": "aarch64",
+        "b.so": "",
+        "c.so": "",
+    }
+
+
+def test_right_binaries(tmp_path: Path) -> None:
+    """Binaries of the target's machine, for its Python or for any, are counted."""
+    files = {"a.cpython-313-aarch64-linux-gnu.so": elf(AARCH64), "b.abi3.so": elf(AARCH64), "c.so": elf(AARCH64)}
+
+    assert check_binaries(pack(tmp_path, files), Target("arm64", "3.13")) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.so", elf(X86_64), "a.so is a binary for x86_64, and the package is for python3.13 on arm64"),
+        ("a.so", b"", "a.so is a binary for no machine that is known, and the package is for python3.13 on arm64"),
+        (
+            "a.cpython-312-aarch64.so",
+            elf(AARCH64),
+            "a.cpython-312-aarch64.so is a binary for another Python, and the package is for python3.13 on arm64",
+        ),
+    ],
+)
+def test_wrong_binaries(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    """A binary for another machine, or for another Python, is refused by name."""
+    with pytest.raises(UsageError) as raised:
+        check_binaries(pack(tmp_path, {name: content}), Target("arm64", "3.13"))
+
+    assert str(raised.value) == sentence
+
+
+def test_interpreter() -> None:
+    """The Python of the tests is one for a runtime like it, and for no other architecture."""
+    others = [Target(arch, PYTHON) for arch in ARCHES if arch != HERE]
+
+    assert ([find_interpreter(other) for other in others], find_interpreter(NATIVE)) == ([None], sys.executable)
+
+
+def test_imported(tmp_path: Path) -> None:
+    """The handler is imported with the package alone on the path, its own variables alone, and no plugin started."""
+    handler = (
+        "import os, sys\n"
+        "from router.program.hooks.registry import Plugins\n"
+        "assert Plugins().start(None) is None\n"
+        "assert sorted(os.environ.keys() - {'LC_CTYPE'}) == ['LAMBDA_TASK_ROOT', 'STAGE'], os.environ\n"
+        "assert [path for path in sys.path if 'site-packages' in path] == []\n"
+        "assert os.getcwd() == os.environ['LAMBDA_TASK_ROOT'] == sys.path[0]\n"
+    )
+    package = importing(tmp_path, handler)
+    with zipfile.ZipFile(package, "a") as archive:
+        archive.writestr("x.so", elf(MACHINE))
+
+    proof = prove(package, NATIVE, {"STAGE": "dev"})
+
+    assert (proof, str(proof)) == (
+        Proof(1, f"Python {PYTHON}"),
+        f"its binaries (1) are for that; the handler imports in a clean Python {PYTHON}",
+    )
+
+
+def test_not_imported(tmp_path: Path) -> None:
+    """Without a Python like the function's the binaries alone are checked, and it says so."""
+    other = Target(next(arch for arch in ARCHES if arch != HERE), "3.13")
+
+    proof = prove(importing(tmp_path, "raise Exception"), other, {})
+
+    assert str(proof) == (
+        f"it has no binaries; not imported, because there is no python3.13 for {other.machine} on this machine"
+    )
+
+
+def test_missing_module(tmp_path: Path) -> None:
+    """What the package lacks is told in Python's words, without the name of a folder that is gone."""
+    with pytest.raises(UsageError) as raised:
+        prove(importing(tmp_path, "import click"), NATIVE, {})
+
+    first, *said = str(raised.value).splitlines()
+    assert (first, said[-3:]) == (
+        f"the package does not import in python{PYTHON}:",
+        [
+            '    File "router/lambda_handler.py", line 1, in <module>',
+            "      import click",
+            "  ModuleNotFoundError: No module named 'click'",
+        ],
+    )
+
+
+def test_module_of_lambda(tmp_path: Path) -> None:
+    """What Lambda has, and the package does not, is nothing to fail for; it cannot be proved here."""
+    proof = prove(importing(tmp_path, "import boto3.session"), NATIVE, {})
+
+    assert proof == Proof(0, "", "a plugin imports boto3, which is in Lambda, and not in a clean interpreter")
+
+
+FAULTY = "from router.errors import ConfigError\nraise ConfigError"
+
+
+def test_values_missing_here(tmp_path: Path) -> None:
+    """A config that is sound but for variables without a value here cannot be proved, and that is told."""
+    proof = prove(importing(tmp_path, FAULTY), NATIVE, {"STAGE": "unset_STAGE"}, ("STAGE",))
+
+    assert proof == Proof(0, "", "the config needs values that are not set here: STAGE")
+
+
+def test_faulty_config(tmp_path: Path) -> None:
+    """A config that the function would not take is a fault where all variables have values."""
+    with pytest.raises(UsageError, match="the package does not import"):
+        prove(importing(tmp_path, FAULTY), NATIVE, {})

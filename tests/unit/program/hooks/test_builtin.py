@@ -1,0 +1,190 @@
+"""The built-in transforms."""
+
+import doctest
+import json
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.transforms import builtin, lists, scalars, text
+from router.transforms.builtin import TRANSFORMS
+
+T = {transform.__name__: transform for transform in TRANSFORMS}
+NUMBERS = st.integers(-(10**40), 10**40) | st.decimals(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda transform: transform.__name__)
+def test_the_example_of_a_transform_is_true(transform: Any) -> None:
+    """Each docstring has an example, and it gives what it says."""
+    module = {m.__name__: m for m in (text, scalars, lists)}[transform.__module__]
+    runner = doctest.DocTestRunner()
+    (found,) = doctest.DocTestFinder().find(transform, transform.__name__, globs={**vars(module), "Decimal": Decimal})
+    assert runner.run(found) == (0, 1)
+
+
+def test_names_are_registered_once() -> None:
+    """Each transform is registered under its function's name."""
+    named: list[Any] = []
+    builtin.router_register_transforms(lambda name, transform: named.append((name, transform)))
+    assert named == list(T.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "result"),
+    [
+        ("truncate", ("a", 0), ""),
+        ("split", ("", ","), []),
+        ("split", ("a,,", ","), ["a", "", ""]),
+        ("base64_encode", (b"\xff",), "/w=="),
+        ("sha256", (b"hello",), "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
+        ("parse_json", ("[" * 64 + "1" + "]" * 64,), json.loads("[" * 64 + "1" + "]" * 64)),
+        ("to_number", (" 7 ",), 7),
+        ("to_number", (Decimal("1.5"),), Decimal("1.5")),
+        ("to_number", ("-.5e1",), Decimal(-5)),
+        ("to_number", ("5.",), Decimal(5)),
+        ("to_text", ("a",), "a"),
+        ("to_text", (b"\xc3\xa9",), "é"),
+        ("to_text", (False,), "false"),
+        ("to_text", (10**30,), "1" + "0" * 30),
+        ("to_bool", (0,), False),
+        ("to_bool", (True,), True),
+        ("round", (7, 2), 7),
+        ("round", (Decimal("2.5"), 0), 2),
+        ("round", (Decimal("2.5"), 0, "half_up"), 3),
+        ("round", (155, -1), 160),
+        ("scale", (3, 2), 6),
+        ("scale", (Decimal("1." + "1" * 50), 10), Decimal("11." + "1" * 49)),
+        ("to_iso", (Decimal("1.2345"), "s"), "1970-01-01T00:00:01.234Z"),
+        ("to_iso", (Decimal("-0.5"), "ms"), "1969-12-31T23:59:59.999Z"),
+        ("to_iso", (253402300799999, "ms"), "9999-12-31T23:59:59.999Z"),
+        ("to_epoch", ("1970-01-01T01:00:00.9+01:00",), 0),
+        ("to_epoch", ("0001-01-01T00:00:00+23:59",), -62135683140),
+        ("join", ([True, 1, "a"], ""), "true1a"),
+        (
+            "unique",
+            ([1, True, Decimal("1.0"), {"a": [1]}, {"a": [Decimal(1)]}, None, None],),
+            [1, True, {"a": [1]}, None],
+        ),
+        ("sort", ([Decimal("1.5"), 1],), [1, Decimal("1.5")]),
+        ("sort", ([],), []),
+        ("first", ([],), None),
+        ("last", ([],), None),
+        ("lookup", (1, {"1": "one"}), "one"),
+        ("lookup", ("x", {}), None),
+        ("lookup", ("x", {}, "other"), "other"),
+    ],
+)
+def test_results(name: str, arguments: tuple[Any, ...], result: Any) -> None:
+    """What a transform gives, in value and type of list or text."""
+    assert T[name](*arguments) == result
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("strip", (5,)),
+        ("truncate", ("a", -1)),
+        ("truncate", ("a", True)),
+        ("truncate", ("a", "1")),
+        ("split", (None, ",")),
+        ("split", ("a", "")),
+        ("parse_json", ("{",)),
+        ("parse_json", ("[" * 65 + "]" * 65,)),
+        ("parse_json", ('{"a":' * 65 + "1" + "}" * 65,)),
+        ("parse_json", ("[" * 100_000,)),
+        ("parse_json", ("1e99999999999999999999999",)),
+        ("parse_json", ('"\ud800"',)),
+        ("parse_json", (b"1",)),
+        ("base64_encode", (5,)),
+        ("base64_encode", ("\ud800",)),
+        ("base64_decode", ("?",)),
+        ("base64_decode", ("é",)),
+        ("to_number", ("NaN",)),
+        ("to_number", ("1_0",)),
+        ("to_number", ("٣",)),
+        ("to_number", ("1" * 5000,)),
+        ("to_number", ("1e99999999999999999999999",)),
+        ("to_number", (True,)),
+        ("to_number", (1.5,)),
+        ("to_number", (Decimal("NaN"),)),
+        ("to_text", (None,)),
+        ("to_text", (b"\xff",)),
+        ("to_text", (Decimal("1e999999"),)),
+        ("to_text", (10**5000,)),
+        ("to_bool", ("maybe",)),
+        ("to_bool", (2,)),
+        ("round", ("1", 2)),
+        ("round", (1, "2")),
+        ("round", (1, True)),
+        ("round", (1, 2, "bankers")),
+        ("round", (1, 2, 5)),
+        ("round", (Decimal("1e999999"), 2)),
+        ("round", (Decimal(1), 10**30)),
+        ("scale", (1, "2")),
+        ("scale", (Decimal("1e999999999999999999"), Decimal("1e10"))),
+        ("scale", (Decimal("1e-999999999999999999"), Decimal("1e-999999999999999999"))),
+        ("to_iso", (1, "d")),
+        ("to_iso", ("1", "s")),
+        ("to_iso", (10**20, "ms")),
+        ("to_iso", (Decimal("1e999999999"), "s")),
+        ("to_epoch", ("2026-01-02",)),
+        ("to_epoch", ("soon",)),
+        ("to_epoch", (5,)),
+        ("join", ("ab", "")),
+        ("join", ([None], "")),
+        ("unique", ("a",)),
+        ("sort", ([1, "a"],)),
+        ("sort", ([True],)),
+        ("sort", (["a", 1],)),
+        ("first", ("a",)),
+        ("lookup", ([], {})),
+        ("lookup", ("a", 5)),
+    ],
+)
+def test_what_cannot_be_taken(name: str, arguments: tuple[Any, ...]) -> None:
+    """A value or argument that makes no sense raises ValueError or TypeError, and nothing else."""
+    with pytest.raises((ValueError, TypeError)):
+        T[name](*arguments)
+
+
+@settings(deadline=None)
+@given(NUMBERS)
+def test_numbers_survive_text(number: Any) -> None:
+    """A number as text and back is the same number."""
+    assert T["to_number"](T["to_text"](number)) == number
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_binary_survives_base64(value: bytes) -> None:
+    """Base64 and back is the same binary."""
+    assert T["base64_decode"](T["base64_encode"](value)) == value
+
+
+@settings(deadline=None)
+@given(st.lists(JSON, max_size=6))
+def test_unique_keeps_one_of_each(values: list[Any]) -> None:
+    """Nothing is left twice, nothing is lost, and once is enough."""
+    once = T["unique"](values)
+    assert (T["unique"](once), T["unique"](values + values)) == (once, once)
+
+
+@settings(deadline=None)
+@given(JSON, st.sampled_from([t for t in TRANSFORMS if t.__name__ not in ("replace", "round", "scale")]))
+def test_any_value_is_transformed_or_refused(value: Any, transform: Any) -> None:
+    """No value of a message makes a transform raise anything but ValueError and TypeError."""
+    arguments = {"truncate": [3], "to_iso": ["s"], "lookup": [{}]}
+    given_ = arguments.get(
+        transform.__name__, [","] if transform.__name__ in ("split", "join", "prefix", "suffix") else []
+    )
+    with suppress(ValueError, TypeError):
+        transform(value, *given_)

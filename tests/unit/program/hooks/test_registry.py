@@ -1,0 +1,237 @@
+"""Loading of all plugins of a config, their pipelines and their observers."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from router.envelopes import builtin as envelopes
+from router.errors import Drop, PluginError, Reject, Retry
+from router.model import Message, Outcome, Result, Route, Summary
+from router.transforms import builtin
+
+MESSAGE = Message({"n": 1}, id="m-1")
+ROUTE = Route("r", "q", "t", {})
+ITEM = {"id": "1"}
+RESULT = Result("m-1", "q", Outcome("written"))
+M = "@hookimpl\ndef router_transform_message(message, route):\n    "
+I = "@hookimpl\ndef router_transform_item(item, message, route):\n    "  # noqa: E741
+
+
+def mark(name: str) -> str:
+    return f"{I}return {{**item, 'by': [*item.get('by', []), '{name}']}}"
+
+
+def run_items(steps: Any) -> Any:
+    item = ITEM
+    for step in steps:
+        item = step(item, MESSAGE, ROUTE)
+    return item.get("by")
+
+
+def test_only_the_built_ins(load: Any) -> None:
+    """Without plugins there are the built-in transforms and envelopes, and nothing to run."""
+    plugins, findings = load()
+    assert (
+        findings,
+        plugins.names,
+        list(plugins.transforms),
+        list(plugins.envelopes),
+        plugins.checks,
+        plugins.message_pipeline(),
+        plugins.item_pipeline(),
+        plugins.observes_outcomes,
+    ) == (
+        [],
+        (),
+        [transform.__name__ for transform in builtin.TRANSFORMS],
+        [envelope.__name__ for envelope in envelopes.ENVELOPES],
+        (),
+        (),
+        (),
+        False,
+    )
+
+
+def test_a_pipeline_runs_in_the_order_given(load: Any) -> None:
+    """All plugins in the order of the config, or those that are named in the order of the names."""
+    plugins, _ = load(a=mark("a"), b=mark("b"), c=mark("c"), silent="")
+    assert (
+        plugins.names,
+        run_items(plugins.item_pipeline()),
+        run_items(plugins.item_pipeline(["c", "silent", "a"])),
+        plugins.item_pipeline([]),
+    ) == (("a", "b", "c", "silent"), ["a", "b", "c"], ["c", "a"], ())
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        (f"{M}return message.with_data(2)", 2),
+        (f"{M}return None", {"n": 1}),
+        ("@hookimpl\ndef router_transform_message(route, message): return message.with_data(route.name)", "r"),
+        ("@hookimpl\ndef router_transform_message(route): return Message(route.table)", "t"),
+        ("@hookimpl\ndef router_transform_message(): return None", {"n": 1}),
+    ],
+)
+def test_a_message_step(code: str, data: Any, load: Any) -> None:
+    """It gives the hook the arguments it asks for, and takes None for no change."""
+    plugins, findings = load(p=code)
+    (step,) = plugins.message_pipeline()
+    assert (findings, step(MESSAGE, ROUTE).data) == ([], data)
+
+
+@pytest.mark.parametrize(
+    ("code", "item"),
+    [
+        (f"{I}return {{}}", {}),
+        (f"{I}return None", ITEM),
+        ("@hookimpl\ndef router_transform_item(route, item): return {**item, 'r': route.name}", {"id": "1", "r": "r"}),
+    ],
+)
+def test_an_item_step(code: str, item: Any, load: Any) -> None:
+    """It gives the hook the arguments it asks for, and takes None for no change."""
+    plugins, findings = load(p=code)
+    (step,) = plugins.item_pipeline()
+    assert (findings, step(ITEM, MESSAGE, ROUTE)) == ([], item)
+
+
+@pytest.mark.parametrize(("signal", "kind"), [("Drop()", Drop), ("Reject('why')", Reject), ("Retry('why', 3)", Retry)])
+def test_signals_pass_through(signal: str, kind: type[Exception], load: Any) -> None:
+    """What a plugin decides reaches the engine as it is."""
+    plugins, _ = load(p=f"{M}raise {signal}\n{I}raise {signal}")
+    for steps, given in ((plugins.message_pipeline(), ()), (plugins.item_pipeline(), (ITEM,))):
+        with pytest.raises(kind) as caught:
+            steps[0](*given, MESSAGE, ROUTE)
+        assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "did", "original"),
+    [
+        ("raise KeyError('secret')", "raised KeyError", "KeyError"),
+        ("raise RouterError('secret')", "raised RouterError", "RouterError"),
+        ("return ['secret']", "returned a value of type list, not {} or None", "TypeError"),
+    ],
+)
+def test_other_exceptions_name_the_plugin(body: str, did: str, original: str, load: Any) -> None:
+    """All else becomes a PluginError, whose text holds no value."""
+    plugins, _ = load(p=f"{M}{body}\n{I}{body}")
+    for hook, steps, given, kind in (
+        ("router_transform_message", plugins.message_pipeline(), (), "a Message"),
+        ("router_transform_item", plugins.item_pipeline(), (ITEM,), "a dict"),
+    ):
+        with pytest.raises(PluginError) as caught:
+            steps[0](*given, MESSAGE, ROUTE)
+        error = caught.value
+        assert (str(error), error.plugin, error.hook, type(error.original).__name__) == (
+            f"plugin 'p': {hook} {did.format(kind)}",
+            "p",
+            hook,
+            original,
+        )
+
+
+def test_two_plugins_of_one_name(load: Any) -> None:
+    """The second is refused before it is loaded, also if the first has a fault."""
+    plugins, findings = load("p.py", "../no/p.py", "router.transforms.builtin", p="raise ValueError")
+    assert (plugins.names, plugins.left_out, findings) == (
+        (),
+        ("p",),
+        [
+            "plugins/0: RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
+            (
+                "plugins/1: RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its file's "
+                "name without '.py': rename one, or take it out"
+            ),
+            (
+                "plugins/2: RT502 two plugins are named 'router.transforms.builtin': 'router.transforms.builtin' and "
+                "'router.transforms.builtin'; a plugin's name is its file's name without '.py': rename one, or take it "
+                "out"
+            ),
+        ],
+    )
+
+
+def test_one_module_under_two_names(load: Any) -> None:
+    """Python has modules that answer to two names; as plugins they are one."""
+    plugins, findings = load("os.path", "posixpath")
+    assert (plugins.names, findings) == (
+        ("os.path",),
+        ["plugins/1: RT502 plugin 'posixpath' is the module that is plugin 'os.path' already; take one out"],
+    )
+
+
+def test_all_faults_at_once_and_the_rest_goes_on(load: Any) -> None:
+    """One plugin's faults hide neither another's faults nor another's hooks."""
+    plugins, findings = load(
+        "gone.py",
+        "bad.py",
+        "good.py",
+        bad="def router_stop(): ...\n@hookimpl\ndef router_x(): ...\n@hookimpl\nasync def router_start(): ...",
+        good=mark("good"),
+    )
+    assert (
+        plugins.names,
+        plugins.left_out,
+        run_items(plugins.item_pipeline()),
+        [finding.split(" plugin")[0] for finding in findings],
+    ) == (
+        ("good",),
+        ("gone", "bad"),
+        ["good"],
+        ["plugins/0: RT501", "plugins/1: RT503", "plugins/1: RT504", "plugins/1: RT505"],
+    )
+
+
+SEEN = "SEEN = []\n"
+
+
+def test_observers_are_told_in_order(load: Any) -> None:
+    """Outcomes, batches, start and stop reach those who observe; stop in the reverse order."""
+    code = "".join(
+        f"@hookimpl\ndef router_{hook}({argument}):\n    {argument}.append('{{name}} {hook}')\n"
+        for hook, argument in (
+            ("outcome", "outcome"), ("batch_done", "summary"), ("start", "router"), ("stop", "router")
+        )
+    )  # fmt: skip
+    plugins, _ = load(a=code.replace("{name}", "a"), b=code.replace("{name}", "b"))
+    seen: list[str] = []
+    for tell in (plugins.start, plugins.notify_outcome, plugins.notify_batch, plugins.stop):
+        tell(seen)
+    assert (plugins.observes_outcomes, seen) == (
+        True,
+        [
+            "a start", "b start", "a outcome", "b outcome", "a batch_done", "b batch_done", "b stop", "a stop",
+        ],
+    )  # fmt: skip
+
+
+def test_an_observer_that_raises_is_logged_and_ignored(load: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """One line each, without the text of the exception; the next observer is told all the same."""
+    bad = "".join(
+        f"@hookimpl\ndef router_{hook}(): raise KeyError('s')\n" for hook in ("outcome", "batch_done", "stop")
+    )
+    plugins, _ = load(bad=bad, good="@hookimpl\ndef router_outcome(outcome): print(outcome.message_id)")
+    with caplog.at_level(logging.INFO):
+        plugins.notify_outcome(RESULT)
+        plugins.notify_batch(Summary("q", {}, 0.0))
+        plugins.stop(None)
+    assert caplog.record_tuples == [
+        ("router.plugins", logging.ERROR, f"plugin 'bad': router_{hook} raised KeyError")
+        for hook in ("outcome", "batch_done", "stop")
+    ]
+
+
+def test_a_plugin_that_cannot_start_stops_the_program(load: Any) -> None:
+    """What a start hook raises is a PluginError, also a signal, which has no meaning there."""
+    plugins, _ = load(p="@hookimpl\ndef router_start(): raise Retry('later')")
+    with pytest.raises(PluginError, match=r"^plugin 'p': router_start raised Retry$"):
+        plugins.start(None)
+
+
+def test_the_plugins_are_frozen(load: Any) -> None:
+    """Nothing can be added after the load."""
+    plugins, _ = load(p=mark("p"))
+    with pytest.raises(TypeError):
+        plugins.transforms["x"] = len

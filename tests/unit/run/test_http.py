@@ -1,0 +1,77 @@
+"""Health and metrics over HTTP."""
+
+from collections import Counter
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+from router.errors import UsageError
+from router.model import Summary
+from router.run.http import serve
+from router.run.prometheus import Counters
+from router.run.state import State
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """Status and body."""
+    try:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/healthz", (503, "no\n")),
+        ("/readyz?verbose", (200, "ok\n")),
+        ("/", (404, "there are /healthz, /readyz and /metrics\n")),
+    ],
+)
+def test_pages(path: str, answer: tuple[int, str]) -> None:
+    """Each page has its status and a word."""
+    with serve("127.0.0.1:0", lambda: State(alive=False, ready=True)) as port:
+        assert get(port, path) == answer
+
+
+def test_metrics() -> None:
+    """The metrics are what the batches came to, by queue."""
+    counters = Counters()
+    counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, setup_faults=1))
+    counters.record(Summary("q", Counter(["written"]), 0.25))
+
+    with serve("127.0.0.1:0", lambda: State(totals=counters.totals())) as port:
+        status, text = get(port, "/metrics")
+
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert (status, values) == (
+        200,
+        {
+            'router_messages_written_total{queue="q"}': "3.0",
+            'router_messages_retry_total{queue="q"}': "1.0",
+            'router_setup_faults_total{queue="q"}': "1.0",
+            'router_batches_total{queue="q"}': "2.0",
+            'router_batch_seconds_total{queue="q"}': "0.75",
+        },
+    )
+
+
+def test_nothing_to_listen_on() -> None:
+    """Without an address nothing is served."""
+    with serve("", State) as port:
+        assert port == 0
+
+
+@pytest.mark.parametrize("listen", ["9090x", "127.0.0.1:http", "127.0.0.1:70000", "no such host:0"])
+def test_cannot_listen(listen: str) -> None:
+    """An address that will not do is said in a sentence that shows a good one."""
+    with (
+        pytest.raises(
+            UsageError, match=rf"^cannot listen on '{listen}': .*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$"
+        ),
+        serve(listen, State),
+    ):
+        pass

@@ -1,0 +1,87 @@
+"""Several processes as one, with programs in their place that do as they are told."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from router.run.processes import KILL_SECONDS, Processes
+
+PATIENCE = 20.0
+# Answers each question; then ends as it is told, or does not.
+SCRIPT = """
+import signal, socket, sys
+def end(*_):
+    sys.exit(1)
+signal.signal(signal.SIGTERM, {"deaf": signal.SIG_IGN, "unfinished": end}.get(sys.argv[1], signal.SIG_DFL))
+if sys.argv[1] == "broken":
+    sys.exit(2)
+line = socket.socket(fileno=int(sys.argv[sys.argv.index("--control") + 1]))
+while line.recv(10):
+    line.sendall(b'{"alive": true, "ready": true, "totals": {"b": {"q": 2}}}\\n')
+"""
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Signals mean afterwards what they meant before."""
+    handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in handled}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
+    """Run two programs until they have started, look at them, and stop them: the exit code, and what was seen."""
+
+    def run(how: str, grace: float = PATIENCE) -> tuple[int, list[Any]]:
+        processes = Processes([sys.executable, "-c", SCRIPT, how], 2, grace, "")
+        seen: list[Any] = []
+
+        def stop() -> None:
+            end = time.monotonic() + PATIENCE
+            while not processes.look().ready and time.monotonic() < end:
+                time.sleep(0.01)
+            seen.append(processes.look())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        stopper = threading.Thread(target=stop)
+        if how != "broken":
+            stopper.start()
+        with caplog.at_level(logging.INFO, "router"):
+            code = processes.run()
+        if how != "broken":
+            stopper.join()
+        return code, seen
+
+    return run
+
+
+def test_as_one(supervise: Any) -> None:
+    """Together they are ready when both are, and what they have counted is added up."""
+    code, (state,) = supervise("well")
+
+    assert (code, state.alive, state.ready, state.totals) == (0, True, True, {"b": {"q": 4.0}})
+
+
+@pytest.mark.parametrize(("how", "grace"), [("unfinished", PATIENCE), ("deaf", -KILL_SECONDS)])
+def test_not_in_time(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
+    """If one could not finish, or had to be killed, the exit code says so."""
+    code, _ = supervise(how, grace)
+
+    assert (code, caplog.records[-1].__dict__["fields"]) == (1, {"finished": False})
+
+
+def test_first_cannot_start(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """If the first cannot start, no other one is started, and its exit code is that of the whole."""
+    code, _ = supervise("broken")
+
+    assert (code, [entry.getMessage() for entry in caplog.records]) == (2, [])
