@@ -143,8 +143,13 @@ class Record(Struct, frozen=True, gc=False):
     """What its pointer points to; None if it has none, or it was not followed."""
 
     @property
+    def group_id(self) -> str | None:
+        """The message group: always set on FIFO queues, and on standard queues if the sender set it (fair queues)."""
+        return self.attributes.get("MessageGroupId")
+
+    @property
     def receive_count(self) -> int:
-        """How often it has been received, this time included; 0 if SQS did not say."""
+        """How often the message has been received, this receive included; 0 if SQS did not report it."""
         text = self.attributes.get("ApproximateReceiveCount", "")
         return int(text) if text.isdecimal() else 0
 
@@ -182,7 +187,7 @@ class Message(Struct, frozen=True, gc=False):
 
     @property
     def group_id(self) -> str | None:
-        """Its message group: on FIFO queues always, on standard queues perhaps (fair queues)."""
+        """The message group: always set on FIFO queues, and on standard queues if the sender set it (fair queues)."""
         return self.system.get("MessageGroupId")
 
 

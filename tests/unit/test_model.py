@@ -52,6 +52,12 @@ def test_a_record_says_how_often_it_was_received(attributes, count):
     assert Record("id", "handle", "{}", attributes).receive_count == count
 
 
+@pytest.mark.parametrize(("attributes", "group"), [({"MessageGroupId": "g"}, "g"), ({}, None)])
+def test_a_record_has_the_group_of_its_message(attributes, group):
+    """As SQS reports it."""
+    assert Record("id", "handle", "{}", attributes).group_id == group
+
+
 @pytest.mark.parametrize(
     ("epoch_ms", "text"),
     [
