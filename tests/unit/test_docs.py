@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 
 from router import codes as outcome_codes
@@ -18,7 +17,6 @@ from router.check.codes import CODES
 from router.cli.app import COMMANDS
 from router.cli.worker import command as worker
 from router.config import spec
-from router.config.editor import config_schema
 from router.config.kinds import fields_of
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.log import log_batch, log_result
@@ -254,12 +252,6 @@ def test_the_plugin_of_the_readme_works(folder: Path) -> None:
     )
 
     assert (stored.differences, dropped.differences) == ((), ())
-
-
-def test_the_schema_for_editors_is_current() -> None:
-    """`router schema > docs/routes.schema.json` would change nothing."""
-    committed = (ROOT / "docs" / "routes.schema.json").read_text(encoding="utf-8")
-    assert committed == msgspec.json.format(msgspec.json.encode(config_schema(None))).decode() + "\n"
 
 
 def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:

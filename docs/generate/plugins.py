@@ -1,11 +1,9 @@
-"""Makes the reference pages of transforms, envelopes and hooks: `python -m router.program.hooks.reference`."""
+"""The pages `docs/transforms.md` and `docs/plugins.md`, made from the built-in transforms, envelopes and hooks."""
 
 import ast
 import doctest
 import inspect
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from router.envelopes.builtin import ENVELOPES
@@ -112,13 +110,13 @@ its functions, as `tests/unit/plugins/test_devices.py` does, and by the `tests:`
 """
 
 
-def transforms_reference() -> str:
-    """The page of the built-in transforms, one row each."""
+def transforms_page() -> str:
+    """Return the page of the built-in transforms, with a row for each."""
     return _TRANSFORMS_INTRO + "".join(map(_transform_row, TRANSFORMS))
 
 
-def plugins_reference() -> str:
-    """The page about plugins: how to write one, every hook, and the built-in envelopes."""
+def plugins_page() -> str:
+    """Return the page about plugins: how to write one, every hook, and the built-in envelopes."""
     hooks = [
         f"### {node.name}\n\n```python\n{_signature(node)}\n```\n\n{_paragraphs(node.name)}\n"
         for node in ast.parse(inspect.getsource(specs)).body
@@ -126,16 +124,6 @@ def plugins_reference() -> str:
     ]
     envelopes = [f"### {envelope.__name__}\n\n{inspect.getdoc(envelope)}\n" for envelope in ENVELOPES]
     return "\n".join([_PLUGINS_INTRO, "## Hooks\n", *hooks, "## Built-in envelopes\n", *envelopes])
-
-
-PAGES: Mapping[str, Callable[[], str]] = {"transforms.md": transforms_reference, "plugins.md": plugins_reference}
-"""The pages by their file names in `docs/`."""
-
-
-def write_pages(folder: Path) -> None:
-    """Write every page into a folder."""
-    for name, page in PAGES.items():
-        (folder / name).write_text(page(), encoding="utf-8")
 
 
 def _transform_row(transform: Transform) -> str:
@@ -150,7 +138,7 @@ def _transform_row(transform: Transform) -> str:
 
 
 def _arguments(transform: Callable[..., Any]) -> str:
-    """What a config can give a transform, as in a call; nothing if it takes only the value."""
+    """Return the arguments that a config can pass, as in a call; empty if the transform takes only the value."""
     _, *parameters = inspect.signature(transform).parameters.values()
     plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
     return str(inspect.Signature(plain)) if plain else ""
@@ -163,7 +151,3 @@ def _signature(node: ast.FunctionDef) -> str:
 
 def _paragraphs(hook: str) -> str:
     return inspect.getdoc(getattr(specs, hook)) or ""
-
-
-if __name__ == "__main__":
-    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

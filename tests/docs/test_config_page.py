@@ -1,0 +1,31 @@
+"""The page about the config."""
+
+from msgspec import Struct, inspect
+
+from docs.generate.config import config_page
+from router.config import spec
+
+
+def structs_below(kind: object, found: list[type[Struct]]) -> list[type[Struct]]:
+    """Return the structs of the specification that a type refers to."""
+    if isinstance(kind, inspect.StructType):
+        if kind.cls not in found:
+            found.append(kind.cls)
+            for field in kind.fields:
+                structs_below(field.type, found)
+        return found
+    for name in ("type", "types", "item_type", "value_type"):
+        inside = getattr(kind, name, ())
+        for child in inside if isinstance(inside, tuple) else (inside,):
+            structs_below(child, found)
+    return found
+
+
+def test_each_key_has_a_row() -> None:
+    """No key of the specification is missing from the page."""
+    rows = [line.split("|")[1].strip() for line in config_page().splitlines() if line.startswith("| `")]
+    structs = structs_below(inspect.type_info(spec.Config), [])
+    structs = structs_below(inspect.type_info(spec.Included), structs)
+
+    keys = [f"`{field.encode_name}`" for cls in structs for field in inspect.type_info(cls).fields]  # type: ignore[attr-defined]
+    assert sorted(rows) == sorted(keys)
