@@ -18,6 +18,9 @@ Item = dict[str, Any]
 """An item in Python's own types: str, int, Decimal, bool, bytes, None, list, dict, set."""
 AttributeValue = dict[str, Any]
 """A value in DynamoDB's JSON, e.g. {"S": "x"}; the bytes of a B are raw, not base64."""
+Operation = Literal["Put", "Update", "Delete"]
+Action = tuple[Operation, dict[str, Any]]
+"""A call of PutItem, UpdateItem or DeleteItem, or an action of a transaction; both take the same parameters."""
 
 
 class Remove:

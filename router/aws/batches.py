@@ -5,7 +5,7 @@ from typing import Any
 
 from router.aws.client import Letter
 from router.aws.faults import Fault, translate
-from router.program.references import queue_name
+from router.aws.references import queue_name
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 1_048_576

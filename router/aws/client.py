@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from router.aws.faults import Fault
 from router.errors import MissingExtra, UsageError
-from router.model import AttributeValue, KeyType, Record
-from router.modes.requests import Action, Operation
+from router.model import Action, AttributeValue, KeyType, Operation, Record
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
 """The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""

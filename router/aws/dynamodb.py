@@ -9,7 +9,7 @@ from router.aws.answers import cancelled, read_key_schema
 from router.aws.calls import ERRORS, call, fault_of
 from router.aws.client import Answer, KeySchema, Request
 from router.aws.faults import Fault
-from router.modes.requests import Action, Operation
+from router.model import Action, Operation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,9 +6,7 @@ from typing import Any
 
 from router.aws.calls import call
 from router.aws.control_plane import clients
-from router.aws.faults import Fault
-from router.aws.sqs import SqsQueues
-from router.check.live.deployed import (
+from router.aws.deployed import (
     Decision,
     FunctionFacts,
     IndexFacts,
@@ -19,6 +17,8 @@ from router.check.live.deployed import (
     TtlFacts,
     Unanswered,
 )
+from router.aws.faults import Fault
+from router.aws.sqs import SqsQueues
 from router.errors import UsageError
 
 ACTIONS = (

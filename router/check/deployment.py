@@ -9,13 +9,13 @@ Logs: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_P
 import re
 from collections.abc import Iterator
 
+from router.aws.references import is_fifo, is_name
 from router.check.flows import is_set
 from router.check.rule import Found, Subject
 from router.config import spec
 from router.config.environment import stands_for_unset
 from router.engine.derive import parse_duration
 from router.model import Code, Path
-from router.program.references import is_fifo, is_name
 
 BATCHES = Code(
     "RT225",

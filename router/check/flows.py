@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
+from router.aws.references import is_fifo
 from router.check.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.check.entailment import Facts, facts_of
 from router.check.expressions import Scope, list_of
@@ -12,7 +13,6 @@ from router.check.schema_index import Declared
 from router.config import spec
 from router.model import Path, Transform
 from router.program.hooks.plugins import Plugins
-from router.program.references import is_fifo
 from router.program.schemas.compile import SchemaStore
 
 MOST_NARROWED = 16

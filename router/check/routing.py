@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+from router.aws.references import is_fifo, match_key
 from router.check.entailment import Answer, Facts, facts_of_anything
 from router.check.expressions import tree_of
 from router.check.flows import MOST_NARROWED, Flow, is_set
@@ -10,7 +11,6 @@ from router.check.keys import key_of
 from router.check.rule import Found, Subject
 from router.config import spec
 from router.model import Code, Path
-from router.program.references import is_fifo, match_key
 
 NEVER_TAKEN = Code(
     "RT211",

@@ -4,9 +4,9 @@ from router.codes import SUPERSEDED
 from router.engine.order import version_order
 from router.engine.ticket import Ticket
 from router.engine.transaction import had_already
-from router.model import Outcome, Write
+from router.model import Action, Outcome, Write
 from router.modes.conflicts import Stored, judge
-from router.modes.requests import Action, make_action
+from router.modes.requests import make_action
 
 _NONE: list[tuple[Ticket, Write]] = []
 """Of the many chains that are of one write, none has a list of its own."""

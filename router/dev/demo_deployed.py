@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from router.aws.artifacts import Artifacts
 from router.aws.deployment_clients import Service
+from router.aws.references import is_name, queue_name, table_name
 from router.aws.stacks import Resource, Stacks
 from router.dev.demo_run import play
 from router.dev.emulator_quirks import for_embedded_aws
@@ -31,7 +32,6 @@ from router.ops.package import Package
 from router.ops.targets import ARCHES, PYTHONS, Target
 from router.ops.template.document import make_document, read_for_deployment
 from router.program.load import Program
-from router.program.references import is_name, queue_name, table_name
 
 STACK = "demo"
 _BUCKET = "demo-packages"

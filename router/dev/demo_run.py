@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
+from router.aws.references import queue_name, table_name
 from router.dev.demo_dead_letters import read_letters
 from router.dev.provision import clients, scan_table
 from router.dev.results import Played, Said, Seen, judge, stays
 from router.dev.samples import Sending
 from router.dev.server import LocalAws
 from router.program.load import Program
-from router.program.references import queue_name, table_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
+from router.aws.references import queue_name, table_name
 from router.dev.server import REGION, LocalAws
 from router.engine.attributes import decode_item
 from router.errors import MissingExtra, UsageError
 from router.model import Item, KeyType
-from router.program.references import queue_name, table_name
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from router.aws.references import table_name
 from router.dev.demo_dead_letters import DeadLetter
 from router.dev.samples import Sending
 from router.model import Item
-from router.program.references import table_name
 
 Said = Mapping[str, str]
 """The fields of a line that was logged about a message."""

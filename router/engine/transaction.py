@@ -6,9 +6,9 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Trans
 from router.codes import ALREADY_THERE, NOT_ATOMIC
 from router.engine.ticket import Ticket
 from router.errors import Refusal
-from router.model import Outcome, Write
+from router.model import Action, Outcome, Write
 from router.modes.conflicts import Stored, judge
-from router.modes.requests import Action, make_action
+from router.modes.requests import make_action
 
 MAX_ACTIONS = 100
 MAX_BYTES = 4 * 1024 * 1024

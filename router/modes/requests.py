@@ -4,13 +4,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
-from typing import Any, Literal
+from typing import Any
 
-from router.model import Write, WriteKind
-
-Operation = Literal["Put", "Update", "Delete"]
-Action = tuple[Operation, dict[str, Any]]
-"""A call of PutItem, UpdateItem or DeleteItem, or an action of a transaction; both take the same parameters."""
+from router.model import Action, Operation, Write, WriteKind
 
 _OPERATIONS: dict[WriteKind, Operation] = {
     "put": "Put",

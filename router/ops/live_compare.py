@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from router.aws.deployed import Seen
 from router.check.live.answers import NOT_COMPARED
-from router.check.live.deployed import Deployment, Seen
+from router.check.live.deployed import Deployment
 from router.check.live.rules import LIVE_RULES
 from router.check.running import run_rules
 from router.errors import MissingExtra

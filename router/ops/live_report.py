@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from router.check.live.deployed import (
+from router.aws.deployed import (
     Decision,
     FunctionFacts,
     KeyAttributes,
@@ -14,9 +14,9 @@ from router.check.live.deployed import (
     TableFacts,
     TtlFacts,
     Unanswered,
-    duration,
     function_name,
 )
+from router.check.live.deployed import duration
 
 Row = tuple[str, ...]
 WIDE = 200

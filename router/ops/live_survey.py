@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from router.check.live.deployed import Decision, FunctionFacts, MappingFacts, QueueFacts, Seen, Unanswered
+from router.aws.deployed import Decision, FunctionFacts, MappingFacts, QueueFacts, Seen, Unanswered
 from router.check.live.permissions import needed
 from router.program.load import Program
 

@@ -2,10 +2,10 @@
 
 from msgspec import structs
 
+from router.aws.references import queue_name, table_name
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.engine.writes import MarkerShape
 from router.program.load import Program
-from router.program.references import queue_name, table_name
 
 
 def with_bare_names(program: Program) -> Program:

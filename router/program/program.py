@@ -5,6 +5,7 @@ from pathlib import Path as FilePath
 
 from msgspec import Struct
 
+from router.aws.references import match_key, table_fault
 from router.config import spec
 from router.config.findings import Findings
 from router.config.reading import Reading
@@ -14,7 +15,6 @@ from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.model import Route, Table
 from router.program.hooks.plugins import Plugins, built_in
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, Queue, compile_queues
-from router.program.references import match_key, table_fault
 from router.program.route import UNKNOWN_PLUGIN, Surroundings, compile_route
 from router.program.schemas.compile import SchemaStore
 from router.program.transforms import UNKNOWN_TRANSFORM

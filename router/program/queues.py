@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct, UnsetType
 
+from router.aws.references import is_fifo, match_key, queue_fault
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.decode import Decoder, compile_decoder
 from router.engine.pointers import PointerFinder
 from router.model import Code, Envelope, Path
 from router.program.hooks.faults import did_you_mean
-from router.program.references import is_fifo, match_key, queue_fault
 
 BAD_NAME = Code(
     "RT202",

@@ -7,8 +7,7 @@ from typing import Any
 from router.aws.client import Answer, KeySchema, Letter, Received, Request
 from router.aws.faults import Fault, translate
 from router.engine.attributes import decode_item
-from router.model import Item, Record
-from router.modes.requests import Action, Operation
+from router.model import Action, Item, Operation, Record
 from router.program.load import Program
 from router.testing.expressions import Refused
 from router.testing.store import Key, Store, batch_actions

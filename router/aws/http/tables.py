@@ -10,8 +10,7 @@ from router.aws.answers import cancelled, read_key_schema
 from router.aws.client import Answer, KeySchema, Pending, Request
 from router.aws.faults import Fault
 from router.aws.http.service import UNREADABLE, Call, Failed, Service
-from router.model import AttributeValue
-from router.modes.requests import Action, Operation
+from router.model import Action, AttributeValue, Operation
 
 SECONDS = 10
 """To wait for an answer: DynamoDB answers in milliseconds when it is well."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from router.check.live.deployed import Deployment, Unanswered
+from router.aws.deployed import Unanswered
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.model import Code, Path
 

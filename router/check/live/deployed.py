@@ -1,144 +1,16 @@
-"""The nouns of what is deployed: what AWS says of tables, queues, functions and permissions."""
+"""A config beside what is deployed, as the rules of `router check --live` see them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
+from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Seen, Unanswered
 from router.check.rule import Found
 from router.config import spec
 from router.engine.engine import CompiledQueue
 from router.model import Path
 
-KeyAttributes = tuple[tuple[str, str], ...]
-"""Key attributes and their types: those of the partition key, then those of the sort key."""
-
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
-_ABSENT = frozenset(
-    {"NoSuchEntity", "NonExistentQueue", "QueueDoesNotExist", "ResourceNotFound", "ResourceNotFoundException"}
-)
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-
-
-class Unanswered(Struct, frozen=True, tag=True):
-    """A call without the answer that was hoped for: the action as IAM names it, of what, and AWS's error code."""
-
-    action: str
-    resource: str
-    code: str
-
-    @property
-    def absent(self) -> bool:
-        """Whether AWS says that there is no such thing."""
-        return self.code in _ABSENT
-
-    @property
-    def denied(self) -> bool:
-        """Whether the caller may not ask."""
-        return self.code in _DENIED
-
-
-class TtlFacts(Struct, frozen=True, tag=True):
-    """The time to live of a table: ENABLED, ENABLING, DISABLED or DISABLING, and the attribute that it reads or ""."""
-
-    status: str
-    attribute: str = ""
-
-    @property
-    def on(self) -> bool:
-        """Whether items are deleted, now or in an hour."""
-        return self.status in ("ENABLED", "ENABLING")
-
-
-class IndexFacts(Struct, frozen=True):
-    """A secondary index and its key attributes."""
-
-    name: str
-    key: KeyAttributes
-
-
-class TableFacts(Struct, frozen=True, tag=True):
-    """A table; the units of capacity are 0 where it is billed by request."""
-
-    arn: str
-    status: str
-    key: KeyAttributes
-    ttl: TtlFacts | Unanswered
-    read_units: int = 0
-    write_units: int = 0
-    indexes: tuple[IndexFacts, ...] = ()
-
-    @property
-    def provisioned(self) -> bool:
-        """Whether its capacity is bought beforehand."""
-        return self.write_units > 0
-
-
-class QueueFacts(Struct, frozen=True, tag=True):
-    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "", and its count 0."""
-
-    arn: str
-    fifo: bool
-    visibility: int
-    retention: int
-    max_bytes: int
-    redrive_to: str = ""
-    max_receive_count: int = 0
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.arn.rpartition(":")[2]
-
-
-class MappingFacts(Struct, frozen=True, tag=True):
-    """An event source mapping; `window` is in seconds, and `max_concurrency` 0 where it has no bound of its own."""
-
-    id: str
-    function: str
-    state: str
-    batch_size: int
-    window: int
-    reports_failures: bool
-    max_concurrency: int = 0
-    filters: int = 0
-
-
-class FunctionFacts(Struct, frozen=True, tag=True):
-    """A function; `timeout` is in seconds, `reserved` None where it shares the account's concurrency."""
-
-    arn: str
-    timeout: int
-    role: str
-    reserved: int | Unanswered | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name, with the version or alias if the mapping names one."""
-        return function_name(self.arn)
-
-
-class Decision(Struct, frozen=True, tag=True):
-    """Which of the needed actions on a resource a principal's policies do not allow."""
-
-    resource: str
-    needed: tuple[str, ...]
-    denied: tuple[str, ...] = ()
-
-
-class Seen(Struct, frozen=True):
-    """All that was seen.
-
-    `tables` are by their name in the config, `queues` by the reference that names them (name, URL or ARN), `mappings`
-    by the queue's name in the config, `functions` by ARN. `principal` is whose permissions `decisions` are about; "" if
-    that is not known, or may do all.
-    """
-
-    tables: Mapping[str, TableFacts | Unanswered] = {}
-    queues: Mapping[str, QueueFacts | Unanswered] = {}
-    mappings: Mapping[str, tuple[MappingFacts, ...] | Unanswered] = {}
-    functions: Mapping[str, FunctionFacts | Unanswered] = {}
-    principal: str | Unanswered = ""
-    decisions: tuple[Decision | Unanswered, ...] = ()
 
 
 class Deployment(Struct, frozen=True):
@@ -178,11 +50,6 @@ class Deployment(Struct, frozen=True):
 
 LiveRule = Callable[[Deployment], Iterable[Found]]
 """A rule of `router check --live`."""
-
-
-def function_name(arn: str) -> str:
-    """The name in a function's ARN, with the version or alias if there is one."""
-    return arn.partition(":function:")[2] or arn
 
 
 def duration(seconds: int) -> str:

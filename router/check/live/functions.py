@@ -5,7 +5,8 @@ Reserved concurrency: https://docs.aws.amazon.com/lambda/latest/dg/configuration
 
 from collections.abc import Iterator
 
-from router.check.live.deployed import Deployment, FunctionFacts, function_name
+from router.aws.deployed import FunctionFacts, function_name
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.model import Code
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from msgspec import UnsetType
 
-from router.check.live.deployed import Deployment, TableFacts
+from router.aws.deployed import TableFacts
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.model import META_NAMES, Code

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from msgspec import UnsetType
 
-from router.check.live.deployed import Deployment, FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
+from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.engine.derive import parse_duration

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UnsetType
 
-from router.check.live.deployed import Decision, Deployment, QueueFacts, Seen, TableFacts
+from router.aws.deployed import Decision, QueueFacts, Seen, TableFacts
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.engine.engine import CompiledQueue

@@ -8,12 +8,13 @@ setting-up-dead-letter-queue-retention.html
 
 from collections.abc import Iterator
 
-from router.check.live.deployed import Deployment, QueueFacts, duration
+from router.aws.deployed import QueueFacts
+from router.aws.references import match_key, queue_name
+from router.check.live.deployed import Deployment, duration
 from router.check.rule import Found
 from router.engine.attributes import MAX_ITEM_BYTES
 from router.engine.engine import CompiledQueue
 from router.model import Code, Path
-from router.program.references import match_key, queue_name
 
 NO_QUEUE = Code("RT721", "no such queue", "Nothing can be read from it, or dead-lettered to it.")
 NO_WAY_OUT = Code(

@@ -6,7 +6,8 @@ API_TableDescription.html and API_TimeToLiveDescription.html.
 
 from collections.abc import Iterable, Iterator
 
-from router.check.live.deployed import Deployment, KeyAttributes, TableFacts, TtlFacts, Unanswered
+from router.aws.deployed import KeyAttributes, TableFacts, TtlFacts, Unanswered
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.model import Code

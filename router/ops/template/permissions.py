@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, UnsetType, structs
 
-from router.check.live.deployed import QueueFacts, Seen, TableFacts, TtlFacts
+from router.aws.deployed import QueueFacts, Seen, TableFacts, TtlFacts
 from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
 from router.config import spec
 from router.ops.template.plan import Plan

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
+from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
 from router.check.deployment import retention_of
 from router.config import spec
 from router.engine.derive import parse_duration
@@ -15,7 +16,6 @@ from router.ops.template.names import logical_id
 from router.ops.template.plan import Batching, Plan, Queue, Table
 from router.ops.template.substitutions import Texts
 from router.program.program import Program
-from router.program.references import is_fifo, is_name, match_key, queue_name, table_name
 
 MAX_QUEUE_NAME = 80
 """Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""

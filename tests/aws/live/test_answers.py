@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.live import ACTIONS, Live
-from router.check.live.deployed import (
+from router.aws.deployed import (
     Decision,
     FunctionFacts,
     IndexFacts,
@@ -17,6 +16,7 @@ from router.check.live.deployed import (
     TtlFacts,
     Unanswered,
 )
+from router.aws.live import ACTIONS, Live
 from router.errors import UsageError
 
 SCRIPTED = Path(__file__).parent / "scripted"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.check.live.deployed import Deployment, LiveRule, Seen
+from router.aws.deployed import Seen
+from router.check.live.deployed import Deployment, LiveRule
 from router.check.rule import Found
 from router.program.load import load_program
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from router.check.live.deployed import IndexFacts, TableFacts, TtlFacts
+from router.aws.deployed import IndexFacts, TableFacts, TtlFacts
 from router.check.live.indexes import check_indexes, known_types
 from router.config.spec import Attribute, TtlAfter
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.check.live.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered
+from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered
 from router.check.live.functions import check_functions
 from router.check.live.mappings import check_concurrency, check_mappings
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.check.live.deployed import QueueFacts, Seen, TableFacts, TtlFacts, Unanswered
+from router.aws.deployed import QueueFacts, Seen, TableFacts, TtlFacts, Unanswered
 from router.check.live.permissions import READ, SEND, needed
 
 TABLES = {

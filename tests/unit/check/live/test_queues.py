@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.check.live.deployed import QueueFacts, Unanswered, duration
+from router.aws.deployed import QueueFacts, Unanswered
+from router.check.live.deployed import duration
 from router.check.live.queues import check_dead_letters, check_queues, check_redrive_targets
 
 CONFIG = """\

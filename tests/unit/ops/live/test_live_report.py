@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from router.check.live.deployed import (
+from router.aws.deployed import (
     Decision,
     FunctionFacts,
     IndexFacts,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.program.references import is_fifo, match_key, queue_fault, queue_name, table_fault, table_name
+from router.aws.references import is_fifo, match_key, queue_fault, queue_name, table_fault, table_name
 
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:events"
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/things"
