@@ -1,5 +1,8 @@
 """The canned server answers as SDKs ask, and tells what it was asked; who wrote the wrong thing is found out."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import boto3
 import handlers
 import pytest
@@ -10,17 +13,17 @@ from verifying import expected_digest
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[Any]:
     with serve() as running:
         yield running
 
 
-def _client(service, server):
+def _client(service: Any, server: Any) -> Any:
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     return boto3.client(service, endpoint_url=server.endpoint, region_name="eu-west-1", **keys)
 
 
-def test_a_queue_gives_each_message_once_and_is_drained_when_all_are_deleted(server):
+def test_a_queue_gives_each_message_once_and_is_drained_when_all_are_deleted(server: Any) -> None:
     """What boto3 receives are the messages in order; all deleted, the server says so."""
     server.fill("small", 15)
     sqs = _client("sqs", server)
@@ -41,7 +44,7 @@ def test_a_queue_gives_each_message_once_and_is_drained_when_all_are_deleted(ser
     )
 
 
-def test_items_have_one_digest_whoever_writes_them(server):
+def test_items_have_one_digest_whoever_writes_them(server: Any) -> None:
     """Items that boto3 puts one by one and in batches, twice, are those that are expected."""
     server.reset()
     table = boto3.resource(
@@ -65,13 +68,13 @@ def test_items_have_one_digest_whoever_writes_them(server):
 
 
 @pytest.mark.parametrize("program", ["router", "batch_writer", "put_item", "on_fastsqs"])
-def test_a_program_writes_what_it_is_measured_for(server, program, monkeypatch):
+def test_a_program_writes_what_it_is_measured_for(server: Any, program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A figure comes only of a program that wrote each item as it is to be."""
     monkeypatch.setattr(handlers, "SECONDS", 0.01)
     assert handlers.measure_one(server, handlers.Case("small", 30), program, expected_digest("small", 30)) > 0
 
 
-def test_a_program_that_writes_something_else_has_no_figure(server, monkeypatch):
+def test_a_program_that_writes_something_else_has_no_figure(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With another digest expected, the run fails and says who it was."""
     monkeypatch.setattr(handlers, "SECONDS", 0.01)
     with pytest.raises(BenchmarkError, match="router with 30 small messages wrote"):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cost
 import pytest
@@ -25,7 +26,7 @@ MEASURED = {
 
 
 @pytest.fixture
-def measured(tmp_path):
+def measured(tmp_path: Path) -> Any:
     """A file of figures, as `run.py --json` writes it."""
     by_name = {name: Figures("", 1) for name in MEASURED}
     for name, values in MEASURED.items():
@@ -37,7 +38,7 @@ def measured(tmp_path):
     return tmp_path / "figures.json"
 
 
-def test_the_table(measured):
+def test_the_table(measured: Any) -> None:
     """A thousand messages at a time: a core's time by the memory, waves of calls, and what AWS charges for each."""
     command = [sys.executable, SCRIPT, measured, "--memory", "1769", "--latency", "20"]
 
@@ -57,12 +58,12 @@ def test_the_table(measured):
 
 
 @pytest.mark.parametrize(("size", "requests", "units"), [("small", 0.2, 1), ("medium", 0.2, 2), ("large", 1.7, 80)])
-def test_sizes(size, requests, units):
+def test_sizes(size: Any, requests: Any, units: Any) -> None:
     """SQS counts 64 KB, DynamoDB 1 KB."""
     assert (cost.queue_requests(size, 10), cost.write_units(size)) == (requests, units)
 
 
-def test_no_figures(tmp_path):
+def test_no_figures(tmp_path: Path) -> None:
     """Without figures there is no cost, and a sentence that says so."""
     done = subprocess.run([sys.executable, SCRIPT, tmp_path / "absent.json"], capture_output=True, text=True)
 

@@ -32,7 +32,7 @@ HTTP = {
 """The most calls of each operation; there is no other."""
 
 
-def test_a_record_costs_no_more_than_it_did():
+def test_a_record_costs_no_more_than_it_did() -> None:
     """Instructions, function calls and memory of a record, and calls over HTTP, are within bounds."""
     done = subprocess.run([sys.executable, str(COUNTING)], capture_output=True, text=True, timeout=100)
     counted = json.loads(done.stdout)

@@ -4,6 +4,7 @@ import copy
 import pickle
 from decimal import Decimal
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,14 +17,14 @@ CODE = Code("RT999", "title", "why")
 
 
 @pytest.mark.parametrize(("bad", "better"), [(bad, better) for at, bad in enumerate(KINDS) for better in KINDS[at:]])
-def test_the_worse_of_two_outcomes_decides(bad, better):
+def test_the_worse_of_two_outcomes_decides(bad: Any, better: Any) -> None:
     """Retry, then rejected, written, stale, duplicate, dropped; in whatever order they came."""
     found = {worst(pair).kind for pair in permutations([Outcome(bad), Outcome(better)])}
 
     assert found == {bad}
 
 
-def test_of_outcomes_alike_the_first_decides():
+def test_of_outcomes_alike_the_first_decides() -> None:
     """So that a reason is that of the first route."""
     assert worst([Outcome("written"), Outcome("retry", "A"), Outcome("retry", "B")]) == Outcome("retry", "A")
 
@@ -31,7 +32,7 @@ def test_of_outcomes_alike_the_first_decides():
 @pytest.mark.parametrize(
     "decisive", [Outcome("retry", setup=True), Outcome("duplicate", conflict=True), Outcome("stale", conflict=True)]
 )
-def test_of_outcomes_alike_the_telling_one_decides(decisive):
+def test_of_outcomes_alike_the_telling_one_decides(decisive: Any) -> None:
     """A fault of the set-up, or a conflict, is not hidden by another write of the message."""
     plain = Outcome(decisive.kind)
 
@@ -47,7 +48,7 @@ def test_of_outcomes_alike_the_telling_one_decides(decisive):
         ({"ApproximateReceiveCount": ""}, 0),
     ],
 )
-def test_a_record_says_how_often_it_was_received(attributes, count):
+def test_a_record_says_how_often_it_was_received(attributes: Any, count: Any) -> None:
     """0 where SQS did not say."""
     assert Record("id", "handle", "{}", attributes).receive_count == count
 
@@ -68,14 +69,14 @@ def test_a_record_has_the_group_of_its_message(attributes, group):
         (951782400000, "2000-02-29T00:00:00.000Z"),
     ],
 )
-def test_times_are_iso_8601_with_milliseconds(epoch_ms, text):
+def test_times_are_iso_8601_with_milliseconds(epoch_ms: Any, text: Any) -> None:
     """In UTC, whatever the zone of the machine."""
     assert iso_ms(epoch_ms) == text
 
 
 @given(st.integers(0, 253_402_300_799_999))
 @settings(deadline=None)
-def test_times_as_text_sort_as_times(epoch_ms):
+def test_times_as_text_sort_as_times(epoch_ms: Any) -> None:
     """And all have one length."""
     text, later = iso_ms(epoch_ms), iso_ms(epoch_ms + 1 if epoch_ms < 253_402_300_799_999 else epoch_ms)
 
@@ -89,7 +90,7 @@ SYSTEM = {
 }
 
 
-def test_a_message_knows_its_times_and_group():
+def test_a_message_knows_its_times_and_group() -> None:
     """From SQS's attributes."""
     message = Message({}, system=SYSTEM)
 
@@ -98,14 +99,14 @@ def test_a_message_knows_its_times_and_group():
 
 
 @pytest.mark.parametrize("system", [{}, {"SentTimestamp": ""}, {"SentTimestamp": "soon"}, {"SentTimestamp": "-5"}])
-def test_a_message_without_times_has_none(system):
+def test_a_message_without_times_has_none(system: Any) -> None:
     """As a test's might be."""
     message = Message({}, system=system)
 
     assert (message.sent_at, message.epoch_ms("sent_at"), message.group_id) == (None, None, None)
 
 
-def test_other_data_leaves_the_rest_of_a_message():
+def test_other_data_leaves_the_rest_of_a_message() -> None:
     """And the message itself as it was."""
     message = Message({"a": 1}, "id", "q", {"x": Decimal(1)}, SYSTEM)
 
@@ -122,12 +123,12 @@ def test_other_data_leaves_the_rest_of_a_message():
         (Finding(CODE, "a fault", Place("f.yaml")), "f.yaml: RT999 a fault"),
     ],
 )
-def test_a_finding_is_one_line(finding, text):
+def test_a_finding_is_one_line(finding: Any, text: Any) -> None:
     """What, where, and what to do."""
     assert str(finding) == text
 
 
-def test_the_mark_of_removal_stays_itself():
+def test_the_mark_of_removal_stays_itself() -> None:
     """A copy of an item, or a process of its own, must not make another value of it."""
     copies = [copy.copy(REMOVE), copy.deepcopy([REMOVE])[0], pickle.loads(pickle.dumps(REMOVE))]
 

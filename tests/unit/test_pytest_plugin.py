@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,11 +31,11 @@ def test_what_is_imported(request):
 
 
 @pytest.fixture
-def run(tmp_path: Path):
+def run(tmp_path: Path) -> Any:
     (tmp_path / "routes.yaml").write_text(CONFIG)
     (tmp_path / "test_own.py").write_text(LOADED)
 
-    def pytest_(*words: str, ini: str = ""):
+    def pytest_(*words: str, ini: str = "") -> Any:
         (tmp_path / "pytest.ini").write_text(f"[pytest]\n{ini}")
         plain = {
             name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST", "COVERAGE"))
@@ -51,7 +52,7 @@ OWN = "PASSED test_own.py::test_what_is_imported"
 GOOD, BAD = "PASSED routes.yaml::r: good", "FAILED routes.yaml::r: bad"
 
 
-def test_without_a_config(run) -> None:
+def test_without_a_config(run: Any) -> None:
     """A config that nobody names is not looked at, and nothing of the router is imported."""
     assert run()[:2] == (0, [OWN])
 
@@ -68,12 +69,12 @@ def test_without_a_config(run) -> None:
         (("-p", "no:router"), "", [OWN]),
     ],
 )
-def test_what_is_collected(run, words, ini, ended) -> None:
+def test_what_is_collected(run: Any, words: Any, ini: Any, ended: Any) -> None:
     """The tests of configs that are named: as an argument, by the option, in the ini file."""
     assert sorted(run(*words, ini=ini)[1]) == sorted(ended)
 
 
-def test_a_failure(run) -> None:
+def test_a_failure(run: Any) -> None:
     """Shows each difference, the place in the file, and no traceback."""
     _, _, printed = run("routes.yaml")
 
@@ -85,7 +86,7 @@ def test_a_failure(run) -> None:
     ("text", "sentence"),
     [("version: 1\n", "RT102"), (None, "router_config: there is no file")],
 )
-def test_a_faulty_config(run, tmp_path, text, sentence) -> None:
+def test_a_faulty_config(run: Any, tmp_path: Path, text: Any, sentence: Any) -> None:
     """Its findings are an error of collection; a file that is not there one of usage."""
     if text:
         (tmp_path / "other.yaml").write_text(text)

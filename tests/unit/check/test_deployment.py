@@ -1,5 +1,7 @@
 """Tests of router.check.deployment and .tasks, beyond the examples of their codes."""
 
+from typing import Any
+
 import pytest
 
 FLOWS = "tables: {things: {key: {id: S}}}\nroutes: {events: {queue: events, table: things}}\n"
@@ -22,12 +24,12 @@ LONGER = "let the dead-letter queue keep them longer: 14d is the longest"
         ("name: e.fifo, dead_letter: l, retention: 14d", "l: {name: l.fifo, retention: 13d}", [f"{FORGETS}; {LONGER}"]),
     ],
 )
-def test_what_dead_letter_queues_keep(find_all, events, letters, found):
+def test_what_dead_letter_queues_keep(find_all: Any, events: Any, letters: Any, found: Any) -> None:
     """They keep messages longer than their queues, where both are made; FIFO queues count anew."""
     assert find_all(f"queues:\n  events: {{{events}}}\n  {letters}\n{FLOWS}") == found
 
 
-def test_a_queue_without_an_entry_keeps_what_sqs_keeps(find_all):
+def test_a_queue_without_an_entry_keeps_what_sqs_keeps(find_all: Any) -> None:
     """Four days, and its dead-letter queue fourteen."""
     found = find_all(FLOWS)
 
@@ -37,12 +39,12 @@ def test_a_queue_without_an_entry_keeps_what_sqs_keeps(find_all):
 @pytest.mark.parametrize(
     "key", [KEY, KEY.replace("aws", "aws-cn", 1), KEY[:-36] + "mrk-1234abcd12ab34cd56ef1234567890ab"]
 )
-def test_keys_of_kms(find_all, key):
+def test_keys_of_kms(find_all: Any, key: Any) -> None:
     """Keys of any partition and of several regions have ARNs like any other."""
     assert find_all(f"queues: {{events: {{dead_letter: letters, kms_key: '{key}'}}}}\n{FLOWS}") == []
 
 
-def test_a_key_that_is_not_known_yet(find_all):
+def test_a_key_that_is_not_known_yet(find_all: Any) -> None:
     """What stands for a variable that is not set is no key, and not reported as one."""
     found = find_all(f"queues: {{events: {{dead_letter: letters, kms_key: '${{KMS_KEY}}'}}}}\n{FLOWS}")
 
@@ -50,7 +52,7 @@ def test_a_key_that_is_not_known_yet(find_all):
 
 
 @pytest.mark.parametrize("days", ["1d", "2w", "365d"])
-def test_log_retention(find_all, days):
+def test_log_retention(find_all: Any, days: Any) -> None:
     """Any unit will do that comes to a number of days which CloudWatch takes."""
     settings = f"function: {{log_retention: {days}}}\nworker: {{log_retention: {days}}}\n"
 
@@ -66,7 +68,7 @@ def test_log_retention(find_all, days):
         ("batch_size: 11", "e"),
     ],
 )
-def test_batches_that_lambda_takes(find_all, lambda_, name):
+def test_batches_that_lambda_takes(find_all: Any, lambda_: Any, name: Any) -> None:
     """At the limits of each kind of queue."""
     letters = "l.fifo" if name == "e.fifo" else "l"
 

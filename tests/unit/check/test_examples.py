@@ -52,7 +52,7 @@ def test_no_example(tmp_path: Path) -> None:
     assert (read_example(tmp_path), dump_examples(tmp_path)) == (None, "{}\n")
 
 
-def test_the_module_prints_them(capsys, monkeypatch) -> None:
+def test_the_module_prints_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As a program, with the folder of the examples as its argument."""
     monkeypatch.setattr(sys, "argv", ["examples", str(EXAMPLES)])
 

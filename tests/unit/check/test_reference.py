@@ -4,6 +4,8 @@ import runpy
 import sys
 from pathlib import Path
 
+import pytest
+
 from router.check import reference
 from router.check.codes import CODES
 from router.check.examples import MAX_LINES
@@ -67,7 +69,7 @@ def test_an_example_that_is_empty(tmp_path: Path) -> None:
     assert example(tmp_path, b"\n") == "```text\nbad.yaml: RT001 …\n```\n\n"
 
 
-def test_the_module_prints_the_page(capsys, monkeypatch) -> None:
+def test_the_module_prints_the_page(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As a program, with the folder of the examples as its argument."""
     monkeypatch.delitem(sys.modules, "router.check.reference")
     monkeypatch.setattr(sys, "argv", ["reference", str(EXAMPLES)])
@@ -77,7 +79,9 @@ def test_the_module_prints_the_page(capsys, monkeypatch) -> None:
     assert capsys.readouterr().out == checks_reference(EXAMPLES)
 
 
-def test_the_module_prints_the_page_without_examples(capsys, monkeypatch) -> None:
+def test_the_module_prints_the_page_without_examples(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a program without an argument."""
     monkeypatch.delitem(sys.modules, "router.check.reference")
     monkeypatch.setattr(sys, "argv", ["reference"])

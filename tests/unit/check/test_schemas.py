@@ -2,6 +2,7 @@
 
 import builtins
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ DRAFT_4 = "http://json-schema.org/draft-04/schema#"
         ),
     ],
 )
-def test_second_opinion(document, opinion):
+def test_second_opinion(document: Any, opinion: Any) -> None:
     """It says nothing about a schema that both validators take, and where they differ it says why."""
     assert second_opinion(document) == opinion
 
@@ -37,7 +38,7 @@ EVERY_PLACE = {
 }
 
 
-def test_parts():
+def test_parts() -> None:
     """Each part that is not plain is asked about by itself, and equal ones once, in whatever schema they are."""
     asked = {}
 
@@ -57,11 +58,11 @@ def test_parts():
     assert (opinions, list(asked)) == ([None, None], [f"2020 {part}" for part in parts])
 
 
-def test_without_jsonschema(monkeypatch):
+def test_without_jsonschema(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra it says what to install."""
     real = builtins.__import__
 
-    def no_jsonschema(name, *rest, **named):
+    def no_jsonschema(name: Any, *rest: Any, **named: Any) -> Any:
         if name.startswith("jsonschema"):
             raise ImportError(name)
         return real(name, *rest, **named)

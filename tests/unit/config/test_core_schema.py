@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import yaml
@@ -55,7 +56,7 @@ LOADERS = pytest.mark.parametrize("loader", [CoreLoader, PurePython])
         ("<<", "<<"),
     ],
 )
-def test_scalars_are_read_by_the_core_schema(loader, text, value):
+def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any) -> None:
     """Text that YAML 1.1 makes something else of stays text, and fractions are exact."""
     node = compose(f"[{text}]", loader).value[0]
 
@@ -76,7 +77,7 @@ def test_scalars_are_read_by_the_core_schema(loader, text, value):
         ("!!int x", "'x' is not a value of the tag !!int"),
     ],
 )
-def test_what_json_cannot_hold_has_no_value(text, reason):
+def test_what_json_cannot_hold_has_no_value(text: Any, reason: Any) -> None:
     """Infinity, tags of objects and misused tags are refused with a reason."""
     node = compose(text)
 
@@ -86,7 +87,7 @@ def test_what_json_cannot_hold_has_no_value(text, reason):
 
 @LOADERS
 @pytest.mark.parametrize("text", ["- " * 100_000, "? " * 100_000, "{a: " * 900, "[" * 900])
-def test_deep_nesting_is_refused_before_it_is_read(loader, text):
+def test_deep_nesting_is_refused_before_it_is_read(loader: Any, text: Any) -> None:
     """Each way to nest stops at the bound, and the process lives."""
     with pytest.raises(LimitError) as caught:
         compose(text, loader)
@@ -94,12 +95,12 @@ def test_deep_nesting_is_refused_before_it_is_read(loader, text):
     assert caught.value.limit == "levels"
 
 
-def test_the_deepest_nesting_that_is_allowed_is_read():
+def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
     """The bound itself is inside."""
     assert compose("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH) is not None
 
 
-def test_too_many_nodes_are_refused(monkeypatch):
+def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting stops composing, at the node that holds the one too many."""
     monkeypatch.setattr("router.config.core_schema.MAX_NODES", 5)
 
@@ -109,7 +110,7 @@ def test_too_many_nodes_are_refused(monkeypatch):
     assert (caught.value.limit, caught.value.line, caught.value.column) == ("nodes", 1, 3)
 
 
-def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch):
+def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     """The root has no parent to point to."""
     monkeypatch.setattr("router.config.core_schema.MAX_NODES", 0)
 

@@ -1,5 +1,7 @@
 """The JSON Schema for editors."""
 
+from typing import Any
+
 import jsonschema_rs
 import pytest
 
@@ -51,11 +53,11 @@ routes:
 
 
 @pytest.fixture(scope="module")
-def validator():
+def validator() -> Any:
     return jsonschema_rs.validator_for(config_schema())
 
 
-def test_it_is_itself_a_valid_schema():
+def test_it_is_itself_a_valid_schema() -> None:
     """Of the draft that it names."""
     schema = config_schema()
 
@@ -66,7 +68,7 @@ def test_it_is_itself_a_valid_schema():
 
 
 @pytest.mark.parametrize("text", [SMALLEST, FULLEST])
-def test_it_accepts_configs(validator, text):
+def test_it_accepts_configs(validator: Any, text: Any) -> None:
     """The smallest, and one with most of what there is, references to the environment and `x-` keys."""
     assert [error.message for error in validator.iter_errors(parse_text(text).data)] == []
 
@@ -84,13 +86,13 @@ def test_it_accepts_configs(validator, text):
         ("r:", "'${A}':"),
     ],
 )
-def test_it_refuses_faults(validator, good, bad):
+def test_it_refuses_faults(validator: Any, good: Any, bad: Any) -> None:
     """A misspelt key, a wrong choice, an attribute without exactly one source, a name of the wrong form."""
     assert not validator.is_valid(parse_text(SMALLEST.replace(good, bad)).data)
 
 
 @pytest.mark.parametrize(("more", "valid"), [("include: flows/*.yaml\n", True), ("", False)])
-def test_routes_may_be_included(validator, more, valid):
+def test_routes_may_be_included(validator: Any, more: Any, valid: Any) -> None:
     """A config has routes, or includes files that may have them."""
     assert validator.is_valid(parse_text(f"version: 1\n{more}").data) is valid
 
@@ -104,7 +106,7 @@ def test_routes_may_be_included(validator, more, valid):
         ("routes: {}\n", False),
     ],
 )
-def test_an_included_file(text, valid):
+def test_an_included_file(text: Any, valid: Any) -> None:
     """Has a schema of its own: it needs no key, and includes no more files."""
     schema = config_schema(included=True)
 
@@ -114,7 +116,7 @@ def test_an_included_file(text, valid):
     )
 
 
-def test_top_level_x_keys_are_allowed(validator):
+def test_top_level_x_keys_are_allowed(validator: Any) -> None:
     """Editors see them, though the router drops them."""
     assert validator.is_valid({**parse_text(SMALLEST).data, "x-shared": 1})
 

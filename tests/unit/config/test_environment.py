@@ -1,5 +1,7 @@
 """Variables of the environment in a config."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,19 +31,19 @@ HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
         ("${STAGE}${STAGE}", "testtest"),
     ],
 )
-def test_references_are_replaced(text, value):
+def test_references_are_replaced(text: Any, value: Any) -> None:
     """As a shell does it: a default is for a variable that is not set or empty."""
     assert substitute(text, {"STAGE": "test", "EMPTY": ""}) == (value, [])
 
 
-def test_only_text_values_are_replaced():
+def test_only_text_values_are_replaced() -> None:
     """Keys stay, other values stay, and what is put in stays text."""
     data = {"${A}": ["${A}", 1, None, True, {"b": "${A}"}]}
 
     assert substitute(data, {"A": "5"}) == ({"${A}": ["5", 1, None, True, {"b": "5"}]}, [])
 
 
-def test_a_variable_that_is_not_set_is_a_fault():
+def test_a_variable_that_is_not_set_is_a_fault() -> None:
     """The fault names it and says what to do; the text goes on with a placeholder."""
     sentence, advice = "environment variable 'X' is not set", "set it, or give it a default: ${X:-…}"
     fault = EnvironmentFault(("a", 1), sentence, advice, "X")
@@ -50,7 +52,7 @@ def test_a_variable_that_is_not_set_is_a_fault():
 
 
 @pytest.mark.parametrize("text", ["${X", "${}", "${1}", "${X:y}", "${X Y}", "${A:-${B", "${" + "x-" * 40 + "}"])
-def test_malformed_references_are_faults(text):
+def test_malformed_references_are_faults(text: Any) -> None:
     """Each shows the reference as it is written, shortened if it is long."""
     shown = text if len(text) <= 40 else text[:39] + "…"
 
@@ -59,7 +61,7 @@ def test_malformed_references_are_faults(text):
 
 @settings(deadline=None)
 @given(st.text(alphabet="${}:-aA1 \n"))
-def test_any_text_is_replaced_or_has_faults(text):
+def test_any_text_is_replaced_or_has_faults(text: Any) -> None:
     """Nothing raises, and what has no reference stays as it is."""
     value, faults = substitute(text, {"a": "x", "A": ""})
 

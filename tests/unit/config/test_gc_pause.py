@@ -1,6 +1,7 @@
 """The garbage collector while a config is read."""
 
 import gc
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from router.config.gc_pause import without_garbage_collector
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_garbage_collector_is_left_as_it_was(enabled):
+def test_the_garbage_collector_is_left_as_it_was(enabled: Any) -> None:
     """It is off inside, and on again only if it was on."""
     (gc.enable if enabled else gc.disable)()
     try:

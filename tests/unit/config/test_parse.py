@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,14 +24,14 @@ tables:
 """
 
 
-def parse(text):
+def parse(text: Any) -> Any:
     """The config, and its findings without the name of the file."""
     source = parse_text(text, {}, "f")
     config = parse_config(source.data, source.findings)
     return config, [str(finding).removeprefix("f:") for finding in source.findings]
 
 
-def route(text):
+def route(text: Any) -> Any:
     """The config and findings of one route `r`, whose text begins on line 8, column 5."""
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     return parse(f"{HEAD}routes:\n  r:\n{lines}")
@@ -39,7 +40,7 @@ def route(text):
 FLOW = "queue: q\ntable: t\n"
 
 
-def test_the_smallest_config_has_all_defaults():
+def test_the_smallest_config_has_all_defaults() -> None:
     """What is not written has its default."""
     config, findings = parse("version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n")
 
@@ -49,7 +50,7 @@ def test_the_smallest_config_has_all_defaults():
     )
 
 
-def test_each_setting_is_read():
+def test_each_setting_is_read() -> None:
     """Unions go by the type of what is written, lists become tuples, and null is a value where any is."""
     config, findings = route(
         FLOW + "schema: {type: object}\nplugins: []\noptions: {p: {x: null}}\nwhen: a\nfor_each: b\n"
@@ -81,7 +82,7 @@ def test_each_setting_is_read():
     )
 
 
-def test_an_optional_key_without_value_is_not_given():
+def test_an_optional_key_without_value_is_not_given() -> None:
     """As when everything below a key is commented out."""
     config, findings = parse(
         "version: 1\nplugins:\nqueues:\ntables: {t: {key: {a: S}, ttl: }}\n"
@@ -229,7 +230,7 @@ def test_an_optional_key_without_value_is_not_given():
         ),
     ],
 )
-def test_every_fault_of_a_route_is_found_at_its_place(text, findings):
+def test_every_fault_of_a_route_is_found_at_its_place(text: Any, findings: Any) -> None:
     """At the very key or value, all at once."""
     assert route(text)[1] == findings
 
@@ -248,12 +249,12 @@ def test_every_fault_of_a_route_is_found_at_its_place(text, findings):
         ("version: 1\nroutes: {}\n", ["2:9: RT105 'routes' must not be empty"]),
     ],
 )
-def test_without_routes_there_is_no_config(text, findings):
+def test_without_routes_there_is_no_config(text: Any, findings: Any) -> None:
     """Nothing sensible is left to compile."""
     assert parse(text) == (None, findings)
 
 
-def test_data_that_is_no_map_is_no_config():
+def test_data_that_is_no_map_is_no_config() -> None:
     """The walk reports it like any other value of the wrong kind."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
@@ -263,7 +264,7 @@ def test_data_that_is_no_map_is_no_config():
     )
 
 
-def test_faults_outside_of_routes_are_found():
+def test_faults_outside_of_routes_are_found() -> None:
     """Names, keys of tables, and settings of queues."""
     config, findings = parse(
         "version: '1'\nqueues: {a b: {}, c: {atomic: 'yes', match: [first]}}\n"
@@ -286,14 +287,14 @@ def test_faults_outside_of_routes_are_found():
     assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.Route("x", "x")})
 
 
-def test_what_was_probably_meant_is_taken_for_it():
+def test_what_was_probably_meant_is_taken_for_it() -> None:
     """So that compiling sees what the author has in mind, and reports nothing because of a typing error."""
     config, _ = parse("version: 2\nruotes: {r: {queue: q, tabel: t, write: {mode: updat}}}\n")
 
     assert config == spec.Config(version=1, routes={"r": spec.Route("q", "t", write=spec.Write(mode="update"))})
 
 
-def test_an_optional_setting_with_a_fault_has_its_default():
+def test_an_optional_setting_with_a_fault_has_its_default() -> None:
     """The route is compiled without it."""
     config, _ = route(FLOW + "when: []\nitem: {a: {from: x, type: 5}}\ntests: [{body: ''}, 5]\n")
 
@@ -302,7 +303,7 @@ def test_an_optional_setting_with_a_fault_has_its_default():
     }
 
 
-def test_an_attribute_with_a_fault_is_left_out():
+def test_an_attribute_with_a_fault_is_left_out() -> None:
     """The others are compiled."""
     config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
 
@@ -319,12 +320,12 @@ def test_an_attribute_with_a_fault_is_left_out():
         "queue: q\ntable: [t]\n",
     ],
 )
-def test_a_route_that_lacks_what_it_needs_is_left_out(text):
+def test_a_route_that_lacks_what_it_needs_is_left_out(text: Any) -> None:
     """Its table's key or ttl, or its write, names the attribute; or it cannot say where to write."""
     assert route(text)[0].routes == {}
 
 
-def test_routes_go_with_their_queue_and_table():
+def test_routes_go_with_their_queue_and_table() -> None:
     """No route is said to name an unknown table only because the table has a fault."""
     config, findings = parse(
         "version: 1\nqueues: {q: {dead_letter: []}}\ntables: {t: {key: []}, u: {key: {a: S}}}\n"
@@ -334,7 +335,7 @@ def test_routes_go_with_their_queue_and_table():
     assert (config.queues, list(config.tables), list(config.routes), len(findings)) == ({}, ["u"], ["u"], 2)
 
 
-def test_whole_numbers_have_a_range():
+def test_whole_numbers_have_a_range() -> None:
     """One out of it has its default, as any setting that is optional; true is no number."""
     config, findings = parse(
         "version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\nqueues:\n"
@@ -367,7 +368,7 @@ def test_whole_numbers_have_a_range():
         ),
     ],
 )
-def test_a_queue_whose_pointers_are_not_known_is_left_out(queue, finding):
+def test_a_queue_whose_pointers_are_not_known_is_left_out(queue: Any, finding: Any) -> None:
     """Its routes too: nothing is said of them only because of that."""
     config, findings = parse(
         f"version: 1\nqueues: {{q: {{{queue}}}}}\n"
@@ -381,7 +382,7 @@ def test_a_queue_whose_pointers_are_not_known_is_left_out(queue, finding):
     )
 
 
-def test_the_configs_of_the_samples_have_no_fault():
+def test_the_configs_of_the_samples_have_no_fault() -> None:
     """Each YAML block of the reference parses."""
     page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -432,7 +433,7 @@ CONFIGS = st.dictionaries(
 
 @settings(deadline=None)
 @given(JSON | CONFIGS)
-def test_any_data_parses_or_has_findings(data):
+def test_any_data_parses_or_has_findings(data: Any) -> None:
     """No data makes parsing raise, and what is no config has a finding."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
@@ -441,7 +442,7 @@ def test_any_data_parses_or_has_findings(data):
     assert config is not None or findings.failed
 
 
-def test_a_transform_without_a_name():
+def test_a_transform_without_a_name() -> None:
     """Would do nothing."""
     item = "{a: {from: a, transform: [{}]}}"
 
@@ -450,14 +451,14 @@ def test_a_transform_without_a_name():
     )[1] == ["3:66: RT105 entry 1 of 'transform' of attribute 'a' of route 'r' must not be empty"]
 
 
-def test_routes_go_with_a_faulty_section():
+def test_routes_go_with_a_faulty_section() -> None:
     """Nothing is said of tables that would be unknown only because none of them could be read."""
     config, found = parse("version: 1\ntables: []\nroutes: {r: {queue: q, table: t}}\n")
 
     assert (config and config.routes, found) == ({}, ["2:9: RT103 'tables' must be a map, not a list"])
 
 
-def test_a_reason_has_words():
+def test_a_reason_has_words() -> None:
     """An `ignore` tells whoever reads the file next why it is there."""
     ignore = "[{code: RT203, reason: ' '}, {code: rt203, reason: x}, {code: RT203}]"
     text = f"version: 1\nroutes: {{r: {{queue: q, table: t}}}}\nignore: {ignore}\n"

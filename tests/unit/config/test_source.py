@@ -3,6 +3,8 @@
 import pathlib
 import time
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from router.errors import ConfigError
 from router.model import Place
 
 
-def stopped(text):
+def stopped(text: Any) -> Any:
     """The one finding that stops reading."""
     with pytest.raises(ConfigError) as caught:
         parse_text(text)
@@ -21,7 +23,7 @@ def stopped(text):
     return str(finding)
 
 
-def found(source):
+def found(source: Any) -> Any:
     return [str(finding) for finding in source.findings]
 
 
@@ -100,12 +102,12 @@ NEEDS = "it needs the keys version, tables and routes"
         ),
     ],
 )
-def test_what_stops_reading(text, finding):
+def test_what_stops_reading(text: Any, finding: Any) -> None:
     """Each fault is one finding at its place, with what to do."""
     assert stopped(text) == finding
 
 
-def test_aliases_may_not_blow_up_a_file():
+def test_aliases_may_not_blow_up_a_file() -> None:
     """Ten lists of ten of the one before are refused at the one that goes over the bound."""
     lists = "".join(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9))
 
@@ -114,7 +116,7 @@ def test_aliases_may_not_blow_up_a_file():
     )
 
 
-def test_merges_may_not_blow_up_a_file():
+def test_merges_may_not_blow_up_a_file() -> None:
     """A map that is merged again and again counts each time."""
     keys = ", ".join(f"k{i}: 1" for i in range(1000))
 
@@ -123,7 +125,7 @@ def test_merges_may_not_blow_up_a_file():
     )
 
 
-def test_aliases_may_not_nest_over_the_bound():
+def test_aliases_may_not_nest_over_the_bound() -> None:
     """Each anchor is shallow, and the last one is deep by those inside it."""
     chain = "".join(f"a{i}: &a{i} {'[' * 60}{f'*a{i - 1}' if i else 1}{']' * 60}\n" for i in range(500))
 
@@ -132,7 +134,7 @@ def test_aliases_may_not_nest_over_the_bound():
     )
 
 
-def test_data_is_plain():
+def test_data_is_plain() -> None:
     """All kinds of values, keys as their text, and no top-level `x-` keys."""
     source = parse_text("x-a: 1\non: {5: 3.10, no: [~, true, 'a', 1]}\nb: {x-c: ''}\n")
 
@@ -142,7 +144,7 @@ def test_data_is_plain():
     )
 
 
-def test_merges_give_way_to_own_keys_and_to_earlier_merges():
+def test_merges_give_way_to_own_keys_and_to_earlier_merges() -> None:
     """`<<` takes a map or a list of maps, which may have merges themselves."""
     source = parse_text(
         "x-a: &a {p: 1, q: 1}\nx-b: &b {<<: *a, q: 2, r: 2}\n"
@@ -155,7 +157,7 @@ def test_merges_give_way_to_own_keys_and_to_earlier_merges():
     )
 
 
-def test_faults_that_do_not_stop_reading_are_collected():
+def test_faults_that_do_not_stop_reading_are_collected() -> None:
     """All of them at once, in the order of the file."""
     source = parse_text(
         "a: 1\nb: .nan\n? [1]\n: 2\na: 2\nc: !x\nd: !y {e: 1}\nf: {<<: 5}\ng: ${NONE}\nh: {i: 1, i: 2}\n",
@@ -186,7 +188,7 @@ def test_faults_that_do_not_stop_reading_are_collected():
     )
 
 
-def test_references_stay_without_an_environment():
+def test_references_stay_without_an_environment() -> None:
     """What is read once may be put in at each start."""
     assert parse_text("a: ${B}\n").data == {"a": "${B}"}
 
@@ -228,12 +230,12 @@ routes:
         (("routes", 5), False, 4, 3),
     ],
 )
-def test_each_key_and_value_has_its_place(path, key, line, column):
+def test_each_key_and_value_has_its_place(path: Any, key: Any, line: Any, column: Any) -> None:
     """Through merges and aliases, and the nearest parent of what is not there."""
     assert parse_text(LOCATED).locate(path, key) == Place("routes.yaml", line, column)
 
 
-def test_a_file_is_read(tmp_path):
+def test_a_file_is_read(tmp_path: Path) -> None:
     """With a byte order mark, as some editors write."""
     file = tmp_path / "routes.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: ${B}\n")
@@ -260,7 +262,7 @@ def test_a_file_is_read(tmp_path):
         ),
     ],
 )
-def test_a_file_that_cannot_be_read(tmp_path, content, finding):
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: Any, finding: Any) -> None:
     """The finding stands at the file, or where it stops being text."""
     file = tmp_path / "routes.yaml"
     if content is not None:
@@ -272,7 +274,7 @@ def test_a_file_that_cannot_be_read(tmp_path, content, finding):
     assert str(caught.value) == finding.format(file=file)
 
 
-def test_a_folder_is_no_config(tmp_path):
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
     """What the system says is what is shown."""
     with pytest.raises(ConfigError) as caught:
         read_source(tmp_path)
@@ -280,7 +282,7 @@ def test_a_folder_is_no_config(tmp_path):
     assert "RT001 cannot read the config: is a directory" in str(caught.value)
 
 
-def test_a_thousand_routes_are_read_in_linear_time():
+def test_a_thousand_routes_are_read_in_linear_time() -> None:
     """Some 67,000 keys and values; the bound is generous, for busy machines."""
     attributes = "".join(f"      a{i}: {{from: a.b, transform: [strip, {{truncate: 80}}]}}\n" for i in range(6))
     routes = "".join(f"  r{i}:\n    queue: q\n    table: t\n    item:\n{attributes}" for i in range(1000))
@@ -293,7 +295,7 @@ def test_a_thousand_routes_are_read_in_linear_time():
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab:-[]{},&*!<\"'#%@|>?\n\t ~.1\x07"))
-def test_any_text_is_read_or_has_findings(text):
+def test_any_text_is_read_or_has_findings(text: Any) -> None:
     """No text makes reading fail in another way."""
     try:
         data = parse_text(text, {}, "any.yaml", pathlib.Path()).data
@@ -303,7 +305,7 @@ def test_any_text_is_read_or_has_findings(text):
     assert isinstance(data, dict)
 
 
-def test_a_variable_that_is_not_set_may_be_a_warning():
+def test_a_variable_that_is_not_set_may_be_a_warning() -> None:
     """A reference that is malformed stays an error."""
     source = parse_text("a: ${NONE}\nb: ${\n", env={}, unset="warning")
 

@@ -1,6 +1,7 @@
 """The words of findings."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -23,17 +24,17 @@ from router.config.wording import any_of, closest, describe, kind_of, quote
         (("routes", "r", "tests", "x"), "'x' of 'tests' of route 'r'"),
     ],
 )
-def test_paths_are_named(path, name):
+def test_paths_are_named(path: Any, name: Any) -> None:
     """Things that have a name of their own are called by it."""
     assert describe(path) == name
 
 
-def test_values_are_quoted():
+def test_values_are_quoted() -> None:
     """Text in quotes, the rest as it is, and long ones shortened."""
     assert [quote("a"), quote(5), quote("x" * 80)] == ["'a'", "5", f"'{'x' * 57}…'"]
 
 
-def test_values_have_kinds():
+def test_values_have_kinds() -> None:
     """In the words of YAML."""
     assert [kind_of(value) for value in ("", True, 1, Decimal("1.5"), 1.5, [], {})] == [
         "text",
@@ -46,11 +47,11 @@ def test_values_have_kinds():
     ]
 
 
-def test_alternatives_stand_in_a_row():
+def test_alternatives_stand_in_a_row() -> None:
     """With commas and an or."""
     assert [any_of(["a"]), any_of(["a", "b"]), any_of(["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
 
 
-def test_near_candidates_are_found():
+def test_near_candidates_are_found() -> None:
     """Whatever the case, and only if one is near."""
     assert [closest(word, ["table", "SS"]) for word in ("tabel", "ss", "queue")] == ["table", "SS", None]

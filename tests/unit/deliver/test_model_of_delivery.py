@@ -9,7 +9,9 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,7 +51,7 @@ TABLES = sorted({table for table, _, _ in ROUTES.values()})
 NEVER = Fault("setup", "QueueDoesNotExist", 400)
 
 
-def config(kind):
+def config(kind: Any) -> Any:
     """All modes on one queue."""
     name = "q.fifo" if "fifo" in kind else "q"
     return {
@@ -73,25 +75,25 @@ def config(kind):
 class Queues:
     """Takes letters, but fails as it is told to; keeps which were confirmed and what was hidden."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         self.letters = set()
         self.hidden = []
         self.faults = []
 
-    def url(self, reference):
+    def url(self, reference: Any) -> Any:
         fault = self.faults.pop() if self.faults else ""
         return NEVER if fault == "url" else URL
 
-    def send(self, url, letters):
+    def send(self, url: Any, letters: Any) -> Any:
         fault = self.faults.pop() if self.faults else ""
         failed = letters if fault == "all" else letters[::2] if fault == "some" else []
         self.letters |= {letter.id for letter in letters if letter not in failed}
         return {letter.id: Fault("retry", "InternalError", 500) for letter in failed}
 
-    def release(self, url, messages):
+    def release(self, url: Any, messages: Any) -> Any:
         self.hidden += [(id_, seconds) for id_, _, seconds in messages]
         return {}
 
@@ -99,15 +101,15 @@ class Queues:
 class Serial:
     """Calls one after the other, so that a case is the same each time."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: Any) -> None:
         pass
 
-    def map(self, work, jobs):
+    def map(self, work: Any, jobs: Any) -> Any:
         return [work(job) for job in jobs]
 
 
 @pytest.fixture(scope="module", params=["standard", "fifo", "atomic", "atomic fifo"])
-def world(request, tmp_path_factory, dynamo_of):
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, dynamo_of: Any) -> Iterator[Any]:
     """A program, its one delivery for all cases, and both ends of it."""
     path = tmp_path_factory.mktemp("model") / "routes.yaml"
     path.write_text(json.dumps(config(request.param)), encoding="utf-8")
@@ -128,16 +130,16 @@ class Sent(SimpleNamespace):
     """A message: number, key, modes, version, and what is wrong with it."""
 
     @property
-    def id(self):
+    def id(self) -> Any:
         return f"m{self.number}"
 
     @property
-    def body(self):
+    def body(self) -> Any:
         index = {"index": 1} if self.bad == "index" else {}
         data = {"id": self.key, "modes": self.modes, "v": self.version, "t": self.id, "n": self.number + 1, **index}
         return json.dumps(data) + ("{" if self.bad == "json" else "")
 
-    def writes(self, atomic):
+    def writes(self, atomic: Any) -> Any:
         """Its modes in the order of the file; None if it is rejected before anything is written."""
         modes = [mode for mode in ROUTES if mode in self.modes]
         writing = [mode for mode in modes if mode != "drop"]
@@ -146,13 +148,13 @@ class Sent(SimpleNamespace):
             return None
         return writing
 
-    def refused(self, atomic):
+    def refused(self, atomic: Any) -> Any:
         """Whether the table refuses what it would store last of all."""
         puts = [mode for mode in self.writes(atomic) or () if ROUTES[mode][0] == "puts"]
         return self.bad == "index" and puts[-1:] not in ([], ["erase"])
 
 
-def messages(kind):
+def messages(kind: Any) -> Any:
     """Messages of few keys."""
     # Updates more often than others: they show whether order is kept.
     modes = st.lists(st.sampled_from([*ROUTES, "update", "update", "update"]), max_size=3, unique=True)
@@ -188,11 +190,11 @@ QUEUE_FAULTS = st.lists(st.sampled_from(["", "url", "all", "some"]), max_size=4)
 ROUNDS = st.lists(st.tuples(FAULTS, QUEUE_FAULTS, st.integers(0, 12), st.integers(0, 40)), min_size=1, max_size=4)
 
 
-def deadline_after(looks):
+def deadline_after(looks: Any) -> Any:
     """A deadline that comes when it has been looked at so often; 0 never."""
     left = [looks]
 
-    def deadline():
+    def deadline() -> Any:
         left[0] -= 1
         return float("-inf") if left[0] == 0 else float("inf")
 
@@ -202,7 +204,7 @@ def deadline_after(looks):
 class Run:
     """One case: deliver until nothing is left, and look at each step."""
 
-    def __init__(self, world, sent):
+    def __init__(self, world: Any, sent: Any) -> None:
         self.world, self.sent = world, sent
         self.fifo, self.atomic = "fifo" in world.kind, "atomic" in world.kind
         self.queue = world.program.engine.queues["q"]
@@ -211,7 +213,7 @@ class Run:
         world.dynamo.clear()
         world.queues.clear()
 
-    def batch(self, turn):
+    def batch(self, turn: Any) -> Any:
         """What SQS gives: on standard queues in any order, and some of it that was acknowledged before, or twice."""
         if self.fifo:
             return self.pending[:10]
@@ -219,7 +221,7 @@ class Run:
         again = [self.sent[turn % len(self.sent)]] if turn % 3 == 1 else []
         return (again + self.pending[at:] + self.pending[:at] + self.pending[:1])[:10]
 
-    def deliver(self, turn, looks=0):
+    def deliver(self, turn: Any, looks: Any = 0) -> Any:
         """One batch; returns how many messages are now done."""
         batch = self.batch(turn)
         records = []
@@ -245,7 +247,7 @@ class Run:
         self.pending = [each for each in self.pending if each.id not in done]
         return left - len(self.pending)
 
-    def look_at(self, message, result, later):
+    def look_at(self, message: Any, result: Any, later: Any) -> None:
         """No message is acknowledged without a reason to."""
         outcome = result.outcome
         assert result.acknowledged == (outcome.kind != "retry")
@@ -258,7 +260,7 @@ class Run:
             made = [self.is_made(mode, message, later) for mode in message.writes(self.atomic)]
             assert any(made) if self.atomic else all(made)
 
-    def is_made(self, mode, message, later):
+    def is_made(self, mode: Any, message: Any, later: Any) -> Any:
         """Whether a write was confirmed, or its verdict is true."""
         table = ROUTES[mode][0]
         made = self.world.dynamo.made
@@ -279,7 +281,7 @@ class Run:
         # A duplicate, or stale; a `forget` that came later may have taken away what was found.
         return stored is not None or (table, message.key, None) in made
 
-    def look_at_groups(self, distinct, results):
+    def look_at_groups(self, distinct: Any, results: Any) -> None:
         """On FIFO queues the messages of a group are done in order, and those not begun are shown again at once."""
         if not self.fifo:
             return
@@ -293,7 +295,7 @@ class Run:
                     True,
                 )
 
-    def look_at_updates(self, distinct, made):
+    def look_at_updates(self, distinct: Any, made: Any) -> None:
         """In a batch the updates of an item are made in order, and none before the one that it comes after."""
         ever = {item["t"]["S"] for table, _, item in self.world.dynamo.made if table == "updates"}
         ids = [each.id for each in distinct]
@@ -308,7 +310,7 @@ class Run:
                 for each in due
             )
 
-    def look_at_the_end(self):
+    def look_at_the_end(self) -> None:
         """Every message is done, and the tables are as the reference model says."""
         assert self.pending == []
         lost = {each.id for each in self.sent if each.writes(self.atomic) is None}
@@ -335,7 +337,7 @@ class Run:
                 erased = table == "puts" and bool(of_key["erase"] or refused)
                 assert stored[table].get(key, {"t": ""})["t"] in (told or {""}) | ({""} if erased else set())
 
-    def look_at_order(self):
+    def look_at_order(self) -> None:
         """What was written for one key was written in the order of its messages."""
         order = {}
         for table, key, item in self.world.dynamo.made:
@@ -343,7 +345,7 @@ class Run:
                 order.setdefault(key, []).append(int(item["t"]["S"][1:]))
         assert all(numbers == sorted(numbers) for numbers in order.values())
 
-    def stored(self):
+    def stored(self) -> Any:
         """The tables in plain values."""
         return {
             table: {
@@ -361,7 +363,7 @@ class Run:
         }
 
 
-def reference(sent, atomic):
+def reference(sent: Any, atomic: Any) -> Any:
     """What the tables hold, and which messages have letters, if each message is done whole, in order, once."""
     tables = {table: {} for table in TABLES}
     letters = set()
@@ -385,14 +387,14 @@ def reference(sent, atomic):
     return tables, letters
 
 
-def condition(mode, old, message):
+def condition(mode: Any, old: Any, message: Any) -> Any:
     """Whether a mode does something, given what is stored."""
     if old is None or mode in ("put", "again", "erase", "update", "once"):
         return True
     return mode != "insert" and message.version > old["v"]
 
 
-def effect(mode, old, message):
+def effect(mode: Any, old: Any, message: Any) -> Any:
     """What a mode leaves."""
     item = {"id": message.key, "v": message.version, "t": message.id}
     if mode == "again":
@@ -405,12 +407,12 @@ def effect(mode, old, message):
     return item
 
 
-def test_nothing_is_lost_and_nothing_is_done_twice(world):
+def test_nothing_is_lost_and_nothing_is_done_twice(world: Any) -> None:
     """Whatever fails, and whatever comes again."""
 
     @CASES
     @given(messages(world.kind), ROUNDS)
-    def run(sent, rounds):
+    def run(sent: Any, rounds: Any) -> None:
         case = Run(world, sent)
         for faults, queue_faults, turn, looks in rounds:
             left = list(faults)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 
@@ -22,35 +23,35 @@ THROTTLED = "ProvisionedThroughputExceededException"
 class Clock:
     """Goes on when somebody sleeps, and by a tick each time somebody looks."""
 
-    def __init__(self, tick=0.0):
+    def __init__(self, tick: Any = 0.0) -> None:
         self.now = 0.0
         self.tick = tick
         self.slept = []
 
-    def __call__(self):
+    def __call__(self) -> Any:
         self.now += self.tick
         return self.now
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: Any) -> None:
         self.slept.append(seconds)
         self.now += seconds
 
 
 @pytest.fixture
-def dynamo(dynamo_of):
+def dynamo(dynamo_of: Any) -> Any:
     return dynamo_of(things=THINGS.key, others=OTHERS.key, markers=MARKERS.key)
 
 
 @pytest.fixture
-def clock():
+def clock() -> Any:
     return Clock()
 
 
 @pytest.fixture
-def write(dynamo, clock):
+def write(dynamo: Any, clock: Any) -> Any:
     """Writes tickets, and gives their outcomes."""
 
-    def run(*tickets, atomic=False, deadline=lambda: 3600.0):
+    def run(*tickets: Any, atomic: Any = False, deadline: Any = lambda: 3600.0) -> Any:
         writer = Writer(dynamo.tables, clock, clock.sleep)
         for lanes in schedule(tickets, atomic=atomic):
             writer.write(lanes, deadline)
@@ -59,46 +60,48 @@ def write(dynamo, clock):
     return run
 
 
-def one(id_, mode="put", table=THINGS, message="m", shape=None, **item):
+def one(id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any) -> Any:
     """A ticket of one write; settings of it are in `shape`."""
     return Ticket(Record(message, "h", ""), None, [planned(id_, mode, table, message, shape, **item)])
 
 
-def planned(id_, mode="put", table=THINGS, message="m", shape=None, **item):
+def planned(
+    id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any
+) -> Any:
     """The write of an item."""
     return plan_write(WriteShape("r", table, mode, **(shape or {})), {"id": id_, **item}, Message({}, message), 0)
 
 
-def newest(id_, version, **item):
+def newest(id_: Any, version: Any, **item: Any) -> Any:
     """A ticket of mode `newest`."""
     return one(id_, "newest", shape={"version": "v"}, v=version, **item)
 
 
-def add(id_, number, message="m", **shape):
+def add(id_: Any, number: Any, message: Any = "m", **shape: Any) -> Any:
     """A ticket of an update that adds, once."""
     once = {"add": frozenset({"n"}), "once": MarkerShape(MARKERS, ""), **shape}
     return one(id_, "update", message=message, shape=once, n=number)
 
 
-def fails(*faults):
+def fails(*faults: Any) -> Any:
     """Calls fail so, one after the other; then they succeed."""
     left = list(faults)
     return lambda operation: left.pop(0) if left else None
 
 
-def retry(reason):
+def retry(reason: Any) -> Any:
     return Outcome("retry", "RT814", f"the table did not take it in time: {reason}")
 
 
-def setup(reason):
+def setup(reason: Any) -> Any:
     return Outcome("retry", "RT816", reason, setup=True)
 
 
-def refused(table="things", code="ValidationException"):
+def refused(table: Any = "things", code: Any = "ValidationException") -> Any:
     return Outcome("rejected", "RT815", f"table '{table}' refused the item: {code}", "r")
 
 
-def found(kind, *, conflict=False):
+def found(kind: Any, *, conflict: Any = False) -> Any:
     code, reason = {
         "duplicate": ("RT820", "the item is there already"),
         "stale": ("RT821", "something as new or newer is stored"),
@@ -106,11 +109,11 @@ def found(kind, *, conflict=False):
     return Outcome(kind, code, reason + ", with other content" * conflict, "r", conflict=conflict)
 
 
-def operations(dynamo):
+def operations(dynamo: Any) -> Any:
     return [operation for operation, _ in dynamo.calls]
 
 
-def test_puts_of_a_table_are_one_call(write, dynamo):
+def test_puts_of_a_table_are_one_call(write: Any, dynamo: Any) -> None:
     """Each other table, and each conditional write, is a call of its own."""
     tickets = [one("a"), one("b"), one("c", table=OTHERS), one("d", "insert"), add("e", 1)]
 
@@ -122,7 +125,7 @@ def test_puts_of_a_table_are_one_call(write, dynamo):
     )
 
 
-def test_what_came_back_unprocessed_is_sent_again_alone(write, dynamo, clock):
+def test_what_came_back_unprocessed_is_sent_again_alone(write: Any, dynamo: Any, clock: Any) -> None:
     """What was written is not."""
     dynamo.fault = fails("unprocessed", "unprocessed")
 
@@ -131,7 +134,7 @@ def test_what_came_back_unprocessed_is_sent_again_alone(write, dynamo, clock):
     assert (outcomes, [len(keys) for _, keys in dynamo.calls], len(clock.slept)) == ([WRITTEN] * 4, [4, 2, 1], 2)
 
 
-def test_bad_items_do_not_make_good_ones_fail(write, dynamo):
+def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:
     """A refused batch is split until each bad item stands alone; no try of a good one is used up."""
     tickets = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
 
@@ -141,10 +144,10 @@ def test_bad_items_do_not_make_good_ones_fail(write, dynamo):
     assert len(dynamo.items["things"]) == 21
 
 
-def test_each_write_has_tries_of_its_own(write, dynamo):
+def test_each_write_has_tries_of_its_own(write: Any, dynamo: Any) -> None:
     """One that never succeeds is left after its own tries; the others need one each."""
 
-    def fault(operation):
+    def fault(operation: Any) -> Any:
         return THROTTLED if operation == "Put" else None
 
     dynamo.fault = fault
@@ -156,7 +159,7 @@ def test_each_write_has_tries_of_its_own(write, dynamo):
 
 
 @pytest.mark.usefixtures("no_waits")
-def test_writes_that_fail_together_count_their_own_tries(write, dynamo):
+def test_writes_that_fail_together_count_their_own_tries(write: Any, dynamo: Any) -> None:
     """One that joins a batch late is tried as often as any other."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" else None
 
@@ -167,7 +170,7 @@ def test_writes_that_fail_together_count_their_own_tries(write, dynamo):
     assert (set(outcomes[1:]), set(tries.values())) == ({retry(THROTTLED)}, {MAX_TRIES})
 
 
-def test_waits_grow_and_have_a_bound(write, dynamo, clock):
+def test_waits_grow_and_have_a_bound(write: Any, dynamo: Any, clock: Any) -> None:
     """A random part of a bound that doubles."""
     dynamo.fault = lambda operation: THROTTLED
 
@@ -178,7 +181,7 @@ def test_waits_grow_and_have_a_bound(write, dynamo, clock):
     assert all(0 <= slept <= bound for slept, bound in zip(clock.slept, bounds, strict=True))
 
 
-def test_a_throttled_lane_does_not_hold_up_others(write, dynamo, clock):
+def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock: Any) -> None:
     """What is ready is sent while another waits."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" and clock.now == 0 else None
 
@@ -189,7 +192,7 @@ def test_a_throttled_lane_does_not_hold_up_others(write, dynamo, clock):
 
 
 @pytest.mark.parametrize(("fault", "outcome"), [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", setup(SETUP))])
-def test_nothing_overtakes_a_write_that_is_not_made(write, dynamo, fault, outcome):
+def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fault: Any, outcome: Any) -> None:
     """What follows in the lane is left too; other lanes go on."""
     dynamo.fault = lambda operation: fault if operation == "Update" else None
 
@@ -199,14 +202,14 @@ def test_nothing_overtakes_a_write_that_is_not_made(write, dynamo, fault, outcom
     assert dynamo.items["things"] == {"a": {"id": {"S": "a"}}, "b": {"id": {"S": "b"}}}
 
 
-def test_a_rejected_write_does_not_hold_up_its_lane(write, dynamo):
+def test_a_rejected_write_does_not_hold_up_its_lane(write: Any, dynamo: Any) -> None:
     """It will never be made."""
     outcomes = write(one("a", "insert", index=1), one("a", "update", x=2))
 
     assert (outcomes, dynamo.items["things"]["a"]) == ([refused(), WRITTEN], {"id": {"S": "a"}, "x": {"N": "2"}})
 
 
-def test_writes_of_one_item_are_made_in_order(write, dynamo):
+def test_writes_of_one_item_are_made_in_order(write: Any, dynamo: Any) -> None:
     """Neighbouring puts are one, an update is a barrier."""
     tickets = [one("a", x=1), one("a", x=2), one("a", "update", y=1), one("a", "update", y=2), one("a", x=3)]
 
@@ -217,14 +220,14 @@ def test_writes_of_one_item_are_made_in_order(write, dynamo):
     assert dynamo.items["things"]["a"] == {"id": {"S": "a"}, "z": {"N": "1"}}
 
 
-def test_a_put_that_is_refused_gives_way_to_the_one_before(write, dynamo):
+def test_a_put_that_is_refused_gives_way_to_the_one_before(write: Any, dynamo: Any) -> None:
     """That one is sent, though it was to be replaced."""
     outcomes = write(one("a", x=1), one("a", index=1))
 
     assert (outcomes, dynamo.items["things"]["a"]["x"]) == ([WRITTEN, refused()], {"N": "1"})
 
 
-def test_the_greatest_version_goes_first(write, dynamo):
+def test_the_greatest_version_goes_first(write: Any, dynamo: Any) -> None:
     """Lesser ones are stale without a call."""
     outcomes = write(newest("a", 1), newest("a", 3), newest("a", 2))
 
@@ -252,28 +255,28 @@ def test_the_greatest_version_goes_first(write, dynamo):
         (one("a", "update", shape={"version": "v"}, v=3, y=5), WRITTEN),
     ],
 )
-def test_a_failed_condition_is_told_from_what_is_there(write, second, outcome):
+def test_a_failed_condition_is_told_from_what_is_there(write: Any, second: Any, outcome: Any) -> None:
     """The same content is a duplicate, other content a conflict."""
     write(newest("a", 2, x=1))
 
     assert write(Ticket(second.record, None, second.writes)) == [outcome]
 
 
-def test_equal_versions_of_a_batch_are_told_apart(write):
+def test_equal_versions_of_a_batch_are_told_apart(write: Any) -> None:
     """The first received is stored; the same again is a duplicate, another a conflict."""
     outcomes = write(newest("a", 1, x=1), newest("a", 1, x=1), newest("a", 1, x=2))
 
     assert outcomes == [WRITTEN, found("duplicate"), found("stale", conflict=True)]
 
 
-def test_an_item_without_a_version_gives_way(write, dynamo):
+def test_an_item_without_a_version_gives_way(write: Any, dynamo: Any) -> None:
     """Whatever is stored without one counts as older."""
     write(one("a", x=1))
 
     assert (write(newest("a", 0)), dynamo.items["things"]["a"]["v"]) == ([WRITTEN], {"N": "0"})
 
 
-def test_an_update_of_the_key_alone_changes_nothing(write, dynamo):
+def test_an_update_of_the_key_alone_changes_nothing(write: Any, dynamo: Any) -> None:
     """By itself, with a marker, and in a transaction; what is stored stays, and nothing is made."""
     write(one("b", x=1))
     both = Ticket(Record("m", "h", ""), None, [planned("b", "update"), planned("d", "update")])
@@ -287,7 +290,7 @@ def test_an_update_of_the_key_alone_changes_nothing(write, dynamo):
 
 
 @pytest.mark.parametrize("fault", ["lost", THROTTLED, "TransactionConflictException", None])
-def test_an_effect_is_had_once(write, dynamo, fault):
+def test_an_effect_is_had_once(write: Any, dynamo: Any, fault: Any) -> None:
     """Also when the answer to the first try is lost, and when the message comes again."""
     dynamo.fault = fails(fault)
 
@@ -308,14 +311,14 @@ def test_an_effect_is_had_once(write, dynamo, fault):
         (one("a", "delete", shape={"version": "v"}, v=1), WRITTEN),
     ],
 )
-def test_a_lost_answer_is_no_lost_write(write, dynamo, ticket, outcome):
+def test_a_lost_answer_is_no_lost_write(write: Any, dynamo: Any, ticket: Any, outcome: Any) -> None:
     """Tried again, the same item is there."""
     dynamo.fault = fails("lost")
 
     assert write(ticket) == [outcome]
 
 
-def test_a_message_that_writes_an_item_twice_ends_once(write, dynamo):
+def test_a_message_that_writes_an_item_twice_ends_once(write: Any, dynamo: Any) -> None:
     """By two routes; the last is stored."""
     twice = Ticket(Record("m", "h", ""), None, [planned("a", x=1), planned("a", x=2)])
 
@@ -323,7 +326,7 @@ def test_a_message_that_writes_an_item_twice_ends_once(write, dynamo):
     assert dynamo.items["things"]["a"]["x"] == {"N": "2"}
 
 
-def test_the_worst_write_decides_about_a_message(write):
+def test_the_worst_write_decides_about_a_message(write: Any) -> None:
     """Written, though one of its writes was there already."""
     write(one("a", "insert"))
     both = Ticket(Record("m", "h", ""), None, [planned("a", "insert"), planned("b", "insert")])
@@ -331,7 +334,7 @@ def test_the_worst_write_decides_about_a_message(write):
     assert (write(both), both.results) == ([WRITTEN], [found("duplicate"), WRITTEN])
 
 
-def test_a_transaction_is_made_whole_or_not_at_all(write, dynamo):
+def test_a_transaction_is_made_whole_or_not_at_all(write: Any, dynamo: Any) -> None:
     """A failed condition writes nothing, and decides."""
     write(one("a", "insert"))
     tickets = [
@@ -344,7 +347,7 @@ def test_a_transaction_is_made_whole_or_not_at_all(write, dynamo):
     assert [len(ticket.results) for ticket in tickets] == [2, 2]
 
 
-def test_no_transaction_overtakes_one_that_is_not_made(write, dynamo):
+def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) -> None:
     """Not even when it could be made by itself."""
     dynamo.fault = lambda operation: THROTTLED if operation == "TransactWriteItems" else None
     first = Ticket(Record("m1", "h", ""), None, [planned("a", x=1), planned("b")])
@@ -355,14 +358,14 @@ def test_no_transaction_overtakes_one_that_is_not_made(write, dynamo):
     assert (outcomes, list(dynamo.items["things"])) == ([retry(THROTTLED), early, WRITTEN], ["c"])
 
 
-def test_time_is_up(write, dynamo):
+def test_time_is_up(write: Any, dynamo: Any) -> None:
     """Nothing is sent any more, and each message stays on its queue."""
     late = Outcome("retry", "RT814", "time was up before it was written")
 
     assert (write(one("a"), one("b", "insert"), deadline=lambda: 0.0), dynamo.calls) == ([late, late], [])
 
 
-def test_no_wait_is_longer_than_the_time_there_is(write, dynamo, clock):
+def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock: Any) -> None:
     """What is then left stays on its queue."""
     dynamo.fault = lambda operation: THROTTLED
 
@@ -371,7 +374,7 @@ def test_no_wait_is_longer_than_the_time_there_is(write, dynamo, clock):
     assert (outcomes, clock.now) == ([Outcome("retry", "RT814", "time was up before it was written")], 0.05)
 
 
-def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo):
+def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     """Time may be up between a batch and its halves."""
     clock = Clock(tick=1.0)
     tickets = [one("a"), one("b", index=1)]
@@ -394,7 +397,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo):
     ],
 )
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_a_fault_of_the_setup_is_not_tried_again(write, dynamo, ticket, names, code):
+def test_a_fault_of_the_setup_is_not_tried_again(write: Any, dynamo: Any, ticket: Any, names: Any, code: Any) -> None:
     """It is no message's fault; of a transaction, AWS does not say which table it is."""
     dynamo.fault = lambda operation: code
 
@@ -404,7 +407,7 @@ def test_a_fault_of_the_setup_is_not_tried_again(write, dynamo, ticket, names, c
 
 
 @pytest.mark.parametrize("ticket", [one("a"), one("a", "insert"), add("a", 1)])
-def test_a_table_with_another_key_is_a_fault_of_the_setup(write, dynamo, ticket):
+def test_a_table_with_another_key_is_a_fault_of_the_setup(write: Any, dynamo: Any, ticket: Any) -> None:
     """DescribeTable tells, once, when an item alone is refused."""
     dynamo.keys["things"] = (("other", "N"),)
 
@@ -414,7 +417,7 @@ def test_a_table_with_another_key_is_a_fault_of_the_setup(write, dynamo, ticket)
     assert operations(dynamo)[1:] == ["DescribeTable"]
 
 
-def test_a_marker_table_with_another_key_is_a_fault_of_the_setup(write, dynamo):
+def test_a_marker_table_with_another_key_is_a_fault_of_the_setup(write: Any, dynamo: Any) -> None:
     """It is asked for too."""
     dynamo.keys["markers"] = (("other", "S"),)
 
@@ -429,7 +432,7 @@ def test_a_marker_table_with_another_key_is_a_fault_of_the_setup(write, dynamo):
         ([THROTTLED] * MAX_TRIES, retry(THROTTLED)),
     ],
 )
-def test_a_table_that_cannot_be_described(write, dynamo, faults, outcome):
+def test_a_table_that_cannot_be_described(write: Any, dynamo: Any, faults: Any, outcome: Any) -> None:
     """Without its key nobody knows whose fault it is; if it may be known later, it is tried again."""
     left = list(faults)
     dynamo.fault = lambda operation: left.pop(0) if operation == "DescribeTable" and left else None
@@ -437,7 +440,7 @@ def test_a_table_that_cannot_be_described(write, dynamo, faults, outcome):
     assert write(one("a", index=1)) == [outcome]
 
 
-def test_a_table_is_described_once(write, dynamo):
+def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
     """Its key never changes."""
     tables = dynamo.tables
     tickets = [one("a", "insert", index=1), one("b", "insert", index=1)]
@@ -448,11 +451,11 @@ def test_a_table_is_described_once(write, dynamo):
     assert ([ticket.outcome for ticket in tickets], operations(dynamo).count("DescribeTable")) == ([refused()] * 2, 1)
 
 
-def test_calls_overlap_up_to_their_bound(write, dynamo):
+def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
     """As many as may are under way at a time, and never one more."""
     together = Barrier(CALLS_AT_ONCE)
 
-    def meet():
+    def meet() -> None:
         try:
             together.wait(5)
         except BrokenBarrierError:
@@ -465,7 +468,7 @@ def test_calls_overlap_up_to_their_bound(write, dynamo):
     assert (outcomes, dynamo.most_under_way) == ([WRITTEN] * 3 * CALLS_AT_ONCE, CALLS_AT_ONCE)
 
 
-def test_it_knows_how_long_calls_take(dynamo):
+def test_it_knows_how_long_calls_take(dynamo: Any) -> None:
     """The longest of late, forgotten little by little."""
     clock = Clock(tick=1.0)
     writer = Writer(dynamo.tables, clock, clock.sleep)

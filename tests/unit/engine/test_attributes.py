@@ -1,6 +1,7 @@
 """Values as DynamoDB stores them: exact, measured, and bounded as DynamoDB bounds them."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -43,14 +44,14 @@ VALUES = st.recursive(
 ITEMS = st.dictionaries(TEXT.filter(bool), VALUES, max_size=5)
 
 
-def refusal(call, *arguments):
+def refusal(call: Any, *arguments: Any) -> Any:
     """The code and reason that a call is refused with."""
     with pytest.raises(Refusal) as raised:
         call(*arguments)
     return raised.value.code, raised.value.reason
 
 
-def typed(value):
+def typed(value: Any) -> Any:
     """The value with its kind, so that 1 and True differ, and 1 and 1.0 do not."""
     match value:
         case bool():
@@ -65,7 +66,7 @@ def typed(value):
             return type(value).__name__, value
 
 
-def nested(depth, of=list):
+def nested(depth: Any, of: Any = list) -> Any:
     """A list or map that is nested so deep."""
     value = of()
     for _ in range(depth - 1):
@@ -99,7 +100,7 @@ def nested(depth, of=list):
         (Decimal("1." + "0" * 60), "1"),
     ],
 )
-def test_numbers_that_dynamodb_holds_are_written_exactly(number, text):
+def test_numbers_that_dynamodb_holds_are_written_exactly(number: Any, text: Any) -> None:
     """Only significant digits count, and the text has neither exponent nor trailing zeros."""
     assert encode_number(number) == text
 
@@ -121,21 +122,21 @@ def test_numbers_that_dynamodb_holds_are_written_exactly(number, text):
         (Decimal("Infinity"), NO_NUMBER),
     ],
 )
-def test_numbers_that_dynamodb_would_round_are_refused(number, reason):
+def test_numbers_that_dynamodb_would_round_are_refused(number: Any, reason: Any) -> None:
     """A number is stored as it was sent or not at all."""
     assert refusal(encode_number, number) == (BAD_ITEM, reason)
 
 
 @given(NUMBERS)
 @settings(deadline=None)
-def test_a_number_is_read_back_as_it_was(number):
+def test_a_number_is_read_back_as_it_was(number: Any) -> None:
     """No digit is lost on the way."""
     assert Decimal(encode_number(number)) == number
 
 
 @given(st.integers() | DECIMALS)
 @settings(deadline=None)
-def test_plain_notation_is_exact_and_plain(number):
+def test_plain_notation_is_exact_and_plain(number: Any) -> None:
     """Integers of any size keep each digit; there is no exponent."""
     text = plain_number(number)
 
@@ -170,7 +171,7 @@ def test_plain_notation_is_exact_and_plain(number):
         ({1, Decimal("1.0"), Decimal("1e0")}, {"NS": ["1"]}, 2),
     ],
 )
-def test_values_are_encoded_and_measured(value, encoded, size):
+def test_values_are_encoded_and_measured(value: Any, encoded: Any, size: Any) -> None:
     """Sizes are DynamoDB's: text in UTF-8, two digits a byte, 3 bytes and one a place for maps and lists."""
     assert encode_item({"näme": value}) == ({"näme": encoded}, 5 + size)
 
@@ -199,13 +200,13 @@ def test_values_are_encoded_and_measured(value, encoded, size):
         ({"\ud800": 1}, "a text with half a surrogate pair"),
     ],
 )
-def test_what_dynamodb_has_no_place_for_is_refused(item, reason):
+def test_what_dynamodb_has_no_place_for_is_refused(item: Any, reason: Any) -> None:
     """The reason names the attribute and what is wrong, never the value."""
     assert refusal(encode_item, item, {"a"}) == (BAD_ITEM, reason)
 
 
 @pytest.mark.parametrize("value", [1.5, "\ud800"])
-def test_a_name_that_the_config_does_not_know_is_not_shown(value):
+def test_a_name_that_the_config_does_not_know_is_not_shown(value: Any) -> None:
     """It may be the sender's own, and as private as a value."""
     code, reason = refusal(encode_item, {"secret": value}, {"a"})
 
@@ -213,26 +214,26 @@ def test_a_name_that_the_config_does_not_know_is_not_shown(value):
 
 
 @pytest.mark.parametrize("of", [list, dict])
-def test_nesting_of_32_is_stored_and_33_refused(of):
+def test_nesting_of_32_is_stored_and_33_refused(of: Any) -> None:
     """A list or map of the item itself is the first level."""
     encode_item({"a": nested(32, of)})
 
     assert refusal(encode_item, {"a": nested(33, of)}) == (BAD_ITEM, "attribute '*': nested deeper than 32")
 
 
-def test_an_item_of_400_kb_is_stored():
+def test_an_item_of_400_kb_is_stored() -> None:
     """Names count too: the boundary itself is allowed."""
     _, size = encode_item({"ab": "x" * (MAX_ITEM_BYTES - 2)})
 
     assert size == 409_600
 
 
-def test_an_item_of_one_byte_more_is_refused():
+def test_an_item_of_one_byte_more_is_refused() -> None:
     """One byte over 400 KB."""
     assert refusal(encode_item, {"ab": "x" * (MAX_ITEM_BYTES - 1)}) == (BAD_ITEM, "the item has more than 409600 bytes")
 
 
-def test_a_long_name_is_stored_below_64_kb():
+def test_a_long_name_is_stored_below_64_kb() -> None:
     """The greatest name, in an item of more than its size."""
     _, size = encode_item({"n" * MAX_NAME_BYTES: "x"})
 
@@ -241,7 +242,7 @@ def test_a_long_name_is_stored_below_64_kb():
 
 @given(ITEMS)
 @settings(deadline=None)
-def test_an_item_is_read_back_as_it_was(item):
+def test_an_item_is_read_back_as_it_was(item: Any) -> None:
     """Decoding is the inverse of encoding, for whatever can be stored."""
     encoded, _ = encode_item(item)
 
@@ -250,7 +251,7 @@ def test_an_item_is_read_back_as_it_was(item):
 
 @given(ITEMS)
 @settings(deadline=None, max_examples=50)
-def test_equal_items_make_equal_requests(item):
+def test_equal_items_make_equal_requests(item: Any) -> None:
     """One message always makes one and the same request, sets included."""
     again, _ = encode_item(decode_item(encode_item(item)[0]))
 
@@ -279,7 +280,7 @@ PAIR = (("a", "S"), ("b", "N"))
         ((("a", "N"), ("b", "B")), {"a": 1, "b": b"x" * 1025}, "key attribute 'b' has more than 1024 bytes"),
     ],
 )
-def test_improper_keys_are_refused(key, item, reason):
+def test_improper_keys_are_refused(key: Any, item: Any, reason: Any) -> None:
     """Missing, empty, of another type, or too long in bytes."""
     assert refusal(identify, "t", key, encode_item(item)[0]) == (BAD_KEY, reason)
 
@@ -296,13 +297,13 @@ def test_improper_keys_are_refused(key, item, reason):
         ((("a", "N"),), {"a": -(10**125)}, ("t", "-1" + "0" * 125)),
     ],
 )
-def test_keys_of_the_greatest_length_are_proper(key, item, identity):
+def test_keys_of_the_greatest_length_are_proper(key: Any, item: Any, identity: Any) -> None:
     """2048 bytes of a partition key and 1024 of a sort key; a number is never too long."""
     assert identify("t", key, encode_item(item)[0]) == identity
 
 
 @pytest.mark.parametrize("text", ["1", "1.0", "1e0", "10E-1", "+1", "1.000"])
-def test_a_number_of_a_key_is_known_in_any_form(text):
+def test_a_number_of_a_key_is_known_in_any_form(text: Any) -> None:
     """A server may write it in another form than it was sent in."""
     assert identify("t", (("a", "N"),), {"a": {"N": text}}) == ("t", "1")
 
@@ -315,7 +316,7 @@ KEYS = {
 
 
 @st.composite
-def key_pairs(draw):
+def key_pairs(draw: Any) -> Any:
     """The key of a table, and two items for it."""
     kinds = draw(st.lists(st.sampled_from("SNB"), min_size=1, max_size=2))
     key = tuple(zip("ab", kinds, strict=False))
@@ -324,7 +325,7 @@ def key_pairs(draw):
 
 @given(key_pairs(), st.sampled_from(["t", "u"]))
 @settings(deadline=None, max_examples=200)
-def test_identities_are_equal_exactly_when_keys_are(pair, other_table):
+def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any) -> None:
     """Whole and typed, numbers by value, never by position, tables apart."""
     key, one, other = pair
 

@@ -1,5 +1,7 @@
 """How long a message that is to be retried stays hidden."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,13 +23,13 @@ from router.engine.backoff import MAX_SECONDS, Backoff
         (Backoff(cap=10**6), 1000, MAX_SECONDS),
     ],
 )
-def test_the_bound_grows_with_each_receive(backoff, receive_count, seconds):
+def test_the_bound_grows_with_each_receive(backoff: Any, receive_count: Any, seconds: Any) -> None:
     """Up to the cap, and never past what SQS allows."""
     assert backoff.wait(receive_count, lambda: 1.0) == seconds
 
 
 @given(st.integers(0, 2000), st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
-def test_the_wait_is_random_below_its_bound(receive_count, chance):
+def test_the_wait_is_random_below_its_bound(receive_count: Any, chance: Any) -> None:
     """Full jitter, but at least a second."""
     assert 1 <= Backoff().wait(receive_count, lambda: chance) <= Backoff().wait(receive_count, lambda: 1.0)

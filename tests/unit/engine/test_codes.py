@@ -8,14 +8,14 @@ from router.model import Code
 CODES = {name: code for name, code in vars(codes).items() if isinstance(code, Code)}
 
 
-def test_codes_of_outcomes_are_declared_once():
+def test_codes_of_outcomes_are_declared_once() -> None:
     """Each has a number of its own, of those for run time."""
     ids = [code.id for code in CODES.values()]
 
     assert (len(set(ids)), [each for each in ids if not re.fullmatch(r"RT8\d\d", each)]) == (len(ids), [])
 
 
-def test_codes_say_what_and_why():
+def test_codes_say_what_and_why() -> None:
     """A title that goes on in a sentence, and a sentence."""
     odd = [name for name, code in CODES.items() if code.title.endswith(".") or not code.why.endswith(".")]
 

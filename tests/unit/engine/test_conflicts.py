@@ -1,6 +1,7 @@
 """What a failed condition means, told from what was there."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,12 @@ from router.modes.conflicts import judge
 THINGS = Table("things", (("id", "S"),))
 
 
-def write(item, **shape):
+def write(item: Any, **shape: Any) -> Any:
     """The write of an item by a route `r`."""
     return plan_write(WriteShape("r", THINGS, **shape), item, Message(item, "m"), 0)
 
 
-def there(**attributes):
+def there(**attributes: Any) -> Any:
     """A stored item."""
     return encode_item({"id": "a", **attributes})[0]
 
@@ -42,7 +43,7 @@ TYPES = Outcome("rejected", "RT804", "the stored version is of type S, the messa
         ({}, DUPLICATE),
     ],
 )
-def test_an_insert_finds_a_duplicate(stored, outcome):
+def test_an_insert_finds_a_duplicate(stored: Any, outcome: Any) -> None:
     """Counted as a conflict where the content differs."""
     assert judge(write({"id": "a", "x": 1}, mode="insert"), stored) == outcome
 
@@ -59,7 +60,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("at", "value"), [(at, value) for at, (value, _) in enumerate(SAME)])
-def test_content_is_compared_as_dynamodb_compares_it(at, value):
+def test_content_is_compared_as_dynamodb_compares_it(at: Any, value: Any) -> None:
     """By type and value, however a server writes numbers and sets; of these each is the same as one."""
     insert = write({"id": "a", "x": value}, mode="insert")
 
@@ -79,7 +80,7 @@ def test_content_is_compared_as_dynamodb_compares_it(at, value):
         ({"a"}, {"SS": ["b"]}),
     ],
 )
-def test_other_content_is_a_conflict(value, stored):
+def test_other_content_is_a_conflict(value: Any, stored: Any) -> None:
     """At any depth."""
     assert judge(write({"id": "a", "x": value}, mode="insert"), {"id": {"S": "a"}, "x": stored}).conflict
 
@@ -94,7 +95,7 @@ def test_other_content_is_a_conflict(value, stored):
         (None, STALE),
     ],
 )
-def test_a_version_that_is_not_greater_is_stale(stored, outcome):
+def test_a_version_that_is_not_greater_is_stale(stored: Any, outcome: Any) -> None:
     """Or a duplicate if the same item is there; types are never ordered."""
     assert judge(write({"id": "a", "v": 5, "x": 1}, mode="newest", version="v"), stored) == outcome
 
@@ -108,7 +109,7 @@ def test_a_version_that_is_not_greater_is_stale(stored, outcome):
         (there(v=6, x="new"), STALE),
     ],
 )
-def test_an_update_is_the_same_if_what_it_sets_is_there(stored, outcome):
+def test_an_update_is_the_same_if_what_it_sets_is_there(stored: Any, outcome: Any) -> None:
     """What it adds to, appends to or sets only once says nothing."""
     named = {name: frozenset({name[0]}) for name in ("add", "keep_first")}
     update = write({"id": "a", "v": 5, "x": "new", "a": 1, "k": "mine"}, mode="update", version="v", **named)
@@ -117,12 +118,12 @@ def test_an_update_is_the_same_if_what_it_sets_is_there(stored, outcome):
 
 
 @pytest.mark.parametrize(("stored", "outcome"), [(there(v=6), STALE), (there(v=5), CONFLICT), (None, STALE)])
-def test_a_delete_finds_something_newer(stored, outcome):
+def test_a_delete_finds_something_newer(stored: Any, outcome: Any) -> None:
     """It has no content of its own to compare."""
     assert judge(write({"id": "a", "v": 5}, mode="delete", version="v"), stored) == outcome
 
 
-def test_values_are_in_the_order_of_dynamodb():
+def test_values_are_in_the_order_of_dynamodb() -> None:
     """Numbers by value, text by the bytes of UTF-8, binaries by bytes; nothing before all."""
     values = [
         {},

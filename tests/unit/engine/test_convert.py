@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +48,7 @@ BIG = 12345678901234567891
         ("json", "é", '"é"'),
     ],
 )
-def test_what_fits_is_converted(kind, value, converted):
+def test_what_fits_is_converted(kind: Any, value: Any, converted: Any) -> None:
     """Exactly, whatever the size of a number."""
     assert repr(CONVERTERS[kind](value)) == repr(converted) or CONVERTERS[kind](value) == converted
 
@@ -88,7 +89,7 @@ def test_what_fits_is_converted(kind, value, converted):
         ("json", "\ud800", "cannot be written as JSON"),
     ],
 )
-def test_what_does_not_fit_is_refused_without_its_value(kind, value, why):
+def test_what_does_not_fit_is_refused_without_its_value(kind: Any, value: Any, why: Any) -> None:
     """The reason says what the value is not."""
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         CONVERTERS[kind](value)
@@ -97,13 +98,13 @@ def test_what_does_not_fit_is_refused_without_its_value(kind, value, why):
 @pytest.mark.parametrize(
     ("value", "text"), [("x", "x"), (True, "true"), (False, "false"), (BIG, str(BIG)), (Decimal("2.50"), "2.5")]
 )
-def test_scalars_are_text_in_one_way(value, text):
+def test_scalars_are_text_in_one_way(value: Any, text: Any) -> None:
     """As templates and hashes write them."""
     assert scalar_text(value) == text
 
 
 @pytest.mark.parametrize("value", [None, [], {}, b"", 1.5])
-def test_what_is_no_scalar_is_no_text(value):
+def test_what_is_no_scalar_is_no_text(value: Any) -> None:
     """Nor is what JSON does not have."""
     with pytest.raises(ValueError, match=r"^is no text, number or boolean$"):
         scalar_text(value)
@@ -122,6 +123,6 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(deadline=None)
-def test_json_text_is_the_value(value):
+def test_json_text_is_the_value(value: Any) -> None:
     """Numbers too are exact in the text."""
     assert json.loads(CONVERTERS["json"](value), parse_float=Decimal) == value

@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,24 +22,24 @@ TOO_MANY_DIGITS = (OUT_OF_BOUNDS, "a number has too many digits to be held exact
 IS_NOT_JSON = (NOT_JSON, "the payload is not JSON")
 
 
-def refusal(call, *arguments):
+def refusal(call: Any, *arguments: Any) -> Any:
     """The code and reason that a call is refused with."""
     with pytest.raises(Refusal) as raised:
         call(*arguments)
     return raised.value.code, raised.value.reason
 
 
-def record(body, **attributes):
+def record(body: Any, **attributes: Any) -> Any:
     """A record with a body and message attributes."""
     return Record("id", "handle", body, {}, attributes)
 
 
-def packed(data):
+def packed(data: Any) -> Any:
     """Data as a gzip queue carries it."""
     return base64.b64encode(gzip.compress(data, mtime=0)).decode()
 
 
-def deep(depth, opening="[", closing="]"):
+def deep(depth: Any, opening: Any = "[", closing: Any = "]") -> Any:
     """Brackets that are nested so deep; several in `opening` alternate."""
     pairs = [(opening[level % len(opening)], closing[level % len(closing)]) for level in range(depth)]
     return "".join(opener for opener, _ in pairs) + "".join(closer for _, closer in reversed(pairs))
@@ -68,7 +69,7 @@ def deep(depth, opening="[", closing="]"):
         (None, None),
     ],
 )
-def test_json_is_decoded_exactly(payload, value):
+def test_json_is_decoded_exactly(payload: Any, value: Any) -> None:
     """Numbers keep each digit, of a repeated key the last one counts, and what is decoded already stays."""
     assert repr(decode_payload(payload)) == repr(value)
 
@@ -110,13 +111,13 @@ def test_json_is_decoded_exactly(payload, value):
         ("[}" * 100, IS_NOT_JSON),
     ],
 )
-def test_what_is_no_json_is_refused(payload, code_and_reason):
+def test_what_is_no_json_is_refused(payload: Any, code_and_reason: Any) -> None:
     """With a code, and a reason that holds nothing of the payload."""
     assert refusal(decode_payload, payload) == code_and_reason
 
 
 @pytest.mark.parametrize("brackets", ["[]", "[{]}", "[[{]]}"])
-def test_nesting_of_64_is_decoded_and_65_refused(brackets):
+def test_nesting_of_64_is_decoded_and_65_refused(brackets: Any) -> None:
     """Whatever the kinds of bracket."""
     opening, closing = brackets[: len(brackets) // 2], brackets[len(brackets) // 2 :]
 
@@ -129,7 +130,7 @@ def test_nesting_of_64_is_decoded_and_65_refused(brackets):
     "text", ["[[[[{{{{", "\n", "\\", '"', '\\"', "\\\\", "a\\", '\\\\"', "\t[", "é[", "\u2028{", "/", "\\n"]
 )
 @pytest.mark.parametrize("ensure_ascii", [True, False])
-def test_brackets_and_escapes_in_text_do_not_count(text, ensure_ascii):
+def test_brackets_and_escapes_in_text_do_not_count(text: Any, ensure_ascii: Any) -> None:
     """Neither as nesting, nor so that real nesting is missed."""
     wide = json.dumps({text: [{text: text}] * 100, "z": text}, ensure_ascii=ensure_ascii)
     hidden = json.dumps([text, "HERE", text], ensure_ascii=ensure_ascii).replace('"HERE"', deep(64))
@@ -139,7 +140,7 @@ def test_brackets_and_escapes_in_text_do_not_count(text, ensure_ascii):
     assert refusal(bound_nesting, hidden.encode()) == TOO_DEEP
 
 
-def test_a_large_message_with_line_breaks_is_decoded():
+def test_a_large_message_with_line_breaks_is_decoded() -> None:
     """Many objects, and an escape at the end of a text."""
     message = {"lines": [{"sku": "a", "note": "one\n"}] * 99, "note": "end\n"}
 
@@ -154,7 +155,7 @@ JSON = st.recursive(
 )
 
 
-def written(value, separator=",", ensure_ascii=False):
+def written(value: Any, separator: Any = ",", ensure_ascii: Any = False) -> Any:
     """A value as JSON text, by another encoder than the router's."""
     if isinstance(value, list):
         return f"[{separator.join(written(each, separator, ensure_ascii) for each in value)}]"
@@ -164,14 +165,16 @@ def written(value, separator=",", ensure_ascii=False):
     return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=ensure_ascii)
 
 
-def exact(value):
+def exact(value: Any) -> Any:
     """The value with its types, so that 1, True and Decimal(1) differ."""
     return repr(value)
 
 
 @given(JSON, st.integers(0, 58), st.booleans(), st.sampled_from([",", "\n , "]), st.booleans())
 @settings(deadline=None, max_examples=100)
-def test_any_json_is_decoded_to_its_value(value, depth, ensure_ascii, separator, as_bytes):
+def test_any_json_is_decoded_to_its_value(
+    value: Any, depth: Any, ensure_ascii: Any, separator: Any, as_bytes: Any
+) -> None:
     """At any nesting up to 64, as text or UTF-8, with numbers exact."""
     for level in range(depth):
         value = [value] if level % 2 else {"[": value}
@@ -182,7 +185,7 @@ def test_any_json_is_decoded_to_its_value(value, depth, ensure_ascii, separator,
     assert exact(decode_payload(text.encode() if as_bytes else text)) == exact(value)
 
 
-def nesting(text):
+def nesting(text: Any) -> Any:
     """How deep valid JSON nests, a character at a time."""
     depth = deepest = 0
     inside = escaped = False
@@ -203,7 +206,7 @@ def nesting(text):
 
 
 @st.composite
-def deep_documents(draw):
+def deep_documents(draw: Any) -> Any:
     """JSON of many brackets, in and out of texts, nested about as deep as is allowed."""
     value = draw(JSON)
     siblings = draw(st.lists(JSON, min_size=1, max_size=3))
@@ -215,7 +218,7 @@ def deep_documents(draw):
 
 @given(deep_documents())
 @settings(deadline=None, max_examples=100)
-def test_nesting_is_bounded_as_a_plain_count_says(text):
+def test_nesting_is_bounded_as_a_plain_count_says(text: Any) -> None:
     """The fast way and the slow way agree."""
     try:
         bound_nesting(text)
@@ -241,7 +244,7 @@ PAYLOADS = (
 
 @given(PAYLOADS)
 @settings(deadline=None, max_examples=200)
-def test_any_payload_is_decoded_or_refused(payload):
+def test_any_payload_is_decoded_or_refused(payload: Any) -> None:
     """Nothing else is ever raised."""
     with contextlib.suppress(Refusal):
         decode_payload(payload)
@@ -276,14 +279,14 @@ VALUES = {
 
 
 @pytest.mark.parametrize("encoding", ["json", "base64"])
-def test_message_attributes_are_values(encoding):
+def test_message_attributes_are_values(encoding: Any) -> None:
     """Numbers exact, or the text where it is no number."""
     body = "{}" if encoding == "json" else "e30="
 
     assert compile_decoder([], encoding)(record(body, **ATTRIBUTES)) == ({}, VALUES)
 
 
-def test_a_record_without_attributes_has_none():
+def test_a_record_without_attributes_has_none() -> None:
     """The plain case."""
     assert compile_decoder([], "json")(record('{"a": 1}')) == ({"a": 1}, {})
 
@@ -296,7 +299,7 @@ def test_a_record_without_attributes_has_none():
         ("base64+gzip", packed(b'"' + b"x" * (MAX_UNPACKED_BYTES - 2) + b'"'), "x" * (MAX_UNPACKED_BYTES - 2)),
     ],
 )
-def test_an_encoding_is_undone(encoding, body, value):
+def test_an_encoding_is_undone(encoding: Any, body: Any, value: Any) -> None:
     """Then the payload is JSON; 16 MiB are allowed."""
     assert compile_decoder([], encoding)(record(body)) == (value, {})
 
@@ -309,7 +312,7 @@ BOMB = (OUT_OF_BOUNDS, "the payload unpacks to more than 16777216 bytes")
 WHOLE = gzip.compress(b'{"a": 1}', mtime=0)
 
 
-def encoded(data):
+def encoded(data: Any) -> Any:
     """Bytes as base64 text."""
     return base64.b64encode(data).decode()
 
@@ -339,20 +342,20 @@ def encoded(data):
         ("base64+gzip", packed(packed(b"{}").encode()), IS_NOT_JSON),
     ],
 )
-def test_what_is_not_so_encoded_is_refused(encoding, body, code_and_reason):
+def test_what_is_not_so_encoded_is_refused(encoding: Any, body: Any, code_and_reason: Any) -> None:
     """Torn, of another kind, or unpacking to more than is held."""
     assert refusal(compile_decoder([], encoding), record(body)) == code_and_reason
 
 
 @given(st.text(max_size=40) | st.binary(max_size=60).map(encoded), st.sampled_from(["base64", "base64+gzip"]))
 @settings(deadline=None)
-def test_any_encoded_payload_is_decoded_or_refused(body, encoding):
+def test_any_encoded_payload_is_decoded_or_refused(body: Any, encoding: Any) -> None:
     """Nothing else is ever raised."""
     with contextlib.suppress(Refusal):
         compile_decoder([], encoding)(record(body))
 
 
-def unwrap(payload, attributes):
+def unwrap(payload: Any, attributes: Any) -> Any:
     """An envelope of one member, which adds an attribute."""
     value = json.loads(payload)
     if "in" not in value:
@@ -360,17 +363,17 @@ def unwrap(payload, attributes):
     return value["in"], {**attributes, "layer": len(attributes)}
 
 
-def binary(payload, attributes):
+def binary(payload: Any, attributes: Any) -> Any:
     """An envelope of bytes."""
     return payload.encode() if isinstance(payload, str) else payload, attributes
 
 
-def keep(payload, attributes):
+def keep(payload: Any, attributes: Any) -> Any:
     """An envelope that may be missing."""
     return payload, attributes
 
 
-def test_envelopes_are_unwrapped_in_order():
+def test_envelopes_are_unwrapped_in_order() -> None:
     """Each sees the payload and the attributes of the one before."""
     body = json.dumps({"in": json.dumps({"in": '{"a": 1.10}'})})
 
@@ -389,7 +392,7 @@ def test_envelopes_are_unwrapped_in_order():
         ([unwrap], "json", None, None),
     ],
 )
-def test_what_is_inside_may_be_decoded_already(envelopes, encoding, inner, value):
+def test_what_is_inside_may_be_decoded_already(envelopes: Any, encoding: Any, inner: Any, value: Any) -> None:
     """A value of JSON, base64 text, or bytes that need no base64."""
     assert compile_decoder(envelopes, encoding)(record(json.dumps({"in": inner})))[0] == value
 
@@ -406,15 +409,17 @@ def test_what_is_inside_may_be_decoded_already(envelopes, encoding, inner, value
         ([unwrap], "json", json.dumps({"in": deep(65)}), TOO_DEEP),
     ],
 )
-def test_a_layer_that_is_not_as_configured_is_refused(envelopes, encoding, body, code_and_reason):
+def test_a_layer_that_is_not_as_configured_is_refused(
+    envelopes: Any, encoding: Any, body: Any, code_and_reason: Any
+) -> None:
     """Each layer is bounded like the first."""
     assert refusal(compile_decoder(envelopes, encoding), record(body)) == code_and_reason
 
 
-def test_an_envelope_may_drop_its_message():
+def test_an_envelope_may_drop_its_message() -> None:
     """What is no Reject passes through, to be told from a refusal."""
 
-    def drop(payload, attributes):
+    def drop(payload: Any, attributes: Any) -> None:
         raise Drop("not for us")
 
     with pytest.raises(Drop, match="not for us"):
@@ -433,7 +438,9 @@ def test_an_envelope_may_drop_its_message():
         ([keep], 0, "json", '{"small": 1}', None, {"small": 1}),
     ],
 )
-def test_what_was_fetched_is_the_payload_in_its_place(envelopes, fetch_at, encoding, body, fetched, value):
+def test_what_was_fetched_is_the_payload_in_its_place(
+    envelopes: Any, fetch_at: Any, encoding: Any, body: Any, fetched: Any, value: Any
+) -> None:
     """It is unwrapped as a body would be; envelopes around the pointer still give their attributes."""
     decode = compile_decoder(envelopes, encoding, fetch_at)
 
@@ -451,7 +458,7 @@ def test_what_was_fetched_is_the_payload_in_its_place(envelopes, fetch_at, encod
         ("base64", b"{}", NO_BASE64),
     ],
 )
-def test_what_was_fetched_is_bounded_like_a_body(encoding, fetched, code_and_reason):
+def test_what_was_fetched_is_bounded_like_a_body(encoding: Any, fetched: Any, code_and_reason: Any) -> None:
     """Whatever is in the object."""
     decode = compile_decoder([keep], encoding, 0)
 

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ from router.engine.derive import canonical_json, epoch_seconds, hash_values, par
         ([{"b": [1, {}], "a": "x", "é": None}], "b31c704de4a48702dbd29b5c214ca58ff7fe77d956a98aff3965092a5a41ba74"),
     ],
 )
-def test_hashes_never_change(values, digest):
+def test_hashes_never_change(values: Any, digest: Any) -> None:
     """Each of these is stored in tables as a key: no release may give another."""
     assert hash_values(values) == digest
 
@@ -47,13 +48,13 @@ def test_hashes_never_change(values, digest):
         ({"b": 1, "a": {"é": None, "Z": "x"}}, '{"a":{"Z":"x","é":null},"b":1}'),
     ],
 )
-def test_canonical_json_has_one_way_to_write_a_value(value, text):
+def test_canonical_json_has_one_way_to_write_a_value(value: Any, text: Any) -> None:
     """Keys sorted, no spaces, characters as they are, numbers in plain notation."""
     assert canonical_json(value) == text
 
 
 @pytest.mark.parametrize("value", [b"x", {1}, (), 1.5, Decimal("NaN"), Decimal("1E151")])
-def test_what_is_no_json_has_no_canonical_text(value):
+def test_what_is_no_json_has_no_canonical_text(value: Any) -> None:
     """It is refused, not written in some way."""
     with pytest.raises(ValueError, match=r"^is (no text, number or boolean|a number out of range)$"):
         canonical_json([value])
@@ -71,7 +72,7 @@ VALUES = st.recursive(
 )
 
 
-def typed(value):
+def typed(value: Any) -> Any:
     """The value with true and false apart from 1 and 0."""
     if isinstance(value, list):
         return [typed(each) for each in value]
@@ -82,21 +83,21 @@ def typed(value):
 
 @given(VALUES, VALUES)
 @settings(deadline=None, max_examples=200)
-def test_canonical_texts_are_equal_exactly_when_values_are(one, other):
+def test_canonical_texts_are_equal_exactly_when_values_are(one: Any, other: Any) -> None:
     """Numbers by value, objects whatever the order of their members."""
     assert (canonical_json(one) == canonical_json(other)) == (typed(one) == typed(other))
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4))
 @settings(deadline=None, max_examples=50)
-def test_the_order_of_members_does_not_matter(value):
+def test_the_order_of_members_does_not_matter(value: Any) -> None:
     """A JSON object has none."""
     assert hash_values([dict(reversed(value.items()))]) == hash_values([value])
 
 
 @given(st.integers())
 @settings(deadline=None)
-def test_neighbouring_integers_have_different_hashes(number):
+def test_neighbouring_integers_have_different_hashes(number: Any) -> None:
     """Of any size."""
     assert hash_values([number]) != hash_values([number + 1])
 
@@ -104,7 +105,7 @@ def test_neighbouring_integers_have_different_hashes(number):
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0s", 0), ("90s", 90), ("5m", 300), ("2h", 7200), ("90d", 7_776_000), ("2w", 1_209_600)]
 )
-def test_durations_are_seconds(text, seconds):
+def test_durations_are_seconds(text: Any, seconds: Any) -> None:
     """Each unit."""
     assert parse_duration(text) == seconds
 
@@ -123,7 +124,7 @@ def test_durations_are_seconds(text, seconds):
         (99_999_999_999, 99_999_999_999),
     ],
 )
-def test_times_are_whole_seconds_since_1970(value, seconds):
+def test_times_are_whole_seconds_since_1970(value: Any, seconds: Any) -> None:
     """ISO 8601 text with an offset, or a number of seconds."""
     assert epoch_seconds(value) == seconds
 
@@ -147,7 +148,7 @@ MILLISECONDS = "is no time in seconds since 1970; milliseconds are not taken"
         (None, "is no time"),
     ],
 )
-def test_what_is_no_time_is_refused(value, why):
+def test_what_is_no_time_is_refused(value: Any, why: Any) -> None:
     """Milliseconds would be a time to live in the far future, a naive time one of some zone."""
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         epoch_seconds(value)

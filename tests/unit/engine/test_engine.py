@@ -2,6 +2,8 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,24 +18,24 @@ from router.program.load import load_program
 TO_THINGS = "queue: q, table: things"
 
 
-def record(message, message_id="id-1"):
+def record(message: Any, message_id: Any = "id-1") -> Any:
     """A record whose body is a message, or is given as text."""
     body = message if isinstance(message, str) else json.dumps(message)
     return Record(message_id, "handle", body, {"SentTimestamp": "1767323045678"})
 
 
-def planned(program, message, trace=None):
+def planned(program: Any, message: Any, trace: Any = None) -> Any:
     """What is planned for a message: its outcome or None, and the items by route."""
     ticket = plan(program.engine.queues["q"], record(message), trace)
     return ticket.outcome, [(write.route, decode_item(write.item)) for write in ticket.writes]
 
 
-def rejected(code, reason, route="", pointer=""):
+def rejected(code: Any, reason: Any, route: Any = "", pointer: Any = "") -> Any:
     """The outcome and the writes of a rejected message."""
     return Outcome("rejected", code, reason, route, pointer), []
 
 
-def test_a_message_becomes_a_write(make):
+def test_a_message_becomes_a_write(make: Any) -> None:
     """The smallest route stores the message as it is, exactly."""
     program = make(f"r: {{{TO_THINGS}}}")
 
@@ -61,7 +63,7 @@ big: {{{TO_THINGS}, when: "n > `10`"}}
         ("first", {"id": "a", "n": 12}, ["any"]),
     ],
 )
-def test_routes_match_in_the_order_of_the_file(make, match, message, routes):
+def test_routes_match_in_the_order_of_the_file(make: Any, match: Any, message: Any, routes: Any) -> None:
     """All whose condition holds, or the first of them; a condition that fails does not hold."""
     program = make(ROUTES, f"match: {match}")
 
@@ -69,7 +71,7 @@ def test_routes_match_in_the_order_of_the_file(make, match, message, routes):
 
 
 @pytest.mark.parametrize(("unmatched", "kind"), [("dead_letter", "rejected"), ("drop", "dropped"), ("retry", "retry")])
-def test_the_queue_decides_about_what_no_route_takes(make, unmatched, kind):
+def test_the_queue_decides_about_what_no_route_takes(make: Any, unmatched: Any, kind: Any) -> None:
     """`unmatched` of the queue."""
     program = make(f"r: {{{TO_THINGS}, when: never}}", f"unmatched: {unmatched}")
 
@@ -77,7 +79,7 @@ def test_the_queue_decides_about_what_no_route_takes(make, unmatched, kind):
 
 
 @pytest.mark.parametrize(("on_invalid", "kind"), [("dead_letter", "rejected"), ("drop", "dropped"), ("retry", "retry")])
-def test_the_route_decides_about_what_fails_its_schema(make, on_invalid, kind):
+def test_the_route_decides_about_what_fails_its_schema(make: Any, on_invalid: Any, kind: Any) -> None:
     """`on_invalid` of the route; the reason holds no value, and no name that the schema does not declare."""
     schema = "schema: {properties: {id: {type: string}}, additionalProperties: {type: number}}"
     program = make(f"r: {{{TO_THINGS}, on_invalid: {on_invalid}, {schema}}}")
@@ -86,7 +88,7 @@ def test_the_route_decides_about_what_fails_its_schema(make, on_invalid, kind):
     assert planned(program, {"id": "a", "secret": "x"}) == (outcome, [])
 
 
-def test_a_valid_message_passes_its_schema(make):
+def test_a_valid_message_passes_its_schema(make: Any) -> None:
     """And is written."""
     program = make(f"r: {{{TO_THINGS}, schema: {{required: [id]}}}}")
 
@@ -111,12 +113,12 @@ def test_a_valid_message_passes_its_schema(make):
         ('{"id": "a", "": 1}', "RT809", "an attribute has a name that is empty or no text", "r"),
     ],
 )
-def test_what_can_never_succeed_is_rejected(make, message, code, reason, route):
+def test_what_can_never_succeed_is_rejected(make: Any, message: Any, code: Any, reason: Any, route: Any) -> None:
     """With a code and a reason that holds no value."""
     assert planned(make(f"r: {{{TO_THINGS}}}"), message) == rejected(code, reason, route)
 
 
-def test_one_rejection_writes_nothing(make):
+def test_one_rejection_writes_nothing(make: Any) -> None:
     """Nor does another route's write of the message go out."""
     program = make(f"good: {{{TO_THINGS}}}\nbad: {{{TO_THINGS}, item: {{id: missing}}}}\nlater: {{{TO_THINGS}}}")
 
@@ -159,7 +161,7 @@ FAILED = Outcome("retry", "RT813", "plugin 'decide': router_transform_message ra
         ({"one": "reject", "two": "retry"}, Outcome("rejected", "RT810", "never", "one"), []),
     ],
 )
-def test_plugins_decide(make, says, outcome, routes):
+def test_plugins_decide(make: Any, says: Any, outcome: Any, routes: Any) -> None:
     """A drop drops only its route; a rejection or a retry writes nothing, and rejection is known for good."""
     message = {"id": "a", **says}
 
@@ -181,7 +183,7 @@ FLOAT = "attribute 'id': DynamoDB has no type for a Python float; floats are not
         ("return {1: 2}", Outcome("rejected", "RT809", "an attribute has a name that is empty or no text", "r")),
     ],
 )
-def test_item_plugins_decide_and_may_fail(make, body, outcome):
+def test_item_plugins_decide_and_may_fail(make: Any, body: Any, outcome: Any) -> None:
     """Whatever they raise, return, or do to the item."""
     program = make(f"r: {{{TO_THINGS}}}", odd=f"@hookimpl\ndef router_transform_item(item):\n    {body}\n")
 
@@ -199,7 +201,7 @@ def router_register_transforms(register):
 """
 
 
-def test_a_broken_transform_leaves_the_message(make):
+def test_a_broken_transform_leaves_the_message(make: Any) -> None:
     """It is named, and what it raised is not repeated."""
     program = make(f"r: {{{TO_THINGS}, item: {{id: {{from: id, transform: broken}}}}}}", mine=BROKEN)
 
@@ -207,7 +209,7 @@ def test_a_broken_transform_leaves_the_message(make):
     assert planned(program, {"id": "secret"}) == (outcome, [])
 
 
-def test_an_unexpected_error_of_a_route_is_a_retry(make):
+def test_an_unexpected_error_of_a_route_is_a_retry(make: Any) -> None:
     """Whatever the engine did not foresee may be mended, and never stops a batch."""
     queue = make(f"r: {{{TO_THINGS}}}").engine.queues["q"]
     failing = structs.replace(queue.routes[0], map_items=lambda message: 1 / 0)
@@ -243,7 +245,7 @@ def router_register_envelopes(register):
         ("", Outcome("retry", "RT813", "plugin 'envelopes_of_mine': envelope 'mine' raised ZeroDivisionError")),
     ],
 )
-def test_envelopes_decide_and_may_fail(make, payload, outcome):
+def test_envelopes_decide_and_may_fail(make: Any, payload: Any, outcome: Any) -> None:
     """Before there is a route."""
     program = make(f"r: {{{TO_THINGS}}}", "envelope: [mine]", envelopes_of_mine=ENVELOPE)
 
@@ -265,7 +267,7 @@ def router_transform_item(item, message, route):
 
 
 @pytest.mark.parametrize("match", ["all", "first"])
-def test_routes_do_not_see_what_plugins_did_for_others(make, match):
+def test_routes_do_not_see_what_plugins_did_for_others(make: Any, match: Any) -> None:
     """Even what a plugin changes in place."""
     plain = f"plain: {{{TO_THINGS}, plugins: []}}"
     routes = (
@@ -273,7 +275,7 @@ def test_routes_do_not_see_what_plugins_did_for_others(make, match):
     )
     program = make(routes, f"match: {match}", inplace=IN_PLACE)
 
-    def changed(route):
+    def changed(route: Any) -> Any:
         return route, {"id": "a", "inner": {"list": [0, route], "of": route}, "seen": 1, "n": 1}
 
     untouched = "plain", {"id": "a", "inner": {"list": [0]}}
@@ -281,7 +283,7 @@ def test_routes_do_not_see_what_plugins_did_for_others(make, match):
     assert planned(program, {"id": "a", "inner": {"list": [0]}}) == (None, expected)
 
 
-def test_items_of_a_list_do_not_see_what_plugins_did_for_others(make):
+def test_items_of_a_list_do_not_see_what_plugins_did_for_others(make: Any) -> None:
     """Though each has the same part of the message."""
     program = make(
         f"r: {{{TO_THINGS}, for_each: lines, item: {{id: element.id, tags: message.tags}}}}",
@@ -292,7 +294,7 @@ def test_items_of_a_list_do_not_see_what_plugins_did_for_others(make):
     assert planned(program, {"tags": ["x"], "lines": [{"id": "a"}, {"id": "b"}]}) == (None, items)
 
 
-def test_plugins_run_in_the_order_of_the_route(make):
+def test_plugins_run_in_the_order_of_the_route(make: Any) -> None:
     """One after the other, each on what the one before returned."""
     code = "@hookimpl\ndef router_transform_item(item):\n    return {{**item, 'by': item.get('by', '') + {name!r}}}\n"
     plugins = {name: code.format(name=name) for name in "xyz"}
@@ -304,7 +306,7 @@ def test_plugins_run_in_the_order_of_the_route(make):
 LINES = f"r: {{{TO_THINGS}, for_each: order.lines, item: {{id: element.id, order: message.order.id, n: element.n}}}}"
 
 
-def test_each_element_makes_an_item(make):
+def test_each_element_makes_an_item(make: Any) -> None:
     """Which sees its element and the message; two for one key are both planned, in order."""
     lines = [{"id": "a", "n": 1}, {"id": "b"}, {"id": "a", "n": 2}]
 
@@ -312,7 +314,7 @@ def test_each_element_makes_an_item(make):
     assert planned(make(LINES), {"order": {"id": "o", "lines": lines}}) == (None, items)
 
 
-def test_an_element_is_an_item_where_nothing_is_mapped(make):
+def test_an_element_is_an_item_where_nothing_is_mapped(make: Any) -> None:
     """Whole, as a message would be."""
     program = make(f"r: {{{TO_THINGS}, for_each: '@'}}")
 
@@ -339,19 +341,19 @@ def test_an_element_is_an_item_where_nothing_is_mapped(make):
         ),
     ],
 )
-def test_lists_that_make_no_items(make, order, outcome):
+def test_lists_that_make_no_items(make: Any, order: Any, outcome: Any) -> None:
     """All elements are one unit: one that is faulty rejects the message."""
     assert planned(make(LINES), {"order": {"id": "o", **order}}) == (outcome, [])
 
 
-def test_ten_thousand_elements_are_taken(make):
+def test_ten_thousand_elements_are_taken(make: Any) -> None:
     """The bound itself."""
     outcome, items = planned(make(LINES), {"order": {"lines": [{"id": str(n)} for n in range(MAX_ELEMENTS)]}})
 
     assert (outcome, len(items)) == (None, 10_000)
 
 
-def test_a_failing_for_each_rejects(make):
+def test_a_failing_for_each_rejects(make: Any) -> None:
     """An expression error is a mapping error."""
     program = make(f"r: {{{TO_THINGS}, for_each: 'sort(lines)'}}")
 
@@ -360,7 +362,7 @@ def test_a_failing_for_each_rejects(make):
     )
 
 
-def test_an_empty_list_drops_only_its_route(make):
+def test_an_empty_list_drops_only_its_route(make: Any) -> None:
     """Other routes write."""
     assert planned(make(f"{LINES}\nwhole: {{{TO_THINGS}}}"), {"id": "a", "order": {"lines": []}}) == (
         None,
@@ -368,7 +370,7 @@ def test_an_empty_list_drops_only_its_route(make):
     )
 
 
-def test_a_delete_has_the_key_alone(make):
+def test_a_delete_has_the_key_alone(make: Any) -> None:
     """Whatever else is mapped, and however large that is."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}", key="{id: S, at: N}")
 
@@ -379,14 +381,14 @@ def test_a_delete_has_the_key_alone(make):
     assert ticket.writes == [Write("r", table, "delete", ("things", "a", "1"), key, 3 + 4)]
 
 
-def test_a_delete_needs_its_key(make):
+def test_a_delete_needs_its_key(make: Any) -> None:
     """As any write does."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}")
 
     assert planned(program, {"x": 1}) == rejected("RT808", "key attribute 'id' is missing", "r")
 
 
-def test_an_atomic_queue_takes_no_two_writes_of_one_item(make):
+def test_an_atomic_queue_takes_no_two_writes_of_one_item(make: Any) -> None:
     """A transaction cannot have them."""
     outcome, writes = planned(make(TWO, "atomic: true"), {"id": "a"})
 
@@ -397,7 +399,7 @@ def test_an_atomic_queue_takes_no_two_writes_of_one_item(make):
     )
 
 
-def test_an_atomic_queue_takes_other_messages(make):
+def test_an_atomic_queue_takes_other_messages(make: Any) -> None:
     """One item alone is always atomic."""
     assert planned(make(f"r: {{{TO_THINGS}}}", "atomic: true"), {"id": "a"}) == (None, [("r", {"id": "a"})])
 
@@ -424,7 +426,7 @@ def router_transform_item(item):
 """
 
 
-def test_a_trace_is_told_each_stage(make):
+def test_a_trace_is_told_each_stage(make: Any) -> None:
     """In order, with what came out of it; stages that a route does not have are left out."""
     program = make(TRACED, add=ADD)
     stages = []
@@ -479,7 +481,7 @@ routes:
         ("", None),
     ],
 )
-def test_a_queue_is_found_by_its_arn(tmp_path, arn, name):
+def test_a_queue_is_found_by_its_arn(tmp_path: Path, arn: Any, name: Any) -> None:
     """A name matches in any account, an ARN or URL wholly."""
     (tmp_path / "routes.yaml").write_text(REFERENCES)
     engine = load_program(tmp_path / "routes.yaml", {}).engine
@@ -501,7 +503,7 @@ BODIES = (
 )
 
 
-def test_any_batch_gives_one_ticket_each(make):
+def test_any_batch_gives_one_ticket_each(make: Any) -> None:
     """Whatever bodies come: decided with a reason that names a code, or with writes, and never both or neither."""
     program = make(
         f"one: {{{TO_THINGS}, schema: {{properties: {{x: {{type: number}}}}}}}}\n"
@@ -513,7 +515,7 @@ def test_any_batch_gives_one_ticket_each(make):
 
     @given(st.lists(BODIES, max_size=6))
     @settings(deadline=None, max_examples=100)
-    def any_batch(bodies):
+    def any_batch(bodies: Any) -> None:
         records = [record(body, f"id-{number}") for number, body in enumerate(bodies)]
 
         tickets = program.engine.plan(queue, records)
@@ -525,7 +527,7 @@ def test_any_batch_gives_one_ticket_each(make):
     any_batch()
 
 
-def test_numbers_are_exact_from_body_to_write(make):
+def test_numbers_are_exact_from_body_to_write(make: Any) -> None:
     """As whole item, by path, in a template and as text."""
     item = "{id: {template: '{n}'}, n: n, s: {from: n, type: S}, d: d}"
     program = make(f"r: {{{TO_THINGS}, item: {item}}}\nw: {{{TO_THINGS}}}")

@@ -1,6 +1,7 @@
 """From tickets to what is sent, and from answers back to tickets: chains, lanes, batches, and their outcomes."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,40 +24,40 @@ RETRY = Outcome("retry", "RT814")
 STALE = Outcome("stale", "RT821", "a greater version came in the same batch")
 
 
-def put(item, table=THINGS):
+def put(item: Any, table: Any = THINGS) -> Any:
     """A plain put of an item."""
     encoded, size = encode_item(item)
     return Write("r", table, "put", identify(table.name, table.key, encoded), encoded, size)
 
 
-def delete(key, table=THINGS):
+def delete(key: Any, table: Any = THINGS) -> Any:
     """A plain delete of a key."""
     encoded, size = encode_item(key)
     return Write("r", table, "delete", identify(table.name, table.key, encoded), encoded, size)
 
 
-def special(kind, version=None):
+def special(kind: Any, version: Any = None) -> Any:
     """A write of the item "a" that BatchWriteItem cannot make."""
     item = {"id": {"S": "a"}}
     return Write("r", THINGS, kind, ("things", "a"), item, 3, {"TableName": "things"}, version)
 
 
-def newest(version):
+def newest(version: Any) -> Any:
     """A write of the item "a" with a version."""
     return special("newest", version if isinstance(version, dict) else {"N": str(version)})
 
 
-def ticket(*writes):
+def ticket(*writes: Any) -> Any:
     """A ticket of these writes."""
     return Ticket(Record("id", "handle", "{}"), None, list(writes))
 
 
-def outcomes(*tickets):
+def outcomes(*tickets: Any) -> Any:
     """How tickets ended."""
     return [each.outcome for each in tickets]
 
 
-def test_neighbouring_puts_and_deletes_are_one_chain():
+def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
     """In the order of receipt: of each item the last is sent, wherever its ticket is."""
     writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
 
@@ -66,12 +67,12 @@ def test_neighbouring_puts_and_deletes_are_one_chain():
 
 
 @pytest.mark.parametrize("one", [1, Decimal("1.0"), Decimal("1E0")])
-def test_a_number_is_one_key_in_any_form(one):
+def test_a_number_is_one_key_in_any_form(one: Any) -> None:
     """1 is 1.0 is 1e0."""
     assert len(coalesce([ticket(put({"n": 1}, COUNTS)), ticket(put({"n": one}, COUNTS))])) == 1
 
 
-def test_the_same_key_in_two_tables_is_two_items():
+def test_the_same_key_in_two_tables_is_two_items() -> None:
     """Tables are apart."""
     other = Table("others", THINGS.key)
 
@@ -79,7 +80,7 @@ def test_the_same_key_in_two_tables_is_two_items():
 
 
 @pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
-def test_the_others_of_a_chain_end_as_the_last_one(outcome):
+def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
     """Written, they had their effect and lost it again."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
     ((chain,),) = coalesce(tickets)
@@ -89,7 +90,7 @@ def test_the_others_of_a_chain_end_as_the_last_one(outcome):
     assert (more, outcomes(*tickets)) == (False, [outcome] * 3)
 
 
-def test_a_rejected_write_gives_way_to_the_one_before():
+def test_a_rejected_write_gives_way_to_the_one_before() -> None:
     """Down to the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
     ((chain,),) = coalesce(tickets)
@@ -99,7 +100,7 @@ def test_a_rejected_write_gives_way_to_the_one_before():
     assert (sent, outcomes(*tickets)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
 
 
-def test_a_chain_of_rejected_writes_comes_to_its_end():
+def test_a_chain_of_rejected_writes_comes_to_its_end() -> None:
     """There is none before the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(2)]
     ((chain,),) = coalesce(tickets)
@@ -107,7 +108,7 @@ def test_a_chain_of_rejected_writes_comes_to_its_end():
     assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*tickets)] == [True, False, REJECTED, REJECTED]
 
 
-def test_one_ticket_may_write_an_item_twice():
+def test_one_ticket_may_write_an_item_twice() -> None:
     """It ends once, when both have ended."""
     twice = ticket(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
     ((chain,),) = coalesce([twice])
@@ -119,7 +120,7 @@ def test_one_ticket_may_write_an_item_twice():
     assert (before, twice.outcome, twice.results) == (None, REJECTED, [REJECTED, WRITTEN])
 
 
-def test_other_modes_are_barriers():
+def test_other_modes_are_barriers() -> None:
     """What comes after one is not put together with what came before."""
     writes = [
         *(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}), special("update"), special("update")),
@@ -132,7 +133,7 @@ def test_other_modes_are_barriers():
     assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
 
 
-def test_the_greatest_version_goes_first():
+def test_the_greatest_version_goes_first() -> None:
     """Lesser ones are then stale, without a call; equal ones are asked for, the first received first."""
     versions = (2, 3, 1, 3)
     tickets = [ticket(newest(version)) for version in versions]
@@ -143,7 +144,7 @@ def test_the_greatest_version_goes_first():
     assert (more, outcomes(*tickets)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
 
 
-def test_a_version_that_is_not_through_says_nothing_about_lesser_ones():
+def test_a_version_that_is_not_through_says_nothing_about_lesser_ones() -> None:
     """They too are left; but a rejected one gives way to the next."""
     tickets = [ticket(newest(version)) for version in (1, 2, 3)]
     ((chain,),) = coalesce(tickets)
@@ -153,7 +154,7 @@ def test_a_version_that_is_not_through_says_nothing_about_lesser_ones():
     assert (more, outcomes(*tickets)) == ([True, False], [RETRY, RETRY, REJECTED])
 
 
-def test_versions_of_different_types_have_no_order():
+def test_versions_of_different_types_have_no_order() -> None:
     """The table decides about each type."""
     tickets = [ticket(newest(version)) for version in (7, {"S": "x"}, {"S": "w"})]
     ((chain,),) = coalesce(tickets)
@@ -163,7 +164,7 @@ def test_versions_of_different_types_have_no_order():
     assert (more, outcomes(*tickets)) == ([True, False], [REJECTED, WRITTEN, STALE])
 
 
-def test_decided_tickets_have_nothing_to_send():
+def test_decided_tickets_have_nothing_to_send() -> None:
     """Whatever else is in the batch."""
     decided = Ticket(Record("id", "handle", "{}"), REJECTED)
 
@@ -172,7 +173,7 @@ def test_decided_tickets_have_nothing_to_send():
     assert [[chain.write.identity for chain in lane] for lane in lanes] == [[("things", "a")]]
 
 
-def test_transactions_of_one_item_go_one_after_the_other():
+def test_transactions_of_one_item_go_one_after_the_other() -> None:
     """Others go at once, and an order of two is kept through what they share with a third."""
     one, two, three = ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"})), ticket(put({"id": "c"}))
     four = ticket(put({"id": "c"}), put({"id": "b"}))
@@ -187,7 +188,7 @@ def test_transactions_of_one_item_go_one_after_the_other():
 @pytest.mark.parametrize(
     ("first", "left"), [(RETRY, [True, True, False]), (REJECTED, [False] * 3), (WRITTEN, [False] * 3)]
 )
-def test_no_transaction_overtakes_one_of_its_items(first, left):
+def test_no_transaction_overtakes_one_of_its_items(first: Any, left: Any) -> None:
     """What follows a transaction that is still to be made stays too, and so does what follows that."""
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"}))]
     tickets.append(ticket(put({"id": "c"})))
@@ -201,12 +202,12 @@ def test_no_transaction_overtakes_one_of_its_items(first, left):
     assert outcomes(*tickets) == [first, *[early if each else WRITTEN for each in left]]
 
 
-def chains_of(*writes):
+def chains_of(*writes: Any) -> Any:
     """A chain for each write."""
     return [Chain(ticket(write), write) for write in writes]
 
 
-def sizes(chains):
+def sizes(chains: Any) -> Any:
     """The table and the number of writes of each batch."""
     return [(batch.table.name, len(batch.chains)) for batch in pack(chains)]
 
@@ -214,7 +215,7 @@ def sizes(chains):
 @pytest.mark.parametrize(
     ("count", "batches"), [(0, []), (1, [1]), (25, [25]), (26, [25, 1]), (75, [25, 25, 25]), (76, [25, 25, 25, 1])]
 )
-def test_a_batch_has_25_items_at_most(count, batches):
+def test_a_batch_has_25_items_at_most(count: Any, batches: Any) -> None:
     """In their order."""
     chains = chains_of(*(put({"id": str(number)}) for number in range(count)))
 
@@ -226,7 +227,7 @@ def test_a_batch_has_25_items_at_most(count, batches):
     )
 
 
-def test_a_batch_has_one_table():
+def test_a_batch_has_one_table() -> None:
     """Each table's are filled on their own."""
     writes = [put({"id": str(number)}) if number % 2 else put({"n": number}, COUNTS) for number in range(60)]
 
@@ -252,7 +253,7 @@ LONGEST = {
         ([LONGEST] * 60, [12, 1]),
     ],
 )
-def test_a_batch_has_16_mb_at_most(value, batches):
+def test_a_batch_has_16_mb_at_most(value: Any, batches: Any) -> None:
     """Of JSON text, far longer than what DynamoDB counts where characters are escaped or numbers very small."""
     packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
 
@@ -260,7 +261,7 @@ def test_a_batch_has_16_mb_at_most(value, batches):
     assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
 
 
-def test_requests_are_those_of_batch_write_item():
+def test_requests_are_those_of_batch_write_item() -> None:
     """In the order of the chains."""
     (batch,) = pack(chains_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
 
@@ -271,7 +272,7 @@ def test_requests_are_those_of_batch_write_item():
 
 
 @pytest.mark.parametrize("count", [2, 3, 25])
-def test_halves_are_the_whole(count):
+def test_halves_are_the_whole(count: Any) -> None:
     """Each smaller than it, in order."""
     (batch,) = pack(chains_of(*(put({"id": str(number)}) for number in range(count))))
 
@@ -283,7 +284,7 @@ def test_halves_are_the_whole(count):
 
 @pytest.mark.parametrize("form", ["1", "1.0", "1E0", "1e+0", "0.1E1"])
 @pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
-def test_what_is_unprocessed_is_found_again(form, write):
+def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
     """By its key, though the server writes the number in another form."""
     tickets = [ticket(write), ticket(put({"n": 2}, COUNTS))]
     (batch,) = pack(lane[0] for lane in coalesce(tickets))
@@ -298,7 +299,7 @@ def test_what_is_unprocessed_is_found_again(form, write):
     assert (left, outcomes(*tickets)) == ([batch.chains[0]], [None, WRITTEN])
 
 
-def test_all_are_written_where_nothing_is_unprocessed():
+def test_all_are_written_where_nothing_is_unprocessed() -> None:
     """The usual answer."""
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
     (batch,) = pack(lane[0] for lane in coalesce(tickets))
@@ -310,7 +311,7 @@ KEYS = st.sampled_from([{"id": "a"}, {"id": "b"}, {"n": 1}, {"n": Decimal("1.0")
 
 
 @st.composite
-def plain_writes(draw):
+def plain_writes(draw: Any) -> Any:
     """A put or a delete; some that the table will refuse."""
     key = draw(KEYS)
     table = THINGS if "id" in key else COUNTS
@@ -319,7 +320,7 @@ def plain_writes(draw):
     return put({**key, "mark": draw(st.integers(0, 10**6)), "bad": draw(st.sampled_from([True, False, False]))}, table)
 
 
-def is_bad(write):
+def is_bad(write: Any) -> Any:
     """Whether the table refuses it."""
     return write.item.get("bad") == {"BOOL": True}
 
@@ -327,11 +328,11 @@ def is_bad(write):
 class FakeTables:
     """Tables in memory that leave out and refuse what they are told to."""
 
-    def __init__(self, takes):
+    def __init__(self, takes: Any) -> None:
         self.items = {}
         self.takes = takes
 
-    def write(self, batch):
+    def write(self, batch: Any) -> Any:
         """What is left to send, and what is to be sent at once, after one call."""
         if any(is_bad(chain.write) for chain in batch.chains):
             return None
@@ -346,7 +347,7 @@ class FakeTables:
         return left
 
 
-def send_all(lanes, tables, rounds):
+def send_all(lanes: Any, tables: Any, rounds: Any) -> Any:
     """Send all lanes as the writer does, for so many rounds; returns the items of what is then left for a retry."""
     chains = [lane[0] for lane in lanes]
     for _ in range(rounds):
@@ -373,7 +374,7 @@ def send_all(lanes, tables, rounds):
     st.integers(1, 4),
 )
 @settings(deadline=None, max_examples=200)
-def test_any_writes_and_any_answers_end_well(messages, takes, rounds):
+def test_any_writes_and_any_answers_end_well(messages: Any, takes: Any, rounds: Any) -> None:
     """Each ticket ends once, as the worst of its writes; the table holds what the accepted ones say, in order."""
     tickets = [ticket(*writes) for writes in messages]
     tables = FakeTables(iter(takes))

@@ -1,6 +1,7 @@
 """Which payloads are pointers to S3, and which of them are followed."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,13 +18,13 @@ PLACE = {"s3BucketName": "payloads", "s3Key": "2026/a b+c.json"}
 FOUND = Pointer("payloads", "2026/a b+c.json")
 
 
-def find(payload, *outer):
+def find(payload: Any, *outer: Any) -> Any:
     """What is found in a body, which is JSON unless it is text."""
     body = payload if isinstance(payload, str) else json.dumps(payload)
     return PointerFinder(outer, frozenset({"payloads", "other"}), 100).find(Record("m", "r", body))
 
 
-def notification(message):
+def notification(message: Any) -> Any:
     """A message as SNS wraps it."""
     return {"Type": "Notification", "Message": message}
 
@@ -41,7 +42,7 @@ def notification(message):
         ({"source": "s", "detail-type": "d", "detail": [CLASS, PLACE]}, [eventbridge], FOUND),
     ],
 )
-def test_a_pointer(payload, outer, pointer):
+def test_a_pointer(payload: Any, outer: Any, pointer: Any) -> None:
     """Of either class, written in any way, and inside of the envelopes around it."""
     assert find(payload, *outer) == pointer
 
@@ -66,16 +67,16 @@ def test_a_pointer(payload, outer, pointer):
         ({"source": "s", "detail-type": "d", "detail": None}, [eventbridge]),
     ],
 )
-def test_no_pointer(payload, outer):
+def test_no_pointer(payload: Any, outer: Any) -> None:
     """What was small enough; and what is malformed, of which decoding tells why."""
     assert find(payload, *outer) is None
 
 
 @pytest.mark.parametrize("error", [Drop("not for us"), RuntimeError("oh")])
-def test_an_envelope_that_raises(error):
+def test_an_envelope_that_raises(error: Any) -> None:
     """Decoding will call it again, and make an outcome of it."""
 
-    def broken(payload, attributes):
+    def broken(payload: Any, attributes: Any) -> None:
         raise error
 
     assert find([CLASS, PLACE], broken) is None
@@ -106,7 +107,7 @@ NO_BUCKET = "the pointer names a bucket that is not one of 'buckets' of 's3_poin
         ([CLASS, PLACE | {"s3Key": "a/.."}], NO_KEY),
     ],
 )
-def test_a_pointer_that_is_not_followed(payload, reason):
+def test_a_pointer_that_is_not_followed(payload: Any, reason: Any) -> None:
     """It can never be, and the reason has no value of the message."""
     with pytest.raises(Refusal) as raised:
         find(payload)
@@ -114,10 +115,10 @@ def test_a_pointer_that_is_not_followed(payload, reason):
     assert (raised.value.code, raised.value.reason) == (BAD_POINTER, reason)
 
 
-def test_half_a_surrogate_pair_is_no_key():
+def test_half_a_surrogate_pair_is_no_key() -> None:
     """An envelope of a plugin may make one, of which there is no UTF-8."""
 
-    def decoded(payload, attributes):
+    def decoded(payload: Any, attributes: Any) -> Any:
         return [CLASS, PLACE | {"s3Key": "\ud800"}], attributes
 
     with pytest.raises(Refusal, match="no proper key"):
@@ -133,7 +134,7 @@ def test_half_a_surrogate_pair_is_no_key():
     )
     | st.text()
 )
-def test_whatever_comes(payload):
+def test_whatever_comes(payload: Any) -> None:
     """A pointer into one of the buckets, or none, or a refusal; never another exception."""
     try:
         found = find(payload)

@@ -1,5 +1,7 @@
 """A ticket ends when its last write has, as the worst of them."""
 
+from typing import Any
+
 import pytest
 
 from router.engine.ticket import Ticket
@@ -11,7 +13,7 @@ RETRY = Outcome("retry", "RT814")
 REJECTED = Outcome("rejected", "RT815")
 
 
-def test_a_decided_ticket_has_nothing_to_write():
+def test_a_decided_ticket_has_nothing_to_write() -> None:
     """It is made with its outcome."""
     ticket = Ticket(RECORD, REJECTED)
 
@@ -30,7 +32,7 @@ def test_a_decided_ticket_has_nothing_to_write():
         ([Outcome("duplicate"), Outcome("stale")], Outcome("stale")),
     ],
 )
-def test_the_worst_of_all_writes_is_the_outcome(results, outcome):
+def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> None:
     """And there is none before all have ended."""
     ticket = Ticket(RECORD, None, [WRITE, WRITE])
 

@@ -1,5 +1,7 @@
 """Writes in each mode, their conditions and updates."""
 
+from typing import Any
+
 import pytest
 
 from router.deliver.chain import Chain
@@ -20,17 +22,17 @@ OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 SENT = {"SentTimestamp": "1767323045678"}
 
 
-def write(item, mode, data=None, **shape):
+def write(item: Any, mode: Any, data: Any = None, **shape: Any) -> Any:
     """The second write that a route `r` makes of a message."""
     return plan_write(WriteShape("r", THINGS, mode, **shape), item, Message(data, "m1", system=SENT), 1)
 
 
-def planned(mode, item, size, call=None, version=None, marker=None):
+def planned(mode: Any, item: Any, size: Any, call: Any = None, version: Any = None, marker: Any = None) -> Any:
     """The whole write."""
     return Write("r", THINGS, mode, IDENTITY, item, size, call, version, marker)
 
 
-def test_an_insert_has_the_condition_that_nothing_is_there():
+def test_an_insert_has_the_condition_that_nothing_is_there() -> None:
     """By its partition key."""
     call = {
         "TableName": "things",
@@ -43,7 +45,7 @@ def test_an_insert_has_the_condition_that_nothing_is_there():
 
 
 @pytest.mark.parametrize(("mode", "target"), [("newest", "Item"), ("delete", "Key")])
-def test_a_version_is_a_condition(mode, target):
+def test_a_version_is_a_condition(mode: Any, target: Any) -> None:
     """That nothing, no version, or a lesser one is stored."""
     item = KEY if mode == "delete" else {**KEY, "v.1": {"N": "5"}}
     call = {
@@ -67,7 +69,7 @@ def test_a_version_is_a_condition(mode, target):
         ({**ITEM, "v": None}, "the version 'v' is no text, number or binary"),
     ],
 )
-def test_a_version_must_have_an_order(mode, item, reason):
+def test_a_version_must_have_an_order(mode: Any, item: Any, reason: Any) -> None:
     """Else the message can never be written."""
     with pytest.raises(Refusal, match=reason) as raised:
         write(item, mode, version="v")
@@ -75,7 +77,7 @@ def test_a_version_must_have_an_order(mode, item, reason):
     assert raised.value.code.id == "RT804"
 
 
-def test_an_update_sets_what_is_mapped():
+def test_an_update_sets_what_is_mapped() -> None:
     """Each name has a placeholder; what is added to, appended to, set once, or removed has its own clause."""
     item = {**ITEM, "set.x": "s", "n": 2, "log": "one", "logs": ["two"], "first": 3, "old": REMOVE, "v": 9}
 
@@ -114,7 +116,7 @@ def test_an_update_sets_what_is_mapped():
     }
 
 
-def test_an_update_of_the_key_alone_has_an_expression():
+def test_an_update_of_the_key_alone_has_an_expression() -> None:
     """A transaction demands one; this one changes nothing."""
     call = {
         "TableName": "things",
@@ -126,13 +128,13 @@ def test_an_update_of_the_key_alone_has_an_expression():
 
 
 @pytest.mark.parametrize("value", ["x", [1], None])
-def test_only_numbers_and_sets_are_added(value):
+def test_only_numbers_and_sets_are_added(value: Any) -> None:
     """DynamoDB adds nothing else."""
     with pytest.raises(Refusal, match="attribute 'n' is added to the stored one, and is no number or set"):
         write({**ITEM, "n": value}, "update", add=frozenset({"n"}))
 
 
-def marker(text, **more):
+def marker(text: Any, **more: Any) -> Any:
     """The marker of an effect."""
     call = {
         "TableName": "markers",
@@ -151,12 +153,12 @@ def marker(text, **more):
         (MarkerShape(MARKERS, "", lambda data: data["order"]), marker("r#o7#1")),
     ],
 )
-def test_a_marker_names_the_effect(once, expected):
+def test_a_marker_names_the_effect(once: Any, expected: Any) -> None:
     """Route, message id or `once_key`, and which of the message's items; kept longer than SQS keeps a message."""
     assert write(ITEM, "update", {"order": "o7"}, once=once).marker == expected
 
 
-def test_a_marker_without_a_time_of_sending_stays():
+def test_a_marker_without_a_time_of_sending_stays() -> None:
     """There is nothing to count its time to live from."""
     shape = WriteShape("r", THINGS, "update", once=MarkerShape(MARKERS, "gone_at"))
 
@@ -164,14 +166,14 @@ def test_a_marker_without_a_time_of_sending_stays():
 
 
 @pytest.mark.parametrize("key", [None, "", 5])
-def test_what_identifies_an_effect_is_text(key):
+def test_what_identifies_an_effect_is_text(key: Any) -> None:
     """Else effects could not be told apart."""
     with pytest.raises(Refusal, match="'once_key' finds no text"):
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
 
 
 @pytest.mark.parametrize("key", ["k" * 2100, "half \ud800"])
-def test_what_identifies_an_effect_can_be_a_key(key):
+def test_what_identifies_an_effect_can_be_a_key(key: Any) -> None:
     """Else no table could remember it, and no client could send it."""
     with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or no proper one") as raised:
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
@@ -179,7 +181,7 @@ def test_what_identifies_an_effect_can_be_a_key(key):
     assert raised.value.code.id == "RT804"
 
 
-def test_effects_of_two_routes_are_two():
+def test_effects_of_two_routes_are_two() -> None:
     """Whatever their names, and what identifies them."""
     once = MarkerShape(MARKERS, "", lambda data: data)
     given = [("a", "b#c"), ("a#b", "c"), ("a%23b", "c"), ("a", "b"), ("a", "b#0")]
@@ -190,7 +192,7 @@ def test_effects_of_two_routes_are_two():
     assert made == ["a#b#c#0", "a%23b#c#0", "a%2523b#c#0", "a#b#0", "a#b#0#0"]
 
 
-def ticket(*writes):
+def ticket(*writes: Any) -> Any:
     """A ticket of these writes."""
     return Ticket(Record("id", "handle", "{}"), None, list(writes))
 
@@ -201,7 +203,7 @@ THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
 
 
 @pytest.mark.parametrize("make", [lambda: coalesce([ticket(MARKED)])[0][0], lambda: Transaction(ticket(MARKED))])
-def test_an_effect_and_its_marker_are_one_transaction(make):
+def test_an_effect_and_its_marker_are_one_transaction(make: Any) -> None:
     """The marker first: where that is there, the effect was had already."""
     step = make()
 
@@ -213,7 +215,7 @@ def test_an_effect_and_its_marker_are_one_transaction(make):
 
 
 @pytest.mark.parametrize("step", [Chain, lambda ticket, write: Transaction(ticket)])
-def test_a_failed_condition_is_judged_by_its_write(step):
+def test_a_failed_condition_is_judged_by_its_write(step: Any) -> None:
     """From what was stored."""
     insert = write(ITEM, "insert")
 
@@ -222,7 +224,7 @@ def test_a_failed_condition_is_judged_by_its_write(step):
     assert (made.actions(), made.judge(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
 
 
-def test_all_writes_of_a_message_are_one_transaction():
+def test_all_writes_of_a_message_are_one_transaction() -> None:
     """Plain ones too; they end as one."""
     together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
     transaction = Transaction(together)
@@ -259,12 +261,12 @@ def test_all_writes_of_a_message_are_one_transaction():
         ),
     ],
 )
-def test_what_is_too_much_for_a_transaction_is_refused(writes, reason):
+def test_what_is_too_much_for_a_transaction_is_refused(writes: Any, reason: Any) -> None:
     """Actions, markers among them; one item twice; and size."""
     with pytest.raises(Refusal, match=reason):
         check_transaction(writes)
 
 
-def test_a_hundred_writes_are_one_transaction():
+def test_a_hundred_writes_are_one_transaction() -> None:
     """The bound itself."""
     check_transaction([write({**ITEM, "at": at}, "put") for at in range(MAX_ACTIONS)])

@@ -2,6 +2,7 @@
 
 import contextlib
 from decimal import Decimal
+from typing import Any
 
 import jmespath
 import pytest
@@ -28,14 +29,14 @@ DOCUMENTS = st.recursive(
 PATHS = st.lists(NAMES, min_size=1, max_size=5).map(".".join)
 
 
-def exact(value):
+def exact(value: Any) -> Any:
     """The value with its types, so that 1, True and Decimal(1) differ."""
     return repr(value)
 
 
 @settings(deadline=None)
 @given(DOCUMENTS, PATHS, st.sampled_from(["{}", "@.{}", "{} == 'x'", "'x' == {}", "{} != 'x'", "@"]))
-def test_direct_and_interpreted_agree(document, path, form):
+def test_direct_and_interpreted_agree(document: Any, path: Any, form: Any) -> None:
     """What is compiled to direct look-ups gives what the interpreter gives."""
     text = form.format(path)
 
@@ -44,7 +45,7 @@ def test_direct_and_interpreted_agree(document, path, form):
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab.[]{}()*?@&|!=<>'\"`\\ 0-1,:é", max_size=12))
-def test_any_text_is_compiled_or_refused(text):
+def test_any_text_is_compiled_or_refused(text: Any) -> None:
     """No text raises anything but InvalidExpression, whether it is compiled or compared."""
     for compile_ in (compile_expression, compile_condition, field_comparisons):
         with contextlib.suppress(InvalidExpression):
@@ -142,7 +143,7 @@ NUMBERS_OF = {
         ("'it\\'s'", "it's"),
     ],
 )  # fmt: skip
-def test_exact(text, value):
+def test_exact(text: Any, value: Any) -> None:
     """Literals, comparisons and functions are exact, and keep the type of a number."""
     result = compile_expression(text)(NUMBERS_OF)
 
@@ -176,7 +177,7 @@ PLAIN = {
         "`[]`", "`\"raw\"`", "(a).b", "a | b", "max(`[]`)", "people[?contains(tags || `[]`, 'x')].name",
     ],
 )  # fmt: skip
-def test_the_library_agrees(text):
+def test_the_library_agrees(text: Any) -> None:
     """Where no fraction is involved, the library gives the same."""
     assert exact(compile_expression(text)(PLAIN)) == exact(jmespath.search(text, PLAIN))
 
@@ -199,7 +200,7 @@ def test_the_library_agrees(text):
         ("avg(`[1e999999999999999999, 1e-999999999999999999]`)", "a sum would have to be rounded"),
     ],
 )
-def test_evaluation_fails(text, reason):
+def test_evaluation_fails(text: Any, reason: Any) -> None:
     """What cannot be evaluated raises ExpressionError, with the expression and no value of the message."""
     data = {
         "text": "secret",
@@ -247,7 +248,7 @@ def test_evaluation_fails(text, reason):
         ("a[::0]", "the step of a slice cannot be 0"),
     ],
 )
-def test_invalid(text, reason):
+def test_invalid(text: Any, reason: Any) -> None:
     """A fault in an expression is told in words, with its column."""
     with pytest.raises(InvalidExpression) as raised:
         compile_expression(text)
@@ -264,7 +265,7 @@ def test_invalid(text, reason):
         ("!" * 200 + "a", "it nests too deeply"),
     ],
 )
-def test_too_much(text, reason):
+def test_too_much(text: Any, reason: Any) -> None:
     """Huge and deep expressions are refused before they cost anything."""
     with pytest.raises(InvalidExpression) as raised:
         compile_expression(text)
@@ -272,7 +273,7 @@ def test_too_much(text, reason):
     assert raised.value.sentence == f"'{text[:59]}…' is not a JMESPath expression: {reason}"
 
 
-def test_literals_are_not_shared():
+def test_literals_are_not_shared() -> None:
     """What is done to the value of one message cannot be seen in that of the next."""
     evaluate = compile_expression("`[1]`")
 
@@ -301,7 +302,7 @@ def test_literals_are_not_shared():
         ("length(a) > `1`", {}, False),
     ],
 )
-def test_conditions(text, data, holds):
+def test_conditions(text: Any, data: Any, holds: Any) -> None:
     """A condition is JMESPath's truth, and one that fails is false."""
     assert compile_condition(text)(data) is holds
 
@@ -319,6 +320,6 @@ def test_conditions(text, data, holds):
         ("a[1:2]", []),
     ],
 )
-def test_field_comparisons(text, fields):
+def test_field_comparisons(text: Any, fields: Any) -> None:
     """Names in double quotes that are compared are found, but not where the other side is a literal."""
     assert field_comparisons(text) == fields

@@ -1,5 +1,7 @@
 """Formats are asserted in every draft."""
 
+from typing import Any
+
 import jsonschema_rs
 import pytest
 
@@ -31,7 +33,7 @@ GOOD_AND_BAD = {
 
 @pytest.mark.parametrize(("uri", "draft"), DRAFTS.items())
 @pytest.mark.parametrize("name", GOOD_AND_BAD)
-def test_asserted(uri, draft, name):
+def test_asserted(uri: Any, draft: Any, name: Any) -> None:
     """A format takes the good and refuses the bad, and lets pass what is no text."""
     schema = {"$schema": uri, "format": name}
     validator = jsonschema_rs.validator_for(schema, formats=missing_formats(draft), validate_formats=True)
@@ -41,7 +43,7 @@ def test_asserted(uri, draft, name):
 
 @pytest.mark.parametrize(("uri", "draft"), DRAFTS.items())
 @pytest.mark.parametrize("name", GOOD_AND_BAD)
-def test_since(uri, draft, name):
+def test_since(uri: Any, draft: Any, name: Any) -> None:
     """The table says in which drafts the library asserts a format by itself."""
     validator = jsonschema_rs.validator_for({"$schema": uri, "format": name}, validate_formats=True)
 

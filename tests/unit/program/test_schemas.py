@@ -2,6 +2,8 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ UNSUPPORTED = (
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The folder of a config, as the current one."""
     inside = tmp_path / "config"
     inside.mkdir()
@@ -31,16 +33,16 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def store(folder):
+def store(folder: Any) -> Any:
     """A store over the current folder."""
     return SchemaStore(folder.relative_to(folder))
 
 
-def findings():
+def findings() -> Any:
     return Findings(lambda path, key: Place("routes.yaml", 1, len(path)))
 
 
-def write(folder, **documents):
+def write(folder: Any, **documents: Any) -> None:
     """Write documents into files; `a__b` is a/b.json."""
     for name, content in documents.items():
         file = folder / (name.replace("__", "/") + ".json")
@@ -48,7 +50,7 @@ def write(folder, **documents):
         file.write_text(content if isinstance(content, str) else json.dumps(content))
 
 
-def told(store, schema):
+def told(store: Any, schema: Any) -> Any:
     """The findings of compiling a schema, as text."""
     found = findings()
     check = store.compile(schema, found, PATH)
@@ -56,7 +58,7 @@ def told(store, schema):
     return [str(finding).replace("routes.yaml:1:3: ", "") for finding in found]
 
 
-def verdict(store, schema, data):
+def verdict(store: Any, schema: Any, data: Any) -> Any:
     found = findings()
     check = store.compile(schema, found, PATH)
     assert list(found) == []
@@ -99,18 +101,18 @@ def verdict(store, schema, data):
         ({"if": {"required": ["b"]}, "then": False}, {"b": 1}, Invalid("fails 'false' at /then", "")),
     ],
 )
-def test_a_check_names_keyword_and_place(store, schema, data, invalid):
+def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, invalid: Any) -> None:
     """What fails is told by keyword, place and pointer, and names that the schema does not have show as a star."""
     assert verdict(store, schema, data) == invalid
 
 
 @pytest.mark.parametrize("schema", [{"format": "uuid"}, {"$schema": DRAFT_4, "format": "uuid"}])
-def test_formats_are_asserted(store, schema):
+def test_formats_are_asserted(store: Any, schema: Any) -> None:
     """A format is checked, whether the draft does so or not."""
     assert verdict(store, schema, "x") == Invalid("fails 'format' at /format", "")
 
 
-def test_files_refer_to_files(folder, store):
+def test_files_refer_to_files(folder: Any, store: Any) -> None:
     """References are relative to the file they stand in, may go in circles, and reasons name the file."""
     write(
         folder,
@@ -127,7 +129,7 @@ def test_files_refer_to_files(folder, store):
     assert result == Invalid("fails 'type' at /type of schema 'parts/number.json'", "/lines/1/n")
 
 
-def test_a_file_is_compiled_once(folder, store):
+def test_a_file_is_compiled_once(folder: Any, store: Any) -> None:
     """Routes with the same file, however it is written, share one check."""
     write(folder, s__a={"type": "object"})
 
@@ -136,7 +138,7 @@ def test_a_file_is_compiled_once(folder, store):
     assert len(checks) == 1
 
 
-def test_documents_are_kept(folder, store):
+def test_documents_are_kept(folder: Any, store: Any) -> None:
     """A store knows every document it loaded, under the name that findings use, and where it was first met."""
     write(folder, a={"$ref": "b.json"}, b=True)
 
@@ -149,14 +151,14 @@ def test_documents_are_kept(folder, store):
     )
 
 
-def test_faults_of_a_file_are_told_once(folder, store):
+def test_faults_of_a_file_are_told_once(folder: Any, store: Any) -> None:
     """Two routes with one bad file do not repeat its findings."""
     write(folder, a={"type": "objekt"})
 
     assert (len(told(store, "a.json")), store.compile("a.json", findings(), PATH)) == (1, None)
 
 
-def test_each_document_keeps_its_draft(folder, store):
+def test_each_document_keeps_its_draft(folder: Any, store: Any) -> None:
     """A file without `$schema` is 2020-12 also where an older one refers to it, and formats hold in both."""
     write(
         folder,
@@ -171,7 +173,7 @@ def test_each_document_keeps_its_draft(folder, store):
 
 
 @pytest.mark.parametrize("identifier", ["https://example.com/schemas/a.json", "a.json", "urn:example:a"])
-def test_an_id_of_its_own(folder, store, identifier):
+def test_an_id_of_its_own(folder: Any, store: Any, identifier: Any) -> None:
     """A document keeps its `$id`; its neighbours are found beside the file."""
     reference = "b.json" if ":" not in identifier or "/" in identifier else "#/$defs/b"
     write(folder, s__a={"$id": identifier, "items": {"$ref": reference}, "$defs": {"b": {"type": "string"}}})
@@ -180,7 +182,7 @@ def test_an_id_of_its_own(folder, store, identifier):
     assert verdict(store, "s/a.json", ["x", 1]).pointer == "/1"
 
 
-def test_draft_4_has_id(folder, store):
+def test_draft_4_has_id(folder: Any, store: Any) -> None:
     """In draft 4 the keyword is `id`."""
     write(folder, s__a={"$schema": DRAFT_4, "id": "https://example.com/s/a.json", "items": {"$ref": "b.json"}})
     write(folder, s__b={"type": "string"})
@@ -189,7 +191,7 @@ def test_draft_4_has_id(folder, store):
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.yml"])
-def test_yaml(folder, store, name):
+def test_yaml(folder: Any, store: Any, name: Any) -> None:
     """A schema may be YAML, with exact fractions."""
     (folder / name).write_text("properties:\n  on: {maximum: 0.1}\n")
 
@@ -230,7 +232,7 @@ COMMAS = "look at the quotes, commas and brackets here and before"
         ),
     ],
 )
-def test_unreadable(folder, store, name, content, finding):
+def test_unreadable(folder: Any, store: Any, name: Any, content: Any, finding: Any) -> None:
     """What is wrong in a file is told at its place in that file, where it has one."""
     (folder / name).write_bytes(content)
 
@@ -248,7 +250,7 @@ def test_unreadable(folder, store, name, content, finding):
         ("a\0b", "RT301 schema 'a\0b' is outside the folder of the config; put it into that folder"),
     ],
 )
-def test_no_file(store, name, finding):
+def test_no_file(store: Any, name: Any, finding: Any) -> None:
     """A file that is not there, or not in the folder, is a finding where it is named."""
     assert told(store, name) == [finding]
 
@@ -293,7 +295,7 @@ def test_no_file(store, name, finding):
         ({"$id": "::::"}, "RT303 schema 'a.json' has an $id, a $schema or a reference that cannot be resolved"),
     ],
 )
-def test_invalid(folder, store, content, finding):
+def test_invalid(folder: Any, store: Any, content: Any, finding: Any) -> None:
     """What a draft does not allow is told with its place in the schema."""
     write(folder, a=content)
 
@@ -309,7 +311,7 @@ def test_invalid(folder, store, content, finding):
         ({"$ref": "#/parts/0", "parts": [{"pattern": "(?=a)"}]}, "/parts/0/pattern"),
     ],
 )
-def test_patterns(folder, store, content, place):
+def test_patterns(folder: Any, store: Any, content: Any, place: Any) -> None:
     """A pattern that the linear-time engine does not take is found wherever it stands."""
     write(folder, a=content)
 
@@ -327,21 +329,21 @@ def test_patterns(folder, store, content, place):
         ("#/$defs/x", "there is nothing at that place"),
     ],
 )
-def test_references(folder, store, reference, reason):
+def test_references(folder: Any, store: Any, reference: Any, reason: Any) -> None:
     """A reference that cannot be resolved is told with its place and the reason."""
     write(folder, a={"items": {"$ref": reference}})
 
     assert told(store, "a.json") == [f"RT303 schema 'a.json' refers to '{reference}' at /items/$ref: {reason}"]
 
 
-def test_inline_faults(store):
+def test_inline_faults(store: Any) -> None:
     """An inline schema is called that."""
     assert told(store, {"minLength": "x"}) == [
         "RT302 the inline schema is not a valid schema: /minLength fails 'type' of its meta-schema"
     ]
 
 
-def test_all_references_are_tried(folder, store):
+def test_all_references_are_tried(folder: Any, store: Any) -> None:
     """Every reference that cannot be resolved is told, in every file, embedded documents aside."""
     write(
         folder,
@@ -364,7 +366,7 @@ def test_all_references_are_tried(folder, store):
     ]
 
 
-def test_only_a_bad_file_is_told(folder, store):
+def test_only_a_bad_file_is_told(folder: Any, store: Any) -> None:
     """Where the file that is referred to has faults, they are all there is to say."""
     write(folder, a={"$ref": "b.json"}, b="{")
 
@@ -373,7 +375,7 @@ def test_only_a_bad_file_is_told(folder, store):
     ]
 
 
-def test_only_the_dangling_one_is_told(folder, store):
+def test_only_the_dangling_one_is_told(folder: Any, store: Any) -> None:
     """Among references that hold, the one to nothing is found."""
     write(folder, a={"allOf": [{"$ref": "b.json#/$defs/x"}, {"$ref": "b.json#/$defs/y"}]}, b={"$defs": {"x": True}})
 
@@ -382,7 +384,7 @@ def test_only_the_dangling_one_is_told(folder, store):
     ]
 
 
-def test_links_do_not_lead_out(folder, store):
+def test_links_do_not_lead_out(folder: Any, store: Any) -> None:
     """A link in the folder that points out of it is refused, as is one that points at itself."""
     (folder.parent / "outside.json").write_text("true")
     (folder / "out.json").symlink_to(folder.parent / "outside.json")
@@ -394,7 +396,7 @@ def test_links_do_not_lead_out(folder, store):
     ]
 
 
-def test_a_pattern_that_only_linking_finds(folder, store):
+def test_a_pattern_that_only_linking_finds(folder: Any, store: Any) -> None:
     """A pattern at a place that is no keyword's is found where a reference makes it a schema, in its own file."""
     write(folder, a={"allOf": [{"$ref": "b.json#/parts/0"}]}, b={"parts": [{"pattern": "(?=a)"}]})
 

@@ -1,6 +1,7 @@
 """Tests of a template as a whole: its order, its limits, its two forms, and what a new flow changes."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from router.errors import ConfigError, UsageError
 from router.ops.template.document import Document, as_json, as_yaml, make_document, read_for_deployment
 
 
-def config(names, queue=""):
+def config(names: Any, queue: Any = "") -> Any:
     """A config with a flow of its own for each name."""
     queues = "".join(f"  {name}: {{dead_letter: {name}-dlq{queue}}}\n" for name in names)
     tables = "".join(f"  {name}: {{name: '${{STAGE:-dev}}-{name}', key: {{id: S}}}}\n" for name in names)
@@ -26,7 +27,7 @@ NAMES = ["orders", "clicks", "users", "devices", "x"]
 
 @settings(max_examples=8, deadline=None)
 @given(st.permutations(NAMES), st.data(), st.booleans())
-def test_a_flow_only_adds(tmp_path_factory, names, data, worker):
+def test_a_flow_only_adds(tmp_path_factory: pytest.TempPathFactory, names: Any, data: Any, worker: Any) -> None:
     """The diff of templates is the flow that is new: lines are added, and none is changed, moved or taken away."""
     place = data.draw(st.integers(0, len(names) - 1))
     fewer = [name for index, name in enumerate(names) if index != place]
@@ -40,7 +41,7 @@ def test_a_flow_only_adds(tmp_path_factory, names, data, worker):
     assert resources.items() <= after.body["Resources"].items()
 
 
-def test_a_route_only_adds(make):
+def test_a_route_only_adds(make: Any) -> None:
     """A route that reads a queue and writes to a table which are there already adds its row, and what it may do."""
     before = config(["orders", "clicks"])
     after = f"{before}  again: {{queue: orders, table: clicks, when: again == 'yes', write: {{mode: insert}}}}\n"
@@ -49,13 +50,13 @@ def test_a_route_only_adds(make):
     assert [line for line in as_yaml(make(before)).splitlines() if line not in lines] == []
 
 
-def _make(folder, text, worker):
+def _make(folder: Any, text: Any, worker: Any) -> Any:
     (folder / "routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
     return make_document(read_for_deployment(folder / "routes.yaml", {}), worker)
 
 
 @pytest.mark.parametrize("worker", [False, True])
-def test_both_forms_say_the_same(make, worker):
+def test_both_forms_say_the_same(make: Any, worker: Any) -> None:
     """YAML and JSON, each as any reader takes it; what stands twice is written twice."""
     document = make(config(["orders", "clicks"]), worker)
 
@@ -64,7 +65,7 @@ def test_both_forms_say_the_same(make, worker):
     assert (yaml.safe_load(texts[0]), json.loads(texts[1]), "&id" in texts[0]) == (document.body, document.body, False)
 
 
-def test_many_flows(make, resolve):
+def test_many_flows(make: Any, resolve: Any) -> None:
     """Eighty of them fit, with policies and alarms of their own."""
     document = make(config([f"flow-number-{number}" for number in range(80)]))
 
@@ -80,13 +81,13 @@ def test_many_flows(make, resolve):
         (51, True, "a service scales on 50 queues at most, and these are 51; make two configs of this one"),
     ],
 )
-def test_more_than_a_stack_holds(make, names, worker, fault):
+def test_more_than_a_stack_holds(make: Any, names: Any, worker: Any, fault: Any) -> None:
     """It is told before anything is deployed."""
     with pytest.raises(UsageError, match=fault):
         make(config([f"f{number}" for number in range(names)]), worker)
 
 
-def test_more_parameters_than_a_template_has(make):
+def test_more_parameters_than_a_template_has(make: Any) -> None:
     """Each variable is one."""
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
     flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
@@ -95,7 +96,7 @@ def test_more_parameters_than_a_template_has(make):
         make(flow, worker=True)
 
 
-def many_routes(count, name):
+def many_routes(count: Any, name: Any) -> Any:
     """A config with many routes of one queue."""
     routes = "".join(
         f"  {name}{number}: {{queue: q, table: things, when: a == '{number}'}}\n" for number in range(count)
@@ -104,7 +105,7 @@ def many_routes(count, name):
 
 
 @pytest.mark.parametrize("form", [as_yaml, as_json])
-def test_a_template_that_is_too_long(make, form):
+def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most."""
     document = make(many_routes(200, "r" * 1000))
 
@@ -112,7 +113,7 @@ def test_a_template_that_is_too_long(make, form):
         form(document)
 
 
-def test_many_routes_have_several_dashboards(make, resolve):
+def test_many_routes_have_several_dashboards(make: Any, resolve: Any) -> None:
     """A dashboard has 500 widgets at most."""
     document = make(many_routes(121, "r"))
 
@@ -124,7 +125,7 @@ def test_many_routes_have_several_dashboards(make, resolve):
     )
 
 
-def test_a_config_with_faults_has_no_template(make):
+def test_a_config_with_faults_has_no_template(make: Any) -> None:
     """It is checked first, with all rules."""
     with pytest.raises(ConfigError) as raised:
         make(config(["orders"], ", lambda: {window: 10m}"))
@@ -132,7 +133,7 @@ def test_a_config_with_faults_has_no_template(make):
     assert [finding.code.id for finding in raised.value.findings] == ["RT225"]
 
 
-def test_what_the_parts_are(make):
+def test_what_the_parts_are(make: Any) -> None:
     """The routes that each queue and table is there for, and the variables."""
     document = make(config(["orders"]))
 

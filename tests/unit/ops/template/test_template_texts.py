@@ -1,5 +1,7 @@
 """Tests of router.ops.template.substitutions: variables of the config are parameters of the template."""
 
+from typing import Any
+
 import pytest
 
 from router.errors import UsageError
@@ -8,7 +10,7 @@ FLOW = "tables: {things: {name: '${STAGE:-dev}-things', key: {id: S}}}\nroutes: 
 LETTERS = "queues: {q: {dead_letter: letters}}\n"
 
 
-def test_a_variable_is_a_parameter(make, resolve):
+def test_a_variable_is_a_parameter(make: Any, resolve: Any) -> None:
     """With its default, which counts for an empty value too; names that are made have to stay names."""
     document = make(LETTERS + FLOW)
 
@@ -27,7 +29,7 @@ def test_a_variable_is_a_parameter(make, resolve):
     assert [each["TableName"] for (each,) in map(dict.values, tables)] == ["dev-things", "prod-things"]
 
 
-def test_the_environment_does_not_matter(make):
+def test_the_environment_does_not_matter(make: Any) -> None:
     """A template is the same wherever it is made."""
     assert make(LETTERS + FLOW, env={"STAGE": "prod"}) == make(LETTERS + FLOW)
 
@@ -41,7 +43,7 @@ def test_the_environment_does_not_matter(make):
         ("${AB:-}", {"Default": ""}),
     ],
 )
-def test_defaults(make, written, more):
+def test_defaults(make: Any, written: Any, more: Any) -> None:
     """Without a default, or with two, somebody has to say what the value is."""
     flow = FLOW.replace("${STAGE:-dev}", "x").replace("table: things}", f"table: things, when: \"id == '{written}'\"}}")
 
@@ -54,7 +56,7 @@ def test_defaults(make, written, more):
     }
 
 
-def test_where_variables_are_known_to_the_function(make, resolve):
+def test_where_variables_are_known_to_the_function(make: Any, resolve: Any) -> None:
     """All of them, of all files, and what the config adds; what AWS sets itself is not set."""
     config = (
         "include: flows.yaml\nfunction: {environment: {GEO: '${STAGE:-dev}-geo', PRICE: '$${X}'}}\n"
@@ -70,14 +72,14 @@ def test_where_variables_are_known_to_the_function(make, resolve):
     ]
 
 
-def test_no_variables_no_environment(make, resolve):
+def test_no_variables_no_environment(make: Any, resolve: Any) -> None:
     """A function that needs none has none."""
     document = make(LETTERS + FLOW.replace("${STAGE:-dev}-", "x"))
 
     assert "Environment" not in resolve(document).resources("Lambda::Function")["Function"]
 
 
-def test_the_worker_has_them_too(make, resolve):
+def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
     """In its container."""
     document = make(f"worker: {{environment: {{MORE: x}}}}\n{LETTERS}{FLOW}", worker=True)
 
@@ -108,7 +110,7 @@ def test_the_worker_has_them_too(make, resolve):
         ),
     ],
 )
-def test_variables_that_cannot_be(make, config, fault):
+def test_variables_that_cannot_be(make: Any, config: Any, fault: Any) -> None:
     """Each is told with what to do."""
     with pytest.raises(UsageError) as raised:
         make(config)
@@ -116,7 +118,7 @@ def test_variables_that_cannot_be(make, config, fault):
     assert str(raised.value) == fault
 
 
-def test_more_than_the_environment_holds(make):
+def test_more_than_the_environment_holds(make: Any) -> None:
     """Lambda takes four kilobytes."""
     with pytest.raises(
         UsageError, match=r"the function's environment variables have 5,0[0-9][0-9] bytes, and Lambda takes"
