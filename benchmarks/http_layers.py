@@ -1,8 +1,8 @@
-"""What a call costs by HTTP library: `python benchmarks/http_layers.py`; those that are not installed are left out.
+"""Compares the cost of a call between HTTP libraries: `python benchmarks/http_layers.py`.
 
-One BatchWriteItem of 25 items at a time, its head ready but for the length, over one kept connection to the server of
-canned answers. Microseconds of processor time, the least of rounds in which all take turns. The choice in
-docs/decisions.md rests on it; `pip install urllib3 httpx pycurl` to compare with those too.
+It sends one BatchWriteItem of 25 items at a time over one persistent connection to the server of canned answers, and
+prints microseconds of processor time, the least of several alternating rounds. Libraries that are not installed are
+skipped; `pip install urllib3 httpx pycurl` adds them. docs/decisions/2026-11-25-own-aws-client.md rests on its figures.
 """
 
 import io

@@ -31,10 +31,11 @@ from router.program.load import Program, load, load_program
 from router.transforms import builtin
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 _BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_PATH = re.compile(r"`((?:router|tests|benchmarks|docs|\.github|\.ci)/[\w./-]+)`")
 
 
 def blocks(*languages: str) -> list[Any]:
@@ -136,10 +137,19 @@ def test_each_json_block_parses(text: str) -> None:
     assert json.loads(text)
 
 
-def test_each_page_is_in_the_index() -> None:
-    """The index has a link to every page."""
-    pages = {page.removeprefix("docs/") for page in TEXTS if page.startswith("docs/")} - {"README.md"}
-    assert set(_LINK.findall(TEXTS["docs/README.md"])) == pages
+@pytest.mark.parametrize("page", TEXTS)
+def test_each_path_exists(page: str) -> None:
+    """Every path of this repository that a page names exists."""
+    assert [path for path in _PATH.findall(TEXTS[page]) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md"])
+def test_each_page_is_in_the_index(index: str) -> None:
+    """The index of a directory has a link to each of its pages, and to the index of each directory below."""
+    folder = (ROOT / index).parent
+    pages = {page.relative_to(folder).as_posix() for page in [*folder.glob("*.md"), *folder.glob("*/README.md")]}
+    links = {link for link in _LINK.findall(TEXTS[index]) if not link.startswith("..")}
+    assert links == pages - {"README.md"}
 
 
 def test_each_transform_has_its_entry() -> None:
