@@ -24,7 +24,9 @@ from router.program.schemas.library import import_library
 from router.program.schemas.links import Linker, Unresolved, uri_of
 
 if TYPE_CHECKING:
-    from jsonschema_rs import ValidationError, Validator
+    from jsonschema_rs import Validator
+
+    from router.program.schemas.reasons import Locator, Place
 
 
 class Invalid(Struct, frozen=True):
@@ -185,7 +187,7 @@ class SchemaStore:
             for fault in error.faults:
                 report(fault)
             return None
-        check = _check(validator, document.uri, linker.reached)
+        check = _check(linker, validator, document.uri)
         self._linked[document.uri] = self.validations[check] = Validation(validator, linker.reached, path)
         return check
 
@@ -195,31 +197,42 @@ def _inline(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _check(validator: "Validator", root: str, documents: Mapping[str, Document]) -> Check:
+def _check(linker: Linker, validator: "Validator", root: str) -> Check:
+    documents = linker.reached
+
     @cache
     def names() -> frozenset[str]:
         """Looked for when a message fails, and not at the start: schemas may be large."""
         return frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
 
-    files = {uri: f" of {document.name}" for uri, document in documents.items() if uri != root}
-    is_valid, errors = validator.is_valid, validator.iter_errors
+    @cache
+    def locator() -> "Locator":
+        from router.program.schemas.reasons import Locator
+
+        return Locator(root, documents, validator, linker.build)
+
+    is_valid = validator.is_valid
 
     def check(data: Any) -> Invalid | None:
         try:
             if is_valid(data):
                 return None
-            error = next(errors(data))
+            place = locator().locate(data)
         except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
             return Invalid("holds a value that JSON does not have", "")
-        shown = [part if isinstance(part, int) or part in names() else "*" for part in error.instance_path]
-        return Invalid(_reason(error, files), escape(shown))
+        shown = [part if isinstance(part, int) or part in names() else "*" for part in place.instance_path]
+        return Invalid(_reason(place, root, documents), escape(shown))
 
     return check
 
 
-def _reason(error: "ValidationError", files: Mapping[str, str]) -> str:
+def _reason(place: "Place", root: str, documents: Mapping[str, Document]) -> str:
     """The keyword and its place in the schema; the only name in it is one that the schema has."""
-    keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
-    place = pointer(error.schema_path) + files.get((error.absolute_keyword_location or "").partition("#")[0], "")
-    missing = getattr(error.kind, "property", None)
-    return f"fails '{keyword}' at {place}" + (f": '{missing}' is missing" if missing is not None else "")
+    if place.schema_path is None:
+        return f"fails '{place.keyword}'" if place.keyword else "fails its schema"
+    where = pointer(place.schema_path)
+    if place.uri != root and place.uri in documents:
+        where += f" of {documents[place.uri].name}"
+    return f"fails '{place.keyword}' at {where}" + (
+        f": '{place.missing}' is missing" if place.missing is not None else ""
+    )

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
@@ -58,23 +58,21 @@ class Linker:
 
         try:
             validator = self._validator(self._root.draft)
-            oldest = min(document.draft for document in self.reached.values())
+            oldest = self._oldest()
             return validator if oldest == self._root.draft else self._validator(oldest)
         except ValidationError as error:
             raise SchemaFault(*self._faults(error)) from None
 
-    def _validator(self, draft: int) -> "Validator":
-        from jsonschema_rs import RegexOptions, validator_for
+    def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
+        """A validator of another schema at `uri`, with these contents in place of the documents'; raises ValueError."""
+        return _validator(schema, uri, contents.__getitem__, self._oldest())
 
+    def _oldest(self) -> int:
+        return min(document.draft for document in self.reached.values())
+
+    def _validator(self, draft: int) -> "Validator":
         # The retriever is asked for every document that is not at hand; with it, the library fetches nothing itself.
-        return validator_for(
-            self._root.content,
-            base_uri=self._root.uri,
-            retriever=self._retrieve,
-            formats=missing_formats(draft),
-            validate_formats=True,
-            pattern_options=RegexOptions(),
-        )
+        return _validator(self._root.content, self._root.uri, self._retrieve, draft)
 
     def _retrieve(self, uri: str) -> Any:
         """The content of the document at `uri`; raises Unresolved, and then remembers why."""
@@ -91,7 +89,7 @@ class Linker:
             return pathlib.Path(unquote(urlsplit(uri).path))
         # A document with an $id of its own is thought of as published there, with its neighbours beside it.
         for document in self.reached.values():
-            published = _own_base(document).rpartition("/")[0] + "/"
+            published = own_base(document).rpartition("/")[0] + "/"
             if uri.startswith(published) and published != "/":
                 return document.folder / unquote(uri.removeprefix(published))
         raise Unresolved(_FILES_ONLY)
@@ -168,7 +166,20 @@ class Linker:
         return resolves
 
 
-def _own_base(document: Document) -> str:
+def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":
+    from jsonschema_rs import RegexOptions, validator_for
+
+    return validator_for(
+        content,
+        base_uri=uri,
+        retriever=retrieve,
+        formats=missing_formats(draft),
+        validate_formats=True,
+        pattern_options=RegexOptions(),
+    )
+
+
+def own_base(document: Document) -> str:
     """The base URI of a document: its own `$id` if it has one, else its file's."""
     content = document.content
     own = content.get(_id_keyword(document)) if isinstance(content, dict) else None
