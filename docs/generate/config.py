@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import NODEFAULT, Struct, inspect
 
 from router.config import spec
+from router.config.findings import any_of
 from router.config.kinds import bare, branches_of, fields_of
-from router.config.wording import any_of
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from msgspec import Struct
 
 from router.config import spec
-from router.config.wording import describe
+from router.config.findings import describe
 from router.model import Code, Finding, Path
 from router.program.load import Loaded
 

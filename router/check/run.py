@@ -12,7 +12,7 @@ from router.check.rule import Subject
 from router.check.rules import RULES
 from router.check.running import REPORT, RULE_FAILED, failure, run_rules
 from router.config.findings import stopped
-from router.config.gc_pause import without_garbage_collector
+from router.config.reading import without_garbage_collector
 from router.errors import RouterError
 from router.model import Finding, Place, Severity
 from router.program.load import Loaded, load

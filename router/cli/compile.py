@@ -10,7 +10,7 @@ from router.check.run import examine
 from router.cli.options import choose_config, config_argument
 from router.cli.report.text import as_text, count_findings
 from router.config.environment import variables_in
-from router.config.source_map import relocate_plugin
+from router.config.merge import relocate_plugin
 from router.errors import UsageError
 from router.program.precompile import precompile
 from router.program.precompiled import Opened, unpack

@@ -1,6 +1,7 @@
-"""Collects what is found in a config, and knows where each of it stands in the file."""
+"""Collects the findings of a config with their places, and words what they name."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from router.model import Code, Finding, Path, Place
 
@@ -9,6 +10,9 @@ Locate = Callable[[Path, bool], Place]
 
 OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
 """The codes of the text: what YAML and the environment make of it."""
+
+_NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
+_LONGEST = 60
 
 
 class Findings:
@@ -77,3 +81,40 @@ def stopped(found: Iterable[Finding]) -> Findings:
     for finding in found:
         findings.add_finding(finding)
     return findings
+
+
+def describe(path: Path) -> str:
+    """What a person calls the thing at a path: `'type' of attribute 'tags' of route 'user-metadata'`."""
+    if not path:
+        return "the config"
+    *before, last = path
+    parent = tuple(before)
+    if len(path) == 2 and parent[0] in _NAMED:
+        return f"{_NAMED[str(parent[0])]} {quote(last)}"
+    if len(path) == 4 and path[0] == "routes" and path[2] == "item":
+        return f"attribute {quote(last)} of {describe(path[:2])}"
+    if len(path) == 4 and path[0] == "routes" and path[2] == "tests" and isinstance(last, int):
+        return f"test {last + 1} of {describe(path[:2])}"
+    name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
+    return f"{name} of {describe(parent)}" if parent else name
+
+
+def quote(value: Any) -> str:
+    """A value of the config in quotes, shortened if it is long; a number as it is."""
+    shown = repr(value) if isinstance(value, str) else str(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 2]}…'"
+
+
+def any_of(words: Iterable[Any]) -> str:
+    """The alternatives in a row: `a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else str(last)
+
+
+def closest(word: str, candidates: Sequence[str]) -> str | None:
+    """The candidate that was probably meant, whatever its case, if one is near."""
+    from difflib import get_close_matches  # only where there is a fault: start-up does without it
+
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = get_close_matches(word.casefold()[:_LONGEST], folded, 1)
+    return folded[near[0]] if near else None

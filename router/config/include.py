@@ -5,12 +5,11 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from router.config import spec
-from router.config.findings import Findings, stopped
+from router.config.findings import Findings, quote, stopped
 from router.config.merge import as_read, folder_of, merge
 from router.config.parse import parse_part
 from router.config.reading import Part, Reading, Source
 from router.config.source import read_source
-from router.config.wording import quote
 from router.errors import ConfigError
 from router.model import Code, Finding, Path, Severity
 

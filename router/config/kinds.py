@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, inspect
 
-from router.config.wording import any_of, quote
+from router.config.findings import any_of, quote
 
 _PYTHON: dict[type, type] = {
     inspect.StrType: str,

@@ -1,17 +1,17 @@
 """One config from the file that includes others, and those that it includes."""
 
 import pathlib
+import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import structs
 
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, describe
+from router.config.places import SourceMap
 from router.config.reading import Part, Reading, Source
-from router.config.source_map import Homes, relocate_plugin, relocate_route
-from router.config.wording import describe
-from router.model import Code, Finding, Path
+from router.model import Code, Finding, Path, names_file
 
 DEFINED_TWICE = Code(
     "RT108",
@@ -84,8 +84,8 @@ class _Merger:
 
     def __init__(self, root: Source, left_out: set[Path]) -> None:
         self._root = root
-        self._homes = Homes(root.locate)
-        self._findings = Findings(self._homes.locate)
+        self._sources = SourceMap(root.locate)
+        self._findings = Findings(self._sources.locate)
         self._left_out = set(left_out)
 
     def give_up(self, finding: Finding) -> None:
@@ -103,7 +103,7 @@ class _Merger:
                 self._define(section, part, entries[section])
             self._add_plugins(part, plugins)
             for index, ignore in enumerate(part.content.ignore):
-                self._homes.settle(("ignore", len(ignored)), part.source.locate, ("ignore", index))
+                self._sources.record(("ignore", len(ignored)), part.source.locate, ("ignore", index))
                 ignored.append(ignore)
             self._left_out |= part.left_out
         if not entries["routes"] and not self._findings.failed:
@@ -123,14 +123,14 @@ class _Merger:
         locate = part.source.locate
         for where in part.left_out:
             if len(where) == 2 and where[0] == section and where not in self._left_out and where[1] not in entries:
-                self._homes.settle(where, locate, where)
+                self._sources.record(where, locate, where)
         for name, entry in getattr(part.content, section).items():
             here: Path = (section, name)
             if name not in entries and here not in self._left_out:
-                self._homes.settle(here, locate, here)
+                self._sources.record(here, locate, here)
                 entries[name] = relocate_route(entry, part.folder) if isinstance(entry, spec.Route) else entry
                 continue
-            sentence = f"{describe(here)} is defined twice; the first is at {self._homes.locate(here, True)}"
+            sentence = f"{describe(here)} is defined twice; the first is at {self._sources.locate(here, True)}"
             place, advice = locate(here, True), "rename one, or take it out"
             self._findings.add(DEFINED_TWICE, sentence, here, place=place, suggestion=advice)
             if section != "routes" and entries.get(name) != entry:
@@ -144,5 +144,27 @@ class _Merger:
         for index, entry in enumerate(part.content.plugins):
             moved = relocate_plugin(entry, part.folder)
             if moved not in others:
-                self._homes.settle(("plugins", len(plugins)), part.source.locate, ("plugins", index))
+                self._sources.record(("plugins", len(plugins)), part.source.locate, ("plugins", index))
                 plugins.append(moved)
+
+
+def relocate_plugin(entry: str, folder: str) -> str:
+    """An entry of `plugins` in a file of a folder, as the config would write it; a module's name stays."""
+    return relocate(entry, folder) if names_file(entry) else entry
+
+
+def relocate_route(route: spec.Route, folder: str) -> spec.Route:
+    """A route in a file of a folder, with its names of files as the config would write them."""
+    if not folder:
+        return route
+    schema = relocate(route.schema, folder) if isinstance(route.schema, str) else route.schema
+    tests = tuple(
+        structs.replace(test, file=relocate(test.file, folder)) if isinstance(test.file, str) else test
+        for test in route.tests
+    )
+    return structs.replace(route, schema=schema, tests=tests)
+
+
+def relocate(name: str, folder: str) -> str:
+    """The name of a file in a file of a folder, as the config would write it."""
+    return posixpath.normpath(posixpath.join(folder, name)) if folder else name

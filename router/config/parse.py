@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from msgspec import inspect
 
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, any_of, closest, describe, quote
 from router.config.kinds import (
     bare,
     branches_of,
@@ -20,7 +21,6 @@ from router.config.kinds import (
     words_for,
 )
 from router.config.merge import without_dependents
-from router.config.wording import any_of, closest, describe, kind_of, quote
 from router.model import META_NAMES, Code, Path
 
 RT101 = Code("RT101", "unknown key", "A key that nothing reads is a setting that somebody believes to be in force.")
@@ -35,6 +35,15 @@ RT106 = Code("RT106", "not exactly one source", "An attribute has one value, so 
 SOURCES = ("from", "meta", "value", "template", "hash", "ttl")
 """Where an attribute can come from."""
 
+_KINDS: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    Decimal: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "a map",
+}
 _Part = TypeVar("_Part", spec.Config, spec.Included)
 _FAULT: Any = object()
 """Stands for a value with a fault that is noted; it never leaves this module."""
@@ -80,7 +89,7 @@ class _Walk:
             if type(value) is python_type(branch):
                 return _READERS[type(bare(branch))](self, branch, value, path)
         wanted = any_of([words_for(branch) for branch in branches])
-        found = "but it has no value" if value is None else f"not {kind_of(value)}"
+        found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
         sentence = f"{describe(path)} must be {wanted}, {found}"
         self._findings.add(RT103, sentence, path, suggestion=_mend({python_type(branch) for branch in branches}, value))
         return _FAULT

@@ -1,4 +1,4 @@
-"""Where each key and value of a file stands, as a list of numbers, for when the file itself is not at hand."""
+"""Places of keys and values: as numbers in a compiled config, and across the files of a merged one."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -66,3 +66,20 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
         return spot[0] if key else spot[1]
 
     return locate
+
+
+class SourceMap:
+    """Maps merged entries to their source files."""
+
+    def __init__(self, root: Locate) -> None:
+        self._root = root
+        self._entries: dict[Path, tuple[Locate, Path]] = {}
+
+    def record(self, path: Path, locate: Locate, own: Path) -> None:
+        """Record that the entry at a path of two steps comes from the path `own` of another file."""
+        self._entries[path] = (locate, own)
+
+    def locate(self, path: Path, key: bool = False) -> Place:
+        """Return the place of the value (or the key) at a path of the merged config."""
+        locate, own = self._entries.get(path[:2], (self._root, path[:2]))
+        return locate((*own, *path[2:]), key)

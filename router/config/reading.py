@@ -1,7 +1,9 @@
-"""What reading a config comes to: one file of it, and the whole with all that it includes."""
+"""The results of reading a config: each file, and the merged whole."""
 
+import gc
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
@@ -48,3 +50,15 @@ class Reading(Struct, frozen=True):
     findings: Findings
     folder: pathlib.Path
     complete: bool
+
+
+@contextmanager
+def without_garbage_collector() -> Iterator[None]:
+    """Pause cyclic garbage collection: it takes three quarters of the time of building many nodes, and frees none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -11,8 +11,7 @@ from yaml.scanner import ScannerError
 from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose
 from router.config.environment import RT005, substitute
 from router.config.findings import Findings
-from router.config.gc_pause import without_garbage_collector
-from router.config.reading import Source
+from router.config.reading import Source, without_garbage_collector
 from router.config.tree import Tree
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity

@@ -1,23 +1,12 @@
 """The one description of `routes.yaml`: the parser, the editors' JSON Schema and the reference are made from it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from router.config.spec_deploy import EventSourceMapping, Function, Worker
-from router.config.spec_item import Attribute, TtlAfter, Write
-from router.config.spec_names import (
-    AttributeType,
-    Bucket,
-    Disposition,
-    Duration,
-    Expression,
-    MetaName,
-    Name,
-    Spec,
-)
-from router.config.spec_queue import Queue, Retry, S3Pointer, Table
-from router.config.spec_test import Test
+from router.config.spec_resources import EventSourceMapping, Function, Queue, Retry, S3Pointer, Table, Worker
+from router.config.spec_route import Attribute, Route, Test, TtlAfter, Write
+from router.config.spec_values import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
 
 __all__ = [
     "Attribute",
@@ -44,55 +33,6 @@ __all__ = [
     "Worker",
     "Write",
 ]
-
-
-class Route(Spec, frozen=True):
-    """A flow from a queue to a table."""
-
-    queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
-    table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
-    when: Annotated[
-        Expression | UnsetType,
-        Meta(
-            description="JMESPath over the message; the route takes it if this holds. Default: always.",
-            examples=["type == 'device'"],
-        ),
-    ] = UNSET
-    schema: Annotated[
-        str | dict[str, Any] | bool | UnsetType,
-        Meta(
-            description="The JSON Schema of the message: a file, relative to this one, or the schema itself.",
-            examples=["schemas/user-metadata.json"],
-        ),
-    ] = UNSET
-    plugins: Annotated[
-        tuple[str, ...] | UnsetType,
-        Meta(description="Plugins whose transform hooks run, in this order. Default: all that are loaded."),
-    ] = UNSET
-    options: Annotated[
-        dict[str, Any],
-        Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}]),
-    ] = field(default_factory=dict)
-    for_each: Annotated[
-        Expression | UnsetType,
-        Meta(
-            description="JMESPath to a list; each element makes an item of its own. Expressions of `item` then see "
-            "`element` and `message`.",
-            examples=["lines"],
-        ),
-    ] = UNSET
-    item: Annotated[
-        Annotated[dict[str, Expression | Attribute], Meta(min_length=1)] | UnsetType,
-        Meta(
-            description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
-            examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
-        ),
-    ] = UNSET
-    write: Annotated[Write, Meta(description="How it is written.")] = Write()
-    on_invalid: Annotated[Disposition, Meta(description="What happens to a message that fails the schema.")] = (
-        "dead_letter"
-    )
-    tests: Annotated[tuple[Test, ...], Meta(description="Messages and what becomes of them.")] = ()
 
 
 class Ignore(Spec, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from router.config.gc_pause import without_garbage_collector
+from router.config.reading import without_garbage_collector
 from router.errors import ConfigError, UsageError
 from router.model import Severity
 from router.program.precompiled import is_precompiled

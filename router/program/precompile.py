@@ -9,13 +9,11 @@ from typing import Any
 
 from router.config.environment import Reference, find_references, split_references
 from router.config.findings import Findings
-from router.config.gc_pause import without_garbage_collector
 from router.config.include import included_files
-from router.config.merge import folder_of
+from router.config.merge import folder_of, relocate
 from router.config.places import list_places
-from router.config.reading import Source
+from router.config.reading import Source, without_garbage_collector
 from router.config.source import read_source
-from router.config.source_map import relocate
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression

@@ -12,10 +12,9 @@ from msgspec import Struct
 from router.config import spec
 from router.config.environment import RT005, replace_references
 from router.config.findings import Findings, Locate
-from router.config.gc_pause import without_garbage_collector
 from router.config.merge import as_read, merge
 from router.config.places import locate_by
-from router.config.reading import Part, Reading, Source
+from router.config.reading import Part, Reading, Source, without_garbage_collector
 from router.errors import UsageError
 from router.model import Path, Place
 from router.program.expressions.tree import known_trees

@@ -1,11 +1,10 @@
 """The words of findings."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from router.config.wording import any_of, closest, describe, kind_of, quote
+from router.config.findings import any_of, closest, describe, quote
 
 
 @pytest.mark.parametrize(
@@ -32,19 +31,6 @@ def test_paths_are_named(path: Any, name: Any) -> None:
 def test_values_are_quoted() -> None:
     """Text in quotes, the rest as it is, and long ones shortened."""
     assert [quote("a"), quote(5), quote("x" * 80)] == ["'a'", "5", f"'{'x' * 57}…'"]
-
-
-def test_values_have_kinds() -> None:
-    """In the words of YAML."""
-    assert [kind_of(value) for value in ("", True, 1, Decimal("1.5"), 1.5, [], {})] == [
-        "text",
-        "true or false",
-        "a whole number",
-        "a number",
-        "a number",
-        "a list",
-        "a map",
-    ]
 
 
 def test_alternatives_stand_in_a_row() -> None:

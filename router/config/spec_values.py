@@ -1,4 +1,4 @@
-"""What the values of the config are made of: names, expressions, durations, and maps with known keys."""
+"""The kinds of values in the config: names, expressions, durations, and maps with known keys."""
 
 from typing import Annotated, Literal
 

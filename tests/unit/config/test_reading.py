@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from router.config.gc_pause import without_garbage_collector
+from router.config.reading import without_garbage_collector
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -1,0 +1,201 @@
+"""Routes: the attributes of their items, how items are written, and their tests."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from router.config.spec_values import AttributeType, Disposition, Duration, Expression, MetaName, Spec
+
+
+class TtlAfter(Spec, frozen=True):
+    """A time to live counted from a time in the message."""
+
+    from_: Annotated[
+        Expression,
+        Meta(description="A time: ISO 8601 text with an offset or `Z`, or seconds since 1970."),
+    ] = field(name="from")
+    after: Annotated[Duration, Meta(description="How long after it: `90d`; units s, m, h, d, w.")]
+
+
+class Attribute(Spec, frozen=True):
+    """An attribute of an item: one source (`from`, `meta`, `value`, `template`, `hash`, `ttl`), and its treatment."""
+
+    from_: Annotated[
+        Expression | UnsetType,
+        Meta(description="JMESPath over the message.", examples=["device.model"]),
+    ] = field(name="from", default=UNSET)
+    meta: Annotated[
+        MetaName | UnsetType,
+        Meta(
+            description="Something about the message: `message_id`, `sent_at`, `first_received_at`, `group_id`, "
+            "`sequence_number`, `deduplication_id`, `sender_id`, `queue`, `route`, or `attribute.NAME`.",
+            examples=["sent_at"],
+        ),
+    ] = UNSET
+    value: Annotated[Any, Meta(description="A constant.", examples=["mobile"])] = UNSET
+    template: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Text with expressions in braces; `{{` and `}}` are braces. A missing part makes the attribute "
+            "missing.",
+            examples=["USER#{user_id}#{device.model}"],
+        ),
+    ] = UNSET
+    hash: Annotated[
+        Annotated[tuple[Expression, ...], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description="Expressions; the attribute is the SHA-256 (lower-case hex) of the canonical JSON array of "
+            "their values. A missing value is an error.",
+            examples=[["user_id", "device"]],
+        ),
+    ] = UNSET
+    ttl: Annotated[
+        Duration | TtlAfter | UnsetType,
+        Meta(description="Seconds since 1970, this long after the message was sent.", examples=["90d"]),
+    ] = UNSET
+    transform: Annotated[
+        str | tuple[str | Annotated[dict[str, Any], Meta(min_length=1)], ...],
+        Meta(
+            description="Transforms in order: a name, or a map of a name to its argument (a list: several; a map: by "
+            "name).",
+            examples=[["strip", {"truncate": 80}]],
+        ),
+    ] = ()
+    type: Annotated[
+        AttributeType | UnsetType,
+        Meta(description="The DynamoDB type; `json` is JSON text in an S. Default: as the value is."),
+    ] = UNSET
+    default: Annotated[Any, Meta(description="The value to use when there is none.", examples=["unknown"])] = UNSET
+    missing: Annotated[
+        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Meta(
+            description="When there is no value: leave the attribute out, store NULL, reject the message, or (updates) "
+            "remove it. Default: `omit`, and `error` for key attributes."
+        ),
+    ] = UNSET
+
+
+class Write(Spec, frozen=True, kw_only=True):
+    """How an item is written."""
+
+    mode: Annotated[
+        Literal["put", "insert", "newest", "update", "delete"],
+        Meta(
+            description="`put` replaces, `insert` keeps the first, `newest` keeps the greatest `version`, `update` "
+            "sets the mapped attributes only, `delete` deletes the key."
+        ),
+    ] = "put"
+    version: Annotated[
+        str | UnsetType, Meta(description="The attribute that orders writes of one key.", examples=["seen_at"])
+    ] = UNSET
+    add: Annotated[tuple[str, ...], Meta(description="`update`: attributes to add to the stored number or set.")] = ()
+    append: Annotated[tuple[str, ...], Meta(description="`update`: attributes to append to the stored list.")] = ()
+    keep_first: Annotated[tuple[str, ...], Meta(description="`update`: attributes to set only once.")] = ()
+    once: Annotated[
+        str | UnsetType, Meta(description="`update`: the table for markers that make `add` and `append` repeat-safe.")
+    ] = UNSET
+    once_key: Annotated[
+        Expression | UnsetType, Meta(description="What identifies the effect. Default: route and message id.")
+    ] = UNSET
+
+
+class Test(Spec, frozen=True):
+    """A message and what becomes of it, run by `router test` and sent by `router demo`."""
+
+    name: Annotated[str, Meta(description="What the test shows.")] = ""
+    message: Annotated[Any, Meta(description="The message; envelopes and encoding of the queue are put around it.")] = (
+        UNSET
+    )
+    body: Annotated[str | UnsetType, Meta(description="The body as SQS has it, instead of `message`.")] = UNSET
+    record: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="A whole record, as ReceiveMessage or a Lambda event has it, instead of `message`."),
+    ] = UNSET
+    file: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A file, relative to the config, that holds the message as JSON, instead of `message`.",
+            examples=["messages/first.json"],
+        ),
+    ] = UNSET
+    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = field(
+        default_factory=dict
+    )
+    env: Annotated[
+        dict[str, str],
+        Meta(
+            description="Variables of the environment for this test, before those that are set.",
+            examples=[{"STAGE": "prod"}],
+        ),
+    ] = field(default_factory=dict)
+    item: Annotated[dict[str, Any] | UnsetType, Meta(description="The one item that is written, whole.")] = UNSET
+    item_contains: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
+    ] = UNSET
+    items: Annotated[
+        tuple[dict[str, Any], ...] | UnsetType,
+        Meta(description="All items that this route writes, in order, each whole."),
+    ] = UNSET
+    outcome: Annotated[
+        Literal["written", "dropped", "rejected", "retry"], Meta(description="How the message ends.")
+    ] = "written"
+    reason: Annotated[str | UnsetType, Meta(description="The reason, word for word, where it is not written.")] = UNSET
+    code: Annotated[
+        str | UnsetType, Meta(description="The code of the reason, where it is not written.", examples=["RT806"])
+    ] = UNSET
+    write: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="The one request of this route to DynamoDB, as `router explain` shows it.",
+            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
+        ),
+    ] = UNSET
+
+
+class Route(Spec, frozen=True):
+    """A flow from a queue to a table."""
+
+    queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
+    table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
+    when: Annotated[
+        Expression | UnsetType,
+        Meta(
+            description="JMESPath over the message; the route takes it if this holds. Default: always.",
+            examples=["type == 'device'"],
+        ),
+    ] = UNSET
+    schema: Annotated[
+        str | dict[str, Any] | bool | UnsetType,
+        Meta(
+            description="The JSON Schema of the message: a file, relative to this one, or the schema itself.",
+            examples=["schemas/user-metadata.json"],
+        ),
+    ] = UNSET
+    plugins: Annotated[
+        tuple[str, ...] | UnsetType,
+        Meta(description="Plugins whose transform hooks run, in this order. Default: all that are loaded."),
+    ] = UNSET
+    options: Annotated[
+        dict[str, Any],
+        Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}]),
+    ] = field(default_factory=dict)
+    for_each: Annotated[
+        Expression | UnsetType,
+        Meta(
+            description="JMESPath to a list; each element makes an item of its own. Expressions of `item` then see "
+            "`element` and `message`.",
+            examples=["lines"],
+        ),
+    ] = UNSET
+    item: Annotated[
+        Annotated[dict[str, Expression | Attribute], Meta(min_length=1)] | UnsetType,
+        Meta(
+            description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
+            examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
+        ),
+    ] = UNSET
+    write: Annotated[Write, Meta(description="How it is written.")] = Write()
+    on_invalid: Annotated[Disposition, Meta(description="What happens to a message that fails the schema.")] = (
+        "dead_letter"
+    )
+    tests: Annotated[tuple[Test, ...], Meta(description="Messages and what becomes of them.")] = ()
