@@ -8,6 +8,7 @@ from msgspec import NODEFAULT, Struct, inspect
 from router.config import spec
 from router.config.findings import any_of
 from router.config.kinds import bare, branches_of, fields_of
+from router.sources import SOURCES
 
 _STRUCTS: dict[Any, str] = {
     spec.Config: "The file",
@@ -20,7 +21,7 @@ _STRUCTS: dict[Any, str] = {
     spec.Table: "Tables",
     spec.Route: "Routes",
     spec.Attribute: "Attributes",
-    spec.TtlAfter: "Time to live from a time in the message",
+    **dict(source.section for source in SOURCES.values() if source.section),
     spec.Write: "Writes",
     spec.Test: "Tests",
     spec.Function: "The function",

@@ -22,8 +22,7 @@ from router.check.inference import (
 )
 from router.check.transform_types import given, taken
 from router.config import spec
-from router.model import META_TIMES
-from router.program.expressions.templates import split_template
+from router.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 
 _ACCEPTED: Mapping[str, tuple[str, ...]] = {
     "S": ("string", "number"),
@@ -39,8 +38,6 @@ _ACCEPTED: Mapping[str, tuple[str, ...]] = {
 }
 """What each `type` can be made of."""
 _MADE: Mapping[str, str] = {"S": "string", "N": "number", "B": "binary", "BOOL": "boolean", "M": "object", "L": "array"}
-ID_LENGTH = 128
-"""Of a message id, group id, deduplication id or sender id, in characters, at most."""
 
 
 class Step(Struct, frozen=True):
@@ -63,63 +60,53 @@ class Made(Struct, frozen=True):
     raw: Value
     accepts: tuple[str, ...] | None
     value: Value
+    origin: Values | None = None
+    """What the source gives, None for an attribute that is not mapped."""
 
 
 def made(flow: Flow, attribute: spec.Attribute) -> Made:
     """What can be known of an attribute of a route."""
-    source = raw = _source(flow, attribute)
+    values = values_of(attribute, flow.fifo)
+    source = raw = _source(flow, values)
     steps = []
     for name, part, argument in transforms_of(attribute.transform):
         function = flow.transforms.get(name)
         steps.append(Step(name, part, taken(function) if function else None, raw))
         raw = given(function, raw, argument) if function else Value()
     stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
-    if attribute.default is not UNSET and isinstance(attribute.hash, UnsetType):
+    if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = with_default(stored, attribute.default)
         if not isinstance(attribute.type, UnsetType):
             stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
     accepts = None if isinstance(attribute.type, UnsetType) else _ACCEPTED[attribute.type]
-    return Made(source, tuple(steps), raw, accepts, stored)
+    return Made(source, tuple(steps), raw, accepts, stored, values)
 
 
-def _source(flow: Flow, attribute: spec.Attribute) -> Value:
-    if not isinstance(attribute.from_, UnsetType):
-        return _of_text(flow, attribute.from_)
-    if not isinstance(attribute.meta, UnsetType):
-        return _of_meta(flow, attribute.meta, attribute.type == "N")
-    if not isinstance(attribute.template, UnsetType):
-        try:
-            pieces = split_template(attribute.template)
-        except ValueError:  # found elsewhere
-            return Value()
-        parts = [_of_text(flow, piece) for is_expression, piece in pieces if is_expression]
-        return of_template([piece for is_expression, piece in pieces if not is_expression], parts)
-    if not isinstance(attribute.hash, UnsetType):
-        parts = [_of_text(flow, text) for text in attribute.hash]
-        lacking = next((part.lacking for part in parts if part.missing is YES), None)
-        digest = of_type("string", missing=any_of(part.missing for part in parts), longest=64)
-        return structs.replace(digest, lacking=lacking)
-    if isinstance(attribute.ttl, spec.TtlAfter):
-        time = _of_text(flow, attribute.ttl.from_)
-        return structs.replace(of_type("number"), missing=time.missing, lacking=time.lacking)
-    return of_constant(attribute.value) if isinstance(attribute.ttl, UnsetType) else of_type("number")
+def _source(flow: Flow, values: Values) -> Value:
+    """What the values of a source can be."""
+    match values:
+        case Evaluated(text):
+            return _of_text(flow, text)
+        case Constant(value):
+            return of_constant(value)
+        case Joined(literals, expressions):
+            return of_template(literals, [_of_text(flow, text) for text in expressions])
+        case Computed():
+            return _computed(flow, values)
+
+
+def _computed(flow: Flow, values: Computed) -> Value:
+    if not values.type:
+        return Value()
+    parts = [_of_text(flow, text) for text in values.expressions]
+    own = UNKNOWN if values.missing is None else YES if values.missing else NO
+    lacking = next((part.lacking for part in parts if part.missing is YES), None)
+    missing = any_of([own, *(part.missing for part in parts)])
+    return structs.replace(of_type(values.type, missing=missing, longest=values.longest), lacking=lacking)
 
 
 def _of_text(flow: Flow, text: str) -> Value:
     return of_tree(flow.mapped, flow.scope, tree_of(text))
-
-
-def _of_meta(flow: Flow, name: str, as_number: bool) -> Value:
-    if name in META_TIMES:
-        return of_type("number") if as_number else of_type("string", longest=24)
-    if name.startswith("attribute."):
-        return Value()
-    missing = NO
-    if name in ("sequence_number", "deduplication_id") and not flow.fifo:
-        missing = YES
-    elif name == "group_id" and not flow.fifo:
-        missing = UNKNOWN
-    return of_type("string", missing=missing, longest=ID_LENGTH)
 
 
 def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple[str, tuple[str | int, ...], Any]]:

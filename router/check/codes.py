@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from router import codes as outcomes
+from router import sources
 from router.check import (
     arguments,
     deployment,
@@ -27,7 +28,6 @@ from router.config import environment, include, merge, parse, source, tree
 from router.model import Code
 from router.program import attribute, queues, route, transforms, writes
 from router.program.expressions import compile as expressions
-from router.program.expressions import templates
 from router.program.hooks import implementations, plugin_files, registrations, registry
 from router.program.schemas import compile as schemas
 from router.program.schemas import documents as schema_documents
@@ -62,7 +62,6 @@ _MODULES: tuple[ModuleType, ...] = (
     sizes,
     expressions,
     attribute,
-    templates,
     transforms,
     plugin_files,
     registry,
@@ -70,6 +69,7 @@ _MODULES: tuple[ModuleType, ...] = (
     registrations,
     writes,
     outcomes,
+    *sources.MODULES,
 )
 LIVE = "RT7"
 """How the codes begin that are found in AWS only."""

@@ -14,7 +14,7 @@ from router.check.flows import is_set
 from router.check.rule import Found, Subject
 from router.config import spec
 from router.config.environment import stands_for_unset
-from router.engine.derive import parse_duration
+from router.config_types import parse_duration
 from router.model import Code, Path
 
 BATCHES = Code(

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.check.predicates import EACH, Steps
-from router.config import spec
 from router.program.expressions.syntax import SyntaxFault, parse
-from router.program.expressions.templates import split_template
 from router.program.expressions.tree import Tree
 
 Names = tuple[str, ...]
@@ -103,19 +101,3 @@ def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | N
         for child in children:
             _walk(child, base, found)
     return None
-
-
-def expressions(attribute: spec.Attribute) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The expressions of an attribute, each with its place in it."""
-    if not isinstance(attribute.from_, UnsetType):
-        yield ("from",), attribute.from_
-    if not isinstance(attribute.template, UnsetType):
-        try:
-            pieces = split_template(attribute.template)
-        except ValueError:  # found elsewhere
-            return
-        yield from ((("template",), piece) for is_expression, piece in pieces if is_expression)
-    if not isinstance(attribute.hash, UnsetType):
-        yield from ((("hash", index), text) for index, text in enumerate(attribute.hash))
-    if isinstance(attribute.ttl, spec.TtlAfter):
-        yield ("ttl", "from"), attribute.ttl.from_

@@ -53,7 +53,7 @@ class Flow(Struct, frozen=True, eq=False):
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        return {name: spec.Attribute(from_=each) if isinstance(each, str) else each for name, each in item.items()}
+        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
 
     def place(self, attribute: str, *part: str | int) -> Path:
         """The path in the config of an attribute, or of a part of it; the short form has no parts."""

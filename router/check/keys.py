@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, structs
 
 from router.check.advice import constrain, named, require
 from router.check.attributes import Made, made
@@ -14,6 +14,7 @@ from router.check.rule import Found, Subject
 from router.config import spec
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.model import Code, KeyType, Path
+from router.sources import Evaluated, source_of, values_of
 
 KEY_MISSING = Code(
     "RT610",
@@ -98,7 +99,7 @@ def _judge(flow: Flow, name: str, kind: KeyType, limit: int, how: Made, path: Pa
 
 def _check_alone(flow: Flow, name: str, path: Path) -> Iterator[Found]:
     """What the schema by itself does not guarantee, where it is not known what `when` adds to it."""
-    whole = spec.Attribute(from_=f'element."{name}"' if flow.scope.each else f'"{name}"')
+    whole = spec.short_form(f'element."{name}"' if flow.scope.each else f'"{name}"')
     value = made(flow, flow.attributes.get(name, whole)).value
     if value.missing is YES and value.lacking is not None:
         sentence = f"key attribute '{name}' may be missing, unless 'when' makes sure of {named(value)}"
@@ -144,11 +145,14 @@ def key_of(flow: Flow) -> str | None:
     if not set(flow.table.key) <= set(attributes):
         return None
     mapped = [attributes[name] for name in flow.table.key]
-    return repr([(_looked_up(each), structs.replace(each, from_=UNSET)) for each in mapped])
+    return repr([_identity(each) for each in mapped])
 
 
-def _looked_up(attribute: spec.Attribute) -> object:
-    """What an attribute comes from: `id`, `"id"` and `@.id` are one path."""
-    tree = None if isinstance(attribute.from_, UnsetType) else tree_of(attribute.from_)
+def _identity(attribute: spec.Attribute) -> object:
+    """What is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one path."""
+    values = values_of(attribute)
+    if not isinstance(values, Evaluated):
+        return None, attribute
+    tree = tree_of(values.text)
     names = None if tree is None else path_of(tree)
-    return tree if names is None else names
+    return tree if names is None else names, structs.replace(attribute, **{source_of(attribute)[0].field: UNSET})

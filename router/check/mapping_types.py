@@ -7,13 +7,14 @@ from msgspec import UnsetType
 from router.check.advice import constrain
 from router.check.attributes import Made, made
 from router.check.entailment import Facts
-from router.check.expressions import expressions, tree_of
-from router.check.flows import Flow, is_set
+from router.check.expressions import tree_of
+from router.check.flows import Flow
 from router.check.inference import NO, NOT_NUMERIC, YES, Value, of_path, of_tree
 from router.check.predicates import EACH, SOME_VALUE, TYPES, Steps
 from router.check.rule import Found, Subject
 from router.config import spec
 from router.model import Code, Path
+from router.sources import Constant, expressions_of
 
 NEVER_TRANSFORMED = Code(
     "RT413",
@@ -82,17 +83,18 @@ def check_templates(subject: Subject) -> Iterator[Found]:
     """Find templates with parts that cannot be written as text."""
     for flow in subject.flows:
         for name, attribute in flow.attributes.items():
-            if isinstance(attribute.template, UnsetType):
-                continue
-            for part, text in expressions(attribute):
+            for use in expressions_of(attribute):
+                if use.takes != "scalar":
+                    continue
+                text, key = use.text, use.place[0]
                 value = of_tree(flow.mapped, flow.scope, tree_of(text))
                 unfit = value.other_than(_SCALARS)
-                where = flow.place(name, *part)
+                where = flow.place(name, *use.place)
                 if value.can_be(_SCALARS) is NO and unfit:
-                    sentence = f"'{text}' in the template of '{name}' is {kinds_of(unfit)}, and never a scalar"
+                    sentence = f"'{text}' in the {key} of '{name}' is {kinds_of(unfit)}, and never a scalar"
                     yield Found(NEVER_A_TEMPLATE, sentence, where, "take a part of it, or 'hash' it")
                 elif unfit and not value.untyped:
-                    sentence = f"'{text}' in the template of '{name}' may be {kinds_of(unfit)}"
+                    sentence = f"'{text}' in the {key} of '{name}' may be {kinds_of(unfit)}"
                     yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, constrain(flow, value, "type: string"))
 
 
@@ -113,7 +115,7 @@ def _check_steps(flow: Flow, name: str, how: Made) -> Iterator[Found]:
 
 def _check_type(flow: Flow, name: str, attribute: spec.Attribute, how: Made) -> Iterator[Found]:
     kind, value, where = attribute.type, how.raw, flow.place(name, "type")
-    if how.accepts is None or is_set(attribute.value):  # constants are converted at load
+    if how.accepts is None or isinstance(how.origin, Constant):  # constants are converted at load
         return
     unfit = value.other_than(how.accepts)
     if value.can_be(how.accepts) is NO and unfit:

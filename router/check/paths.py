@@ -5,12 +5,13 @@ from difflib import get_close_matches
 
 from router.check.advice import require
 from router.check.entailment import Answer, Facts
-from router.check.expressions import expressions, paths, tree_of
+from router.check.expressions import paths, tree_of
 from router.check.flows import Flow
 from router.check.predicates import Steps
 from router.check.rule import Found, Subject
 from router.check.schema_index import Declared, text_of
 from router.model import Code, Path
+from router.sources import expressions_of
 
 IMPOSSIBLE_PATH = Code(
     "RT410",
@@ -46,10 +47,10 @@ def check_paths(subject: Subject) -> Iterator[Found]:
     for flow in subject.flows:
         slips = _slips(flow)
         looked_up = [
-            (name, part, text, names)
+            (name, use.place, use.text, names)
             for name, attribute in flow.attributes.items()
-            for part, text in expressions(attribute)
-            if (tree := tree_of(text)) is not None
+            for use in expressions_of(attribute)
+            if (tree := tree_of(use.text)) is not None
             for names in dict.fromkeys(paths(tree))
         ]
         used = {flow.scope.steps(names) for _, _, _, names in looked_up}

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.check.entailment import Answer, Facts
-from router.check.expressions import elements_of, expressions, path_of, tree_of
+from router.check.expressions import elements_of, path_of, tree_of
 from router.check.flows import Flow, is_set
 from router.check.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.check.rule import Found, Subject
@@ -15,6 +15,7 @@ from router.config import spec
 from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.model import Code, Path
 from router.program.expressions.tree import Tree
+from router.sources import Evaluated, Joined, values_of
 
 ITEM_TOO_LARGE = Code(
     "RT615",
@@ -93,10 +94,13 @@ def _parts(flow: Flow, declared: Declared) -> list[Choices]:
 
 def _of_attribute(flow: Flow, declared: Declared, name: str, attribute: spec.Attribute) -> Iterator[Choices]:
     transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
-    looks_up = not isinstance(attribute.from_, UnsetType) or not isinstance(attribute.template, UnsetType)
-    if not looks_up or attribute.type in ("B", "BS") or any(each not in _KEPT for each in transforms):
+    values = values_of(attribute)
+    texts = (
+        (values.text,) if isinstance(values, Evaluated) else values.expressions if isinstance(values, Joined) else ()
+    )
+    if attribute.type in ("B", "BS") or any(each not in _KEPT for each in transforms):
         return
-    for _, text in expressions(attribute):
+    for text in texts:
         tree = tree_of(text)
         for choices in () if tree is None else _of_tree(flow, declared, tree):
             yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]

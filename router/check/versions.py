@@ -14,7 +14,8 @@ from router.check.inference import NO, YES, Value, of_tree
 from router.check.mapping_types import kinds_of
 from router.check.rule import Found, Subject
 from router.config import spec
-from router.model import META_TIMES, Code, Path
+from router.model import Code, Path
+from router.sources import Computed, Constant, expressions_of
 
 VERSION_MISSING = Code(
     "RT417",
@@ -108,58 +109,59 @@ def check_ttl(subject: Subject) -> Iterator[Found]:
     """Find times to live that are no times, or no numbers."""
     for flow in subject.flows:
         for name, attribute in flow.attributes.items():
-            if isinstance(attribute.ttl, spec.TtlAfter):
-                tree = tree_of(attribute.ttl.from_)
-                value = of_tree(flow.mapped, flow.scope, tree)
-                yield from _check_time(flow, name, value, flow.place(name, "ttl", "from"))
+            for use in expressions_of(attribute):
+                if use.takes == "time":
+                    value = of_tree(flow.mapped, flow.scope, tree_of(use.text))
+                    yield from _check_time(flow, name, str(use.place[0]), value, flow.place(name, *use.place))
         expiry = flow.attributes.get(flow.table.ttl) if flow.table is not None else None
         if flow.table is not None and expiry is not None and flow.finished:
             yield from _check_expiry(flow, flow.table.ttl, expiry)
 
 
-def _check_time(flow: Flow, name: str, value: Value, where: Path) -> Iterator[Found]:
+def _check_time(flow: Flow, name: str, key: str, value: Value, where: Path) -> Iterator[Found]:
     unfit = value.other_than(("string", "number"))
     facts, steps = flow.mapped, value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
-            yield Found(NEVER_A_TIME, f"'ttl' of '{name}' counts from {kinds_of(unfit)}, which is no time", where)
+            yield Found(NEVER_A_TIME, f"'{key}' of '{name}' counts from {kinds_of(unfit)}, which is no time", where)
         return
     if facts is None or steps is None or value.untyped:
         return
     if facts.holds_at(steps, _MILLISECONDS) is YES:
-        sentence = f"'ttl' of '{name}' counts from milliseconds, and takes seconds"
+        sentence = f"'{key}' of '{name}' counts from milliseconds, and takes seconds"
         yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text")
     elif unfit:
-        sentence = f"'ttl' of '{name}' may count from {kinds_of(unfit)}, which is no time"
+        sentence = f"'{key}' of '{name}' may count from {kinds_of(unfit)}, which is no time"
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, constrain(flow, value, "type: integer"))
     elif value.can_be(["string"]) is YES and facts.can_be(steps, _NO_TIMES) is YES:
-        sentence = f"'ttl' of '{name}' may count from text that is no time with an offset"
+        sentence = f"'{key}' of '{name}' may count from text that is no time with an offset"
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, constrain(flow, value, "format: date-time"))
 
 
 def _check_expiry(flow: Flow, name: str, attribute: spec.Attribute) -> Iterator[Found]:
     """What the table's time to live reads is a number of seconds; without the attribute, an item does not expire."""
-    value = made(flow, attribute).value
+    how = made(flow, attribute)
+    value = how.value
     table, where = f"the time to live of table '{flow.route.table}'", flow.place(name)
     advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
     others = value.other_than(("number",))
     if value.can_be(["number"]) is NO and others:
         sentence = f"attribute '{name}' is {kinds_of(others)}, and {table} is a number"
         yield Found(TTL_NO_NUMBER, sentence, where, advice)
-    elif _is_in_ms(flow, attribute, value):
+    elif _is_in_ms(flow, attribute, how):
         yield Found(TTL_NO_NUMBER, f"attribute '{name}' is milliseconds, and {table} counts seconds", where, advice)
     elif others and not value.untyped:
         sentence = f"attribute '{name}' may be {kinds_of(others)}, and {table} is a number"
         yield Found(TTL_NOT_ALWAYS, sentence, where, constrain(flow, value, "type: integer"))
 
 
-def _is_in_ms(flow: Flow, attribute: spec.Attribute, value: Value) -> bool:
+def _is_in_ms(flow: Flow, attribute: spec.Attribute, how: Made) -> bool:
     """Whether an attribute that is a number is surely one of milliseconds."""
     if attribute.transform:
         return False
-    if isinstance(attribute.value, int | Decimal):
-        return attribute.value >= _FIRST_MS
-    if isinstance(attribute.meta, str):
-        return attribute.meta in META_TIMES
-    facts, steps = flow.mapped, value.origin
+    if isinstance(how.origin, Constant):
+        return isinstance(how.origin.value, int | Decimal) and how.origin.value >= _FIRST_MS
+    if isinstance(how.origin, Computed):
+        return how.origin.milliseconds
+    facts, steps = flow.mapped, how.value.origin
     return facts is not None and steps is not None and facts.holds_at(steps, _MILLISECONDS) is YES

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from router.config import spec
-from router.config.parse import SOURCES
+from router.sources import SOURCES
 
 _REFERENCE = r"\$\{"
 """A text that holds `${…}` may become anything when the config is read."""

@@ -22,6 +22,7 @@ from router.config.kinds import (
 )
 from router.config.merge import without_dependents
 from router.model import META_NAMES, Code, Path
+from router.sources import SOURCES
 
 RT101 = Code("RT101", "unknown key", "A key that nothing reads is a setting that somebody believes to be in force.")
 RT102 = Code(
@@ -31,9 +32,6 @@ RT103 = Code("RT103", "wrong kind of value", "Nothing is converted by guessing: 
 RT104 = Code("RT104", "not one of the choices", "The choices are few and fixed; another word means nothing.")
 RT105 = Code("RT105", "wrong form", "The value is of the right kind, and cannot be used as it is written.")
 RT106 = Code("RT106", "not exactly one source", "An attribute has one value, so it comes from one place.")
-
-SOURCES = ("from", "meta", "value", "template", "hash", "ttl")
-"""Where an attribute can come from."""
 
 _KINDS: dict[type, str] = {
     str: "text",

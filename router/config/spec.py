@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from router.config.spec_resources import EventSourceMapping, Function, Queue, Retry, S3Pointer, Table, Worker
-from router.config.spec_route import Attribute, Route, Test, TtlAfter, Write
-from router.config.spec_values import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
+from router.config.spec_route import Attribute, Route, Test, Write, short_form
+from router.config_types import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
 
 __all__ = [
     "Attribute",
@@ -29,9 +29,9 @@ __all__ = [
     "Spec",
     "Table",
     "Test",
-    "TtlAfter",
     "Worker",
     "Write",
+    "short_form",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from router.config.spec_values import Bucket, Disposition, Duration, Spec
+from router.config_types import Bucket, Disposition, Duration, Spec
 from router.model import KeyType
 
 KmsKey = Annotated[

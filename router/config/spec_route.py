@@ -1,58 +1,27 @@
 """Routes: the attributes of their items, how items are written, and their tests."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
-from router.config.spec_values import AttributeType, Disposition, Duration, Expression, MetaName, Spec
+from router.config_types import AttributeType, Disposition, Expression, Spec
+from router.sources import SOURCES
+
+if TYPE_CHECKING:
+    _Sources = Spec
+else:
+    _Sources = defstruct(
+        "_Sources",
+        [(source.field, source.spec, field(name=source.key, default=UNSET)) for source in SOURCES.values()],
+        bases=(Spec,),
+        frozen=True,
+    )
 
 
-class TtlAfter(Spec, frozen=True):
-    """A time to live counted from a time in the message."""
+class Attribute(_Sources, frozen=True):  # noqa: D101 — a docstring that is computed
+    __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
 
-    from_: Annotated[
-        Expression,
-        Meta(description="A time: ISO 8601 text with an offset or `Z`, or seconds since 1970."),
-    ] = field(name="from")
-    after: Annotated[Duration, Meta(description="How long after it: `90d`; units s, m, h, d, w.")]
-
-
-class Attribute(Spec, frozen=True):
-    """An attribute of an item: one source (`from`, `meta`, `value`, `template`, `hash`, `ttl`), and its treatment."""
-
-    from_: Annotated[
-        Expression | UnsetType,
-        Meta(description="JMESPath over the message.", examples=["device.model"]),
-    ] = field(name="from", default=UNSET)
-    meta: Annotated[
-        MetaName | UnsetType,
-        Meta(
-            description="Something about the message: `message_id`, `sent_at`, `first_received_at`, `group_id`, "
-            "`sequence_number`, `deduplication_id`, `sender_id`, `queue`, `route`, or `attribute.NAME`.",
-            examples=["sent_at"],
-        ),
-    ] = UNSET
-    value: Annotated[Any, Meta(description="A constant.", examples=["mobile"])] = UNSET
-    template: Annotated[
-        str | UnsetType,
-        Meta(
-            description="Text with expressions in braces; `{{` and `}}` are braces. A missing part makes the attribute "
-            "missing.",
-            examples=["USER#{user_id}#{device.model}"],
-        ),
-    ] = UNSET
-    hash: Annotated[
-        Annotated[tuple[Expression, ...], Meta(min_length=1)] | UnsetType,
-        Meta(
-            description="Expressions; the attribute is the SHA-256 (lower-case hex) of the canonical JSON array of "
-            "their values. A missing value is an error.",
-            examples=[["user_id", "device"]],
-        ),
-    ] = UNSET
-    ttl: Annotated[
-        Duration | TtlAfter | UnsetType,
-        Meta(description="Seconds since 1970, this long after the message was sent.", examples=["90d"]),
-    ] = UNSET
     transform: Annotated[
         str | tuple[str | Annotated[dict[str, Any], Meta(min_length=1)], ...],
         Meta(
@@ -73,6 +42,11 @@ class Attribute(Spec, frozen=True):
             "remove it. Default: `omit`, and `error` for key attributes."
         ),
     ] = UNSET
+
+
+def short_form(expression: str) -> Attribute:
+    """Return the attribute that an expression alone stands for."""
+    return msgspec.convert({"from": expression}, Attribute)
 
 
 class Write(Spec, frozen=True, kw_only=True):

@@ -11,9 +11,10 @@ from router.config import spec
 from router.config.findings import Findings
 from router.engine.convert import CONVERTERS
 from router.errors import Refusal
-from router.model import REMOVE, Code, Message, Path, Transform, WriteKind
+from router.model import REMOVE, Code, Message, Path, WriteKind
+from router.program.context import Context
 from router.program.transforms import Step, compile_transforms
-from router.sources.builtin import GetValue, compile_source
+from router.sources import CompiledExpression, GetValue, source_of
 
 CONSTANT_TYPE = Code(
     "RT406",
@@ -57,15 +58,34 @@ class Site(Struct, frozen=True):
     short: bool
 
 
-def compile_attribute(
-    site: Site, attribute: spec.Attribute, transforms: Mapping[str, Transform], findings: Findings
-) -> Getter | None:
-    """The getter of one attribute, or None if it has faults."""
-    name, path, is_key = site.name, site.path, site.is_key
-    source = compile_source(attribute, site.route, findings, path, site.short)
-    steps = compile_transforms(attribute.transform, transforms, findings, (*path, "transform"))
+class _Compiler:
+    """What an attribute offers to its source: see AttributeCompiler."""
+
+    def __init__(self, site: Site, type_: str, context: Context) -> None:
+        self.route = site.route
+        self.type = type_
+        self._site = site
+        self._context = context
+
+    def expression(self, text: str, place: Path) -> CompiledExpression | None:
+        return self._context.expression(text, self._path(place))
+
+    def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
+        self._context.findings.add(code, sentence, self._path(place), suggestion=suggestion)
+
+    def _path(self, place: Path) -> Path:
+        return self._site.path if self._site.short else (*self._site.path, *place)
+
+
+def compile_attribute(site: Site, attribute: spec.Attribute, context: Context) -> Getter | None:
+    """Return the getter of one attribute, or None after a finding."""
+    name, path, is_key, findings = site.name, site.path, site.is_key, context.findings
+    kind, given = source_of(attribute)
+    source = kind.compile(given, _Compiler(site, attribute.type or "", context))
+    steps = compile_transforms(attribute.transform, context.plugins.transforms, findings, (*path, "transform"))
     convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
-    default = _compile_default(attribute, convert, findings, path)
+    constants = {} if source is None or attribute.transform else {kind.key: source.constant}
+    default = _compile_default(attribute, constants, convert, findings, path)
     missing = attribute.missing
     if (missing == "remove" and site.mode != "update") or (is_key and missing in ("omit", "null", "remove")):
         findings.add(
@@ -86,14 +106,17 @@ def compile_attribute(
 
 
 def _compile_default(
-    attribute: spec.Attribute, convert: Callable[[Any], Any] | None, findings: Findings, path: Path
+    attribute: spec.Attribute,
+    constants: Mapping[str, Any],
+    convert: Callable[[Any], Any] | None,
+    findings: Findings,
+    path: Path,
 ) -> Callable[[], Any] | None:
     """What gives the default, already of its type; None if it has faults."""
     value = attribute.default
-    constants = {"default": value} if attribute.transform else {"value": attribute.value, "default": value}
     faulty = False
     # A constant is checked here too: it fails on each message, or on none.
-    for field, constant in constants.items():
+    for field, constant in {**constants, "default": value}.items():
         if convert and constant is not UNSET and constant is not None:
             try:
                 convert(constant)

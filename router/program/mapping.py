@@ -7,12 +7,11 @@ from msgspec import UNSET, UnsetType
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.config import spec
-from router.config.findings import Findings
 from router.engine.engine import MAX_ELEMENTS
 from router.errors import ExpressionError, Refusal
-from router.model import Item, Message, Path, Table, Transform, WriteKind
+from router.model import Item, Message, Path, Table, WriteKind
 from router.program.attribute import Getter, Site, compile_attribute
-from router.sources.builtin import compile_located, pointer_to
+from router.program.context import Context
 
 MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message], list[Item]]
@@ -22,8 +21,7 @@ def compile_mapping(
     name: str,
     route: spec.Route,
     table: Table,
-    transforms: Mapping[str, Transform],
-    findings: Findings,
+    context: Context,
     path: Path,
 ) -> MapItems | None:
     """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
@@ -31,13 +29,13 @@ def compile_mapping(
     if isinstance(route.item, UnsetType):
         map_item: MapItem | None = _whole("message" if single else "element")
     else:
-        map_item = _compile_item(name, route.write.mode, route.item, table, transforms, findings, path)
+        map_item = _compile_item(name, route.write.mode, route.item, table, context, path)
     if isinstance(route.for_each, UnsetType):
         return None if map_item is None else lambda message: [map_item(message.data, message)]
-    select = compile_located(route.for_each, findings, (*path, "for_each"))
+    select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
-    return _for_each(select, map_item, pointer_to(route.for_each), isinstance(route.item, UnsetType))
+    return _for_each(select.evaluate, map_item, select.pointer, isinstance(route.item, UnsetType))
 
 
 def _compile_item(
@@ -45,17 +43,16 @@ def _compile_item(
     mode: WriteKind,
     attributes: Mapping[str, str | spec.Attribute],
     table: Table,
-    transforms: Mapping[str, Transform],
-    findings: Findings,
+    context: Context,
     path: Path,
 ) -> MapItem | None:
     keys = {name for name, _ in table.key}
     getters: list[Getter | None] = []
     for name, attribute in attributes.items():
         short = isinstance(attribute, str)
-        given = spec.Attribute(from_=attribute) if isinstance(attribute, str) else attribute
+        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
         site = Site(name, (*path, "item", name), route, mode, name in keys, short)
-        getters.append(compile_attribute(site, given, transforms, findings))
+        getters.append(compile_attribute(site, given, context))
     compiled = [getter for getter in getters if getter is not None]
     return _mapped(compiled) if len(compiled) == len(getters) else None
 

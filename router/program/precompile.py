@@ -17,10 +17,10 @@ from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression
-from router.program.expressions.templates import split_template
 from router.program.load import load
 from router.program.precompiled import Bundle, File, Files, Precompiled, write
 from router.program.schemas.compile import SchemaStore
+from router.sources import SOURCES
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
@@ -85,13 +85,11 @@ def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(attribute, str):
                 yield attribute
                 continue
-            ttl = attribute.get("ttl")
-            yield from _texts(attribute, "from")
-            yield from attribute.get("hash") or ()
-            yield from _texts(ttl if isinstance(ttl, dict) else {}, "from")
-            for template in _texts(attribute, "template"):
-                if "${" not in template:
-                    yield from (piece for is_expression, piece in split_template(template) if is_expression)
+            for source in SOURCES.values():
+                given = attribute.get(source.key)
+                # In `{a}${B}` the braces of the variable are none of the template's.
+                if given is not None and not (isinstance(given, str) and "${" in given):
+                    yield from (use.text for use in source.expressions(given))
 
 
 def _texts(holder: Mapping[str, Any], *names: str) -> Iterator[str]:

@@ -9,16 +9,17 @@ from router.aws.references import match_key, table_fault
 from router.config import spec
 from router.config.findings import Findings
 from router.config.reading import Reading
+from router.config_types import parse_duration
 from router.engine.backoff import Backoff
-from router.engine.derive import parse_duration
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.model import Route, Table
+from router.program.context import Context, Tables
+from router.program.expressions.compile import NO_TREES, Trees
 from router.program.hooks.plugins import Plugins, built_in
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, Queue, compile_queues
-from router.program.route import UNKNOWN_PLUGIN, Surroundings, compile_route
+from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore
 from router.program.transforms import UNKNOWN_TRANSFORM
-from router.program.writes import Tables
 
 
 class Program(Struct, frozen=True):
@@ -54,8 +55,11 @@ class Loaded(Struct, frozen=True):
     schemas: SchemaStore | None = None
 
 
-def compile_config(reading: Reading, schemas: SchemaStore) -> Loaded:
-    """Compile a config with the plugins and schemas that it names; every fault is a finding, none is raised."""
+def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TREES) -> Loaded:
+    """Compile a config with the plugins and schemas that it names; every fault is a finding, none is raised.
+
+    `trees` are the trees of expressions by their text, as a compiled config holds them.
+    """
     config, findings = reading.config, reading.findings
     if config is None:
         return Loaded(None, findings)
@@ -64,8 +68,8 @@ def compile_config(reading: Reading, schemas: SchemaStore) -> Loaded:
         # What seems unknown may be what was left out.
         findings.mute(UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE, *(() if reading.complete else (UNKNOWN_PLUGIN,)))
     queues = compile_queues(config, plugins.envelopes, findings)
-    shared = Surroundings(_compile_tables(config, findings), plugins, schemas, findings)
-    routes = [compile_route(name, route, shared) for name, route in config.routes.items()]
+    context = Context(_compile_tables(config, findings), plugins, schemas, findings, trees)
+    routes = [compile_route(name, route, context) for name, route in config.routes.items()]
     program = None
     compiled = [route for route in routes if route is not None]
     if not findings.failed and len(compiled) == len(routes):

@@ -1,26 +1,16 @@
 """From one route of the config to its plain callables."""
 
-from collections.abc import Callable
-from typing import Any
-
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.engine import CompiledRoute
 from router.model import Code, Path, Route, Table
-from router.program.expressions.compile import (
-    FIELD_COMPARISON,
-    INVALID_EXPRESSION,
-    InvalidExpression,
-    compile_condition,
-    field_comparisons,
-)
+from router.program.context import Context
 from router.program.hooks.faults import did_you_mean
 from router.program.hooks.plugins import Plugins
 from router.program.mapping import compile_mapping
-from router.program.schemas.compile import SchemaStore
-from router.program.writes import Tables, compile_write
+from router.program.writes import compile_write
 
 UNKNOWN_TABLE = Code(
     "RT201",
@@ -45,33 +35,24 @@ TEST_SHAPE = Code(
 )
 
 
-class Surroundings(Struct, frozen=True):
-    """What all routes of a config share."""
-
-    tables: Tables
-    plugins: Plugins
-    schemas: SchemaStore
-    findings: Findings
-
-
-def compile_route(name: str, route: spec.Route, shared: Surroundings) -> CompiledRoute | None:
+def compile_route(name: str, route: spec.Route, context: Context) -> CompiledRoute | None:
     """The compiled route, or None if it has faults; all of them are noted."""
-    findings = shared.findings
+    findings = context.findings
     path: Path = ("routes", name)
     _check_tests(route, findings, path)
-    names = _check_plugins(route, shared.plugins, findings, path)
-    when = _compile_when(route, findings, path)
+    names = _check_plugins(route, context.plugins, findings, path)
+    when = None if isinstance(route.when, UnsetType) else context.condition(route.when, (*path, "when"))
     validate = None
     if not isinstance(route.schema, UnsetType):
-        validate = shared.schemas.compile(route.schema, findings, (*path, "schema"))
-    table = shared.tables.shapes.get(route.table)
+        validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
+    table = context.tables.shapes.get(route.table)
     if table is None:
-        hint = did_you_mean(route.table, shared.tables.shapes, "add it under 'tables', with its key")
+        hint = did_you_mean(route.table, context.tables.shapes, "add it under 'tables', with its key")
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
     # Without its table a mapping can still be checked, all but its key.
     keyed = table or Table(route.table, ())
-    map_items = compile_mapping(name, route, keyed, shared.plugins.transforms, findings, path)
-    shape = compile_write(name, route, keyed, shared.tables, findings, path)
+    map_items = compile_mapping(name, route, keyed, context, path)
+    shape = compile_write(name, route, keyed, context, path)
     if map_items is None:
         return None
     return CompiledRoute(
@@ -80,29 +61,10 @@ def compile_route(name: str, route: spec.Route, shared: Surroundings) -> Compile
         when=when,
         validate=validate,
         on_invalid=route.on_invalid,
-        transform_message=shared.plugins.message_pipeline(names),
+        transform_message=context.plugins.message_pipeline(names),
         map_items=map_items,
-        transform_item=shared.plugins.item_pipeline(names),
+        transform_item=context.plugins.item_pipeline(names),
     )
-
-
-def _compile_when(route: spec.Route, findings: Findings, path: Path) -> Callable[[Any], bool] | None:
-    if isinstance(route.when, UnsetType):
-        return None
-    where = (*path, "when")
-    try:
-        when = compile_condition(route.when)
-    except InvalidExpression as error:
-        findings.add(INVALID_EXPRESSION, error.sentence, where)
-        return None
-    for field in field_comparisons(route.when):
-        findings.add(
-            FIELD_COMPARISON,
-            f"'{route.when}' compares with the field \"{field}\", not with text",
-            where,
-            suggestion=f"write '{field}' in single quotes if it is text",
-        )
-    return when
 
 
 def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path: Path) -> tuple[str, ...] | None:

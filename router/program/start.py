@@ -17,7 +17,6 @@ from router.config.places import locate_by
 from router.config.reading import Part, Reading, Source, without_garbage_collector
 from router.errors import UsageError
 from router.model import Path, Place
-from router.program.expressions.tree import known_trees
 from router.program.precompiled import File, Opened, read
 from router.program.program import Loaded, compile_config
 from router.program.schemas.compile import SchemaStore
@@ -33,8 +32,7 @@ def load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
     with without_garbage_collector():
         opened = read(path)
         reading = _read(opened, path, env)
-        with known_trees(opened.trees):
-            return compile_config(reading, SchemaStore(reading.folder, opened.schemas))
+        return compile_config(reading, SchemaStore(reading.folder, opened.schemas), opened.trees)
 
 
 def _read(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Reading:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, UnsetType, structs
 
 from router.codes import BAD_VERSION
 from router.config import spec
@@ -11,8 +11,8 @@ from router.config.findings import Findings
 from router.engine.writes import MarkerShape, WriteShape
 from router.errors import ExpressionError, Refusal
 from router.model import Code, Path, Table
+from router.program.context import Context
 from router.program.hooks.faults import did_you_mean
-from router.sources.builtin import compile_located
 
 UNMAPPED_KEY = Code(
     "RT602",
@@ -62,22 +62,13 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Tables(Struct, frozen=True):
-    """The tables of a config: compiled, and their time-to-live attributes or ""."""
-
-    shapes: Mapping[str, Table]
-    ttl: Mapping[str, str]
-
-
-def compile_write(
-    name: str, route: spec.Route, table: Table, tables: Tables, findings: Findings, path: Path
-) -> WriteShape:
+def compile_write(name: str, route: spec.Route, table: Table, context: Context, path: Path) -> WriteShape:
     """How the items of a route are written; what is wrong with it is a finding."""
-    where = (*path, "write")
+    where, findings = (*path, "write"), context.findings
     write = _settings_in_force(route.write, findings, where)
     _check_key(route, table, findings, path)
     _check_named(write, route.item, table, findings, where)
-    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, tables, findings, where)
+    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, context, where)
     if (write.add or write.append) and isinstance(write.once, UnsetType):
         first = "add" if write.add else "append"
         findings.add(
@@ -171,7 +162,8 @@ def _check_named(
         seen.add(name)
 
 
-def _compile_once(write: spec.Write, name: str, tables: Tables, findings: Findings, path: Path) -> MarkerShape | None:
+def _compile_once(write: spec.Write, name: str, context: Context, path: Path) -> MarkerShape | None:
+    tables, findings = context.tables, context.findings
     table = tables.shapes.get(name)
     where = (*path, "once")
     if table is None:
@@ -188,18 +180,19 @@ def _compile_once(write: spec.Write, name: str, tables: Tables, findings: Findin
         return None
     key = None
     if not isinstance(write.once_key, UnsetType):
-        key = _compile_once_key(write.once_key, findings, (*path, "once_key"))
+        key = _compile_once_key(write.once_key, context, (*path, "once_key"))
     return MarkerShape(table, tables.ttl.get(name, ""), key)
 
 
-def _compile_once_key(text: str, findings: Findings, path: Path) -> Callable[[Any], Any] | None:
-    expression = compile_located(text, findings, path)
-    if expression is None:
+def _compile_once_key(text: str, context: Context, path: Path) -> Callable[[Any], Any] | None:
+    compiled = context.expression(text, path)
+    if compiled is None:
         return None
+    evaluate = compiled.evaluate
 
     def once_key(data: Any) -> Any:
         try:
-            return expression(data)
+            return evaluate(data)
         except ExpressionError:
             raise Refusal(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
 

@@ -9,7 +9,8 @@ from router.aws.deployed import TableFacts
 from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
-from router.model import META_NAMES, Code
+from router.model import Code
+from router.sources import Computed, Constant, Joined, values_of
 
 INDEX_TYPE = Code(
     "RT707",
@@ -50,13 +51,15 @@ def known_types(attribute: str | spec.Attribute) -> set[str]:
         return {"S" if attribute.type == "json" else attribute.type} | null
     if attribute.transform:
         return null
-    if not isinstance(attribute.ttl, UnsetType):
-        return {"N"} | null
-    if attribute.meta in META_NAMES or not isinstance(attribute.template, UnsetType):
-        return {"S"} | null
-    if not isinstance(attribute.hash, UnsetType):
-        return {"S"} | null
-    return _types_of(attribute.value) | null
+    match values_of(attribute):
+        case Joined():
+            return {"S"} | null
+        case Constant(value):
+            return _types_of(value) | null
+        case Computed(type=("string" | "number") as kind):
+            return {"S" if kind == "string" else "N"} | null
+        case _:
+            return null
 
 
 def _types_of(value: object) -> set[str]:

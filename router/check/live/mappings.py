@@ -15,7 +15,7 @@ from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswe
 from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
-from router.engine.derive import parse_duration
+from router.config_types import parse_duration
 from router.model import Code, Path
 
 NOT_REPORTED = Code(

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 
 from collections.abc import Callable
 
-from router.engine.derive import parse_duration
+from router.config_types import parse_duration
 from router.errors import UsageError
 from router.ops.template.expressions import (
     STACK,

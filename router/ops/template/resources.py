@@ -8,7 +8,7 @@ from msgspec import structs
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
 from router.check.deployment import retention_of
 from router.config import spec
-from router.engine.derive import parse_duration
+from router.config_types import parse_duration
 from router.errors import UsageError
 from router.model import Path
 from router.ops.template.expressions import ACCOUNT, PARTITION, REGION

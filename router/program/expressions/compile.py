@@ -1,13 +1,14 @@
 """Compiles JMESPath to plain callables: direct look-ups for paths, an exact evaluator for the rest."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Inexact
+from types import MappingProxyType
 from typing import Any
 
 from router.errors import ExpressionError
 from router.model import Code
-from router.program.expressions.tree import MAX_LENGTH, Tree, known_tree, nodes
+from router.program.expressions.tree import MAX_LENGTH, Tree, nodes
 from router.program.expressions.values import is_true
 
 INVALID_EXPRESSION = Code(
@@ -24,6 +25,9 @@ FIELD_COMPARISON = Code(
 )
 
 Look = Callable[[Any], Any]
+Trees = Mapping[str, Tree]
+"""Trees of expressions by their text, which are not parsed again."""
+NO_TREES: Trees = MappingProxyType({})
 
 _FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What Python raises on values that do not fit."""
@@ -39,15 +43,15 @@ class InvalidExpression(ValueError):
         super().__init__(self.sentence)
 
 
-def compile_expression(text: str) -> Look:
-    """A callable from message data to the value of the expression, or None where there is none.
+def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
+    """Return a callable from message data to the value of the expression, or None where there is none.
 
     Numbers are int and Decimal and stay exact; only avg() rounds, to 38 digits. The callable raises
     ExpressionError; this raises InvalidExpression.
     """
     if is_plain_path(text):
         return _look_up(text.split("."))
-    tree = parse_expression(text)
+    tree = parse_expression(text, trees)
     return _path(tree) or _comparison(tree) or _interpreted(tree, text)
 
 
@@ -56,9 +60,9 @@ def is_plain_path(text: str) -> bool:
     return len(text) <= MAX_LENGTH and _PLAIN_PATH.fullmatch(text) is not None
 
 
-def compile_condition(text: str) -> Callable[[Any], bool]:
-    """A callable from message data to JMESPath's truth of the expression; a failed expression is False."""
-    tree = parse_expression(text)
+def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:
+    """Return a callable from message data to JMESPath's truth of the expression; a failed expression is False."""
+    tree = parse_expression(text, trees)
     comparison = _comparison(tree)
     if comparison is not None:
         return comparison
@@ -73,7 +77,7 @@ def compile_condition(text: str) -> Callable[[Any], bool]:
     return holds
 
 
-def field_comparisons(text: str) -> list[str]:
+def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
     """The names in double quotes that the expression compares with something that is no literal.
 
     In `x == "y"` that is y: a field, where nearly always the text 'y' is meant.
@@ -81,7 +85,7 @@ def field_comparisons(text: str) -> list[str]:
     if is_plain_path(text):
         return []
     found = []
-    for node, _ in nodes(parse_expression(text)):
+    for node, _ in nodes(parse_expression(text, trees)):
         if node["type"] != "comparator" or node["value"] not in ("eq", "ne"):
             continue
         left, right = node["children"]
@@ -91,12 +95,11 @@ def field_comparisons(text: str) -> list[str]:
     return found
 
 
-def parse_expression(text: str) -> Tree:
-    """The tree of an expression, which is known or is parsed; raises InvalidExpression."""
-    known = known_tree(text)
-    if known is not None:
-        return known
-    # A compiled config brings its trees along: the library is imported only where something is to be parsed.
+def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
+    """Return the tree of an expression, parsing one that is not among `trees`; raises InvalidExpression."""
+    if text in trees:
+        return trees[text]
+    # A compiled config holds its trees, so that a start does not import the parser.
     from router.program.expressions.syntax import SyntaxFault, parse
 
     try:

@@ -75,7 +75,7 @@ def test_each_setting_is_read() -> None:
             "b": spec.Attribute(value=None),
             "c": spec.Attribute(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
             "d": spec.Attribute(ttl="9d"),
-            "e": spec.Attribute(ttl=spec.TtlAfter("z", "1w")),
+            "e": spec.Attribute(ttl=TtlAfter("z", "1w")),
             "f": spec.Attribute(hash=("x", "y")),
         },
         tests=(spec.Test(message=None), spec.Test(body="", items=({"a": 1},))),

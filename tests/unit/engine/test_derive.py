@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from router.engine.derive import canonical_json, epoch_seconds, hash_values, parse_duration
 
 

@@ -8,7 +8,8 @@ from msgspec import UNSET
 
 from router.aws.deployed import IndexFacts, TableFacts, TtlFacts
 from router.check.live.indexes import check_indexes, known_types
-from router.config.spec import Attribute, TtlAfter
+from router.config.spec import Attribute
+from router.sources.ttl import TtlAfter
 
 CONFIG = """\
 tables:

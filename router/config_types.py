@@ -1,4 +1,4 @@
-"""The kinds of values in the config: names, expressions, durations, and maps with known keys."""
+"""Types of values in the config: names, expressions, durations, and maps with known keys."""
 
 from typing import Annotated, Literal
 
@@ -23,6 +23,8 @@ Duration = Annotated[
         extra={"rule": "a whole number and a unit (s, m, h, d or w), as 90d"},
     ),
 ]
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Seconds of the units of a duration such as `90d`."""
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "BS", "M", "L", "json"]
 MetaName = Annotated[
     str,
@@ -44,3 +46,8 @@ Bucket = Annotated[
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
+
+
+def parse_duration(text: str) -> int:
+    """Return the seconds of a duration such as `90d`."""
+    return int(text[:-1]) * SECONDS[text[-1]]

@@ -1,0 +1,67 @@
+"""What the compilers of the parts of a config share."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from router.config.findings import Findings
+from router.model import Path, Table
+from router.program.expressions.compile import (
+    FIELD_COMPARISON,
+    INVALID_EXPRESSION,
+    InvalidExpression,
+    Trees,
+    compile_condition,
+    compile_expression,
+    field_comparisons,
+    is_plain_path,
+)
+from router.program.hooks.plugins import Plugins
+from router.program.schemas.compile import SchemaStore
+from router.sources import CompiledExpression
+
+
+class Tables(Struct, frozen=True):
+    """The tables of a config: compiled, and their time-to-live attributes or ""."""
+
+    shapes: Mapping[str, Table]
+    ttl: Mapping[str, str]
+
+
+class Context(Struct, frozen=True):
+    """The tables, plugins and schemas of a config, and where to add findings.
+
+    `trees` are the trees of expressions by their text, which a compiled config holds: those need no parser.
+    """
+
+    tables: Tables
+    plugins: Plugins
+    schemas: SchemaStore
+    findings: Findings
+    trees: Trees
+
+    def expression(self, text: str, path: Path) -> CompiledExpression | None:
+        """Compile an expression of the config; None after a finding at `path`."""
+        try:
+            evaluate = compile_expression(text, self.trees)
+        except InvalidExpression as error:
+            self.findings.add(INVALID_EXPRESSION, error.sentence, path)
+            return None
+        return CompiledExpression(evaluate, "/" + text.replace(".", "/") if is_plain_path(text) else "")
+
+    def condition(self, text: str, path: Path) -> Callable[[Any], bool] | None:
+        """Compile a condition of the config; None after a finding at `path`."""
+        try:
+            condition = compile_condition(text, self.trees)
+        except InvalidExpression as error:
+            self.findings.add(INVALID_EXPRESSION, error.sentence, path)
+            return None
+        for field in field_comparisons(text, self.trees):
+            self.findings.add(
+                FIELD_COMPARISON,
+                f"'{text}' compares with the field \"{field}\", not with text",
+                path,
+                suggestion=f"write '{field}' in single quotes if it is text",
+            )
+        return condition

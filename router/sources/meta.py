@@ -1,0 +1,71 @@
+"""The source `meta`: metadata of the message, such as its id or the time at which it was sent."""
+
+from typing import Annotated
+
+from msgspec import Meta, UnsetType
+
+from router.config_types import MetaName
+from router.model import META_TIMES, iso_ms
+from router.sources import AttributeCompiler, Computed, GetValue, Lookup, Setting, Source, no_expressions
+
+ID_LENGTH = 128
+"""Longest message id, group id, deduplication id or sender id, in characters."""
+_SYSTEM_NAMES = {
+    "group_id": "MessageGroupId",
+    "sequence_number": "SequenceNumber",
+    "deduplication_id": "MessageDeduplicationId",
+    "sender_id": "SenderId",
+}
+_FIFO_ONLY = ("sequence_number", "deduplication_id")
+
+
+def _compile(name: str, compiler: AttributeCompiler) -> Lookup:
+    return Lookup(_getter(name, compiler.route, compiler.type == "N"))
+
+
+def _getter(name: str, route: str, as_number: bool) -> GetValue:
+    if name in META_TIMES:
+        if as_number:
+            return lambda data, message: message.epoch_ms(name)
+        return lambda data, message: iso_ms(message.epoch_ms(name))
+    if name in _SYSTEM_NAMES:
+        key = _SYSTEM_NAMES[name]
+        return lambda data, message: message.system.get(key)
+    if name == "message_id":
+        return lambda data, message: message.id
+    if name == "queue":
+        return lambda data, message: message.queue
+    if name == "route":
+        return lambda data, message: route
+    attribute = name.removeprefix("attribute.")
+    return lambda data, message: message.attributes.get(attribute)
+
+
+def _values(name: str, setting: Setting) -> Computed:
+    if name in META_TIMES:
+        number = setting.type == "N"
+        return Computed("number" if number else "string", None if number else 24, milliseconds=True)
+    if name.startswith("attribute."):
+        return Computed("", missing=None)
+    missing: bool | None = False
+    if not setting.fifo and name in _FIFO_ONLY:
+        missing = True
+    elif not setting.fifo and name == "group_id":
+        missing = None  # fair queues: senders may give messages of standard queues a group
+    return Computed("string", ID_LENGTH, missing=missing)
+
+
+SOURCE = Source(
+    key="meta",
+    spec=Annotated[
+        MetaName | UnsetType,
+        Meta(
+            description="Metadata of the message: `message_id`, `sent_at`, `first_received_at`, `group_id`, "
+            "`sequence_number`, `deduplication_id`, `sender_id`, `queue`, `route`, or `attribute.NAME`.",
+            examples=["sent_at"],
+        ),
+    ],
+    compile=_compile,
+    expressions=no_expressions,
+    values=_values,
+)

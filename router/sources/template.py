@@ -1,0 +1,134 @@
+"""The source `template`: text with JMESPath expressions in braces."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+from msgspec import Meta, UnsetType
+
+from router.engine.convert import scalar_text
+from router.model import Code, Message
+from router.sources import AttributeCompiler, Computed, ExpressionUse, Joined, Lookup, Setting, Source
+
+NO_TEMPLATE = Code(
+    "RT405",
+    "not a template",
+    "Each `{` of a template opens an expression and needs its `}`; a brace itself is written `{{` or `}}`.",
+)
+
+_QUOTES = "'\"`"
+Part = str | Callable[[Any], Any]
+
+
+def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
+    try:
+        pieces = split_template(text)
+    except ValueError as error:
+        advice = "a brace itself is written '{{' or '}}'"
+        compiler.reject(NO_TEMPLATE, f"'{text}' is not a template: {error}", ("template",), advice)
+        return None
+    parts: list[Part] = []
+    for is_expression, piece in pieces:
+        if not is_expression:
+            parts.append(piece)
+        elif (compiled := compiler.expression(piece, ("template",))) is not None:
+            parts.append(compiled.evaluate)
+    return Lookup(_fill(parts)) if len(parts) == len(pieces) else None
+
+
+def _fill(parts: list[Part]) -> Callable[[Any, Message], str | None]:
+    def fill(data: Any, message: Message) -> str | None:
+        texts = []
+        for part in parts:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            value = part(data)
+            if value is None:
+                return None
+            texts.append(scalar_text(value))
+        return "".join(texts)
+
+    return fill
+
+
+def split_template(text: str) -> list[tuple[bool, str]]:
+    """Split a template into pieces, each with whether it is an expression; raises ValueError for unmatched braces."""
+    pieces: list[tuple[bool, str]] = []
+    literal = ""
+    at = 0
+    while at < len(text):
+        if text.startswith(("{{", "}}"), at):
+            literal += text[at]
+            at += 2
+        elif text[at] == "{":
+            end = _closing_brace(text, at + 1)
+            if literal:
+                pieces.append((False, literal))
+            literal = ""
+            pieces.append((True, text[at + 1 : end].strip()))
+            at = end + 1
+        elif text[at] == "}":
+            raise ValueError(f"the brace at character {at + 1} opens nowhere")
+        else:
+            literal += text[at]
+            at += 1
+    return [*pieces, (False, literal)] if literal else pieces
+
+
+def _closing_brace(text: str, at: int) -> int:
+    """The index of the brace that closes the expression at `at`, past nested and quoted ones."""
+    depth = 0
+    quote = ""
+    escaped = False
+    for index in range(at, len(text)):
+        character = text[index]
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
+        elif character in _QUOTES:
+            quote = character
+        elif character == "{":
+            depth += 1
+        elif character == "}" and depth:
+            depth -= 1
+        elif character == "}":
+            return index
+    raise ValueError(f"the brace at character {at} is not closed")
+
+
+def _expressions(text: Any) -> Iterable[ExpressionUse]:
+    return [ExpressionUse(("template",), piece, "scalar") for is_expression, piece in _pieces(text) if is_expression]
+
+
+def _values(text: str, setting: Setting) -> Joined | Computed:
+    pieces = _pieces(text)
+    if not pieces and text:
+        return Computed("", missing=None)
+    literals, expressions = (tuple(piece for is_, piece in pieces if is_ is kind) for kind in (False, True))
+    return Joined(literals, expressions)
+
+
+def _pieces(text: str) -> list[tuple[bool, str]]:
+    """The pieces of a template, none if it is malformed."""
+    try:
+        return split_template(text)
+    except ValueError:
+        return []
+
+
+SOURCE = Source(
+    key="template",
+    spec=Annotated[
+        str | UnsetType,
+        Meta(
+            description="Text with expressions in braces; `{{` and `}}` are braces. A missing part makes the attribute "
+            "missing.",
+            examples=["USER#{user_id}#{device.model}"],
+        ),
+    ],
+    compile=_compile,
+    expressions=_expressions,
+    values=_values,
+)
