@@ -61,6 +61,10 @@ def _imported(file: Path) -> Iterator[str]:
             case ast.ImportFrom(module=str() as module, names=names, level=0):
                 yield module
                 yield from (f"{module}.{alias.name}" for alias in names)
+            case ast.Call(func=ast.Name(id="import_modules")) if file.name == "__init__.py":
+                # The package imports all of its modules: see router/discovery.py.
+                package = ".".join((PACKAGE, *file.parent.relative_to(package_folder()).parts))
+                yield from (f"{package}.{module.stem}" for module in file.parent.glob("[!_]*.py"))
             case ast.Constant(value=str() as text) if text.startswith(f"{PACKAGE}."):
                 yield text
 

@@ -14,6 +14,7 @@ from router.config.findings import Findings
 from router.config.parse import parse_config
 from router.config.source import parse_text
 from router.model import Place
+from router.sources.ttl import TtlAfter
 
 HEAD = """\
 version: 1
@@ -202,11 +203,11 @@ def test_an_optional_key_without_value_is_not_given() -> None:
             [
                 (
                     "10:12: RT106 attribute 'b' of route 'r' has no source; "
-                    "give it one of from, meta, value, template, hash, ttl"
+                    "give it one of from, hash, meta, template, ttl, value"
                 ),
                 (
                     "10:19: RT106 attribute 'c' of route 'r' has no source; "
-                    "give it one of from, meta, value, template, hash, ttl"
+                    "give it one of from, hash, meta, template, ttl, value"
                 ),
                 (
                     "10:46: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'value'; "
@@ -218,7 +219,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
                 ),
                 (
                     "10:72: RT101 unknown key 'source' in attribute 'f' of route 'r'; "
-                    "it takes from, meta, value, template, hash, ttl, transform, type, default, missing"
+                    "it takes from, hash, meta, template, ttl, value, transform, type, default, missing"
                 ),
                 "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
                 "10:94: RT103 'form' of attribute 'g' of route 'r' must be text, not a whole number; put it in quotes",

@@ -21,6 +21,11 @@ def test_names_of_the_package() -> None:
     assert {"router.errors", "router.model", "router.program.hooks.specs"} <= set(run_time_modules())
 
 
+def test_modules_that_a_package_discovers() -> None:
+    """The attribute sources are there, though no import statement names them."""
+    assert {"router.sources.from_", "router.sources.ttl"} <= set(run_time_modules())
+
+
 def test_files() -> None:
     """Each has the file that Python imports for it, and its packages are there too."""
     modules = run_time_modules()

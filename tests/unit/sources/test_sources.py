@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from router.engine.derive import hash_values
+
+from router.sources.hash import hash_values
 
 FIFO = {
     "SentTimestamp": "1767323045678",

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router.engine.derive import canonical_json, epoch_seconds, hash_values, parse_duration
+
+from router.config_types import parse_duration
+from router.sources.hash import canonical_json, hash_values
+from router.sources.ttl import epoch_seconds
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from router.program.expressions.templates import split_template
+
+from router.sources.template import split_template
 
 MESSAGE = {"id": "1", "device": {"model": "iPhoneX"}, "n": 7, "price": 1.50, "yes": True, "list": [1], "none": None}
 
