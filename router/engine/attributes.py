@@ -40,6 +40,8 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
     if (not names and item) or "" in item:
         raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
     size = len(names) if names.isascii() else text_bytes(names)
+    if size > MAX_ITEM_BYTES:
+        raise _too_large()
     encoded: dict[str, AttributeValue] = {}
     for name, value in item.items():
         # Most are of this kind, and each costs.
@@ -55,8 +57,10 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
         except Refusal as refusal:
             raise _located(refusal, name, declared) from None
         size += value_size
+        if size > MAX_ITEM_BYTES:
+            raise _too_large()
     if size > MAX_ITEM_BYTES:
-        raise Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
+        raise _too_large()
     if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):
         raise Refusal(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
     return encoded, size
@@ -179,6 +183,10 @@ def _unstorable(value: Any) -> Refusal:
     return Refusal(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
 
 
+def _too_large() -> Refusal:
+    return Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
+
+
 def _text(value: str, depth: int) -> Encoded:
     return {"S": value}, len(value) if value.isascii() else text_bytes(value)
 
@@ -214,6 +222,8 @@ def _list(values: list[Any], depth: int) -> Encoded:
         raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
     encoded: list[AttributeValue] = []
     size = 3 + len(values)
+    if size > MAX_ITEM_BYTES:
+        raise _too_large()
     depth += 1
     for value in values:
         encoder = _ENCODERS.get(value.__class__)
@@ -222,6 +232,9 @@ def _list(values: list[Any], depth: int) -> Encoded:
         item, value_size = encoder(value, depth)
         encoded.append(item)
         size += value_size
+        # An encoded value takes up to a hundred times the bytes that are counted for it: stop at the limit.
+        if size > MAX_ITEM_BYTES:
+            raise _too_large()
     return {"L": encoded}, size
 
 
@@ -234,6 +247,8 @@ def _map(values: dict[str, Any], depth: int) -> Encoded:
         raise Refusal(BAD_ITEM, "a map has a name that is no text") from None
     encoded: dict[str, AttributeValue] = {}
     size = 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
+    if size > MAX_ITEM_BYTES:
+        raise _too_large()
     depth += 1
     for name, value in values.items():
         if value.__class__ is str and value.isascii():
@@ -245,6 +260,8 @@ def _map(values: dict[str, Any], depth: int) -> Encoded:
             raise _unstorable(value)
         encoded[name], value_size = encoder(value, depth)
         size += value_size
+        if size > MAX_ITEM_BYTES:
+            raise _too_large()
     return {"M": encoded}, size
 
 

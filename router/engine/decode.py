@@ -18,6 +18,16 @@ MAX_NESTING = 64
 MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 """The most that a compressed payload may unpack to; a body itself has at most 1 MiB (SQS's limit)."""
 
+MAX_BODY_BYTES = 1024 * 1024
+"""The most that SQS takes as a body, with the message attributes:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+MAX_DECODED_BYTES = 256 * 1024 * 1024
+"""The most memory that the values of a payload may take: two bytes of JSON can become a hundred and more."""
+_VALUE_BYTES = 112
+"""What a value costs in memory at most, besides its own text: a Decimal, and its place in a list."""
+_ENTRY_BYTES = 120
+"""What an entry of an object costs besides its value: the name, and its place in the dict."""
+
 Encoding = Literal["json", "base64", "base64+gzip"]
 Decoder = Callable[[Record], Unwrapped]
 """From a record to its data and attributes; raises Refusal."""
@@ -52,6 +62,7 @@ def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str,
         # An envelope decodes its payload, so that each layer is bounded like the first.
         if isinstance(payload, str | bytes):
             bound_nesting(payload)
+            bound_memory(payload)
         try:
             payload, attributes = envelope(payload, attributes)
         except Reject as signal:
@@ -63,6 +74,7 @@ def decode_payload(payload: Any) -> Any:
     """The JSON value of text or bytes; any other value is decoded already. Raises Refusal."""
     if isinstance(payload, str | bytes):
         bound_nesting(payload)
+        bound_memory(payload)
         return decode_json(payload)
     return payload
 
@@ -99,6 +111,31 @@ def bound_nesting(text: str | bytes) -> None:
         brackets = brackets.replace(b"[]", b"")
     if brackets.strip(b"]"):
         raise Refusal(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
+
+
+def bound_memory(text: str | bytes) -> None:
+    """Raise Refusal if the values of a JSON text may take more than MAX_DECODED_BYTES of memory.
+
+    A text of MAX_BODY_BYTES takes less, whatever is in it.
+    """
+    if len(text) <= MAX_BODY_BYTES:
+        return
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError:
+        raise Refusal(NOT_JSON, "the payload is not JSON") from None
+    if _memory(data) > MAX_DECODED_BYTES:
+        # What is inside of strings does not count.
+        marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+        needed = _memory(b"".join(marks.split(b'"')[::2])) + len(data)
+        if needed > MAX_DECODED_BYTES:
+            raise Refusal(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
+
+
+def _memory(data: bytes) -> int:
+    """The bytes of memory that the values of JSON text take at most."""
+    values = data.count(b",") + data.count(b"[") + data.count(b"{")
+    return len(data) + values * _VALUE_BYTES + data.count(b":") * _ENTRY_BYTES
 
 
 def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """The built-in transforms of lists, and the look-up in a table."""
 
 from collections.abc import Hashable, Mapping
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any
 
 from router.model import Transform
 from router.transforms.scalars import number_of, to_text
 from router.transforms.text import text_of
+
+_EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""More digits than a message's number has: one of over 4,300 is refused when the message is decoded."""
 
 
 def join(value: list[Any], separator: str) -> str:
@@ -78,11 +82,17 @@ def _list_of(value: Any) -> list[Any]:
 
 
 def _identity(value: Any) -> Hashable:
-    """Equal for two values exactly when they are the same JSON: 1 and 1.0 are, 1 and true are not."""
+    """Equal for two values exactly when they are the same JSON: 1 and 1.0 are, 1 and true are not.
+
+    Numbers are compared as text, whose hash a sender cannot foresee: Python's hash of a number is the number modulo
+    2^61 - 1, and thousands of equal hashes make a set or dict quadratic.
+    """
     if isinstance(value, dict):
         return "map", frozenset((name, _identity(child)) for name, child in value.items())
     if isinstance(value, list):
         return "list", tuple(_identity(child) for child in value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return "number", str(Decimal(value).normalize(_EXACT))
     return isinstance(value, bool), value
 
 

@@ -1,5 +1,6 @@
 """Values as DynamoDB stores them: exact, measured, and bounded as DynamoDB bounds them."""
 
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -332,3 +333,32 @@ def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any)
     same = identify("t", key, encode_item(one)[0]) == identify(other_table, key, encode_item(other)[0])
 
     assert same == (one == other and other_table == "t")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1] * MAX_ITEM_BYTES,
+        [[1] * 1_000] * 1_000,
+        [{"a": [None] * 1_000}] * 1_000,
+        {"a": {str(number): [0] * 1_000 for number in range(1_000)}},
+        {str(number): "" for number in range(1_000_000)},
+    ],
+)
+def test_encoding_stops_at_the_limit(value: Any) -> None:
+    """What is far too large for an item is not encoded to the end."""
+    tracemalloc.start()
+    try:
+        assert refusal(encode_item, {"v": value})[1] == "attribute '*': the item has more than 409600 bytes"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 64 * 1024 * 1024
+
+
+def test_many_names_are_too_large() -> None:
+    """The names alone can be more than an item holds."""
+    assert (
+        refusal(encode_item, {str(number): 1 for number in range(100_000)})[1] == "the item has more than 409600 bytes"
+    )

@@ -126,3 +126,19 @@ JSON = st.recursive(
 def test_json_text_is_the_value(value: Any) -> None:
     """Numbers too are exact in the text."""
     assert json.loads(CONVERTERS["json"](value), parse_float=Decimal) == value
+
+
+@pytest.mark.parametrize("write", [int, str, Decimal])
+def test_numbers_with_equal_hashes(write: Any) -> None:
+    """A set of thousands of numbers whose hashes collide is refused at once: to build it would take seconds."""
+    numbers = [write(number * (2**61 - 1)) for number in range(1, 43_000)]
+
+    with pytest.raises(ValueError, match="has an element that is one of too many numbers with the same hash"):
+        CONVERTERS["NS"](numbers)
+
+
+def test_a_large_set() -> None:
+    """A set of thousands of other numbers, each of them several times, is converted."""
+    numbers = [*range(5_000), *map(str, range(5_000)), *[7] * 5_000]
+
+    assert CONVERTERS["NS"](numbers) == set(range(5_000))

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import gzip
 import json
+import tracemalloc
 import zlib
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.codes import BAD_ENVELOPE, NOT_JSON, OUT_OF_BOUNDS
-from router.engine.decode import MAX_UNPACKED_BYTES, bound_nesting, compile_decoder, decode_payload
+from router.engine.decode import (
+    MAX_BODY_BYTES,
+    MAX_DECODED_BYTES,
+    MAX_UNPACKED_BYTES,
+    bound_nesting,
+    compile_decoder,
+    decode_payload,
+)
 from router.errors import Drop, Refusal, Reject
 from router.model import Record
 
@@ -463,3 +471,49 @@ def test_what_was_fetched_is_bounded_like_a_body(encoding: Any, fetched: Any, co
     decode = compile_decoder([keep], encoding, 0)
 
     assert refusal(decode, Record("id", "handle", "pointer", fetched=fetched)) == code_and_reason
+
+
+@pytest.mark.parametrize("unit", ["{},", "[],", "1.5,", '{"":0},', '"",', "[[]],"])
+def test_a_body_takes_bounded_memory(unit: str) -> None:
+    """What SQS takes as a body is decoded within the bound, whatever it consists of."""
+    text = "[" + unit * ((MAX_BODY_BYTES - 2) // len(unit)) + "0]"
+    tracemalloc.start()
+    try:
+        value = decode_payload(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(value) > MAX_BODY_BYTES // 10
+    assert peak < MAX_DECODED_BYTES
+
+
+@pytest.mark.parametrize("unit", ["{},", "1.5,", '{"":0},'])
+@pytest.mark.parametrize("wrap", [str, str.encode])
+def test_what_takes_too_much_memory_is_refused(unit: str, wrap: Any) -> None:
+    """A payload that unpacks to millions of values is refused before it is decoded."""
+    text = wrap("[" + unit * (MAX_UNPACKED_BYTES // len(unit)) + "0]")
+    reason = f"its values may take more than {MAX_DECODED_BYTES} bytes of memory"
+
+    assert refusal(decode_payload, text) == (OUT_OF_BOUNDS, reason)
+
+
+@pytest.mark.parametrize("char", [",", ":", "[", '\\"', "a"])
+def test_a_long_text_takes_no_more_than_itself(char: str) -> None:
+    """Only what is outside of strings counts."""
+    text = char * 4_000_000
+
+    assert decode_payload(f'["{text}"]') == [text.replace("\\", "")]
+
+
+def test_half_of_a_surrogate_pair_in_a_large_payload() -> None:
+    """It is refused as it is in a small one."""
+    assert refusal(bound_memory, '"' + "a" * MAX_BODY_BYTES + '\ud800"') == IS_NOT_JSON
+
+
+def test_an_envelope_decodes_what_is_bounded() -> None:
+    """The payload of an envelope is bounded before the envelope decodes it."""
+    decode = compile_decoder([lambda payload, attributes: (json.loads(payload), attributes)], "json", 0)
+    fetched = b"[" + b"{}," * 5_000_000 + b"0]"
+
+    assert refusal(decode, Record("id", "handle", "", fetched=fetched))[0] == OUT_OF_BOUNDS
