@@ -18,6 +18,7 @@ from router.engine.decode import (
     MAX_BODY_BYTES,
     MAX_DECODED_BYTES,
     MAX_UNPACKED_BYTES,
+    bound_memory,
     bound_nesting,
     compile_decoder,
     decode_payload,
