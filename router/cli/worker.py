@@ -57,8 +57,8 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     """
     try:
         # The worker's libraries are optional: the other commands have no use for them.
-        from router.run.processes import Processes
-        from router.run.supervise import Worker, WorkerOptions
+        from router.run.supervisor import Supervisor
+        from router.run.worker import Worker, WorkerOptions
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":
             raise
@@ -73,7 +73,7 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     if processes > 1 and not is_child:
         # The same command once more: of an option that is given twice, the last counts.
         again = [sys.executable, *sys.orig_argv[1:]]
-        code = Processes(again, processes, options["grace"], options["listen"]).run()
+        code = Supervisor(again, processes, options["grace"], options["listen"]).run()
     else:
         code = Worker(WorkerOptions(**options), os.environ).run()
     sys.stderr.flush()

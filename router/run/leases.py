@@ -1,4 +1,4 @@
-"""The messages that a worker holds: renewed while it works on them, by one thread for the process."""
+"""Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
 import threading
 import time
@@ -8,19 +8,18 @@ from router.aws.client import Queues
 from router.deliver.log import LOGGER
 from router.model import Record
 
-LONGEST_SECONDS = 12 * 60 * 60
-"""SQS hides a message no longer than this from its receipt, however often that is renewed:
+MAX_SECONDS = 12 * 60 * 60
+"""The longest total visibility timeout from receipt, however often it is extended:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
-HELD_SIZE = 64 * 1024 * 1024
-"""Characters; while the bodies that a worker holds are larger together, it takes no further receivers, and each of them
-asks for one answer at a time."""
-_LOOK_SECONDS = 0.25
+MAX_CHARACTERS = 64 * 1024 * 1024
+"""While the leased bodies together are larger, a worker adds no receivers, and each requests one call's messages."""
+_HEARTBEAT_SECONDS = 0.25
 
 
-class Hold:
-    """Messages of one receive: hidden from others until `until`, by the clock, which renewing puts off.
+class Lease:
+    """The messages of one receive batch, invisible to other consumers until `until` (by the clock of the leases).
 
-    `size` is the length of their bodies together.
+    `size` is the total length of their bodies in characters.
     """
 
     __slots__ = ("_received_at", "_renewed_at", "_visibility", "ids", "size", "until", "url")
@@ -35,98 +34,104 @@ class Hold:
         self._renewed_at = received_at
 
     def is_due(self, now: float) -> bool:
-        """Whether half of the time is over, and renewing can still put off the end."""
+        """Returns whether half of the visibility timeout is over and it can still be extended."""
         return now >= self._renewed_at + self._visibility / 2 and self.seconds_at(now) > 0
 
     def seconds_at(self, now: float) -> int:
-        """For how long it can be hidden from now on."""
-        return min(self._visibility, int(self._received_at + LONGEST_SECONDS - now))
+        """Returns the longest visibility timeout that can be set at this time."""
+        return min(self._visibility, int(self._received_at + MAX_SECONDS - now))
 
     def renewed(self, now: float, *, completely: bool) -> None:
-        """It was renewed at `now`; unless that held for each message, the end stays where it was."""
+        """Note a renewal; `until` moves only if every message was renewed."""
         self._renewed_at = now
         if completely:
             self.until = now + self.seconds_at(now)
 
 
-class Held:
-    """All holds of a process. A message that is received again while it is held goes by its newest receipt handle.
+class Leases:
+    """All leases of a process; a message that was received twice is renewed by its newest receipt handle.
 
-    `size` is the length of all held bodies together.
+    `size` is the total length of all leased bodies in characters.
     """
 
-    def __init__(self, queues: Queues, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, queues: Queues, clock: Callable[[], float] = time.monotonic, max_characters: int = MAX_CHARACTERS
+    ) -> None:
         self.size = 0
         self._queues = queues
         self._clock = clock
+        self._max_characters = max_characters
         self._lock = threading.Lock()
-        self._holds: dict[Hold, None] = {}
-        # For each message its newest handle, and how many hold it.
+        self._leases: dict[Lease, None] = {}
+        # The newest receipt handle of each message, and the number of its leases.
         self._handles: dict[tuple[str, str], tuple[str, int]] = {}
 
     @property
     def is_full(self) -> bool:
-        """Whether as much is held as should be."""
-        return self.size >= HELD_SIZE
+        """Whether the limit of leased characters is reached."""
+        return self.size >= self._max_characters
 
-    def take(self, url: str, visibility: int, records: Sequence[Record], since: float | None = None) -> Hold:
-        """Hold messages that have been hidden from others `since` some moment by the clock; None is now."""
-        hold = Hold(url, visibility, records, self._clock() if since is None else since)
+    def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float | None = None) -> Lease:
+        """Lease messages that have been invisible since a time of the clock; None is now."""
+        lease = Lease(url, visibility, records, self._clock() if since is None else since)
         handles = self._handles
         with self._lock:
-            self._holds[hold] = None
-            self.size += hold.size
+            self._leases[lease] = None
+            self.size += lease.size
             for record in records:
                 key = url, record.message_id
                 known = handles.get(key)
                 handles[key] = record.receipt_handle, known[1] + 1 if known else 1
-        return hold
+        return lease
 
     def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """The ids of held messages with their newest receipt handles."""
+        """Returns the ids of leased messages with their newest receipt handles."""
         with self._lock:
             return [(id_, self._handles[url, id_][0]) for id_ in ids]
 
-    def let_go(self, hold: Hold) -> None:
-        """Renew its messages no more."""
+    def release(self, lease: Lease) -> None:
+        """Stop renewing a lease; the visibility timeout of its messages stays as it is."""
         handles = self._handles
         with self._lock:
-            del self._holds[hold]
-            self.size -= hold.size
-            for id_ in hold.ids:
-                handle, holders = handles.pop((hold.url, id_))
-                if holders > 1:
-                    handles[hold.url, id_] = handle, holders - 1
+            del self._leases[lease]
+            self.size -= lease.size
+            for id_ in lease.ids:
+                handle, leases = handles.pop((lease.url, id_))
+                if leases > 1:
+                    handles[lease.url, id_] = handle, leases - 1
 
     def renew(self) -> None:
-        """Put off the end of each hold that is due, ten messages a call."""
+        """Extend each lease that is due, ten messages a call."""
         now = self._clock()
         with self._lock:
-            due = [hold for hold in self._holds if hold.is_due(now)]
-        for hold in due:
-            seconds = hold.seconds_at(now)
-            messages = [(id_, handle, seconds) for id_, handle in self._handles_of(hold)]
-            failed = self._queues.release(hold.url, messages)
-            hold.renewed(now, completely=not failed)
+            due = [lease for lease in self._leases if lease.is_due(now)]
+        for lease in due:
+            seconds = lease.seconds_at(now)
+            messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
+            failed = self._queues.release(lease.url, messages)
+            lease.renewed(now, completely=not failed)
             for id_, fault in failed.items():
-                LOGGER.warning("cannot renew", extra={"fields": {"message_id": id_, "error": fault.code}})
+                fields = {"message_id": id_, "error": fault.code}
+                LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
 
-    def release_all(self) -> None:
-        """Show all that is still held to other workers at once."""
+    def release_all(self, deadline: float) -> None:
+        """Set the visibility timeout of all leased messages to 0; no call is begun after the deadline."""
         with self._lock:
-            holds = list(self._holds)
-        for hold in holds:
-            self._queues.release(hold.url, [(id_, handle, 0) for id_, handle in self._handles_of(hold)])
+            leases = list(self._leases)
+        for lease in leases:
+            if self._clock() >= deadline:
+                return
+            self._queues.release(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
 
-    def keep(self, stop: threading.Event) -> None:
-        """Renew until stopped; no error ends it."""
-        while not stop.wait(_LOOK_SECONDS):
+    def heartbeat(self, stop: threading.Event) -> None:
+        """Renew due leases until the event is set; logs errors and continues."""
+        while not stop.wait(_HEARTBEAT_SECONDS):
             try:
                 self.renew()
-            except Exception:  # whatever it is, what is not renewed comes again
-                LOGGER.exception("unexpected error while renewing")
+            except Exception:  # a message that is not renewed becomes visible, and is received again
+                LOGGER.exception("unexpected error while extending visibility timeouts")
 
-    def _handles_of(self, hold: Hold) -> list[tuple[str, str]]:
+    def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:
-            known = [(id_, self._handles.get((hold.url, id_))) for id_ in hold.ids]
+            known = [(id_, self._handles.get((lease.url, id_))) for id_ in lease.ids]
         return [(id_, entry[0]) for id_, entry in known if entry is not None]

@@ -1,5 +1,6 @@
-"""One receiver: receives messages of a queue, delivers them, deletes what may be acknowledged, and begins again."""
+"""A receiver: receives a batch of one queue, delivers it, deletes what was acknowledged, and repeats."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from random import uniform
@@ -14,33 +15,40 @@ from router.deliver.delivery import Delivered, Delivery
 from router.deliver.log import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
-from router.run.concurrency import Round
-from router.run.leases import Held, Hold
-from router.run.stopping import Stopping
+from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, Tuning
+from router.run.leases import Lease, Leases
 
-MAX_MESSAGES = 10
-"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
-HAND_MESSAGES = 200
-"""A receiver has no more at a time: eight full calls of BatchWriteItem, twenty of ReceiveMessage and
-DeleteMessageBatch."""
-PLENTY = 0.6
-"""Once so large a part of what was asked for comes, there are more messages than that: what is written and deleted
-together takes fewer calls, and fewer waits, so twice as many are asked for. Else as many as came."""
-HAND_SECONDS = 1.0
-"""Nor has it more than it can work on in this time, so that it can stop in time where a plugin is slow or a table does
-not keep up …"""
-HAND_SIZE = 1024 * 1024
-"""… nor more than so many characters; both going by the round before."""
-DELETE_TRIES = 6
-DELETE_PAUSE = 0.1
-"""Seconds; the bound of the random wait before a delete is tried again, doubled each time."""
+DELETE_ATTEMPTS = 6
+DELETE_BACKOFF = 0.1
+"""Seconds; the upper bound of the random wait before a delete is retried, doubled with each attempt."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
-"""Seconds; where a queue or its tables do not work, polling pauses for about PAUSE_BASE, doubling up to PAUSE_CAP."""
+"""Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP."""
 
 
-class Polled(Struct, frozen=True):
-    """A queue as a receiver polls it; `visibility` and `wait` are in seconds."""
+class StopEvent:
+    """Tells receivers to begin no further round, and no call after `deadline` (monotonic clock)."""
+
+    def __init__(self) -> None:
+        self.deadline = float("inf")
+        self._event = threading.Event()
+
+    def set(self, seconds: float) -> None:
+        """Stop, with this many seconds to finish the batches in progress."""
+        self.deadline = time.monotonic() + seconds
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Returns whether receivers are to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the event is set, at most this long; returns whether it is set."""
+        return self._event.wait(seconds)
+
+
+class PolledQueue(Struct, frozen=True):
+    """A queue and how it is polled: its visibility timeout and the wait time of long polling, both in seconds."""
 
     queue: CompiledQueue
     url: str
@@ -49,162 +57,151 @@ class Polled(Struct, frozen=True):
 
 
 class Receiver:
-    """Polls one queue until it is told to stop, or that it is one too many; what it has begun by then it finishes.
+    """Polls one queue until stopped, or until `on_round` returns False after a round; batches in progress are finished.
 
-    `healthy` tells whether its last receive worked, `seen_at` when (by the monotonic clock) it last began a round, and
-    `at_work_since` since when it works on what it has received; None while it does not. `heed` is told of each
-    round, and says whether to go on.
+    `healthy` says whether the last receive succeeded, `seen_at` (monotonic clock) when the last round began, and
+    `busy_since` when the processing of the current batch began, or None between batches.
     """
 
     def __init__(
         self,
-        polled: Polled,
+        polled: PolledQueue,
         queues: Queues,
         delivery: Delivery,
-        held: Held,
-        stopping: Stopping,
-        heed: Callable[["Receiver", Round], bool] = lambda receiver, made: True,
+        leases: Leases,
+        stop: StopEvent,
+        on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
+        tuning: Tuning = DEFAULT_TUNING,
+        jitter: Callable[[float, float], float] = uniform,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`jitter` chooses a wait between two bounds in seconds."""
         self.polled = polled
         self.healthy = True
-        self.seen_at = time.monotonic()
-        self.at_work_since: float | None = None
+        self.seen_at = clock()
+        self.busy_since: float | None = None
         self._queues = queues
         self._delivery = delivery
-        self._held = held
-        self._stopping = stopping
-        self._heed = heed
+        self._leases = leases
+        self._stop = stop
+        self._on_round = on_round
+        self._jitter = jitter
+        self._sleep = sleep
+        self._clock = clock
         self._pauses = 0
-        # The messages of a FIFO queue stay the fewest, and so do those whose payloads are elsewhere and may be large.
-        self._gathers = not polled.queue.fifo and polled.queue.pointers is None
-        self._asked = MAX_MESSAGES
+        # A large batch of a FIFO queue would block its message groups, and payloads in S3 can be large.
+        single = polled.queue.fifo or polled.queue.pointers is not None
+        self._batch = AdaptiveBatch(MAX_MESSAGES if single else tuning.batch_messages, tuning.batch_seconds)
 
     def run(self) -> None:
-        """Receive and deliver until stopped, or one too many; no error ends it."""
-        while not self._stopping.is_set():
-            self.seen_at = time.monotonic()
+        """Receive and deliver until stopped; logs unexpected errors and continues."""
+        while not self._stop.is_set():
+            self.seen_at = self._clock()
             try:
-                made = self._round()
-            except Exception:  # whatever it is, the messages come again, and so does the next round
+                finished = self._round()
+            except Exception:  # the messages become visible again, and the next round receives them
                 LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
-                made = Round(well=False)
-            if not self._heed(self, made):
+                finished = Round(back_off=True)
+            if not self._on_round(self, finished):
                 return
-            if made.well:
-                self._pauses = 0
-            else:
+            if finished.back_off:
                 self._pause()
+            else:
+                self._pauses = 0
 
     def _round(self) -> Round:
-        """Receive, and what follows."""
-        polled, asked = self.polled, self._asked
-        if self._held.is_full:
-            asked = MAX_MESSAGES
-        # Only a single call waits: several are for a backlog, which is there already.
-        waits = asked == MAX_MESSAGES
-        found = self._queues.receive(polled.url, asked, polled.wait if waits else 0)
-        self._asked = MAX_MESSAGES
-        self.healthy = not isinstance(found, Fault)
-        if isinstance(found, Fault):
-            self._say("cannot receive", found)
-            return Round(well=False)
-        if not found:
-            return Round(seconds=time.monotonic() - self.seen_at)
-        # Where one of several calls is slow, the messages of another may have been hidden from the beginning.
-        hold = self._held.take(polled.url, polled.visibility, found, None if waits else self.seen_at)
-        try:
-            self.at_work_since = began = time.monotonic()
-            well = self._deliver(found, hold)
-        finally:
-            self.at_work_since = None
-            self._held.let_go(hold)
-        ended = time.monotonic()
-        most = self._bound(len(found), hold.size, ended - began)
-        # Of several calls some bring fewer, however many messages there are.
-        plenty = len(found) >= max(MAX_MESSAGES, asked * PLENTY)
-        self._asked = min(most, 2 * asked if plenty else _whole_answers(len(found) + MAX_MESSAGES - 1))
-        return Round(len(found), plenty and asked >= most, ended - self.seen_at, well)
-
-    def _bound(self, received: int, size: int, seconds: float) -> int:
-        """How many messages to have at most, where so many of this size together took so many seconds of work."""
-        if not self._gathers:
-            return MAX_MESSAGES
-        by_size = HAND_SIZE * received // max(1, size)
-        by_seconds = int(HAND_SECONDS * received / max(seconds, 0.001))
-        return max(MAX_MESSAGES, _whole_answers(min(HAND_MESSAGES, by_size, by_seconds)))
-
-    def _deliver(self, records: Sequence[Record], hold: Hold) -> bool:
-        """Bring what was received to its end; False if the next round had better wait."""
         polled = self.polled
-        if self._stopping.is_set():
-            # Nothing of this has begun: others may have it at once.
+        requested = MAX_MESSAGES if self._leases.is_full else self._batch.size
+        # Only a single call uses long polling: a larger request follows a backlog, which is there already.
+        waits = requested == MAX_MESSAGES
+        received = self._queues.receive(polled.url, requested, polled.wait if waits else 0)
+        self._batch.reset()
+        self.healthy = not isinstance(received, Fault)
+        if isinstance(received, Fault):
+            self._log_error("cannot receive", received)
+            return Round(back_off=True)
+        if not received:
+            return Round(seconds=self._clock() - self.seen_at)
+        # If one of several calls was slow, the visibility timeout of another's messages began with the request.
+        lease = self._leases.acquire(polled.url, polled.visibility, received, None if waits else self.seen_at)
+        try:
+            self.busy_since = began = self._clock()
+            back_off = self._deliver(received, lease)
+        finally:
+            self.busy_since = None
+            self._leases.release(lease)
+        ended = self._clock()
+        full = self._batch.update(requested, len(received), lease.size, ended - began)
+        return Round(len(received), full, ended - self.seen_at, back_off)
+
+    def _deliver(self, records: Sequence[Record], lease: Lease) -> bool:
+        """Deliver and acknowledge a batch; returns whether the next poll should be delayed."""
+        polled = self.polled
+        if self._stop.is_set():
+            # Delivery has not begun: let other consumers receive the messages at once.
             self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
-            return True
-        # Half of the time at most: after one very slow call there must still be time for another to show better.
+            return False
+        # Cap the margin at half the visibility timeout, so that one slow call cannot block later ones.
         margin = min(self._delivery.margin, polled.visibility / 2)
 
         def deadline() -> float:
-            return min(self._stopping.deadline, hold.until) - margin
+            return min(self._stop.deadline, lease.until) - margin
 
         delivered = self._delivery.deliver(polled.queue, records, deadline)
         self._acknowledge([each.record for each in delivered if each.acknowledged])
         for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
-            self._say("cannot hide", fault, message_id)
-        return not any(_asks_to_pause(each) for each in delivered)
+            self._log_error("cannot set the visibility timeout", fault, message_id)
+        return any(_delays_next_poll(each) for each in delivered)
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
-        return self._held.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
+        return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
 
     def _acknowledge(self, records: Sequence[Record]) -> None:
-        """Delete; on FIFO queues one message of each group at a time, and none of a group after one that stays.
+        """Delete messages; on FIFO queues one of each group at a time, and none of a group after a failed delete.
 
-        It would come again alone, after messages that were to follow it.
+        The message whose delete failed would be received again after later messages of its group.
         """
         if not self.polled.queue.fifo:
             self._delete(records)
             return
-        groups: dict[str, list[Record]] = {}
+        groups: dict[str | None, list[Record]] = {}
         for record in records:
-            groups.setdefault(record.attributes.get("MessageGroupId", ""), []).append(record)
-        left = list(groups.values())
-        while left:
-            kept = self._delete([group[0] for group in left])
-            left = [group[1:] for group in left if group[0].message_id not in kept and len(group) > 1]
+            groups.setdefault(record.group_id, []).append(record)
+        remaining = list(groups.values())
+        while remaining:
+            failed = self._delete([group[0] for group in remaining])
+            remaining = [group[1:] for group in remaining if group[0].message_id not in failed and len(group) > 1]
 
     def _delete(self, records: Sequence[Record]) -> set[str]:
-        """Delete, a failed delete again: its message would come again though it is written; the ids of what stays."""
+        """Delete messages, with retries; returns the ids of those that could not be deleted."""
         handles = self._handles(records)
-        kept: set[str] = set()
-        for attempt in range(1, DELETE_TRIES + 1):
+        undeleted: set[str] = set()
+        for attempt in range(1, DELETE_ATTEMPTS + 1):
             if not handles:
                 break
             failed = self._queues.delete(self.polled.url, handles)
-            lasting = {id_ for id_, fault in failed.items() if fault.kind != "retry" or attempt == DELETE_TRIES}
-            for message_id in lasting:
-                self._say("cannot delete", failed[message_id], message_id)
-            kept |= lasting
-            handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in lasting]
+            final = {id_ for id_, fault in failed.items() if fault.kind != "retry" or attempt == DELETE_ATTEMPTS}
+            for message_id in final:
+                self._log_error("cannot delete", failed[message_id], message_id)
+            undeleted |= final
+            handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in final]
             if handles:
                 with away:
-                    time.sleep(uniform(0, DELETE_PAUSE * 2**attempt))  # noqa: S311 — jitter, no secret
-        return kept
+                    self._sleep(self._jitter(0, DELETE_BACKOFF * 2**attempt))
+        return undeleted
 
     def _pause(self) -> None:
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
         self._pauses += 1
         with away:
-            self._stopping.wait(uniform(longest / 2, longest))  # noqa: S311 — jitter, no secret
+            self._stop.wait(self._jitter(longest / 2, longest))
 
-    def _say(self, what: str, fault: Fault, message_id: str = "") -> None:
+    def _log_error(self, message: str, fault: Fault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
-        LOGGER.error(what, extra={"fields": {name: value for name, value in fields.items() if value}})
+        LOGGER.error(message, extra={"fields": {name: value for name, value in fields.items() if value}})
 
 
-def _whole_answers(count: int) -> int:
-    """Of so many messages those that full answers bring."""
-    return count // MAX_MESSAGES * MAX_MESSAGES
-
-
-def _asks_to_pause(delivered: Delivered) -> bool:
-    """Whether the queue had better be polled more slowly: its set-up is at fault, or a table of it does not keep up."""
+def _delays_next_poll(delivered: Delivered) -> bool:
+    """Returns whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
     return delivered.outcome.setup or delivered.outcome.code == codes.RETRY_LATER.id

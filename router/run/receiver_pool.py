@@ -1,4 +1,4 @@
-"""The receivers of one program, started and stopped together."""
+"""The receiver pool: scales the receivers of each queue of one program, and starts and stops them together."""
 
 import threading
 import time
@@ -10,162 +10,183 @@ from router.aws.run_lock import Turns
 from router.deliver.delivery import Delivery
 from router.deliver.metrics import Meter
 from router.program.load import Program
-from router.run.concurrency import Pace, Round
-from router.run.leases import Held
-from router.run.load import Load
-from router.run.receiver import Polled, Receiver
-from router.run.stopping import Stopping
+from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
+from router.run.leases import Leases
+from router.run.receiver import PolledQueue, Receiver, StopEvent
 
-RELIEF_SECONDS = 1.0
-"""A queue all of whose receivers are at work for so long gets one more, that new messages need not wait for them …"""
-RELIEF_RECEIVERS = 4
-"""… up to so many: where a table does not keep up, more of them would not help it."""
+BUSY_SECONDS = 1.0
+"""If all receivers of a queue have been processing for this long, one is added, so that new messages are received …"""
+BUSY_MAX_RECEIVERS = 4
+"""… up to this many: if a table is throttled, further receivers do not help."""
+STUCK_SECONDS = 300
+"""A receiver is stuck if it began no round for this long, plus its wait time and visibility timeout."""
 
 
-class Crew:
-    """Runs the receivers of each queue in threads of their own: one at first, up to `most` as there is work."""
+class ReceiverPool:
+    """Runs the receivers of each queue in their own threads: one at first, up to `limit` while there is a backlog."""
 
     def __init__(
-        self, program: Program, polled: Sequence[Polled], most: int, aws: Aws, held: Held, meter: Meter
+        self,
+        program: Program,
+        polled: Sequence[PolledQueue],
+        limit: int,
+        aws: Aws,
+        leases: Leases,
+        meter: Meter,
+        tuning: Tuning = DEFAULT_TUNING,
+        run_lock: Callable[[], AbstractContextManager[None]] = Turns,
     ) -> None:
+        """`run_lock` makes the context in which receivers process one at a time."""
         self._program = program
-        self._stopping = Stopping()
+        self._stop = StopEvent()
         delivery = Delivery(program, aws, meter=meter)
 
         def may_grow() -> bool:
-            return not held.is_full
+            return not leases.is_full
 
-        def hire(each: Polled, heed: Callable[[Receiver, Round], bool]) -> Receiver:
-            return Receiver(each, aws.queues, delivery, held, self._stopping, heed)
+        def spawn(each: PolledQueue, on_round: Callable[[Receiver, Round], bool]) -> Receiver:
+            return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning)
 
-        load, turns = Load(), Turns()
+        cpu_share, lock = CpuShare(), run_lock()
 
-        def shift(each: Polled) -> _Shift:
-            # What waits elsewhere than for SQS and DynamoDB would keep the others waiting too.
-            waits_elsewhere = program.plugins.names or each.queue.pointers is not None
-            return _Shift(each, Pace(most, load.share), hire, may_grow, nullcontext() if waits_elsewhere else turns)
+        def receivers_of(each: PolledQueue) -> _QueueReceivers:
+            # A receiver that can block on other I/O than SQS and DynamoDB would block the others with the lock.
+            blocks = program.plugins.names or each.queue.pointers is not None
+            concurrency = AdaptiveConcurrency(limit, cpu_share, tuning)
+            return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock)
 
-        self._shifts = [shift(each) for each in polled]
+        self._by_queue = [receivers_of(each) for each in polled]
 
     def start(self) -> None:
-        """Prepare the plugins, then begin to poll; raises PluginError."""
+        """Start the plugins, then begin to poll; raises PluginError."""
         self._program.plugins.start(self._program)
-        for shift in self._shifts:
-            shift.adjust()
+        for queue in self._by_queue:
+            queue.scale()
 
-    def tend(self) -> None:
-        """See to it that queues are polled whose receivers are all at work for long."""
-        for shift in self._shifts:
-            shift.relieve(time.monotonic())
+    def unblock(self) -> None:
+        """Add a receiver to each queue whose receivers have all been processing for long."""
+        for queue in self._by_queue:
+            queue.unblock(time.monotonic())
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing new; what has begun has so many seconds."""
-        self._stopping.set(seconds)
-        for shift in self._shifts:
-            shift.close()
+        """Begin no further rounds; batches in progress have this many seconds."""
+        self._stop.set(seconds)
+        for queue in self._by_queue:
+            queue.close()
 
     def join(self, until: float) -> bool:
-        """Wait for the end of all receivers, to this moment of the monotonic clock at most; whether they have ended."""
-        for shift in self._shifts:
-            for thread in shift.threads:
-                thread.join(max(0.0, until - time.monotonic()))
-        ended = not any(thread.is_alive() for shift in self._shifts for thread in shift.threads)
+        """Wait for all receivers until a time of the monotonic clock; returns whether they have ended."""
+        threads = [thread for queue in self._by_queue for thread in queue.threads]
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        ended = not any(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
         if ended:
             self._program.plugins.stop(self._program)
         return ended
 
+    def is_alive(self, now: float) -> bool:
+        """Returns whether every receiver runs and none is stuck, at a time of the monotonic clock."""
+        return self._all_run() and all(
+            now - receiver.seen_at < STUCK_SECONDS + receiver.polled.wait + receiver.polled.visibility
+            for receiver in self.receivers
+        )
+
+    def is_ready(self) -> bool:
+        """Returns whether messages of every queue are received."""
+        return self._all_run() and not self.stopping and all(receiver.healthy for receiver in self.receivers)
+
     @property
     def queues(self) -> list[str]:
-        """The names of the queues that it polls."""
-        return [shift.polled.queue.name for shift in self._shifts]
+        """The names of the polled queues."""
+        return [queue.polled.queue.name for queue in self._by_queue]
 
     @property
     def receivers(self) -> list[Receiver]:
-        """Those of now."""
-        return [receiver for shift in self._shifts for receiver in shift.receivers]
+        """The current receivers."""
+        return [receiver for queue in self._by_queue for receiver in queue.receivers]
 
     @property
     def stopping(self) -> bool:
-        """Whether it has been told to stop."""
-        return self._stopping.is_set()
+        """Whether the pool was stopped."""
+        return self._stop.is_set()
 
-    @property
-    def alive(self) -> bool:
-        """Whether each of its receivers runs."""
-        return all(thread.is_alive() for shift in self._shifts for thread in shift.threads)
+    def _all_run(self) -> bool:
+        return all(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
 
 
-class _Shift:
-    """The receivers of one queue, as many as its pace wants."""
+class _QueueReceivers:
+    """The receivers of one queue, as many as its adaptive concurrency targets."""
 
     def __init__(
         self,
-        polled: Polled,
-        pace: Pace,
-        hire: Callable[[Polled, Callable[[Receiver, Round], bool]], Receiver],
+        polled: PolledQueue,
+        concurrency: AdaptiveConcurrency,
+        spawn: Callable[[PolledQueue, Callable[[Receiver, Round], bool]], Receiver],
         may_grow: Callable[[], bool],
-        turns: AbstractContextManager[None],
+        run_lock: AbstractContextManager[None],
     ) -> None:
         self.polled = polled
-        self._pace = pace
-        self._hire = hire
+        self._concurrency = concurrency
+        self._spawn = spawn
         self._may_grow = may_grow
-        self._turns = turns
+        self._run_lock = run_lock
         self._lock = threading.Lock()
         self._closed = False
-        self._members: dict[Receiver, threading.Thread] = {}
-        self._hired = 0
+        self._threads: dict[Receiver, threading.Thread] = {}
+        self._spawned = 0
 
     @property
     def receivers(self) -> list[Receiver]:
-        """Those of now."""
+        """The current receivers."""
         with self._lock:
-            return [*self._members]
+            return [*self._threads]
 
     @property
     def threads(self) -> list[threading.Thread]:
-        """Those that run, or have ended otherwise than by being one too many."""
+        """The threads of the current receivers, including those that ended without being scaled down."""
         with self._lock:
-            return [*self._members.values()]
+            return [*self._threads.values()]
 
-    def adjust(self) -> None:
-        """Start as many as are wanted."""
+    def scale(self) -> None:
+        """Start receivers up to the target."""
         with self._lock:
-            while len(self._members) < self._pace.wanted and not self._closed:
-                self._add()
+            self._start_missing()
 
-    def relieve(self, now: float) -> None:
-        """Add one if all have been at work for long; those that pause do so because the queue is to be polled less."""
-        busy = [receiver.at_work_since for receiver in self.receivers]
-        if len(busy) < RELIEF_RECEIVERS and all(since and now - since >= RELIEF_SECONDS for since in busy):
-            self._pace.relieve(len(busy))
-            self.adjust()
+    def unblock(self, now: float) -> None:
+        """Add a receiver if all have been processing for long; one that pauses does so to poll the queue less."""
+        busy = [receiver.busy_since for receiver in self.receivers]
+        if len(busy) < BUSY_MAX_RECEIVERS and all(since and now - since >= BUSY_SECONDS for since in busy):
+            self._concurrency.add(len(busy))
+            self.scale()
 
     def close(self) -> None:
-        """Add no more."""
+        """Start no further receivers."""
         with self._lock:
             self._closed = True
 
-    def _add(self) -> None:
-        receiver = self._hire(self.polled, self._heed)
+    def _start_missing(self) -> None:
+        while len(self._threads) < self._concurrency.target and not self._closed:
+            self._start_one()
 
-        def work() -> None:
-            with self._turns:
+    def _start_one(self) -> None:
+        receiver = self._spawn(self.polled, self._on_round)
+
+        def run() -> None:
+            with self._run_lock:
                 receiver.run()
 
-        # Daemons, so that one that hangs cannot keep the process from its end.
-        name = f"receiver-{self.polled.queue.name}-{self._hired}"
-        self._hired += 1
-        self._members[receiver] = thread = threading.Thread(target=work, name=name, daemon=True)
+        # A daemon thread, so that a receiver that hangs does not keep the process alive.
+        name = f"receiver-{self.polled.queue.name}-{self._spawned}"
+        self._spawned += 1
+        self._threads[receiver] = thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
 
-    def _heed(self, receiver: Receiver, made: Round) -> bool:
-        """What a receiver asks after each round: whether it is to go on."""
+    def _on_round(self, receiver: Receiver, finished: Round) -> bool:
+        """Scale after a round; returns whether the receiver continues."""
         with self._lock:
-            self._pace.heed(made, self._may_grow)
-            if len(self._members) > self._pace.wanted and not self._closed:
-                del self._members[receiver]
+            self._concurrency.update(finished, self._may_grow)
+            if len(self._threads) > self._concurrency.target and not self._closed:
+                del self._threads[receiver]
                 return False
-            while len(self._members) < self._pace.wanted and not self._closed:
-                self._add()
+            self._start_missing()
             return True

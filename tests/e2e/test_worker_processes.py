@@ -169,7 +169,7 @@ def test_second_signal(stack: Stack, wait: Callable[..., Any]) -> None:
     with stack.running("--wait", "10"):
         children = stack.children()
         stack.process.send_signal(signal.SIGTERM)
-        stack.wait_for_lines(2, message="stopping: finishing what has begun")
+        stack.wait_for_lines(2, message="stopping: finishing the batches in progress")
         code = stack.stop()
 
         assert (code, len(children)) == (128 + signal.SIGTERM, 2)

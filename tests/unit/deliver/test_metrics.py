@@ -8,7 +8,7 @@ import pytest
 
 from router.deliver.metrics import METRICS, embedded, ignore, measure, print_embedded
 from router.model import Summary
-from router.run.prometheus import Counters, exposition
+from router.run.monitoring import QueueCounters, exposition
 
 SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, setup_faults=2)
 VALUES = {
@@ -62,7 +62,7 @@ def test_print(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_prometheus() -> None:
     """The worker's counters add up, under the same names."""
-    counters = Counters()
+    counters = QueueCounters()
     counters.record(SUMMARY)
     counters.record(SUMMARY)
     lines = exposition(counters.totals()).decode().splitlines()

@@ -1,4 +1,4 @@
-"""How many receivers a queue is to have."""
+"""Adaptive concurrency: how many receivers a queue gets."""
 
 from collections.abc import Callable
 
@@ -6,35 +6,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.run.concurrency import Pace, Round
+from router.run.concurrency import CPU_WINDOW_SECONDS, AdaptiveConcurrency, CpuShare, Round
 
 EMPTY = Round(seconds=10)
 SPARSE = Round(received=4, seconds=0.1)
 PARTIAL = Round(received=17, seconds=0.1)
-BAD = Round(received=50, full=True, seconds=0.5, well=False)
+BAD = Round(received=50, full=True, seconds=0.5, back_off=True)
 
 
 def full(seconds: float = 0.5) -> Round:
-    """A round as full as it can be."""
+    """A round of the largest batch with a backlog."""
     return Round(received=50, full=True, seconds=seconds)
 
 
-def yes() -> bool:
-    """There is room for more."""
+def permitted() -> bool:
+    """A further receiver is permitted."""
     return True
 
 
-def after(pace: Pace, *rounds: Round, may_grow: Callable[[], bool] = yes) -> list[int]:
-    """What is wanted after each round."""
-    wanted = []
-    for made in rounds:
-        pace.heed(made, may_grow)
-        wanted.append(pace.wanted)
-    return wanted
+def targets_after(
+    concurrency: AdaptiveConcurrency, *rounds: Round, may_grow: Callable[[], bool] = permitted
+) -> list[int]:
+    """Returns the target after each round."""
+    targets = []
+    for finished in rounds:
+        concurrency.update(finished, may_grow)
+        targets.append(concurrency.target)
+    return targets
 
 
 @pytest.mark.parametrize(
-    ("rounds", "wanted"),
+    ("rounds", "targets"),
     [
         ([full()] * 5, [2, 3, 4, 4, 4]),
         ([full()] * 3 + [PARTIAL] * 2, [2, 3, 4, 4, 4]),
@@ -43,23 +45,23 @@ def after(pace: Pace, *rounds: Round, may_grow: Callable[[], bool] = yes) -> lis
         ([full()] * 3 + [BAD] * 3, [2, 3, 4, 2, 1, 1]),
     ],
 )
-def test_wanted(rounds: list[Round], wanted: list[int]) -> None:
-    """One more after each full round, one fewer after a sparse one, half after an empty or bad one; from 1 to most."""
-    assert after(Pace(4), *rounds) == wanted
+def test_targets(rounds: list[Round], targets: list[int]) -> None:
+    """A full round adds one, a sparse one removes one, an empty one or one that backs off halves the target."""
+    assert targets_after(AdaptiveConcurrency(4), *rounds) == targets
 
 
-def test_no_room() -> None:
-    """Where there is no room for what one more would hold, there is none more."""
-    assert after(Pace(4), full(), full(), may_grow=lambda: False) == [1, 1]
+def test_growth_is_not_permitted() -> None:
+    """If growth is not permitted, no receiver is added."""
+    assert targets_after(AdaptiveConcurrency(4), full(), full(), may_grow=lambda: False) == [1, 1]
 
 
-def test_crowded() -> None:
-    """Where rounds take longer than those of one alone, they get no more; where much longer, fewer, one a round."""
-    pace = Pace(64)
+def test_contention() -> None:
+    """Rounds slower than the baseline stop the growth; much slower ones remove a receiver per round of all."""
+    concurrency = AdaptiveConcurrency(64)
 
-    grown = after(pace, *[full(0.5)] * 7)
-    crowded = after(pace, *[full(0.8)] * 3)
-    overcrowded = after(pace, *[full(2.0)] * 15)
+    grown = targets_after(concurrency, *[full(0.5)] * 7)
+    crowded = targets_after(concurrency, *[full(0.8)] * 3)
+    overcrowded = targets_after(concurrency, *[full(2.0)] * 15)
 
     assert (grown, crowded, overcrowded) == (
         [2, 3, 4, 5, 6, 7, 8],
@@ -68,57 +70,57 @@ def test_crowded() -> None:
     )
 
 
-def test_busy() -> None:
-    """A busy process takes no further receivers, and an overworked one has fewer after each has had a round."""
+def test_busy_cpu() -> None:
+    """A busy CPU stops the growth, and an overloaded one removes a receiver per round of all."""
     shares = iter([0.5] * 3 + [0.8] * 4 + [1.0] * 4)
-    pace = Pace(8, lambda: next(shares))
-    assert after(pace, *[full()] * 11) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3]
+    concurrency = AdaptiveConcurrency(8, lambda: next(shares))
+    assert targets_after(concurrency, *[full()] * 11) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3]
 
 
-def test_more_slowly_after_too_many() -> None:
-    """Once there were too many there is one more after each has had a round; at once again when the queue was empty."""
+def test_slow_growth_after_an_overload() -> None:
+    """After an overload, one is added per round of all receivers; an empty round ends that."""
     shares = iter([0.5] * 3 + [1.0] * 4 + [0.5] * 50)
-    pace = Pace(8, lambda: next(shares))
-    after(pace, *[full()] * 7)
+    concurrency = AdaptiveConcurrency(8, lambda: next(shares))
+    targets_after(concurrency, *[full()] * 7)
 
-    slowly = after(pace, *[full()] * 12)
-    again = after(pace, EMPTY, *[full()] * 3)
+    slowly = targets_after(concurrency, *[full()] * 12)
+    again = targets_after(concurrency, EMPTY, *[full()] * 3)
 
     assert (slowly, again) == ([3, 3, 4, *[4] * 3, 5, *[5] * 4, 6], [3, 4, 5, 6])
 
 
-def test_one_is_never_too_many() -> None:
-    """However busy the process is, one receiver stays."""
-    assert after(Pace(8, lambda: 1.0), *[full()] * 3) == [1, 1, 1]
+def test_at_least_one() -> None:
+    """However busy the CPU is, one receiver stays."""
+    assert targets_after(AdaptiveConcurrency(8, lambda: 1.0), *[full()] * 3) == [1, 1, 1]
 
 
-def test_slower_for_good() -> None:
-    """Where each call takes longer than it used to, one alone is the measure again, and they grow again."""
-    pace = Pace(8)
-    after(pace, *[full(0.1)] * 7)
+def test_new_baseline() -> None:
+    """If every call becomes slower, a single receiver sets a new baseline, and the target grows again."""
+    concurrency = AdaptiveConcurrency(8)
+    targets_after(concurrency, *[full(0.1)] * 7)
 
-    slower = after(pace, *[full(2.0)] * 100)
+    slower = targets_after(concurrency, *[full(2.0)] * 100)
 
     assert (1 in slower, slower[-1]) == (True, 8)
 
 
-def test_shortest_is_forgotten() -> None:
-    """One round that was shorter than any other can be does not hold them for ever."""
-    pace = Pace(4)
-    after(pace, full(0.5), full(0.2))
+def test_baseline_expires() -> None:
+    """The baseline of one unusually short round does not stop the growth for ever."""
+    concurrency = AdaptiveConcurrency(4)
+    targets_after(concurrency, full(0.5), full(0.2))
 
-    assert after(pace, *[full(0.4)] * 500)[-1] == 4
+    assert targets_after(concurrency, *[full(0.4)] * 500)[-1] == 4
 
 
-def test_relief() -> None:
-    """One more than run are wanted, but no more than the most."""
-    pace = Pace(2)
-    wanted = []
+def test_add() -> None:
+    """The target is one more than are running, within the limit."""
+    concurrency = AdaptiveConcurrency(2)
+    targets = []
     for running in (1, 2):
-        pace.relieve(running)
-        wanted.append(pace.wanted)
+        concurrency.add(running)
+        targets.append(concurrency.target)
 
-    assert wanted == [2, 2]
+    assert targets == [2, 2]
 
 
 rounds = st.builds(
@@ -126,11 +128,22 @@ rounds = st.builds(
     received=st.integers(0, 50),
     full=st.booleans(),
     seconds=st.floats(0, 100),
-    well=st.booleans(),
+    back_off=st.booleans(),
 )
 
 
 @given(st.integers(1, 64), st.lists(rounds, max_size=50), st.booleans())
-def test_bounds(most: int, made: list[Round], room: bool) -> None:
-    """Whatever rounds are like, at least one is wanted, and never more than the most."""
-    assert all(1 <= wanted <= most for wanted in after(Pace(most), *made, may_grow=lambda: room))
+def test_bounds(limit: int, rounds_: list[Round], room: bool) -> None:
+    """For all rounds, the target is from 1 to the limit."""
+    assert all(
+        1 <= target <= limit for target in targets_after(AdaptiveConcurrency(limit), *rounds_, may_grow=lambda: room)
+    )
+
+
+def test_cpu_share() -> None:
+    """The share is that of the last complete window, and does not change within a window."""
+    at = [(100.0, 7.0), (100.0, 7.0), (100.5, 7.25), (100.5 + CPU_WINDOW_SECONDS / 2, 9.0), (101.5, 7.75)]
+    moments, spent = iter([now for now, _ in at]), iter([cpu_time for _, cpu_time in at])
+    share = CpuShare(lambda: next(moments), lambda: next(spent))
+
+    assert [share() for _ in range(4)] == [0.0, 0.5, 0.5, 0.5]

@@ -1,4 +1,4 @@
-"""One receiver: what it does with what it receives, and when it pauses."""
+"""A receiver: delivery, deletes, batch sizes and pauses."""
 
 import logging
 import time
@@ -10,17 +10,18 @@ import pytest
 from router.aws.client import Answer, Aws
 from router.aws.faults import Fault
 from router.deliver.delivery import Delivery
-from router.run.concurrency import Round
-from router.run.leases import Held
-from router.run.receiver import DELETE_TRIES, HAND_MESSAGES, HAND_SECONDS, HAND_SIZE, Polled, Receiver
-from router.run.stopping import Stopping
+from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
+from router.run.leases import Leases
+from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
 
 BUSY = Fault("retry", "ServiceUnavailable", 503)
 GONE = Fault("setup", "ResourceNotFoundException", 400)
+UNLIMITED = Tuning(batch_seconds=1e6)
+"""The duration of a batch does not limit the size of the next one."""
 
 
-class Patient(Stopping):
-    """Notes pauses instead of waiting."""
+class RecordingStop(StopEvent):
+    """Records pauses instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,55 +33,70 @@ class Patient(Stopping):
 
 
 @pytest.fixture(autouse=True)
-def longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pause is as long as it may be, and none between writes or deletes; no work takes long."""
-    monkeypatch.setattr("router.run.receiver.HAND_SECONDS", 1e6)
-    monkeypatch.setattr("router.run.receiver.uniform", lambda low, high: high)
-    monkeypatch.setattr("router.run.receiver.time.sleep", lambda seconds: None)
+def no_waits_between_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes are retried at once."""
     monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
 
 
 @pytest.fixture
 def receive(
     aws: Aws, queues: Any, compile_: Any, caplog: pytest.LogCaptureFixture
-) -> Callable[..., tuple[Receiver, Patient]]:
-    """Run a receiver until it has received all that there is, and then nothing."""
+) -> Callable[..., tuple[Receiver, RecordingStop]]:
+    """Runs a receiver until it has received all batches and then an empty one, with pauses of the maximum length."""
 
     def run(
-        *received: Any, program: Any = None, wait: int = 0, heed: Any = lambda receiver, made: True
-    ) -> tuple[Receiver, Patient]:
+        *received: Any,
+        program: Any = None,
+        wait: int = 0,
+        on_round: Any = lambda receiver, finished: True,
+        tuning: Tuning = UNLIMITED,
+        max_leased: int = 1_000_000_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
-        stopping = Patient()
+        stop = RecordingStop()
         first = queues.on_receive
 
         def on_receive() -> None:
             if not queues.received:
-                stopping.set(10)
+                stop.set(10)
             first()
 
         queues.received.extend(received)
         queues.on_receive = on_receive
-        polled = Polled(program.engine.queues["q"], "url", 30, wait)
-        receiver = Receiver(polled, queues, Delivery(program, aws), Held(queues), stopping, heed)
+        polled = PolledQueue(program.engine.queues["q"], "url", 30, wait)
+        leases = Leases(queues, max_characters=max_leased)
+        receiver = Receiver(
+            polled,
+            queues,
+            Delivery(program, aws),
+            leases,
+            stop,
+            on_round,
+            tuning,
+            jitter=lambda low, high: high,
+            sleep=lambda seconds: None,
+            clock=clock,
+        )
         with caplog.at_level(logging.INFO, "router"):
             receiver.run()
-        return receiver, stopping
+        return receiver, stop
 
     return run
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[str, Any]]:
-    """Messages and fields of the errors that were logged."""
+    """Returns messages and fields of the logged errors."""
     return [
         (entry.getMessage(), entry.__dict__.get("fields")) for entry in caplog.records if entry.levelname == "ERROR"
     ]
 
 
 def test_writes_and_deletes(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """What is received is written and then deleted, without a pause."""
-    receiver, stopping = receive(messages("a", "b"), messages("c"))
+    """Received messages are written and then deleted, without a pause."""
+    receiver, stop = receive(messages("a", "b"), messages("c"))
 
-    assert (sorted(tables.items), queues.deleted, stopping.pauses, receiver.healthy) == (
+    assert (sorted(tables.items), queues.deleted, stop.pauses, receiver.healthy) == (
         ["a", "b", "c"],
         [[("m-a", "handle-m-a"), ("m-b", "handle-m-b")], [("m-c", "handle-m-c")]],
         [],
@@ -88,13 +104,13 @@ def test_writes_and_deletes(receive: Any, tables: Any, queues: Any, messages: An
     )
 
 
-def tens(messages: Any, *numbers: int) -> list[Any]:
-    """Full answers: ten messages each."""
+def full_receives(messages: Any, *numbers: int) -> list[Any]:
+    """Full receives: ten messages each."""
     return [messages(*[f"{number}-{n}" for n in range(10)]) for number in numbers]
 
 
-def test_a_backlog_goes_together(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """While most come that are asked for, twice as many are, and are not waited for; else as many as came."""
+def test_request_size(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A backlog doubles the next request, which does not long-poll; otherwise the size follows what was received."""
     asked = []
     ask = queues.receive
 
@@ -103,7 +119,14 @@ def test_a_backlog_goes_together(receive: Any, tables: Any, queues: Any, message
         return ask(url, count, wait_seconds)
 
     queues.receive = receive_
-    receive(messages("first"), *tens(messages, *range(7)), messages("a"), *tens(messages, 7), messages("last"), wait=7)
+    receive(
+        messages("first"),
+        *full_receives(messages, *range(7)),
+        messages("a"),
+        *full_receives(messages, 7),
+        messages("last"),
+        wait=7,
+    )
 
     assert ([len(call) for call in queues.deleted], asked) == (
         [1, 10, 20, 40, 1, 10, 1],
@@ -114,21 +137,21 @@ def test_a_backlog_goes_together(receive: Any, tables: Any, queues: Any, message
 @pytest.mark.parametrize(
     ("queue", "body", "answers", "sizes"),
     [
-        ("dead_letter: letters", "", 60, [10, 20, 40, 80, 160, HAND_MESSAGES, 90]),
-        ("dead_letter: letters", "x" * (HAND_SIZE // 40), 10, [10, 20, 30, 30, 10]),
-        ("dead_letter: letters", "x" * HAND_SIZE, 3, [10, 10, 10]),
+        ("dead_letter: letters", "", 60, [10, 20, 40, 80, 160, UNLIMITED.batch_messages, 90]),
+        ("dead_letter: letters", "x" * (MAX_BATCH_CHARACTERS // 40), 10, [10, 20, 30, 30, 10]),
+        ("dead_letter: letters", "x" * MAX_BATCH_CHARACTERS, 3, [10, 10, 10]),
         ("name: q.fifo, dead_letter: letters.fifo", "", 3, [10, 10, 10]),
         ("dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [bucket]}", "", 3, [10, 10, 10]),
     ],
 )
-def test_hand_is_bounded(
+def test_batch_limits(
     receive: Any, queues: Any, compile_: Any, arrive: Any, queue: str, body: str, answers: int, sizes: list[int]
 ) -> None:
-    """However long the queue, no more are in hand than its kind allows; fewer at first, and fewer of large ones."""
-    in_hand: list[int] = []
+    """The size of a batch is limited by the kind of queue and by the size of the previous bodies."""
+    batches: list[int] = []
 
-    def heed(receiver: Receiver, made: Round) -> bool:
-        in_hand.append(made.received)
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        batches.append(finished.received)
         return True
 
     backlog = [
@@ -139,18 +162,23 @@ def test_hand_is_bounded(
         for number in range(answers)
     ]
 
-    receive(*backlog, program=compile_(queue=queue), heed=heed)
+    receive(*backlog, program=compile_(queue=queue), on_round=on_round)
 
-    assert [size for size in in_hand if size] == sizes
+    assert [size for size in batches if size] == sizes
 
 
 def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """A backlog of 1,000 messages costs 100 receives, 40 writes and 100 deletes, and hardly any more of each."""
+    """A backlog of 1,000 messages costs 100 receives, 40 writes and 100 deletes, and few more of each."""
     asked = []
     first = queues.receive
-    queues.receive = lambda *request: asked.append(request) or first(*request)
 
-    receive(*tens(messages, *range(100)), [])
+    def receive_(*request: Any) -> Any:
+        asked.append(request)
+        return first(*request)
+
+    queues.receive = receive_
+
+    receive(*full_receives(messages, *range(100)), [])
 
     tens_deleted = sum(-(-len(call) // 10) for call in queues.deleted)
     tens_asked = sum(-(-count // 10) for _, count, _ in asked)
@@ -162,109 +190,116 @@ def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     )
 
 
-def test_plenty(receive: Any, messages: Any) -> None:
-    """Though of several calls some bring fewer than ten, twice as many are asked for."""
+def test_backlog_without_full_calls(receive: Any, messages: Any) -> None:
+    """A receive of several calls that are not all full still indicates a backlog."""
     sizes: list[int] = []
 
-    def heed(receiver: Receiver, made: Round) -> bool:
-        sizes.append(made.received)
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        sizes.append(finished.received)
         return True
 
-    receive(*tens(messages, 1, 2), messages("a", "b"), *tens(messages, *range(3, 7)), heed=heed)
+    receive(
+        *full_receives(messages, 1, 2), messages("a", "b"), *full_receives(messages, *range(3, 7)), on_round=on_round
+    )
 
     assert sizes[:3] == [10, 12, 40]
 
 
-def test_enough_is_held(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the worker holds as much as it should, a receiver asks for ten."""
-    monkeypatch.setattr("router.run.leases.HELD_SIZE", 0)
-
-    receive(*tens(messages, 1, 2, 3))
+def test_full_leases(receive: Any, queues: Any, messages: Any) -> None:
+    """While the leases are full, a receiver requests ten messages."""
+    receive(*full_receives(messages, 1, 2, 3), max_leased=0)
 
     assert [len(call) for call in queues.deleted] == [10, 10, 10]
 
 
-def test_slow_work(receive: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One has no more in hand than it works on in a second, going by the round before; an answer at least."""
-    clock = [time.monotonic()]
-    monkeypatch.setattr("router.run.receiver.HAND_SECONDS", HAND_SECONDS)
-    monkeypatch.setattr("router.run.receiver.time.monotonic", lambda: clock[0])
+def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
+    """A batch is limited to a second of estimated processing time, but not below one call."""
+    now = time.monotonic()
     each = iter([0.002, 0.015, 0.015, 0.2, 0.002, 0.0])
     sizes = []
 
     def delete(url: str, pairs: Any) -> dict[str, Fault]:
         sizes.append(len(pairs))
-        clock[0] += HAND_SECONDS * len(pairs) * next(each)
+        nonlocal now
+        now += len(pairs) * next(each)
         return {}
 
     queues.delete = delete
-    receive(*tens(messages, *range(16)))
+    receive(*full_receives(messages, *range(16)), tuning=Tuning(batch_seconds=1.0), clock=lambda: now)
 
     assert sizes == [10, 20, 40, 60, 10, 20]
 
 
-def test_told_of_each_round(receive: Any, tables: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever decides how many receivers there are is told what each round was like.
+def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
+    """Each round is reported to `on_round`.
 
-    It is full if the queue has more, though not all came that were asked for, and more at a time are not allowed.
+    It is full if the receive indicates a backlog and the batch had its maximum size.
     """
-    monkeypatch.setattr("router.run.receiver.HAND_MESSAGES", 20)
     rounds: list[Round] = []
     tables.answers.extend([Answer()] * 4 + [Answer(fault=GONE)])
 
-    def heed(receiver: Receiver, made: Round) -> bool:
-        rounds.append(made)
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        rounds.append(finished)
         return True
 
-    receive(messages("first"), *tens(messages, *range(4)), messages("a", "b"), messages("c"), BUSY, heed=heed)
+    receive(
+        messages("first"),
+        *full_receives(messages, *range(4)),
+        messages("a", "b"),
+        messages("c"),
+        BUSY,
+        on_round=on_round,
+        tuning=Tuning(20, 1e6),
+    )
 
-    assert [(made.received, made.full, made.well) for made in rounds] == [
-        (1, False, True),
-        (10, False, True),
-        (20, True, True),
-        (12, True, True),
+    assert [(finished.received, finished.full, finished.back_off) for finished in rounds] == [
         (1, False, False),
-        (0, False, False),
+        (10, False, False),
+        (20, True, False),
+        (12, True, False),
+        (1, False, True),
         (0, False, True),
+        (0, False, False),
     ]
 
 
-def test_slow_receive(receive: Any, tables: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages of several calls count as hidden from the beginning of these: what is too late to write is not begun."""
+def test_slow_receive(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """Leases of a request of several calls begin with the request; writes that would be too late are not begun."""
     began = time.monotonic() - 30
-    monkeypatch.setattr("router.run.receiver.time.monotonic", lambda: began)
 
-    receive(*tens(messages, *range(3)))
+    receive(*full_receives(messages, *range(3)), clock=lambda: began)
 
     assert [len(call) for call in queues.deleted] == [10]
 
 
-def test_one_too_many(receive: Any, queues: Any, messages: Any) -> None:
-    """One that is not to go on ends after its round, with what it had deleted."""
-    receive(messages("a"), messages("b"), heed=lambda receiver, made: False)
+def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:
+    """A receiver that is scaled down ends after its round, and its messages are deleted."""
+    receive(messages("a"), messages("b"), on_round=lambda receiver, finished: False)
 
     assert (queues.deleted, len(queues.received)) == ([[("m-a", "handle-m-a")]], 1)
 
 
-def test_fault_after_a_full_answer(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """What has come before a receive that fails is delivered all the same."""
-    _, stopping = receive(*tens(messages, 1), BUSY)
+def test_failed_call_after_a_full_one(
+    receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Messages received before a failed call are delivered."""
+    _, stop = receive(*full_receives(messages, 1), BUSY)
 
-    assert ([len(call) for call in queues.deleted], stopping.pauses, errors(caplog)) == (
+    assert ([len(call) for call in queues.deleted], stop.pauses, errors(caplog)) == (
         [10],
         [1.0],
         [("cannot receive", {"queue": "q", "error": "ServiceUnavailable"})],
     )
 
 
-def test_retry_is_hidden(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """What is to be tried again is not deleted but hidden, and the next poll comes later."""
+def test_retry_extends_the_visibility_timeout(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A message to retry is not deleted; its visibility timeout is extended, and the next poll is delayed."""
     tables.answers.extend([Answer(fault=BUSY)] * 8)
 
-    _, stopping = receive(messages("a"))
+    _, stop = receive(messages("a"))
 
     (((id_, handle, seconds),),) = queues.released
-    assert (queues.deleted, id_, handle, 1 <= seconds <= 2, stopping.pauses) == (
+    assert (queues.deleted, id_, handle, 1 <= seconds <= 2, stop.pauses) == (
         [],
         "m-a",
         "handle-m-a",
@@ -273,20 +308,20 @@ def test_retry_is_hidden(receive: Any, tables: Any, queues: Any, messages: Any) 
     )
 
 
-def test_setup_fault_pauses_longer_each_time(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """While the set-up is at fault each pause doubles, up to a bound; a round that works ends that."""
+def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """While configuration errors last, each pause doubles up to a limit; a good round resets it."""
     tables.answers.extend([Answer(fault=GONE)] * 8)
 
-    _, stopping = receive(*[messages("a")] * 8, [])
+    _, stop = receive(*[messages("a")] * 8, [])
 
-    assert (stopping.pauses, queues.deleted, queues.letters) == ([1, 2, 4, 8, 16, 32, 60, 60], [], [])
+    assert (stop.pauses, queues.deleted, queues.letters) == ([1, 2, 4, 8, 16, 32, 60, 60], [], [])
 
 
 def test_cannot_receive(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """If receiving fails it says so, pauses, and goes on."""
-    receiver, stopping = receive(BUSY, messages("a"))
+    """If a receive fails, that is logged, and the receiver pauses and continues."""
+    receiver, stop = receive(BUSY, messages("a"))
 
-    assert (errors(caplog), stopping.pauses, len(queues.deleted), receiver.healthy) == (
+    assert (errors(caplog), stop.pauses, len(queues.deleted), receiver.healthy) == (
         [("cannot receive", {"queue": "q", "error": "ServiceUnavailable"})],
         [1.0],
         1,
@@ -295,7 +330,7 @@ def test_cannot_receive(receive: Any, queues: Any, messages: Any, caplog: pytest
 
 
 def test_unexpected_error(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever is raised does not end it."""
+    """An unexpected error does not end the receiver."""
     raised = iter([LookupError("a secret")])
 
     def once() -> None:
@@ -303,9 +338,9 @@ def test_unexpected_error(receive: Any, queues: Any, messages: Any, caplog: pyte
             raise error
 
     queues.on_receive = once
-    _, stopping = receive(messages("a"))
+    _, stop = receive(messages("a"))
 
-    assert (errors(caplog), stopping.pauses, len(queues.deleted)) == (
+    assert (errors(caplog), stop.pauses, len(queues.deleted)) == (
         [("unexpected error", {"queue": "q"})],
         [1.0],
         1,
@@ -313,19 +348,19 @@ def test_unexpected_error(receive: Any, queues: Any, messages: Any, caplog: pyte
 
 
 def test_delete_again(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A delete that fails for a while is tried again alone, and given up after some tries."""
+    """A failed delete is retried alone, up to a number of attempts."""
     queues.faults["m-b"] = BUSY
 
     receive(messages("a", "b"))
 
     assert ([[id_ for id_, _ in call] for call in queues.deleted], errors(caplog)) == (
-        [["m-a", "m-b"], *[["m-b"]] * (DELETE_TRIES - 1)],
+        [["m-a", "m-b"], *[["m-b"]] * (DELETE_ATTEMPTS - 1)],
         [("cannot delete", {"queue": "q", "error": "ServiceUnavailable", "message_id": "m-b"})],
     )
 
 
 def test_refused_delete(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A delete that can never succeed is not tried again."""
+    """A delete that can never succeed is not retried."""
     queues.faults["m-a"] = Fault("refused", "ReceiptHandleIsInvalid", 400)
 
     receive(messages("a"))
@@ -336,25 +371,29 @@ def test_refused_delete(receive: Any, queues: Any, messages: Any, caplog: pytest
     )
 
 
-def test_cannot_hide(receive: Any, tables: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A message that cannot be hidden is said, and comes by itself."""
+def test_cannot_set_the_visibility_timeout(
+    receive: Any, tables: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a visibility timeout cannot be set, that is logged."""
     tables.answers.append(Answer(fault=GONE))
     queues.faults["m-a"] = Fault("refused", "MessageNotInflight", 400)
 
     receive(messages("a"))
 
-    assert errors(caplog) == [("cannot hide", {"queue": "q", "error": "MessageNotInflight", "message_id": "m-a"})]
+    assert errors(caplog) == [
+        ("cannot set the visibility timeout", {"queue": "q", "error": "MessageNotInflight", "message_id": "m-a"})
+    ]
 
 
 def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: Any, messages: Any) -> None:
-    """What arrives with the word to stop is not begun, and shown to others at once."""
+    """Messages that arrive while stopping are not begun, and become visible at once."""
     program = compile_()
-    stopping = Stopping()
+    stop = StopEvent()
     queues.received.append(messages("a", "b"))
-    queues.on_receive = lambda: stopping.set(10)
-    polled = Polled(program.engine.queues["q"], "url", 30, 0)
+    queues.on_receive = lambda: stop.set(10)
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
 
-    Receiver(polled, queues, Delivery(program, aws), Held(queues), stopping).run()
+    Receiver(polled, queues, Delivery(program, aws), Leases(queues), stop).run()
 
     assert (tables.calls, queues.deleted, queues.released) == (
         [],
@@ -364,7 +403,7 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
 
 
 def test_fifo_deletes_in_order(receive: Any, compile_: Any, queues: Any, arrive: Any) -> None:
-    """The messages of a group are deleted one after the other, and none after one that could not be."""
+    """The messages of a group are deleted in order, and none after a failed delete."""
     queues.faults["m2"] = Fault("refused", "ReceiptHandleIsInvalid", 400)
     records = [
         arrive(f'{{"id":"{id_}"}}', id_, MessageGroupId=group)
@@ -374,3 +413,15 @@ def test_fifo_deletes_in_order(receive: Any, compile_: Any, queues: Any, arrive:
     receive(records, program=compile_(queue="name: q.fifo, dead_letter: letters.fifo"))
 
     assert [[id_ for id_, _ in call] for call in queues.deleted] == [["m1", "m4"], ["m2", "m5"]]
+
+
+def test_stop_event() -> None:
+    """At first the event is not set and has no deadline; once set, it has the time to finish."""
+    stop = StopEvent()
+    before = (stop.is_set(), stop.deadline, stop.wait(0))
+    now = time.monotonic()
+
+    stop.set(5)
+
+    assert (before, stop.is_set(), stop.wait(60)) == ((False, float("inf"), False), True, True)
+    assert now + 5 <= stop.deadline <= time.monotonic() + 5

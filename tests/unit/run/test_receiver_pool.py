@@ -1,23 +1,26 @@
-"""The receivers of a program: how many there are, and that they start and end together."""
+"""The receiver pool: scaling, start and stop."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from router.aws.client import Aws
 from router.aws.run_lock import Turns
-from router.run.leases import Held
-from router.run.receiver import HAND_MESSAGES, Polled
-from router.run.receiver_pool import RELIEF_SECONDS, Crew
+from router.run.concurrency import Tuning
+from router.run.leases import Leases
+from router.run.receiver import PolledQueue
+from router.run.receiver_pool import BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 
 GRACE = 20.0
+UNTIMED = Tuning(200, *[float("inf")] * 5)
+"""Neither the duration of rounds nor the load of this process matters."""
 
 
 class Gate:
-    """Lets nobody through until it is opened; knows how many wait."""
+    """Blocks callers until it is opened; counts those that wait."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -34,21 +37,21 @@ class Gate:
 
 
 @pytest.fixture
-def hire(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Crew]]:
-    """Makes a crew of up to so many receivers of one queue; it is stopped afterwards."""
-    crews: list[Crew] = []
+def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., ReceiverPool]]:
+    """Makes a pool of up to this many receivers of one queue; it is stopped after the test."""
+    pools: list[ReceiverPool] = []
 
-    def make(most: int, **config: str) -> Crew:
+    def make(limit: int, config: Mapping[str, str] = {}, **options: Any) -> ReceiverPool:
         program = compile_(**config)
-        held = Held(queues)
-        crew = Crew(program, [Polled(program.engine.queues["q"], "url", 30, 0)], most, aws, held, lambda summary: None)
-        crews.append(crew)
-        return crew
+        polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
+        pool = ReceiverPool(program, [polled], limit, aws, Leases(queues), lambda summary: None, **options)
+        pools.append(pool)
+        return pool
 
     yield make
-    for crew in crews:
-        crew.stop(GRACE)
-        assert crew.join(time.monotonic() + GRACE)
+    for pool in pools:
+        pool.stop(GRACE)
+        assert pool.join(time.monotonic() + GRACE)
 
 
 def wait_until(look: Callable[[], Any]) -> None:
@@ -67,44 +70,39 @@ def wait_until(look: Callable[[], Any]) -> None:
     ],
     ids=["plain", "plugin", "pointers"],
 )
-def test_turns(hire: Any, queues: Any, monkeypatch: pytest.MonkeyPatch, program: dict[str, str], taken: int) -> None:
-    """Receivers take turns, unless they may have to wait for something else than SQS and DynamoDB."""
+def test_run_lock(make_pool: Any, queues: Any, program: dict[str, str], taken: int) -> None:
+    """Receivers share a run lock, unless they can block on other I/O than SQS and DynamoDB."""
     entered = []
 
-    class Noted(Turns):
+    class RecordingLock(Turns):
         def __enter__(self) -> None:
             entered.append(self)
 
-    monkeypatch.setattr("router.run.receiver_pool.Turns", Noted)
     asked = Gate()
     queues.on_receive = asked.pass_
 
-    hire(1, **program).start()
+    make_pool(1, program, run_lock=RecordingLock).start()
     wait_until(lambda: asked.waiting)
 
     assert len(entered) == taken
     asked.open()
 
 
-def test_one_at_first(hire: Any, queues: Any) -> None:
-    """While nothing comes there is one receiver of a queue."""
+def test_starts_with_one(make_pool: Any, queues: Any) -> None:
+    """Without messages a queue has one receiver."""
     asked = Gate()
     queues.on_receive = asked.pass_
-    crew = hire(8)
+    pool = make_pool(8)
 
-    crew.start()
+    pool.start()
     wait_until(lambda: asked.waiting)
 
-    assert (len(crew.receivers), crew.queues, crew.alive, crew.stopping) == (1, ["q"], True, False)
+    assert (len(pool.receivers), pool.queues, pool.is_ready(), pool.stopping) == (1, ["q"], True, False)
     asked.open()
 
 
-def test_more_while_answers_are_full(hire: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While answers are full there are more, up to the most; and what is in hand is bounded, however long the queue."""
-    # How long rounds take here, and how busy this process is, is not to matter.
-    for bound in ("CROWDED", "OVERCROWDED", "BUSY", "OVERWORKED"):
-        monkeypatch.setattr(f"router.run.concurrency.{bound}", float("inf"))
-    monkeypatch.setattr("router.run.receiver.HAND_SECONDS", 1e6)
+def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> None:
+    """While receives are full, receivers are added up to the limit; the messages in process are bounded."""
     written, deleted = Gate(), queues.delete
     numbers = iter(range(1_000_000))
     backlog = True
@@ -116,63 +114,109 @@ def test_more_while_answers_are_full(hire: Any, queues: Any, messages: Any, monk
         return []
 
     def delete(url: str, pairs: Any) -> Any:
-        if len(crew.receivers) == 4 and len(pairs) == HAND_MESSAGES:
+        if len(pool.receivers) == 4 and len(pairs) == UNTIMED.batch_messages:
             written.pass_()
         return deleted(url, pairs)
 
     queues.receive, queues.delete = receive, delete
-    crew = hire(4)
+    pool = make_pool(4, tuning=UNTIMED)
 
-    crew.start()
+    pool.start()
     wait_until(lambda: written.waiting == 4)
-    in_hand = next(numbers) - sum(map(len, queues.deleted))
+    in_process = next(numbers) - sum(map(len, queues.deleted))
 
-    assert (len(crew.receivers), in_hand) == (4, 4 * HAND_MESSAGES)
+    assert (len(pool.receivers), in_process) == (4, 4 * UNTIMED.batch_messages)
     backlog = False
     written.open()
-    # Once nothing comes any more, one is enough.
-    wait_until(lambda: len(crew.receivers) == 1)
-    assert crew.alive
+    # After the backlog the pool shrinks to one.
+    wait_until(lambda: len(pool.receivers) == 1)
+    assert pool.is_alive(time.monotonic())
 
 
-def test_relief(hire: Any, queues: Any, messages: Any) -> None:
-    """Where the only receiver is at work for long, another one polls meanwhile."""
+def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
+    """If the only receiver has been processing for long, another one polls."""
     written, asked = Gate(), Gate()
     queues.received.append(messages("a"))
 
     def delete(url: str, pairs: Any) -> dict[str, Any]:
-        # Whoever asks from here on waits for what comes.
+        # Later receives block.
         queues.on_receive = asked.pass_
         written.pass_()
         return {}
 
     queues.delete = delete
-    crew = hire(2)
-    crew.start()
+    pool = make_pool(2)
+    pool.start()
     wait_until(lambda: written.waiting)
 
-    crew.tend()
-    before = len(crew.receivers)
-    (receiver,) = crew.receivers
-    receiver.at_work_since = time.monotonic() - RELIEF_SECONDS
-    crew.tend()
+    pool.unblock()
+    before = len(pool.receivers)
+    (receiver,) = pool.receivers
+    receiver.busy_since = time.monotonic() - BUSY_SECONDS
+    pool.unblock()
 
-    assert (before, len(crew.receivers)) == (1, 2)
+    assert (before, len(pool.receivers)) == (1, 2)
     written.open()
     asked.open()
 
 
-def test_none_after_the_end(hire: Any, queues: Any, messages: Any) -> None:
-    """Once it is to stop there are no further receivers, however full the answers."""
-    crew = hire(8)
-    queues.on_receive = lambda: crew.stop(GRACE)
+def test_no_growth_while_stopping(make_pool: Any, queues: Any, messages: Any) -> None:
+    """A pool that is stopping adds no receivers, however full the receives."""
+    pool = make_pool(8)
+    queues.on_receive = lambda: pool.stop(GRACE)
     queues.received.append(messages(*map(str, range(10))))
 
-    crew.start()
+    pool.start()
 
-    assert (crew.join(time.monotonic() + GRACE), len(crew.receivers), crew.stopping, crew.alive) == (
+    assert (
+        pool.join(time.monotonic() + GRACE),
+        len(pool.receivers),
+        pool.stopping,
+        pool.is_alive(time.monotonic()),
+    ) == (
         True,
         1,
         True,
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("age", "healthy", "status"),
+    [
+        (0, True, (True, True)),
+        (STUCK_SECONDS + 39, True, (True, True)),
+        (STUCK_SECONDS + 41, True, (False, True)),
+        (0, False, (True, False)),
+    ],
+)
+def test_status(make_pool: Any, queues: Any, age: float, healthy: bool, status: tuple[bool, bool]) -> None:
+    """A pool is alive while each receiver begins rounds, and ready while each last receive succeeded."""
+    polling = Gate()
+    queues.on_receive = polling.pass_
+    pool = make_pool(1)
+    pool.start()
+    wait_until(lambda: polling.waiting)
+    (receiver,) = pool.receivers
+
+    receiver.healthy = healthy
+    now = receiver.seen_at + age
+
+    assert (pool.is_alive(now), pool.is_ready()) == status
+    polling.open()
+
+
+def test_status_while_stopping(make_pool: Any, queues: Any) -> None:
+    """A pool that is stopping is alive until its receivers have ended, and not ready."""
+    polling = Gate()
+    queues.on_receive = polling.pass_
+    pool = make_pool(1)
+    pool.start()
+    wait_until(lambda: polling.waiting)
+
+    pool.stop(GRACE)
+    stopping = (pool.is_alive(time.monotonic()), pool.is_ready())
+    polling.open()
+    pool.join(time.monotonic() + GRACE)
+
+    assert (stopping, pool.is_alive(time.monotonic())) == ((True, False), False)

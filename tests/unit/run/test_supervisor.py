@@ -1,4 +1,4 @@
-"""Several processes as one, with programs in their place that do as they are told."""
+"""The supervisor, with scripts in place of workers."""
 
 import logging
 import os
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from router.run.processes import KILL_SECONDS, Processes
+from router.run.supervisor import KILL_SECONDS, Supervisor
 
 PATIENCE = 20.0
-# Answers each question; then ends as it is told, or does not.
+# Answers each question; then ends by the given behaviour, or does not.
 SCRIPT = """
 import signal, socket, sys
 def end(*_):
@@ -30,7 +30,7 @@ while line.recv(10):
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Signals mean afterwards what they meant before."""
+    """Signal handlers are restored after the test."""
     handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in handled}
     yield
@@ -40,24 +40,24 @@ def handlers() -> Iterator[None]:
 
 @pytest.fixture
 def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
-    """Run two programs until they have started, look at them, and stop them: the exit code, and what was seen."""
+    """Run two processes until they are ready, and stop them; returns the exit code and the status."""
 
     def run(how: str, grace: float = PATIENCE) -> tuple[int, list[Any]]:
-        processes = Processes([sys.executable, "-c", SCRIPT, how], 2, grace, "")
+        supervisor = Supervisor([sys.executable, "-c", SCRIPT, how], 2, grace, "")
         seen: list[Any] = []
 
         def stop() -> None:
             end = time.monotonic() + PATIENCE
-            while not processes.look().ready and time.monotonic() < end:
+            while not supervisor.status().ready and time.monotonic() < end:
                 time.sleep(0.01)
-            seen.append(processes.look())
+            seen.append(supervisor.status())
             os.kill(os.getpid(), signal.SIGTERM)
 
         stopper = threading.Thread(target=stop)
         if how != "broken":
             stopper.start()
         with caplog.at_level(logging.INFO, "router"):
-            code = processes.run()
+            code = supervisor.run()
         if how != "broken":
             stopper.join()
         return code, seen
@@ -65,23 +65,23 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
     return run
 
 
-def test_as_one(supervise: Any) -> None:
-    """Together they are ready when both are, and what they have counted is added up."""
-    code, (state,) = supervise("well")
+def test_combined_status(supervise: Any) -> None:
+    """Together they are ready when both are, and their totals are added."""
+    code, (status,) = supervise("well")
 
-    assert (code, state.alive, state.ready, state.totals) == (0, True, True, {"b": {"q": 4.0}})
+    assert (code, status.alive, status.ready, status.totals) == (0, True, True, {"b": {"q": 4.0}})
 
 
 @pytest.mark.parametrize(("how", "grace"), [("unfinished", PATIENCE), ("deaf", -KILL_SECONDS)])
-def test_not_in_time(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
-    """If one could not finish, or had to be killed, the exit code says so."""
+def test_unfinished(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
+    """If a process did not finish, or was killed, the exit code is 1."""
     code, _ = supervise(how, grace)
 
     assert (code, caplog.records[-1].__dict__["fields"]) == (1, {"finished": False})
 
 
 def test_first_cannot_start(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """If the first cannot start, no other one is started, and its exit code is that of the whole."""
+    """If the first cannot start, no other is started, and its exit code is returned."""
     code, _ = supervise("broken")
 
     assert (code, [entry.getMessage() for entry in caplog.records]) == (2, [])

@@ -1,8 +1,9 @@
-"""A worker process: what its signals do."""
+"""The worker process: signals, reloads and limits."""
 
 import gc
 import logging
 import os
+import resource
 import signal
 import threading
 import time
@@ -15,14 +16,14 @@ import pytest
 from router.aws.client import Aws
 from router.aws.faults import Fault
 from router.errors import UsageError
-from router.run.supervise import Worker, WorkerOptions
+from router.run.worker import Worker, WorkerOptions, raise_file_limit
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Signals mean afterwards what they meant before, and the garbage collector works as before."""
+    """Signal handlers and the garbage collector are restored after the test."""
     before = {number: signal.getsignal(number) for number in HANDLED}
     threshold = gc.get_threshold()
     yield
@@ -40,15 +41,12 @@ def config(compile_: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def work(
-    aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Callable[..., Any]:
-    """Run a worker on the connection in memory; its exit code, and what it logged."""
+def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
+    """Run a worker on an in-memory connection; returns its exit code and log messages."""
 
     def run(**options: Any) -> tuple[int, list[str]]:
-        monkeypatch.setattr("router.run.supervise.connect", lambda max_connections: aws)
         with caplog.at_level(logging.INFO, "router"):
-            code = Worker(WorkerOptions(config, receivers=1, wait=0, **options), {}).run()
+            code = Worker(WorkerOptions(config, receivers=1, wait=0, **options), {}, lambda max_connections: aws).run()
         return code, [entry.getMessage() for entry in caplog.records]
 
     return run
@@ -56,7 +54,7 @@ def work(
 
 @pytest.fixture
 def send() -> Callable[[int], None]:
-    """Send a signal to this process, each only once: a second one would end it at once."""
+    """Send a signal to this process once: a second one would end it at once."""
     sent: set[int] = set()
 
     def once(number: int) -> None:
@@ -69,7 +67,7 @@ def send() -> Callable[[int], None]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, number: int) -> None:
-    """It finishes what it has begun, deletes it, and ends with 0."""
+    """The batch in progress is finished and deleted, and the exit code is 0."""
     queues.received.append(messages("a"))
     write = tables.batch_write
 
@@ -81,7 +79,7 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
 
     code, said = work()
 
-    # A receiver may be done before the worker has said that it started.
+    # A receiver can finish before the worker has logged its start.
     assert (code, "worker started" in said, said[-1], list(tables.items), queues.deleted) == (
         0,
         True,
@@ -93,7 +91,7 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
 
 @pytest.mark.parametrize("name", ["routes.yaml", "flow.yaml"])
 def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> None:
-    """SIGHUP goes on with the config, and what it includes, as it is now; SIGTERM then stops that."""
+    """SIGHUP reloads the config and its includes; SIGTERM then stops the new pool."""
     urls: list[str] = []
     ask = queues.receive
     edited = config.with_name(name)
@@ -114,7 +112,7 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> N
 
     code, said = work()
 
-    # The old receivers may poll once more while the new ones begin.
+    # The old receivers may poll once more while the new ones start.
     assert (code, [line for line in said if "reload" in line], urls[0], set(urls)) == (
         0,
         ["config reloaded"],
@@ -126,7 +124,7 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> N
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (("things}", "thinks}"), "the config has faults: going on with the old one"),
+        (("things}", "thinks}"), "the config has errors: continuing with the old one"),
         (("queue: q", "queue: gone"), "cannot reload: queue 'gone' cannot be polled: NonExistentQueue"),
     ],
 )
@@ -139,7 +137,7 @@ def test_refused_reload(
     change: tuple[str, str],
     line: str,
 ) -> None:
-    """A config that has faults, or whose queues are not there, is not taken: the old one goes on."""
+    """A config with errors, or whose queues do not exist, is refused, and the old one continues."""
     urls: list[str] = []
     ask, find = queues.receive, queues.url
     queues.url = lambda name: Fault("setup", "NonExistentQueue", 400) if name == "gone" else find(name)
@@ -165,19 +163,19 @@ def test_refused_reload(
     [
         ("url", {}, "queue 'q' cannot be polled: AccessDenied"),
         ("visibility", {}, "queue 'q' cannot be polled: AccessDenied"),
-        ("", {"queues": ("other",)}, "no route reads the queue 'other'; there are q"),
+        ("", {"queues": ("other",)}, "no route reads the queue 'other'; the config has q"),
     ],
 )
 def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence: str) -> None:
-    """A queue that cannot be polled, or that no route reads, is said before anything is begun."""
+    """A queue that cannot be polled, or that no route reads, is reported at start."""
     queues.faults[where] = Fault("setup", "AccessDenied", 403)
 
     with pytest.raises(UsageError, match=f"^{sentence}$"):
         work(**options)
 
 
-def test_released_within_the_grace_period(work: Any, queues: Any, messages: Any, send: Any) -> None:
-    """Where showing messages to others hangs too, the end comes all the same, and in time."""
+def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None:
+    """If setting visibility timeouts hangs too, the worker still ends within its grace period."""
     queues.received.append(messages("a"))
     end = threading.Event()
     began = 0.0
@@ -198,8 +196,8 @@ def test_released_within_the_grace_period(work: Any, queues: Any, messages: Any,
     assert (code, said[-1], took < 15) == (1, "worker stopped", True)
 
 
-def test_too_slow(work: Any, queues: Any, messages: Any, send: Any) -> None:
-    """What cannot be finished within the grace period is shown to others again, and the exit code says so."""
+def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
+    """Messages not finished within the grace period become visible, and the exit code is 1."""
     queues.received.append(messages("a"))
     end = threading.Event()
 
@@ -214,3 +212,47 @@ def test_too_slow(work: Any, queues: Any, messages: Any, send: Any) -> None:
 
     end.set()
     assert (code, said[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
+
+
+@pytest.mark.parametrize(
+    ("needed", "limits", "raised"),
+    [
+        (100, (256, 4096), []),
+        (256, (256, 4096), []),
+        (300, (256, 4096), [(300, 4096)]),
+        (300, (256, resource.RLIM_INFINITY), [(300, resource.RLIM_INFINITY)]),
+        (1000, (resource.RLIM_INFINITY, resource.RLIM_INFINITY), []),
+    ],
+)
+def test_file_limit(needed: int, limits: tuple[int, int], raised: list[tuple[int, int]]) -> None:
+    """The soft limit is raised to what is needed, and never lowered."""
+    set_: list[tuple[int, int]] = []
+
+    raise_file_limit(needed, lambda which: limits, lambda which, new: set_.append(new))
+
+    assert set_ == raised
+
+
+def test_file_limit_of_this_process() -> None:
+    """By default the limit of this process is raised."""
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        raise_file_limit(300)
+
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
+
+def test_file_limit_is_too_low(caplog: pytest.LogCaptureFixture) -> None:
+    """If the hard limit is too low, the soft limit is raised to it, with a warning."""
+    set_: list[tuple[int, int]] = []
+
+    with caplog.at_level(logging.WARNING, "router"):
+        raise_file_limit(1000, lambda which: (256, 512), lambda which, new: set_.append(new))
+
+    assert (set_, [record.getMessage() for record in caplog.records]) == (
+        [(512, 512)],
+        ["all receivers together may need more open files than the system allows: raise 'ulimit -Hn'"],
+    )

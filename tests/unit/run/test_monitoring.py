@@ -8,13 +8,11 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Summary
-from router.run.http import serve
-from router.run.prometheus import Counters
-from router.run.state import State
+from router.run.monitoring import QueueCounters, WorkerStatus, add_totals, serve
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    """Status and body."""
+    """Returns status and body."""
     try:
         with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()
@@ -28,22 +26,22 @@ def get(port: int, path: str) -> tuple[int, str]:
     [
         ("/healthz", (503, "no\n")),
         ("/readyz?verbose", (200, "ok\n")),
-        ("/", (404, "there are /healthz, /readyz and /metrics\n")),
+        ("/", (404, "pages: /healthz, /readyz, /metrics\n")),
     ],
 )
 def test_pages(path: str, answer: tuple[int, str]) -> None:
-    """Each page has its status and a word."""
-    with serve("127.0.0.1:0", lambda: State(alive=False, ready=True)) as port:
+    """Each page has its status and text."""
+    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=False, ready=True)) as port:
         assert get(port, path) == answer
 
 
 def test_metrics() -> None:
-    """The metrics are what the batches came to, by queue."""
-    counters = Counters()
+    """The metrics are the sums of the batches by queue."""
+    counters = QueueCounters()
     counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, setup_faults=1))
     counters.record(Summary("q", Counter(["written"]), 0.25))
 
-    with serve("127.0.0.1:0", lambda: State(totals=counters.totals())) as port:
+    with serve("127.0.0.1:0", lambda: WorkerStatus(totals=counters.totals())) as port:
         status, text = get(port, "/metrics")
 
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -59,19 +57,27 @@ def test_metrics() -> None:
     )
 
 
-def test_nothing_to_listen_on() -> None:
+def test_no_address() -> None:
     """Without an address nothing is served."""
-    with serve("", State) as port:
+    with serve("", WorkerStatus) as port:
         assert port == 0
 
 
 @pytest.mark.parametrize("listen", ["9090x", "127.0.0.1:http", "127.0.0.1:70000", "no such host:0"])
 def test_cannot_listen(listen: str) -> None:
-    """An address that will not do is said in a sentence that shows a good one."""
+    """An invalid address is reported with an example of a valid one."""
     with (
         pytest.raises(
             UsageError, match=rf"^cannot listen on '{listen}': .*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$"
         ),
-        serve(listen, State),
+        serve(listen, WorkerStatus),
     ):
         pass
+
+
+def test_add_totals() -> None:
+    """Totals are added by metric and queue; a queue that only some processes have is kept."""
+    first = {"written": {"q": 2.0, "p": 1.0}, "retry": {}}
+    second = {"written": {"q": 3.0}, "retry": {"q": 1.0}}
+
+    assert add_totals([first, second]) == {"written": {"q": 5.0, "p": 1.0}, "retry": {"q": 1.0}}

@@ -1,0 +1,205 @@
+"""The worker process: runs a receiver pool until SIGTERM or SIGINT; SIGHUP reloads the config."""
+
+import gc
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from msgspec import Struct
+
+from router.aws.client import Aws, connect
+from router.aws.faults import Fault
+from router.aws.overlap import CALLS_AT_ONCE
+from router.deliver.log import LOGGER
+from router.engine.engine import CompiledQueue
+from router.errors import ConfigError, RouterError, UsageError
+from router.program.load import Program, load_program
+from router.program.local_names import with_bare_names
+from router.run.child import ControlServer
+from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
+from router.run.leases import Leases
+from router.run.monitoring import QueueCounters, WorkerStatus, serve
+from router.run.receiver import PolledQueue
+from router.run.receiver_pool import ReceiverPool
+
+POLL_SECONDS = 0.5
+GC_THRESHOLD = 20_000
+"""Net allocations that start a collection of the youngest generation; Python's default is 700. A batch allocates
+thousands of objects that are freed with it, with hardly a reference cycle among them."""
+FILES_PER_RECEIVER = DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CALLS_AT_ONCE
+"""Connections: those of receives, which deletes reuse, and those of writes."""
+OTHER_FILES = 200
+"""Other open files: the log, plugins, clients of health and metrics."""
+RELEASE_SECONDS = 2.0
+"""The part of the grace period that is reserved for making unfinished messages visible."""
+
+
+class WorkerOptions(Struct, frozen=True):
+    """The options of a worker: names of `queues` (empty: all), at most `receivers` of each, `wait`, `grace` in seconds.
+
+    `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables are called by name alone.
+    `control` is the file descriptor of the control socket if this is one of several processes.
+    """
+
+    config: Path
+    queues: tuple[str, ...] = ()
+    receivers: int = 32
+    wait: int = 10
+    grace: int = 20
+    listen: str = ""
+    bare_names: bool = False
+    control: int | None = None
+
+
+class Worker:
+    """A process that routes messages until it is stopped."""
+
+    def __init__(self, options: WorkerOptions, env: Mapping[str, str], connect: Callable[[int], Aws] = connect) -> None:
+        """`connect` makes the AWS client for a number of connections; raises RouterError."""
+        self._options = options
+        self._env = env
+        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._control = None if options.control is None else ControlServer(options.control)
+        program = self._load()
+        chosen = _choose(program, options.queues)
+        raise_file_limit(len(chosen) * options.receivers * FILES_PER_RECEIVER + OTHER_FILES)
+        # One call of each receiver, the concurrent writes, and some for heartbeats.
+        self._aws = connect(len(chosen) * options.receivers + CALLS_AT_ONCE + 4)
+        self._leases = Leases(self._aws.queues)
+        self._counters = QueueCounters()
+        self._pool = self._new_pool(program)
+
+    def run(self) -> int:
+        """Route until stopped; returns the exit code: 0, or 1 if a batch was not finished within the grace period."""
+        _tune_garbage_collector()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        ended = threading.Event()
+        threading.Thread(target=self._leases.heartbeat, args=(ended,), name="heartbeat", daemon=True).start()
+        with serve(self._options.listen, self.status):
+            self._pool.start()
+            LOGGER.info("worker started", extra={"fields": {"queues": self._pool.queues}})
+            if self._control:
+                self._control.start(self.status)
+            while self._next_signal() == signal.SIGHUP:
+                self._reload()
+            finished = self._stop()
+        ended.set()
+        LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
+        return 0 if finished else 1
+
+    def status(self) -> WorkerStatus:
+        """Returns the current status."""
+        pool = self._pool
+        return WorkerStatus(pool.is_alive(time.monotonic()), pool.is_ready(), self._counters.totals())
+
+    def _next_signal(self) -> int:
+        """Returns the next signal; wakes up regularly, since the system can deliver a signal to another thread."""
+        while True:
+            with suppress(Empty):
+                return self._signals.get(timeout=POLL_SECONDS)
+            self._pool.unblock()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGHUP and self._pool.stopping:
+            if self._control:
+                # A service manager can signal the whole process group, and the parent forwards its own signal.
+                return
+            # The second signal stops at once: unfinished messages are received again.
+            os._exit(128 + number)
+        self._signals.put(number)
+
+    def _stop(self) -> bool:
+        """Stop the pool; returns whether all batches were finished within the grace period."""
+        LOGGER.info("stopping: finishing the batches in progress")
+        end = time.monotonic() + self._options.grace
+        until = end - RELEASE_SECONDS
+        self._pool.stop(until - time.monotonic())
+        finished = self._pool.join(until)
+        if not finished:
+            # In a thread, so that a call that hangs does not exceed the grace period.
+            release = threading.Thread(target=self._leases.release_all, args=(end,), name="release", daemon=True)
+            release.start()
+            release.join(RELEASE_SECONDS)
+        return finished
+
+    def _reload(self) -> None:
+        """Replace the pool by one of the current config; if that has errors, continue with the old one."""
+        try:
+            pool = self._new_pool(self._load())
+            pool.start()
+        except ConfigError as error:
+            for finding in error.findings:
+                LOGGER.error(str(finding))
+            LOGGER.error("the config has errors: continuing with the old one")
+        except RouterError as error:
+            LOGGER.error("cannot reload: %s", error)
+        else:
+            old, self._pool = self._pool, pool
+            old.stop(self._options.grace)
+            old.join(time.monotonic() + self._options.grace)
+            _tune_garbage_collector()
+            LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})
+
+    def _load(self) -> Program:
+        program = load_program(self._options.config, self._env)
+        return with_bare_names(program) if self._options.bare_names else program
+
+    def _new_pool(self, program: Program) -> ReceiverPool:
+        options = self._options
+        # A long poll cannot be cancelled, and must end within the grace period.
+        wait = min(options.wait, max(0, options.grace // 2))
+        polled = [_resolve(self._aws, queue, wait) for queue in _choose(program, options.queues)]
+        return ReceiverPool(program, polled, options.receivers, self._aws, self._leases, self._counters.record)
+
+
+def raise_file_limit(
+    needed: int,
+    get: Callable[[int], tuple[int, int]] = resource.getrlimit,
+    set_: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
+) -> None:
+    """Raise this process's soft limit of open files to what is needed, as far as the hard limit permits."""
+    soft, hard = get(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    set_(resource.RLIMIT_NOFILE, (limit, hard))
+    if limit < needed:
+        LOGGER.warning(
+            "all receivers together may need more open files than the system allows: raise 'ulimit -Hn'",
+            extra={"fields": {"limit": limit, "needed": needed}},
+        )
+
+
+def _tune_garbage_collector() -> None:
+    """Exclude the objects of the program from collections, and collect the others less often."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+
+def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
+    queues = program.engine.queues
+    for name in names:
+        if name not in queues:
+            raise UsageError(f"no route reads the queue '{name}'; the config has {', '.join(queues)}")
+    return [queues[name] for name in names or queues]
+
+
+def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
+    """Look up a queue's URL and visibility timeout; raises UsageError."""
+    url = aws.queues.url(queue.reference)
+    visibility = url if isinstance(url, Fault) else aws.queues.visibility(url)
+    if isinstance(url, Fault):
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
+    if isinstance(visibility, Fault):
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {visibility.code}")
+    return PolledQueue(queue, url, visibility, wait)

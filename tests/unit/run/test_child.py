@@ -1,0 +1,211 @@
+"""A worker process and its parent: both ends of the control socket."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.run.child import (
+    QUESTION,
+    RESTART_CAP,
+    RESTART_SECONDS,
+    SETTLED_SECONDS,
+    SILENT_SECONDS,
+    ChildProcess,
+    ControlServer,
+)
+from router.run.monitoring import WorkerStatus
+
+PATIENCE = 20.0
+# Answers the first question, and counts SIGHUPs; with "never", answers nothing.
+SCRIPT = """
+import signal, socket, sys, time
+line = socket.socket(fileno=int(sys.argv[sys.argv.index("--control") + 1]))
+signal.signal(signal.SIGHUP, lambda *_: line.sendall(b'{"ready": true, "totals": {"reloads": {"q": 1}}}\\n'))
+if sys.argv[1] != "never" and line.recv(10):
+    line.sendall(b'{"alive": true, "totals": {"b": {"q": 2}}}\\n')
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def child(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
+    """A child that answers its first question; it is killed after the test."""
+    child = ChildProcess(3, [sys.executable, "-c", SCRIPT, getattr(request, "param", "once")])
+    yield child
+    child.send(signal.SIGKILL)
+    wait_for(child, lambda: not child.pid)
+
+
+def wait_until(look: Callable[[], Any]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def wait_for(child: ChildProcess, look: Callable[[], Any]) -> list[int]:
+    """Poll a child until a condition holds; returns the exit codes seen."""
+    codes = []
+    end = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < end
+        code = child.poll(0.0)
+        codes += [] if code is None else [code]
+        child.poll(1.0)
+        time.sleep(0.01)
+    return codes
+
+
+def test_status(child: ChildProcess) -> None:
+    """Its status is its last answer, and None before the first."""
+    child.start(0.0)
+    before = child.status
+
+    wait_for(child, lambda: child.status)
+
+    assert child.status is not None
+    assert (before, child.status.alive, child.status.ready, child.status.totals) == (
+        None,
+        True,
+        False,
+        {"b": {"q": 2.0}},
+    )
+
+
+def test_exit(child: ChildProcess) -> None:
+    """Its exit code is returned once, its totals are kept, and it is restarted after a delay."""
+    child.start(0.0)
+    wait_for(child, lambda: child.status)
+    child.send(signal.SIGKILL)
+
+    codes = wait_for(child, lambda: not child.pid)
+    polled_again = child.poll(1.0)
+    child.start(0.9 * RESTART_SECONDS)
+    too_early = child.pid
+    child.start(1.0 + RESTART_SECONDS)
+
+    assert (codes, polled_again, child.status, child.past_totals, too_early) == ([-9], None, None, {"b": {"q": 2.0}}, 0)
+    assert child.pid
+
+
+def test_restart_delay() -> None:
+    """The delay doubles up to a limit with each exit, and is reset after a long run."""
+    child = ChildProcess(0, ["false"])
+    waits = []
+    for lived in [1.0] * 9 + [SETTLED_SECONDS]:
+        started, died = child.start_at, child.start_at + lived
+        child.start(started)
+        wait_until(partial(child.poll, died))
+        waits.append(child.start_at - died)
+
+    assert waits == [0.5, 1, 2, 4, 8, 16, 32, RESTART_CAP, RESTART_CAP, RESTART_SECONDS]
+
+
+@pytest.mark.parametrize("child", ["never"], indirect=True)
+def test_silence_while_starting(child: ChildProcess) -> None:
+    """A child that is still starting is not silent."""
+    child.start(0.0)
+    child.poll(1.0)
+
+    assert child.is_silent(SILENT_SECONDS + 1) is False
+
+
+def test_silence_after_an_answer(child: ChildProcess) -> None:
+    """A child that has answered and stops answering is silent after a while."""
+    child.start(0.0)
+    wait_for(child, lambda: child.status)
+    child.poll(2.0)
+
+    assert (child.is_silent(SILENT_SECONDS - 1), child.is_silent(SILENT_SECONDS + 2)) == (False, True)
+
+
+def test_reload_waits(child: ChildProcess) -> None:
+    """SIGHUP is delayed until the child has started, since it would end a process that is starting."""
+    child.start(0.0)
+    child.send(signal.SIGHUP)
+
+    codes = wait_for(child, lambda: child.status and child.status.ready)
+
+    assert (codes, child.status and child.status.totals) == ([], {"reloads": {"q": 1.0}})
+
+
+def test_no_process(child: ChildProcess) -> None:
+    """Without a process, polling and sending do nothing."""
+    child.send(signal.SIGTERM)
+
+    assert (child.poll(1.0), child.pid) == (None, 0)
+
+
+def test_cannot_start(caplog: pytest.LogCaptureFixture) -> None:
+    """If a process cannot be started, that is logged and retried after a delay."""
+    child = ChildProcess(4, ["/no/such/program"])
+    child.start(1.0)
+
+    assert (child.pid, child.start_at, [entry.getMessage() for entry in caplog.records]) == (
+        0,
+        1.0 + RESTART_SECONDS,
+        ["cannot start process 4: [Errno 2] No such file or directory: '/no/such/program'"],
+    )
+
+
+STATUS = WorkerStatus(alive=True, ready=False, totals={"router_batches_total": {"q": 2.0}})
+
+
+@pytest.fixture
+def connection() -> Iterator[socket.socket]:
+    """The parent's end of a worker's control socket."""
+    ours, theirs = socket.socketpair()
+    ControlServer(theirs.detach()).start(lambda: STATUS)
+    with ours:
+        yield ours
+
+
+@pytest.fixture
+def terminated() -> Iterator[threading.Event]:
+    """Set when this process receives SIGTERM."""
+    event = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda number, frame: event.set())
+    yield event
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_control_answers(terminated: threading.Event, connection: socket.socket) -> None:
+    """Each question is answered with one line."""
+    connection.sendall(QUESTION * 2)
+    with connection.makefile("rb") as answers:
+        decoded = [msgspec.json.decode(answers.readline(), type=WorkerStatus) for _ in range(2)]
+
+    assert decoded == [STATUS, STATUS]
+    connection.close()
+    assert terminated.wait(10)
+
+
+def test_control_ends_with_the_parent(terminated: threading.Event, connection: socket.socket) -> None:
+    """When the parent's end is closed, the worker receives SIGTERM."""
+    connection.close()
+
+    assert terminated.wait(10)
+
+
+def test_control_is_not_inherited(terminated: threading.Event) -> None:
+    """Processes that a plugin starts do not inherit the socket."""
+    ours, theirs = socket.socketpair()
+    os.set_inheritable(theirs.fileno(), True)
+    descriptor = theirs.detach()
+
+    server = ControlServer(descriptor)
+    inheritable = os.get_inheritable(descriptor)
+    server.start(lambda: STATUS)
+    ours.close()
+
+    assert (inheritable, terminated.wait(10)) == (False, True)
