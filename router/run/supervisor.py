@@ -32,7 +32,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Run until stopped; returns 0, 1 if a child did not finish, or the exit code of a first child that cannot start."""
+        """Run until stopped; returns 0, 1 if a child did not finish, or the code of a first child that cannot start."""
         for handled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(handled, self._on_signal)
         with serve(self._listen, self.status):
