@@ -359,6 +359,13 @@ def test_encoding_stops_at_the_limit(value: Any) -> None:
 
 def test_many_names_are_too_large() -> None:
     """The names alone can be more than an item holds."""
-    assert (
-        refusal(encode_item, {str(number): 1 for number in range(100_000)})[1] == "the item has more than 409600 bytes"
-    )
+    item = {str(number): 1 for number in range(100_000)}
+
+    assert refusal(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
+
+
+def test_attributes_are_too_large_together() -> None:
+    """Each of them would fit alone."""
+    item = {"a": [0] * 110_000, "b": [0] * 110_000, "c": 1}
+
+    assert refusal(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
