@@ -20,7 +20,7 @@ test: $(STAMP) ## all tests
 	@$(RUN) -m pytest -n 2 --cov --cov-report=term --cov-fail-under=100
 
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
-	@$(RUN) tests/faults/soak.py --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
+	@$(RUN) -m tests.faults.soak --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
 
-from router.dev.provision import clients
-from router.dev.server import REGION, LocalAws, local_aws
+from router.dev.provision import clients, clients_of
+from router.dev.server import LocalAws, local_aws
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """
@@ -60,8 +59,7 @@ def sqs(server: LocalAws) -> Any:
 @pytest.fixture(scope="session")
 def s3(server: LocalAws) -> Any:
     """A plain boto3 client, to set up what the seam only reads."""
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    return boto3.client("s3", endpoint_url=server.endpoint, region_name=REGION, **keys)
+    return clients_of(server)("s3")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def documents(text: str) -> list[Any]:
     made: list[Any] = list(LEAVES)
     for depth in range(1, len(names) + 1):
         for leaf in LEAVES:
-            data = leaf
+            data: Any = leaf
             for name in reversed(names[:depth]):
                 data = {name: data, "other": 1}
             made.append(data)

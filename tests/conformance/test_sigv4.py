@@ -31,7 +31,7 @@ def test_published_vectors(sigv4_suite: Path) -> None:
     files = sorted(sigv4_suite.rglob("*.req"))
     found = {file.stem: (_signed(file), file.with_suffix(".authz").read_text()) for file in files}
     wrong = {name for name, (ours, published) in found.items() if ours != published}
-    assert (wrong, len(found)) == (NEVER_SENT.keys(), 34)
+    assert (wrong, len(found)) == (set(NEVER_SENT), 34)
 
 
 def _signed(file: Path) -> str:

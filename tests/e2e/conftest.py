@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,7 +138,7 @@ def reason(letter: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def flows(server: LocalAws, dynamodb: Any, sqs: Any) -> Iterator[Flows]:
+def flows(server: LocalAws, dynamodb: Any, sqs: Any) -> Flows:
     """The flows, with nothing sent yet but by tests of the same file."""
     return Flows(server, dynamodb, sqs)
 
@@ -180,7 +180,9 @@ def build(config: Path, output: Path, arch: str, python: str, *words: str, **set
     """Run `router build` as a user does; what it printed. It needs a package index."""
     command = [sys.executable, "-m", "router", "build", "-c", str(config), "-o", str(output)]
     command += ["--arch", arch, "--python", python, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 4, **settings)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE * 4, **settings
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

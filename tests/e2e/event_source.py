@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from runtime_api import Answer
+from tests.e2e.runtime_api import Answer
 
 RECEIVED_AT_ONCE = 10
 
@@ -37,7 +37,8 @@ def reported(answer: Answer, batch: Collection[str]) -> set[str]:
     if not isinstance(failures, list):
         return everything
     ids = [failure.get("itemIdentifier") if isinstance(failure, dict) else None for failure in failures]
-    return set(ids) if everything.issuperset(ids) else everything
+    known = {id_ for id_ in ids if id_ in everything}
+    return known if len(known) == len(set(ids)) else everything
 
 
 class EventSource:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_api import START, runtime_client
+
+from tests.e2e.runtime_api import START, runtime_client
 
 SECONDS = 120
 DISTRIBUTION = "aws-sam-cli"

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ class Flow:
 @pytest.fixture
 def flow(
     server: LocalAws, dynamodb: Any, sqs: Any, s3: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Flow]:
+) -> Flow:
     """A flow in the environment of the server alone, as the client of S3 is made when it is first needed."""
     for variable, value in server.environment().items():
         monkeypatch.setenv(variable, value)

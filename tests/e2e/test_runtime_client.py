@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_source import EventSource
-from runtime_api import Function, running
 
 from router.dev.provision import TableSpec, create_tables
+from tests.e2e.event_source import EventSource
+from tests.e2e.runtime_api import Function, running
 
 VISIBILITY_SECONDS = 1
 ANSWERS = """

@@ -53,7 +53,7 @@ class Stack:
     def send(self, count: int, first: int = 0) -> None:
         """Send messages with numbers."""
         for start in range(first, first + count, 10):
-            entries = [{"Id": str(n), "MessageBody": json.dumps({"id": str(start + n)})} for n in range(10)]
+            entries: list[Any] = [{"Id": str(n), "MessageBody": json.dumps({"id": str(start + n)})} for n in range(10)]
             self._sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
 
     def items(self) -> int:
@@ -62,8 +62,10 @@ class Stack:
 
     def left(self) -> int:
         """How many are on the queue, those that are worked on included."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        answer = self._sqs.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
         return sum(int(number) for number in answer["Attributes"].values())
 
     def lines(self, **fields: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fault_proxy import Call
+from tests.faults.fault_proxy import Call
 
 KEYS = 5
 """Items that many messages write: counters, versioned items, groups."""
@@ -54,7 +54,7 @@ class Model:
 
     def _puts(self, count: int) -> Iterator[Item]:
         for number in range(count):
-            item = {"id": f"p{self._wave}-{number}", "value": self._random.randrange(10**9)}
+            item: Item = {"id": f"p{self._wave}-{number}", "value": self._random.randrange(10**9)}
             self.puts[item["id"]] = item
             yield item
 
@@ -68,7 +68,7 @@ class Model:
     def _inserts(self, count: int) -> Iterator[Item]:
         """Items of this wave, and others in place of those of the waves before, which must stay."""
         for number in range(count):
-            item = {"id": f"i{self._wave}-{number}", "value": self._random.randrange(10**9)}
+            item: Item = {"id": f"i{self._wave}-{number}", "value": self._random.randrange(10**9)}
             if number % 2 and self.inserts:
                 item["id"] = self._random.choice(sorted(self.inserts))
             if item["id"].startswith(f"i{self._wave}-"):

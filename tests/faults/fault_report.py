@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from fault_proxy import TOLD
+from tests.faults.fault_proxy import TOLD
 
 _PAGE = """\
 # Reliability

@@ -66,7 +66,7 @@ class Rig:
         """Send bodies in order, to a queue by its name without the prefix; their message ids."""
         ids = []
         for start in range(0, len(bodies), BATCH):
-            entries = [
+            entries: list[Any] = [
                 {"Id": str(number), "MessageBody": bodies[number], **attributes}
                 | ({"MessageGroupId": groups[number], "MessageDeduplicationId": os.urandom(8).hex()} if groups else {})
                 for number in range(start, min(start + BATCH, len(bodies)))

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fault_model import Model, Sending, Watch
-from fault_rig import BATCH, Function, Rig, WorkerProcess, lambda_record, wait_until
+from tests.faults.fault_model import Model, Sending, Watch
+from tests.faults.fault_rig import BATCH, Function, Rig, WorkerProcess, lambda_record, wait_until
 
 PATIENCE = 120
 """Seconds that a wave may take."""

@@ -11,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from fault_model import (
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from router.dev.server import LocalAws, local_aws
+from tests.faults.fault_model import (
     Model,
     Watch,
     check_acknowledged,
@@ -21,14 +25,10 @@ from fault_model import (
     count_lost,
     count_twice,
 )
-from fault_proxy import FaultProxy, Plan, fault_proxy
-from fault_report import Run, page
-from fault_rig import Rig, running_function, running_worker
-from fault_runs import feed_function, run_interrupted, run_worker
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from router.dev.server import LocalAws, local_aws
+from tests.faults.fault_proxy import FaultProxy, Plan, fault_proxy
+from tests.faults.fault_report import Run, page
+from tests.faults.fault_rig import Rig, running_function, running_worker
+from tests.faults.fault_runs import feed_function, run_interrupted, run_worker
 
 WAVE = 200
 """Messages at a time: the server slows down above some 2,000."""

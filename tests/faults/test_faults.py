@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from fault_model import Model, Watch, check_acknowledged, check_order, check_tables
-from fault_proxy import FirstHeld, Once, Plan, fault_proxy
-from fault_rig import Rig, running_function, running_worker, wait_until
-from fault_runs import feed_function, run_worker
 
 from router.dev.server import LocalAws
+from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
+from tests.faults.fault_proxy import FirstHeld, Once, Plan, fault_proxy
+from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
+from tests.faults.fault_runs import feed_function, run_worker
 
 WAVE = 100
 RATE = 0.25

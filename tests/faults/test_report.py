@@ -1,7 +1,7 @@
 """The page that a soak leaves."""
 
-from fault_report import page
-from soak import PAGE
+from tests.faults.fault_report import page
+from tests.faults.soak import PAGE
 
 HEADING = "## The last run\n\n"
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
-
 from router.dev.server import LocalAws
+from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
 
 CONFIG = FOLDER / "answers" / "routes.yaml"
 Ending = tuple[str, str]
@@ -98,7 +97,7 @@ class Answers(NamedTuple):
 
 def send(rig: Rig, *, second_round: bool) -> dict[str, list[str]]:
     """Send the messages of a round; their ids by case."""
-    ids = {}
+    ids: dict[str, list[str]] = {}
     for name, case in CASES.items():
         if case.second_round == second_round:
             bodies = [each if isinstance(each, str) else json.dumps(each) for each in case.messages]
@@ -129,7 +128,7 @@ def of_worker(server: LocalAws, prefix: str, log: Path) -> Answers:
 def of_function(server: LocalAws, prefix: str, log: Path) -> Answers:
     """What the Lambda function makes of the cases, its failures left on their queues and the rest deleted."""
     rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
-    ids = {}
+    ids: dict[str, list[str]] = {}
     with running_function(rig, log) as function:
         for second_round in (False, True):
             ids |= send(rig, second_round=second_round)

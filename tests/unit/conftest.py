@@ -85,9 +85,11 @@ class Queues:
         self.on_receive()
         records: list[Record] = []
         while self.received and len(records) < count:
-            if isinstance(fault := self.received[0], Fault):
-                return records or (self.received.popleft() and fault)
-            records += (answer := self.received.popleft())
+            answer = self.received[0]
+            if isinstance(answer, Fault):
+                return records or (self.received.popleft() and answer)
+            self.received.popleft()
+            records += answer
             if len(answer) < 10:
                 break
         return records

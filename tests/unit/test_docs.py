@@ -220,7 +220,12 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     queue = sample.engine.queues["user-metadata"]
     record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', {"ApproximateReceiveCount": "1"})
     sent: list[Any] = []
-    queues: Any = SimpleNamespace(url=lambda name: name, send=lambda url, letters: sent.extend(letters) or {})
+
+    def send(url: str, letters: Any) -> dict[str, Any]:
+        sent.extend(letters)
+        return {}
+
+    queues: Any = SimpleNamespace(url=lambda name: name, send=send)
 
     send_dead_letters(queues, queue, [plan(queue, record)])
 

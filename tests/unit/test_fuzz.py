@@ -91,7 +91,7 @@ def mangled(draw: Any) -> str:
     """JSON with a piece cut out, or something put in."""
     text: str = draw(TEXTS_OF_JSON)
     at = draw(st.integers(0, len(text)))
-    put_in = draw(st.one_of(TEXT, st.sampled_from(["[" * 2000, "{", "\\u", "9" * 5000])))
+    put_in: str = draw(st.one_of(TEXT, st.sampled_from(["[" * 2000, "{", "\\u", "9" * 5000])))
     return text[:at] + put_in + text[at + draw(st.integers(0, 3)) :]
 
 

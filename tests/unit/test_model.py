@@ -54,7 +54,7 @@ def test_a_record_says_how_often_it_was_received(attributes: Any, count: Any) ->
 
 
 @pytest.mark.parametrize(("attributes", "group"), [({"MessageGroupId": "g"}, "g"), ({}, None)])
-def test_a_record_has_the_group_of_its_message(attributes, group):
+def test_a_record_has_the_group_of_its_message(attributes: Any, group: Any) -> None:
     """As SQS reports it."""
     assert Record("id", "handle", "{}", attributes).group_id == group
 
@@ -80,6 +80,8 @@ def test_times_as_text_sort_as_times(epoch_ms: Any) -> None:
     """And all have one length."""
     text, later = iso_ms(epoch_ms), iso_ms(epoch_ms + 1 if epoch_ms < 253_402_300_799_999 else epoch_ms)
 
+    assert text is not None
+    assert later is not None
     assert (len(text), text <= later) == (24, True)
 
 

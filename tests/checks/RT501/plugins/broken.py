@@ -1,4 +1,4 @@
 """A plugin that cannot be imported."""
 
-PLATFORMS = {}
+PLATFORMS: dict[str, str] = {}
 DEFAULT = PLATFORMS["default"]
