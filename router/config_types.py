@@ -6,40 +6,37 @@ from msgspec import Meta, Struct
 
 from router.model import META_NAMES
 
+META_PATTERN = (
+    r"^(message_id|sent_at|first_received_at|group_id|sequence_number|deduplication_id|sender_id|queue|route"
+    r"|attribute\..+)$"
+)
+
+
+def _form(pattern: str, message: str) -> Meta:
+    """Return a pattern with what editors and findings say of text that it does not match."""
+    return Meta(pattern=pattern, extra_json_schema={"patternErrorMessage": f"must be {message}"})
+
+
 Name = Annotated[
     str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        extra={"rule": "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit"},
+    _form(
+        r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit",
     ),
 ]
-"""A name in the config itself: of a queue, table, route or plugin. Each pattern has its rule in words."""
+"""A name in the config itself: of a queue, table, route or plugin."""
 Expression = Annotated[str, Meta(min_length=1)]
 Disposition = Literal["dead_letter", "drop", "retry"]
-Duration = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9]{1,9}[smhdw]$",
-        extra={"rule": "a whole number and a unit (s, m, h, d or w), as 90d"},
-    ),
-]
+Duration = Annotated[str, _form(r"^[0-9]{1,9}[smhdw]$", "a whole number and a unit (s, m, h, d or w), as 90d")]
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds of the units of a duration such as `90d`."""
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "BS", "M", "L", "json"]
-MetaName = Annotated[
-    str,
-    Meta(
-        pattern=r"^(message_id|sent_at|first_received_at|group_id|sequence_number|deduplication_id|sender_id|queue"
-        r"|route|attribute\..+)$",
-        extra={"rule": f"one of {', '.join(META_NAMES)} or attribute.NAME"},
-    ),
-]
-
+MetaName = Annotated[str, _form(META_PATTERN, f"one of {', '.join(META_NAMES)} or attribute.NAME")]
 Bucket = Annotated[
     str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        extra={"rule": "a bucket's name: 3 to 63 lower-case letters, digits, '.' and '-'"},
+    _form(
+        r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "a bucket's name: 3 to 63 lower-case letters, digits, '.' and '-'",
     ),
 ]
 

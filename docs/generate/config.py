@@ -1,13 +1,13 @@
 """The page `docs/config.md`, made from the specification of the config."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import NODEFAULT, Struct, inspect
+import msgspec
 
 from router.config import spec
 from router.config.findings import any_of
-from router.config.kinds import bare, branches_of, fields_of
 from router.sources import SOURCES
 
 _STRUCTS: dict[Any, str] = {
@@ -174,56 +174,44 @@ A whole number and a unit: `s` seconds, `m` minutes, `h` hours, `d` days, `w` we
 
 def config_page() -> str:
     """Return the page, in Markdown."""
-    sections = [_section(cls, title) for cls, title in _STRUCTS.items()]
+    _, nodes = msgspec.json.schema_components(_STRUCTS, ref_template="{name}")
+    titles = {cls.__name__: title for cls, title in _STRUCTS.items()}
+    sections = [_section(nodes[name], title, titles) for name, title in titles.items()]
     return "\n".join([_INTRODUCTION, *sections, _BEYOND])
 
 
-def _section(cls: type[Struct], title: str) -> str:
+def _section(node: dict[str, Any], title: str, titles: Mapping[str, str]) -> str:
     rows = ["| key | value | default | what it is |", "|---|---|---|---|"]
-    rows += [_row(name, field) for name, field in fields_of(cls).items()]
-    return "\n".join([f"## {title}", "", (cls.__doc__ or "").strip(), "", *rows, ""])
+    for name, value in node["properties"].items():
+        examples = ", ".join(_code(example) for example in value.get("examples", []))
+        text = value["description"] + (f" Example: {examples}" if examples else "")
+        default = "**required**" if name in node["required"] else _default(value.get("default"))
+        cells = (f"`{name}`", _kind(value, titles), default, text)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join([f"## {title}", "", node["description"], "", *rows, ""])
 
 
-def _row(name: str, field: inspect.Field) -> str:
-    about: dict[str, Any] = getattr(field.type, "extra_json_schema", None) or {}
-    examples = ", ".join(_code(example) for example in about.get("examples", []))
-    text = about["description"] + (f" Example: {examples}" if examples else "")
-    cells = (f"`{name}`", _kind(field.type), _default(field), text)
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _default(field: inspect.Field) -> str:
-    if field.required:
-        return "**required**"
-    if field.default is NODEFAULT or field.default in ("", ()) or isinstance(field.default, Struct):
-        return ""
-    return _code(field.default)
+def _default(value: Any) -> str:
+    return "" if value in ("", (), None) or isinstance(value, dict) else _code(value)
 
 
 def _code(value: Any) -> str:
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
-def _kind(kind: Any) -> str:
-    """What may stand there, with a link where it has a section of its own."""
-    inside = bare(kind)
-    if isinstance(inside, inspect.UnionType):
-        return any_of(map(_kind, branches_of(kind)))
-    if isinstance(inside, inspect.LiteralType):
-        return any_of(map(_code, inside.values))
-    if isinstance(inside, inspect.StructType):
-        title = _STRUCTS[inside.cls]
-        return f"[a map](#{title.lower().replace(' ', '-')})"
-    if isinstance(inside, inspect.VarTupleType):
-        return f"a list of {_kind(inside.item_type)}"
-    if isinstance(inside, inspect.DictType):
-        return f"a map of names to {_kind(inside.value_type)}"
-    return _PLAIN[type(inside)]
+def _kind(node: dict[str, Any], titles: Mapping[str, str]) -> str:
+    """Return what values a schema takes, in words, with links to the sections of maps with known keys."""
+    if "anyOf" in node:
+        return any_of(_kind(branch, titles) for branch in node["anyOf"])
+    if "enum" in node:
+        return any_of(map(_code, node["enum"]))
+    if "$ref" in node:
+        return f"[a map](#{titles[node['$ref']].lower().replace(' ', '-')})"
+    if "items" in node:
+        return f"a list of {_kind(node['items'], titles)}"
+    if node.get("type") == "object":
+        return f"a map of names to {_kind(node.get('additionalProperties', {}), titles)}"
+    return _PLAIN[node.get("type", "")]
 
 
-_PLAIN: dict[type, str] = {
-    inspect.AnyType: "anything",
-    inspect.StrType: "text",
-    inspect.BoolType: "true or false",
-    inspect.IntType: "a whole number",
-}
+_PLAIN = {"": "anything", "string": "text", "boolean": "true or false", "integer": "a whole number"}

@@ -8,7 +8,7 @@ import msgspec
 
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
-from router.config.editor import config_schema
+from router.config.schema import config_schema
 
 
 def schema_page() -> str:

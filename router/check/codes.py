@@ -24,7 +24,7 @@ from router.check import (
 )
 from router.check import fargate as tasks
 from router.check import schemas as second_opinions
-from router.config import environment, include, merge, parse, source, tree
+from router.config import environment, include, merge, shape_faults, source, tree
 from router.model import Code
 from router.program import attribute, queues, route, transforms, writes
 from router.program.expressions import compile as expressions
@@ -37,7 +37,7 @@ _MODULES: tuple[ModuleType, ...] = (
     source,
     environment,
     tree,
-    parse,
+    shape_faults,
     include,
     merge,
     queues,

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from router.cli.options import choose_config, config_argument
-from router.config.editor import config_schema
+from router.config.schema import config_schema
 from router.program.load import load
 
 

@@ -125,6 +125,10 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
             return _PLACEHOLDER
         name, default = inside.groups()
         found = env.get(name)
+        if found and not _is_text(found):
+            sentence = f"environment variable {name!r} is not UTF-8 text"
+            faults.append(EnvironmentFault(path, sentence, "set it to text"))
+            return f"{_PLACEHOLDER}_{name}"
         if default is not None:
             return found or str(default)
         if found is None:
@@ -135,6 +139,15 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
         return found
 
     return _REFERENCE.sub(value, text)
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a value can be encoded: bytes that are not UTF-8 are lone surrogates in `os.environ`."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"

@@ -113,7 +113,7 @@ class _Merger:
         return Reading(kept, self._findings, self._root.folder, not _whole_sections(self._left_out))
 
     def _miss_routes(self) -> None:
-        from router.config.parse import RT102  # only for a config with this fault: start-up does without it
+        from router.config.shape_faults import RT102  # only for a config with this fault: start-up does without it
 
         sentence = "there are no routes, neither in the config nor in what it includes"
         self._findings.add(RT102, sentence, ("include",), suggestion="add 'routes: …'")

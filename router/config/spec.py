@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from router.config.spec_resources import EventSourceMapping, Function, Queue, Retry, S3Pointer, Table, Worker
-from router.config.spec_route import Attribute, Route, Test, Write, short_form
+from router.config.spec_route import NOT_EMPTY, Attribute, Route, Test, Write, short_form
 from router.config_types import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
 
 __all__ = [
@@ -43,7 +43,7 @@ class Ignore(Spec, frozen=True, kw_only=True):
         Meta(
             pattern=r"^[A-Z][A-Z0-9_-]*$",
             description="The code of the finding. What stops the router from starting cannot be ignored.",
-            extra={"rule": "the code of a finding, as RT203"},
+            extra_json_schema={"patternErrorMessage": "must be the code of a finding, as RT203"},
             examples=["RT203"],
         ),
     ]
@@ -52,7 +52,7 @@ class Ignore(Spec, frozen=True, kw_only=True):
         Meta(
             pattern=r"^[\s\S]*\S[\s\S]*$",
             description="Why it may be passed over, for whoever reads the file next.",
-            extra={"rule": "a reason in words"},
+            extra_json_schema={"patternErrorMessage": "must be a reason in words"},
             examples=["its redrive policy is in another stack"],
         ),
     ]
@@ -78,7 +78,7 @@ Tables = Annotated[dict[Name, Table], Meta(description="Tables, by name.")]
 Routes = Annotated[
     dict[Name, Route],
     Meta(
-        min_length=1,
+        extra_json_schema=NOT_EMPTY,
         description="Routes, by name; their order is the order of matching. There is one at least, here or in an "
         "included file.",
     ),

@@ -38,7 +38,7 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
     """How Lambda reads a queue."""
 
     batch_size: Annotated[
-        Annotated[int, Meta(ge=1, le=10_000, extra={"rule": "a whole number from 1 to 10000"})] | UnsetType,
+        Annotated[int, Meta(ge=1, le=10_000)] | UnsetType,
         Meta(
             description="Messages that an invocation gets at most. Default: 100, and 10 for a FIFO queue, which has no "
             "more."
@@ -53,7 +53,7 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
         ),
     ] = UNSET
     maximum_concurrency: Annotated[
-        Annotated[int, Meta(ge=2, le=1000, extra={"rule": "a whole number from 2 to 1000"})] | UnsetType,
+        Annotated[int, Meta(ge=2, le=1000)] | UnsetType,
         Meta(description="Invocations for this queue at a time. Default: no bound but the account's."),
     ] = UNSET
 
@@ -68,7 +68,6 @@ class Retry(Spec, frozen=True):
             ge=1,
             le=10,
             description="How many times longer the bound is with each further receive.",
-            extra={"rule": "a whole number from 1 to 10"},
         ),
     ] = 2
     cap: Annotated[Duration, Meta(description="The bound never is longer.")] = "15m"
@@ -92,7 +91,6 @@ class S3Pointer(Spec, frozen=True):
             ge=1,
             le=67_108_864,
             description="The largest object that is fetched; a larger one is rejected.",
-            extra={"rule": "a whole number from 1 to 67108864"},
         ),
     ] = 16_777_216
 
@@ -155,7 +153,7 @@ class Queue(Spec, frozen=True):
         ),
     ] = UNSET
     max_receive_count: Annotated[
-        Annotated[int, Meta(ge=5, le=1000, extra={"rule": "a whole number from 5 to 1000"})] | UnsetType,
+        Annotated[int, Meta(ge=5, le=1000)] | UnsetType,
         Meta(description="After how many receives SQS moves a message to the dead-letter queue. Default: 5."),
     ] = UNSET
 
@@ -201,7 +199,6 @@ class Function(Spec, frozen=True, kw_only=True):
             ge=128,
             le=10_240,
             description="Its memory in MB; processor time comes with it, one core with 1769.",
-            extra={"rule": "a whole number from 128 to 10240"},
         ),
     ] = 512
     timeout: Annotated[Duration, Meta(description="How long an invocation may take: `1s` to `15m`.")] = "60s"
@@ -226,17 +223,16 @@ class Worker(Spec, frozen=True, kw_only=True):
             ge=512,
             le=122_880,
             description="The memory of a task in MB; which are possible depends on `cpu`.",
-            extra={"rule": "a whole number from 512 to 122880"},
         ),
     ] = 1024
     architecture: Architecture = "arm64"
     min_tasks: Annotated[
         int,
-        Meta(ge=1, le=5000, description="Tasks at least.", extra={"rule": "a whole number from 1 to 5000"}),
+        Meta(ge=1, le=5000, description="Tasks at least."),
     ] = 1
     max_tasks: Annotated[
         int,
-        Meta(ge=1, le=5000, description="Tasks at most.", extra={"rule": "a whole number from 1 to 5000"}),
+        Meta(ge=1, le=5000, description="Tasks at most."),
     ] = 10
     backlog_per_task: Annotated[
         int,
@@ -244,7 +240,6 @@ class Worker(Spec, frozen=True, kw_only=True):
             ge=1,
             le=1_000_000,
             description="Visible messages of a queue for each task, beyond which there are to be more tasks.",
-            extra={"rule": "a whole number from 1 to 1000000"},
         ),
     ] = 1000
     log_retention: LogRetention = "30d"

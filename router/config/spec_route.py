@@ -18,6 +18,9 @@ else:
         frozen=True,
     )
 
+NOT_EMPTY = {"minProperties": 1}
+"""Left to the schema, since entries with faults are left out before the conversion, perhaps all of them."""
+
 
 class Attribute(_Sources, frozen=True):  # noqa: D101 — a docstring that is computed
     __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
@@ -162,9 +165,10 @@ class Route(Spec, frozen=True):
         ),
     ] = UNSET
     item: Annotated[
-        Annotated[dict[str, Expression | Attribute], Meta(min_length=1)] | UnsetType,
+        dict[str, Expression | Attribute] | UnsetType,
         Meta(
             description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
+            extra_json_schema=NOT_EMPTY,
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
         ),
     ] = UNSET

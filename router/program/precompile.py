@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
+from msgspec import structs
+
+from router.config import spec
 from router.config.environment import Reference, find_references, split_references
 from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import folder_of, relocate
+from router.config.parse import without_empty_keys
 from router.config.places import list_places
 from router.config.reading import Source, without_garbage_collector
 from router.config.source import read_source
@@ -49,10 +53,15 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
 
 def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[Source]:
     """The files of the config as they are written, with their `${…}`."""
-    yield read_source(path)
+    yield _read(path, spec.Config)
     # What it does not find was a finding before.
     for file in included_files(path, include, Findings(lambda where, key: Place(str(path)))):
-        yield read_source(file)
+        yield _read(file, spec.Included)
+
+
+def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> Source:
+    source = read_source(path)
+    return structs.replace(source, data=without_empty_keys(cls, source.data))
 
 
 def _file(source: Source, root: FilePath) -> File:

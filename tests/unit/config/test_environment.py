@@ -69,6 +69,13 @@ def test_any_text_is_replaced_or_has_faults(text: Any) -> None:
     assert "${" in text or (value == text and not faults)
 
 
+def test_a_variable_of_other_bytes_is_a_fault() -> None:
+    """Python has a lone surrogate for each byte of a variable that is no UTF-8, which nothing can encode."""
+    fault = EnvironmentFault(("a",), "environment variable 'X' is not UTF-8 text", "set it to text")
+
+    assert substitute({"a": "b-${X}"}, {"X": "\udcff"}) == ({"a": "b-unset_X"}, [fault])
+
+
 def test_replacing_in_place() -> None:
     """Gives the data and the faults that a copy has."""
     data = {"a": ["x", "${A}", {"b": "${B:-b}${C}"}], "c": "$${", "d": 1, "${A}": "${ A"}

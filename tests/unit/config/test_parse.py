@@ -11,7 +11,9 @@ from msgspec import UNSET
 
 from router.config import spec
 from router.config.findings import Findings
-from router.config.parse import parse_config
+from router.config.merge import as_read
+from router.config.parse import parse_part, without_empty_keys
+from router.config.shape_faults import wrong_form
 from router.config.source import parse_text
 from router.model import Place
 from router.sources.ttl import TtlAfter
@@ -28,7 +30,7 @@ tables:
 def parse(text: Any) -> Any:
     """The config, and its findings without the name of the file."""
     source = parse_text(text, {}, "f")
-    config = parse_config(source.data, source.findings)
+    config = as_read(source, *parse_part(spec.Config, source.data, source.findings)).config
     return config, [str(finding).removeprefix("f:") for finding in source.findings]
 
 
@@ -259,7 +261,7 @@ def test_data_that_is_no_map_is_no_config() -> None:
     """The walk reports it like any other value of the wrong kind."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
-    assert (parse_config([], findings), [str(finding) for finding in findings]) == (
+    assert (parse_part(spec.Config, [], findings)[0], [str(finding) for finding in findings]) == (
         None,
         ["f:1:1: RT103 the config must be a map, not a list"],
     )
@@ -438,9 +440,59 @@ def test_any_data_parses_or_has_findings(data: Any) -> None:
     """No data makes parsing raise, and what is no config has a finding."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
-    config = parse_config(data, findings)
+    config, _ = parse_part(spec.Config, data, findings)
 
     assert config is not None or findings.failed
+
+
+def test_fractions_are_no_whole_numbers() -> None:
+    """JSON Schema counts `2.0` as an integer, and YAML does not."""
+    config, findings = parse(
+        "version: 1.0\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
+        "queues: {q: {retry: {factor: 2.0}}}\nworker: {cpu: 512.0}\n"
+    )
+
+    assert (config and config.version, findings) == (
+        1,
+        [
+            "1:10: RT103 'version' must be 1, not a number",
+            "4:30: RT103 'factor' of 'retry' of queue 'q' must be a whole number, not a number",
+            "5:15: RT103 'cpu' of 'worker' must be 256, 512, 1024, 2048, 4096, 8192 or 16384, not a number",
+        ],
+    )
+
+
+def test_aliases_are_repaired_one_by_one() -> None:
+    """The same faulty map is an attribute of two routes, and its fault one finding."""
+    config, findings = parse(
+        "version: 1\nx-item: &item {a: {form: b}, c: {from: d, meta: }}\ntables: {t: {key: {a: S}}}\n"
+        "routes: {r: {queue: q, table: t, item: *item}, s: {queue: q, table: t, item: *item}}\n"
+    )
+
+    item = {"a": spec.short_form("b"), "c": spec.short_form("d")}
+    assert (config and {name: route.item for name, route in config.routes.items()}, findings) == (
+        {"r": item, "s": item},
+        [
+            "2:20: RT101 unknown key 'form' in attribute 'a' of route 'r'; did you mean 'from'?",
+            "2:20: RT101 unknown key 'form' in attribute 'a' of route 's'; did you mean 'from'?",
+        ],
+    )
+
+
+def test_empty_keys_are_removed() -> None:
+    """From data of the right shape, with its references to the environment."""
+    data = {"version": 1, "plugins": None, "routes": {"r": {"queue": "${Q}", "table": "t", "when": None}}}
+
+    cleaned = without_empty_keys(spec.Config, data)
+
+    assert cleaned == {"version": 1, "routes": {"r": {"queue": "${Q}", "table": "t"}}}
+    assert without_empty_keys(spec.Config, cleaned) is cleaned
+
+
+def test_a_keyword_without_a_text() -> None:
+    """A new kind of rule in the specification needs a text of its own."""
+    with pytest.raises(LookupError, match="the keyword 'format' of the config's schema has no text"):
+        wrong_form("format", {}, "x", ())
 
 
 def test_a_transform_without_a_name() -> None:

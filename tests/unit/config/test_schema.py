@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 
 from router.config import spec
-from router.config.editor import config_schema
+from router.config.schema import config_schema
 from router.config.source import parse_text
 
 SMALLEST = "version: 1\ntables: {t: {key: {user_id: S}}}\nroutes: {r: {queue: q, table: t}}\n"
