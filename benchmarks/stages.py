@@ -142,9 +142,7 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
     """The stages, each with what makes its input."""
     from router import lambda_handler
     from router.aws.http.sigv4 import Credentials, Scope, sign
-    from router.deliver.batch import pack
-    from router.deliver.lanes import schedule
-    from router.deliver.settle import settle_answer
+    from router.deliver.lanes import pack, schedule
     from router.engine.engine import plan
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
@@ -186,16 +184,16 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
             "sign", nothing, lambda _: [sign(credentials, scope, moment, "POST", "/", headers, each) for each in bodies]
         ),
         Stage("send", nothing, lambda _: [connections.begin(signed, body, 10).finish() for body in bodies]),
-        Stage("settle", batches, lambda made: [settle_answer(batch, []) for batch in made]),
+        Stage("settle", batches, lambda made: [batch.settle([]) for batch in made]),
     ]
 
 
 def record_stages(queue: Any, records: list[Any]) -> list[Stage]:
     """What is done with a record before anything is written."""
-    from router.engine.writes import plan_write
     from router.model import Message
 
     (route,) = queue.routes
+    plan_write = route.shape.mode.plan
     decode, validate, map_items, shape, name = queue.decode, route.validate, route.map_items, route.shape, queue.name
 
     def decoded(_: None) -> None:

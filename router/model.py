@@ -10,7 +10,6 @@ from msgspec import Struct, structs
 
 Severity = Literal["error", "warning", "info"]
 OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "retry"]
-WriteKind = Literal["put", "insert", "newest", "update", "delete"]
 KeyType = Literal["S", "N", "B"]
 Path = tuple[str | int, ...]
 """Where something is in a config: keys and list indices from the root."""
@@ -222,32 +221,6 @@ class Table(Struct, frozen=True):
 
     name: str
     key: tuple[tuple[str, KeyType], ...]
-
-
-class Marker(Struct, frozen=True):
-    """An item that remembers that an effect was had, written with it in one transaction; `call` is the Put of it."""
-
-    table: Table
-    call: dict[str, Any]
-
-
-class Write(Struct, frozen=True, gc=False):
-    """One planned write: the item (of an update, the mapped attributes; of a delete, the key).
-
-    `identity` is the table and the typed key values, equal exactly when DynamoDB would say it is the same item.
-    `size` is the item's size in bytes as DynamoDB counts it. `call` has the parameters of PutItem, UpdateItem or
-    DeleteItem for what BatchWriteItem cannot do: it is None for a plain put or delete.
-    """
-
-    route: str
-    table: Table
-    kind: WriteKind
-    identity: tuple[str, ...]
-    item: dict[str, AttributeValue]
-    size: int
-    call: dict[str, Any] | None = None
-    version: AttributeValue | None = None
-    marker: Marker | None = None
 
 
 class Result(Struct, frozen=True):

@@ -11,6 +11,7 @@ from router.check.keys import key_of
 from router.check.rule import Found, Subject
 from router.config import spec
 from router.model import Code, Path
+from router.modes import MODES
 
 NEVER_TAKEN = Code(
     "RT211",
@@ -58,9 +59,6 @@ SAME_KEY = Code(
     "The later route replaces what the earlier one has put.",
     "info",
 )
-
-_CAREFUL = ("insert", "newest", "update")
-_CARELESS = ("put", "delete")
 
 
 def check_conditions(subject: Subject) -> Iterator[Found]:
@@ -118,15 +116,15 @@ def check_same_keys(subject: Subject) -> Iterator[Found]:
 
 
 def _undo(one: spec.Write, other: spec.Write) -> bool:
-    """Whether one of two writes undoes what the other is careful about."""
-    for careful, careless in ((one, other), (other, one)):
-        if careful.mode in _CAREFUL and careless.mode in _CARELESS and not is_set(careless.version):
-            return careless.mode == "put" or careful.mode == "newest"
-    return False
+    """Return whether one of two writes destroys what the other relies on."""
+    return any(
+        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def _check_puts(flows: list[Flow]) -> Iterator[Found]:
-    puts = [flow for flow in flows if flow.route.write.mode == "put" and flow.queue.match == "all"]
+    puts = [flow for flow in flows if _replaces(flow.route.write) and flow.queue.match == "all"]
     if len(puts) > MOST_NARROWED:
         return
     for one, other in combinations(puts, 2):
@@ -136,6 +134,12 @@ def _check_puts(flows: list[Flow]) -> Iterator[Found]:
         if both.allow({}) is Answer.YES:
             sentence = f"routes '{one.name}' and '{other.name}' put the same key for one message"
             yield Found(SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'", key=True)
+
+
+def _replaces(write: spec.Write) -> bool:
+    """Return whether a write replaces the whole item, whatever is stored."""
+    mode = MODES[write.mode]
+    return mode.stores == "item" and "content" in mode.destroys
 
 
 def check_queues(subject: Subject) -> Iterator[Found]:

@@ -14,6 +14,7 @@ from router.check.schema_index import Declared
 from router.config import spec
 from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.model import Code, Path
+from router.modes import MODES
 from router.program.expressions.tree import Tree
 from router.sources import Evaluated, Joined, values_of
 
@@ -57,7 +58,7 @@ Choices = list[Size]
 def check_sizes(subject: Subject) -> Iterator[Found]:
     """Find routes whose items can pass the limit: there is a message that shows it."""
     for flow in subject.flows:
-        if flow.mapped is None or flow.declared is None or flow.route.write.mode == "delete":
+        if flow.mapped is None or flow.declared is None or MODES[flow.route.write.mode].stores == "nothing":
             continue
         size = _possible(flow.mapped, _parts(flow, flow.declared))
         if size > MAX_ITEM_BYTES:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
 from router.config_types import AttributeType, Disposition, Expression, Spec
+from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -56,23 +57,31 @@ class Write(Spec, frozen=True, kw_only=True):
     """How an item is written."""
 
     mode: Annotated[
-        Literal["put", "insert", "newest", "update", "delete"],
-        Meta(
-            description="`put` replaces, `insert` keeps the first, `newest` keeps the greatest `version`, `update` "
-            "sets the mapped attributes only, `delete` deletes the key."
-        ),
-    ] = "put"
+        ModeName,
+        Meta(description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + "."),
+    ] = DEFAULT
     version: Annotated[
         str | UnsetType, Meta(description="The attribute that orders writes of one key.", examples=["seen_at"])
     ] = UNSET
-    add: Annotated[tuple[str, ...], Meta(description="`update`: attributes to add to the stored number or set.")] = ()
-    append: Annotated[tuple[str, ...], Meta(description="`update`: attributes to append to the stored list.")] = ()
-    keep_first: Annotated[tuple[str, ...], Meta(description="`update`: attributes to set only once.")] = ()
+    add: Annotated[
+        tuple[str, ...],
+        Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
+    ] = ()
+    append: Annotated[
+        tuple[str, ...], Meta(description=f"{names_taking('append')}: attributes to append to the stored list.")
+    ] = ()
+    keep_first: Annotated[
+        tuple[str, ...], Meta(description=f"{names_taking('keep_first')}: attributes to set only once.")
+    ] = ()
     once: Annotated[
-        str | UnsetType, Meta(description="`update`: the table for markers that make `add` and `append` repeat-safe.")
+        str | UnsetType,
+        Meta(
+            description=f"{names_taking('once')}: the table of idempotency keys, by which a redelivered message does "
+            "not add or append again."
+        ),
     ] = UNSET
     once_key: Annotated[
-        Expression | UnsetType, Meta(description="What identifies the effect. Default: route and message id.")
+        Expression | UnsetType, Meta(description="The idempotency key. Default: route and message id.")
     ] = UNSET
 
 

@@ -1,31 +1,29 @@
-"""The chain: neighbouring writes of one item, of which one is sent."""
+"""What is sent to DynamoDB for one item, or for one message of an atomic queue."""
 
 from router.codes import SUPERSEDED
-from router.engine.order import version_order
+from router.engine.conflicts import already_applied, version_order
 from router.engine.ticket import Ticket
-from router.engine.transaction import had_already
-from router.model import Action, Outcome, Write
-from router.modes.conflicts import Stored, judge
-from router.modes.requests import make_action
+from router.engine.writes import StoredItem, Write
+from router.model import Action, Outcome
 
 _NONE: list[tuple[Ticket, Write]] = []
-"""Of the many chains that are of one write, none has a list of its own."""
+"""Shared by the chains of one write, which are most: none has a list of its own."""
 _STALE = Outcome("stale", SUPERSEDED.id, "a greater version came in the same batch")
 
 
 class Chain:
-    """Neighbouring writes of one item, each with the ticket that it belongs to; the last one is to be sent.
+    """Neighbouring writes of one item, each with its ticket, of which one is sent.
 
-    Puts and deletes are in the order of receipt, and the last stands for them all: where it is written, the others
-    have had their effect and lost it again; where it is rejected, the one before is sent. Writes of mode `newest` are
-    in the order of their versions: once the greatest is through, the lesser ones are stale. Any other write is alone.
+    Of plain puts and deletes, the last received is sent: once it is written, the others are superseded; if it is
+    rejected, the one before is sent. Of writes that combine by version, the greatest version is sent: once it is
+    written, the lesser ones are stale. Any other write is a chain by itself.
     """
 
     __slots__ = ("_before", "_ticket", "batched", "write")
 
     def __init__(self, ticket: Ticket, write: Write) -> None:
         self.batched = write.call is None
-        """Whether it goes by BatchWriteItem."""
+        """Whether BatchWriteItem carries it."""
         self.write = write
         """The write to send."""
         self._ticket = ticket
@@ -37,27 +35,22 @@ class Chain:
         return [self.write]
 
     def actions(self) -> list[Action]:
-        """What is called for it: one action, or with a marker two, as one transaction."""
-        write = self.write
-        action = make_action(write)
-        return [("Put", write.marker.call), action] if write.marker else [action]
+        """Return the actions to send: one, or with a marker two in one transaction."""
+        return _actions(self.write)
 
-    def judge(self, position: int, stored: Stored | None) -> Outcome:
-        """What it means that the condition of an action, by its position, has failed."""
-        write = self.write
-        if write.marker and position == 0:
-            return had_already(write)
-        return judge(write, stored)
+    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
+        """Return the outcome if the condition of the action at `position` failed."""
+        return _condition_failed(self.write, stored, is_marker=position == 0 and self.write.marker is not None)
 
-    def take(self, ticket: Ticket, write: Write) -> bool:
-        """Take in a later write, if it belongs here."""
-        if not _neighbours(self.write, write):
+    def add(self, ticket: Ticket, write: Write) -> bool:
+        """Add a later write of the item if the two can be combined; return whether it was added."""
+        if not _can_combine(self.write, write):
             return False
         if self._before is _NONE:
             self._before = []
         before, at = self._before, len(self._before)
         if not self.batched:
-            # Among equal versions the first received is sent first.
+            # Of equal versions the first received is sent first.
             order = version_order(write)
             if version_order(self.write) >= order:
                 while at and version_order(before[at - 1][1]) >= order:
@@ -69,13 +62,13 @@ class Chain:
         return True
 
     def settle(self, outcome: Outcome) -> bool:
-        """The write that was sent has ended so; whether there is another one to send now."""
+        """Settle the write that was sent; return whether another one is to be sent now."""
         self._ticket.settle(outcome)
         if self._before is _NONE:
             return False
         if outcome.kind != "rejected":
             if not self.batched and outcome.kind != "retry":
-                self._pass_over()
+                self._settle_lesser()
             else:
                 while self._before:
                     self._before.pop()[0].settle(outcome)
@@ -84,21 +77,61 @@ class Chain:
         self._ticket, self.write = self._before.pop()
         return True
 
-    def _pass_over(self) -> None:
-        """What is lesser than the version that was sent is stale."""
+    def _settle_lesser(self) -> None:
+        """Settle the writes whose version is less than the one that was sent."""
         kind, value = version_order(self.write)
         left, self._before = self._before, []
         for ticket, write in left:
             other, lesser = version_order(write)
-            # Between values of different types there is no order: the table is to say what that is.
+            # Versions of different types have no order: the table decides about each type.
             if other == kind and lesser < value:
                 ticket.settle(_STALE)
             else:
                 self._before.append((ticket, write))
 
 
-def _neighbours(write: Write, later: Write) -> bool:
-    """Whether one of two writes can stand for both."""
-    if write.call is None or later.call is None:
-        return write.call is later.call
-    return write.kind == later.kind == "newest"
+class Transaction:
+    """A ticket whose writes are one transaction; it has the interface of a chain."""
+
+    __slots__ = ("_parts", "_ticket")
+
+    batched = False
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+        self._parts = [(action, write) for write in ticket.writes for action in _actions(write)]
+
+    @property
+    def writes(self) -> list[Write]:
+        """The writes that are sent together."""
+        return self._ticket.writes
+
+    def actions(self) -> list[Action]:
+        """Return the actions to send."""
+        return [action for action, _ in self._parts]
+
+    def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
+        """Return the outcome if the condition of the action at `position` failed, so that nothing was written."""
+        action, write = self._parts[position]
+        return _condition_failed(write, stored, is_marker=write.marker is not None and action[1] is write.marker.call)
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Settle all writes; there is never another one to send."""
+        for _ in self.writes:
+            self._ticket.settle(outcome)
+        return False
+
+
+def _actions(write: Write) -> list[Action]:
+    return [("Put", write.marker.call), write.action()] if write.marker else [write.action()]
+
+
+def _condition_failed(write: Write, stored: StoredItem | None, *, is_marker: bool) -> Outcome:
+    return already_applied(write) if is_marker else write.mode.on_condition_failed(write, stored)
+
+
+def _can_combine(write: Write, later: Write) -> bool:
+    how = write.mode.combine
+    if how == "never" or how != later.mode.combine:
+        return False
+    return how == "greatest version" or (write.call is None and later.call is None)

@@ -16,8 +16,7 @@ from router.deliver.log import log_batch, log_result
 from router.deliver.metrics import Meter, ignore
 from router.deliver.payloads import Fetcher
 from router.deliver.writer import Clock, Deadline, Writer
-from router.engine.backoff import MAX_SECONDS
-from router.engine.engine import CompiledQueue, plan
+from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, plan
 from router.engine.ticket import Ticket
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
@@ -101,7 +100,7 @@ class Delivery:
         if outcome.setup and self._setup_wait is not None:
             return self._setup_wait
         if outcome.delay is not None:
-            return min(math.ceil(outcome.delay), MAX_SECONDS)
+            return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
         return queue.backoff.wait(delivered.record.receive_count)
 
     def _finish(self, queue: CompiledQueue, tickets: Sequence[Ticket], deadline: Deadline) -> Iterator[Delivered]:

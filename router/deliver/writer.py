@@ -9,10 +9,8 @@ from router.aws.client import Answer, Overlapping, Pending, Tables
 from router.aws.faults import Fault
 from router.aws.overlap import Calls, OneThread, Threads
 from router.aws.run_lock import away
-from router.deliver.batch import Batch, pack
 from router.deliver.chain import Chain
-from router.deliver.lanes import Lane, Step
-from router.deliver.settle import settle_answer
+from router.deliver.lanes import Batch, Lane, Step, pack
 from router.model import WRITTEN, Outcome, Table
 
 BACKOFF_BASE = 0.05
@@ -90,7 +88,7 @@ class Writer:
         """What BatchWriteItem answered; returns what is to be sent at once."""
         fault = answer.fault
         if fault is None:
-            left = settle_answer(batch, answer.unprocessed)
+            left = batch.settle(answer.unprocessed)
             for chain in batch.chains:
                 if not left or chain not in left:
                     lanes[chain].advance(more=False)
@@ -114,7 +112,7 @@ class Writer:
         if fault is None:
             lane.advance(step.settle(WRITTEN))
         elif fault.kind == "condition":
-            lane.advance(step.settle(step.judge(answer.position, answer.stored)))
+            lane.advance(step.settle(step.condition_failed(answer.position, answer.stored)))
         elif fault.kind == "retry":
             self._retry([lane], fault.code)
         elif fault.kind == "setup":

@@ -8,8 +8,9 @@ from msgspec import Struct, UnsetType
 from router.dev.requests import show_requests
 from router.dev.run_tests import rehearse_record
 from router.engine.engine import CompiledQueue, CompiledRoute
+from router.engine.writes import Write
 from router.errors import ExpressionError
-from router.model import WRITTEN, Outcome, Record, Write
+from router.model import WRITTEN, Outcome, Record
 from router.program.expressions.compile import compile_expression
 from router.program.load import Loaded, Program
 from router.program.schemas.compile import Check, Invalid

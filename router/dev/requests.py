@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from router.model import Write
-from router.modes.requests import make_action, make_request
+from router.engine.writes import Write
 
 
 def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
@@ -15,8 +14,8 @@ def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
     if atomic or write.marker:
         return _transaction([write])
     if write.call is None:
-        return {"BatchWriteItem": {"RequestItems": {write.table.name: [make_request(write)]}}}
-    operation, parameters = make_action(write)
+        return {"BatchWriteItem": {"RequestItems": {write.table.name: [write.batch_request()]}}}
+    operation, parameters = write.action()
     return {f"{operation}Item": parameters}
 
 
@@ -32,6 +31,6 @@ def _transaction(writes: Sequence[Write]) -> dict[str, Any]:
     for write in writes:
         if write.marker:
             actions.append({"Put": write.marker.call})
-        operation, parameters = make_action(write)
+        operation, parameters = write.action()
         actions.append({operation: parameters})
     return {"TransactWriteItems": {"TransactItems": actions}}

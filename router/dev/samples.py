@@ -83,6 +83,7 @@ def _rehearse(program: Program, queue: str, name: str, record: Record) -> Sendin
         item, changed = decode_item(write.item), decode_item(twin.item)
         # What differs between two deliveries of one message (sent_at …) differs from the real one too.
         same = {name: value for name, value in item.items() if changed.get(name) == value}
-        if write.kind == "put":
+        # What a conditional write or an update leaves depends on what was stored before.
+        if write.mode.stores == "item" and write.call is None:
             items.append(Expected(write.table.name, write.identity, same))
     return Sending(queue, name, record.body, record.message_attributes, (ticket.outcome or WRITTEN).kind, tuple(items))

@@ -1,33 +1,52 @@
-"""From records to tickets: decode, match, validate, transform, map, plan — with no write made yet."""
+"""Plans a record: decode, match, validate, transform and map it into writes, none of which is made yet."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from random import random
 from typing import Any
 
 from msgspec import Struct
 
 from router import codes
-from router.engine.backoff import Backoff
 from router.engine.decode import Decoder
 from router.engine.pointers import PointerFinder
-from router.engine.ticket import Ticket
-from router.engine.transaction import check_transaction
-from router.engine.writes import WriteShape, plan_write
+from router.engine.ticket import Ticket, check_transaction
+from router.engine.writes import Write, WriteShape
 from router.errors import Drop, PluginError, Refusal, Reject, Retry
-from router.model import Code, Item, Message, Outcome, Record, Route, Write
+from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
+MAX_BACKOFF_SECONDS = 12 * 60 * 60 - 60
+"""A visibility timeout is at most 12 hours, counted from the receive, which was up to a minute ago:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
 Trace = Callable[[str, str, Any], None]
-"""Told of each stage that a message passes: route (or ""), stage, value."""
+"""Called after each stage of a message with the route (or ""), the stage and its result."""
 Disposition = str
+
+
+class Backoff(Struct, frozen=True):
+    """The back-off of a queue: `base` seconds, times `factor` for each receive after the first, at most `cap`."""
+
+    base: int = 2
+    factor: int = 2
+    cap: int = 900
+    in_lambda: bool = False
+    """Whether the Lambda function sets visibility timeouts too, for which it makes a call."""
+
+    def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
+        """Return the visibility timeout in seconds after so many receives: random up to the bound (full jitter)."""
+        # A factor to the power of some hundred receives would be a number of many digits.
+        grown: int = self.base * self.factor ** min(max(receive_count, 1) - 1, 64)
+        bound = min(self.cap, grown, MAX_BACKOFF_SECONDS)
+        return max(1, round(bound * chance()))
 
 
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
-    `map_items` gives the items of a message, each with what its `element` was; it raises Refusal.
+    `map_items` returns the items of a message; it raises Refusal.
     """
 
     route: Route
@@ -43,7 +62,7 @@ class CompiledRoute(Struct, frozen=True):
 class CompiledQueue(Struct, frozen=True):
     """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
 
-    `pointers` finds what is to be fetched before a record is planned; None where nothing ever is.
+    `pointers` finds the object in S3 that holds a record's payload; None where there is never one.
     """
 
     name: str
@@ -59,8 +78,24 @@ class CompiledQueue(Struct, frozen=True):
     pointers: PointerFinder | None = None
 
 
+class Engine(Struct, frozen=True):
+    """The compiled config: its queues by name, and by their names, URLs or ARNs at SQS."""
+
+    queues: Mapping[str, CompiledQueue]
+    by_reference: Mapping[str, CompiledQueue]
+
+    def queue_of(self, arn: str) -> CompiledQueue | None:
+        """Return the queue of an ARN: an ARN or URL in the config matches wholly, a name matches in any account."""
+        parts = arn.split(":")
+        for known in (3, 2, 1):
+            queue = self.by_reference.get(":".join(parts[-known:]))
+            if queue is not None:
+                return queue
+        return None
+
+
 def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ticket:
-    """What is to be done about a record: a ticket with its writes, or with an outcome if it is decided already."""
+    """Return the ticket of a record: with its writes, or with an outcome if that is decided without any write."""
     try:
         data, attributes = queue.decode(record)
     except Refusal as refusal:
@@ -73,8 +108,8 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
     writes: list[Write] = []
     decided: list[Outcome] = []
     matched = False
-    # Whether a plugin of one route could change what another route sees.
-    copies = len(queue.routes) > 1 and not queue.first_only
+    # A plugin of one route could change what another route reads.
+    is_shared = len(queue.routes) > 1 and not queue.first_only
     for route in queue.routes:
         if route.when is not None:
             holds = route.when(data)
@@ -83,7 +118,7 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
             if not holds:
                 continue
         matched = True
-        outcome = _plan_route(route, message, writes, copies, trace)
+        outcome = _plan_route(route, message, writes, is_shared, trace)
         if outcome is not None:
             decided.append(outcome)
         if queue.first_only:
@@ -94,7 +129,11 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
 
 
 def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> Ticket:
-    """One rejection writes nothing, nor does one retry; a drop leaves the other routes' writes."""
+    """Return the ticket of all routes together.
+
+    If one route rejects or retries a message, no write is made. If one drops it, writes by its other routes are still
+    made.
+    """
     if atomic:
         try:
             check_transaction(writes)
@@ -108,9 +147,9 @@ def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic:
 
 
 def _plan_route(
-    route: CompiledRoute, message: Message, writes: list[Write], copies: bool, trace: Trace | None
+    route: CompiledRoute, message: Message, writes: list[Write], is_shared: bool, trace: Trace | None
 ) -> Outcome | None:
-    """Add the writes of one route; an outcome instead if it ends here."""
+    """Add the writes of one route; return an outcome instead if the route makes none."""
     name = route.route.name
     try:
         if route.validate is not None:
@@ -119,7 +158,7 @@ def _plan_route(
                 trace(name, "validate", invalid)
             if invalid is not None:
                 return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
-        planned = _map(route, message, copies, trace)
+        planned = _map(route, message, is_shared, trace)
     except Refusal as refusal:
         return _rejected(refusal, name)
     except Exception as error:  # a plugin may raise anything; its message stays on the queue
@@ -130,32 +169,34 @@ def _plan_route(
     return None
 
 
-def _map(route: CompiledRoute, message: Message, copies: bool, trace: Trace | None) -> list[Write]:
-    told = route.route
-    if copies and (route.transform_message or route.transform_item):
+def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None) -> list[Write]:
+    source = route.route
+    if is_shared and (route.transform_message or route.transform_item):
         # A plugin may change the data in place, and another route must not see that.
         message = message.with_data(deepcopy(message.data))
     for transform in route.transform_message:
-        message = transform(message, told)
+        message = transform(message, source)
     if trace and route.transform_message:
-        trace(told.name, "transform message", message.data)
+        trace(source.name, "transform message", message.data)
     items = route.map_items(message)
+    shape = route.shape
+    plan_write = shape.mode.plan
     if not trace and not route.transform_item:
-        return [plan_write(route.shape, item, message, index) for index, item in enumerate(items)]
+        return [plan_write(shape, item, message, index) for index, item in enumerate(items)]
     if len(items) > 1:
-        # Nor must an item see what a plugin did to another: elements of `for_each` may share parts of the message.
+        # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
         items = [deepcopy(item) for item in items]
     if trace:
-        trace(told.name, "map", items)
+        trace(source.name, "map", items)
     writes = []
     for index, item in enumerate(items):
         for transform_item in route.transform_item:
-            item = transform_item(item, message, told)  # noqa: PLW2901 — a pipeline
+            item = transform_item(item, message, source)  # noqa: PLW2901 — a pipeline
         if trace and route.transform_item:
-            trace(told.name, "transform item", item)
-        write = plan_write(route.shape, item, message, index)
+            trace(source.name, "transform item", item)
+        write = plan_write(shape, item, message, index)
         if trace:
-            trace(told.name, "write", write)
+            trace(source.name, "write", write)
         writes.append(write)
     return writes
 
@@ -164,14 +205,16 @@ def _rejected(refusal: Refusal, route: str = "") -> Outcome:
     return Outcome("rejected", refusal.code.id, refusal.reason, route, refusal.pointer)
 
 
+_DISPOSED: Mapping[Disposition, OutcomeKind] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}
+
+
 def _disposed(disposition: Disposition, code: Code, reason: str, route: str = "", pointer: str = "") -> Outcome:
-    """What `dead_letter`, `drop` or `retry` of the config makes of a message."""
-    kinds: Mapping[str, Any] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}
-    return Outcome(kinds[disposition], code.id, reason, route, pointer)
+    """Return the outcome that `dead_letter`, `drop` or `retry` of the config stands for."""
+    return Outcome(_DISPOSED[disposition], code.id, reason, route, pointer)
 
 
 def _failed(error: Exception, route: str = "") -> Outcome:
-    """What an exception from a plugin's code means for the message."""
+    """Return the outcome of an exception that plugin code raised."""
     match error:
         case Drop():
             return Outcome("dropped", codes.DROPPED.id, error.reason or "dropped by a plugin", route)
@@ -185,23 +228,3 @@ def _failed(error: Exception, route: str = "") -> Outcome:
             return Outcome("retry", codes.PLUGIN_FAILED.id, str(error), route)
         case _:
             return Outcome("retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}", route)
-
-
-class Engine(Struct, frozen=True):
-    """The compiled config: its queues by name, and by what SQS calls them."""
-
-    queues: Mapping[str, CompiledQueue]
-    by_reference: Mapping[str, CompiledQueue]
-
-    def queue_of(self, arn: str) -> CompiledQueue | None:
-        """The queue of an ARN: an ARN or URL in the config matches wholly, a name matches in any account."""
-        parts = arn.split(":")
-        for known in (3, 2, 1):
-            queue = self.by_reference.get(":".join(parts[-known:]))
-            if queue is not None:
-                return queue
-        return None
-
-    def plan(self, queue: CompiledQueue, records: Sequence[Record]) -> list[Ticket]:
-        """The tickets of a batch, in the order of the records."""
-        return [plan(queue, record) for record in records]

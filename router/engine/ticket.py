@@ -1,13 +1,23 @@
-"""The ticket: a message, what remains to be written for it, and how it ended."""
+"""The ticket of a message: its planned writes and its outcome.
 
-from router.model import Outcome, Record, Write, worst
+Limits of a transaction: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+from router.codes import NOT_ATOMIC
+from router.engine.writes import Write
+from router.errors import Refusal
+from router.model import Outcome, Record, worst
+
+MAX_ACTIONS = 100
+MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+"""Of all items of a transaction together."""
 
 
 class Ticket:
-    """A message on its way through the engine.
+    """A message with what is to be written for it.
 
-    `outcome` is set once it is decided. `writes` are still to be made; each ends in `results`, and when all have, the
-    worst of them is the outcome.
+    `outcome` is None until it is decided. `writes` are the planned writes; each adds its outcome to `results`, and the
+    worst of all results is the outcome.
     """
 
     __slots__ = ("outcome", "record", "results", "writes")
@@ -19,7 +29,18 @@ class Ticket:
         self.results: list[Outcome] = []
 
     def settle(self, outcome: Outcome) -> None:
-        """One of its writes has ended so."""
+        """Add the outcome of one of the writes."""
         self.results.append(outcome)
         if len(self.results) == len(self.writes):
             self.outcome = outcome if len(self.writes) == 1 else worst(self.results)
+
+
+def check_transaction(writes: list[Write]) -> None:
+    """Raise Refusal if the writes of a message cannot be one transaction."""
+    actions = sum(2 if write.marker else 1 for write in writes)
+    if actions > MAX_ACTIONS:
+        raise Refusal(NOT_ATOMIC, f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction")
+    if len({write.identity for write in writes}) < len(writes):
+        raise Refusal(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
+    if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
+        raise Refusal(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")

@@ -1,34 +1,100 @@
-"""From an item to the write of its route's mode, with the condition or the update that goes with it.
+"""Planned writes, the write modes that plan them, and the DynamoDB operations that they become.
 
 Attribute names are never written into an expression: each has a placeholder, since a name may be a reserved word or
-hold a dot.
+contain a dot.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html and
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from router.codes import BAD_ITEM, BAD_VERSION
+from router.codes import BAD_VERSION
 from router.engine.attributes import encode_item, identify
 from router.errors import Refusal
-from router.model import REMOVE, AttributeValue, Item, Marker, Message, Table, Write, WriteKind
+from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Table
+
+Setting = Literal["version", "add", "append", "keep_first", "once", "once_key"]
+"""A setting of `write:` besides `mode`."""
+StoredItem = dict[str, AttributeValue]
+"""An item as the table has it, from a failed condition."""
 
 MARKER_DAYS = 15
-"""How long a marker is kept, from when the message was sent: longer than SQS keeps a message, 14 days at most."""
+"""How long an idempotency key is kept after its message was sent; SQS keeps a message for 14 days at most."""
 _MARKER_SECONDS = MARKER_DAYS * 24 * 60 * 60
-_ORDERED = ("S", "N", "B")
-NO_ATTRIBUTE = "router: no attribute"
-"""A name that no item has."""
+_ORDERED_TYPES = frozenset(("S", "N", "B"))
+VERSION_IS_NEWER = "attribute_not_exists(#v) OR #v < :v"
+"""The condition of a versioned write. Values of different types are never in order, so that it fails for them too."""
+
+
+class WriteOperation(Struct, frozen=True):
+    """A write operation of DynamoDB: `payload` is the parameter that holds the item or key.
+
+    `batch_request` is the name of its request in BatchWriteItem, or "" if BatchWriteItem does not offer it.
+    """
+
+    name: Operation
+    payload: Literal["Item", "Key"]
+    permission: str
+    """The IAM action of a call and of an action in a transaction."""
+    batch_request: str = ""
+
+
+PUT = WriteOperation("Put", "Item", "dynamodb:PutItem", "PutRequest")
+UPDATE = WriteOperation("Update", "Key", "dynamodb:UpdateItem")
+DELETE = WriteOperation("Delete", "Key", "dynamodb:DeleteItem", "DeleteRequest")
+BATCH_PERMISSION = "dynamodb:BatchWriteItem"
+
+
+class Marker(Struct, frozen=True):
+    """The item that stores an idempotency key, put in one transaction with its update; `call` is the Put of it."""
+
+    table: Table
+    call: dict[str, Any]
+
+
+class Write(Struct, frozen=True, gc=False):
+    """One planned write: the item (of an update, the mapped attributes; of a delete, the key).
+
+    `identity` is the table and the typed key values, equal exactly when DynamoDB identifies the same item. `size` is
+    the item's size in bytes as DynamoDB counts it. `call` has the parameters of a write with a condition or an update
+    expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
+    stored value is that of `item` once the update is applied.
+    """
+
+    route: str
+    table: Table
+    mode: "Mode"
+    identity: tuple[str, ...]
+    item: dict[str, AttributeValue]
+    size: int
+    call: dict[str, Any] | None = None
+    version_name: str = ""
+    version: AttributeValue | None = None
+    sets: tuple[str, ...] = ()
+    marker: Marker | None = None
+
+    def batch_request(self) -> dict[str, Any]:
+        """Return the request of BatchWriteItem for a plain put or delete."""
+        operation = self.mode.operation
+        return {operation.batch_request: {operation.payload: self.item}}
+
+    def action(self) -> Action:
+        """Return the write as a call by itself, or as an action of a transaction."""
+        operation = self.mode.operation
+        return operation.name, self.call or {"TableName": self.table.name, operation.payload: self.item}
 
 
 class MarkerShape(Struct, frozen=True):
-    """The table that remembers which effects were had: its partition key, and its time-to-live attribute or ""."""
+    """The table that stores an idempotency key for each applied update, and its time-to-live attribute or ""."""
 
     table: Table
     ttl: str
     key: Callable[[Any], Any] | None = None
-    """What identifies the effect; None for route and message id."""
+    """The idempotency key of a message's data; None for route and message id."""
 
 
 class WriteShape(Struct, frozen=True):
@@ -39,7 +105,7 @@ class WriteShape(Struct, frozen=True):
 
     route: str
     table: Table
-    mode: WriteKind
+    mode: "Mode"
     version: str = ""
     add: frozenset[str] = frozenset()
     append: frozenset[str] = frozenset()
@@ -48,122 +114,77 @@ class WriteShape(Struct, frozen=True):
     declared: frozenset[str] = frozenset()
 
 
-PlanWrite = Callable[[WriteShape, Item, Message, int], Write]
-"""Plans the write of an item, the nth of its message; raises Refusal."""
+class Mode(Struct, frozen=True, kw_only=True, eq=False):
+    """A write mode. No facet has a default, so that mypy names those that a mode lacks.
+
+    `summary`, `when_duplicate` and `when_late` are sentences without subject and full stop, for the published schema
+    and the docs: what the mode does, and what it does for a duplicate and for an out-of-order message.
+    """
+
+    name: str
+    summary: str
+    when_duplicate: str
+    when_late: str
+    settings: frozenset[Setting]
+    """The settings that the mode takes."""
+    required: frozenset[Setting]
+    """The settings that it does not work without."""
+    repeats: frozenset[Setting]
+    """The settings whose effect a redelivery repeats, unless `once` prevents it."""
+    operation: WriteOperation
+    batched: Literal["always", "without version", "never"]
+    """When a write has neither condition nor update expression, so that BatchWriteItem can carry it."""
+    stores: Literal["item", "attributes", "nothing"]
+    """What a write stores: the whole item, some attributes of it, or nothing but the deletion of its key."""
+    relies_on: frozenset[Literal["content", "version"]]
+    """What of the stored item decides about a write, or stays: its other content, its version."""
+    destroys: frozenset[Literal["content", "version"]]
+    """What of the stored item a write without version replaces or deletes, though other modes rely on it."""
+    combine: Literal["last", "greatest version", "never"]
+    """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
+    plan: Callable[[WriteShape, Item, Message, int], Write]
+    """Plans the write of an item, the nth of its message; raises Refusal."""
+    on_condition_failed: Callable[[Write, StoredItem | None], Outcome]
+    """The outcome of a write whose condition failed, from the stored item if the server returned it."""
+
+    def is_batched(self, versioned: bool) -> bool:
+        """Return whether BatchWriteItem can carry a write, with or without a version."""
+        return self.batched == "always" or (self.batched == "without version" and not versioned)
+
+    def permission(self, *, versioned: bool, atomic: bool) -> str:
+        """Return the IAM action that a write needs; `atomic` if it is part of a transaction."""
+        return BATCH_PERMISSION if self.is_batched(versioned) and not atomic else self.operation.permission
+
+    def __repr__(self) -> str:
+        return f"Mode({self.name})"
 
 
-def plan_write(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    """The write that a route makes of an item, the `index`-th that it makes of the message; raises Refusal."""
-    return _PLANNERS[shape.mode](shape, item, message, index)
+def identity_of(shape: WriteShape, encoded: dict[str, AttributeValue]) -> tuple[str, ...]:
+    """Return the identity of an encoded item or key; raises Refusal if the key is not valid."""
+    return identify(shape.table.name, shape.table.key, encoded)
 
 
-def _plan_put(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
-    table = shape.table
-    return Write(shape.route, table, "put", identify(table.name, table.key, encoded), encoded, size)
-
-
-def _plan_delete(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    key, size = encode_item({name: item[name] for name, _ in shape.table.key if name in item}, shape.declared)
-    identity = _identify(shape, key)
-    if not shape.version:
-        return Write(shape.route, shape.table, "delete", identity, key, size)
-    version, _ = encode_item({shape.version: item[shape.version]} if shape.version in item else {}, shape.declared)
-    parameters = _call(shape, {"Key": key}, _is_newer(shape), {"#v": shape.version}, {":v": _version(shape, version)})
-    return Write(shape.route, shape.table, "delete", identity, key, size, parameters, version[shape.version])
-
-
-def _plan_insert(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
-    parameters = _call(shape, {"Item": encoded}, "attribute_not_exists(#k)", {"#k": shape.table.key[0][0]})
-    return Write(shape.route, shape.table, "insert", _identify(shape, encoded), encoded, size, parameters)
-
-
-def _plan_newest(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
-    version = _version(shape, encoded)
-    parameters = _call(shape, {"Item": encoded}, _is_newer(shape), {"#v": shape.version}, {":v": version})
-    return Write(shape.route, shape.table, "newest", _identify(shape, encoded), encoded, size, parameters, version)
-
-
-def _plan_update(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    removed = [name for name, value in item.items() if value is REMOVE]
-    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, shape.declared)
-    identity = _identify(shape, encoded)
-    keys = {name for name, _ in shape.table.key}
-    key = {name: encoded[name] for name in keys}
-    clauses, names, values = _update_clauses(shape, {n: v for n, v in encoded.items() if n not in keys}, removed)
-    condition = ""
-    version = None
-    if shape.version:
-        version = _version(shape, encoded)
-        condition = _is_newer(shape)
-        names["#v"], values[":v"] = shape.version, version
-    if not clauses:
-        # A transaction takes no update without an expression. This one changes nothing and, as any update that only
-        # removes, makes no item where there is none.
-        clauses, names["#none"] = ["REMOVE #none"], NO_ATTRIBUTE
-    parameters = _call(shape, {"Key": key, "UpdateExpression": " ".join(clauses)}, condition, names, values)
-    marker = _marker(shape.once, shape, message, index) if shape.once else None
-    return Write(shape.route, shape.table, "update", identity, encoded, size, parameters, version, marker)
-
-
-def _update_clauses(
-    shape: WriteShape, attributes: Mapping[str, AttributeValue], removed: list[str]
-) -> tuple[list[str], dict[str, str], dict[str, AttributeValue]]:
-    """The clauses of an UpdateExpression, and what their placeholders stand for."""
-    names: dict[str, str] = {}
-    values: dict[str, AttributeValue] = {}
-    sets, adds = [], []
-    for number, (name, value) in enumerate(attributes.items()):
-        place, given = f"#a{number}", f":a{number}"
-        names[place], values[given] = name, value
-        if name in shape.add:
-            _check_addable(name, value)
-            adds.append(f"{place} {given}")
-        elif name in shape.append:
-            values[given] = value if "L" in value else {"L": [value]}
-            values[":none"] = {"L": []}
-            sets.append(f"{place} = list_append(if_not_exists({place}, :none), {given})")
-        elif name in shape.keep_first:
-            sets.append(f"{place} = if_not_exists({place}, {given})")
-        else:
-            sets.append(f"{place} = {given}")
-    removes = [f"#r{number}" for number, _ in enumerate(removed)]
-    names |= dict(zip(removes, removed, strict=True))
-    clauses = [
-        f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes)) if parts
-    ]
-    return clauses, names, values
-
-
-def _check_addable(name: str, value: AttributeValue) -> None:
-    if not value.keys() & {"N", "SS", "NS", "BS"}:
-        raise Refusal(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
-
-
-def _is_newer(shape: WriteShape) -> str:
-    # Values of different types are never in order, so a stored version of another type fails this too.
-    return "attribute_not_exists(#v) OR #v < :v"
-
-
-def _version(shape: WriteShape, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
+def version_of(shape: WriteShape, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
+    """Return the version in an encoded item; raises Refusal if it is missing or has no order."""
     version = encoded.get(shape.version)
     if version is None:
         raise Refusal(BAD_VERSION, f"the version '{shape.version}' is missing")
-    if not version.keys() & set(_ORDERED):
+    if _ORDERED_TYPES.isdisjoint(version):
         raise Refusal(BAD_VERSION, f"the version '{shape.version}' is no text, number or binary")
     return version
 
 
-def _call(
+def call_parameters(
     shape: WriteShape,
     target: dict[str, Any],
     condition: str,
     names: Mapping[str, str],
     values: Mapping[str, AttributeValue] | None = None,
 ) -> dict[str, Any]:
-    """The parameters that PutItem, UpdateItem and DeleteItem share with the actions of a transaction."""
+    """Return the parameters of PutItem, UpdateItem or DeleteItem, which a transaction's actions share.
+
+    `names` and `values` are what the placeholders stand for.
+    """
     parameters: dict[str, Any] = {"TableName": shape.table.name, **target, "ExpressionAttributeNames": names}
     if condition:
         parameters["ConditionExpression"] = condition
@@ -173,17 +194,20 @@ def _call(
     return parameters
 
 
-def _marker(once: MarkerShape, shape: WriteShape, message: Message, index: int) -> Marker:
-    """The item that says that this effect was had; its table refuses a second one."""
+def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> Marker:
+    """Return the marker of an update, the `index`-th of its route and message; its Put fails if the update was applied.
+
+    Raises Refusal if the idempotency key cannot be a key in DynamoDB.
+    """
     name = once.table.key[0][0]
-    effect = message.id
+    idempotency_key = message.id
     if once.key is not None:
-        effect = once.key(message.data)
-        if not isinstance(effect, str) or not effect:
+        idempotency_key = once.key(message.data)
+        if not isinstance(idempotency_key, str) or not idempotency_key:
             raise Refusal(BAD_VERSION, "'once_key' finds no text")
-    # No route's name ends where another's goes on.
-    route = shape.route.replace("%", "%25").replace("#", "%23")
-    item: Item = {name: f"{route}#{effect}#{index}"}
+    # Escaped, so that the keys of two routes differ whatever the routes are named.
+    escaped = route.replace("%", "%25").replace("#", "%23")
+    item: Item = {name: f"{escaped}#{idempotency_key}#{index}"}
     sent_at = message.epoch_ms("sent_at")
     if once.ttl and sent_at is not None:
         item[once.ttl] = sent_at // 1000 + _MARKER_SECONDS
@@ -201,16 +225,3 @@ def _marker(once: MarkerShape, shape: WriteShape, message: Message, index: int) 
             "ExpressionAttributeNames": {"#k": name},
         },
     )
-
-
-def _identify(shape: WriteShape, encoded: dict[str, AttributeValue]) -> tuple[str, ...]:
-    return identify(shape.table.name, shape.table.key, encoded)
-
-
-_PLANNERS: Mapping[WriteKind, PlanWrite] = {
-    "put": _plan_put,
-    "insert": _plan_insert,
-    "newest": _plan_newest,
-    "update": _plan_update,
-    "delete": _plan_delete,
-}

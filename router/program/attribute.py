@@ -10,8 +10,9 @@ from router.codes import BAD_KEY, UNMAPPABLE
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.convert import CONVERTERS
+from router.engine.writes import Mode
 from router.errors import Refusal
-from router.model import REMOVE, Code, Message, Path, WriteKind
+from router.model import REMOVE, Code, Message, Path
 from router.program.context import Context
 from router.program.transforms import Step, compile_transforms
 from router.sources import CompiledExpression, GetValue, source_of
@@ -53,7 +54,7 @@ class Site(Struct, frozen=True):
     name: str
     path: Path
     route: str
-    mode: WriteKind
+    mode: Mode
     is_key: bool
     short: bool
 
@@ -87,7 +88,7 @@ def compile_attribute(site: Site, attribute: spec.Attribute, context: Context) -
     constants = {} if source is None or attribute.transform else {kind.key: source.constant}
     default = _compile_default(attribute, constants, convert, findings, path)
     missing = attribute.missing
-    if (missing == "remove" and site.mode != "update") or (is_key and missing in ("omit", "null", "remove")):
+    if (missing == "remove" and site.mode.stores != "attributes") or (is_key and missing in ("omit", "null", "remove")):
         findings.add(
             MISSING_POLICY,
             f"'missing: {missing}' does not fit attribute '{name}'",

@@ -8,8 +8,10 @@ from msgspec import UNSET, UnsetType
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.config import spec
 from router.engine.engine import MAX_ELEMENTS
+from router.engine.writes import Mode
 from router.errors import ExpressionError, Refusal
-from router.model import Item, Message, Path, Table, WriteKind
+from router.model import Item, Message, Path, Table
+from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
 from router.program.context import Context
 
@@ -29,7 +31,7 @@ def compile_mapping(
     if isinstance(route.item, UnsetType):
         map_item: MapItem | None = _whole("message" if single else "element")
     else:
-        map_item = _compile_item(name, route.write.mode, route.item, table, context, path)
+        map_item = _compile_item(name, MODES[route.write.mode], route.item, table, context, path)
     if isinstance(route.for_each, UnsetType):
         return None if map_item is None else lambda message: [map_item(message.data, message)]
     select = context.expression(route.for_each, (*path, "for_each"))
@@ -40,7 +42,7 @@ def compile_mapping(
 
 def _compile_item(
     route: str,
-    mode: WriteKind,
+    mode: Mode,
     attributes: Mapping[str, str | spec.Attribute],
     table: Table,
     context: Context,

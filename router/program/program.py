@@ -10,8 +10,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.config.reading import Reading
 from router.config_types import parse_duration
-from router.engine.backoff import Backoff
-from router.engine.engine import CompiledQueue, CompiledRoute, Engine
+from router.engine.engine import Backoff, CompiledQueue, CompiledRoute, Engine
 from router.model import Route, Table
 from router.program.context import Context, Tables
 from router.program.expressions.compile import NO_TREES, Trees

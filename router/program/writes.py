@@ -1,16 +1,17 @@
 """From `write` of a route, and its table's key, to how its items are written."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import UNSET, UnsetType, structs
 
 from router.codes import BAD_VERSION
 from router.config import spec
 from router.config.findings import Findings
-from router.engine.writes import MarkerShape, WriteShape
+from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
 from router.errors import ExpressionError, Refusal
 from router.model import Code, Path, Table
+from router.modes import MODES
 from router.program.context import Context
 from router.program.hooks.faults import did_you_mean
 
@@ -42,10 +43,11 @@ UNMAPPED_SETTING = Code(
     "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
     "of them a key attribute: the key says which item it is, and cannot change.",
 )
-NO_VERSION = Code(
+MISSING_SETTING = Code(
     "RT608",
-    "`newest` without `version`",
-    "Which of two messages is the newer one is told by an attribute of the item, and by nothing else.",
+    "a write mode without a setting that it needs",
+    "`newest` compares the `version` of a message with the stored one: which of two messages is newer, only an "
+    "attribute of the item tells.",
 )
 MARKER_TABLE = Code(
     "RT609",
@@ -53,53 +55,58 @@ MARKER_TABLE = Code(
     "`once` names a table of `tables` whose key is one text attribute; a `ttl` there lets markers go in the end.",
 )
 
-_SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "put": (),
-    "insert": (),
-    "newest": ("version",),
-    "update": ("version", "add", "append", "keep_first", "once", "once_key"),
-    "delete": ("version",),
-}
+_SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 def compile_write(name: str, route: spec.Route, table: Table, context: Context, path: Path) -> WriteShape:
     """How the items of a route are written; what is wrong with it is a finding."""
     where, findings = (*path, "write"), context.findings
-    write = _settings_in_force(route.write, findings, where)
+    mode = MODES[route.write.mode]
+    write = _without_idle(route.write, mode, findings, where)
     _check_key(route, table, findings, path)
     _check_named(write, route.item, table, findings, where)
     once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, context, where)
-    if (write.add or write.append) and isinstance(write.once, UnsetType):
-        first = "add" if write.add else "append"
-        findings.add(
-            REPEATED_EFFECT,
-            f"'{first}' has its effect again each time a message comes again",
-            (*where, first),
-            key=True,
-            suggestion="name a table for markers with 'once:'",
-        )
+    _check_settings(write, mode, findings, where)
     version = "" if isinstance(write.version, UnsetType) else write.version
-    if write.mode == "newest" and not version:
-        findings.add(
-            NO_VERSION, "'mode: newest' needs a 'version'", (*where, "mode"), suggestion="add 'version: ATTRIBUTE'"
-        )
     named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
     mapped = () if isinstance(route.item, UnsetType) else route.item
     declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
-    return WriteShape(name, table, write.mode, version, *named, once, declared)
+    return WriteShape(name, table, mode, version, *named, once, declared)
 
 
-def _settings_in_force(write: spec.Write, findings: Findings, path: Path) -> spec.Write:
-    """The write without what its mode does not have, which is a finding, and has no faults of its own."""
-    allowed = _SETTINGS[write.mode]
+def _check_settings(write: spec.Write, mode: Mode, findings: Findings, path: Path) -> None:
+    repeated = next((name for name in _SETTINGS if name in mode.repeats and _is_given(write, name)), None)
+    if repeated and isinstance(write.once, UnsetType):
+        findings.add(
+            REPEATED_EFFECT,
+            f"'{repeated}' has its effect again each time a message comes again",
+            (*path, repeated),
+            key=True,
+            suggestion="name a table for markers with 'once:'",
+        )
+    for name in _SETTINGS:
+        if name in mode.required and not _is_given(write, name):
+            findings.add(
+                MISSING_SETTING,
+                f"'mode: {mode.name}' needs a '{name}'",
+                (*path, "mode"),
+                suggestion=f"add '{name}: ATTRIBUTE'",
+            )
+
+
+def _is_given(write: spec.Write, setting: Setting) -> bool:
+    return getattr(write, setting) not in (UNSET, ())
+
+
+def _without_idle(write: spec.Write, mode: Mode, findings: Findings, path: Path) -> spec.Write:
+    """Return the write without the settings that its mode does not take, each of which is a finding."""
     idle: dict[str, Any] = {}
-    for name in _SETTINGS["update"]:
-        given = getattr(write, name)
-        if name not in allowed and given not in (UNSET, ()):
-            idle[name] = () if isinstance(given, tuple) else UNSET
+    for name in _SETTINGS:
+        if name not in mode.settings and _is_given(write, name):
+            idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
             findings.add(
                 IDLE_SETTING,
-                f"'{name}' has no meaning for 'mode: {write.mode}'",
+                f"'{name}' has no meaning for 'mode: {mode.name}'",
                 (*path, name),
                 key=True,
                 suggestion="remove it, or choose another mode",

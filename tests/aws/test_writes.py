@@ -8,12 +8,12 @@ import pytest
 
 from router.aws.client import Answer, Aws
 from router.aws.faults import Fault
-from router.deliver.chain import Chain
+from router.deliver.chain import Chain, Transaction
 from router.engine.attributes import encode_item
 from router.engine.ticket import Ticket
-from router.engine.transaction import Transaction
-from router.engine.writes import MarkerShape, WriteShape, plan_write
-from router.model import REMOVE, Item, Message, Record, Table, Write
+from router.engine.writes import MarkerShape, Write, WriteShape
+from router.model import REMOVE, Item, Message, Record, Table
+from router.modes import MODES
 
 FAILED = Fault("condition", "ConditionalCheckFailedException", 400)
 CANCELLED = Fault("condition", "ConditionalCheckFailed", 400)
@@ -61,7 +61,8 @@ def plan(table: Table) -> Callable[..., Write]:
     """The write of an item, by its mode."""
 
     def make(mode: Any, id_: str = "a", message: str = "m", item: Item | None = None, **shape: Any) -> Write:
-        return plan_write(WriteShape("r", table, mode, **shape), key(id_) | (item or {}), Message({}, message), 0)
+        planned = WriteShape("r", table, MODES[mode], **shape)
+        return planned.mode.plan(planned, key(id_) | (item or {}), Message({}, message), 0)
 
     return make
 
@@ -306,7 +307,8 @@ def test_a_failed_condition_writes_nothing(
 def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: str) -> None:
     """A fault of the set-up, by itself and in a transaction."""
     nowhere = Table(f"{name}-nowhere", (("key.name", "S"), ("order", "N")))
-    write = plan_write(WriteShape("r", nowhere, mode, "v"), key() | {"v": 1}, Message({}, "m"), 0)  # type: ignore[arg-type]
+    shape = WriteShape("r", nowhere, MODES[mode], "v")
+    write = shape.mode.plan(shape, key() | {"v": 1}, Message({}, "m"), 0)
     action = Chain(Ticket(Record("m", "h", ""), None, [write]), write).actions()[0]
 
     answers = [aws.tables.write(*action), aws.tables.transact([action])]

@@ -10,6 +10,7 @@ from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.model import Code
+from router.modes import MODES
 from router.sources import Computed, Constant, Joined, values_of
 
 INDEX_TYPE = Code(
@@ -26,7 +27,9 @@ def check_indexes(deployment: Deployment) -> Iterator[Found]:
     """Where the config says what type an attribute has, it is the one of each index whose key it is part of."""
     for name, route in deployment.config.routes.items():
         facts = deployment.seen.tables.get(route.table)
-        if not isinstance(facts, TableFacts) or isinstance(route.item, UnsetType) or route.write.mode == "delete":
+        if not isinstance(facts, TableFacts) or isinstance(route.item, UnsetType):
+            continue
+        if MODES[route.write.mode].stores == "nothing":
             continue
         for index in facts.indexes:
             for attribute, kind in index.key:

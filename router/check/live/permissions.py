@@ -15,7 +15,9 @@ from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
 from router.engine.engine import CompiledQueue
+from router.engine.writes import PUT
 from router.model import Code
+from router.modes import MODES
 
 NOT_ALLOWED = Code(
     "RT753",
@@ -75,16 +77,10 @@ def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]
     """The tables that a route writes to, each with the action of it."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
-    if write.mode == "update":
-        yield route.table, "dynamodb:UpdateItem"
-    elif write.mode in ("insert", "newest") or (write.mode == "put" and atomic):
-        yield route.table, "dynamodb:PutItem"
-    elif write.mode == "delete" and (atomic or not isinstance(write.version, UnsetType)):
-        yield route.table, "dynamodb:DeleteItem"
-    else:
-        yield route.table, "dynamodb:BatchWriteItem"
+    versioned = not isinstance(write.version, UnsetType)
+    yield route.table, MODES[write.mode].permission(versioned=versioned, atomic=atomic)
     if not isinstance(write.once, UnsetType):
-        yield write.once, "dynamodb:PutItem"
+        yield write.once, PUT.permission
 
 
 def check_permissions(deployment: Deployment) -> Iterator[Found]:

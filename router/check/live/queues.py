@@ -151,7 +151,7 @@ def _same(arn: str, reference: str) -> bool:
 
 
 def _check_size(queue: CompiledQueue, facts: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
-    if facts.max_bytes > MAX_ITEM_BYTES and any(route.shape.mode != "delete" for route in queue.routes):
+    if facts.max_bytes > MAX_ITEM_BYTES and any(route.shape.mode.stores != "nothing" for route in queue.routes):
         sentence = (
             f"queue '{facts.name}' takes messages up to {facts.max_bytes} bytes, more than the {MAX_ITEM_BYTES} of an "
             "item"

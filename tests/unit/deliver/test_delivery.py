@@ -350,7 +350,7 @@ def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
     delivered = deliver(records, compile_(ONCE))
 
     assert ([said(each.outcome) for each in delivered], tables.calls) == (
-        [("written", "", ""), ("duplicate", "RT820", "its effect was had already")],
+        [("written", "", ""), ("duplicate", "RT820", "the update was already applied")],
         [["r#m1#0", "a"], ["r#m2#0", "a"]],
     )
 

@@ -10,8 +10,9 @@ from router.aws.overlap import CALLS_AT_ONCE
 from router.deliver.lanes import schedule
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
 from router.engine.ticket import Ticket
-from router.engine.writes import MarkerShape, WriteShape, plan_write
+from router.engine.writes import MarkerShape, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
+from router.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 OTHERS = Table("others", (("id", "S"),))
@@ -69,7 +70,8 @@ def planned(
     id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any
 ) -> Any:
     """The write of an item."""
-    return plan_write(WriteShape("r", table, mode, **(shape or {})), {"id": id_, **item}, Message({}, message), 0)
+    planned = WriteShape("r", table, MODES[mode], **(shape or {}))
+    return planned.mode.plan(planned, {"id": id_, **item}, Message({}, message), 0)
 
 
 def newest(id_: Any, version: Any, **item: Any) -> Any:
@@ -296,7 +298,7 @@ def test_an_effect_is_had_once(write: Any, dynamo: Any, fault: Any) -> None:
 
     outcomes = write(add("a", 5, "m1")) + write(add("a", 5, "m1")) + write(add("a", 5, "m2"))
 
-    again = Outcome("duplicate", "RT820", "its effect was had already", "r")
+    again = Outcome("duplicate", "RT820", "the update was already applied", "r")
     assert outcomes == [again if fault == "lost" else WRITTEN, again, WRITTEN]
     assert dynamo.items["things"]["a"]["n"] == {"N": "10"}
 

@@ -11,7 +11,9 @@ from router.deliver.chain import Chain
 from router.deliver.delivery import Delivery
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.engine.ticket import Ticket
-from router.model import Record, Table, Write
+from router.engine.writes import Write
+from router.model import Record, Table
+from router.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
@@ -29,7 +31,7 @@ def lane() -> Callable[..., tuple[list[Any], list[Ticket]]]:
     """A lane of puts of items, one after the other, and their tickets."""
 
     def make(*ids: str) -> tuple[list[Any], list[Ticket]]:
-        writes = [Write("r", THINGS, "put", ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
+        writes = [Write("r", THINGS, MODES["put"], ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
         tickets = [Ticket(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
         return [Chain(ticket, write) for ticket, write in zip(tickets, writes, strict=True)], tickets
 

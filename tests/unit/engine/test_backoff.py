@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.engine.backoff import MAX_SECONDS, Backoff
+from router.engine.engine import MAX_BACKOFF_SECONDS, Backoff
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from router.engine.backoff import MAX_SECONDS, Backoff
         (Backoff(), 10**9, 900),
         (Backoff(base=1, factor=1), 7, 1),
         (Backoff(base=10, factor=3, cap=10**6), 3, 90),
-        (Backoff(cap=10**6), 1000, MAX_SECONDS),
+        (Backoff(cap=10**6), 1000, MAX_BACKOFF_SECONDS),
     ],
 )
 def test_the_bound_grows_with_each_receive(backoff: Any, receive_count: Any, seconds: Any) -> None:

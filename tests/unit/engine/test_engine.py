@@ -12,7 +12,9 @@ from msgspec import structs
 
 from router.engine.attributes import decode_item
 from router.engine.engine import MAX_ELEMENTS, plan
-from router.model import Outcome, Record, Table, Write
+from router.engine.writes import Write
+from router.model import Outcome, Record, Table
+from router.modes import MODES
 from router.program.load import load_program
 
 TO_THINGS = "queue: q, table: things"
@@ -42,7 +44,7 @@ def test_a_message_becomes_a_write(make: Any) -> None:
     ticket = plan(program.engine.queues["q"], record('{"id": "a", "n": 1.10, "none": null}'))
 
     item = {"id": {"S": "a"}, "n": {"N": "1.1"}, "none": {"NULL": True}}
-    write = Write("r", Table("things", (("id", "S"),)), "put", ("things", "a"), item, 3 + 3 + 5)
+    write = Write("r", Table("things", (("id", "S"),)), MODES["put"], ("things", "a"), item, 3 + 3 + 5)
     assert (ticket.outcome, ticket.writes, ticket.results) == (None, [write], [])
 
 
@@ -378,7 +380,7 @@ def test_a_delete_has_the_key_alone(make: Any) -> None:
 
     table = Table("things", (("id", "S"), ("at", "N")))
     key = {"id": {"S": "a"}, "at": {"N": "1"}}
-    assert ticket.writes == [Write("r", table, "delete", ("things", "a", "1"), key, 3 + 4)]
+    assert ticket.writes == [Write("r", table, MODES["delete"], ("things", "a", "1"), key, 3 + 4)]
 
 
 def test_a_delete_needs_its_key(make: Any) -> None:
@@ -444,10 +446,10 @@ def test_a_trace_is_told_each_stage(make: Any) -> None:
         ("yes", "transform message", {"id": "a", "n": 1}),
         ("yes", "map", [{"id": "a", "n": 1}]),
         ("yes", "transform item", {"id": "a", "n": 1, "m": 2}),
-        ("yes", "write", Write("yes", table, "put", ("things", "a"), one, 3 + 3 + 3)),
+        ("yes", "write", Write("yes", table, MODES["put"], ("things", "a"), one, 3 + 3 + 3)),
         ("bad", "validate", invalid),
         ("plain", "map", [{"id": "a"}]),
-        ("plain", "write", Write("plain", table, "put", ("things", "a"), {"id": {"S": "a"}}, 3)),
+        ("plain", "write", Write("plain", table, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)),
     ]
     assert ticket.outcome == Outcome("rejected", "RT806", "fails 'required' at /required: 'x' is missing", "bad")
 
@@ -518,7 +520,7 @@ def test_any_batch_gives_one_ticket_each(make: Any) -> None:
     def any_batch(bodies: Any) -> None:
         records = [record(body, f"id-{number}") for number, body in enumerate(bodies)]
 
-        tickets = program.engine.plan(queue, records)
+        tickets = [plan(queue, each) for each in records]
 
         assert [ticket.record for ticket in tickets] == records
         assert all(bool(ticket.writes) == (ticket.outcome is None) for ticket in tickets)

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
-from router.engine.ticket import Ticket
-from router.model import WRITTEN, Outcome, Record, Table, Write
+from router.engine.ticket import MAX_ACTIONS, Ticket, check_transaction
+from router.engine.writes import Marker, Write
+from router.errors import Refusal
+from router.model import WRITTEN, Outcome, Record, Table
+from router.modes import MODES
 
 RECORD = Record("id", "handle", "{}")
-WRITE = Write("r", Table("things", (("id", "S"),)), "put", ("things", "a"), {"id": {"S": "a"}}, 3)
+THINGS = Table("things", (("id", "S"),))
+WRITE = Write("r", THINGS, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)
 RETRY = Outcome("retry", "RT814")
 REJECTED = Outcome("rejected", "RT815")
 
@@ -40,3 +44,37 @@ def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> N
         ticket.settle(result)
 
     assert (ticket.outcome, ticket.results) == (outcome, results)
+
+
+def put(number: int, size: int = 3, marker: Marker | None = None) -> Write:
+    """The write of an item of its own."""
+    return Write("r", THINGS, MODES["put"], ("things", str(number)), {}, size, marker=marker)
+
+
+@pytest.mark.parametrize(
+    ("writes", "reason"),
+    [
+        (
+            [put(at) for at in range(MAX_ACTIONS + 1)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        (
+            [put(at, marker=Marker(THINGS, {})) for at in range(51)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        ([put(1), put(1)], "the message writes one item twice, which no transaction can"),
+        (
+            [put(at, size=400_000) for at in range(11)],
+            "the items of the message have more than 4194304 bytes together",
+        ),
+    ],
+)
+def test_what_is_too_much_for_a_transaction_is_refused(writes: Any, reason: Any) -> None:
+    """Actions, markers among them; one item twice; and size."""
+    with pytest.raises(Refusal, match=reason):
+        check_transaction(writes)
+
+
+def test_a_hundred_writes_are_one_transaction() -> None:
+    """The bound itself."""
+    check_transaction([put(at) for at in range(MAX_ACTIONS)])

@@ -8,6 +8,7 @@ import pytest
 from router.engine.writes import MarkerShape, WriteShape
 from router.errors import Refusal
 from router.model import Table
+from router.modes import MODES
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
 AGAIN = "has its effect again each time a message comes again; name a table for markers with 'once:'"
@@ -56,8 +57,9 @@ def test_modes(flow: Any, write: Any, item: Any) -> None:
 )
 def test_shapes(flow: Any, write: Any, expected: Any) -> None:
     """What the engine is told."""
+    mode, version = expected
     assert shape(flow({"item": ITEM, "write": write})) == WriteShape(
-        "r", Table("things", (("id", "S"),)), *expected, declared=frozenset(ITEM)
+        "r", Table("things", (("id", "S"),)), MODES[mode], version, declared=frozenset(ITEM)
     )
 
 
@@ -68,7 +70,7 @@ def test_the_shape_of_an_update(load_text: Any) -> None:
     assert shape(of_update(load_text, write)) == WriteShape(
         "r",
         Table("things", (("id", "S"),)),
-        "update",
+        MODES["update"],
         "a",
         frozenset({"b"}),
         frozenset(),

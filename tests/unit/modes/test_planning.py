@@ -1,16 +1,14 @@
-"""Writes in each mode, their conditions and updates."""
+"""How each mode plans a write: its condition, its update expression, its marker."""
 
 from typing import Any
 
 import pytest
 
-from router.deliver.chain import Chain
-from router.deliver.lanes import coalesce
-from router.engine.ticket import Ticket
-from router.engine.transaction import MAX_ACTIONS, Transaction, check_transaction
-from router.engine.writes import NO_ATTRIBUTE, MarkerShape, WriteShape, plan_write
+from router.engine.writes import Marker, MarkerShape, Write, WriteShape
 from router.errors import Refusal
-from router.model import REMOVE, WRITTEN, Marker, Message, Outcome, Record, Table, Write
+from router.model import REMOVE, Message, Table
+from router.modes import MODES
+from router.modes.update import NO_ATTRIBUTE
 
 THINGS = Table("things", (("id", "S"), ("at", "N")))
 MARKERS = Table("markers", (("m", "S"),))
@@ -24,12 +22,17 @@ SENT = {"SentTimestamp": "1767323045678"}
 
 def write(item: Any, mode: Any, data: Any = None, **shape: Any) -> Any:
     """The second write that a route `r` makes of a message."""
-    return plan_write(WriteShape("r", THINGS, mode, **shape), item, Message(data, "m1", system=SENT), 1)
+    return plan(WriteShape("r", THINGS, MODES[mode], **shape), item, Message(data, "m1", system=SENT), 1)
 
 
-def planned(mode: Any, item: Any, size: Any, call: Any = None, version: Any = None, marker: Any = None) -> Any:
+def plan(shape: WriteShape, item: Any, message: Message, index: int) -> Any:
+    """Plan a write as the engine does."""
+    return shape.mode.plan(shape, item, message, index)
+
+
+def planned(mode: Any, item: Any, size: Any, call: Any = None, *more: Any) -> Any:
     """The whole write."""
-    return Write("r", THINGS, mode, IDENTITY, item, size, call, version, marker)
+    return Write("r", THINGS, MODES[mode], IDENTITY, item, size, call, *more)
 
 
 def test_an_insert_has_the_condition_that_nothing_is_there() -> None:
@@ -57,7 +60,7 @@ def test_a_version_is_a_condition(mode: Any, target: Any) -> None:
         **OLD,
     }
     size = 7 if mode == "delete" else 12
-    assert write({**ITEM, "v.1": 5}, mode, version="v.1") == planned(mode, item, size, call, {"N": "5"})
+    assert write({**ITEM, "v.1": 5}, mode, version="v.1") == planned(mode, item, size, call, "v.1", {"N": "5"})
 
 
 @pytest.mark.parametrize("mode", ["newest", "update", "delete"])
@@ -160,9 +163,9 @@ def test_a_marker_names_the_effect(once: Any, expected: Any) -> None:
 
 def test_a_marker_without_a_time_of_sending_stays() -> None:
     """There is nothing to count its time to live from."""
-    shape = WriteShape("r", THINGS, "update", once=MarkerShape(MARKERS, "gone_at"))
+    shape = WriteShape("r", THINGS, MODES["update"], once=MarkerShape(MARKERS, "gone_at"))
 
-    assert plan_write(shape, ITEM, Message({}, "m1"), 1).marker == marker("r#m1#1")
+    assert plan(shape, ITEM, Message({}, "m1"), 1).marker == marker("r#m1#1")
 
 
 @pytest.mark.parametrize("key", [None, "", 5])
@@ -185,88 +188,8 @@ def test_effects_of_two_routes_are_two() -> None:
     """Whatever their names, and what identifies them."""
     once = MarkerShape(MARKERS, "", lambda data: data)
     given = [("a", "b#c"), ("a#b", "c"), ("a%23b", "c"), ("a", "b"), ("a", "b#0")]
-    shapes = [(WriteShape(route, THINGS, "update", once=once), data) for route, data in given]
+    shapes = [(WriteShape(route, THINGS, MODES["update"], once=once), data) for route, data in given]
 
-    made = [plan_write(shape, ITEM, Message(data, "m"), 0).marker.call["Item"]["m"]["S"] for shape, data in shapes]
+    made = [plan(shape, ITEM, Message(data, "m"), 0).marker.call["Item"]["m"]["S"] for shape, data in shapes]
 
     assert made == ["a#b#c#0", "a%23b#c#0", "a%2523b#c#0", "a#b#0", "a#b#0#0"]
-
-
-def ticket(*writes: Any) -> Any:
-    """A ticket of these writes."""
-    return Ticket(Record("id", "handle", "{}"), None, list(writes))
-
-
-MARKED = write({**ITEM, "n": 1}, "update", once=MarkerShape(MARKERS, ""))
-ALREADY = Outcome("duplicate", "RT820", "its effect was had already", "r")
-THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
-
-
-@pytest.mark.parametrize("make", [lambda: coalesce([ticket(MARKED)])[0][0], lambda: Transaction(ticket(MARKED))])
-def test_an_effect_and_its_marker_are_one_transaction(make: Any) -> None:
-    """The marker first: where that is there, the effect was had already."""
-    step = make()
-
-    assert (step.actions(), step.judge(0, None), step.writes) == (
-        [("Put", MARKED.marker.call), ("Update", MARKED.call)],
-        ALREADY,
-        [MARKED],
-    )
-
-
-@pytest.mark.parametrize("step", [Chain, lambda ticket, write: Transaction(ticket)])
-def test_a_failed_condition_is_judged_by_its_write(step: Any) -> None:
-    """From what was stored."""
-    insert = write(ITEM, "insert")
-
-    made = step(ticket(insert), insert)
-
-    assert (made.actions(), made.judge(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
-
-
-def test_all_writes_of_a_message_are_one_transaction() -> None:
-    """Plain ones too; they end as one."""
-    together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
-    transaction = Transaction(together)
-
-    more = transaction.settle(WRITTEN)
-
-    assert (transaction.actions(), more, together.outcome, len(together.results)) == (
-        [
-            ("Put", {"TableName": "things", "Item": KEY}),
-            ("Delete", {"TableName": "things", "Key": {**KEY, "id": {"S": "b"}}}),
-            ("Put", together.writes[2].call),
-        ],
-        False,
-        WRITTEN,
-        3,
-    )
-
-
-@pytest.mark.parametrize(
-    ("writes", "reason"),
-    [
-        (
-            [write({**ITEM, "at": at}, "put") for at in range(MAX_ACTIONS + 1)],
-            "the message makes more than 100 writes, too many for one transaction",
-        ),
-        (
-            [write({**ITEM, "at": at}, "update", once=MarkerShape(MARKERS, "")) for at in range(51)],
-            "the message makes more than 100 writes, too many for one transaction",
-        ),
-        ([write(ITEM, "put"), write(ITEM, "delete")], "the message writes one item twice, which no transaction can"),
-        (
-            [write({**ITEM, "at": at, "x": "y" * 400_000}, "put") for at in range(11)],
-            "the items of the message have more than 4194304 bytes together",
-        ),
-    ],
-)
-def test_what_is_too_much_for_a_transaction_is_refused(writes: Any, reason: Any) -> None:
-    """Actions, markers among them; one item twice; and size."""
-    with pytest.raises(Refusal, match=reason):
-        check_transaction(writes)
-
-
-def test_a_hundred_writes_are_one_transaction() -> None:
-    """The bound itself."""
-    check_transaction([write({**ITEM, "at": at}, "put") for at in range(MAX_ACTIONS)])

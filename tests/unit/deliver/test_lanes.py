@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.deliver.batch import pack
-from router.deliver.chain import Chain
-from router.deliver.lanes import coalesce, schedule
-from router.deliver.settle import settle_answer
+from router.deliver.chain import Chain, Transaction
+from router.deliver.lanes import coalesce, pack, schedule
 from router.engine.attributes import encode_item, identify
 from router.engine.ticket import Ticket
-from router.engine.transaction import Transaction
-from router.model import WRITTEN, Outcome, Record, Table, Write, worst
+from router.engine.writes import Write
+from router.model import WRITTEN, Outcome, Record, Table, worst
+from router.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 COUNTS = Table("counts", (("n", "N"),))
@@ -27,19 +26,19 @@ STALE = Outcome("stale", "RT821", "a greater version came in the same batch")
 def put(item: Any, table: Any = THINGS) -> Any:
     """A plain put of an item."""
     encoded, size = encode_item(item)
-    return Write("r", table, "put", identify(table.name, table.key, encoded), encoded, size)
+    return Write("r", table, MODES["put"], identify(table.name, table.key, encoded), encoded, size)
 
 
 def delete(key: Any, table: Any = THINGS) -> Any:
     """A plain delete of a key."""
     encoded, size = encode_item(key)
-    return Write("r", table, "delete", identify(table.name, table.key, encoded), encoded, size)
+    return Write("r", table, MODES["delete"], identify(table.name, table.key, encoded), encoded, size)
 
 
 def special(kind: Any, version: Any = None) -> Any:
     """A write of the item "a" that BatchWriteItem cannot make."""
     item = {"id": {"S": "a"}}
-    return Write("r", THINGS, kind, ("things", "a"), item, 3, {"TableName": "things"}, version)
+    return Write("r", THINGS, MODES[kind], ("things", "a"), item, 3, {"TableName": "things"}, "v", version)
 
 
 def newest(version: Any) -> Any:
@@ -81,7 +80,7 @@ def test_the_same_key_in_two_tables_is_two_items() -> None:
 
 @pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
 def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
-    """Written, they had their effect and lost it again."""
+    """Written, they are superseded."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
     ((chain,),) = coalesce(tickets)
 
@@ -294,7 +293,7 @@ def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
         for part, item in body.items()
     )
 
-    left = settle_answer(batch, [request])
+    left = batch.settle([request])
 
     assert (left, outcomes(*tickets)) == ([batch.chains[0]], [None, WRITTEN])
 
@@ -304,7 +303,7 @@ def test_all_are_written_where_nothing_is_unprocessed() -> None:
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
     (batch,) = pack(lane[0] for lane in coalesce(tickets))
 
-    assert (settle_answer(batch, []), outcomes(*tickets)) == ([], [WRITTEN, WRITTEN])
+    assert (batch.settle([]), outcomes(*tickets)) == ([], [WRITTEN, WRITTEN])
 
 
 KEYS = st.sampled_from([{"id": "a"}, {"id": "b"}, {"n": 1}, {"n": Decimal("1.0")}, {"n": 10}, {"n": Decimal("1E1")}])
@@ -357,7 +356,7 @@ def send_all(lanes: Any, tables: Any, rounds: Any) -> Any:
             batch = batches.pop()
             unprocessed = tables.write(batch)
             if unprocessed is not None:
-                chains += settle_answer(batch, unprocessed)
+                chains += batch.settle(unprocessed)
             elif len(batch.chains) > 1:
                 batches += batch.halves()
             elif batch.chains[0].settle(REJECTED):
@@ -395,4 +394,4 @@ def test_any_writes_and_any_answers_end_well(messages: Any, takes: Any, rounds: 
         assert each.outcome.kind == worst([Outcome(kind) for kind in kinds]).kind or (
             open_still and each.outcome.kind == "retry"
         )
-    assert tables.items == {name: write.item for name, write in accepted.items() if write.kind == "put"}
+    assert tables.items == {name: write.item for name, write in accepted.items() if write.mode.name == "put"}

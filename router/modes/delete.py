@@ -1,0 +1,52 @@
+"""The mode `delete`: deletes the item of a key; with a version, only if what is stored is older."""
+
+from router.engine.attributes import encode_item
+from router.engine.conflicts import compare_versions, stale
+from router.engine.writes import (
+    DELETE,
+    VERSION_IS_NEWER,
+    Mode,
+    StoredItem,
+    Write,
+    WriteShape,
+    call_parameters,
+    identity_of,
+    version_of,
+)
+from router.model import Item, Message, Outcome
+
+
+def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
+    key, size = encode_item({name: item[name] for name, _ in shape.table.key if name in item}, shape.declared)
+    identity = identity_of(shape, key)
+    name = shape.version
+    if not name:
+        return Write(shape.route, shape.table, shape.mode, identity, key, size)
+    encoded, _ = encode_item({name: item[name]} if name in item else {}, shape.declared)
+    version = version_of(shape, encoded)
+    call = call_parameters(shape, {"Key": key}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
+    return Write(shape.route, shape.table, shape.mode, identity, key, size, call, name, version)
+
+
+def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
+    # What is stored was never written by a delete, so that it is no duplicate.
+    return compare_versions(write, stored, same=False) if stored else stale(write)
+
+
+MODE = Mode(
+    name="delete",
+    summary="deletes the key",
+    when_duplicate="deletes again, also what was stored since",
+    when_late="deletes the newer item; with `version`: `stale`",
+    settings=frozenset({"version"}),
+    required=frozenset(),
+    repeats=frozenset(),
+    operation=DELETE,
+    batched="without version",
+    stores="nothing",
+    relies_on=frozenset(),
+    destroys=frozenset({"version"}),
+    combine="last",
+    plan=_plan,
+    on_condition_failed=_on_condition_failed,
+)

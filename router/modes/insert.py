@@ -1,0 +1,37 @@
+"""The mode `insert`: stores the whole item if its key is new, so that the first message wins."""
+
+from router.engine.attributes import encode_item
+from router.engine.conflicts import duplicate, same_item
+from router.engine.writes import PUT, Mode, StoredItem, Write, WriteShape, call_parameters, identity_of
+from router.model import Item, Message, Outcome
+
+
+def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, shape.declared)
+    # DynamoDB evaluates a condition on the item of this whole key: one key attribute is there if the item is.
+    names = {"#k": shape.table.key[0][0]}
+    call = call_parameters(shape, {"Item": encoded}, "attribute_not_exists(#k)", names)
+    return Write(shape.route, shape.table, shape.mode, identity_of(shape, encoded), encoded, size, call)
+
+
+def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
+    return duplicate(write, conflict=bool(stored) and not same_item(write, stored or {}))
+
+
+MODE = Mode(
+    name="insert",
+    summary="stores the item only if its key is new",
+    when_duplicate="`duplicate`",
+    when_late="`duplicate`, and a conflict if its content differs",
+    settings=frozenset(),
+    required=frozenset(),
+    repeats=frozenset(),
+    operation=PUT,
+    batched="never",
+    stores="item",
+    relies_on=frozenset({"content"}),
+    destroys=frozenset(),
+    combine="never",
+    plan=_plan,
+    on_condition_failed=_on_condition_failed,
+)

@@ -1,0 +1,31 @@
+"""The mode `put`: stores the whole item, whatever is stored."""
+
+from router.engine.attributes import encode_item, identify
+from router.engine.conflicts import no_condition
+from router.engine.writes import PUT, Mode, Write, WriteShape
+from router.model import Item, Message
+
+
+def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, shape.declared)
+    table = shape.table
+    return Write(shape.route, table, shape.mode, identify(table.name, table.key, encoded), encoded, size)
+
+
+MODE = Mode(
+    name="put",
+    summary="stores the item, replacing what is there",
+    when_duplicate="stores the same again",
+    when_late="replaces the newer item",
+    settings=frozenset(),
+    required=frozenset(),
+    repeats=frozenset(),
+    operation=PUT,
+    batched="always",
+    stores="item",
+    relies_on=frozenset(),
+    destroys=frozenset({"content", "version"}),
+    combine="last",
+    plan=_plan,
+    on_condition_failed=no_condition,
+)

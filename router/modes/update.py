@@ -1,0 +1,108 @@
+"""The mode `update`: sets the mapped attributes and keeps the others of the stored item."""
+
+from collections.abc import Mapping
+
+from router.codes import BAD_ITEM
+from router.engine.attributes import encode_item
+from router.engine.conflicts import compare_versions, same_attributes, stale
+from router.engine.writes import (
+    UPDATE,
+    VERSION_IS_NEWER,
+    Mode,
+    StoredItem,
+    Write,
+    WriteShape,
+    call_parameters,
+    identity_of,
+    make_marker,
+    version_of,
+)
+from router.errors import Refusal
+from router.model import REMOVE, AttributeValue, Item, Message, Outcome
+
+NO_ATTRIBUTE = "router: no attribute"
+"""A name that no item has."""
+
+
+def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
+    removed = [name for name, value in item.items() if value is REMOVE]
+    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, shape.declared)
+    identity = identity_of(shape, encoded)
+    keys = {name for name, _ in shape.table.key}
+    key = {name: encoded[name] for name in keys}
+    attributes = {name: value for name, value in encoded.items() if name not in keys}
+    expression, sets, names, values = _update_expression(shape, attributes, removed)
+    condition, version = "", None
+    if shape.version:
+        condition, version = VERSION_IS_NEWER, version_of(shape, encoded)
+        names["#v"], values[":v"] = shape.version, version
+    call = call_parameters(shape, {"Key": key, "UpdateExpression": expression}, condition, names, values)
+    marker = make_marker(shape.once, shape.route, message, index) if shape.once else None
+    return Write(
+        shape.route, shape.table, shape.mode, identity, encoded, size, call, shape.version, version, sets, marker
+    )
+
+
+def _update_expression(
+    shape: WriteShape, attributes: Mapping[str, AttributeValue], removed: list[str]
+) -> tuple[str, tuple[str, ...], dict[str, str], dict[str, AttributeValue]]:
+    """Return an update expression, the attributes that it sets, and the names and values of its placeholders."""
+    names: dict[str, str] = {}
+    values: dict[str, AttributeValue] = {}
+    plain = []
+    sets, adds = [], []
+    for number, (name, value) in enumerate(attributes.items()):
+        place, given = f"#a{number}", f":a{number}"
+        names[place], values[given] = name, value
+        if name in shape.add:
+            _check_addable(name, value)
+            adds.append(f"{place} {given}")
+        elif name in shape.append:
+            values[given] = value if "L" in value else {"L": [value]}
+            values[":none"] = {"L": []}
+            sets.append(f"{place} = list_append(if_not_exists({place}, :none), {given})")
+        elif name in shape.keep_first:
+            sets.append(f"{place} = if_not_exists({place}, {given})")
+        else:
+            plain.append(name)
+            sets.append(f"{place} = {given}")
+    removes = [f"#r{number}" for number, _ in enumerate(removed)]
+    names |= dict(zip(removes, removed, strict=True))
+    clauses = [
+        f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes)) if parts
+    ]
+    if not clauses:
+        # A transaction takes no update without an expression. This one changes nothing and, like any update that only
+        # removes attributes, creates no item.
+        clauses, names["#none"] = ["REMOVE #none"], NO_ATTRIBUTE
+    return " ".join(clauses), tuple(plain), names, values
+
+
+def _check_addable(name: str, value: AttributeValue) -> None:
+    if value.keys().isdisjoint(("N", "SS", "NS", "BS")):
+        raise Refusal(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
+
+
+def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
+    if not stored:
+        return stale(write)
+    return compare_versions(write, stored, same=same_attributes(write, stored, write.sets))
+
+
+MODE = Mode(
+    name="update",
+    summary="sets the mapped attributes, keeps the others",
+    when_duplicate="sets the same again; adds and appends again, unless `once`",
+    when_late="sets the older values; with `version`: `stale`",
+    settings=frozenset({"version", "add", "append", "keep_first", "once", "once_key"}),
+    required=frozenset(),
+    repeats=frozenset({"add", "append"}),
+    operation=UPDATE,
+    batched="never",
+    stores="attributes",
+    relies_on=frozenset({"content"}),
+    destroys=frozenset(),
+    combine="never",
+    plan=_plan,
+    on_condition_failed=_on_condition_failed,
+)

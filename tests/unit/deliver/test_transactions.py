@@ -1,0 +1,74 @@
+"""What is sent together: a write with its marker, and all writes of a message of an atomic queue."""
+
+from typing import Any
+
+import pytest
+
+from router.deliver.chain import Chain, Transaction
+from router.deliver.lanes import coalesce
+from router.engine.ticket import Ticket
+from router.engine.writes import MarkerShape, WriteShape
+from router.model import WRITTEN, Message, Outcome, Record, Table
+from router.modes import MODES
+
+THINGS = Table("things", (("id", "S"), ("at", "N")))
+MARKERS = Table("markers", (("m", "S"),))
+KEY = {"id": {"S": "a"}, "at": {"N": "1"}}
+ITEM = {"id": "a", "at": 1}
+
+
+def write(item: Any, mode: str, **shape: Any) -> Any:
+    """The write of an item by a route `r`."""
+    planned = WriteShape("r", THINGS, MODES[mode], **shape)
+    return planned.mode.plan(planned, item, Message({}, "m1"), 1)
+
+
+def ticket(*writes: Any) -> Any:
+    """A ticket of these writes."""
+    return Ticket(Record("id", "handle", "{}"), None, list(writes))
+
+
+MARKED = write({**ITEM, "n": 1}, "update", once=MarkerShape(MARKERS, ""))
+APPLIED = Outcome("duplicate", "RT820", "the update was already applied", "r")
+THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
+
+
+@pytest.mark.parametrize("make", [lambda: coalesce([ticket(MARKED)])[0][0], lambda: Transaction(ticket(MARKED))])
+def test_an_update_and_its_marker_are_one_transaction(make: Any) -> None:
+    """The marker first: if its condition fails, the update was already applied."""
+    step = make()
+
+    assert (step.actions(), step.condition_failed(0, None), step.writes) == (
+        [("Put", MARKED.marker.call), ("Update", MARKED.call)],
+        APPLIED,
+        [MARKED],
+    )
+
+
+@pytest.mark.parametrize("step", [Chain, lambda ticket, write: Transaction(ticket)])
+def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
+    """From the stored item."""
+    insert = write(ITEM, "insert")
+
+    made = step(ticket(insert), insert)
+
+    assert (made.actions(), made.condition_failed(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
+
+
+def test_all_writes_of_a_message_are_one_transaction() -> None:
+    """Plain ones too; they end as one."""
+    together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
+    transaction = Transaction(together)
+
+    more = transaction.settle(WRITTEN)
+
+    assert (transaction.actions(), more, together.outcome, len(together.results)) == (
+        [
+            ("Put", {"TableName": "things", "Item": KEY}),
+            ("Delete", {"TableName": "things", "Key": {**KEY, "id": {"S": "b"}}}),
+            ("Put", together.writes[2].call),
+        ],
+        False,
+        WRITTEN,
+        3,
+    )
