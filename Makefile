@@ -42,7 +42,7 @@ docs: $(STAMP) ## the pages that are made from the code
 
 lock: $(STAMP) ## pin again what tests and builds install
 	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
-		--no-emit-index-url --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml 2>/dev/null
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml 2>/dev/null
 	@# The extras name this distribution itself, which is installed from here.
 	@sed -i '/^# WARNING/d; /^# Consider/d; /^message-router @/d' requirements.lock
 

@@ -77,10 +77,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("text", [block for block in blocks("yaml") if "version:" in block.values[0]])
-def test_each_config_is_without_errors(text: str, folder: Path) -> None:
-    """What a page shows as a config is one, and the tests in it pass."""
+def configs() -> list[Any]:
+    """The configurations that pages show: the text of each, with the files beside it by their names."""
+    shown = []
+    for page, text in TEXTS.items():
+        titled = dict(re.findall(r"^```yaml title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+        shown += [pytest.param(titled.pop("routes.yaml"), titled, id=page)] if "routes.yaml" in titled else []
+    return shown + [
+        pytest.param(*block.values, {}, id=block.id) for block in blocks("yaml") if "version: 1" in block.values[0]
+    ]
+
+
+@pytest.mark.parametrize(("text", "beside"), configs())
+def test_each_config_is_without_errors(text: str, beside: dict[str, str], folder: Path) -> None:
+    """A configuration on a page has no errors, and the tests in it pass."""
     (folder / "routes.yaml").write_text(text, encoding="utf-8")
+    for name, content in beside.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+        for schema in re.findall(r"schema: ([\w./-]+\.json)", content):  # the page shows the configuration only
+            shutil.copy(ROOT / "schemas" / "user-metadata.json", (folder / name).parent / schema)
 
     loaded = load(folder / "routes.yaml", {})
 
@@ -131,6 +147,24 @@ def test_each_code_exists(page: str) -> None:
     assert set(re.findall(r"\bRT\d{3}\b", TEXTS[page])) - set(CODES) == set()
 
 
+@pytest.mark.parametrize(
+    ("term", "page"),
+    [
+        ("idempotency", "docs/writes.md"),
+        ("exactly once", "docs/writes.md"),
+        ("partial batch response", "docs/lambda.md"),
+        ("out of order", "docs/writes.md"),
+        ("replay", "docs/outcomes.md"),
+        ("long polling", "docs/worker.md"),
+        ("back-pressure", "docs/worker.md"),
+        ("fan-out", "docs/outcomes.md"),
+    ],
+)
+def test_each_term_has_its_page(term: str, page: str) -> None:
+    """The page that explains a term of the field uses it, and so does the glossary."""
+    assert [name for name in (page, "docs/glossary.md") if term not in TEXTS[name].lower()] == []
+
+
 @pytest.mark.parametrize("text", blocks("json"))
 def test_each_json_block_parses(text: str) -> None:
     """What a page shows as JSON is JSON."""
@@ -141,6 +175,12 @@ def test_each_json_block_parses(text: str) -> None:
 def test_each_path_exists(page: str) -> None:
     """Every path of this repository that a page names exists."""
     assert [path for path in _PATH.findall(TEXTS[page]) if not (ROOT / path).exists()] == []
+
+
+def test_the_example_workflow_is_the_one_of_the_page() -> None:
+    """The page on continuous integration shows the example workflow, without the comment in its first line."""
+    example = (ROOT / ".github" / "examples" / "check-routes.yml").read_text(encoding="utf-8")
+    assert f".yml\n{example.partition(chr(10))[2]}```" in TEXTS["docs/ci.md"]
 
 
 @pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md"])

@@ -1,0 +1,106 @@
+"""The files that other tools read: the pre-commit hook and the workflows of `.github/`."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/examples/*.yml")])
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the sample configuration."""
+    shutil.copy(ROOT / "routes.yaml", tmp_path)
+    for name in ("schemas", "plugins"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def run_hook(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the entry of the hook in a folder, as pre-commit does."""
+    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
+    program, *arguments = shlex.split(hook["entry"])
+    command = [str(Path(sys.executable).parent / program), *arguments, *hook.get("args", [])]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, env=os.environ)
+
+
+def test_the_hook_accepts_the_sample(folder: Path) -> None:
+    """The hook succeeds for a configuration without errors."""
+    done = run_hook(folder)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_hook_fails_on_an_error(folder: Path) -> None:
+    """The hook fails for a schema that is not JSON, and names its line."""
+    (folder / "schemas" / "order-placed.json").write_text("{")
+    done = run_hook(folder)
+    assert (done.returncode, "schemas/order-placed.json" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "runs"),
+    [
+        ("routes.yaml", True),
+        ("flows/routes.yml", True),
+        ("schemas/orders/order-placed.json", True),
+        ("plugins/devices.py", True),
+        ("my-routes.yaml", False),
+        ("src/plugins.py", False),
+    ],
+)
+def test_the_hook_runs_for_these_files(path: str, runs: bool) -> None:
+    """The hook runs when the configuration, a schema or a plugin changes."""
+    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
+    assert bool(re.search(hook["files"], path)) is runs
+
+
+def test_the_hook_installs_an_extra_of_this_distribution() -> None:
+    """The packages of the hook are the extra with the command line."""
+    (hook,) = load(ROOT / ".pre-commit-hooks.yaml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert hook["additional_dependencies"] == [f"{project['name']}[cli]"]
+    assert "cli" in project["optional-dependencies"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned(path: Path) -> None:
+    """Every action is pinned to a commit, with its version in a comment."""
+    uses = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+    assert [each for each in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_have_least_privilege(path: Path) -> None:
+    """A workflow can read the repository at most; one job of the release can request an OIDC token."""
+    workflow = load(path)
+    granted = [workflow["permissions"], *(job.get("permissions", {}) for job in workflow["jobs"].values())]
+    writes = [name for each in granted for name, access in each.items() if access == "write"]
+    assert writes == (["id-token"] if path.name == "release.yml" else [])
+
+
+def test_ci_runs_the_command_of_the_project() -> None:
+    """CI runs `.ci/run` on each supported Python that it tests."""
+    job = load(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13", "3.14"]
+
+
+def test_the_lock_file_names_no_index_and_no_folder() -> None:
+    """The lock file refers to packages by name, version and hash only: it installs on every machine."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    known = re.compile(r"(#.*|[\w.-]+==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
+    assert [line for line in lines if not known.fullmatch(line)] == []
