@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from router.aws.client import Answer, KeySchema, Letter, Received, Request
 from router.aws.faults import Fault, translate
@@ -29,7 +29,7 @@ class MemoryTables:
         self._lock = Lock()
 
     @classmethod
-    def of(cls, program: Program) -> "MemoryTables":
+    def of(cls, program: Program) -> Self:
         """The tables of a config, empty."""
         tables = program.config.tables.items()
         return cls({table.name or name: tuple(table.key.items()) for name, table in tables})

@@ -130,7 +130,8 @@ class Deployed:
         if service not in self._own:
             with self._inside(self._local, **self._keys):
                 # Not the default session, which keeps the credentials that it found first.
-                self._own[service] = boto3.session.Session().client(service)
+                session: Any = boto3.session.Session()
+                self._own[service] = session.client(service)
         return self._own[service]
 
     def run(self) -> dict[str, Any]:
@@ -215,7 +216,8 @@ def deployed(guarded: LocalAws, inside: Inside) -> Deployed:
     """The flows, deployed once."""
     services = ("cloudformation", "dynamodb", "iam", "kms", "lambda", "logs", "s3", "sqs")
     with inside(guarded):
-        clients = {service: boto3.client(service) for service in services}
+        make: Any = boto3.client
+        clients = {service: make(service) for service in services}
     keys = {name: clients["kms"].create_key()["KeyMetadata"]["Arn"] for name in KEYS}
     return Deployed(guarded, inside, clients, {"PREFIX": f"p{uuid.uuid4().hex[:8]}", **keys})
 

@@ -7,7 +7,7 @@ import pytest
 from router.aws.client import Aws, Letter
 from router.aws.faults import Fault
 
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, dict[str, Any]] = {
     "text": {"DataType": "String", "StringValue": "ü"},
     "number": {"DataType": "Number", "StringValue": "1.5"},
     "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
@@ -80,6 +80,7 @@ def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
 
     found = [scripted_aws.queues.receive(url, 20, 0) for _ in range(2)]
 
+    assert not isinstance(found[0], Fault)
     assert ([record.body for record in found[0]], found[1]) == (["body"] * 10, Fault("setup", "AccessDenied", 400))
 
 

@@ -45,9 +45,8 @@ class Deployer:
     """Makes stacks on a server."""
 
     def __init__(self, server: LocalAws) -> None:
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        session = boto3.session.Session(region_name=REGION, **keys)
-        self.clients = {
+        session: Any = boto3.session.Session("local", "local", region_name=REGION)
+        self.clients: dict[str, Any] = {
             service: session.client(service, endpoint_url=server.endpoint)
             for service in ("dynamodb", "sqs", "lambda", "iam", "sts")
         }

@@ -305,8 +305,10 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
     deployer.deploy({"mappings": (mapping,), "reserved": 9, "timeout": 12}, name)
     function = f"arn:aws:lambda:us-east-1:{deployer.account}:function:{name}-0"
 
-    (found,) = live.mappings(f"arn:aws:sqs:us-east-1:{deployer.account}:{name}")
+    mappings = live.mappings(f"arn:aws:sqs:us-east-1:{deployer.account}:{name}")
 
+    assert not isinstance(mappings, Unanswered)
+    (found,) = mappings
     assert (found, live.function(function)) == (
         MappingFacts(found.id, function, "Enabled", 100, 3, True, 4, 1),
         FunctionFacts(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
@@ -315,7 +317,9 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
 
 def test_nothing_there(live: Live, name: str) -> None:
     """What is not there is said to be absent."""
-    assert [each.absent for each in (live.table(name), live.queue(name), live.function(name))] == [True] * 3
+    answers: list[Any] = [live.table(name), live.queue(name), live.function(name)]
+
+    assert [each.absent for each in answers] == [True] * 3
 
 
 def test_decision(answers: Any, ask: Any) -> None:

@@ -156,8 +156,9 @@ def test_a_sort_key_is_shorter(find: Any) -> None:
 def test_the_whole_message(find: Any) -> None:
     """Its key is one of its own properties, whatever its name."""
     table = 'key: {"a.b": S}'
+    dotted: Any = {"a.b": TEXT}
 
-    assert (find("when: c", schema(**{"a.b": TEXT}), table), find("when: c", schema([], **{"a.b": TEXT}), table)) == (
+    assert (find("when: c", schema(**dotted), table), find("when: c", schema([], **dotted), table)) == (
         [],
         [
             (

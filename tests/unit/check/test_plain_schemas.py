@@ -17,7 +17,7 @@ VALIDATORS: dict[int, Any] = {
     2019: jsonschema.Draft201909Validator,
     2020: jsonschema.Draft202012Validator,
 }
-VALUES = st.one_of(
+VALUES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(["", "string", "x", 0, 1, -1, True, False, None, 1.5, {}, [], [{}], [True], [1]]),
     st.lists(st.sampled_from(["string", "null", "x"]), max_size=3),
     st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([{}, True, 1, []]), max_size=2),

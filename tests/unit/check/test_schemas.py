@@ -40,7 +40,7 @@ EVERY_PLACE = {
 
 def test_parts() -> None:
     """Each part that is not plain is asked about by itself, and equal ones once, in whatever schema they are."""
-    asked = {}
+    asked: dict[str, Any] = {}
 
     documents = (EVERY_PLACE, {"items": {"type": "string", "$anchor": "b"}})
     opinions = [second_opinion(document, asked) for document in documents]

@@ -58,7 +58,8 @@ LOADERS = pytest.mark.parametrize("loader", [CoreLoader, PurePython])
 )
 def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any) -> None:
     """Text that YAML 1.1 makes something else of stays text, and fractions are exact."""
-    node = compose(f"[{text}]", loader).value[0]
+    sequence: Any = compose(f"[{text}]", loader)
+    node = sequence.value[0]
 
     read = plain_value(node)
 
@@ -79,7 +80,7 @@ def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any)
 )
 def test_what_json_cannot_hold_has_no_value(text: Any, reason: Any) -> None:
     """Infinity, tags of objects and misused tags are refused with a reason."""
-    node = compose(text)
+    node: Any = compose(text)
 
     with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
         plain_value(node)

@@ -26,6 +26,9 @@ tables:
   t: {key: {a: S}, ttl: e}
 """
 
+ATTRIBUTE: Any = spec.Attribute
+"""Its fields come from the modules of the sources."""
+
 
 def parse(text: Any) -> Any:
     """The config, and its findings without the name of the file."""
@@ -75,11 +78,11 @@ def test_each_setting_is_read() -> None:
         write=spec.Write(mode="update", version="v", add=("x",)),
         item={
             "a": "x",
-            "b": spec.Attribute(value=None),
-            "c": spec.Attribute(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
-            "d": spec.Attribute(ttl="9d"),
-            "e": spec.Attribute(ttl=TtlAfter("z", "1w")),
-            "f": spec.Attribute(hash=("x", "y")),
+            "b": ATTRIBUTE(value=None),
+            "c": ATTRIBUTE(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
+            "d": ATTRIBUTE(ttl="9d"),
+            "e": ATTRIBUTE(ttl=TtlAfter("z", "1w")),
+            "f": ATTRIBUTE(hash=("x", "y")),
         },
         tests=(spec.Test(message=None), spec.Test(body="", items=({"a": 1},))),
     )
@@ -95,7 +98,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
     assert (config.plugins, config.routes["r"].when, config.routes["r"].item, findings) == (
         (),
         UNSET,
-        {"a": spec.Attribute(meta="queue", default=None)},
+        {"a": ATTRIBUTE(meta="queue", default=None)},
         [],
     )
 
@@ -301,9 +304,7 @@ def test_an_optional_setting_with_a_fault_has_its_default() -> None:
     """The route is compiled without it."""
     config, _ = route(FLOW + "when: []\nitem: {a: {from: x, type: 5}}\ntests: [{body: ''}, 5]\n")
 
-    assert config.routes == {
-        "r": spec.Route("q", "t", item={"a": spec.Attribute(from_="x")}, tests=(spec.Test(body=""),))
-    }
+    assert config.routes == {"r": spec.Route("q", "t", item={"a": ATTRIBUTE(from_="x")}, tests=(spec.Test(body=""),))}
 
 
 def test_an_attribute_with_a_fault_is_left_out() -> None:

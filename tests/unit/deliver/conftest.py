@@ -49,7 +49,7 @@ class Dynamo(Store):
         client: Any = self
         return DynamoTables(client)
 
-    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> Any:
         ((table, requests),) = RequestItems.items()
 
         def work(fault: Fault) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Dynamo(Store):
             if any(operation == "Update" and "UpdateExpression" not in each for operation, each in actions):
                 raise Refused("ValidationException")
             done, refusals = self.plan_each(actions)
-            reasons = [_reason(refused) for refused in refusals]
+            reasons: list[Any] = [_reason(refused) for refused in refusals]
             if len(done) < len(actions):
                 raise ClientError(
                     {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons},
@@ -95,7 +95,7 @@ class Dynamo(Store):
 
         return self._call("TransactWriteItems", keys, work)
 
-    def describe_table(self, TableName: str) -> dict[str, Any]:
+    def describe_table(self, TableName: str) -> Any:
         def work(fault: Fault) -> dict[str, Any]:
             key = self.keys[TableName]
             return {
@@ -130,7 +130,7 @@ class Dynamo(Store):
                 raise ReadTimeoutError(endpoint_url="https://dynamodb")
             return answer
         except Refused as refused:
-            response = {"Error": {"Code": refused.code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            response: Any = {"Error": {"Code": refused.code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
             raise ClientError(response | ({"Item": refused.item} if refused.item else {}), operation) from None
         finally:
             with self._lock:

@@ -22,7 +22,12 @@ def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> Non
     given = {name: {"DataType": "String", "StringValue": "{}"} for name in names}
     queue = load_program(CONFIG, {}).engine.queues["user-metadata"]
     sent: list[Any] = []
-    queues: Any = SimpleNamespace(url=lambda name: name, send=lambda url, letters: sent.extend(letters) or {})
+
+    def send(url: str, letters: Any) -> dict[str, Any]:
+        sent.extend(letters)
+        return {}
+
+    queues: Any = SimpleNamespace(url=lambda name: name, send=send)
 
     send_dead_letters(queues, queue, [plan(queue, Record("m", "handle", "{}", {}, given))])
 

@@ -46,6 +46,13 @@ def newest(version: Any) -> Any:
     return special("newest", version if isinstance(version, dict) else {"N": str(version)})
 
 
+def chains(tickets: Any) -> list[list[Chain]]:
+    """The lanes of tickets whose steps are all chains."""
+    lanes = coalesce(tickets)
+    assert all(isinstance(step, Chain) for lane in lanes for step in lane)
+    return [[step for step in lane if isinstance(step, Chain)] for lane in lanes]
+
+
 def ticket(*writes: Any) -> Any:
     """A ticket of these writes."""
     return Ticket(Record("id", "handle", "{}"), None, list(writes))
@@ -60,7 +67,7 @@ def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
     """In the order of receipt: of each item the last is sent, wherever its ticket is."""
     writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
 
-    lanes = coalesce([ticket(writes[0], writes[1]), ticket(writes[2]), ticket(writes[3])])
+    lanes = chains([ticket(writes[0], writes[1]), ticket(writes[2]), ticket(writes[3])])
 
     assert [[chain.write for chain in lane] for lane in lanes] == [[writes[3]], [writes[1]]]
 
@@ -82,7 +89,7 @@ def test_the_same_key_in_two_tables_is_two_items() -> None:
 def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
     """Written, they are superseded."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     more = chain.settle(outcome)
 
@@ -92,7 +99,7 @@ def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
 def test_a_rejected_write_gives_way_to_the_one_before() -> None:
     """Down to the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     sent = [(chain.write.item["x"]["N"], chain.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
 
@@ -102,7 +109,7 @@ def test_a_rejected_write_gives_way_to_the_one_before() -> None:
 def test_a_chain_of_rejected_writes_comes_to_its_end() -> None:
     """There is none before the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(2)]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*tickets)] == [True, False, REJECTED, REJECTED]
 
@@ -110,7 +117,7 @@ def test_a_chain_of_rejected_writes_comes_to_its_end() -> None:
 def test_one_ticket_may_write_an_item_twice() -> None:
     """It ends once, when both have ended."""
     twice = ticket(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
-    ((chain,),) = coalesce([twice])
+    ((chain,),) = chains([twice])
 
     chain.settle(REJECTED)
     before = twice.outcome
@@ -126,7 +133,7 @@ def test_other_modes_are_barriers() -> None:
         *(special("insert"), newest(1), newest(2), put({"id": "a", "x": 3}), delete({"id": "a"})),
     ]
 
-    (lane,) = coalesce([ticket(write) for write in writes])
+    (lane,) = chains([ticket(write) for write in writes])
 
     assert [chain.write for chain in lane] == [writes[at] for at in (1, 2, 3, 4, 6, 8)]
     assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
@@ -136,7 +143,7 @@ def test_the_greatest_version_goes_first() -> None:
     """Lesser ones are then stale, without a call; equal ones are asked for, the first received first."""
     versions = (2, 3, 1, 3)
     tickets = [ticket(newest(version)) for version in versions]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
 
@@ -146,7 +153,7 @@ def test_the_greatest_version_goes_first() -> None:
 def test_a_version_that_is_not_through_says_nothing_about_lesser_ones() -> None:
     """They too are left; but a rejected one gives way to the next."""
     tickets = [ticket(newest(version)) for version in (1, 2, 3)]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     more = [chain.settle(REJECTED), chain.settle(RETRY)]
 
@@ -156,7 +163,7 @@ def test_a_version_that_is_not_through_says_nothing_about_lesser_ones() -> None:
 def test_versions_of_different_types_have_no_order() -> None:
     """The table decides about each type."""
     tickets = [ticket(newest(version)) for version in (7, {"S": "x"}, {"S": "w"})]
-    ((chain,),) = coalesce(tickets)
+    ((chain,),) = chains(tickets)
 
     more = [chain.settle(WRITTEN), chain.settle(REJECTED)]
 
@@ -167,9 +174,10 @@ def test_decided_tickets_have_nothing_to_send() -> None:
     """Whatever else is in the batch."""
     decided = Ticket(Record("id", "handle", "{}"), REJECTED)
 
-    (lanes,) = schedule([decided, ticket(put({"id": "a"}))], atomic=False)
+    (((step,),),) = schedule([decided, ticket(put({"id": "a"}))], atomic=False)
 
-    assert [[chain.write.identity for chain in lane] for lane in lanes] == [[("things", "a")]]
+    assert isinstance(step, Chain)
+    assert step.write.identity == ("things", "a")
 
 
 def test_transactions_of_one_item_go_one_after_the_other() -> None:
@@ -286,7 +294,7 @@ def test_halves_are_the_whole(count: Any) -> None:
 def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
     """By its key, though the server writes the number in another form."""
     tickets = [ticket(write), ticket(put({"n": 2}, COUNTS))]
-    (batch,) = pack(lane[0] for lane in coalesce(tickets))
+    (batch,) = pack(lane[0] for lane in chains(tickets))
     (request,) = (
         {kind: {part: {**item, "n": {"N": form}}}}
         for kind, body in batch.requests()[0].items()
@@ -301,7 +309,7 @@ def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
 def test_all_are_written_where_nothing_is_unprocessed() -> None:
     """The usual answer."""
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
-    (batch,) = pack(lane[0] for lane in coalesce(tickets))
+    (batch,) = pack(lane[0] for lane in chains(tickets))
 
     assert (batch.settle([]), outcomes(*tickets)) == ([], [WRITTEN, WRITTEN])
 
@@ -328,7 +336,7 @@ class FakeTables:
     """Tables in memory that leave out and refuse what they are told to."""
 
     def __init__(self, takes: Any) -> None:
-        self.items = {}
+        self.items: dict[str, Any] = {}
         self.takes = takes
 
     def write(self, batch: Any) -> Any:
@@ -384,7 +392,7 @@ def test_any_writes_and_any_answers_end_well(messages: Any, takes: Any, rounds: 
     accepted = {write.identity: write for write in in_order if write.identity not in left and not is_bad(write)}
     places = {id(write): at for at, write in enumerate(in_order)}
     for each in tickets:
-        kinds = set()
+        kinds: set[Any] = set()
         for write in each.writes:
             last = accepted.get(write.identity)
             had = last is not None and places[id(write)] <= places[id(last)]

@@ -31,7 +31,7 @@ CASES = settings(
     suppress_health_check=list(HealthCheck),
 )
 URL = "https://queues/q"
-ROUTES = {
+ROUTES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     # mode: (table, write, more of the item), in the order of the file
     "put": ("puts", {}, {"index": "index"}),
     "again": ("puts", {}, {"index": "index", "twice": {"value": True}}),
@@ -46,7 +46,7 @@ ROUTES = {
     "drop": ("puts", {}, {}),
 }
 INVALID = {"schema": {"required": ["nothing"]}}
-MORE = {"reject": INVALID, "drop": {**INVALID, "on_invalid": "drop"}}
+MORE: dict[str, dict[str, Any]] = {"reject": INVALID, "drop": {**INVALID, "on_invalid": "drop"}}
 TABLES = sorted({table for table, _, _ in ROUTES.values()})
 NEVER = Fault("setup", "QueueDoesNotExist", 400)
 
@@ -79,9 +79,9 @@ class Queues:
         self.clear()
 
     def clear(self) -> None:
-        self.letters = set()
-        self.hidden = []
-        self.faults = []
+        self.letters: set[str] = set()
+        self.hidden: list[tuple[str, int]] = []
+        self.faults: list[str] = []
 
     def url(self, reference: Any) -> Any:
         fault = self.faults.pop() if self.faults else ""
@@ -115,7 +115,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     path.write_text(json.dumps(config(request.param)), encoding="utf-8")
     program = load_program(path, {})
     dynamo = dynamo_of(**dict.fromkeys((*TABLES, "markers"), (("id", "S"),)))
-    queues = Queues()
+    queues: Any = Queues()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("concurrent.futures.ThreadPoolExecutor", Serial)
         patch.setattr("router.deliver.writer.BACKOFF_BASE", 0.0)
@@ -209,7 +209,7 @@ class Run:
         self.fifo, self.atomic = "fifo" in world.kind, "atomic" in world.kind
         self.queue = world.program.engine.queues["q"]
         self.pending = list(sent)
-        self.receives = Counter()
+        self.receives: Counter[str] = Counter()
         world.dynamo.clear()
         world.queues.clear()
 
@@ -224,7 +224,7 @@ class Run:
     def deliver(self, turn: Any, looks: Any = 0) -> Any:
         """One batch; returns how many messages are now done."""
         batch = self.batch(turn)
-        records = []
+        records: list[Record] = []
         for each in batch:
             self.receives[each.id] += 1
             system = {"ApproximateReceiveCount": str(self.receives[each.id]), "MessageGroupId": each.key}
@@ -339,7 +339,7 @@ class Run:
 
     def look_at_order(self) -> None:
         """What was written for one key was written in the order of its messages."""
-        order = {}
+        order: dict[str, list[int]] = {}
         for table, key, item in self.world.dynamo.made:
             if item and table != "markers":
                 order.setdefault(key, []).append(int(item["t"]["S"][1:]))
@@ -365,8 +365,8 @@ class Run:
 
 def reference(sent: Any, atomic: Any) -> Any:
     """What the tables hold, and which messages have letters, if each message is done whole, in order, once."""
-    tables = {table: {} for table in TABLES}
-    letters = set()
+    tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    letters: set[str] = set()
     for message in sent:
         writes = message.writes(atomic)
         holds = {mode: condition(mode, tables[ROUTES[mode][0]].get(message.key), message) for mode in writes or ()}

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -37,8 +38,8 @@ routes:
 class Bucket:
     """An S3 whose answers are scripted by key: one for each try, the last for ever; it keeps what it was asked."""
 
-    def __init__(self, **answers: list[bytes | Fault]) -> None:
-        self.answers = answers
+    def __init__(self, **answers: Iterable[bytes | Fault]) -> None:
+        self.answers = {key: list(each) for key, each in answers.items()}
         self.asked: list[tuple[str, str, int]] = []
 
     def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:

@@ -27,7 +27,7 @@ class Clock:
     def __init__(self, tick: Any = 0.0) -> None:
         self.now = 0.0
         self.tick = tick
-        self.slept = []
+        self.slept: list[float] = []
 
     def __call__(self) -> Any:
         self.now += self.tick

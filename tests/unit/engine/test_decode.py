@@ -428,7 +428,7 @@ def test_a_layer_that_is_not_as_configured_is_refused(
 def test_an_envelope_may_drop_its_message() -> None:
     """What is no Reject passes through, to be told from a refusal."""
 
-    def drop(payload: Any, attributes: Any) -> None:
+    def drop(payload: Any, attributes: Any) -> Any:
         raise Drop("not for us")
 
     with pytest.raises(Drop, match="not for us"):

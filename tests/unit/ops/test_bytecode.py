@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ SOURCES = {
 
 def compiled(folder: Path, target: Target) -> dict[str, bytes]:
     """The bytecode of the sources, by name."""
-    entries = [Entry("p", name, lambda content=content: content) for name, content in SOURCES.items()]
+    entries = [Entry("p", name, partial(bytes, content)) for name, content in SOURCES.items()]
     return {entry.name: entry.read() for entry in bytecode_entries(entries, target, folder)}
 
 

@@ -118,7 +118,7 @@ def test_numbers_that_would_be_rounded(attribute: Any, number: str) -> None:
 
 
 WITHOUT = ["absent", "null", "empty set", "after a transform", "empty set after a transform"]
-MISSING_MESSAGE = {"id": "1", "null": None, "empty": [], "text": "x"}
+MISSING_MESSAGE: dict[str, Any] = {"id": "1", "null": None, "empty": [], "text": "x"}
 SOURCES_WITHOUT = [
     {"from": "absent"},
     {"from": "null"},
@@ -291,6 +291,7 @@ def test_remove(flow: Any, message: Any) -> None:
 
     [write] = plan(program.engine.queues["q"], Record("m-1", "receipt", json.dumps(message))).writes
 
+    assert write.call is not None
     assert (write.call["UpdateExpression"], write.call["ExpressionAttributeNames"]) == ("REMOVE #r0", {"#r0": "a"})
 
 

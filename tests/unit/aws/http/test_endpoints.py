@@ -42,11 +42,11 @@ def test_as_botocore(service: str) -> None:
     """One region of each partition and all of its kinds of name; every region by its usual name."""
     session = botocore.session.Session()
     session.set_config_variable("region", "us-east-1")
-    cases = []
+    cases: list[tuple[str, bool, bool]] = []
     for partition in session.get_available_partitions():
         regions = [r for r in session.get_available_regions(service, partition) if r != "local"]
         cases += [(region, False, False) for region in regions]
-        cases += [(regions[0], *kinds) for kinds in itertools.product((False, True), repeat=2) if regions]
+        cases += [(regions[0], fips, dual) for fips, dual in itertools.product((False, True), repeat=2) if regions]
     wrong = [
         (case, theirs, ours)
         for case in cases

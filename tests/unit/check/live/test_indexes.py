@@ -10,6 +10,8 @@ from router.check.live.indexes import check_indexes, known_types
 from router.config.spec import Attribute
 from router.sources.ttl import TtlAfter
 
+ATTRIBUTE: Any = Attribute
+"""Its fields come from the modules of the sources."""
 CONFIG = """\
 tables:
   items: {key: {id: S}}
@@ -44,23 +46,23 @@ def test_nothing_is_known(deploy: Any, said: Any, old: str, new: str) -> None:
     ("attribute", "types"),
     [
         ("a.b", set()),
-        (Attribute(from_="a"), set()),
-        (Attribute(from_="a", missing="null"), {"NULL"}),
-        (Attribute(from_="a", type="N"), {"N"}),
-        (Attribute(from_="a", type="json", missing="null"), {"S", "NULL"}),
-        (Attribute(template="{a}"), {"S"}),
-        (Attribute(hash=("a",)), {"S"}),
-        (Attribute(ttl="90d"), {"N"}),
-        (Attribute(ttl=TtlAfter(from_="a", after="90d")), {"N"}),
-        (Attribute(meta="sent_at"), {"S"}),
-        (Attribute(meta="attribute.kind"), set()),
-        (Attribute(template="{a}", transform="parse"), set()),
-        (Attribute(value=None), set()),
-        (Attribute(value=True), {"BOOL"}),
-        (Attribute(value="a"), {"S"}),
-        (Attribute(value=Decimal("1.5")), {"N"}),
-        (Attribute(value=[1]), {"L"}),
-        (Attribute(value={}), {"M"}),
+        (ATTRIBUTE(from_="a"), set()),
+        (ATTRIBUTE(from_="a", missing="null"), {"NULL"}),
+        (ATTRIBUTE(from_="a", type="N"), {"N"}),
+        (ATTRIBUTE(from_="a", type="json", missing="null"), {"S", "NULL"}),
+        (ATTRIBUTE(template="{a}"), {"S"}),
+        (ATTRIBUTE(hash=("a",)), {"S"}),
+        (ATTRIBUTE(ttl="90d"), {"N"}),
+        (ATTRIBUTE(ttl=TtlAfter(from_="a", after="90d")), {"N"}),
+        (ATTRIBUTE(meta="sent_at"), {"S"}),
+        (ATTRIBUTE(meta="attribute.kind"), set()),
+        (ATTRIBUTE(template="{a}", transform="parse"), set()),
+        (ATTRIBUTE(value=None), set()),
+        (ATTRIBUTE(value=True), {"BOOL"}),
+        (ATTRIBUTE(value="a"), {"S"}),
+        (ATTRIBUTE(value=Decimal("1.5")), {"N"}),
+        (ATTRIBUTE(value=[1]), {"L"}),
+        (ATTRIBUTE(value={}), {"M"}),
     ],
 )
 def test_known_types(attribute: str | Attribute, types: set[str]) -> None:

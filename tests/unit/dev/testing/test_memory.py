@@ -9,11 +9,11 @@ import pytest
 
 from router.config import spec
 from router.errors import UsageError
-from router.model import REMOVE
+from router.model import REMOVE, KeyType
 from router.program.load import Program, load_program
 from router.testing import MemoryQueues, MemoryTables, deliver, record
 
-KEY = (("id", "S"),)
+KEY: tuple[tuple[str, KeyType], ...] = (("id", "S"),)
 NEW = {"ConditionExpression": "attribute_not_exists(#k)", "ExpressionAttributeNames": {"#k": "id"}}
 
 

@@ -53,13 +53,12 @@ class Resolved:
                 values = {key: self.value(each) for key, each in expression.items()}
                 return {key: each for key, each in values.items() if each != "AWS::NoValue"}
             case list():
-                values = [self.value(each) for each in expression]
-                return [each for each in values if each != "AWS::NoValue"]
+                return [each for each in map(self.value, expression) if each != "AWS::NoValue"]
             case _:
                 return expression
 
     def _sub(self, text: str, more: Mapping[str, str]) -> str:
-        known = self._values | more
+        known = {**self._values, **more}
         return re.sub(r"\$\{(!?)([^}]*)\}", lambda found: f"${{{found[2]}}}" if found[1] else known[found[2]], text)
 
     def _arn(self, name: str) -> str:

@@ -98,6 +98,7 @@ def test_the_dockerfile(folder: Any) -> None:
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     last = lines[lines.index("WORKDIR /srv/router") :]
     health = re.fullmatch(r"HEALTHCHECK .* CMD (\[.*\])", last.pop(-2))
+    assert health is not None
     assert (last, json.loads(health[1])) == (
         [
             "WORKDIR /srv/router",

@@ -164,7 +164,7 @@ def used_by(program: Any) -> Any:
     tables.used = defaultdict(set)
     for name, queue in program.engine.queues.items():
         settings_ = program.config.queues[name]
-        group = {"MessageGroupId": "g"} if queue.fifo else {}
+        group: dict[str, Any] = {"MessageGroupId": "g"} if queue.fifo else {}
         records = [
             record({"id": text, "v": version}, queue=settings_, **group) for text, version in (("a", 1), ("b", 2))
         ]

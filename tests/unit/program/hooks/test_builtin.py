@@ -182,7 +182,7 @@ def test_unique_keeps_one_of_each(values: list[Any]) -> None:
 @given(JSON, st.sampled_from([t for t in TRANSFORMS if t.__name__ not in ("replace", "round", "scale")]))
 def test_any_value_is_transformed_or_refused(value: Any, transform: Any) -> None:
     """No value of a message makes a transform raise anything but ValueError and TypeError."""
-    arguments = {"truncate": [3], "to_iso": ["s"], "lookup": [{}]}
+    arguments: dict[str, list[Any]] = {"truncate": [3], "to_iso": ["s"], "lookup": [{}]}
     given_ = arguments.get(
         transform.__name__, [","] if transform.__name__ in ("split", "join", "prefix", "suffix") else []
     )
