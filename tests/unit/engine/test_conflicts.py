@@ -1,11 +1,13 @@
 """How values are ordered."""
 
+from typing import Any
+
 from router.engine.conflicts import value_order
 
 
 def test_values_are_in_the_order_of_dynamodb() -> None:
     """Numbers by value, text by the bytes of UTF-8, binaries by bytes; nothing before all."""
-    values = [
+    values: list[dict[str, Any]] = [
         {},
         {"B": b"a"},
         {"B": b"b"},

@@ -43,7 +43,7 @@ def test_a_message_becomes_a_write(make: Any) -> None:
 
     ticket = plan(program.engine.queues["q"], record('{"id": "a", "n": 1.10, "none": null}'))
 
-    item = {"id": {"S": "a"}, "n": {"N": "1.1"}, "none": {"NULL": True}}
+    item: dict[str, Any] = {"id": {"S": "a"}, "n": {"N": "1.1"}, "none": {"NULL": True}}
     write = Write("r", Table("things", (("id", "S"),)), MODES["put"], ("things", "a"), item, 3 + 3 + 5)
     assert (ticket.outcome, ticket.writes, ticket.results) == (None, [write], [])
 
@@ -310,7 +310,7 @@ LINES = f"r: {{{TO_THINGS}, for_each: order.lines, item: {{id: element.id, order
 
 def test_each_element_makes_an_item(make: Any) -> None:
     """Which sees its element and the message; two for one key are both planned, in order."""
-    lines = [{"id": "a", "n": 1}, {"id": "b"}, {"id": "a", "n": 2}]
+    lines: list[dict[str, Any]] = [{"id": "a", "n": 1}, {"id": "b"}, {"id": "a", "n": 2}]
 
     items = [("r", {**line, "order": "o"}) for line in lines]
     assert planned(make(LINES), {"order": {"id": "o", "lines": lines}}) == (None, items)

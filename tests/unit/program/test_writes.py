@@ -28,7 +28,8 @@ def of_update(load_text: Any, write: Any, markers: Any = None) -> Any:
 
 
 def shape(made: Any) -> WriteShape:
-    return made.loaded.program.engine.queues["q"].routes[0].shape
+    found: WriteShape = made.loaded.program.engine.queues["q"].routes[0].shape
+    return found
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,8 @@ def test_the_shape_of_an_update(load_text: Any) -> None:
 def test_once_key(load_text: Any) -> None:
     """An expression over the message; where it fails, the message is rejected."""
     once = shape(of_update(load_text, {"append": ["a"], "once": "markers", "once_key": "to_string(abs(n))"})).once
+    assert once is not None
+    assert once.key is not None
 
     with pytest.raises(Refusal) as raised:
         once.key({"n": "secret"})
