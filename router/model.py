@@ -1,4 +1,4 @@
-"""The nouns that every part of the router speaks in."""
+"""The values that all parts of the router exchange."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ Severity = Literal["error", "warning", "info"]
 OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "retry"]
 KeyType = Literal["S", "N", "B"]
 Path = tuple[str | int, ...]
-"""Where something is in a config: keys and list indices from the root."""
+"""A path in a config: keys and list indices from the root."""
 Item = dict[str, Any]
 """An item in Python's own types: str, int, Decimal, bool, bytes, None, list, dict, set."""
 AttributeValue = dict[str, Any]
@@ -29,11 +29,11 @@ class Remove:
         return "REMOVE"
 
     def __reduce__(self) -> str:
-        return "REMOVE"  # a copy is the same one
+        return "REMOVE"  # so that copies and unpickled values are this object
 
 
 REMOVE = Remove()
-"""In an item of an update: the attribute is to be removed from the stored item."""
+"""As a value in the item of an update: the attribute is removed from the stored item."""
 META_NAMES = (
     "message_id",
     "sent_at",
@@ -51,7 +51,7 @@ META_TIMES = ("sent_at", "first_received_at")
 
 
 class Code(Struct, frozen=True):
-    """A stable code of a finding or an outcome: `RT102`, what it is, why it matters."""
+    """A stable code of a finding or an outcome: `RT102`, what it means, why it matters."""
 
     id: str
     title: str
@@ -71,7 +71,7 @@ class Place(Struct, frozen=True, order=True):
 
 
 class Finding(Struct, frozen=True):
-    """One thing that `router check` has to say, at the place that a person must edit."""
+    """A finding of `router check`, at the place that a person must edit."""
 
     code: Code
     sentence: str
@@ -84,7 +84,7 @@ class Finding(Struct, frozen=True):
 
 
 class Remark(Struct, frozen=True):
-    """What a plugin's check has to say: a code of its own (`ACME1`, never `RT…`), and a path in the config."""
+    """A finding of a plugin's check: a code of its own (`ACME1`, never `RT…`), and a path in the config."""
 
     code: str
     sentence: str
@@ -94,7 +94,7 @@ class Remark(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """How a message ended, or one of its writes; `delay` is in seconds, for a retry."""
+    """The outcome of a message, or of one of its writes; `delay` is in seconds, for a retry."""
 
     kind: OutcomeKind
     code: str = ""
@@ -105,7 +105,7 @@ class Outcome(Struct, frozen=True):
     setup: bool = False
     """The fault is the set-up's (no such table, access denied), not the message's."""
     conflict: bool = False
-    """What is stored under the same key (and version) is not what this message says."""
+    """The content that is stored under the same key (and version) differs from the message's."""
 
 
 WRITTEN = Outcome("written")
@@ -121,10 +121,10 @@ _WORST_FIRST: dict[OutcomeKind, int] = {
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome that decides about a message: retry > rejected > written > stale > duplicate > dropped.
+    """Return the outcome of a message with several writes: retry > rejected > written > stale > duplicate > dropped.
 
-    Of outcomes of one kind, one with a fault of the set-up or a conflict decides, which must not go unseen; else the
-    first.
+    Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
+    the first.
     """
     return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.setup, not each.conflict))
 
@@ -132,8 +132,8 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
 class Record(Struct, frozen=True, gc=False):
     """An SQS message as received, whether by a Lambda event or by ReceiveMessage.
 
-    `attributes` are SQS's own (SentTimestamp, MessageGroupId …), all strings; `message_attributes` are the
-    sender's in the shape of SendMessage: {"DataType": "String", "StringValue": …} or "BinaryValue" as bytes.
+    `attributes` are set by SQS (SentTimestamp, MessageGroupId …), all strings; `message_attributes` are set by the
+    sender, in the shape of SendMessage: {"DataType": "String", "StringValue": …} or "BinaryValue" as bytes.
     """
 
     message_id: str
@@ -142,7 +142,7 @@ class Record(Struct, frozen=True, gc=False):
     attributes: Mapping[str, str] = {}
     message_attributes: Mapping[str, Mapping[str, Any]] = {}
     fetched: bytes | None = None
-    """What its pointer points to; None if it has none, or it was not followed."""
+    """The object that its S3 pointer refers to; None if it has no pointer, or the pointer was not followed."""
 
     @property
     def group_id(self) -> str | None:
@@ -157,10 +157,10 @@ class Record(Struct, frozen=True, gc=False):
 
 
 class Message(Struct, frozen=True, gc=False):
-    """A decoded message, as expressions and hooks see it.
+    """A decoded message, which expressions and hooks get.
 
     `data` is the JSON value, with numbers as int or Decimal. `attributes` are the sender's message attributes and
-    those of an SNS envelope, as str, Decimal or bytes. `system` are SQS's own attributes.
+    those of an SNS envelope, as str, Decimal or bytes. `system` are the attributes that SQS sets.
     """
 
     data: Any
@@ -170,21 +170,21 @@ class Message(Struct, frozen=True, gc=False):
     system: Mapping[str, str] = {}
 
     def with_data(self, data: Any) -> "Message":
-        """The same message with other data: what a `router_transform_message` hook returns."""
+        """Return the message with other data: what a `router_transform_message` hook returns."""
         return structs.replace(self, data=data)
 
     def epoch_ms(self, name: str) -> int | None:
-        """The time `name` (one of META_TIMES) in milliseconds since 1970, or None."""
+        """Return the time `name` (one of META_TIMES) in milliseconds since 1970, or None."""
         text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
         return int(text) if text and text.isdecimal() else None
 
     def time(self, name: str) -> str | None:
-        """The time `name` (one of META_TIMES): ISO 8601, UTC, milliseconds, `Z`; or None."""
+        """Return the time `name` (one of META_TIMES) as ISO 8601 text in UTC with milliseconds and `Z`, or None."""
         return iso_ms(self.epoch_ms(name))
 
     @property
     def sent_at(self) -> str | None:
-        """When it was sent, as `time` gives it."""
+        """The time when the message was sent, as `time` returns it."""
         return self.time("sent_at")
 
     @property
@@ -194,7 +194,7 @@ class Message(Struct, frozen=True, gc=False):
 
 
 def iso_ms(epoch_ms: int | None) -> str | None:
-    """Milliseconds since 1970 as `2026-01-02T03:04:05.678Z`."""
+    """Return milliseconds since 1970 as `2026-01-02T03:04:05.678Z`."""
     if epoch_ms is None:
         return None
     seconds, ms = divmod(epoch_ms, 1000)
@@ -203,12 +203,12 @@ def iso_ms(epoch_ms: int | None) -> str | None:
 
 @lru_cache(maxsize=64)
 def _iso_second(seconds: int) -> str:
-    """The messages of a batch were sent within few seconds."""
+    """Cached, since the messages of a batch were sent within a few seconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 class Route(Struct, frozen=True):
-    """What hooks are told about the route they run for; `options` are by plugin name."""
+    """The route that a hook runs for; `options` are by plugin name."""
 
     name: str
     queue: str
@@ -217,14 +217,14 @@ class Route(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """A table as writes see it: the name or ARN to call it by, and its key attributes in order."""
+    """A table: the name or ARN in calls, and its key attributes in order."""
 
     name: str
     key: tuple[tuple[str, KeyType], ...]
 
 
 class Result(Struct, frozen=True):
-    """A message and how it ended; what `router_outcome` hooks get."""
+    """A message and its outcome; what `router_outcome` hooks get."""
 
     message_id: str
     queue: str
@@ -233,7 +233,7 @@ class Result(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What a batch came to; what `router_batch_done` hooks get.
+    """The outcomes of a batch; what `router_batch_done` hooks get.
 
     `counts` are by outcome. `conflicts` are counted among duplicate and stale, `setup_faults` among retry. `seconds`
     is the wall time of the batch.
@@ -247,11 +247,11 @@ class Summary(Struct, frozen=True):
 
 
 class Router(Protocol):
-    """What `router_start` and `router_stop` hooks get: the loaded config by names."""
+    """The loaded config; what `router_start` and `router_stop` hooks get."""
 
     @property
     def queues(self) -> Sequence[str]:
-        """Names of the queues, in the order of the file."""
+        """The names of the queues, in the order of the file."""
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -259,12 +259,12 @@ class Router(Protocol):
 
 
 def names_file(plugin: str) -> bool:
-    """Whether an entry of `plugins:` means a file, rather than an installed module."""
+    """Return whether an entry of `plugins:` names a file, rather than an installed module."""
     return plugin.endswith(".py") or "/" in plugin
 
 
 Unwrapped = tuple[Any, Mapping[str, Any]]
-"""What an envelope decoder returns: the payload inside, and attributes it carried."""
+"""What an envelope decoder returns: the payload inside, and the attributes that the envelope carried."""
 Envelope = Callable[[Any, Mapping[str, Any]], Unwrapped]
 """An envelope decoder: takes the payload (str at first) and the attributes so far; raises Reject."""
 Transform = Callable[..., Any]

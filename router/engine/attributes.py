@@ -1,4 +1,4 @@
-"""Python values to DynamoDB attribute values and back, with the sizes and limits of DynamoDB.
+"""Converts Python values to DynamoDB attribute values and back, and checks the limits of DynamoDB.
 
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html and, for sizes,
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
@@ -18,7 +18,7 @@ MAX_DIGITS = 38
 MAX_PARTITION_KEY_BYTES = 2048
 MAX_SORT_KEY_BYTES = 1024
 MAX_NAME_BYTES = 64 * 1024 - 1
-"""Of an attribute's name: HowItWorks.NamingRulesDataTypes, "Naming rules"."""
+"""The longest name of an attribute: HowItWorks.NamingRulesDataTypes, "Naming rules"."""
 
 # DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
@@ -29,9 +29,9 @@ Encoded = tuple[AttributeValue, int]
 
 
 def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, AttributeValue], int]:
-    """An item as DynamoDB's JSON, and its size in bytes (the lowest count); raises Refusal if it breaks a limit.
+    """Return an item in DynamoDB's JSON and its size in bytes (the lowest count); raises Refusal if it breaks a limit.
 
-    Its reason shows a name only if that is `declared`, as others may be the sender's own.
+    The reason shows a name only if that is `declared`, as others may be the sender's own.
     """
     try:
         names = "".join(item)
@@ -44,7 +44,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
         raise _too_large()
     encoded: dict[str, AttributeValue] = {}
     for name, value in item.items():
-        # Most are of this kind, and each costs.
+        # Most attributes are ASCII text: without a call each.
         if value.__class__ is str and value.isascii():
             encoded[name] = {"S": value}
             size += len(value)
@@ -67,7 +67,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
 
 
 def encode_number(value: Number) -> str:
-    """A number as DynamoDB takes it, exact; raises Refusal if it has no exact place there."""
+    """Return a number as DynamoDB takes it; raises Refusal if DynamoDB cannot hold it exactly."""
     if type(value) is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
         return str(value)
     try:
@@ -81,17 +81,17 @@ def encode_number(value: Number) -> str:
 
 
 def plain_number(value: Number) -> str:
-    """A finite number in plain notation, without exponent or trailing zeros; equal numbers give equal text."""
+    """Return a finite number in plain notation, without exponent or trailing zeros; equal numbers have equal text."""
     if not value:
         return "0"
     if isinstance(value, int):
-        return str(value)  # formatting with "f" would make a float of it
+        return str(value)  # formatting with "f" would convert it to a float
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def text_bytes(text: str) -> int:
-    """The size of a text: its bytes in UTF-8; raises Refusal for half a surrogate pair, which has none."""
+    """Return the bytes of a text in UTF-8; raises Refusal for half a surrogate pair, which UTF-8 cannot encode."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:
@@ -99,7 +99,7 @@ def text_bytes(text: str) -> int:
 
 
 def key_text(value: AttributeValue, kind: KeyType) -> str | None:
-    """A key value as text that is equal exactly when DynamoDB calls the values equal; None if not of that type."""
+    """Return a key value as text, equal exactly if the values are equal to DynamoDB; None if not of that type."""
     content = value.get(kind)
     if content is None:
         return None
@@ -109,7 +109,7 @@ def key_text(value: AttributeValue, kind: KeyType) -> str | None:
 
 
 def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, AttributeValue]) -> tuple[str, ...]:
-    """Table and key values of an item, for comparing; raises Refusal for a key that DynamoDB would not take."""
+    """Return the table and key values that identify an item; raises Refusal for a key that DynamoDB would not take."""
     identity = [table]
     limit = MAX_PARTITION_KEY_BYTES
     for name, kind in key:
@@ -138,12 +138,12 @@ def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int
 
 
 def decode_item(item: dict[str, AttributeValue]) -> Item:
-    """An item in DynamoDB's JSON as Python values, the inverse of `encode_item`."""
+    """Return an item in DynamoDB's JSON as Python values, the inverse of `encode_item`."""
     return {name: decode_value(value) for name, value in item.items()}
 
 
 def decode_value(value: AttributeValue) -> Any:
-    """One attribute value as a Python value."""
+    """Return an attribute value as a Python value."""
     ((kind, content),) = value.items()
     return _DECODERS[kind](content)
 
@@ -200,7 +200,7 @@ def _number(value: Number, depth: int) -> Encoded:
 
 
 def number_bytes(text: str) -> int:
-    """The size of a number: a byte for each two significant digits, and one more."""
+    """Return the size of a number: one byte for each two significant digits, and one more."""
     digits = text.lstrip("-").replace(".", "").strip("0")
     return (len(digits) + 1) // 2 + 1
 
@@ -269,13 +269,13 @@ def _set(values: set[Any] | frozenset[Any], depth: int) -> Encoded:
     kinds = {type(value) for value in values}
     if not kinds:
         raise Refusal(BAD_ITEM, "an empty set")
-    # Sorted, so that one message always makes one and the same request.
+    # Sorted, so that a message always results in the same request.
     if kinds == {str}:
         return {"SS": sorted(values)}, sum(map(text_bytes, values))
     if kinds == {bytes}:
         return {"BS": sorted(values)}, sum(len(value) for value in values)
     if kinds <= {int, Decimal}:
-        # Encoded first: NaN is refused there, and has no order.
+        # Encoded before they are sorted: NaN has no order, and encoding refuses it.
         numbers = sorted(map(encode_number, values), key=Decimal)
         return {"NS": numbers}, sum(number_bytes(text) for text in numbers)
     raise Refusal(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")

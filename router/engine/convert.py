@@ -1,4 +1,4 @@
-"""Values to what `type:` asks for; each raises ValueError with a reason that holds no value."""
+"""Converts values to the `type` of an attribute; each function raises ValueError with a reason without the value."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ _MAX_EXPONENT = 150
 
 
 def scalar_text(value: Any) -> str:
-    """A text, number or boolean as text; numbers in plain notation."""
+    """Return a text, number or boolean as text; numbers in plain notation."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -34,7 +34,7 @@ def scalar_text(value: Any) -> str:
 
 
 def to_text(value: Any) -> str:
-    """For S: text as it is, a number in plain notation."""
+    """Convert to S: text unchanged, a number in plain notation."""
     if isinstance(value, str):
         return value
     if _is_number(value):
@@ -43,7 +43,7 @@ def to_text(value: Any) -> str:
 
 
 def to_number(value: Any) -> Number:
-    """For N: a number as it is, or exact decimal text."""
+    """Convert to N: a number unchanged, or the exact number of decimal text."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return Decimal(value)
     if _is_number(value):
@@ -52,7 +52,7 @@ def to_number(value: Any) -> Number:
 
 
 def to_binary(value: Any) -> bytes:
-    """For B: bytes as they are, or base64 text."""
+    """Convert to B: bytes unchanged, or the bytes of base64 text."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
@@ -64,28 +64,28 @@ def to_binary(value: Any) -> bytes:
 
 
 def to_boolean(value: Any) -> bool:
-    """For BOOL: true or false, and nothing that resembles them."""
+    """Convert to BOOL: only true and false, no text or number."""
     if isinstance(value, bool):
         return value
     raise ValueError("is neither true nor false")
 
 
 def to_list(value: Any) -> list[Any]:
-    """For L: a list."""
+    """Convert to L: only a list."""
     if isinstance(value, list):
         return value
     raise ValueError("is no list")
 
 
 def to_map(value: Any) -> dict[str, Any]:
-    """For M: a JSON object."""
+    """Convert to M: only a JSON object."""
     if isinstance(value, dict):
         return value
     raise ValueError("is no object")
 
 
 def to_json(value: Any) -> str:
-    """For json: the value as JSON text, numbers exact."""
+    """Convert to json: JSON text with exact numbers."""
     try:
         return _JSON_TEXT.encode(value).decode()
     except (TypeError, ValueError):
@@ -94,7 +94,7 @@ def to_json(value: Any) -> str:
 
 def _set_of(convert: Callable[[Any], Any]) -> Callable[[Any], set[Any] | None]:
     def to_set(value: Any) -> set[Any] | None:
-        """For SS, NS, BS: a list, duplicates merged; an empty one counts as missing."""
+        """Convert to SS, NS or BS: a list, duplicates merged; an empty one counts as missing."""
         if not isinstance(value, list | set | frozenset):
             raise ValueError("is no list")
         try:
@@ -120,7 +120,7 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "L": to_list,
     "json": to_json,
 }
-"""By the `type` of the config."""
+"""The converters by `type` of the config."""
 
 
 def _check_hashes(numbers: list[Number]) -> None:

@@ -1,4 +1,4 @@
-"""From the body of a record to its JSON value: bounds, envelopes, encoding, JSON with exact numbers."""
+"""Decodes the body of a record: envelopes, encoding and JSON with exact numbers, within bounds."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from router.errors import Refusal, Reject
 from router.model import Envelope, Record, Unwrapped
 
 MAX_NESTING = 64
-"""The deepest nesting of a payload that is decoded at all."""
+"""The deepest nesting of a payload that is decoded."""
 MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 """The most that a compressed payload may unpack to; a body itself has at most 1 MiB (SQS's limit)."""
 
@@ -30,7 +30,7 @@ _ENTRY_BYTES = 120
 
 Encoding = Literal["json", "base64", "base64+gzip"]
 Decoder = Callable[[Record], Unwrapped]
-"""From a record to its data and attributes; raises Refusal."""
+"""Returns the data and attributes of a record; raises Refusal."""
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
@@ -39,7 +39,7 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
 def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at: int | None = None) -> Decoder:
-    """The decoder of a queue; before the envelope at `fetch_at` comes the place of what was fetched for a record."""
+    """Return the decoder of a queue; the envelope at `fetch_at` gets the object that was fetched for a record."""
     if not envelopes and encoding == "json":
         return _decode_plain
     unpack = _UNPACK[encoding]
@@ -57,9 +57,9 @@ def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at:
 
 
 def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
-    """What is inside of envelopes, unwrapped in order; raises Refusal, and what an envelope of a plugin may raise."""
+    """Return the payload inside of envelopes, unwrapped in order; raises Refusal, or what a plugin's code raises."""
     for envelope in envelopes:
-        # An envelope decodes its payload, so that each layer is bounded like the first.
+        # Each layer is bounded, since each envelope decodes its payload.
         if isinstance(payload, str | bytes):
             bound_nesting(payload)
             bound_memory(payload)
@@ -71,7 +71,7 @@ def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str,
 
 
 def decode_payload(payload: Any) -> Any:
-    """The JSON value of text or bytes; any other value is decoded already. Raises Refusal."""
+    """Return the JSON value of text or bytes; any other value is decoded already. Raises Refusal."""
     if isinstance(payload, str | bytes):
         bound_nesting(payload)
         bound_memory(payload)
@@ -80,7 +80,7 @@ def decode_payload(payload: Any) -> Any:
 
 
 def decode_json(text: str | bytes) -> Any:
-    """The JSON value of a text, numbers as int or Decimal; raises Refusal."""
+    """Return the JSON value of a text, numbers as int or Decimal; raises Refusal."""
     try:
         return _JSON.decode(text)
     except msgspec.ValidationError:
@@ -92,7 +92,7 @@ def decode_json(text: str | bytes) -> Any:
 
 
 def bound_nesting(text: str | bytes) -> None:
-    """Raise Refusal if brackets nest deeper than MAX_NESTING, by operations that cost no time a character in Python."""
+    """Raise Refusal if brackets nest deeper than MAX_NESTING, without a loop in Python over the characters."""
     openers = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if openers <= MAX_NESTING:
         return
@@ -100,10 +100,10 @@ def bound_nesting(text: str | bytes) -> None:
         data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError:
         raise Refusal(NOT_JSON, "the payload is not JSON") from None
-    # Escapes go first: once the rest is gone, the backslash of a "\n" would stand before the closing quote. With all
-    # brackets alike, a round takes away one level and no more; JSON where they do not match is refused by the decoder.
+    # Escapes are removed first: without the characters between, the backslash of a "\n" would escape the closing quote.
+    # With all brackets alike, each round removes one level; the decoder refuses JSON whose brackets do not match.
     marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NO_STRUCTURE).replace(b'""', b"")
-    # Every second piece between quotes is inside a string, where brackets do not count.
+    # Every second piece is inside a string, where brackets do not count.
     brackets = b"".join(marks.split(b'"')[::2])
     for _ in range(MAX_NESTING):
         if not brackets:
@@ -125,7 +125,7 @@ def bound_memory(text: str | bytes) -> None:
     except UnicodeEncodeError:
         raise Refusal(NOT_JSON, "the payload is not JSON") from None
     if _memory(data) > MAX_DECODED_BYTES:
-        # What is inside of strings does not count.
+        # Count again without strings, whose commas and brackets are text.
         marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
         needed = _memory(b"".join(marks.split(b'"')[::2])) + len(data)
         if needed > MAX_DECODED_BYTES:
@@ -133,13 +133,13 @@ def bound_memory(text: str | bytes) -> None:
 
 
 def _memory(data: bytes) -> int:
-    """The bytes of memory that the values of JSON text take at most."""
+    """Return the most bytes of memory that the values of JSON text can take."""
     values = data.count(b",") + data.count(b"[") + data.count(b"{")
     return len(data) + values * _VALUE_BYTES + data.count(b":") * _ENTRY_BYTES
 
 
 def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The sender's message attributes as str, Decimal or int (of Number) or bytes (of Binary)."""
+    """Return the sender's message attributes as str, as Decimal or int (Number), or as bytes (Binary)."""
     values: dict[str, Any] = {}
     for name, attribute in attributes.items():
         if "BinaryValue" in attribute:
@@ -161,14 +161,14 @@ def _read_number(text: str) -> Any:
 
 def _decode_plain(record: Record) -> Unwrapped:
     body = record.body
-    # As `bound_nesting` begins: most messages are so small that this is most of it.
+    # The first step of `bound_nesting`, without its call: most messages need no more.
     if body.count("{") + body.count("[") > MAX_NESTING:
         bound_nesting(body)
     return decode_json(body), read_attributes(record.message_attributes) if record.message_attributes else {}
 
 
 def _as_text(data: bytes) -> str | bytes:
-    """What was fetched as the text that a body would be, so that base64 is still to be undone; else the binary."""
+    """Return a fetched object as text, as a body would be, so that base64 is decoded; binary data unchanged."""
     try:
         return data.decode()
     except UnicodeDecodeError:

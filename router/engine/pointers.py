@@ -1,7 +1,7 @@
 """Finds the pointers that the Amazon SQS and SNS Extended Clients send in place of a payload that is too large.
 
-A pointer is a JSON list: the name of a Java class, and `{"s3BucketName": …, "s3Key": …}`. Whatever else comes is a
-payload that was small enough.
+A pointer is a JSON list: the name of a Java class, and `{"s3BucketName": …, "s3Key": …}`. Any other payload was small
+enough to be sent itself.
 """
 
 from typing import Any
@@ -17,23 +17,23 @@ CLASSES = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",
 )
-"""Names of the class: of clients from version 1.1, and of those before."""
+"""The names of the class, in clients from version 1.1 and before."""
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _MARK = "S3Pointer"
 
 
 class Pointer(Struct, frozen=True):
-    """Where a payload is in S3."""
+    """The object in S3 that holds a payload."""
 
     bucket: str
     key: str
 
 
 class PointerFinder(Struct, frozen=True):
-    """Finds the pointer of a record inside of the `outer` envelopes; it may name one of the `buckets` only.
+    """Finds the pointer of a record inside of the `outer` envelopes; only the `buckets` are allowed.
 
-    `max_bytes` is the size of the largest object to fetch.
+    `max_bytes` is the size of the largest object that is fetched.
     """
 
     outer: tuple[Envelope, ...]
@@ -41,13 +41,13 @@ class PointerFinder(Struct, frozen=True):
     max_bytes: int
 
     def find(self, record: Record) -> Pointer | None:
-        """The pointer; None if the payload is none. Raises Refusal for one that must not or cannot be followed."""
+        """Return the pointer, or None if the payload is none; raises Refusal if it is malformed or not allowed."""
         try:
             payload, _ = unwrap(self.outer, record.body, read_attributes(record.message_attributes))
             if isinstance(payload, str) and _MARK not in payload:
                 return None
             payload = decode_payload(payload)
-        except Exception:  # whatever an envelope raises, decoding meets it again, and says what it means
+        except Exception:  # decoding calls the same envelope, and handles what it raises
             return None
         if not (isinstance(payload, list) and payload and payload[0] in CLASSES):
             return None
@@ -70,5 +70,5 @@ def _is_key(key: str) -> bool:
         size = len(key.encode())
     except UnicodeEncodeError:
         return False
-    # To whoever normalizes paths, dots are a step up, and so perhaps into another bucket.
+    # Software that normalizes paths would take the dots as a step up, perhaps into another bucket.
     return 0 < size <= MAX_KEY_BYTES and not {".", ".."} & set(key.split("/"))
