@@ -50,7 +50,7 @@ def _machine(results: Results) -> str:
     told = results.machine
     return (
         f"Measured on {told['date']}: {told['processor']}, {told['cores']} cores, {told['system']}, {told['Python']}.\n"
-        f"Beside {told['peers']}."
+        f"Compared with {told['peers']}."
     )
 
 
@@ -62,7 +62,7 @@ def _table(rows: tables.Rows) -> str:
 def _flames(results: Results) -> str:
     if results.flames:
         return f"There is no flame graph of this run: {results.flames}."
-    shown = "is of a handler with batches of 1,000 small messages; a click opens a part"
+    shown = "is of a handler with batches of 1,000 small messages; click a part to zoom in"
     return f"The [flame graph]({FOLDER}/{FLAME}) {shown}."
 
 

@@ -30,7 +30,7 @@ _FIGURES = {
     drain.CPU: "worker, processor time",
     drain.SCALING: "worker, messages a second",
     cold.CPU: "cold start, processor time",
-    cold.CLOCK: "cold start, on the clock",
+    cold.CLOCK: "cold start, wall-clock time",
     cold.MEMORY: "cold start, peak memory",
 }
 
@@ -67,7 +67,7 @@ def budgets(results: Results) -> Rows:
         )
         for each in results.judged
     ]
-    return Rows("Held to", ("what", "ratio of", "budget", "measured (least to most)", "met"), rows)
+    return Rows("Budgets", ("figure", "ratio of", "budget", "measured (least to most)", "met"), rows)
 
 
 def suites(results: Results) -> list[Rows]:
@@ -95,7 +95,7 @@ def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
             ratio = "" if program == ours else str(figures.ratio(case, ours, program) or "")
             spread = f"{_number(min(values))} to {_number(max(values))}"
             rows.append((case, word(program), _number(figures.median(case, program)), spread, ratio))
-    return Rows(title, (first, "program", f"median, {figures.unit}", "spread", "the router takes"), rows)
+    return Rows(title, (first, "program", f"median, {figures.unit}", "range", "ratio of the router"), rows)
 
 
 def workers(results: Results) -> Rows:
@@ -118,7 +118,7 @@ def workers(results: Results) -> Rows:
                     f"{_number(memory.median(case, program))} ({_number(few.median(case, program))})",
                 )
             )
-    heads = ("worker", "program", "µs of processor a message", "the router takes", "messages a second")
+    heads = ("worker", "program", "µs of processor a message", "ratio of the router", "messages a second")
     return Rows(WORKERS, (*heads, "server, µs a message", "calls for ten", "memory, MB"), rows)
 
 
@@ -134,7 +134,7 @@ def cold_starts(results: Results) -> Rows:
             cells.append(f"{median} ({_number(min(values))} to {_number(max(values))})")
         ratio = str(cpu.ratio(cold.CASE, cold.COMPILED, program) or "") if program != cold.COMPILED else ""
         rows.append((word(program), *cells, ratio))
-    heads = ("program", "processor, ms", "on the clock, ms", "peak memory, MB", "the router takes (processor)")
+    heads = ("program", "processor, ms", "wall-clock, ms", "peak memory, MB", "ratio of the router (processor)")
     return Rows(COLD, heads, rows)
 
 
@@ -156,7 +156,7 @@ def growth(results: Results) -> Rows:
                 "yes" if slope <= kind.most else "NO",
             )
         )
-    return Rows(GROWTH, ("cost", "least", "most", "slope", "at most", "met"), rows)
+    return Rows(GROWTH, ("cost", "least", "most", "slope", "maximum", "met"), rows)
 
 
 def stages(results: Results) -> Rows:

@@ -1,4 +1,4 @@
-"""What the tests under faults share: an embedded AWS of their own."""
+"""Fixtures of the fault tests."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from router.dev.server import LocalAws, local_aws
 
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[LocalAws]:
-    """An embedded AWS; use names of your own."""
+    """Run an embedded AWS; each test uses names of its own."""
     with local_aws() as running:
         yield running

@@ -1,4 +1,4 @@
-"""The messages of a run under faults, and what must come of them: the model that tables are compared with."""
+"""The messages of a run under faults, and the model of their results that the tables are compared with."""
 
 import json
 import random
@@ -14,12 +14,12 @@ LINES = 4
 """Items of an order, which are written together or not at all."""
 
 Item = dict[str, Any]
-Sending = tuple[str, list[str], list[str]]
-"""Bodies for a queue, and their groups if it is a FIFO one."""
+QueueMessages = tuple[str, list[str], list[str]]
+"""A queue, the bodies of messages for it, and their groups if it is a FIFO queue."""
 
 
 class Model:
-    """What was sent so far, in waves, and the contents of all tables once that is worked off."""
+    """The messages sent so far, in waves, and the expected contents of all tables after their processing."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -34,8 +34,8 @@ class Model:
         self.groups: dict[str, list[int]] = {}
         self.rejected: set[str] = set()
 
-    def wave(self, size: int) -> Iterator[Sending]:
-        """The messages of the next wave, for about `size` in all; within a queue, in an order of chance."""
+    def wave(self, size: int) -> Iterator[QueueMessages]:
+        """Yield the next wave, about `size` messages in all; within a queue in random order."""
         share = max(1, size // 20)
         self._wave += 1
         groups = list(self._grouped(4 * share))
@@ -59,14 +59,14 @@ class Model:
             yield item
 
     def _bad(self, count: int) -> Iterator[Item]:
-        """Messages that can never succeed."""
+        """Yield messages that can never succeed."""
         for number in range(count):
             item = {"id": "", "bad": f"{self._wave}-{number}"}
             self.rejected.add(json.dumps(item))
             yield item
 
     def _inserts(self, count: int) -> Iterator[Item]:
-        """Items of this wave, and others in place of those of the waves before, which must stay."""
+        """Yield new items, and duplicates of items of earlier waves, which must not replace them."""
         for number in range(count):
             item: Item = {"id": f"i{self._wave}-{number}", "value": self._random.randrange(10**9)}
             if number % 2 and self.inserts:
@@ -109,12 +109,12 @@ class Model:
 
 
 def by_id(items: Sequence[Item]) -> dict[str, Item]:
-    """Items by their `id`."""
+    """Map items by their `id`."""
     return {item["id"]: item for item in items}
 
 
 def check_tables(model: Model, rig: Any) -> None:
-    """Each table has exactly what the model says: nothing lost, no effect twice, nothing half done."""
+    """Assert that each table equals the model: no message lost, no duplicate effect, no partial transaction."""
     assert by_id(rig.items("puts")) == model.puts
     assert by_id(rig.items("inserts")) == model.inserts
     assert by_id(rig.items("versions")) == model.versions
@@ -133,7 +133,7 @@ def check_tables(model: Model, rig: Any) -> None:
 
 
 def count_lost(model: Model, rig: Any) -> int:
-    """How many messages are neither in their table as they should be, nor among the dead letters."""
+    """Count the messages that are neither in their table, as expected, nor among the dead letters."""
     puts, inserts, counts = (by_id(rig.items(table)) for table in ("puts", "inserts", "counts"))
     orders = {(item["id"], item["line"]) for item in rig.items("orders")}
     groups = {(item["id"], item["number"]) for item in rig.items("groups")}
@@ -148,20 +148,20 @@ def count_lost(model: Model, rig: Any) -> int:
     )
 
 
-def count_twice(rig: Any) -> int:
-    """How many messages were counted more than once."""
+def count_duplicates(rig: Any) -> int:
+    """Count the messages that were added more than once."""
     return sum(len(item["log"]) - len(set(item["log"])) for item in rig.items("counts"))
 
 
 class Watch:
-    """Looks at the versioned items again and again: none may ever go backwards."""
+    """Reads the versioned items repeatedly and asserts that no version decreases."""
 
     def __init__(self, rig: Any) -> None:
         self._rig = rig
         self._seen: dict[str, int] = {}
 
     def look(self) -> None:
-        """Look once."""
+        """Read the items once."""
         for item in self._rig.items("versions"):
             before = self._seen.get(item["id"], -1)
             assert item["version"] >= before, f"{item['id']} went from {before} back to {item['version']}"
@@ -169,17 +169,17 @@ class Watch:
 
 
 def written_items(call: Call, table: str) -> Iterator[Item]:
-    """The items of a table that a BatchWriteItem asks for and, if it was answered, those that it confirmed."""
-    asked = call.request.get("RequestItems", {})
+    """Yield the items of a table in a BatchWriteItem; if it was answered, only the confirmed ones."""
+    requested = call.request.get("RequestItems", {})
     left = (call.answer or {}).get("UnprocessedItems", {})
-    for name, requests in asked.items():
+    for name, requests in requested.items():
         if name.endswith(f"-{table}"):
-            held = left.get(name, [])
-            yield from (request["PutRequest"]["Item"] for request in requests if request not in held)
+            unprocessed = left.get(name, [])
+            yield from (request["PutRequest"]["Item"] for request in requests if request not in unprocessed)
 
 
 def check_order(calls: Sequence[Call]) -> None:
-    """Within a group, the first write of each message was sent only after the one before was confirmed."""
+    """Assert that the first write of each message of a group was sent after the previous one was confirmed."""
     confirmed: dict[tuple[str, int], float] = {}
     writes = [call for call in calls if call.operation == "BatchWriteItem"]
     for call in sorted(writes, key=lambda call: call.ended):
@@ -187,15 +187,15 @@ def check_order(calls: Sequence[Call]) -> None:
             for item in written_items(call, "groups"):
                 confirmed.setdefault((item["id"]["S"], int(item["number"]["N"])), call.ended)
     for call in writes:
-        for item in _asked_items(call, "groups"):
+        for item in _requested_items(call, "groups"):
             id_, number = item["id"]["S"], int(item["number"]["N"])
             before = confirmed.get((id_, number - 1), float("inf")) if number else 0.0
             assert before <= call.began, f"{id_}: {number} was sent before {number - 1}"
 
 
 def check_once(model: Model, calls: Sequence[Call]) -> None:
-    """Nothing was sent twice: each put, and each counted message, was asked for once."""
-    puts = Counter(item["id"]["S"] for call in calls for item in _asked_items(call, "puts"))
+    """Assert that each put and each counted message was sent exactly once."""
+    puts = Counter(item["id"]["S"] for call in calls for item in _requested_items(call, "puts"))
     assert puts == Counter(dict.fromkeys(model.puts, 1))
     markers = Counter(
         marker["Item"]["marker"]["S"]
@@ -208,14 +208,14 @@ def check_once(model: Model, calls: Sequence[Call]) -> None:
     assert set(markers.values()) <= {1}
 
 
-def _asked_items(call: Call, table: str) -> Iterator[Item]:
+def _requested_items(call: Call, table: str) -> Iterator[Item]:
     for name, requests in call.request.get("RequestItems", {}).items():
         if name.endswith(f"-{table}"):
             yield from (request["PutRequest"]["Item"] for request in requests)
 
 
 def check_acknowledged(calls: Sequence[Call]) -> int:
-    """Each delete came after the confirmation of a write or a dead letter; how many deletes were checked."""
+    """Assert that each delete follows a confirmed write or dead letter; return the number of deletes."""
     bodies: dict[str, str] = {}
     done: dict[str, float] = {}
     for call in sorted(calls, key=lambda call: call.ended):
@@ -236,6 +236,8 @@ def check_acknowledged(calls: Sequence[Call]) -> int:
             for entry in call.request["Entries"]:
                 body = bodies[entry["ReceiptHandle"]]
                 known = json.loads(body)["id"] or body
-                assert done.get(known, float("inf")) <= call.began, f"{known} was deleted before it was safe"
+                assert done.get(known, float("inf")) <= call.began, (
+                    f"{known} was deleted before its write was confirmed"
+                )
                 checked += 1
     return checked

@@ -1,4 +1,4 @@
-"""A proxy between the program and the servers that, by a seeded plan, breaks calls, and keeps what has passed."""
+"""A proxy that injects faults into calls by a seeded plan, and records all calls."""
 
 import json
 import random
@@ -16,23 +16,23 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 Kind = Literal["dropped", "internal", "unavailable", "throttled", "partial", "late", "cut", "lost"]
-TOLD: dict[Kind, str] = {
+DESCRIPTIONS: dict[Kind, str] = {
     "dropped": "connection dropped before the call",
     "internal": "answered 500",
     "unavailable": "answered 503",
     "throttled": "throttled",
     "partial": "some items unprocessed, or some entries of a queue's batch failed",
-    "late": "done, and answered after the client's time-out",
-    "cut": "done, and half of the answer sent",
-    "lost": "done, and the connection dropped without an answer",
+    "late": "done, and answered after the client's timeout",
+    "cut": "done, and half of the response sent",
+    "lost": "done, and the connection dropped without a response",
 }
 DONE_UNKNOWN: tuple[Kind, ...] = ("late", "cut", "lost")
-"""The server has done what it was asked to, and the client is not told."""
-WEIGHTS: dict[Kind, int] = {**dict.fromkeys(TOLD, 4), "late": 1, "partial": 16}
-"""A time-out takes seconds of a test, so there are fewer of these; few operations can be done in part."""
+"""The server made the change, and the client receives no complete response."""
+WEIGHTS: dict[Kind, int] = {**dict.fromkeys(DESCRIPTIONS, 4), "late": 1, "partial": 16}
+"""Timeouts take seconds of a test, so they are rarer; few operations can fail partially."""
 LATE_TABLE_SECONDS = 1.3
 LATE_QUEUE_SECONDS = 2.3
-"""Longer than the client waits, as `hasty.py` sets it."""
+"""Longer than the client's timeouts, which `hasty.py` sets."""
 
 _TABLES = "DynamoDB_20120810"
 _PARTS = {
@@ -52,16 +52,16 @@ _ERRORS: dict[tuple[bool, Kind], tuple[int, str]] = {
 
 
 class Plan:
-    """What is to be done to each call: a share of `rate` of them is broken, in a way and order that `seed` decides."""
+    """Decides the fault of each call: a share of `rate` of them fails; `seed` decides which, and how."""
 
-    def __init__(self, seed: int, rate: float, kinds: Sequence[Kind] = tuple(TOLD)) -> None:
+    def __init__(self, seed: int, rate: float, kinds: Sequence[Kind] = tuple(DESCRIPTIONS)) -> None:
         self._random = random.Random(seed)
         self._rate = rate
         self._kinds = kinds
         self._lock = threading.Lock()
 
     def next(self, operation: str) -> Kind | None:
-        """How the next call is broken; None if it is not."""
+        """Return the fault of the next call, or None."""
         with self._lock:
             if self._random.random() >= self._rate:
                 return None
@@ -69,44 +69,44 @@ class Plan:
             return self._random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
 
     def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Which parts of a batch pass, and which, one at least, are held back."""
+        """Split a batch into the parts that are forwarded and those, at least one, that are not."""
         with self._lock:
-            held = set(self._random.sample(range(len(parts)), self._random.randint(1, len(parts))))
-        passed = [part for number, part in enumerate(parts) if number not in held]
-        return passed, [parts[number] for number in sorted(held)]
+            withheld = set(self._random.sample(range(len(parts)), self._random.randint(1, len(parts))))
+        passed = [part for number, part in enumerate(parts) if number not in withheld]
+        return passed, [parts[number] for number in sorted(withheld)]
 
 
 class Once(Plan):
-    """One kind of break, for the first call of an operation and no other."""
+    """Injects one fault into the first call of an operation."""
 
     def __init__(self, kind: Kind, operation: str) -> None:
         super().__init__(seed=0, rate=0)
         self._left: dict[str, Kind] = {operation: kind}
 
     def next(self, operation: str) -> Kind | None:
-        """How the call is broken, if it is that one."""
+        """Return the fault if the call is the first of its operation."""
         with self._lock:
             return self._left.pop(operation, None)
 
 
-class FirstHeld(Plan):
-    """Of each batch of an operation, the first part is held back."""
+class FirstUnprocessed(Plan):
+    """Withholds the first part of each batch of an operation."""
 
     def __init__(self, operation: str) -> None:
         super().__init__(seed=0, rate=0)
         self._operation = operation
 
     def next(self, operation: str) -> Kind | None:
-        """How the call is broken: if it is that operation, in part."""
+        """Return a partial fault if the call is of that operation."""
         return "partial" if operation == self._operation else None
 
     def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
-        """All but the first pass."""
+        """Forward all parts but the first."""
         return parts[1:], parts[:1]
 
 
 class Call(NamedTuple):
-    """A call as it passed: `answer` is what the server said, None if it was not asked; times are monotonic."""
+    """A recorded call; `answer` is the server's response, or None if it received no request. Times are monotonic."""
 
     operation: str
     request: dict[str, Any]
@@ -118,12 +118,12 @@ class Call(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """Whether the client was told, in an answer that it could read, that this succeeded."""
+        """Whether the client received a complete response that confirms the call."""
         return self.status == 200 and self.answer is not None and self.fault in (None, "partial")
 
 
 class Journal:
-    """All calls that were answered or broken, in the order of their ends; and how many were broken, by kind."""
+    """All calls in the order of their ends, and the number of injected faults by kind."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -131,20 +131,20 @@ class Journal:
         self.faults: Counter[str] = Counter()
 
     def add(self, call: Call) -> None:
-        """Keep a call."""
+        """Record a call."""
         with self._lock:
             self._calls.append(call)
             if call.fault:
                 self.faults[call.fault] += 1
 
     def calls(self) -> list[Call]:
-        """The calls until now."""
+        """Return the calls so far."""
         with self._lock:
             return list(self._calls)
 
 
 class FaultProxy:
-    """A running proxy: its endpoint, what has passed, and the plan, which may be replaced at any time."""
+    """A running proxy: its endpoint, its journal, and its plan, which may be replaced at any time."""
 
     def __init__(self, server: str, plan: Plan) -> None:
         self.plan = plan
@@ -156,7 +156,7 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(server: str, plan: Plan) -> Iterator[FaultProxy]:
-    """A proxy to `server` while the context lasts."""
+    """Run a proxy to `server` while the context lasts."""
     proxy = FaultProxy(server, plan)
     with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy})) as http:
         proxy.endpoint = f"http://127.0.0.1:{http.server_address[1]}"
@@ -173,7 +173,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing: clients that are killed break their connections."""
+        """Ignore it: clients that are killed break their connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, answer = self._ask(body)
         if fault == "late":
             time.sleep(LATE_TABLE_SECONDS if self.headers["X-Amz-Target"].startswith(_TABLES) else LATE_QUEUE_SECONDS)
-            # A client that still waits is told after all, which is no fault.
+            # If the client still waits, it receives the response, and the call has no fault.
             fault = "late" if self._is_alone() else None
         self._note(operation, request, status, answer, fault, began)
         if fault == "lost":
@@ -222,10 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, headers, answer, cut=fault == "cut")
 
     def _pass_some(self, operation: str, request: Any, began: float) -> None:
-        """Hold some parts of a batch back, and say so as the service would."""
+        """Withhold some parts of a batch, and report them as the service would."""
         member = _PARTS[operation]
         table = next(iter(request[member])) if member == "RequestItems" else ""
-        passed, held = self.proxy.plan.split(request[member][table] if table else request[member])
+        passed, withheld = self.proxy.plan.split(request[member][table] if table else request[member])
         status, headers, raw = 200, [("Content-Type", "application/x-amz-json-1.0")], b"{}"
         if passed:
             some = {**request, member: {table: passed} if table else passed}
@@ -233,16 +233,16 @@ class _Handler(BaseHTTPRequestHandler):
         answer = json.loads(raw)
         if status == 200 and table:
             left = answer.get("UnprocessedItems", {}).get(table, [])
-            answer["UnprocessedItems"] = {table: left + held}
+            answer["UnprocessedItems"] = {table: left + withheld}
         elif status == 200:
-            failed = [{"Id": each["Id"], "Code": "InternalError", "SenderFault": False} for each in held]
+            failed = [{"Id": each["Id"], "Code": "InternalError", "SenderFault": False} for each in withheld]
             answer = {"Successful": [], **answer, "Failed": answer.get("Failed", []) + failed}
         raw = json.dumps(answer).encode()
         self._note(operation, request, status, raw, "partial", began)
         self._answer(status, headers, raw)
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        """The server's own answer; the headers are those that hold for a changed body too."""
+        """Return the server's response, with the headers that are valid for a changed body too."""
         ours = ("connection", "content-length")
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
         self._upstream.request("POST", self.path, body, headers)
@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         return response.status, [each for each in response.getheaders() if each[0].lower() in theirs], answer
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, *, cut: bool = False) -> None:
-        # A client that has timed out or was killed is not there any more.
+        # The client may have timed out or been killed.
         with suppress(OSError):
             self.send_response_only(status)
             for name, value in headers:
@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def _reset(self) -> None:
-        """End the connection with RST, as a broken network would."""
+        """Reset the connection, as a broken network would."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
@@ -278,5 +278,5 @@ class _Handler(BaseHTTPRequestHandler):
     def _note(
         self, operation: str, request: Any, status: int, answer: bytes | None, fault: Kind | None, began: float
     ) -> None:
-        told = json.loads(answer) if answer else None
-        self.proxy.journal.add(Call(operation, request, status, told, fault, began, time.monotonic()))
+        response = json.loads(answer) if answer else None
+        self.proxy.journal.add(Call(operation, request, status, response, fault, began, time.monotonic()))

@@ -1,4 +1,4 @@
-"""The program under test as a process, worker or Lambda function, and the queues and tables that it works on."""
+"""The program under test as a process, worker or Lambda function, with its queues and tables."""
 
 import json
 import os
@@ -18,19 +18,19 @@ from router.program.load import load_program
 FOLDER = Path(__file__).parent
 FLOWS = FOLDER / "flows" / "routes.yaml"
 START_TRIES = 10
-"""A worker that cannot reach its queues ends with exit code 2, and whoever supervises it starts it again."""
+"""A worker that cannot reach its queues exits with code 2, and its supervisor restarts it."""
 BATCH = 10
 
 Item = dict[str, Any]
 Message = dict[str, Any]
-"""A message as ReceiveMessage gives it."""
+"""A message as ReceiveMessage returns it."""
 
 
 class Rig:
-    """The queues and tables of a config on an embedded AWS, under names that nothing else has.
+    """The queues and tables of a configuration on an embedded AWS, under names of their own.
 
-    The program reaches AWS through `endpoint`; the rig itself goes to the server directly. Queues have no redrive
-    policy: what comes to a dead-letter queue was sent there by the router.
+    The program calls AWS through `endpoint`; the rig calls the server directly. Queues have no redrive policy, so each
+    message of a dead-letter queue was sent by the router.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Rig:
         program = load_program(config, self.environment)
         queues = program.engine.queues.values()
         names = {name for queue in queues for name in (queue.reference, queue.dead_letter) if name}
-        self.urls = {name: self._create_queue(name, visibility) for name in sorted(names) if "absent" not in name}
+        self.urls = {name: self._create_queue(name, visibility) for name in sorted(names) if "missing" not in name}
         self.sources = [queue.reference for queue in queues]
         self._letters: dict[str, list[Message]] = {name: [] for name in self.urls}
         tables = program.config.tables.values()
         specs = [TableSpec(table.name, tuple(table.key.items()), table.ttl) for table in tables]
-        create_tables(self._dynamodb, [spec for spec in specs if "absent" not in spec.name])
+        create_tables(self._dynamodb, [spec for spec in specs if "missing" not in spec.name])
 
     def _create_queue(self, name: str, visibility: int) -> str:
         fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
@@ -63,7 +63,7 @@ class Rig:
         return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])  # type: ignore[arg-type]
 
     def send(self, queue: str, bodies: Sequence[str], groups: Sequence[str] = (), **attributes: Any) -> list[str]:
-        """Send bodies in order, to a queue by its name without the prefix; their message ids."""
+        """Send bodies in order to a queue, named without the prefix; return their message ids."""
         ids = []
         for start in range(0, len(bodies), BATCH):
             entries: list[Any] = [
@@ -76,7 +76,7 @@ class Rig:
         return ids
 
     def left(self, queues: Sequence[str] = ()) -> int:
-        """How many messages the source queues have, those that are being worked on included."""
+        """Return the number of messages on the source queues, including those in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         total = 0
         for queue in queues or self.sources:
@@ -85,7 +85,7 @@ class Rig:
         return total
 
     def receive(self, queue: str) -> list[Message]:
-        """Up to ten messages of a queue, by its whole name, with all that SQS tells."""
+        """Receive up to ten messages of a queue, by its full name, with all attributes."""
         answer = self.sqs.receive_message(
             QueueUrl=self.urls[queue],
             MaxNumberOfMessages=BATCH,
@@ -95,11 +95,11 @@ class Rig:
         return [dict(message) for message in answer.get("Messages", ())]
 
     def delete(self, queue: str, message: Message) -> None:
-        """Delete a message that was received."""
+        """Delete a received message."""
         self.sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
 
     def letters(self, queue: str) -> list[Message]:
-        """All letters that came to a dead-letter queue, by its name without the prefix."""
+        """Return all messages of a dead-letter queue, named without the prefix."""
         name = f"{self.prefix}-{queue}"
         while messages := self.receive(name):
             for message in messages:
@@ -108,12 +108,12 @@ class Rig:
         return self._letters[name]
 
     def items(self, table: str) -> list[Item]:
-        """All items of a table, by its name without the prefix."""
+        """Return all items of a table, named without the prefix."""
         return scan_table(self._dynamodb, f"{self.prefix}-{table}")
 
 
 def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Callable[[], Any] = lambda: None) -> Any:
-    """What `look` sees, once it sees something; fails after so many seconds."""
+    """Return the first true result of `look`; fail after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if seen := look():
@@ -124,7 +124,7 @@ def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Ca
 
 
 class WorkerProcess:
-    """`router worker` as a process that can be killed and started again; its log goes on in one file."""
+    """`router worker` as a process that can be killed and restarted; all of them write one log file."""
 
     def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str) -> None:
         options = ["-c", str(rig.config), "--receivers", str(receivers), "--wait", "1", *more]
@@ -135,7 +135,7 @@ class WorkerProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, again if its queues could not be reached, and return when it polls."""
+        """Start it, repeatedly if it cannot reach its queues, and return when it polls."""
         for _ in range(START_TRIES):
             if self._try_to_start():
                 return
@@ -149,29 +149,29 @@ class WorkerProcess:
         return self.starts() > before
 
     def starts(self) -> int:
-        """How often it has started."""
+        """Return how often it has started."""
         return self.log.read_text().count('"worker started"')
 
     def kill(self) -> None:
-        """End it at once, wherever it is."""
+        """Kill it."""
         if self.process:
             self.process.kill()
             self.process.wait()
 
     def stop(self) -> int:
-        """Ask it to end; its exit code."""
+        """Send SIGTERM and return the exit code."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines of its log; what is no JSON was not meant for it, as a traceback."""
+        """Return the JSON lines of its log; other lines, such as a traceback, are not log lines."""
         return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{")]
 
 
 @contextmanager
 def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Iterator[WorkerProcess]:
-    """A started worker, which is gone afterwards."""
+    """Run a worker while the context lasts."""
     worker = WorkerProcess(rig, log, receivers, *more)
     try:
         worker.start()
@@ -188,7 +188,7 @@ class Function:
         self._log = log
 
     def invoke(self, records: Sequence[dict[str, Any]]) -> list[str]:
-        """The ids of the records that it reports as failed."""
+        """Invoke it, and return the ids of the records that it reports as failed."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(records) + "\n")
@@ -201,7 +201,7 @@ class Function:
 
 @contextmanager
 def running_function(rig: Rig, log: Path) -> Iterator[Function]:
-    """The function, which ends with its input."""
+    """Run the function while the context lasts; it ends with its input."""
     command = [sys.executable, str(FOLDER / "hasty.py"), str(FOLDER / "function_driver.py")]
     with (
         log.open("ab") as stderr,
@@ -226,7 +226,7 @@ def running_function(rig: Rig, log: Path) -> Iterator[Function]:
 
 
 def lambda_record(message: Message, queue: str) -> dict[str, Any]:
-    """A received message as Lambda puts it into an event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    """Convert a received message to a record of a Lambda event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

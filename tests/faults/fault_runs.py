@@ -1,4 +1,4 @@
-"""Runs of the program that tests and soak share."""
+"""Runs of the program, for the tests and the soak."""
 
 import random
 import time
@@ -6,27 +6,27 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.faults.fault_model import Model, Sending, Watch
+from tests.faults.fault_model import Model, QueueMessages, Watch
 from tests.faults.fault_rig import BATCH, Function, Rig, WorkerProcess, lambda_record, wait_until
 
-PATIENCE = 120
-"""Seconds that a wave may take."""
-Told = Callable[[int], Any]
-"""Is told how many messages a wave has left."""
+TIMEOUT = 120
+"""Seconds for the processing of a wave."""
+Report = Callable[[int], Any]
+"""Receives the number of unprocessed messages of a wave."""
 
 
-def run_worker(rig: Rig, model: Model, size: int, told: Told = lambda left: None) -> None:
-    """Send a wave, and wait until a running worker has worked it off."""
+def run_worker(rig: Rig, model: Model, size: int, report: Report = lambda left: None) -> None:
+    """Send a wave, and wait until a running worker has processed it."""
     watch = Watch(rig)
 
     def look() -> bool:
         left = rig.left()
-        told(left)
+        report(left)
         watch.look()
         return not left
 
     _send(rig, model, size)
-    wait_until(look, PATIENCE, "the end of a wave")
+    wait_until(look, TIMEOUT, "the end of a wave")
 
 
 def run_interrupted(
@@ -36,9 +36,9 @@ def run_interrupted(
     size: int,
     chance: random.Random,
     end: Callable[[], Any],
-    told: Told = lambda left: None,
+    report: Report = lambda left: None,
 ) -> int:
-    """Send a wave, and somewhere in it end the worker and start it again; how often that was."""
+    """Send a wave, end and restart the worker at a random point of it, and return the number of restarts."""
     _send(rig, model, size)
     mark = chance.randrange(size // 8, size * 7 // 8)
     ended = 0
@@ -47,7 +47,7 @@ def run_interrupted(
     def look() -> bool:
         nonlocal ended
         left = rig.left()
-        told(left)
+        report(left)
         if not ended and left <= mark:
             end()
             ended += 1
@@ -55,7 +55,7 @@ def run_interrupted(
         watch.look()
         return not rig.left()
 
-    wait_until(look, PATIENCE, "the end of a wave")
+    wait_until(look, TIMEOUT, "the end of a wave")
     return ended
 
 
@@ -64,8 +64,8 @@ def _send(rig: Rig, model: Model, size: int) -> None:
         rig.send(queue, bodies, groups)
 
 
-def feed_function(function: Function, rig: Rig, wave: Iterable[Sending], watch: Watch) -> int:
-    """Give a wave to the function in batches, as Lambda does, until it reports no failure; how often it was called."""
+def feed_function(function: Function, rig: Rig, wave: Iterable[QueueMessages], watch: Watch) -> int:
+    """Invoke the function with batches of a wave, as Lambda does, until none fails; return the number of calls."""
     left: dict[str, list[dict[str, Any]]] = {}
     for queue, bodies, groups in wave:
         messages = [_message(body, group) for body, group in zip(bodies, groups or [""] * len(bodies), strict=True)]
@@ -75,7 +75,7 @@ def feed_function(function: Function, rig: Rig, wave: Iterable[Sending], watch: 
         for queue in list(left):
             batch, rest = left[queue][:BATCH], left[queue][BATCH:]
             failed = set(function.invoke(batch))
-            # What failed comes before what has not been tried: on FIFO queues that is the order, elsewhere it may be.
+            # Failed records come before untried ones: a FIFO queue requires that order, other queues allow it.
             left[queue] = [_again(record) for record in batch if record["messageId"] in failed] + rest
             if not left[queue]:
                 del left[queue]
@@ -85,7 +85,7 @@ def feed_function(function: Function, rig: Rig, wave: Iterable[Sending], watch: 
 
 
 def _message(body: str, group: str) -> dict[str, Any]:
-    # Sent now: a marker lasts 15 days from then, and the server takes away what has outlived its time.
+    # Sent now: a marker expires 15 days later, and the server deletes expired items.
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": str(time.time_ns() // 1_000_000)}
     return {
         "MessageId": str(uuid.uuid4()),

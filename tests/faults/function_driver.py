@@ -1,4 +1,4 @@
-"""Calls the Lambda handler: lists of records as JSON lines on standard input, ids of those that failed on output."""
+"""Calls the Lambda handler with each line of standard input, a JSON list of records; prints the ids that failed."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 
 from router.lambda_handler import handler
 
-# What the function itself prints is for CloudWatch: here it joins the log on standard error.
+# The function prints metrics for CloudWatch: redirect them to the log on standard error.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
@@ -15,10 +15,10 @@ class Context:
     """A function with 30 seconds for each invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation is ended, asked at its beginning."""
+        """Return the milliseconds until the invocation ends."""
         return 30_000
 
 
 for line in sys.stdin:
-    told = handler({"Records": json.loads(line)}, Context())
-    print(json.dumps([each["itemIdentifier"] for each in told["batchItemFailures"]]), file=answers, flush=True)
+    response = handler({"Records": json.loads(line)}, Context())
+    print(json.dumps([each["itemIdentifier"] for each in response["batchItemFailures"]]), file=answers, flush=True)

@@ -1,6 +1,6 @@
-"""Runs a Python file or module as the main program, in a hurry: time-outs that a test can wait for, and few tries.
+"""Runs a Python file or module as the main program with short timeouts and few retries, so that a test can wait.
 
-With few tries a write is left for the next delivery of its message now and then, as in a long outage.
+With few retries some writes are left to the next delivery of their message, as in a long outage.
 """
 
 import runpy

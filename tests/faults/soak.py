@@ -1,4 +1,4 @@
-"""The long form of the tests under faults: `make soak`. Writes docs/reliability.md if everything held."""
+"""Runs the long form of the fault tests: `make soak`. Writes docs/reliability.md if every invariant holds."""
 
 import argparse
 import random
@@ -22,8 +22,8 @@ from tests.faults.fault_model import (
     check_once,
     check_order,
     check_tables,
+    count_duplicates,
     count_lost,
-    count_twice,
 )
 from tests.faults.fault_proxy import FaultProxy, Plan, fault_proxy
 from tests.faults.fault_report import Run, page
@@ -31,15 +31,15 @@ from tests.faults.fault_rig import Rig, running_function, running_worker
 from tests.faults.fault_runs import feed_function, run_interrupted, run_worker
 
 WAVE = 200
-"""Messages at a time: the server slows down above some 2,000."""
+"""Messages in a wave: the server slows down above some 2,000."""
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 Wave = Callable[[Model], int]
-"""Sends a wave and waits for its end; how often the program was started again meanwhile."""
+"""Sends a wave, waits until it is processed, and returns the number of restarts."""
 
 
 class Scene(NamedTuple):
-    """A kind of run: which program, how many of its calls break, how it is ended in between."""
+    """A kind of run: the program, the share of its calls that fail, and how it is ended."""
 
     name: str
     rate: float
@@ -60,7 +60,7 @@ SCENES = (
 
 
 def main() -> int:
-    """Play all scenes; the exit code."""
+    """Run all scenes and return the exit code."""
     options = _options()
     end = time.monotonic() + options.minutes * 60
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -70,13 +70,13 @@ def main() -> int:
         for number, scene in enumerate(SCENES):
             task = progress.add_task(scene.name, total=options.messages)
             share = time.monotonic() + (end - time.monotonic()) / (len(SCENES) - number)
-            run = _play(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
+            run = _run(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
             progress.update(task, total=run.messages, completed=run.messages)
             if not console.is_terminal:
                 print(f"{run.name}: {run.messages} messages, {run.faults.total()} faults, {run.restarts} restarts")
             runs.append(run)
-            if run.lost or run.twice:
-                print(f"{run.name}: lost {run.lost}, duplicated {run.twice}", file=sys.stderr)
+            if run.lost or run.duplicates:
+                print(f"{run.name}: lost {run.lost}, duplicates {run.duplicates}", file=sys.stderr)
                 return 1
     PAGE.write_text(page(runs, options.seed), encoding="utf-8")
     print(page(runs, options.seed).partition("## The last run\n\n")[2].partition("\n\n## ")[0])
@@ -95,8 +95,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _play(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]) -> Run:
-    """One run, checked; raises AssertionError if order or acknowledgement were wrong."""
+def _run(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]) -> Run:
+    """Run a scene and check it; raises AssertionError if the order or an acknowledgement is wrong."""
     model = Model(seed)
     restarts = 0
     with fault_proxy(server.endpoint, Plan(seed, scene.rate)) as proxy:
@@ -106,11 +106,11 @@ def _play(server: LocalAws, scene: Scene, seed: int, messages: int, until: float
             while model.sent < messages and time.monotonic() < until:
                 restarts += wave(model)
                 bar(model.sent)
-        lost, twice = count_lost(model, rig), count_twice(rig)
-        if not lost and not twice:
+        lost, duplicates = count_lost(model, rig), count_duplicates(rig)
+        if not lost and not duplicates:
             _check(scene, model, rig, proxy)
         calls = proxy.journal.calls()
-        return Run(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, twice)
+        return Run(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, duplicates)
 
 
 def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:
@@ -124,8 +124,8 @@ def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:
 
 
 @contextmanager
-def _program(scene: Scene, rig: Rig, chance: random.Random, told: Callable[[int], object]) -> Iterator[Wave]:
-    """The scene's program, running; gives how a wave goes through it."""
+def _program(scene: Scene, rig: Rig, chance: random.Random, report: Callable[[int], object]) -> Iterator[Wave]:
+    """Run the program of a scene; yields the function that processes a wave."""
     with tempfile.TemporaryDirectory(prefix="router-soak-") as folder:
         log = Path(folder, "log")
         if scene.program == "function":
@@ -144,10 +144,10 @@ def _program(scene: Scene, rig: Rig, chance: random.Random, told: Callable[[int]
 
             def work(model: Model) -> int:
                 if not scene.end:
-                    run_worker(rig, model, WAVE, told)
+                    run_worker(rig, model, WAVE, report)
                     return 0
                 end = worker.kill if scene.end == "kill" else stop
-                return run_interrupted(rig, worker, model, WAVE, chance, end, told)
+                return run_interrupted(rig, worker, model, WAVE, chance, end, report)
 
             yield work
             stop()

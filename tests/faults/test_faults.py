@@ -1,4 +1,4 @@
-"""The real worker and the real Lambda function while calls break: nothing lost, nothing twice, nothing out of order."""
+"""The worker and the Lambda function while calls fail: no message lost, no duplicate effect, none out of order."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from router.dev.server import LocalAws
 from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
-from tests.faults.fault_proxy import FirstHeld, Once, Plan, fault_proxy
+from tests.faults.fault_proxy import FirstUnprocessed, Once, Plan, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
 from tests.faults.fault_runs import feed_function, run_worker
 
@@ -16,7 +16,7 @@ RATE = 0.25
 
 @pytest.mark.parametrize(("seed", "transport"), [(1, "direct"), (2, "boto3")])
 def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, transport: str) -> None:
-    """A quarter of all calls of the worker break, and in the end everything is as if none had."""
+    """A quarter of the worker's calls fail, and the result is the same as without faults."""
     model = Model(seed)
     with fault_proxy(ministack.endpoint, Plan(seed, RATE)) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, transport=transport)
@@ -31,7 +31,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, trans
 
 
 def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """The same for the Lambda function, whose failed messages are given to it again."""
+    """The same holds for the Lambda function, whose failed messages are redelivered."""
     model = Model(3)
     with fault_proxy(ministack.endpoint, Plan(3, 0.3)) as proxy:
         rig = Rig(ministack, proxy.endpoint, name)
@@ -46,22 +46,22 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transport", ["direct", "boto3"])
 def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: str) -> None:
-    """After a call that took as long as its queue's visibility timeout, the worker goes on."""
+    """After a call that took as long as the visibility timeout, the worker continues."""
     with fault_proxy(ministack.endpoint, Once("late", "BatchWriteItem")) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=2, transport=transport)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "puts"):
             for id_ in "ab":
                 rig.send("puts", [f'{{"id": "{id_}"}}'])
                 wait_until(lambda: not rig.left(), 20, "an empty queue")
-        # The proxy knows only when the late answer finds nobody, which may be after all is done.
+        # The proxy records the fault when it sends the late response, which may be after the write was repeated.
         wait_until(lambda: proxy.journal.faults, 10, "the late answer")
 
     assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {"late": 1})
 
 
 def test_group_is_deleted_in_order(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """Where a message cannot be deleted, the later ones of its group stay: it does not come again after them."""
-    with fault_proxy(ministack.endpoint, FirstHeld("DeleteMessageBatch")) as proxy:
+    """If a message cannot be deleted, the later ones of its group are not deleted, so that order is kept."""
+    with fault_proxy(ministack.endpoint, FirstUnprocessed("DeleteMessageBatch")) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=2)
         rig.send("groups.fifo", [f'{{"id": "g", "number": {number}}}' for number in range(3)], ["g"] * 3)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "groups") as worker:

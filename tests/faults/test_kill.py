@@ -1,4 +1,4 @@
-"""The real worker, ended in the middle of its work again and again."""
+"""The worker, repeatedly killed or stopped while it works."""
 
 import random
 from pathlib import Path
@@ -15,7 +15,7 @@ SOUND = Plan(seed=0, rate=0)
 
 
 def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """SIGKILL: each message is in its table exactly once by content, in order, and acknowledged only when written."""
+    """After SIGKILL each message has its effect exactly once, in order, and is deleted only after its write."""
     model = Model(4)
     with fault_proxy(ministack.endpoint, SOUND) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=3)
@@ -30,7 +30,7 @@ def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:
 
 
 def test_stop(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """SIGTERM: besides, no message whose work had begun comes again: each is written once, and has one outcome."""
+    """After SIGTERM no message in flight is redelivered either: each is written once and has one outcome."""
     model = Model(5)
     codes = []
     with fault_proxy(ministack.endpoint, SOUND) as proxy:

@@ -1,4 +1,4 @@
-"""The page that a soak leaves."""
+"""The page that a soak writes."""
 
 from tests.faults.fault_report import page
 from tests.faults.soak import PAGE
@@ -7,7 +7,7 @@ HEADING = "## The last run\n\n"
 
 
 def test_page_is_current() -> None:
-    """Besides its result it is what a soak would write now, and in its result nothing is lost or done twice."""
+    """Except for its result the page is current, and the result has no lost message and no duplicate effect."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(HEADING)
     result, _, after = rest.partition("\n\n## ")
     wanted_before, _, wanted_rest = page([], 1).partition(HEADING)

@@ -1,4 +1,4 @@
-"""One table of cases for the worker and the Lambda function: the same outcomes, tables and dead letters."""
+"""The worker and the Lambda function give the same outcomes, tables and dead letters for one table of cases."""
 
 import json
 from collections import Counter
@@ -11,18 +11,18 @@ from router.dev.server import LocalAws
 from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
 
 CONFIG = FOLDER / "answers" / "routes.yaml"
-Ending = tuple[str, str]
-"""An outcome and its code; all of them are here as the log has them, and nothing is said of what is written."""
-WRITTEN: Ending = ("written", "")
-LATER: Ending = ("retry", "RT819")
+OutcomeAndCode = tuple[str, str]
+"""An outcome and its code, as in the log; written messages have no log line."""
+WRITTEN: OutcomeAndCode = ("written", "")
+LATER: OutcomeAndCode = ("retry", "RT819")
 
 
 class Case(NamedTuple):
-    """Messages for a queue, sent together, and how each ends; those of the second round find what the first left."""
+    """Messages for a queue, sent together, and their outcomes; the second round finds the items of the first."""
 
     queue: str
     messages: Sequence[Any]
-    endings: Sequence[Ending]
+    outcomes: Sequence[OutcomeAndCode]
     second_round: bool = False
     attributes: Mapping[str, Any] = MappingProxyType({})
 
@@ -53,7 +53,7 @@ CASES = {
     "plugin drops": Case("plain", [{"id": "pd", "mood": "drop"}], [("dropped", "RT811")]),
     "plugin retries": Case("plain", [{"id": "py", "mood": "retry"}], [("retry", "RT812")]),
     "plugin fails": Case("plain", [{"id": "pf", "mood": "break"}], [("retry", "RT813")]),
-    "one key twice": Case("plain", [{"id": "k", "more": 1}, {"id": "k", "more": 2}], [WRITTEN, WRITTEN]),
+    "two messages of one key": Case("plain", [{"id": "k", "more": 1}, {"id": "k", "more": 2}], [WRITTEN, WRITTEN]),
     "first": Case("firsts", [{"id": "f", "value": 1}], [WRITTEN]),
     "duplicate": Case("firsts", [{"id": "f", "value": 1}], [("duplicate", "RT820")], second_round=True),
     "conflict": Case("firsts", [{"id": "f", "value": 2}], [("duplicate", "RT820")], second_round=True),
@@ -69,7 +69,7 @@ CASES = {
     "to be deleted": Case("plain", [{"id": "x"}], [WRITTEN]),
     "deleted": Case("deletes", [{"id": "x"}], [WRITTEN], second_round=True),
     "atomic": Case("orders", [{"id": "at", "lines": [1, 2, 3]}], [WRITTEN]),
-    "atomic, one item twice": Case("orders", [{"id": "at2", "lines": [1, 1]}], [("rejected", "RT822")]),
+    "atomic, two writes of one item": Case("orders", [{"id": "at2", "lines": [1, 1]}], [("rejected", "RT822")]),
     "atomic, nothing": Case("orders", [{"id": "at0", "lines": []}], [("dropped", "RT811")]),
     "group": Case("groups.fifo", [{"id": "g", "n": n} for n in range(3)], [WRITTEN] * 3),
     "group that fails": Case(
@@ -86,8 +86,8 @@ CASES = {
 }
 
 
-class Answers(NamedTuple):
-    """What became of the cases: a log line for each message, the tables, the dead letters, and what is still queued."""
+class Results(NamedTuple):
+    """The results of all cases: log lines by message, tables, dead letters, and messages that are still queued."""
 
     lines: dict[str, list[dict[str, Any]]]
     tables: dict[str, list[Any]]
@@ -96,7 +96,7 @@ class Answers(NamedTuple):
 
 
 def send(rig: Rig, *, second_round: bool) -> dict[str, list[str]]:
-    """Send the messages of a round; their ids by case."""
+    """Send the messages of a round; return their ids by case."""
     ids: dict[str, list[str]] = {}
     for name, case in CASES.items():
         if case.second_round == second_round:
@@ -106,8 +106,8 @@ def send(rig: Rig, *, second_round: bool) -> dict[str, list[str]]:
     return ids
 
 
-def of_worker(server: LocalAws, prefix: str, log: Path) -> Answers:
-    """What the worker makes of the cases."""
+def of_worker(server: LocalAws, prefix: str, log: Path) -> Results:
+    """Run all cases in the worker."""
     rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
     ids = send(rig, second_round=False)
     with running_worker(rig, log, 1) as worker:
@@ -125,8 +125,8 @@ def of_worker(server: LocalAws, prefix: str, log: Path) -> Answers:
         return look(rig, ids, worker.lines())
 
 
-def of_function(server: LocalAws, prefix: str, log: Path) -> Answers:
-    """What the Lambda function makes of the cases, its failures left on their queues and the rest deleted."""
+def of_function(server: LocalAws, prefix: str, log: Path) -> Results:
+    """Run all cases in the Lambda function, and delete the messages that it does not report as failed."""
     rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
     ids: dict[str, list[str]] = {}
     with running_function(rig, log) as function:
@@ -141,16 +141,16 @@ def of_function(server: LocalAws, prefix: str, log: Path) -> Answers:
     return look(rig, ids, [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")])
 
 
-def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> Answers:
-    """All that can be seen at the end, without ids and times."""
+def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> Results:
+    """Collect the results, without ids and times."""
     fields = ("outcome", "code", "reason", "queue", "route", "pointer", "conflict", "receive_count")
-    said: dict[str, dict[str, Any]] = {}
+    logged: dict[str, dict[str, Any]] = {}
     for line in log:
         if "outcome" in line:
             line["reason"] = line["reason"].replace(f"{rig.prefix}-", "")
-            said.setdefault(line["message_id"], {name: line[name] for name in fields})
-    return Answers(
-        {name: [said.get(id_, {"outcome": "written", "code": ""}) for id_ in sent] for name, sent in ids.items()},
+            logged.setdefault(line["message_id"], {name: line[name] for name in fields})
+    return Results(
+        {name: [logged.get(id_, {"outcome": "written", "code": ""}) for id_ in sent] for name, sent in ids.items()},
         {table: sorted(rig.items(table), key=repr) for table in ("items", "lines", "markers")},
         sorted((letter_of(each) for queue in ("dead", "dead.fifo") for each in rig.letters(queue)), key=repr),
         {queue.removeprefix(rig.prefix): left for queue in rig.sources if (left := rig.left([queue]))},
@@ -158,7 +158,7 @@ def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> 
 
 
 def letter_of(letter: dict[str, Any]) -> Any:
-    """A dead letter: its body, its group, its attributes, and why it is there."""
+    """Return the body, the group, the attributes and the reason of a dead letter."""
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     why = json.loads(attributes.pop("router"))
     return (
@@ -170,13 +170,13 @@ def letter_of(letter: dict[str, Any]) -> Any:
 
 
 def test_same_answer(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """Each case ends as the table says, in the worker and in Lambda, with the same reason, items and dead letters."""
+    """Each case has its outcome in the worker and in Lambda, with the same reason, items and dead letters."""
     worker = of_worker(ministack, f"{name}-w", tmp_path / "worker")
     function = of_function(ministack, f"{name}-f", tmp_path / "function")
 
-    endings = {case: [(line["outcome"], line["code"]) for line in lines] for case, lines in worker.lines.items()}
-    assert endings == {name: list(case.endings) for name, case in CASES.items()}
+    outcomes = {case: [(line["outcome"], line["code"]) for line in lines] for case, lines in worker.lines.items()}
+    assert outcomes == {name: list(case.outcomes) for name, case in CASES.items()}
     assert function._asdict() == worker._asdict()
     assert len(worker.letters) == sum(
-        ending[0] == "rejected" for case in CASES.values() for ending in case.endings if case.queue != "unwatched"
+        outcome[0] == "rejected" for case in CASES.values() for outcome in case.outcomes if case.queue != "unwatched"
     )

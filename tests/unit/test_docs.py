@@ -1,4 +1,4 @@
-"""What the README and the pages under `docs/` say is so."""
+"""The README and the pages of `docs/` are correct: configurations, commands, links, paths, codes and tables."""
 
 import json
 import os
@@ -39,7 +39,7 @@ _PATH = re.compile(r"`((?:router|tests|benchmarks|docs|\.github|\.ci)/[\w./-]+)`
 
 
 def blocks(*languages: str) -> list[Any]:
-    """The code blocks in one of the languages, each named for its page and place there."""
+    """Return the code blocks in these languages, each with the id of its page and position."""
     return [
         pytest.param(re.sub(f"^{indent}", "", code, flags=re.MULTILINE), id=f"{page}-{number}")
         for page, text in TEXTS.items()
@@ -49,7 +49,7 @@ def blocks(*languages: str) -> list[Any]:
 
 
 def commands() -> list[Any]:
-    """The commands of ours in blocks for the shell."""
+    """Return the commands of the router and of make in shell blocks."""
     return [
         pytest.param(text, id=f"{block.id}: {text}")
         for block in blocks("console", "bash")
@@ -59,7 +59,7 @@ def commands() -> list[Any]:
 
 
 def slugs(text: str) -> set[str]:
-    """The anchors of a page's headings."""
+    """Return the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -71,7 +71,7 @@ def sample() -> Program:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with what the sample config refers to."""
+    """A folder with the schemas and plugins of the sample configuration."""
     for name in ("schemas", "plugins"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -108,7 +108,7 @@ def test_each_config_is_without_errors(text: str, beside: dict[str, str], folder
 
 @pytest.mark.parametrize("text", commands())
 def test_each_command_exists(text: str) -> None:
-    """What a page tells to type is a command of the router, or a target of the Makefile."""
+    """Each command on a page is a command of the router or a target of the Makefile."""
     program, name = re.findall(r"(router|make) (\S+)", text)[-1]
 
     known = set(COMMANDS) if program == "router" else set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
@@ -119,7 +119,7 @@ def test_each_command_exists(text: str) -> None:
     "text", [line for line in commands() if re.search(r"router (check|test|explain|schema|--help)", line.values[0])]
 )
 def test_each_offline_command_succeeds(text: str) -> None:
-    """What needs no AWS does what the page says, typed where the page is read."""
+    """Each command that needs no AWS succeeds in the root of the repository."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     done = subprocess.run(text, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -129,7 +129,7 @@ def test_each_offline_command_succeeds(text: str) -> None:
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_each_link_leads_somewhere(page: str) -> None:
-    """A relative link names a file that is there, and a heading in it."""
+    """A relative link refers to an existing file, and to a heading in it."""
     broken = []
     for link in _LINK.findall(_BLOCK.sub("", TEXTS[page])):
         path, _, anchor = link.partition("#")
@@ -143,7 +143,7 @@ def test_each_link_leads_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_each_code_exists(page: str) -> None:
-    """No page speaks of a code that there is not."""
+    """Each code that a page names is registered."""
     assert set(re.findall(r"\bRT\d{3}\b", TEXTS[page])) - set(CODES) == set()
 
 
@@ -167,7 +167,7 @@ def test_each_term_has_its_page(term: str, page: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("json"))
 def test_each_json_block_parses(text: str) -> None:
-    """What a page shows as JSON is JSON."""
+    """Each JSON block is valid JSON."""
     assert json.loads(text)
 
 
@@ -175,6 +175,13 @@ def test_each_json_block_parses(text: str) -> None:
 def test_each_path_exists(page: str) -> None:
     """Every path of this repository that a page names exists."""
     assert [path for path in _PATH.findall(TEXTS[page]) if not (ROOT / path).exists()] == []
+
+
+def test_the_page_on_performance_is_that_of_the_template() -> None:
+    """Apart from its figures, the page on performance is what `make bench` would write now."""
+    template = (ROOT / "benchmarks" / "performance.template.md").read_text(encoding="utf-8")
+    texts = re.split(r"\$\w+", template)
+    assert re.fullmatch(".*?".join(map(re.escape, texts)), TEXTS["docs/performance.md"], re.DOTALL)
 
 
 def test_the_example_workflow_is_the_one_of_the_page() -> None:
@@ -214,40 +221,40 @@ def test_each_key_of_the_config_has_its_entry() -> None:
 
 
 def test_each_key_of_a_test_has_its_entry() -> None:
-    """The page about testing has a row for each key of `tests:`."""
+    """The page on testing has a row for each key of `tests:`."""
     rows = set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/testing.md"], re.MULTILINE))
     assert set(config_schema()["$defs"]["Test"]["properties"]) - rows == set()
 
 
 def test_the_fixed_values_are_those_of_the_code() -> None:
-    """The page about testing has the value of everything that SQS would say."""
+    """The page on testing has the fixed value of each system attribute."""
     page = TEXTS["docs/testing.md"]
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)`", page, re.MULTILINE))
     message = Message({}, MESSAGE_ID, system=META)
     system = {"group_id": "MessageGroupId", "sequence_number": "SequenceNumber", "sender_id": "SenderId"}
     system |= {"deduplication_id": "MessageDeduplicationId"}
-    said = {name: META[key] for name, key in system.items()} | {name: message.time(name) for name in META_TIMES}
+    values = {name: META[key] for name, key in system.items()} | {name: message.time(name) for name in META_TIMES}
     assert {name: rows.get(name) for name in META_NAMES if name not in ("queue", "route")} == {
-        **said,
+        **values,
         "message_id": MESSAGE_ID,
     }
     assert [str(message.epoch_ms(name)) in page for name in META_TIMES] == [True, True]
 
 
 def test_each_outcome_code_is_explained() -> None:
-    """The page about outcomes speaks of every code that a message can end with."""
+    """The page on outcomes explains every code that a message can end with."""
     known = {value.id for value in vars(outcome_codes).values() if isinstance(value, Code)}
     assert known - set(re.findall(r"RT8\d\d", TEXTS["docs/outcomes.md"])) == {outcome_codes.DROPPED.id}
 
 
 def test_each_option_of_the_worker_is_explained() -> None:
-    """The page about the worker has every option that its help shows."""
+    """The page on the worker has every option that its help shows."""
     shown = {name for option in worker.params if not getattr(option, "hidden", False) for name in option.opts}
     assert {name for name in shown if f"`{name}" not in TEXTS["docs/worker.md"]} == set()
 
 
 def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> None:
-    """The page about observability has each field of the lines about a message and about a batch."""
+    """The page on observability has each field of the log lines of a message and of a batch."""
     with caplog.at_level("INFO", "router"):
         log_result(Result("id", "orders", Outcome("stale", "RT821")))
         log_batch(Summary("orders", {"stale": 1}, 0.5))
@@ -256,7 +263,7 @@ def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_the_dead_letter_has_those_members(sample: Program) -> None:
-    """The attribute that the page about outcomes shows is what is sent."""
+    """The attribute on the page on outcomes equals the one that is sent."""
     (shown,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/outcomes.md"))
     queue = sample.engine.queues["user-metadata"]
     record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', {"ApproximateReceiveCount": "1"})
@@ -271,12 +278,12 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     send_dead_letters(queues, queue, [plan(queue, record)])
 
     (letter,) = sent
-    told = json.loads(letter.message_attributes["router"]["StringValue"])
-    assert told == {**shown, "failed_at": told["failed_at"]}
+    sent_attribute = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert sent_attribute == {**shown, "failed_at": sent_attribute["failed_at"]}
 
 
 def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:
-    """The policy for Lambda has each queue, dead-letter queue and table of the sample config, and no other."""
+    """The policy for Lambda names each queue, dead-letter queue and table of the sample, and no other."""
     (policy,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/lambda.md"))
     named = {
         each["Sid"]: [arn.split(":")[-1].removeprefix("table/") for arn in each["Resource"]]
@@ -292,7 +299,7 @@ def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:
 
 
 def test_the_plugin_of_the_readme_works(folder: Path) -> None:
-    """It drops the messages of synthetic users, and adds an attribute to the others' items."""
+    """The plugin drops messages of synthetic users and adds an attribute to the items of other messages."""
     (code,) = (block.values[0] for block in blocks("python") if block.id.startswith("README.md"))
     (route,) = (block.values[0] for block in blocks("yaml") if block.id.startswith("README.md"))
     (folder / "plugins" / "places.py").write_text(code, encoding="utf-8")
@@ -311,7 +318,7 @@ def test_the_plugin_of_the_readme_works(folder: Path) -> None:
 
 
 def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:
-    """The tests of a plugin that the page shows are tests, and pass."""
+    """The tests of a plugin on the page pass."""
     (code,) = (block.values[0] for block in blocks("python") if block.id.startswith("docs/testing.md"))
     (tmp_path / "test_page.py").write_text(code, encoding="utf-8")
 

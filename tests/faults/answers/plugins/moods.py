@@ -1,11 +1,11 @@
-"""Does with a message what its `mood` says."""
+"""Decides about a message as its `mood` says."""
 
 from router import Drop, Message, Reject, Retry, hookimpl
 
 
 @hookimpl
 def router_transform_message(message: Message) -> None:
-    """Raise what the message asks for."""
+    """Raise the exception that the message names."""
     mood = message.data.get("mood") if isinstance(message.data, dict) else None
     match mood:
         case "drop":
