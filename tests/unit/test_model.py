@@ -18,22 +18,22 @@ CODE = Code("RT999", "title", "why")
 
 @pytest.mark.parametrize(("bad", "better"), [(bad, better) for at, bad in enumerate(KINDS) for better in KINDS[at:]])
 def test_the_worse_of_two_outcomes_decides(bad: Any, better: Any) -> None:
-    """Retry, then rejected, written, stale, duplicate, dropped; in whatever order they came."""
+    """Retry, then rejected, written, stale, duplicate, dropped; in any order of receipt."""
     found = {worst(pair).kind for pair in permutations([Outcome(bad), Outcome(better)])}
 
     assert found == {bad}
 
 
-def test_of_outcomes_alike_the_first_decides() -> None:
-    """So that a reason is that of the first route."""
+def test_of_outcomes_of_one_kind_the_first_decides() -> None:
+    """So that the reason is that of the first route."""
     assert worst([Outcome("written"), Outcome("retry", "A"), Outcome("retry", "B")]) == Outcome("retry", "A")
 
 
 @pytest.mark.parametrize(
     "decisive", [Outcome("retry", setup=True), Outcome("duplicate", conflict=True), Outcome("stale", conflict=True)]
 )
-def test_of_outcomes_alike_the_telling_one_decides(decisive: Any) -> None:
-    """A fault of the set-up, or a conflict, is not hidden by another write of the message."""
+def test_of_outcomes_of_one_kind_an_error_or_conflict_decides(decisive: Any) -> None:
+    """Another write of the message does not hide a configuration error or a conflict."""
     plain = Outcome(decisive.kind)
 
     assert [worst([plain, decisive]), worst([decisive, plain])] == [decisive, decisive]
@@ -48,8 +48,8 @@ def test_of_outcomes_alike_the_telling_one_decides(decisive: Any) -> None:
         ({"ApproximateReceiveCount": ""}, 0),
     ],
 )
-def test_a_record_says_how_often_it_was_received(attributes: Any, count: Any) -> None:
-    """0 where SQS did not say."""
+def test_receive_count(attributes: Any, count: Any) -> None:
+    """0 if SQS did not report it."""
     assert Record("id", "handle", "{}", attributes).receive_count == count
 
 
@@ -70,14 +70,14 @@ def test_a_record_has_the_group_of_its_message(attributes: Any, group: Any) -> N
     ],
 )
 def test_times_are_iso_8601_with_milliseconds(epoch_ms: Any, text: Any) -> None:
-    """In UTC, whatever the zone of the machine."""
+    """In UTC, whatever the time zone of the machine."""
     assert iso_ms(epoch_ms) == text
 
 
 @given(st.integers(0, 253_402_300_799_999))
 @settings(deadline=None)
 def test_times_as_text_sort_as_times(epoch_ms: Any) -> None:
-    """And all have one length."""
+    """All texts have one length."""
     text, later = iso_ms(epoch_ms), iso_ms(epoch_ms + 1 if epoch_ms < 253_402_300_799_999 else epoch_ms)
 
     assert text is not None
@@ -92,8 +92,8 @@ SYSTEM = {
 }
 
 
-def test_a_message_knows_its_times_and_group() -> None:
-    """From SQS's attributes."""
+def test_a_message_has_its_times_and_group() -> None:
+    """From the attributes that SQS sets."""
     message = Message({}, system=SYSTEM)
 
     times = message.sent_at, message.time("first_received_at"), message.epoch_ms("sent_at"), message.group_id
@@ -102,14 +102,14 @@ def test_a_message_knows_its_times_and_group() -> None:
 
 @pytest.mark.parametrize("system", [{}, {"SentTimestamp": ""}, {"SentTimestamp": "soon"}, {"SentTimestamp": "-5"}])
 def test_a_message_without_times_has_none(system: Any) -> None:
-    """As a test's might be."""
+    """A test's message may have none."""
     message = Message({}, system=system)
 
     assert (message.sent_at, message.epoch_ms("sent_at"), message.group_id) == (None, None, None)
 
 
 def test_other_data_leaves_the_rest_of_a_message() -> None:
-    """And the message itself as it was."""
+    """The message itself is unchanged."""
     message = Message({"a": 1}, "id", "q", {"x": Decimal(1)}, SYSTEM)
 
     changed = message.with_data([2])
@@ -126,12 +126,12 @@ def test_other_data_leaves_the_rest_of_a_message() -> None:
     ],
 )
 def test_a_finding_is_one_line(finding: Any, text: Any) -> None:
-    """What, where, and what to do."""
+    """The place, the fault and the suggestion."""
     assert str(finding) == text
 
 
-def test_the_mark_of_removal_stays_itself() -> None:
-    """A copy of an item, or a process of its own, must not make another value of it."""
+def test_remove_is_a_singleton() -> None:
+    """Copied and unpickled, in another process too."""
     copies = [copy.copy(REMOVE), copy.deepcopy([REMOVE])[0], pickle.loads(pickle.dumps(REMOVE))]
 
     assert (all(each is REMOVE for each in copies), repr(REMOVE)) == (True, "REMOVE")

@@ -64,7 +64,7 @@ def outcomes(*tickets: Any) -> Any:
 
 
 def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
-    """In the order of receipt: of each item the last is sent, wherever its ticket is."""
+    """In the order of receipt: of each item the last one is sent, whatever its ticket."""
     writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
 
     lanes = chains([ticket(writes[0], writes[1]), ticket(writes[2]), ticket(writes[3])])
@@ -74,20 +74,20 @@ def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
 
 @pytest.mark.parametrize("one", [1, Decimal("1.0"), Decimal("1E0")])
 def test_a_number_is_one_key_in_any_form(one: Any) -> None:
-    """1 is 1.0 is 1e0."""
+    """1, 1.0 and 1e0 are one key."""
     assert len(coalesce([ticket(put({"n": 1}, COUNTS)), ticket(put({"n": one}, COUNTS))])) == 1
 
 
 def test_the_same_key_in_two_tables_is_two_items() -> None:
-    """Tables are apart."""
+    """Tables are independent."""
     other = Table("others", THINGS.key)
 
     assert len(coalesce([ticket(put({"id": "a"}), put({"id": "a"}, other))])) == 2
 
 
 @pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
-def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
-    """Written, they are superseded."""
+def test_the_other_writes_of_a_chain_have_the_outcome_of_the_last(outcome: Any) -> None:
+    """Once the last one is written, they are superseded."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
     ((chain,),) = chains(tickets)
 
@@ -96,7 +96,7 @@ def test_the_others_of_a_chain_end_as_the_last_one(outcome: Any) -> None:
     assert (more, outcomes(*tickets)) == (False, [outcome] * 3)
 
 
-def test_a_rejected_write_gives_way_to_the_one_before() -> None:
+def test_after_a_rejected_write_the_one_before_is_sent() -> None:
     """Down to the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
     ((chain,),) = chains(tickets)
@@ -106,7 +106,7 @@ def test_a_rejected_write_gives_way_to_the_one_before() -> None:
     assert (sent, outcomes(*tickets)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
 
 
-def test_a_chain_of_rejected_writes_comes_to_its_end() -> None:
+def test_a_chain_of_rejected_writes_ends() -> None:
     """There is none before the first."""
     tickets = [ticket(put({"id": "a", "x": x})) for x in range(2)]
     ((chain,),) = chains(tickets)
@@ -115,7 +115,7 @@ def test_a_chain_of_rejected_writes_comes_to_its_end() -> None:
 
 
 def test_one_ticket_may_write_an_item_twice() -> None:
-    """It ends once, when both have ended."""
+    """It has its outcome once both writes are settled."""
     twice = ticket(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
     ((chain,),) = chains([twice])
 
@@ -127,7 +127,7 @@ def test_one_ticket_may_write_an_item_twice() -> None:
 
 
 def test_other_modes_are_barriers() -> None:
-    """What comes after one is not put together with what came before."""
+    """Writes before and after one are not combined."""
     writes = [
         *(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}), special("update"), special("update")),
         *(special("insert"), newest(1), newest(2), put({"id": "a", "x": 3}), delete({"id": "a"})),
@@ -139,8 +139,8 @@ def test_other_modes_are_barriers() -> None:
     assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
 
 
-def test_the_greatest_version_goes_first() -> None:
-    """Lesser ones are then stale, without a call; equal ones are asked for, the first received first."""
+def test_the_greatest_version_is_sent_first() -> None:
+    """Lesser ones are then stale without a call; equal ones are sent, the first received first."""
     versions = (2, 3, 1, 3)
     tickets = [ticket(newest(version)) for version in versions]
     ((chain,),) = chains(tickets)
@@ -150,8 +150,8 @@ def test_the_greatest_version_goes_first() -> None:
     assert (more, outcomes(*tickets)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
 
 
-def test_a_version_that_is_not_through_says_nothing_about_lesser_ones() -> None:
-    """They too are left; but a rejected one gives way to the next."""
+def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
+    """If it is rejected, the next one is sent."""
     tickets = [ticket(newest(version)) for version in (1, 2, 3)]
     ((chain,),) = chains(tickets)
 
@@ -180,8 +180,8 @@ def test_decided_tickets_have_nothing_to_send() -> None:
     assert step.write.identity == ("things", "a")
 
 
-def test_transactions_of_one_item_go_one_after_the_other() -> None:
-    """Others go at once, and an order of two is kept through what they share with a third."""
+def test_transactions_of_one_item_are_sent_in_order() -> None:
+    """Others are sent at once; the order of two is kept through an item that they share with a third."""
     one, two, three = ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"})), ticket(put({"id": "c"}))
     four = ticket(put({"id": "c"}), put({"id": "b"}))
 
@@ -195,8 +195,8 @@ def test_transactions_of_one_item_go_one_after_the_other() -> None:
 @pytest.mark.parametrize(
     ("first", "left"), [(RETRY, [True, True, False]), (REJECTED, [False] * 3), (WRITTEN, [False] * 3)]
 )
-def test_no_transaction_overtakes_one_of_its_items(first: Any, left: Any) -> None:
-    """What follows a transaction that is still to be made stays too, and so does what follows that."""
+def test_a_transaction_waits_for_earlier_ones_of_its_items(first: Any, left: Any) -> None:
+    """Whatever follows one that is still to be made is left too."""
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"}))]
     tickets.append(ticket(put({"id": "c"})))
     answers = dict(zip(map(id, tickets), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
@@ -235,7 +235,7 @@ def test_a_batch_has_25_items_at_most(count: Any, batches: Any) -> None:
 
 
 def test_a_batch_has_one_table() -> None:
-    """Each table's are filled on their own."""
+    """Batches of each table are filled separately."""
     writes = [put({"id": str(number)}) if number % 2 else put({"n": number}, COUNTS) for number in range(60)]
 
     assert sizes(chains_of(*writes)) == [("counts", 25), ("things", 25), ("counts", 5), ("things", 5)]
@@ -261,7 +261,7 @@ LONGEST = {
     ],
 )
 def test_a_batch_has_16_mb_at_most(value: Any, batches: Any) -> None:
-    """Of JSON text, far longer than what DynamoDB counts where characters are escaped or numbers very small."""
+    """Of JSON, which is far longer than DynamoDB's count for escaped characters and very small numbers."""
     packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
 
     lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
@@ -280,7 +280,7 @@ def test_requests_are_those_of_batch_write_item() -> None:
 
 @pytest.mark.parametrize("count", [2, 3, 25])
 def test_halves_are_the_whole(count: Any) -> None:
-    """Each smaller than it, in order."""
+    """Each is smaller, and in order."""
     (batch,) = pack(chains_of(*(put({"id": str(number)}) for number in range(count))))
 
     one, other = batch.halves()
@@ -291,8 +291,8 @@ def test_halves_are_the_whole(count: Any) -> None:
 
 @pytest.mark.parametrize("form", ["1", "1.0", "1E0", "1e+0", "0.1E1"])
 @pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
-def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
-    """By its key, though the server writes the number in another form."""
+def test_unprocessed_requests_are_matched_to_chains(form: Any, write: Any) -> None:
+    """By key, though the server returns the number in another form."""
     tickets = [ticket(write), ticket(put({"n": 2}, COUNTS))]
     (batch,) = pack(lane[0] for lane in chains(tickets))
     (request,) = (
@@ -306,7 +306,7 @@ def test_what_is_unprocessed_is_found_again(form: Any, write: Any) -> None:
     assert (left, outcomes(*tickets)) == ([batch.chains[0]], [None, WRITTEN])
 
 
-def test_all_are_written_where_nothing_is_unprocessed() -> None:
+def test_all_are_written_if_nothing_is_unprocessed() -> None:
     """The usual answer."""
     tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
     (batch,) = pack(lane[0] for lane in chains(tickets))
@@ -381,8 +381,8 @@ def send_all(lanes: Any, tables: Any, rounds: Any) -> Any:
     st.integers(1, 4),
 )
 @settings(deadline=None, max_examples=200)
-def test_any_writes_and_any_answers_end_well(messages: Any, takes: Any, rounds: Any) -> None:
-    """Each ticket ends once, as the worst of its writes; the table holds what the accepted ones say, in order."""
+def test_any_writes_and_any_answers(messages: Any, takes: Any, rounds: Any) -> None:
+    """Each ticket ends once, as the worst of its writes; the table holds the accepted writes, in order."""
     tickets = [ticket(*writes) for writes in messages]
     tables = FakeTables(iter(takes))
 

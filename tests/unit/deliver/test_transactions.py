@@ -56,7 +56,7 @@ def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
 
 
 def test_all_writes_of_a_message_are_one_transaction() -> None:
-    """Plain ones too; they end as one."""
+    """Plain ones too; they have one outcome."""
     together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
     transaction = Transaction(together)
 

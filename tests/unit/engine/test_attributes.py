@@ -124,7 +124,7 @@ def test_numbers_that_dynamodb_holds_are_written_exactly(number: Any, text: Any)
     ],
 )
 def test_numbers_that_dynamodb_would_round_are_refused(number: Any, reason: Any) -> None:
-    """A number is stored as it was sent or not at all."""
+    """A number is stored exactly or not at all."""
     assert refusal(encode_number, number) == (BAD_ITEM, reason)
 
 
@@ -173,7 +173,7 @@ def test_plain_notation_is_exact_and_plain(number: Any) -> None:
     ],
 )
 def test_values_are_encoded_and_measured(value: Any, encoded: Any, size: Any) -> None:
-    """Sizes are DynamoDB's: text in UTF-8, two digits a byte, 3 bytes and one a place for maps and lists."""
+    """Sizes are those of DynamoDB: two digits are a byte, maps and lists have 3 bytes and one per element."""
     assert encode_item({"näme": value}) == ({"näme": encoded}, 5 + size)
 
 
@@ -201,14 +201,14 @@ def test_values_are_encoded_and_measured(value: Any, encoded: Any, size: Any) ->
         ({"\ud800": 1}, "a text with half a surrogate pair"),
     ],
 )
-def test_what_dynamodb_has_no_place_for_is_refused(item: Any, reason: Any) -> None:
-    """The reason names the attribute and what is wrong, never the value."""
+def test_an_item_that_dynamodb_cannot_store_is_refused(item: Any, reason: Any) -> None:
+    """The reason names the attribute and the fault, never the value."""
     assert refusal(encode_item, item, {"a"}) == (BAD_ITEM, reason)
 
 
 @pytest.mark.parametrize("value", [1.5, "\ud800"])
-def test_a_name_that_the_config_does_not_know_is_not_shown(value: Any) -> None:
-    """It may be the sender's own, and as private as a value."""
+def test_an_undeclared_name_is_not_shown(value: Any) -> None:
+    """It may come from the sender, and be as private as a value."""
     code, reason = refusal(encode_item, {"secret": value}, {"a"})
 
     assert (code, reason.split(": ")[0]) == (BAD_ITEM, "attribute '*'")
@@ -244,7 +244,7 @@ def test_a_long_name_is_stored_below_64_kb() -> None:
 @given(ITEMS)
 @settings(deadline=None)
 def test_an_item_is_read_back_as_it_was(item: Any) -> None:
-    """Decoding is the inverse of encoding, for whatever can be stored."""
+    """Decoding is the inverse of encoding."""
     encoded, _ = encode_item(item)
 
     assert typed(decode_item(encoded)) == typed(item)
@@ -253,7 +253,7 @@ def test_an_item_is_read_back_as_it_was(item: Any) -> None:
 @given(ITEMS)
 @settings(deadline=None, max_examples=50)
 def test_equal_items_make_equal_requests(item: Any) -> None:
-    """One message always makes one and the same request, sets included."""
+    """A message always results in the same request, sets included."""
     again, _ = encode_item(decode_item(encode_item(item)[0]))
 
     assert again == encode_item(item)[0]
@@ -281,7 +281,7 @@ PAIR = (("a", "S"), ("b", "N"))
         ((("a", "N"), ("b", "B")), {"a": 1, "b": b"x" * 1025}, "key attribute 'b' has more than 1024 bytes"),
     ],
 )
-def test_improper_keys_are_refused(key: Any, item: Any, reason: Any) -> None:
+def test_invalid_keys_are_refused(key: Any, item: Any, reason: Any) -> None:
     """Missing, empty, of another type, or too long in bytes."""
     assert refusal(identify, "t", key, encode_item(item)[0]) == (BAD_KEY, reason)
 
@@ -298,14 +298,14 @@ def test_improper_keys_are_refused(key: Any, item: Any, reason: Any) -> None:
         ((("a", "N"),), {"a": -(10**125)}, ("t", "-1" + "0" * 125)),
     ],
 )
-def test_keys_of_the_greatest_length_are_proper(key: Any, item: Any, identity: Any) -> None:
+def test_keys_of_the_greatest_length_are_valid(key: Any, item: Any, identity: Any) -> None:
     """2048 bytes of a partition key and 1024 of a sort key; a number is never too long."""
     assert identify("t", key, encode_item(item)[0]) == identity
 
 
 @pytest.mark.parametrize("text", ["1", "1.0", "1e0", "10E-1", "+1", "1.000"])
-def test_a_number_of_a_key_is_known_in_any_form(text: Any) -> None:
-    """A server may write it in another form than it was sent in."""
+def test_a_number_in_a_key_is_identified_in_any_form(text: Any) -> None:
+    """A server may return it in another form than it was sent in."""
     assert identify("t", (("a", "N"),), {"a": {"N": text}}) == ("t", "1")
 
 
@@ -327,7 +327,7 @@ def key_pairs(draw: Any) -> Any:
 @given(key_pairs(), st.sampled_from(["t", "u"]))
 @settings(deadline=None, max_examples=200)
 def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any) -> None:
-    """Whole and typed, numbers by value, never by position, tables apart."""
+    """Values compare whole and typed, numbers by value; order and table matter."""
     key, one, other = pair
 
     same = identify("t", key, encode_item(one)[0]) == identify(other_table, key, encode_item(other)[0])
@@ -346,7 +346,7 @@ def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any)
     ],
 )
 def test_encoding_stops_at_the_limit(value: Any) -> None:
-    """What is far too large for an item is not encoded to the end."""
+    """An item that is far too large is not encoded to the end."""
     tracemalloc.start()
     try:
         assert refusal(encode_item, {"v": value})[1] == "attribute '*': the item has more than 409600 bytes"

@@ -24,12 +24,12 @@ from router.engine.engine import MAX_BACKOFF_SECONDS, Backoff
     ],
 )
 def test_the_bound_grows_with_each_receive(backoff: Any, receive_count: Any, seconds: Any) -> None:
-    """Up to the cap, and never past what SQS allows."""
+    """Up to the cap, and never beyond the limit of SQS."""
     assert backoff.wait(receive_count, lambda: 1.0) == seconds
 
 
 @given(st.integers(0, 2000), st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
 def test_the_wait_is_random_below_its_bound(receive_count: Any, chance: Any) -> None:
-    """Full jitter, but at least a second."""
+    """Full jitter, but at least one second."""
     assert 1 <= Backoff().wait(receive_count, lambda: chance) <= Backoff().wait(receive_count, lambda: 1.0)

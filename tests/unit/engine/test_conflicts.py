@@ -6,7 +6,7 @@ from router.engine.conflicts import value_order
 
 
 def test_values_are_in_the_order_of_dynamodb() -> None:
-    """Numbers by value, text by the bytes of UTF-8, binaries by bytes; nothing before all."""
+    """Numbers by value, text by the bytes of UTF-8, binaries by bytes; a missing value first."""
     values: list[dict[str, Any]] = [
         {},
         {"B": b"a"},

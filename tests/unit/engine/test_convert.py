@@ -48,7 +48,7 @@ BIG = 12345678901234567891
         ("json", "é", '"é"'),
     ],
 )
-def test_what_fits_is_converted(kind: Any, value: Any, converted: Any) -> None:
+def test_values_are_converted_to_a_type(kind: Any, value: Any, converted: Any) -> None:
     """Exactly, whatever the size of a number."""
     assert repr(CONVERTERS[kind](value)) == repr(converted) or CONVERTERS[kind](value) == converted
 
@@ -89,8 +89,8 @@ def test_what_fits_is_converted(kind: Any, value: Any, converted: Any) -> None:
         ("json", "\ud800", "cannot be written as JSON"),
     ],
 )
-def test_what_does_not_fit_is_refused_without_its_value(kind: Any, value: Any, why: Any) -> None:
-    """The reason says what the value is not."""
+def test_other_values_are_refused_without_showing_them(kind: Any, value: Any, why: Any) -> None:
+    """The reason tells what the value is not."""
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
         CONVERTERS[kind](value)
 
@@ -98,14 +98,14 @@ def test_what_does_not_fit_is_refused_without_its_value(kind: Any, value: Any, w
 @pytest.mark.parametrize(
     ("value", "text"), [("x", "x"), (True, "true"), (False, "false"), (BIG, str(BIG)), (Decimal("2.50"), "2.5")]
 )
-def test_scalars_are_text_in_one_way(value: Any, text: Any) -> None:
-    """As templates and hashes write them."""
+def test_scalars_have_one_text(value: Any, text: Any) -> None:
+    """Templates and hashes use it."""
     assert scalar_text(value) == text
 
 
 @pytest.mark.parametrize("value", [None, [], {}, b"", 1.5])
-def test_what_is_no_scalar_is_no_text(value: Any) -> None:
-    """Nor is what JSON does not have."""
+def test_other_values_have_no_text(value: Any) -> None:
+    """Neither lists and maps, nor values that JSON does not have."""
     with pytest.raises(ValueError, match=r"^is no text, number or boolean$"):
         scalar_text(value)
 
@@ -123,8 +123,8 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(deadline=None)
-def test_json_text_is_the_value(value: Any) -> None:
-    """Numbers too are exact in the text."""
+def test_json_text_has_the_value(value: Any) -> None:
+    """Numbers are exact in the text, too."""
     assert json.loads(CONVERTERS["json"](value), parse_float=Decimal) == value
 
 

@@ -79,7 +79,7 @@ def deep(depth: Any, opening: Any = "[", closing: Any = "]") -> Any:
     ],
 )
 def test_json_is_decoded_exactly(payload: Any, value: Any) -> None:
-    """Numbers keep each digit, of a repeated key the last one counts, and what is decoded already stays."""
+    """Numbers keep each digit, the last of repeated keys counts, and a decoded value is returned unchanged."""
     assert repr(decode_payload(payload)) == repr(value)
 
 
@@ -120,14 +120,14 @@ def test_json_is_decoded_exactly(payload: Any, value: Any) -> None:
         ("[}" * 100, IS_NOT_JSON),
     ],
 )
-def test_what_is_no_json_is_refused(payload: Any, code_and_reason: Any) -> None:
-    """With a code, and a reason that holds nothing of the payload."""
+def test_other_than_json_is_refused(payload: Any, code_and_reason: Any) -> None:
+    """With a code, and a reason without any part of the payload."""
     assert refusal(decode_payload, payload) == code_and_reason
 
 
 @pytest.mark.parametrize("brackets", ["[]", "[{]}", "[[{]]}"])
 def test_nesting_of_64_is_decoded_and_65_refused(brackets: Any) -> None:
-    """Whatever the kinds of bracket."""
+    """For each kind of bracket."""
     opening, closing = brackets[: len(brackets) // 2], brackets[len(brackets) // 2 :]
 
     bound_nesting(deep(64, opening, closing))
@@ -140,7 +140,7 @@ def test_nesting_of_64_is_decoded_and_65_refused(brackets: Any) -> None:
 )
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_brackets_and_escapes_in_text_do_not_count(text: Any, ensure_ascii: Any) -> None:
-    """Neither as nesting, nor so that real nesting is missed."""
+    """They are not nesting, and do not hide nesting."""
     wide = json.dumps({text: [{text: text}] * 100, "z": text}, ensure_ascii=ensure_ascii)
     hidden = json.dumps([text, "HERE", text], ensure_ascii=ensure_ascii).replace('"HERE"', deep(64))
 
@@ -227,8 +227,8 @@ def deep_documents(draw: Any) -> Any:
 
 @given(deep_documents())
 @settings(deadline=None, max_examples=100)
-def test_nesting_is_bounded_as_a_plain_count_says(text: Any) -> None:
-    """The fast way and the slow way agree."""
+def test_the_bound_of_nesting_agrees_with_a_plain_count(text: Any) -> None:
+    """The fast implementation and the obvious one agree."""
     try:
         bound_nesting(text)
         bounded = True
@@ -254,7 +254,7 @@ PAYLOADS = (
 @given(PAYLOADS)
 @settings(deadline=None, max_examples=200)
 def test_any_payload_is_decoded_or_refused(payload: Any) -> None:
-    """Nothing else is ever raised."""
+    """No other exception is raised."""
     with contextlib.suppress(Refusal):
         decode_payload(payload)
 
@@ -289,14 +289,14 @@ VALUES = {
 
 @pytest.mark.parametrize("encoding", ["json", "base64"])
 def test_message_attributes_are_values(encoding: Any) -> None:
-    """Numbers exact, or the text where it is no number."""
+    """Numbers are exact; text that is no number stays text."""
     body = "{}" if encoding == "json" else "e30="
 
     assert compile_decoder([], encoding)(record(body, **ATTRIBUTES)) == ({}, VALUES)
 
 
 def test_a_record_without_attributes_has_none() -> None:
-    """The plain case."""
+    """The usual case."""
     assert compile_decoder([], "json")(record('{"a": 1}')) == ({"a": 1}, {})
 
 
@@ -308,7 +308,7 @@ def test_a_record_without_attributes_has_none() -> None:
         ("base64+gzip", packed(b'"' + b"x" * (MAX_UNPACKED_BYTES - 2) + b'"'), "x" * (MAX_UNPACKED_BYTES - 2)),
     ],
 )
-def test_an_encoding_is_undone(encoding: Any, body: Any, value: Any) -> None:
+def test_an_encoding_is_decoded(encoding: Any, body: Any, value: Any) -> None:
     """Then the payload is JSON; 16 MiB are allowed."""
     assert compile_decoder([], encoding)(record(body)) == (value, {})
 
@@ -351,15 +351,15 @@ def encoded(data: Any) -> Any:
         ("base64+gzip", packed(packed(b"{}").encode()), IS_NOT_JSON),
     ],
 )
-def test_what_is_not_so_encoded_is_refused(encoding: Any, body: Any, code_and_reason: Any) -> None:
-    """Torn, of another kind, or unpacking to more than is held."""
+def test_another_encoding_is_refused(encoding: Any, body: Any, code_and_reason: Any) -> None:
+    """Truncated, of another kind, or unpacking to more than the limit."""
     assert refusal(compile_decoder([], encoding), record(body)) == code_and_reason
 
 
 @given(st.text(max_size=40) | st.binary(max_size=60).map(encoded), st.sampled_from(["base64", "base64+gzip"]))
 @settings(deadline=None)
 def test_any_encoded_payload_is_decoded_or_refused(body: Any, encoding: Any) -> None:
-    """Nothing else is ever raised."""
+    """No other exception is raised."""
     with contextlib.suppress(Refusal):
         compile_decoder([], encoding)(record(body))
 
@@ -383,7 +383,7 @@ def keep(payload: Any, attributes: Any) -> Any:
 
 
 def test_envelopes_are_unwrapped_in_order() -> None:
-    """Each sees the payload and the attributes of the one before."""
+    """Each gets the payload and the attributes of the one before."""
     body = json.dumps({"in": json.dumps({"in": '{"a": 1.10}'})})
 
     data = compile_decoder([unwrap, unwrap], "json")(record(body, a={"DataType": "String", "StringValue": "x"}))
@@ -401,8 +401,8 @@ def test_envelopes_are_unwrapped_in_order() -> None:
         ([unwrap], "json", None, None),
     ],
 )
-def test_what_is_inside_may_be_decoded_already(envelopes: Any, encoding: Any, inner: Any, value: Any) -> None:
-    """A value of JSON, base64 text, or bytes that need no base64."""
+def test_an_envelope_may_return_a_decoded_payload(envelopes: Any, encoding: Any, inner: Any, value: Any) -> None:
+    """A JSON value, base64 text, or bytes that need no base64."""
     assert compile_decoder(envelopes, encoding)(record(json.dumps({"in": inner})))[0] == value
 
 
@@ -421,12 +421,12 @@ def test_what_is_inside_may_be_decoded_already(envelopes: Any, encoding: Any, in
 def test_a_layer_that_is_not_as_configured_is_refused(
     envelopes: Any, encoding: Any, body: Any, code_and_reason: Any
 ) -> None:
-    """Each layer is bounded like the first."""
+    """Each layer is bounded."""
     assert refusal(compile_decoder(envelopes, encoding), record(body)) == code_and_reason
 
 
 def test_an_envelope_may_drop_its_message() -> None:
-    """What is no Reject passes through, to be told from a refusal."""
+    """An exception other than Reject is not converted to a refusal."""
 
     def drop(payload: Any, attributes: Any) -> Any:
         raise Drop("not for us")
@@ -447,10 +447,10 @@ def test_an_envelope_may_drop_its_message() -> None:
         ([keep], 0, "json", '{"small": 1}', None, {"small": 1}),
     ],
 )
-def test_what_was_fetched_is_the_payload_in_its_place(
+def test_a_fetched_object_replaces_the_pointer(
     envelopes: Any, fetch_at: Any, encoding: Any, body: Any, fetched: Any, value: Any
 ) -> None:
-    """It is unwrapped as a body would be; envelopes around the pointer still give their attributes."""
+    """It is unwrapped like a body; envelopes around the pointer still add their attributes."""
     decode = compile_decoder(envelopes, encoding, fetch_at)
 
     data, attributes = decode(Record("id", "handle", body, fetched=fetched))
@@ -467,8 +467,8 @@ def test_what_was_fetched_is_the_payload_in_its_place(
         ("base64", b"{}", NO_BASE64),
     ],
 )
-def test_what_was_fetched_is_bounded_like_a_body(encoding: Any, fetched: Any, code_and_reason: Any) -> None:
-    """Whatever is in the object."""
+def test_a_fetched_object_is_bounded_like_a_body(encoding: Any, fetched: Any, code_and_reason: Any) -> None:
+    """Whatever it contains."""
     decode = compile_decoder([keep], encoding, 0)
 
     assert refusal(decode, Record("id", "handle", "pointer", fetched=fetched)) == code_and_reason
@@ -476,7 +476,7 @@ def test_what_was_fetched_is_bounded_like_a_body(encoding: Any, fetched: Any, co
 
 @pytest.mark.parametrize("unit", ["{},", "[],", "1.5,", '{"":0},', '"",', "[[]],"])
 def test_a_body_takes_bounded_memory(unit: str) -> None:
-    """What SQS takes as a body is decoded within the bound, whatever it consists of."""
+    """Any body that SQS accepts is decoded within the bound."""
     text = "[" + unit * ((MAX_BODY_BYTES - 2) // len(unit)) + "0]"
     tracemalloc.start()
     try:
@@ -491,7 +491,7 @@ def test_a_body_takes_bounded_memory(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", ["{},", "1.5,", '{"":0},'])
 @pytest.mark.parametrize("wrap", [str, str.encode])
-def test_what_takes_too_much_memory_is_refused(unit: str, wrap: Any) -> None:
+def test_a_payload_that_takes_too_much_memory_is_refused(unit: str, wrap: Any) -> None:
     """A payload that unpacks to millions of values is refused before it is decoded."""
     text = wrap("[" + unit * (MAX_UNPACKED_BYTES // len(unit)) + "0]")
     reason = f"its values may take more than {MAX_DECODED_BYTES} bytes of memory"
@@ -500,20 +500,20 @@ def test_what_takes_too_much_memory_is_refused(unit: str, wrap: Any) -> None:
 
 
 @pytest.mark.parametrize("char", [",", ":", "[", '\\"', "a"])
-def test_a_long_text_takes_no_more_than_itself(char: str) -> None:
-    """Only what is outside of strings counts."""
+def test_a_long_text_takes_only_its_own_memory(char: str) -> None:
+    """Characters inside of strings do not count as values."""
     text = char * 4_000_000
 
     assert decode_payload(f'["{text}"]') == [text.replace("\\", "")]
 
 
 def test_half_of_a_surrogate_pair_in_a_large_payload() -> None:
-    """It is refused as it is in a small one."""
+    """It is refused as in a small payload."""
     assert refusal(bound_memory, '"' + "a" * MAX_BODY_BYTES + '\ud800"') == IS_NOT_JSON
 
 
-def test_an_envelope_decodes_what_is_bounded() -> None:
-    """The payload of an envelope is bounded before the envelope decodes it."""
+def test_payloads_of_envelopes_are_bounded() -> None:
+    """The payload is bounded before the envelope decodes it."""
     decode = compile_decoder([lambda payload, attributes: (json.loads(payload), attributes)], "json", 0)
     fetched = b"[" + b"{}," * 5_000_000 + b"0]"
 

@@ -38,7 +38,7 @@ def rejected(code: Any, reason: Any, route: Any = "", pointer: Any = "") -> Any:
 
 
 def test_a_message_becomes_a_write(make: Any) -> None:
-    """The smallest route stores the message as it is, exactly."""
+    """The smallest route stores the message exactly as it is."""
     program = make(f"r: {{{TO_THINGS}}}")
 
     ticket = plan(program.engine.queues["q"], record('{"id": "a", "n": 1.10, "none": null}'))
@@ -73,16 +73,16 @@ def test_routes_match_in_the_order_of_the_file(make: Any, match: Any, message: A
 
 
 @pytest.mark.parametrize(("unmatched", "kind"), [("dead_letter", "rejected"), ("drop", "dropped"), ("retry", "retry")])
-def test_the_queue_decides_about_what_no_route_takes(make: Any, unmatched: Any, kind: Any) -> None:
-    """`unmatched` of the queue."""
+def test_unmatched_of_the_queue(make: Any, unmatched: Any, kind: Any) -> None:
+    """It decides about messages that no route takes."""
     program = make(f"r: {{{TO_THINGS}, when: never}}", f"unmatched: {unmatched}")
 
     assert planned(program, {"id": "a"}) == (Outcome(kind, "RT805", "no route takes the message"), [])
 
 
 @pytest.mark.parametrize(("on_invalid", "kind"), [("dead_letter", "rejected"), ("drop", "dropped"), ("retry", "retry")])
-def test_the_route_decides_about_what_fails_its_schema(make: Any, on_invalid: Any, kind: Any) -> None:
-    """`on_invalid` of the route; the reason holds no value, and no name that the schema does not declare."""
+def test_on_invalid_of_the_route(make: Any, on_invalid: Any, kind: Any) -> None:
+    """The reason has no value, and no name that the schema does not declare."""
     schema = "schema: {properties: {id: {type: string}}, additionalProperties: {type: number}}"
     program = make(f"r: {{{TO_THINGS}, on_invalid: {on_invalid}, {schema}}}")
 
@@ -91,7 +91,7 @@ def test_the_route_decides_about_what_fails_its_schema(make: Any, on_invalid: An
 
 
 def test_a_valid_message_passes_its_schema(make: Any) -> None:
-    """And is written."""
+    """It is written."""
     program = make(f"r: {{{TO_THINGS}, schema: {{required: [id]}}}}")
 
     assert planned(program, {"id": "a"}) == (None, [("r", {"id": "a"})])
@@ -115,13 +115,15 @@ def test_a_valid_message_passes_its_schema(make: Any) -> None:
         ('{"id": "a", "": 1}', "RT809", "an attribute has a name that is empty or no text", "r"),
     ],
 )
-def test_what_can_never_succeed_is_rejected(make: Any, message: Any, code: Any, reason: Any, route: Any) -> None:
-    """With a code and a reason that holds no value."""
+def test_a_message_that_can_never_succeed_is_rejected(
+    make: Any, message: Any, code: Any, reason: Any, route: Any
+) -> None:
+    """With a code and a reason without any value."""
     assert planned(make(f"r: {{{TO_THINGS}}}"), message) == rejected(code, reason, route)
 
 
-def test_one_rejection_writes_nothing(make: Any) -> None:
-    """Nor does another route's write of the message go out."""
+def test_a_rejection_by_one_route_writes_nothing(make: Any) -> None:
+    """Writes by other routes are not made either."""
     program = make(f"good: {{{TO_THINGS}}}\nbad: {{{TO_THINGS}, item: {{id: missing}}}}\nlater: {{{TO_THINGS}}}")
 
     assert planned(program, {"id": "a"}) == rejected("RT808", "key attribute 'id' is missing", "bad", "/missing")
@@ -164,7 +166,7 @@ FAILED = Outcome("retry", "RT813", "plugin 'decide': router_transform_message ra
     ],
 )
 def test_plugins_decide(make: Any, says: Any, outcome: Any, routes: Any) -> None:
-    """A drop drops only its route; a rejection or a retry writes nothing, and rejection is known for good."""
+    """Of a drop the other routes still write; a rejection or a retry writes nothing, and rejection wins."""
     message = {"id": "a", **says}
 
     assert planned(make(TWO, decide=DECIDE), message) == (outcome, [(route, message) for route in routes])
@@ -186,7 +188,7 @@ FLOAT = "attribute 'id': DynamoDB has no type for a Python float; floats are not
     ],
 )
 def test_item_plugins_decide_and_may_fail(make: Any, body: Any, outcome: Any) -> None:
-    """Whatever they raise, return, or do to the item."""
+    """Whatever they raise or return, and however they change the item."""
     program = make(f"r: {{{TO_THINGS}}}", odd=f"@hookimpl\ndef router_transform_item(item):\n    {body}\n")
 
     assert planned(program, {"id": "a"}) == (outcome, [])
@@ -203,8 +205,8 @@ def router_register_transforms(register):
 """
 
 
-def test_a_broken_transform_leaves_the_message(make: Any) -> None:
-    """It is named, and what it raised is not repeated."""
+def test_a_failing_transform_is_a_retry(make: Any) -> None:
+    """The reason names it, without the text of its exception."""
     program = make(f"r: {{{TO_THINGS}, item: {{id: {{from: id, transform: broken}}}}}}", mine=BROKEN)
 
     outcome = Outcome("retry", "RT813", "transform 'broken' failed with KeyError", "r")
@@ -212,7 +214,7 @@ def test_a_broken_transform_leaves_the_message(make: Any) -> None:
 
 
 def test_an_unexpected_error_of_a_route_is_a_retry(make: Any) -> None:
-    """Whatever the engine did not foresee may be mended, and never stops a batch."""
+    """A corrected program can process the message, and the batch goes on."""
     queue = make(f"r: {{{TO_THINGS}}}").engine.queues["q"]
     failing = structs.replace(queue.routes[0], map_items=lambda message: 1 / 0)
 
@@ -248,7 +250,7 @@ def router_register_envelopes(register):
     ],
 )
 def test_envelopes_decide_and_may_fail(make: Any, payload: Any, outcome: Any) -> None:
-    """Before there is a route."""
+    """Before any route."""
     program = make(f"r: {{{TO_THINGS}}}", "envelope: [mine]", envelopes_of_mine=ENVELOPE)
 
     assert planned(program, payload) == (outcome, [])
@@ -269,8 +271,8 @@ def router_transform_item(item, message, route):
 
 
 @pytest.mark.parametrize("match", ["all", "first"])
-def test_routes_do_not_see_what_plugins_did_for_others(make: Any, match: Any) -> None:
-    """Even what a plugin changes in place."""
+def test_plugins_of_one_route_do_not_change_the_message_of_another(make: Any, match: Any) -> None:
+    """Not even in place."""
     plain = f"plain: {{{TO_THINGS}, plugins: []}}"
     routes = (
         f"one: {{{TO_THINGS}}}\n{plain}\ntwo: {{{TO_THINGS}}}" if match == "all" else f"one: {{{TO_THINGS}}}\n{plain}"
@@ -285,8 +287,8 @@ def test_routes_do_not_see_what_plugins_did_for_others(make: Any, match: Any) ->
     assert planned(program, {"id": "a", "inner": {"list": [0]}}) == (None, expected)
 
 
-def test_items_of_a_list_do_not_see_what_plugins_did_for_others(make: Any) -> None:
-    """Though each has the same part of the message."""
+def test_plugins_do_not_change_another_item_of_for_each(make: Any) -> None:
+    """Though the items share a part of the message."""
     program = make(
         f"r: {{{TO_THINGS}, for_each: lines, item: {{id: element.id, tags: message.tags}}}}",
         tag='@hookimpl\ndef router_transform_item(item):\n    item["tags"].append(item["id"])\n',
@@ -297,7 +299,7 @@ def test_items_of_a_list_do_not_see_what_plugins_did_for_others(make: Any) -> No
 
 
 def test_plugins_run_in_the_order_of_the_route(make: Any) -> None:
-    """One after the other, each on what the one before returned."""
+    """Each gets what the one before returned."""
     code = "@hookimpl\ndef router_transform_item(item):\n    return {{**item, 'by': item.get('by', '') + {name!r}}}\n"
     plugins = {name: code.format(name=name) for name in "xyz"}
     program = make(f"r: {{{TO_THINGS}, plugins: [z, x]}}\ns: {{{TO_THINGS}}}", **plugins)
@@ -309,7 +311,7 @@ LINES = f"r: {{{TO_THINGS}, for_each: order.lines, item: {{id: element.id, order
 
 
 def test_each_element_makes_an_item(make: Any) -> None:
-    """Which sees its element and the message; two for one key are both planned, in order."""
+    """Mapped from the element and the message; two items of one key are both planned, in order."""
     lines: list[dict[str, Any]] = [{"id": "a", "n": 1}, {"id": "b"}, {"id": "a", "n": 2}]
 
     items = [("r", {**line, "order": "o"}) for line in lines]
@@ -317,7 +319,7 @@ def test_each_element_makes_an_item(make: Any) -> None:
 
 
 def test_an_element_is_an_item_where_nothing_is_mapped(make: Any) -> None:
-    """Whole, as a message would be."""
+    """The whole element, as the whole message without `for_each`."""
     program = make(f"r: {{{TO_THINGS}, for_each: '@'}}")
 
     assert planned(program, [{"id": "a", "x": 1}, {"id": "b"}]) == (
@@ -344,12 +346,12 @@ def test_an_element_is_an_item_where_nothing_is_mapped(make: Any) -> None:
     ],
 )
 def test_lists_that_make_no_items(make: Any, order: Any, outcome: Any) -> None:
-    """All elements are one unit: one that is faulty rejects the message."""
+    """The elements are one unit: a faulty one rejects the message."""
     assert planned(make(LINES), {"order": {"id": "o", **order}}) == (outcome, [])
 
 
 def test_ten_thousand_elements_are_taken(make: Any) -> None:
-    """The bound itself."""
+    """The limit itself."""
     outcome, items = planned(make(LINES), {"order": {"lines": [{"id": str(n)} for n in range(MAX_ELEMENTS)]}})
 
     assert (outcome, len(items)) == (None, 10_000)
@@ -365,7 +367,7 @@ def test_a_failing_for_each_rejects(make: Any) -> None:
 
 
 def test_an_empty_list_drops_only_its_route(make: Any) -> None:
-    """Other routes write."""
+    """Writes by other routes are still made."""
     assert planned(make(f"{LINES}\nwhole: {{{TO_THINGS}}}"), {"id": "a", "order": {"lines": []}}) == (
         None,
         [("whole", {"id": "a", "order": {"lines": []}})],
@@ -373,7 +375,7 @@ def test_an_empty_list_drops_only_its_route(make: Any) -> None:
 
 
 def test_a_delete_has_the_key_alone(make: Any) -> None:
-    """Whatever else is mapped, and however large that is."""
+    """Other attributes are not sent, however large they are."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}", key="{id: S, at: N}")
 
     ticket = plan(program.engine.queues["q"], record({"id": "a", "at": 1.0, "x": "y" * 500_000}))
@@ -384,14 +386,14 @@ def test_a_delete_has_the_key_alone(make: Any) -> None:
 
 
 def test_a_delete_needs_its_key(make: Any) -> None:
-    """As any write does."""
+    """Like any write."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}")
 
     assert planned(program, {"x": 1}) == rejected("RT808", "key attribute 'id' is missing", "r")
 
 
-def test_an_atomic_queue_takes_no_two_writes_of_one_item(make: Any) -> None:
-    """A transaction cannot have them."""
+def test_two_writes_of_one_item_are_rejected_on_an_atomic_queue(make: Any) -> None:
+    """A transaction cannot contain them."""
     outcome, writes = planned(make(TWO, "atomic: true"), {"id": "a"})
 
     assert (outcome.kind, outcome.reason, writes) == (
@@ -401,8 +403,8 @@ def test_an_atomic_queue_takes_no_two_writes_of_one_item(make: Any) -> None:
     )
 
 
-def test_an_atomic_queue_takes_other_messages(make: Any) -> None:
-    """One item alone is always atomic."""
+def test_other_messages_of_an_atomic_queue(make: Any) -> None:
+    """A single write is always atomic."""
     assert planned(make(f"r: {{{TO_THINGS}}}", "atomic: true"), {"id": "a"}) == (None, [("r", {"id": "a"})])
 
 
@@ -428,8 +430,8 @@ def router_transform_item(item):
 """
 
 
-def test_a_trace_is_told_each_stage(make: Any) -> None:
-    """In order, with what came out of it; stages that a route does not have are left out."""
+def test_a_trace_gets_each_stage(make: Any) -> None:
+    """In order, with its result; stages that a route does not have are left out."""
     program = make(TRACED, add=ADD)
     stages = []
 
@@ -484,7 +486,7 @@ routes:
     ],
 )
 def test_a_queue_is_found_by_its_arn(tmp_path: Path, arn: Any, name: Any) -> None:
-    """A name matches in any account, an ARN or URL wholly."""
+    """A name matches in any account, an ARN or URL as a whole."""
     (tmp_path / "routes.yaml").write_text(REFERENCES)
     engine = load_program(tmp_path / "routes.yaml", {}).engine
 
@@ -505,8 +507,8 @@ BODIES = (
 )
 
 
-def test_any_batch_gives_one_ticket_each(make: Any) -> None:
-    """Whatever bodies come: decided with a reason that names a code, or with writes, and never both or neither."""
+def test_any_record_results_in_one_ticket(make: Any) -> None:
+    """For any body: either decided with a code, or with writes."""
     program = make(
         f"one: {{{TO_THINGS}, schema: {{properties: {{x: {{type: number}}}}}}}}\n"
         f"two: {{{TO_THINGS}, when: id, item: {{id: id, x: x, h: {{hash: [x]}}, t: {{template: '{{x}}'}}}}}}\n"
@@ -530,7 +532,7 @@ def test_any_batch_gives_one_ticket_each(make: Any) -> None:
 
 
 def test_numbers_are_exact_from_body_to_write(make: Any) -> None:
-    """As whole item, by path, in a template and as text."""
+    """In a whole item, by path, in a template and as text."""
     item = "{id: {template: '{n}'}, n: n, s: {from: n, type: S}, d: d}"
     program = make(f"r: {{{TO_THINGS}, item: {item}}}\nw: {{{TO_THINGS}}}")
 

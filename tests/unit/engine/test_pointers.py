@@ -43,7 +43,7 @@ def notification(message: Any) -> Any:
     ],
 )
 def test_a_pointer(payload: Any, outer: Any, pointer: Any) -> None:
-    """Of either class, written in any way, and inside of the envelopes around it."""
+    """Of either class, in any form of JSON, and inside of envelopes."""
     assert find(payload, *outer) == pointer
 
 
@@ -68,13 +68,13 @@ def test_a_pointer(payload: Any, outer: Any, pointer: Any) -> None:
     ],
 )
 def test_no_pointer(payload: Any, outer: Any) -> None:
-    """What was small enough; and what is malformed, of which decoding tells why."""
+    """Small payloads, and malformed ones, whose fault decoding reports."""
     assert find(payload, *outer) is None
 
 
 @pytest.mark.parametrize("error", [Drop("not for us"), RuntimeError("oh")])
 def test_an_envelope_that_raises(error: Any) -> None:
-    """Decoding will call it again, and make an outcome of it."""
+    """Decoding calls it again, and handles what it raises."""
 
     def broken(payload: Any, attributes: Any) -> None:
         raise error
@@ -108,7 +108,7 @@ NO_BUCKET = "the pointer names a bucket that is not one of 'buckets' of 's3_poin
     ],
 )
 def test_a_pointer_that_is_not_followed(payload: Any, reason: Any) -> None:
-    """It can never be, and the reason has no value of the message."""
+    """It never can be, and the reason has no value of the message."""
     with pytest.raises(Refusal) as raised:
         find(payload)
 
@@ -116,7 +116,7 @@ def test_a_pointer_that_is_not_followed(payload: Any, reason: Any) -> None:
 
 
 def test_half_a_surrogate_pair_is_no_key() -> None:
-    """An envelope of a plugin may make one, of which there is no UTF-8."""
+    """A plugin's envelope may return one, which UTF-8 cannot encode."""
 
     def decoded(payload: Any, attributes: Any) -> Any:
         return [CLASS, PLACE | {"s3Key": "\ud800"}], attributes
@@ -134,8 +134,8 @@ def test_half_a_surrogate_pair_is_no_key() -> None:
     )
     | st.text()
 )
-def test_whatever_comes(payload: Any) -> None:
-    """A pointer into one of the buckets, or none, or a refusal; never another exception."""
+def test_any_payload(payload: Any) -> None:
+    """A pointer into one of the buckets, or none, or a refusal; no other exception."""
     try:
         found = find(payload)
     except Refusal as refusal:

@@ -18,7 +18,7 @@ REJECTED = Outcome("rejected", "RT815")
 
 
 def test_a_decided_ticket_has_nothing_to_write() -> None:
-    """It is made with its outcome."""
+    """It has its outcome from the start."""
     ticket = Ticket(RECORD, REJECTED)
 
     assert (ticket.record, ticket.outcome, ticket.writes, ticket.results) == (RECORD, REJECTED, [], [])
@@ -37,7 +37,7 @@ def test_a_decided_ticket_has_nothing_to_write() -> None:
     ],
 )
 def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> None:
-    """And there is none before all have ended."""
+    """There is no outcome before all writes are settled."""
     ticket = Ticket(RECORD, None, [WRITE, WRITE])
 
     for result in results:
@@ -69,12 +69,12 @@ def put(number: int, size: int = 3, marker: Marker | None = None) -> Write:
         ),
     ],
 )
-def test_what_is_too_much_for_a_transaction_is_refused(writes: Any, reason: Any) -> None:
-    """Actions, markers among them; one item twice; and size."""
+def test_too_large_a_transaction_is_refused(writes: Any, reason: Any) -> None:
+    """Too many actions with markers, two writes of one item, or too many bytes."""
     with pytest.raises(Refusal, match=reason):
         check_transaction(writes)
 
 
 def test_a_hundred_writes_are_one_transaction() -> None:
-    """The bound itself."""
+    """The limit itself."""
     check_transaction([put(at) for at in range(MAX_ACTIONS)])

@@ -49,7 +49,7 @@ TYPES = Outcome("rejected", "RT804", "the stored version is of type S, the messa
     ],
 )
 def test_an_insert_finds_a_duplicate(stored: Any, outcome: Any) -> None:
-    """Counted as a conflict where the content differs."""
+    """It counts as a conflict if the stored content differs."""
     assert outcome_of(write({"id": "a", "x": 1}, mode="insert"), stored) == outcome
 
 
@@ -66,7 +66,7 @@ SAME = [
 
 @pytest.mark.parametrize(("at", "value"), [(at, value) for at, (value, _) in enumerate(SAME)])
 def test_content_is_compared_as_dynamodb_compares_it(at: Any, value: Any) -> None:
-    """By type and value, however a server writes numbers and sets; of these each is the same as one."""
+    """By type and value, in any form of numbers and sets; each of these equals exactly one."""
     insert = write({"id": "a", "x": value}, mode="insert")
 
     conflicts = [outcome_of(insert, {"id": {"S": "a"}, "x": stored}).conflict for _, stored in SAME]
@@ -101,7 +101,7 @@ def test_other_content_is_a_conflict(value: Any, stored: Any) -> None:
     ],
 )
 def test_a_version_that_is_not_greater_is_stale(stored: Any, outcome: Any) -> None:
-    """Or a duplicate if the same item is there; types are never ordered."""
+    """Or a duplicate if the same item is stored; different types have no order."""
     assert outcome_of(write({"id": "a", "v": 5, "x": 1}, mode="newest", version="v"), stored) == outcome
 
 
@@ -114,8 +114,8 @@ def test_a_version_that_is_not_greater_is_stale(stored: Any, outcome: Any) -> No
         (there(v=6, x="new"), STALE),
     ],
 )
-def test_an_update_is_the_same_if_what_it_sets_is_there(stored: Any, outcome: Any) -> None:
-    """What it adds to, appends to or sets only once says nothing."""
+def test_an_update_is_a_duplicate_if_the_item_has_what_it_sets(stored: Any, outcome: Any) -> None:
+    """Attributes that it adds to, appends to or keeps do not count."""
     named = {name: frozenset({name[0]}) for name in ("add", "keep_first")}
     update = write({"id": "a", "v": 5, "x": "new", "a": 1, "k": "mine"}, mode="update", version="v", **named)
 
@@ -123,13 +123,13 @@ def test_an_update_is_the_same_if_what_it_sets_is_there(stored: Any, outcome: An
 
 
 @pytest.mark.parametrize(("stored", "outcome"), [(there(v=6), STALE), (there(v=5), CONFLICT), (None, STALE)])
-def test_a_delete_finds_something_newer(stored: Any, outcome: Any) -> None:
-    """It has no content of its own to compare."""
+def test_a_delete_of_a_newer_item_is_stale(stored: Any, outcome: Any) -> None:
+    """A delete has no content to compare."""
     assert outcome_of(write({"id": "a", "v": 5}, mode="delete", version="v"), stored) == outcome
 
 
 @pytest.mark.parametrize("mode", [mode.name for mode in MODES.values() if mode.batched == "always"])
 def test_a_mode_without_conditions_has_none_that_fails(mode: str) -> None:
-    """An answer that says so is a fault of this program or of the server, and no message is acknowledged for it."""
+    """Such an answer is a fault of this program or of the server; no message is acknowledged."""
     with pytest.raises(AssertionError, match=f"a write of mode {mode} has no condition"):
         outcome_of(write({"id": "a"}, mode=mode), None)

@@ -35,8 +35,8 @@ def planned(mode: Any, item: Any, size: Any, call: Any = None, *more: Any) -> An
     return Write("r", THINGS, MODES[mode], IDENTITY, item, size, call, *more)
 
 
-def test_an_insert_has_the_condition_that_nothing_is_there() -> None:
-    """By its partition key."""
+def test_an_insert_is_conditional() -> None:
+    """On its partition key, which must not exist."""
     call = {
         "TableName": "things",
         "Item": KEY,
@@ -49,7 +49,7 @@ def test_an_insert_has_the_condition_that_nothing_is_there() -> None:
 
 @pytest.mark.parametrize(("mode", "target"), [("newest", "Item"), ("delete", "Key")])
 def test_a_version_is_a_condition(mode: Any, target: Any) -> None:
-    """That nothing, no version, or a lesser one is stored."""
+    """No item, no version, or a lesser one is stored."""
     item = KEY if mode == "delete" else {**KEY, "v.1": {"N": "5"}}
     call = {
         "TableName": "things",
@@ -73,15 +73,15 @@ def test_a_version_is_a_condition(mode: Any, target: Any) -> None:
     ],
 )
 def test_a_version_must_have_an_order(mode: Any, item: Any, reason: Any) -> None:
-    """Else the message can never be written."""
+    """Otherwise the message can never be written."""
     with pytest.raises(Refusal, match=reason) as raised:
         write(item, mode, version="v")
 
     assert raised.value.code.id == "RT804"
 
 
-def test_an_update_sets_what_is_mapped() -> None:
-    """Each name has a placeholder; what is added to, appended to, set once, or removed has its own clause."""
+def test_an_update_sets_the_mapped_attributes() -> None:
+    """Names have placeholders; attributes that are added to, appended to, kept or removed have clauses of their own."""
     item = {**ITEM, "set.x": "s", "n": 2, "log": "one", "logs": ["two"], "first": 3, "old": REMOVE, "v": 9}
 
     made = write(
@@ -120,7 +120,7 @@ def test_an_update_sets_what_is_mapped() -> None:
 
 
 def test_an_update_of_the_key_alone_has_an_expression() -> None:
-    """A transaction demands one; this one changes nothing."""
+    """A transaction requires one; this one changes nothing."""
     call = {
         "TableName": "things",
         "Key": KEY,
@@ -156,36 +156,36 @@ def marker(text: Any, **more: Any) -> Any:
         (MarkerShape(MARKERS, "", lambda data: data["order"]), marker("r#o7#1")),
     ],
 )
-def test_a_marker_names_the_effect(once: Any, expected: Any) -> None:
-    """Route, message id or `once_key`, and which of the message's items; kept longer than SQS keeps a message."""
+def test_a_marker_has_the_idempotency_key(once: Any, expected: Any) -> None:
+    """Route, message id or `once_key`, and the index of the item; kept longer than SQS keeps a message."""
     assert write(ITEM, "update", {"order": "o7"}, once=once).marker == expected
 
 
-def test_a_marker_without_a_time_of_sending_stays() -> None:
-    """There is nothing to count its time to live from."""
+def test_a_marker_of_a_message_without_sent_timestamp_has_no_ttl() -> None:
+    """There is no time to count from."""
     shape = WriteShape("r", THINGS, MODES["update"], once=MarkerShape(MARKERS, "gone_at"))
 
     assert plan(shape, ITEM, Message({}, "m1"), 1).marker == marker("r#m1#1")
 
 
 @pytest.mark.parametrize("key", [None, "", 5])
-def test_what_identifies_an_effect_is_text(key: Any) -> None:
-    """Else effects could not be told apart."""
+def test_an_idempotency_key_is_text(key: Any) -> None:
+    """Otherwise keys could not be distinguished."""
     with pytest.raises(Refusal, match="'once_key' finds no text"):
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
 
 
 @pytest.mark.parametrize("key", ["k" * 2100, "half \ud800"])
-def test_what_identifies_an_effect_can_be_a_key(key: Any) -> None:
-    """Else no table could remember it, and no client could send it."""
+def test_an_idempotency_key_is_a_valid_key(key: Any) -> None:
+    """Otherwise no table could store it, and no client could send it."""
     with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or no proper one") as raised:
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
 
     assert raised.value.code.id == "RT804"
 
 
-def test_effects_of_two_routes_are_two() -> None:
-    """Whatever their names, and what identifies them."""
+def test_idempotency_keys_of_two_routes_differ() -> None:
+    """Whatever the names of the routes and the keys of the messages."""
     once = MarkerShape(MARKERS, "", lambda data: data)
     given = [("a", "b#c"), ("a#b", "c"), ("a%23b", "c"), ("a", "b"), ("a", "b#0")]
     shapes = [(WriteShape(route, THINGS, MODES["update"], once=once), data) for route, data in given]
