@@ -26,7 +26,7 @@ from router.program.schemas.links import Linker, Unresolved, uri_of
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
 
-    from router.program.schemas.reasons import Locator, Place
+    from router.program.schemas.reasons import Failure, Locator
 
 
 class Invalid(Struct, frozen=True):
@@ -217,22 +217,22 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
         try:
             if is_valid(data):
                 return None
-            place = locator().locate(data)
+            failure = locator().locate(data)
         except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
             return Invalid("holds a value that JSON does not have", "")
-        shown = [part if isinstance(part, int) or part in names() else "*" for part in place.instance_path]
-        return Invalid(_reason(place, root, documents), escape(shown))
+        shown = [part if isinstance(part, int) or part in names() else "*" for part in failure.instance_path]
+        return Invalid(_reason(failure, root, documents), escape(shown))
 
     return check
 
 
-def _reason(place: "Place", root: str, documents: Mapping[str, Document]) -> str:
+def _reason(failure: "Failure", root: str, documents: Mapping[str, Document]) -> str:
     """The keyword and its place in the schema; the only name in it is one that the schema has."""
-    if place.schema_path is None:
-        return f"fails '{place.keyword}'" if place.keyword else "fails its schema"
-    where = pointer(place.schema_path)
-    if place.uri != root and place.uri in documents:
-        where += f" of {documents[place.uri].name}"
-    return f"fails '{place.keyword}' at {where}" + (
-        f": '{place.missing}' is missing" if place.missing is not None else ""
+    if failure.schema_path is None:
+        return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
+    where = pointer(failure.schema_path)
+    if failure.uri != root and failure.uri in documents:
+        where += f" of {documents[failure.uri].name}"
+    return f"fails '{failure.keyword}' at {where}" + (
+        f": '{failure.missing}' is missing" if failure.missing is not None else ""
     )

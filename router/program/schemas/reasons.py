@@ -33,7 +33,7 @@ Build = Callable[[Any, str, Mapping[str, Any]], "Validator"]
 """Builds a validator from a schema, its base URI, and the contents of all documents by URI."""
 
 
-class Place(Struct, frozen=True):
+class Failure(Struct, frozen=True):
     """Where validation fails: the keyword, its place in a document of the schema, and the place in the message.
 
     `missing` is the property that the keyword requires, or None. `keyword` is "" and `schema_path` is None where they
@@ -62,7 +62,7 @@ class Locator:
         self._branches: dict[str, Validator] = {}
         self._discriminators: dict[str, Validator | None] = {}
 
-    def locate(self, data: Any) -> Place:
+    def locate(self, data: Any) -> Failure:
         """Where data fails that the schema does not take."""
         validator = self._first_only
         error = None if validator is None else _first_error(validator, data)
@@ -90,7 +90,7 @@ class Locator:
     def _parts(self) -> Iterator[dict[str, Any]]:
         return (part for document in self._documents.values() for _, part in subschemas(document.content))
 
-    def _elsewhere(self) -> Place:
+    def _elsewhere(self) -> Failure:
         """What is known where the guarded schema takes the data: what is left out of it decides."""
         places = [
             (uri, (*path, keyword))
@@ -102,10 +102,10 @@ class Locator:
         keywords = dict.fromkeys(str(path[-1]) for _, path in places)
         if len(places) == 1:
             ((uri, path),) = places
-            return Place(str(path[-1]), path, uri, ())
-        return Place(next(iter(keywords)) if len(keywords) == 1 else "", None, self._root, ())
+            return Failure(str(path[-1]), path, uri, ())
+        return Failure(next(iter(keywords)) if len(keywords) == 1 else "", None, self._root, ())
 
-    def _descend(self, error: "ValidationError", data: Any) -> Place:
+    def _descend(self, error: "ValidationError", data: Any) -> Failure:
         """The error, or the one of the branch that fits best, as far down as one branch fits better than the others."""
         base: Path = ()
         left = MAX_BRANCHES
@@ -156,11 +156,11 @@ class Locator:
         draft = self._contents[self._root]["$schema"]
         return self._build({"$schema": draft, **schema}, f"{self._root}/branch", self._contents)
 
-    def _place(self, error: "ValidationError", base: Path) -> Place:
+    def _place(self, error: "ValidationError", base: Path) -> Failure:
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         path = _without_guards(tuple(error.schema_path))
-        return Place(keyword, path, uri, (*base, *error.instance_path), getattr(error.kind, "property", None))
+        return Failure(keyword, path, uri, (*base, *error.instance_path), getattr(error.kind, "property", None))
 
 
 def _first_error(validator: "Validator", data: Any) -> "ValidationError | None":
