@@ -1,4 +1,4 @@
-"""Reads YAML by the core schema of YAML 1.2, within bounds, into nodes that know where they stand."""
+"""Composes YAML by the core schema of YAML 1.2, within bounds, into nodes with positions."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -13,15 +13,15 @@ else:
     _FastestLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_NODES = 1_000_000
-"""Keys and values that a file may have; aliases count as what they stand for."""
+"""The most keys and values of a file, with aliases expanded."""
 MAX_DEPTH = 100
-"""Maps and lists that may stand inside each other. DynamoDB stores 32 levels; schemas may need more."""
+"""The deepest nesting of maps and lists. DynamoDB stores 32 levels; schemas may need more."""
 
 _TAG = "tag:yaml.org,2002:"
 MAP, LIST, TEXT, MERGE = f"{_TAG}map", f"{_TAG}seq", f"{_TAG}str", f"{_TAG}merge"
 _NULL, _BOOL, _INT, _FLOAT = f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"
 
-# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which is not in it and which everybody uses.
+# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but which is in common use.
 _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
     _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
     _BOOL: (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
@@ -38,7 +38,7 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """The patterns by the first character that they can match, as PyYAML wants them."""
+    """Return the patterns by the first character that they can match, as PyYAML requires."""
     resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for tag, (pattern, firsts) in _PATTERNS.items():
         for first in firsts:
@@ -50,7 +50,7 @@ Limit = Literal["nodes", "levels", "recursion"]
 
 
 class LimitError(Exception):
-    """The file goes over a limit, at `mark`, or at its beginning."""
+    """The file exceeds a limit, at `mark`, or at its beginning."""
 
     def __init__(self, limit: Limit, mark: Any = None) -> None:
         super().__init__(limit)
@@ -60,10 +60,10 @@ class LimitError(Exception):
 
 
 class CoreSchema:
-    """What makes a PyYAML loader read the core schema, and stop at the bounds while it composes.
+    """A mixin that makes a PyYAML loader read the core schema, and stop at the bounds while it composes.
 
-    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that is no alias: the cheapest
-    place to count, and one that comes before the recursion into the node.
+    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that is not an alias. It is the
+    cheapest place to count nodes, and it precedes the recursion into the node.
     """
 
     yaml_implicit_resolvers = _resolvers()
@@ -71,7 +71,7 @@ class CoreSchema:
     _nodes = 0
 
     def descend_resolver(self, parent: Node | None, index: Any) -> None:
-        """Count a node, and refuse it if it is one too many or too deep."""
+        """Count a node, and raise LimitError if it exceeds a limit."""
         self._depth += 1
         self._nodes += 1
         if self._depth > MAX_DEPTH + 1 or self._nodes > MAX_NODES:
@@ -79,7 +79,7 @@ class CoreSchema:
             raise LimitError(limit, parent and parent.start_mark)
 
     def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:
-        """The tag of a node that has none written: PyYAML's own way, without what we do not use of it."""
+        """Return the tag of a node without an explicit one; PyYAML's own method, without path resolvers."""
         if kind is not ScalarNode:
             return MAP if kind is MappingNode else LIST
         if implicit[0]:
@@ -94,11 +94,11 @@ class CoreSchema:
 
 
 class CoreLoader(CoreSchema, _FastestLoader):
-    """The loader: libyaml's where PyYAML was built with it."""
+    """The loader; it uses libyaml if PyYAML was built with it."""
 
 
 def compose(text: str, loader: Any = CoreLoader) -> Node | None:
-    """The root node of the one document in `text`, or None if there is none; raises YAMLError and LimitError."""
+    """Return the root node of the one document in `text`, or None; raises YAMLError and LimitError."""
     reader = loader(text)
     try:
         node: Node | None = reader.get_single_node()
@@ -108,7 +108,7 @@ def compose(text: str, loader: Any = CoreLoader) -> Node | None:
 
 
 def plain_value(node: ScalarNode) -> Any:
-    """The value of a scalar: str, int, Decimal, bool or None; ValueError says why it has none."""
+    """Return the value of a scalar: str, int, Decimal, bool or None; raises ValueError if it has none."""
     text: str = node.value
     if node.tag in (TEXT, MERGE):
         return text
@@ -129,11 +129,11 @@ def _number(text: str) -> int | Decimal:
             return int(text, 0)
         return Decimal(text) if any(mark in text for mark in ".eE") else int(text)
     except InvalidOperation:
-        raise ValueError(f"{text} is no number that JSON has") from None
+        raise ValueError(f"{text} is not a number in JSON") from None
     except ValueError:
         raise ValueError("the number has too many digits") from None
 
 
 def short_tag(node: Node) -> str:
-    """The tag of a node as a person writes it: `!!binary`, `!mine`."""
+    """Return the tag of a node as it is written in YAML: `!!binary`, `!mine`."""
     return "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else str(node.tag)

@@ -1,4 +1,4 @@
-"""Puts variables of the environment into the text values of a config: `${NAME}` and `${NAME:-default}`."""
+"""Replaces references to environment variables in the text of a config: `${NAME}` and `${NAME:-default}`."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,17 +11,17 @@ from router.model import Code, Path
 RT005 = Code(
     "RT005",
     "environment variable",
-    "A config that starts with a variable missing would read and write queues and tables that nobody named.",
+    "Without the variable, the router would read and write queues and tables with wrong names.",
 )
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
 _PLACEHOLDER = "unset"
-"""Stands for what is missing, so that what follows finds no more faults in the text because of it."""
+"""Replaces a missing value, so that later checks report no consequences of it."""
 
 
 class EnvironmentFault(Struct, frozen=True):
-    """A reference that cannot be replaced: the path of its value, what is wrong, what to do.
+    """A reference that cannot be replaced: the path of its text, the fault, and what to do.
 
     `unset` is the variable that is not set; it is empty where the reference itself is malformed.
     """
@@ -33,10 +33,10 @@ class EnvironmentFault(Struct, frozen=True):
 
 
 def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[EnvironmentFault]]:
-    """A copy of plain data with the references in its text values replaced, and what could not be.
+    """Return a copy of plain data with the references in its text values replaced, and the faults.
 
-    Keys are left alone, and what is put in stays text. As in a shell, the default of `${NAME:-default}` is taken
-    for a variable that is not set or empty. `$${` is a literal `${`.
+    Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
+    variable that is not set or empty. `$${` is a literal `${`.
     """
     faults: list[EnvironmentFault] = []
 
@@ -53,14 +53,14 @@ def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[Environment
 
 
 class Reference(Struct, frozen=True):
-    """A variable in a text, with its default if it has one."""
+    """A reference in a text: the variable, and its default if it has one."""
 
     name: str
     default: str | None = None
 
 
 def split_references(text: str) -> Iterator[str | Reference]:
-    """The pieces of a text without faults: its variables, and what stands between them, `$${` as `${`."""
+    """Split a text without faults into its references and the text between them, with `$${` as `${`."""
     end = 0
     for match in _REFERENCE.finditer(text):
         yield text[end : match.start()]
@@ -71,7 +71,7 @@ def split_references(text: str) -> Iterator[str | Reference]:
 
 
 def find_references(data: Any) -> list[Path]:
-    """The paths of the text values in plain data that `substitute` would look at."""
+    """Return the paths of the text values in plain data that may contain references."""
     found: list[Path] = []
 
     def look(value: Any, path: Path) -> None:
@@ -89,7 +89,7 @@ def find_references(data: Any) -> list[Path]:
 
 
 def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str]) -> list[EnvironmentFault]:
-    """What `substitute` does, in the data itself and at the paths that `find_references` gave for it."""
+    """Replace references in the data itself, at the paths that `find_references` returned for it."""
     faults: list[EnvironmentFault] = []
     for path in paths:
         holder = data
@@ -100,12 +100,12 @@ def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str])
 
 
 def stands_for_unset(text: str) -> bool:
-    """Whether a text has a variable that is not set in it, so that its form tells nothing."""
+    """Return whether a text contains the placeholder of a variable that is not set."""
     return f"{_PLACEHOLDER}_" in text
 
 
 def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
-    """The names of the variables that the texts at these paths refer to."""
+    """Return the names of the variables that the texts at these paths refer to."""
     names: set[str] = set()
     for path in paths:
         text = data
@@ -134,7 +134,7 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
         if found is None:
             sentence = f"environment variable {name!r} is not set"
             faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}", name))
-            # Two variables are two names: of queues, and of tables.
+            # Different variables need different placeholders: names of queues and tables must be unique.
             return f"{_PLACEHOLDER}_{name}"
         return found
 

@@ -6,23 +6,23 @@ from typing import Any
 from router.model import Code, Finding, Path, Place
 
 Locate = Callable[[Path, bool], Place]
-"""Where the value (or, with True, the key) at a path of the config stands."""
+"""Returns the place of the value (or, with True, of the key) at a path of the config."""
 
 OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
-"""The codes of the text: what YAML and the environment make of it."""
+"""Codes of faults in the text itself: in its YAML, or in its references to the environment."""
 
 _NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
 _LONGEST = 60
 
 
 class Findings:
-    """The findings of one config, each at the place that a person must edit."""
+    """The findings of one config, each at the place to edit."""
 
-    def __init__(self, locate: Locate) -> None:
+    def __init__(self, locate: Locate, excluded: Iterable[Code] = ()) -> None:
         self._locate = locate
         self._found: dict[Finding, set[Path]] = {}
         self._unreadable: set[Place] = set()
-        self._muted: set[Code] = set()
+        self._excluded = frozenset(excluded)
 
     def add(
         self,
@@ -34,49 +34,54 @@ class Findings:
         suggestion: str = "",
         place: Place | None = None,
     ) -> None:
-        """Note a finding at the value (or the key) at `path`, or at a `place` in another file."""
+        """Add a finding at the value (or the key) at `path`, or at a `place` in another file."""
         where = place or self._locate(path, key)
-        # Where the text itself is at fault, what stands in for it has no faults of its own.
+        # A value whose text has a fault is a placeholder: further faults of it would mislead.
         if code.id in OF_THE_TEXT or where not in self._unreadable:
             self.add_finding(Finding(code, sentence, where, suggestion), (path,))
 
     def __iter__(self) -> Iterator[Finding]:
-        """The findings in the order of the file."""
+        """Iterate over the findings in the order of the file."""
         return iter(sorted(self._found, key=lambda finding: (finding.place, finding.code.id)))
 
     def add_finding(self, finding: Finding, paths: Iterable[Path] = ()) -> None:
-        """Note a finding that has its place already, once: what an anchor names is read wherever an alias is."""
-        if finding.code in self._muted:
+        """Add a finding once, even if it is found again at each alias of an anchor."""
+        if finding.code in self._excluded:
             return
         self._found.setdefault(finding, set()).update(paths)
         if finding.code.id in OF_THE_TEXT:
             self._unreadable.add(finding.place)
 
     def take(self, others: "Findings") -> None:
-        """Note the findings of a part of the config, which has places of its own."""
+        """Add the findings of another file of the config."""
         for finding in others:
             self.add_finding(finding, others.paths(finding))
 
-    def mute(self, *codes: Code) -> None:
-        """Note nothing of these codes from now on: what they would say is only so because of another fault."""
-        self._muted.update(codes)
+    def without(self, codes: Iterable[Code]) -> "Findings":
+        """Return a view of the same findings that ignores additions with these codes.
+
+        It is for checks whose result would only be a consequence of another fault.
+        """
+        view = Findings(self._locate, codes)
+        view._found, view._unreadable = self._found, self._unreadable
+        return view
 
     def locate(self, path: Path, key: bool = False) -> Place:
-        """Where the value (or the key) at `path` stands."""
+        """Return the place of the value (or the key) at `path`."""
         return self._locate(path, key)
 
     def paths(self, finding: Finding) -> frozenset[Path]:
-        """What in the config a finding is about: several paths where an alias stands for one thing."""
+        """Return the paths that a finding is about: several if the value is used through aliases."""
         return frozenset(self._found[finding])
 
     @property
     def failed(self) -> bool:
-        """Whether one of them is an error."""
+        """Whether one of the findings is an error."""
         return any(finding.code.severity == "error" for finding in self._found)
 
 
 def stopped(found: Iterable[Finding]) -> Findings:
-    """The findings of a config that could not be read any further, and so has no places for more."""
+    """Return the findings of a config that could not be read any further, and so has no places for more."""
     findings = Findings(lambda path, key: next(iter(found)).place)
     for finding in found:
         findings.add_finding(finding)
@@ -84,7 +89,7 @@ def stopped(found: Iterable[Finding]) -> Findings:
 
 
 def describe(path: Path) -> str:
-    """What a person calls the thing at a path: `'type' of attribute 'tags' of route 'user-metadata'`."""
+    """Return the name of a path in findings: `'type' of attribute 'tags' of route 'user-metadata'`."""
     if not path:
         return "the config"
     *before, last = path
@@ -100,19 +105,19 @@ def describe(path: Path) -> str:
 
 
 def quote(value: Any) -> str:
-    """A value of the config in quotes, shortened if it is long; a number as it is."""
+    """Return text in quotes, shortened if it is long, and any other value as it is."""
     shown = repr(value) if isinstance(value, str) else str(value)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 2]}…'"
 
 
 def any_of(words: Iterable[Any]) -> str:
-    """The alternatives in a row: `a, b or c`."""
+    """Return alternatives as a list in prose: `a, b or c`."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
 def closest(word: str, candidates: Sequence[str]) -> str | None:
-    """The candidate that was probably meant, whatever its case, if one is near."""
+    """Return the candidate that a word resembles, ignoring case, or None."""
     from difflib import get_close_matches  # only where there is a fault: start-up does without it
 
     folded = {candidate.casefold(): candidate for candidate in candidates}

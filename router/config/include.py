@@ -18,15 +18,15 @@ __all__ = ["NO_FILES", "Reading", "included_files", "read_config"]
 NO_FILES = Code(
     "RT107",
     "an include that finds no files",
-    "What was to be included is not there, so its routes do not run. Files outside of the config's folder are not "
-    "read: a deployment has that folder and nothing else.",
+    "The files are missing, so their routes do not run. Files outside of the config's folder are not read: a "
+    "deployment contains that folder and nothing else.",
 )
 
 
 def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "error") -> Reading:
     """Read and parse a config and the files that it includes; every fault is a finding, none is raised.
 
-    `unset` is how bad it is if a variable is not set and has no default.
+    `unset` is the severity of a variable that is not set and has no default.
     """
     try:
         root = read_source(path, env, unset=unset)
@@ -49,12 +49,12 @@ def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "e
 
 def _parse(source: Source, folder: str) -> Part:
     content, left_out = parse_part(spec.Included, source.data, source.findings)
-    assert content is not None  # it can do without any of its keys
+    assert content is not None  # since none of its keys is required
     return Part(source, folder, content, left_out)
 
 
 def included_files(path: pathlib.Path, include: str | tuple[str, ...], findings: Findings) -> Iterator[pathlib.Path]:
-    """The files that the config at `path` includes, in order, each once; what names none is a finding."""
+    """Return the files that the config at `path` includes, each once; a pattern that matches none is a finding."""
     patterns = {("include",): include} if isinstance(include, str) else _numbered(include)
     seen = {path.resolve()}
     for where, pattern in patterns.items():
@@ -66,10 +66,10 @@ def included_files(path: pathlib.Path, include: str | tuple[str, ...], findings:
 
 
 def _files(path: pathlib.Path, pattern: str, where: Path, findings: Findings) -> list[pathlib.Path]:
-    """The files that a pattern names, by name, the config itself aside."""
+    """Return the files that a pattern matches, sorted by name, without the config itself."""
     folder, root, own = path.parent, path.parent.resolve(), path.resolve()
     try:
-        # Unlike Path.glob, it passes over hidden files, as what editors leave behind.
+        # Unlike Path.glob, it skips hidden files, such as those that editors leave behind.
         names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207
     except ValueError:  # a null in the name
         names = []

@@ -1,4 +1,4 @@
-"""One config from the file that includes others, and those that it includes."""
+"""Merges a config with the files that it includes."""
 
 import pathlib
 import posixpath
@@ -16,11 +16,11 @@ from router.model import Code, Finding, Path, names_file
 DEFINED_TWICE = Code(
     "RT108",
     "a name that two files define",
-    "A name means one queue, table or route; of two, nobody could say which one the others speak of.",
+    "A name refers to one queue, table or route; with two definitions, references to it are ambiguous.",
 )
 
 SECTIONS = ("queues", "tables", "routes")
-"""What files define by name."""
+"""The keys whose entries files define by name."""
 
 
 def merge(
@@ -30,10 +30,10 @@ def merge(
     parts: Sequence[Part],
     unreadable: Iterable[Finding] = (),
 ) -> Reading:
-    """The config with what the included files define; every fault is a finding.
+    """Return the config with the entries of the included files; every fault is a finding.
 
-    `left_out` are the paths of what is not in `config` because it has faults, `unreadable` the findings of files that
-    could not be read at all.
+    `left_out` are the paths of entries that are not in `config` because they have faults, `unreadable` the findings of
+    files that could not be read at all.
     """
     merger = _Merger(root, left_out)
     for finding in unreadable:
@@ -42,19 +42,19 @@ def merge(
 
 
 def as_read(root: Source, config: spec.Config | None, left_out: set[Path]) -> Reading:
-    """The config of a file that includes no others."""
+    """Return the config of a file that includes no others."""
     kept = config and without_dependents(config, left_out)
     return Reading(kept, root.findings, root.folder, not _whole_sections(left_out))
 
 
 def folder_of(file: pathlib.Path, root: pathlib.Path) -> str:
-    """The folder of a file as a name from the config's folder; empty for that folder itself."""
+    """Return the folder of a file relative to the config's folder; empty for that folder itself."""
     folder = file.parent.relative_to(root).as_posix()
     return "" if folder == "." else folder
 
 
 def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
-    """The config without the routes that would have faults only because something else was left out."""
+    """Return the config without the routes that would have faults only because another entry was left out."""
     if not left_out:
         return config
     missing_attributes: dict[Any, set[Any]] = {}
@@ -80,7 +80,7 @@ def _whole_sections(left_out: set[Path]) -> set[Path]:
 
 
 class _Merger:
-    """Puts included files into a config, one after the other."""
+    """Merges included files into a config, one after the other."""
 
     def __init__(self, root: Source, left_out: set[Path]) -> None:
         self._root = root
@@ -89,7 +89,7 @@ class _Merger:
         self._left_out = set(left_out)
 
     def give_up(self, finding: Finding) -> None:
-        """Note the finding of a file that cannot be read: what it defines is not known."""
+        """Add the finding of a file that cannot be read, so that its definitions are unknown."""
         self._findings.add_finding(finding)
         self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
 
@@ -119,7 +119,7 @@ class _Merger:
         self._findings.add(RT102, sentence, ("include",), suggestion="add 'routes: …'")
 
     def _define(self, section: str, part: Part, entries: dict[str, Any]) -> None:
-        """Add the entries of a section, but those that an earlier file has, perhaps with a fault."""
+        """Add the entries of a section, except those that an earlier file defines, even if with a fault."""
         locate = part.source.locate
         for where in part.left_out:
             if len(where) == 2 and where[0] == section and where not in self._left_out and where[1] not in entries:
@@ -134,12 +134,12 @@ class _Merger:
             place, advice = locate(here, True), "rename one, or take it out"
             self._findings.add(DEFINED_TWICE, sentence, here, place=place, suggestion=advice)
             if section != "routes" and entries.get(name) != entry:
-                # Which of them is meant is not known, and what would be said of it might be of either.
+                # Neither definition is used: findings about one could be wrong for the other.
                 entries.pop(name, None)
                 self._left_out.add(here)
 
     def _add_plugins(self, part: Part, plugins: list[str]) -> None:
-        """Add the plugins of a file; one that another file loads too is loaded once."""
+        """Add the plugins of a file, except those that another file loads already."""
         others = tuple(plugins)
         for index, entry in enumerate(part.content.plugins):
             moved = relocate_plugin(entry, part.folder)
@@ -149,12 +149,12 @@ class _Merger:
 
 
 def relocate_plugin(entry: str, folder: str) -> str:
-    """An entry of `plugins` in a file of a folder, as the config would write it; a module's name stays."""
+    """Return an entry of `plugins` relative to the config's folder; the name of a module is returned as it is."""
     return relocate(entry, folder) if names_file(entry) else entry
 
 
 def relocate_route(route: spec.Route, folder: str) -> spec.Route:
-    """A route in a file of a folder, with its names of files as the config would write them."""
+    """Return a route with its file names relative to the config's folder."""
     if not folder:
         return route
     schema = relocate(route.schema, folder) if isinstance(route.schema, str) else route.schema
@@ -166,5 +166,5 @@ def relocate_route(route: spec.Route, folder: str) -> spec.Route:
 
 
 def relocate(name: str, folder: str) -> str:
-    """The name of a file in a file of a folder, as the config would write it."""
+    """Return a file name of an included file in `folder`, relative to the config's folder."""
     return posixpath.normpath(posixpath.join(folder, name)) if folder else name

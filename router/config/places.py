@@ -7,11 +7,11 @@ from router.config.findings import Locate
 from router.model import Path, Place
 
 _Spot = tuple[Place, Place, dict[str | int, Any]]
-"""The place of a key, that of its value, and the spots of what is in the value."""
+"""The places of a key and of its value, and the same for everything inside the value."""
 
 
 def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
-    """Line and column of the root, and then of each key and its value, or each element, depth first."""
+    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
 
     def numbers(path: Path, key: bool) -> tuple[int, int]:
         place = locate(path, key)
@@ -34,9 +34,9 @@ def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
 
 
 def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
-    """Where the value (or, with True, the key) at a path of a file stands, from what `list_places` gave for its data.
+    """Return the function that finds places in the numbers which `list_places` returned for this data.
 
-    As for the file itself: of what does not exist, the nearest of its parents that does.
+    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
     """
     numbers = iter(listed)
 

@@ -14,24 +14,24 @@ from router.model import Path, Place
 
 
 class Source(Struct, frozen=True):
-    """A file that was read: its data, and a place for each finding about it."""
+    """A file that was read: its data, and the places of its keys and values."""
 
     file: str
-    """As findings show it."""
+    """Its name in findings."""
     folder: pathlib.Path
-    """What relative names in it are relative to."""
+    """The folder that file names in it are relative to."""
     data: dict[str, Any]
     """Plain data: dict, list, str, int, Decimal, bool and None."""
     findings: Findings
-    """The faults that did not stop reading; later steps add theirs."""
+    """The faults that did not stop reading; later steps add their own."""
     locate: Callable[[Path, bool], Place]
-    """Where the value (or, with True, the key) at a path stands."""
+    """Returns the place of the value (or, with True, of the key) at a path."""
 
 
 class Part(Struct, frozen=True):
-    """An included file; `folder` is its own, from the folder of the config, as `flows`, or empty.
+    """An included file, and its folder relative to that of the config, such as `flows`, or empty.
 
-    `left_out` are the paths of what is not in `content` because it has faults.
+    `left_out` are the paths of entries that are not in `content` because they have faults.
     """
 
     source: Source
@@ -41,9 +41,9 @@ class Part(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """A config that was read with all that it includes; `config` is None if there is nothing to go on with.
+    """A config with all files that it includes; `config` is None if its faults leave nothing to compile.
 
-    `complete` tells that no part as a whole had to be left out: what seems unknown elsewhere is not in one.
+    It is `complete` if no section as a whole was left out, so that a name which seems unknown is unknown.
     """
 
     config: spec.Config | None

@@ -8,14 +8,12 @@ from router.config.schema import Node
 from router.config_types import META_PATTERN
 from router.model import META_NAMES, Code, Path
 
-RT101 = Code("RT101", "unknown key", "A key that nothing reads is a setting that somebody believes to be in force.")
-RT102 = Code(
-    "RT102", "missing key", "Without it there is nothing sensible to do, and no default that all would expect."
-)
-RT103 = Code("RT103", "wrong kind of value", "Nothing is converted by guessing: text is text, and a number a number.")
-RT104 = Code("RT104", "not one of the choices", "The choices are few and fixed; another word means nothing.")
-RT105 = Code("RT105", "wrong form", "The value is of the right kind, and cannot be used as it is written.")
-RT106 = Code("RT106", "not exactly one source", "An attribute has one value, so it comes from one place.")
+RT101 = Code("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
+RT102 = Code("RT102", "missing key", "The key is required: it has no default that suits every config.")
+RT103 = Code("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
+RT104 = Code("RT104", "not one of the choices", "Only the listed values have a meaning.")
+RT105 = Code("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
+RT106 = Code("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
 
 Text = tuple[Code, str, str]
 """A code, a sentence and a suggestion, which may be empty."""

@@ -17,25 +17,25 @@ from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 
 MAX_BYTES = 16 * 1024 * 1024
-"""How large a config may be: a thousand routes take half of one MiB."""
+"""The largest size of a config file; a thousand routes take half of one MiB."""
 
-RT001 = Code("RT001", "cannot be read", "There is no config without a file of UTF-8 text.")
-RT002 = Code("RT002", "not YAML", "What a YAML reader cannot read has no meaning that could be checked further.")
-RT003 = Code("RT003", "no config in it", "A config is a map that has at least a version and a route.")
+RT001 = Code("RT001", "cannot be read", "A config is a file of UTF-8 text.")
+RT002 = Code("RT002", "not YAML", "A file that a YAML reader cannot read cannot be checked any further.")
+RT003 = Code("RT003", "no config in it", "A config is a map with at least a version and a route.")
 RT006 = Code(
     "RT006",
     "too deep or too large",
-    "A file of a few lines can stand for more data than memory holds, by aliases to aliases or by nesting.",
+    "With aliases to aliases, or by nesting, a file of a few lines can expand to more data than fits in memory.",
 )
 
 
 def read_source(
     path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "", unset: Severity = "error"
 ) -> Source:
-    """Read the config at `path`, called `shown` in findings, with the variables of `env` put in.
+    """Read the config at `path`, and replace its references to variables of `env`.
 
-    Without `env`, references to variables stay as they are written. `unset` is how bad it is if a variable is not set
-    and has no default; its name stands in for it. Raises ConfigError where there is nothing to go on with.
+    Findings call the file `shown`. Without `env`, references stay as they are written. `unset` is the severity of a
+    variable that is not set and has no default; a placeholder replaces it. Raises ConfigError if there is no data.
     """
     file = shown or str(path)
     try:
@@ -63,7 +63,7 @@ def parse_text(
     folder: pathlib.Path = pathlib.Path(),
     unset: Severity = "error",
 ) -> Source:
-    """Read a config from text: as `read_source` does."""
+    """Read a config from text, as `read_source` does from a file."""
     with without_garbage_collector():
         tree = Tree(_compose(text, shown), shown)
         findings = Findings(tree.locate)
@@ -83,7 +83,7 @@ def parse_text(
 
 
 def _compose(text: str, file: str) -> MappingNode:
-    """The root of the file, which is a map."""
+    """Return the root of the file, which is a map."""
     try:
         root = compose(text)
     except LimitError as error:
@@ -115,12 +115,12 @@ def _over_limit(error: LimitError, file: str) -> ConfigError:
 _LIMITS: dict[Limit, tuple[str, str]] = {
     "levels": (f"more than {MAX_DEPTH} lists and maps inside each other", "nest less deeply"),
     "nodes": (f"more than {MAX_NODES:,} keys and values", "use fewer aliases, or split the config"),
-    "recursion": ("an alias stands inside of what it stands for", "write out what is meant"),
+    "recursion": ("an alias stands inside of what it stands for", "write the value out"),
 }
 
 
 def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
-    """The finding of what the YAML reader said, with advice that fits the character where it stopped."""
+    """Return the error of the YAML reader as a finding, with advice by the character where it stopped."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow anywhere
         index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
@@ -144,7 +144,7 @@ def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
 
 
 def _sentence(error: Exception) -> str:
-    """What the YAML reader said, on one line."""
+    """Return the message of the YAML reader on one line."""
     problem = getattr(error, "problem", None) or "something unexpected"
     context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
     if not context:
@@ -166,12 +166,12 @@ _ADVICE = {
 
 
 def _is_allowed(char: str) -> bool:
-    """Whether YAML allows the character; section 5.1 of https://yaml.org/spec/1.2.2/."""
+    """Return whether YAML allows the character: section 5.1 of https://yaml.org/spec/1.2.2/."""
     return char in "\t\n\r\x85" or "\x20" <= char <= "\x7e" or "\xa0" <= char <= "\ud7ff" or char >= "\ue000"
 
 
 def _place_after(file: str, before: str) -> Place:
-    """The place of what follows the text `before`."""
+    """Return the place after the text `before`."""
     return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 

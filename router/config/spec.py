@@ -1,4 +1,4 @@
-"""The one description of `routes.yaml`: the parser, the editors' JSON Schema and the reference are made from it."""
+"""The specification of `routes.yaml`: its types, its JSON Schema and its reference page come from here."""
 
 from typing import Annotated, Literal
 
@@ -36,13 +36,13 @@ __all__ = [
 
 
 class Ignore(Spec, frozen=True, kw_only=True):
-    """A finding that is known, and is to be passed over."""
+    """A known finding that `router check` does not report."""
 
     code: Annotated[
         str,
         Meta(
             pattern=r"^[A-Z][A-Z0-9_-]*$",
-            description="The code of the finding. What stops the router from starting cannot be ignored.",
+            description="The code of the finding. A finding that prevents the router from starting cannot be ignored.",
             extra_json_schema={"patternErrorMessage": "must be the code of a finding, as RT203"},
             examples=["RT203"],
         ),
@@ -51,7 +51,7 @@ class Ignore(Spec, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^[\s\S]*\S[\s\S]*$",
-            description="Why it may be passed over, for whoever reads the file next.",
+            description="Why it can be ignored, for readers of the file.",
             extra_json_schema={"patternErrorMessage": "must be a reason in words"},
             examples=["its redrive policy is in another stack"],
         ),
@@ -59,8 +59,8 @@ class Ignore(Spec, frozen=True, kw_only=True):
     at: Annotated[
         str,
         Meta(
-            description="Where: the keys down to a part of the config, with dots between. Default: everywhere. In an "
-            "included file: everywhere in it.",
+            description="The part of the config, as its keys with dots between them. Default: the whole config, or the "
+            "included file.",
             examples=["queues.orders"],
         ),
     ] = ""
@@ -79,17 +79,16 @@ Routes = Annotated[
     dict[Name, Route],
     Meta(
         extra_json_schema=NOT_EMPTY,
-        description="Routes, by name; their order is the order of matching. There is one at least, here or in an "
-        "included file.",
+        description="Routes, by name, in the order of matching. At least one is required, here or in an included file.",
     ),
 ]
-Ignored = Annotated[tuple[Ignore, ...], Meta(description="Findings of `router check` that are to be passed over.")]
+Ignored = Annotated[tuple[Ignore, ...], Meta(description="Findings that `router check` does not report.")]
 
 
 class Included(Spec, frozen=True, kw_only=True):
-    """A file that `include` names: a part of the config, whose own names of files are relative to it."""
+    """A file that `include` names. File names in it are relative to its own folder."""
 
-    version: Annotated[Literal[1] | UnsetType, Meta(description="That of the file which includes it.")] = UNSET
+    version: Annotated[Literal[1] | UnsetType, Meta(description="The version of the file that includes it.")] = UNSET
     plugins: Plugins = ()
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
@@ -98,14 +97,14 @@ class Included(Spec, frozen=True, kw_only=True):
 
 
 class Config(Spec, frozen=True, kw_only=True):
-    """All flows of one router. Top-level keys that start with `x-` are ignored."""
+    """All routes of one router. Top-level keys that start with `x-` are ignored."""
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
         str | tuple[str, ...],
         Meta(
-            description="Files with more plugins, queues, tables and routes, relative to this one; `*` and `**` stand "
-            "for any names. They are taken in the order of their names.",
+            description="Files with more plugins, queues, tables and routes, relative to this one; `*` and `**` match "
+            "any names. Files are included in the order of their names.",
             examples=["flows/*.yaml"],
         ),
     ] = ()
@@ -113,6 +112,8 @@ class Config(Spec, frozen=True, kw_only=True):
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
     routes: Routes = field(default_factory=dict)
-    function: Annotated[Function, Meta(description="The Lambda function, as `router template` makes it.")] = Function()
-    worker: Annotated[Worker, Meta(description="The worker, as `router template --worker` makes it.")] = Worker()
+    function: Annotated[Function, Meta(description="The Lambda function in the output of `router template`.")] = (
+        Function()
+    )
+    worker: Annotated[Worker, Meta(description="The worker in the output of `router template --worker`.")] = Worker()
     ignore: Ignored = ()

@@ -1,4 +1,4 @@
-"""Queues, tables, and what `router template` makes besides: the function and the worker.
+"""Queues, tables, and the function or worker in the output of `router template`.
 
 Limits of a mapping: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 Limits of a function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -19,47 +19,44 @@ KmsKey = Annotated[
         examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
     ),
 ]
-Architecture = Annotated[Literal["arm64", "x86_64"], Meta(description="The processor that it runs on.")]
+Architecture = Annotated[Literal["arm64", "x86_64"], Meta(description="The processor architecture.")]
 LogRetention = Annotated[
     Duration,
-    Meta(description="How long its log is kept: 1, 3, 5, 7, 14, 30, 60, 90 … days, as CloudWatch Logs takes them."),
+    Meta(description="The retention of its log: 1, 3, 5, 7, 14, 30, 60, 90 … days, as CloudWatch Logs accepts them."),
 ]
 EnvironmentVariables = Annotated[
     dict[str, str],
     Meta(
-        description="More environment variables, as plugins may want them. Those that the config names as `${NAME}` "
-        "are there without being named here.",
+        description="More environment variables, for plugins. Variables that the config refers to as `${NAME}` are "
+        "set without being named here.",
         examples=[{"GEO_TABLE": "${STAGE:-dev}-places"}],
     ),
 ]
 
 
 class EventSourceMapping(Spec, frozen=True, kw_only=True):
-    """How Lambda reads a queue."""
+    """The event source mapping by which Lambda reads a queue."""
 
     batch_size: Annotated[
         Annotated[int, Meta(ge=1, le=10_000)] | UnsetType,
-        Meta(
-            description="Messages that an invocation gets at most. Default: 100, and 10 for a FIFO queue, which has no "
-            "more."
-        ),
+        Meta(description="The most messages of an invocation. Default: 100, and 10 for a FIFO queue, its maximum."),
     ] = UNSET
     window: Annotated[
         Duration | UnsetType,
         Meta(
             description="How long Lambda waits for a batch to fill: at most `5m`; a FIFO queue has none. Default: `1s` "
-            "where `batch_size` is over 10, which needs one, else `0s`.",
+            "if `batch_size` is over 10, which requires a window, else `0s`.",
             examples=["5s"],
         ),
     ] = UNSET
     maximum_concurrency: Annotated[
         Annotated[int, Meta(ge=2, le=1000)] | UnsetType,
-        Meta(description="Invocations for this queue at a time. Default: no bound but the account's."),
+        Meta(description="The most concurrent invocations for this queue. Default: the limit of the account."),
     ] = UNSET
 
 
 class Retry(Spec, frozen=True):
-    """How long a message that is to be retried stays hidden: random up to a bound that grows with its receive count."""
+    """The visibility timeout of a message to retry: random up to a bound that grows with its receive count."""
 
     base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
     factor: Annotated[
@@ -67,22 +64,23 @@ class Retry(Spec, frozen=True):
         Meta(
             ge=1,
             le=10,
-            description="How many times longer the bound is with each further receive.",
+            description="The factor by which the bound grows with each receive.",
         ),
     ] = 2
-    cap: Annotated[Duration, Meta(description="The bound never is longer.")] = "15m"
+    cap: Annotated[Duration, Meta(description="The largest bound.")] = "15m"
     lambda_: Annotated[
-        bool, Meta(description="In Lambda too, where it costs a call for each batch with such messages.")
+        bool, Meta(description="Whether it applies in Lambda, where it costs a call for each batch with such messages.")
     ] = field(name="lambda", default=False)
 
 
 class S3Pointer(Spec, frozen=True):
-    """What the envelope `s3_pointer` may fetch: messages too large for SQS, that the Extended Client put into S3."""
+    """What the envelope `s3_pointer` may fetch: messages that the Extended Client stored in S3, too large for SQS."""
 
     buckets: Annotated[
         Annotated[tuple[Bucket, ...], Meta(min_length=1)],
         Meta(
-            description="The buckets that may be read; a pointer to another one is rejected.", examples=[["payloads"]]
+            description="The buckets that may be read; a pointer to any other bucket is rejected.",
+            examples=[["payloads"]],
         ),
     ]
     max_bytes: Annotated[
@@ -90,7 +88,7 @@ class S3Pointer(Spec, frozen=True):
         Meta(
             ge=1,
             le=67_108_864,
-            description="The largest object that is fetched; a larger one is rejected.",
+            description="The size of the largest object that is fetched; a pointer to a larger one is rejected.",
         ),
     ] = 16_777_216
 
@@ -111,50 +109,51 @@ class Queue(Spec, frozen=True):
         ),
     ] = ()
     s3_pointer: Annotated[
-        S3Pointer | UnsetType, Meta(description="What the envelope `s3_pointer` may fetch; it needs this.")
+        S3Pointer | UnsetType,
+        Meta(description="What the envelope `s3_pointer` may fetch; required with that envelope."),
     ] = UNSET
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
-        Meta(description="How the innermost payload is encoded; each is JSON in the end."),
+        Meta(description="The encoding of the innermost payload, which is JSON."),
     ] = "json"
     dead_letter: Annotated[
         str,
         Meta(
-            description="Where rejected messages go: a key of `queues`, else a queue's name, URL or ARN. Without it "
-            "they stay on their queue, for its own redrive policy.",
+            description="The queue for rejected messages: a key of `queues`, else a queue's name, URL or ARN. Without "
+            "it, they stay on their queue, for its own redrive policy.",
             examples=["user-metadata-dlq"],
         ),
     ] = ""
     match: Annotated[
         Literal["first", "all"],
-        Meta(description="Which of the routes whose `when` holds get the message."),
+        Meta(description="Which routes get a message: the first whose `when` is true, or all of them."),
     ] = "all"
-    unmatched: Annotated[Disposition, Meta(description="What happens to a message that no route takes.")] = (
-        "dead_letter"
-    )
-    retry: Annotated[Retry, Meta(description="The back-off of messages that are to be retried.")] = Retry()
+    unmatched: Annotated[Disposition, Meta(description="The outcome of a message that no route takes.")] = "dead_letter"
+    retry: Annotated[Retry, Meta(description="The back-off of messages to retry.")] = Retry()
     atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
-    lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads it.")] = field(
+    lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads the queue.")] = field(
         name="lambda", default=EventSourceMapping()
     )
     managed: Annotated[
         bool,
         Meta(
-            description="Whether `router template` makes it, with its dead-letter queue; else it is only referred to. "
-            "One named by URL or ARN is never made."
+            description="Whether `router template` creates it, with its dead-letter queue, or only refers to it. "
+            "A queue named by URL or ARN is never created."
         ),
     ] = True
     kms_key: KmsKey = ""
     retention: Annotated[
         Duration | UnsetType,
         Meta(
-            description="How long it keeps a message: `1m` to `14d`. Default: `4d`, and `14d` for a queue that takes "
-            "dead letters, which has to keep them longer."
+            description="The retention of messages: `1m` to `14d`. Default: `4d`, and `14d` for a dead-letter queue, "
+            "whose retention must be longer than the source queue's."
         ),
     ] = UNSET
     max_receive_count: Annotated[
         Annotated[int, Meta(ge=5, le=1000)] | UnsetType,
-        Meta(description="After how many receives SQS moves a message to the dead-letter queue. Default: 5."),
+        Meta(
+            description="The number of receives after which SQS moves a message to the dead-letter queue. Default: 5."
+        ),
     ] = UNSET
 
 
@@ -183,8 +182,8 @@ class Table(Spec, frozen=True, kw_only=True):
     managed: Annotated[
         bool,
         Meta(
-            description="Whether `router template` makes it; else it is only referred to. One named by ARN is never "
-            "made."
+            description="Whether `router template` creates it, or only refers to it. A table named by ARN is never "
+            "created."
         ),
     ] = True
     kms_key: KmsKey = ""
@@ -198,10 +197,10 @@ class Function(Spec, frozen=True, kw_only=True):
         Meta(
             ge=128,
             le=10_240,
-            description="Its memory in MB; processor time comes with it, one core with 1769.",
+            description="Its memory in MB; processor time is proportional to it, one core with 1769.",
         ),
     ] = 512
-    timeout: Annotated[Duration, Meta(description="How long an invocation may take: `1s` to `15m`.")] = "60s"
+    timeout: Annotated[Duration, Meta(description="The longest duration of an invocation: `1s` to `15m`.")] = "60s"
     architecture: Architecture = "arm64"
     python: Annotated[
         Literal["3.11", "3.12", "3.13", "3.14"], Meta(description="The version of its runtime, in quotes.")
@@ -211,35 +210,35 @@ class Function(Spec, frozen=True, kw_only=True):
 
 
 class Worker(Spec, frozen=True, kw_only=True):
-    """The worker as a service of ECS on Fargate, where there is one instead of the function."""
+    """The worker as an ECS service on Fargate, instead of the function."""
 
     cpu: Annotated[
         Literal[256, 512, 1024, 2048, 4096, 8192, 16384],
-        Meta(description="Processor units of a task; 1024 are a core."),
+        Meta(description="CPU units of a task; 1024 units are a core."),
     ] = 512
     memory: Annotated[
         int,
         Meta(
             ge=512,
             le=122_880,
-            description="The memory of a task in MB; which are possible depends on `cpu`.",
+            description="The memory of a task in MB; `cpu` determines which values are valid.",
         ),
     ] = 1024
     architecture: Architecture = "arm64"
     min_tasks: Annotated[
         int,
-        Meta(ge=1, le=5000, description="Tasks at least."),
+        Meta(ge=1, le=5000, description="The smallest number of tasks."),
     ] = 1
     max_tasks: Annotated[
         int,
-        Meta(ge=1, le=5000, description="Tasks at most."),
+        Meta(ge=1, le=5000, description="The largest number of tasks."),
     ] = 10
     backlog_per_task: Annotated[
         int,
         Meta(
             ge=1,
             le=1_000_000,
-            description="Visible messages of a queue for each task, beyond which there are to be more tasks.",
+            description="The number of visible messages of a queue per task above which tasks are added.",
         ),
     ] = 1000
     log_retention: LogRetention = "30d"

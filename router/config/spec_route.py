@@ -20,10 +20,10 @@ else:
     )
 
 NOT_EMPTY = {"minProperties": 1}
-"""Left to the schema, since entries with faults are left out before the conversion, perhaps all of them."""
+"""Only the schema has this rule: if all entries have faults, the converted map is empty."""
 
 
-class Attribute(_Sources, frozen=True):  # noqa: D101 — a docstring that is computed
+class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
     __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
 
     transform: Annotated[
@@ -36,13 +36,13 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — a docstring that is co
     ] = ()
     type: Annotated[
         AttributeType | UnsetType,
-        Meta(description="The DynamoDB type; `json` is JSON text in an S. Default: as the value is."),
+        Meta(description="The DynamoDB type; `json` is JSON text in an S. Default: the type of the value."),
     ] = UNSET
-    default: Annotated[Any, Meta(description="The value to use when there is none.", examples=["unknown"])] = UNSET
+    default: Annotated[Any, Meta(description="The value to use if the source has none.", examples=["unknown"])] = UNSET
     missing: Annotated[
         Literal["omit", "null", "error", "remove"] | UnsetType,
         Meta(
-            description="When there is no value: leave the attribute out, store NULL, reject the message, or (updates) "
+            description="What to do without a value: omit the attribute, store NULL, reject the message, or (updates) "
             "remove it. Default: `omit`, and `error` for key attributes."
         ),
     ] = UNSET
@@ -86,16 +86,16 @@ class Write(Spec, frozen=True, kw_only=True):
 
 
 class Test(Spec, frozen=True):
-    """A message and what becomes of it, run by `router test` and sent by `router demo`."""
+    """A message and its expected outcome, run by `router test` and sent by `router demo`."""
 
-    name: Annotated[str, Meta(description="What the test shows.")] = ""
-    message: Annotated[Any, Meta(description="The message; envelopes and encoding of the queue are put around it.")] = (
+    name: Annotated[str, Meta(description="What the test verifies.")] = ""
+    message: Annotated[Any, Meta(description="The message; the queue's encoding and envelopes are applied to it.")] = (
         UNSET
     )
-    body: Annotated[str | UnsetType, Meta(description="The body as SQS has it, instead of `message`.")] = UNSET
+    body: Annotated[str | UnsetType, Meta(description="The body of the SQS message, instead of `message`.")] = UNSET
     record: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(description="A whole record, as ReceiveMessage or a Lambda event has it, instead of `message`."),
+        Meta(description="A whole record of ReceiveMessage or of a Lambda event, instead of `message`."),
     ] = UNSET
     file: Annotated[
         str | UnsetType,
@@ -110,43 +110,45 @@ class Test(Spec, frozen=True):
     env: Annotated[
         dict[str, str],
         Meta(
-            description="Variables of the environment for this test, before those that are set.",
+            description="Environment variables of this test; they override those that are set.",
             examples=[{"STAGE": "prod"}],
         ),
     ] = field(default_factory=dict)
-    item: Annotated[dict[str, Any] | UnsetType, Meta(description="The one item that is written, whole.")] = UNSET
+    item: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="The one item that is written, with all its attributes.")
+    ] = UNSET
     item_contains: Annotated[
         dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
     ] = UNSET
     items: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
-        Meta(description="All items that this route writes, in order, each whole."),
+        Meta(description="All items that this route writes, in order, with all their attributes."),
     ] = UNSET
     outcome: Annotated[
-        Literal["written", "dropped", "rejected", "retry"], Meta(description="How the message ends.")
+        Literal["written", "dropped", "rejected", "retry"], Meta(description="The outcome of the message.")
     ] = "written"
-    reason: Annotated[str | UnsetType, Meta(description="The reason, word for word, where it is not written.")] = UNSET
+    reason: Annotated[str | UnsetType, Meta(description="The exact reason, if the message is not written.")] = UNSET
     code: Annotated[
-        str | UnsetType, Meta(description="The code of the reason, where it is not written.", examples=["RT806"])
+        str | UnsetType, Meta(description="The code of the reason, if the message is not written.", examples=["RT806"])
     ] = UNSET
     write: Annotated[
         dict[str, Any] | UnsetType,
         Meta(
-            description="The one request of this route to DynamoDB, as `router explain` shows it.",
+            description="The one request of this route to DynamoDB, as `router explain` prints it.",
             examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
         ),
     ] = UNSET
 
 
 class Route(Spec, frozen=True):
-    """A flow from a queue to a table."""
+    """A route from a queue to a table."""
 
     queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
     table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
     when: Annotated[
         Expression | UnsetType,
         Meta(
-            description="JMESPath over the message; the route takes it if this holds. Default: always.",
+            description="JMESPath over the message; the route takes the message if this is true. Default: always.",
             examples=["type == 'device'"],
         ),
     ] = UNSET
@@ -168,7 +170,7 @@ class Route(Spec, frozen=True):
     for_each: Annotated[
         Expression | UnsetType,
         Meta(
-            description="JMESPath to a list; each element makes an item of its own. Expressions of `item` then see "
+            description="JMESPath to a list; each element becomes an item. Expressions of `item` are then over "
             "`element` and `message`.",
             examples=["lines"],
         ),
@@ -182,7 +184,7 @@ class Route(Spec, frozen=True):
         ),
     ] = UNSET
     write: Annotated[Write, Meta(description="How it is written.")] = Write()
-    on_invalid: Annotated[Disposition, Meta(description="What happens to a message that fails the schema.")] = (
+    on_invalid: Annotated[Disposition, Meta(description="The outcome of a message that fails the schema.")] = (
         "dead_letter"
     )
-    tests: Annotated[tuple[Test, ...], Meta(description="Messages and what becomes of them.")] = ()
+    tests: Annotated[tuple[Test, ...], Meta(description="Messages and their expected outcomes.")] = ()

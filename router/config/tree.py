@@ -1,4 +1,4 @@
-"""A composed YAML file as plain data, and where each key and value of it stands."""
+"""Builds plain data from a composed YAML file, and finds the places of its keys and values."""
 
 from typing import Any, NamedTuple
 
@@ -10,18 +10,18 @@ from router.model import Code, Path, Place
 RT004 = Code(
     "RT004",
     "duplicate key",
-    "Readers of YAML keep one of two equal keys, and drop the other silently: half of what was written has no effect.",
+    "Readers of YAML keep one of two equal keys, and drop the other silently, so that its value has no effect.",
 )
 RT007 = Code(
     "RT007",
     "not a plain value",
-    "A config holds what JSON holds: text, numbers, true, false, null, lists and maps with text keys. Tags that make "
-    "objects are a way to run code, and infinity and not-a-number can be stored nowhere.",
+    "A config contains the values of JSON: text, numbers, true, false, null, lists and maps with text keys. Tags that "
+    "create objects can run code, and DynamoDB stores neither infinity nor not-a-number.",
 )
 
 _Entries = dict[str, tuple[Node, Node]]
 _Built = tuple[Any, int, int]
-"""A value, how many nodes it stands for with aliases expanded, and how deep it is."""
+"""A value, its number of nodes with aliases expanded, and its depth."""
 
 
 class NodeFault(NamedTuple):
@@ -34,7 +34,7 @@ class NodeFault(NamedTuple):
 
 
 class Tree:
-    """The nodes of one file; positions are looked up in them only when asked for."""
+    """The nodes of one file; places are looked up in them on demand."""
 
     def __init__(self, root: MappingNode, file: str) -> None:
         self.faults: list[NodeFault] = []
@@ -45,14 +45,14 @@ class Tree:
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
-        """The plain data, without the top-level keys that begin with `x-`, and `faults` filled; raises LimitError."""
+        """Return the plain data without top-level keys that begin with `x-`, and fill `faults`; raises LimitError."""
         data, _, _ = self._build(self._root)
         return {name: value for name, value in data.items() if not name.startswith("x-")}
 
     def locate(self, path: Path, key: bool = False) -> Place:
-        """Where the value (or its key) at `path` stands, or else the nearest of its parents that exists.
+        """Return the place of the value (or of its key) at `path`, or of the nearest parent that exists.
 
-        An element of a list has no key: it is its value. A value that is not written stands at its key.
+        An element of a list has no key: the place is that of its value. An empty value has the place of its key.
         """
         node: Node = self._root
         key_node = node
@@ -66,14 +66,14 @@ class Tree:
         return self.place(key_node if key or _is_unwritten(node) else node)
 
     def place(self, node: Node) -> Place:
-        """Where a node begins."""
+        """Return the place where a node begins."""
         return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
         self.faults.append(NodeFault(code, sentence, node, suggestion))
 
     def _build(self, node: Node) -> _Built:
-        """The value of a node; one that aliases name again is built once, and shared."""
+        """Return the value of a node; aliases share the value of their anchor."""
         if isinstance(node, ScalarNode):
             return self._scalar(node), 1, 1
         mark = id(node)
@@ -135,7 +135,7 @@ class Tree:
         return data, size, depth + 1
 
     def _key(self, node: Node) -> str:
-        """The text of a key: `5` and `on` are text here."""
+        """Return a key as text, since `5` and `on` are text here."""
         if isinstance(node, ScalarNode):
             return str(node.value)
         self._build(node)
@@ -143,7 +143,7 @@ class Tree:
         return f"(key on line {node.start_mark.line + 1}, column {node.start_mark.column + 1})"
 
     def _merge(self, node: Node, data: dict[str, Any], entries: _Entries) -> None:
-        """Put in what `<<` names, where the map itself, or an earlier one of several, has no such key."""
+        """Add the entries of a `<<` whose keys neither the map nor an earlier source has."""
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 self._fault(RT007, "'<<' takes a map, or a list of maps", source, "name an anchor of a map: <<: *name")
@@ -159,5 +159,5 @@ class Tree:
 
 
 def _is_unwritten(node: Node) -> bool:
-    """Whether the value is null because nothing is written there."""
+    """Return whether the value is null because it is empty."""
     return bool(node.start_mark.index == node.end_mark.index)

@@ -64,8 +64,9 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
         return Loaded(None, findings)
     plugins = _load_plugins(config, reading.folder, findings)
     if plugins.left_out or not reading.complete:
-        # What seems unknown may be what was left out.
-        findings.mute(UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE, *(() if reading.complete else (UNKNOWN_PLUGIN,)))
+        # A name that seems unknown may be defined by a part that was left out.
+        unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
+        findings = findings.without(unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN))
     queues = compile_queues(config, plugins.envelopes, findings)
     context = Context(_compile_tables(config, findings), plugins, schemas, findings, trees)
     routes = [compile_route(name, route, context) for name, route in config.routes.items()]

@@ -18,7 +18,7 @@ from router.config.core_schema import (
 
 
 class PurePython(CoreSchema, yaml.SafeLoader):
-    """What CoreLoader is where PyYAML comes without libyaml."""
+    """CoreLoader as it is where PyYAML has no libyaml."""
 
 
 LOADERS = pytest.mark.parametrize("loader", [CoreLoader, PurePython])
@@ -57,7 +57,7 @@ LOADERS = pytest.mark.parametrize("loader", [CoreLoader, PurePython])
     ],
 )
 def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any) -> None:
-    """Text that YAML 1.1 makes something else of stays text, and fractions are exact."""
+    """Text that YAML 1.1 converts stays text, and fractions are exact."""
     sequence: Any = compose(f"[{text}]", loader)
     node = sequence.value[0]
 
@@ -69,9 +69,9 @@ def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any)
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (".nan", ".nan is no number that JSON has"),
-        ("-.INF", "-.INF is no number that JSON has"),
-        ("1e99999999999999999999", "1e99999999999999999999 is no number that JSON has"),
+        (".nan", ".nan is not a number in JSON"),
+        ("-.INF", "-.INF is not a number in JSON"),
+        ("1e99999999999999999999", "1e99999999999999999999 is not a number in JSON"),
         ("9" * 5000, "the number has too many digits"),
         ("!!binary aGk=", "the tag !!binary is not supported"),
         ("!mine x", "the tag !mine is not supported"),
@@ -79,7 +79,7 @@ def test_scalars_are_read_by_the_core_schema(loader: Any, text: Any, value: Any)
     ],
 )
 def test_what_json_cannot_hold_has_no_value(text: Any, reason: Any) -> None:
-    """Infinity, tags of objects and misused tags are refused with a reason."""
+    """Infinity, tags of objects and misused tags raise ValueError with a reason."""
     node: Any = compose(text)
 
     with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
@@ -89,7 +89,7 @@ def test_what_json_cannot_hold_has_no_value(text: Any, reason: Any) -> None:
 @LOADERS
 @pytest.mark.parametrize("text", ["- " * 100_000, "? " * 100_000, "{a: " * 900, "[" * 900])
 def test_deep_nesting_is_refused_before_it_is_read(loader: Any, text: Any) -> None:
-    """Each way to nest stops at the bound, and the process lives."""
+    """Each kind of nesting stops at the limit instead of exhausting the stack."""
     with pytest.raises(LimitError) as caught:
         compose(text, loader)
 
@@ -97,12 +97,12 @@ def test_deep_nesting_is_refused_before_it_is_read(loader: Any, text: Any) -> No
 
 
 def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
-    """The bound itself is inside."""
+    """The limit itself is allowed."""
     assert compose("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH) is not None
 
 
 def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting stops composing, at the node that holds the one too many."""
+    """Composing stops at the parent of the first node over the limit."""
     monkeypatch.setattr("router.config.core_schema.MAX_NODES", 5)
 
     with pytest.raises(LimitError) as caught:
@@ -112,7 +112,7 @@ def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root has no parent to point to."""
+    """An error at the root has the beginning of the file as its place."""
     monkeypatch.setattr("router.config.core_schema.MAX_NODES", 0)
 
     with pytest.raises(LimitError) as caught:

@@ -32,19 +32,19 @@ HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
     ],
 )
 def test_references_are_replaced(text: Any, value: Any) -> None:
-    """As a shell does it: a default is for a variable that is not set or empty."""
+    """As in a shell, a default is used for a variable that is not set or empty."""
     assert substitute(text, {"STAGE": "test", "EMPTY": ""}) == (value, [])
 
 
 def test_only_text_values_are_replaced() -> None:
-    """Keys stay, other values stay, and what is put in stays text."""
+    """Keys and other values do not change, and replaced values are text."""
     data = {"${A}": ["${A}", 1, None, True, {"b": "${A}"}]}
 
     assert substitute(data, {"A": "5"}) == ({"${A}": ["5", 1, None, True, {"b": "5"}]}, [])
 
 
 def test_a_variable_that_is_not_set_is_a_fault() -> None:
-    """The fault names it and says what to do; the text goes on with a placeholder."""
+    """The fault names the variable and what to do; a placeholder replaces the reference."""
     sentence, advice = "environment variable 'X' is not set", "set it, or give it a default: ${X:-…}"
     fault = EnvironmentFault(("a", 1), sentence, advice, "X")
 
@@ -53,7 +53,7 @@ def test_a_variable_that_is_not_set_is_a_fault() -> None:
 
 @pytest.mark.parametrize("text", ["${X", "${}", "${1}", "${X:y}", "${X Y}", "${A:-${B", "${" + "x-" * 40 + "}"])
 def test_malformed_references_are_faults(text: Any) -> None:
-    """Each shows the reference as it is written, shortened if it is long."""
+    """Each fault quotes the reference, shortened if it is long."""
     shown = text if len(text) <= 40 else text[:39] + "…"
 
     assert substitute(text, {}) == ("unset", [EnvironmentFault((), f"malformed reference {shown!r}", HOW)])
@@ -62,7 +62,7 @@ def test_malformed_references_are_faults(text: Any) -> None:
 @settings(deadline=None)
 @given(st.text(alphabet="${}:-aA1 \n"))
 def test_any_text_is_replaced_or_has_faults(text: Any) -> None:
-    """Nothing raises, and what has no reference stays as it is."""
+    """No text raises, and text without a reference does not change."""
     value, faults = substitute(text, {"a": "x", "A": ""})
 
     assert isinstance(value, str)
@@ -70,14 +70,14 @@ def test_any_text_is_replaced_or_has_faults(text: Any) -> None:
 
 
 def test_a_variable_of_other_bytes_is_a_fault() -> None:
-    """Python has a lone surrogate for each byte of a variable that is no UTF-8, which nothing can encode."""
+    """Python represents bytes that are not UTF-8 as lone surrogates, which cannot be encoded."""
     fault = EnvironmentFault(("a",), "environment variable 'X' is not UTF-8 text", "set it to text")
 
     assert substitute({"a": "b-${X}"}, {"X": "\udcff"}) == ({"a": "b-unset_X"}, [fault])
 
 
 def test_replacing_in_place() -> None:
-    """Gives the data and the faults that a copy has."""
+    """The result is the same data and faults as that of a copy."""
     data = {"a": ["x", "${A}", {"b": "${B:-b}${C}"}], "c": "$${", "d": 1, "${A}": "${ A"}
     copied, faults = substitute(data, {"A": "1"})
 
@@ -87,7 +87,7 @@ def test_replacing_in_place() -> None:
 
 
 def test_variables() -> None:
-    """Those of the texts, each once; what is no reference has none."""
+    """Returns each variable of the texts once; a literal `${` is no variable."""
     data = {"a": ["${A}", "${B:-b} ${A:-}"], "c": "$${C}"}
 
     assert variables_in(data, find_references(data)) == {"A", "B"}

@@ -1,10 +1,10 @@
-"""What is found, where it stands, and what is not told twice."""
+"""Findings: their places, their order, and what is reported once."""
 
 from typing import Any
 
 import pytest
 
-from router.config.findings import Findings, stopped
+from router.config.findings import Findings, any_of, closest, describe, quote, stopped
 from router.model import Code, Finding, Path, Place
 
 TEXT = Code("RT005", "of the text", "…")
@@ -14,7 +14,7 @@ PLUGINS_OWN = Code("ACME1", "a plugin's", "…", "info")
 
 
 def locate(path: Path, key: bool) -> Place:
-    """Values stand in line 2, keys in line 1; a path's length is its column."""
+    """Return line 2 for values, and line 1 for keys; the column is the length of the path."""
     return Place("routes.yaml", 1 if key else 2, len(path))
 
 
@@ -23,7 +23,7 @@ def lines(findings: Findings) -> list[str]:
 
 
 def test_where_a_finding_stands() -> None:
-    """At a value, at a key, at the whole, or in another file; in the order of file, line and column."""
+    """It is at a value, at a key, at the root, or in another file; the order is that of file, line and column."""
     findings = Findings(locate)
     findings.add(SHAPE, "in another file", place=Place("schema.json", 1, 1))
     findings.add(SHAPE, "at the whole")
@@ -39,7 +39,7 @@ def test_where_a_finding_stands() -> None:
 
 
 def test_at_one_place() -> None:
-    """In the order of the codes, then as they were found."""
+    """The order at one place is that of the codes, then that of additions."""
     findings = Findings(locate)
     for code, sentence in [(MEANING, "z"), (SHAPE, "y"), (SHAPE, "x")]:
         findings.add(code, sentence, ("a",))
@@ -48,7 +48,7 @@ def test_at_one_place() -> None:
 
 
 def test_the_same_finding_again() -> None:
-    """Is told once: what an anchor names is read wherever an alias is."""
+    """A finding is reported once, though the value of an anchor is read at each alias."""
     findings = Findings(locate)
     findings.add(SHAPE, "x", ("a",))
     findings.add(SHAPE, "x", ("b",))
@@ -59,7 +59,7 @@ def test_the_same_finding_again() -> None:
 
 @pytest.mark.parametrize("add", ["add", "add_finding"])
 def test_where_the_text_is_at_fault(add: str) -> None:
-    """What stands in for it has no faults of its own, but it may have more faults of the text."""
+    """A placeholder has no faults of its own, but its text may have more."""
     findings = Findings(locate)
     if add == "add":
         findings.add(TEXT, "x", ("a",))
@@ -77,7 +77,7 @@ def test_where_the_text_is_at_fault(add: str) -> None:
 
 
 def test_a_code_of_a_plugin_hides_nothing() -> None:
-    """Whatever it is called."""
+    """The name of the code has no effect."""
     findings = Findings(locate)
     findings.add(PLUGINS_OWN, "x", ("a",))
     findings.add(SHAPE, "y", ("a",))
@@ -89,7 +89,7 @@ def test_a_code_of_a_plugin_hides_nothing() -> None:
     ("codes", "failed"), [([], False), ([MEANING, PLUGINS_OWN], False), ([MEANING, SHAPE], True), ([TEXT], True)]
 )
 def test_failed(codes: Any, failed: bool) -> None:
-    """If one of them is an error."""
+    """Findings have failed if one of them is an error."""
     findings = Findings(locate)
     for code in codes:
         findings.add(code, "x")
@@ -98,7 +98,7 @@ def test_failed(codes: Any, failed: bool) -> None:
 
 
 def test_stopped() -> None:
-    """Findings of a config that could not be read further stand where they stood; more stand with the first."""
+    """Findings of a config that could not be read keep their places; later ones get that of the first."""
     findings = stopped([Finding(SHAPE, "x", Place("routes.yaml", 3, 4))])
     findings.add(MEANING, "y", ("a", "b"))
 
@@ -106,7 +106,7 @@ def test_stopped() -> None:
 
 
 def test_what_a_finding_is_about() -> None:
-    """All the paths at which it was found."""
+    """A finding has all paths at which it was found."""
     findings = Findings(lambda path, key: Place("routes.yaml"))
     findings.add(SHAPE, "x", ("a",))
     findings.add(SHAPE, "x", ("b",))
@@ -116,22 +116,60 @@ def test_what_a_finding_is_about() -> None:
     assert [whole.paths(finding) for finding in whole] == [frozenset({("a",), ("b",)})]
 
 
-def test_a_muted_code() -> None:
-    """Is not noted any more; others are."""
+def test_a_view_without_a_code() -> None:
+    """It ignores additions with that code, and shares all other findings."""
     findings = Findings(locate)
     findings.add(SHAPE, "before", ("a",))
-    findings.mute(SHAPE)
-    findings.add(SHAPE, "after", ("b",))
-    findings.add(MEANING, "another", ("b",))
+    view = findings.without([SHAPE])
 
-    assert lines(findings) == ["routes.yaml:2:1: RT101 before", "routes.yaml:2:1: RT401 another"]
+    view.add(SHAPE, "after", ("b",))
+    view.add(MEANING, "another", ("b",))
+
+    expected = ["routes.yaml:2:1: RT101 before", "routes.yaml:2:1: RT401 another"]
+    assert (lines(findings), lines(view)) == (expected, expected)
 
 
 def test_where_something_stands() -> None:
-    """Without a finding."""
+    """A place can be looked up without a finding."""
     findings = Findings(locate)
 
     assert [findings.locate(("a",)), findings.locate(("a",), key=True)] == [
         Place("routes.yaml", 2, 1),
         Place("routes.yaml", 1, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ((), "the config"),
+        (("plugins",), "'plugins'"),
+        (("plugins", 0), "entry 1 of 'plugins'"),
+        (("queues", "q"), "queue 'q'"),
+        (("tables", "t", "key"), "'key' of table 't'"),
+        (("routes", "r"), "route 'r'"),
+        (("routes", "r", "item"), "'item' of route 'r'"),
+        (("routes", "r", "item", "a"), "attribute 'a' of route 'r'"),
+        (("routes", "r", "item", "a", "hash", 1), "entry 2 of 'hash' of attribute 'a' of route 'r'"),
+        (("routes", "r", "tests", 1, "item", "a"), "'a' of 'item' of test 2 of route 'r'"),
+        (("routes", "r", "tests", "x"), "'x' of 'tests' of route 'r'"),
+    ],
+)
+def test_paths_are_named(path: Any, name: Any) -> None:
+    """Queues, tables, routes and attributes are called by their names."""
+    assert describe(path) == name
+
+
+def test_values_are_quoted() -> None:
+    """Text is in quotes, other values are as they are, and long ones are shortened."""
+    assert [quote("a"), quote(5), quote("x" * 80)] == ["'a'", "5", f"'{'x' * 57}…'"]
+
+
+def test_alternatives_stand_in_a_row() -> None:
+    """They are separated by commas and `or`."""
+    assert [any_of(["a"]), any_of(["a", "b"]), any_of(["a", "b", "c"])] == ["a", "a or b", "a, b or c"]
+
+
+def test_near_candidates_are_found() -> None:
+    """The case of letters is ignored."""
+    assert [closest(word, ["table", "SS"]) for word in ("tabel", "ss", "queue")] == ["table", "SS", None]

@@ -1,4 +1,4 @@
-"""One config from many files."""
+"""Configs that include other files."""
 
 # ruff: noqa: E501, ISC004  (lines as they are printed are long)
 
@@ -27,7 +27,7 @@ Read = Callable[..., Reading]
 
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Read files, given by name, of which the first is the config."""
+    """Read files, given by name; the first is the config."""
     monkeypatch.chdir(tmp_path)
 
     def run(root: str = ROOT, **flows: str) -> Reading:
@@ -46,7 +46,7 @@ def lines(reading: Reading) -> list[str]:
 
 
 def test_without_include(read: Read) -> None:
-    """A config is one file."""
+    """A config without includes is one file."""
     reading = read(ROOT.replace("include: flows/*.yaml\n", ""))
 
     assert (lines(reading), reading.config and list(reading.config.routes), reading.complete) == ([], ["first"], True)
@@ -69,7 +69,7 @@ def test_files_make_one_config(read: Read) -> None:
 
 
 def test_all_routes_may_be_included(read: Read) -> None:
-    """The config itself needs none then."""
+    """The config itself needs no routes if it includes files with some."""
     reading = read("version: 1\ninclude: [flows/*.yaml]\ntables: {things: {key: {id: S}}}\n", a=FLOW)
 
     assert (lines(reading), reading.config and list(reading.config.routes)) == ([], ["second"])
@@ -112,7 +112,7 @@ def test_what_patterns_find(read: Read, include: str, names: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_an_include_that_finds_nothing(read: Read, tmp_path: Path, include: str, finding: str) -> None:
-    """Is told at its pattern; files outside of the folder are not read, by whatever way."""
+    """The finding has the place of the pattern; files outside of the folder are not read."""
     outside = tmp_path.parent / f"{tmp_path.name}.yaml"
     outside.write_text(FLOW)
     (tmp_path / "flows").mkdir()
@@ -124,14 +124,14 @@ def test_an_include_that_finds_nothing(read: Read, tmp_path: Path, include: str,
 
 
 def test_a_pattern_of_the_environment_that_is_not_set(read: Read) -> None:
-    """Is told once: that it finds nothing is no other fault."""
+    """There is one finding, and none that the pattern matches no files."""
     reading = read(ROOT.replace("flows/*.yaml", "flows/${NONE}.yaml"))
 
     assert [finding.code.id for finding in reading.findings] == ["RT005"]
 
 
 def test_faults_stand_in_their_files(read: Read) -> None:
-    """Those of reading and those of shape, in the order of the files' names."""
+    """Faults of reading and of shape are findings, in the order of the files' names."""
     reading = read(
         ROOT.replace("version: 1", "version: 2"),
         a="queues: []\ninclude: x\nversion: 2\nplugins: [{}]\n",
@@ -151,7 +151,7 @@ def test_faults_stand_in_their_files(read: Read) -> None:
 
 
 def test_a_file_that_cannot_be_read(read: Read) -> None:
-    """Is told, and what may be in it is not called unknown: routes to its tables are left out."""
+    """The file is a finding, and routes to tables that it may define are left out without findings."""
     reading = read(a="tables: [", b=FLOW.replace("things", "others"))
 
     assert (
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_read(read: Read) -> None:
 
 
 def test_a_config_that_cannot_be_read(read: Read) -> None:
-    """Includes nothing."""
+    """A faulty `include` includes no files."""
     reading = read("", a=FLOW)
 
     assert (lines(reading), reading.config, reading.complete) == (
@@ -173,7 +173,7 @@ def test_a_config_that_cannot_be_read(read: Read) -> None:
 
 
 def test_no_routes_anywhere(read: Read) -> None:
-    """Is told at the include."""
+    """The finding has the place of `include`."""
     reading = read("version: 1\ninclude: flows/a.yaml\n", a="tables: {things: {key: {id: S}}}\n")
 
     assert lines(reading) == [
@@ -182,7 +182,7 @@ def test_no_routes_anywhere(read: Read) -> None:
 
 
 def test_places(read: Read) -> None:
-    """What is found later stands in the right file too."""
+    """Findings of later steps have places in the right file."""
     reading = read(
         ROOT + "plugins: [a.py]\nignore: [{code: RT1, reason: x}]\n",
         a=FLOW + "plugins:\n- b.py\nignore:\n- {code: RT2, reason: y}\n",
@@ -204,7 +204,7 @@ def test_places(read: Read) -> None:
 
 
 def test_names_of_files_are_relative_to_their_file(read: Read) -> None:
-    """Schemas, plugins and messages of tests; modules and schemas in the file itself stay."""
+    """Relative names are those of schemas, plugins and messages of tests, and not to modules or inline schemas."""
     reading = read(
         ROOT + "plugins: [plugins/own.py]\n",
         a="plugins: [../plugins/own.py, other.py, module]\n"
@@ -228,7 +228,7 @@ def test_names_of_files_are_relative_to_their_file(read: Read) -> None:
 
 
 def test_a_file_beside_the_config(read: Read) -> None:
-    """Has the same names of files."""
+    """File names of an included file in the same folder do not change."""
     Path("more.yaml").write_text(FLOW.replace("things}", "things, schema: a.json}"))
 
     reading = read(ROOT.replace("flows/*.yaml", "more.yaml"))
@@ -238,7 +238,7 @@ def test_a_file_beside_the_config(read: Read) -> None:
 
 
 def test_a_name_defined_twice(read: Read) -> None:
-    """Shows both places; of two tables that differ none is taken, since nobody knows which is meant."""
+    """The finding shows both places; of two tables that differ, neither is used."""
     reading = read(
         ROOT + "queues: {q: {dead_letter: dlq}}\n",
         a="tables: {things: {key: {id: N}}}\nroutes: {first: {queue: q, table: things}}\n",
@@ -258,7 +258,7 @@ def test_a_name_defined_twice(read: Read) -> None:
 
 
 def test_a_name_defined_twice_once_with_a_fault(read: Read) -> None:
-    """The faulty one has been told; it is a definition all the same, if it comes first."""
+    """An entry with a fault is still a definition."""
     reading = read(a="tables: {more: {key: 5}, things: {key: 5}}\n", b="tables: {more: {key: {id: S}}}\n")
 
     assert lines(reading) == [

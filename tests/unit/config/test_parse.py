@@ -1,4 +1,4 @@
-"""From plain data to the typed config."""
+"""Conversion of plain data to the typed config, and faults of shape."""
 
 import pathlib
 import re
@@ -33,14 +33,14 @@ ATTRIBUTE: Any = spec.Attribute
 
 
 def parse(text: Any) -> Any:
-    """The config, and its findings without the name of the file."""
+    """Return the config, and its findings without the name of the file."""
     source = parse_text(text, {}, "f")
     config = as_read(source, *parse_part(spec.Config, source.data, source.findings)).config
     return config, [str(finding).removeprefix("f:") for finding in source.findings]
 
 
 def route(text: Any) -> Any:
-    """The config and findings of one route `r`, whose text begins on line 8, column 5."""
+    """Return the config and findings of one route `r`, whose text begins on line 8, column 5."""
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     return parse(f"{HEAD}routes:\n  r:\n{lines}")
 
@@ -49,7 +49,7 @@ FLOW = "queue: q\ntable: t\n"
 
 
 def test_the_smallest_config_has_all_defaults() -> None:
-    """What is not written has its default."""
+    """Settings that are not given have their defaults."""
     config, findings = parse("version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n")
 
     assert (config, findings) == (
@@ -59,7 +59,7 @@ def test_the_smallest_config_has_all_defaults() -> None:
 
 
 def test_each_setting_is_read() -> None:
-    """Unions go by the type of what is written, lists become tuples, and null is a value where any is."""
+    """The type of a value selects the member of a union, lists become tuples, and null is a value where any is."""
     config, findings = route(
         FLOW + "schema: {type: object}\nplugins: []\noptions: {p: {x: null}}\nwhen: a\nfor_each: b\n"
         "write: {mode: update, version: v, add: [x]}\n"
@@ -91,7 +91,7 @@ def test_each_setting_is_read() -> None:
 
 
 def test_an_optional_key_without_value_is_not_given() -> None:
-    """As when everything below a key is commented out."""
+    """A key is left without a value when everything below a key is commented out."""
     config, findings = parse(
         "version: 1\nplugins:\nqueues:\ntables: {t: {key: {a: S}, ttl: }}\n"
         "routes: {r: {queue: q, table: t, when: , item: {a: {from: , meta: queue, default: }}}}\n"
@@ -236,7 +236,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
     ],
 )
 def test_every_fault_of_a_route_is_found_at_its_place(text: Any, findings: Any) -> None:
-    """At the very key or value, all at once."""
+    """All faults are reported at once, each at its key or value."""
     assert route(text)[1] == findings
 
 
@@ -255,12 +255,12 @@ def test_every_fault_of_a_route_is_found_at_its_place(text: Any, findings: Any) 
     ],
 )
 def test_without_routes_there_is_no_config(text: Any, findings: Any) -> None:
-    """Nothing sensible is left to compile."""
+    """Without routes there is nothing to compile."""
     assert parse(text) == (None, findings)
 
 
 def test_data_that_is_no_map_is_no_config() -> None:
-    """The walk reports it like any other value of the wrong kind."""
+    """It is reported as any other value of the wrong type."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
     assert (parse_part(spec.Config, [], findings)[0], [str(finding) for finding in findings]) == (
@@ -270,7 +270,7 @@ def test_data_that_is_no_map_is_no_config() -> None:
 
 
 def test_faults_outside_of_routes_are_found() -> None:
-    """Names, keys of tables, and settings of queues."""
+    """Names, keys of tables, and settings of queues are validated."""
     config, findings = parse(
         "version: '1'\nqueues: {a b: {}, c: {atomic: 'yes', match: [first]}}\n"
         "tables: {t: {key: {}}, u: {key: {a: S, b: S, c: S}}, v: {key: {a: T}}}\n"
@@ -293,21 +293,21 @@ def test_faults_outside_of_routes_are_found() -> None:
 
 
 def test_what_was_probably_meant_is_taken_for_it() -> None:
-    """So that compiling sees what the author has in mind, and reports nothing because of a typing error."""
+    """Compilation then reports no consequences of a typing error."""
     config, _ = parse("version: 2\nruotes: {r: {queue: q, tabel: t, write: {mode: updat}}}\n")
 
     assert config == spec.Config(version=1, routes={"r": spec.Route("q", "t", write=spec.Write(mode="update"))})
 
 
 def test_an_optional_setting_with_a_fault_has_its_default() -> None:
-    """The route is compiled without it."""
+    """The route is compiled with the default."""
     config, _ = route(FLOW + "when: []\nitem: {a: {from: x, type: 5}}\ntests: [{body: ''}, 5]\n")
 
     assert config.routes == {"r": spec.Route("q", "t", item={"a": ATTRIBUTE(from_="x")}, tests=(spec.Test(body=""),))}
 
 
 def test_an_attribute_with_a_fault_is_left_out() -> None:
-    """The others are compiled."""
+    """The other attributes are compiled."""
     config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
 
     assert config.routes == {"r": spec.Route("q", "t", item={"a": "x"})}
@@ -324,12 +324,12 @@ def test_an_attribute_with_a_fault_is_left_out() -> None:
     ],
 )
 def test_a_route_that_lacks_what_it_needs_is_left_out(text: Any) -> None:
-    """Its table's key or ttl, or its write, names the attribute; or it cannot say where to write."""
+    """Its table's key or ttl, or its write, names a faulty attribute, or its table is unknown."""
     assert route(text)[0].routes == {}
 
 
 def test_routes_go_with_their_queue_and_table() -> None:
-    """No route is said to name an unknown table only because the table has a fault."""
+    """No route is reported to name an unknown table because the table has a fault."""
     config, findings = parse(
         "version: 1\nqueues: {q: {dead_letter: []}}\ntables: {t: {key: []}, u: {key: {a: S}}}\n"
         "routes: {r: {queue: q, table: u}, s: {queue: x, table: t}, u: {queue: x, table: u}}\n"
@@ -339,7 +339,7 @@ def test_routes_go_with_their_queue_and_table() -> None:
 
 
 def test_whole_numbers_have_a_range() -> None:
-    """One out of it has its default, as any setting that is optional; true is no number."""
+    """A number out of range is replaced by the default; true is not a number."""
     config, findings = parse(
         "version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\nqueues:\n"
         "  q: {retry: {factor: 11}}\n  p: {retry: {factor: 0}}\n"
@@ -372,7 +372,7 @@ def test_whole_numbers_have_a_range() -> None:
     ],
 )
 def test_a_queue_whose_pointers_are_not_known_is_left_out(queue: Any, finding: Any) -> None:
-    """Its routes too: nothing is said of them only because of that."""
+    """Its routes are left out too, without findings of their own."""
     config, findings = parse(
         f"version: 1\nqueues: {{q: {{{queue}}}}}\n"
         "tables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
@@ -386,7 +386,7 @@ def test_a_queue_whose_pointers_are_not_known_is_left_out(queue: Any, finding: A
 
 
 def test_the_configs_of_the_samples_have_no_fault() -> None:
-    """Each YAML block of the reference parses."""
+    """Each YAML block of the reference page is valid."""
     page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
 
@@ -437,7 +437,7 @@ CONFIGS = st.dictionaries(
 @settings(deadline=None)
 @given(JSON | CONFIGS)
 def test_any_data_parses_or_has_findings(data: Any) -> None:
-    """No data makes parsing raise, and what is no config has a finding."""
+    """No data raises, and data that is not a config has a finding."""
     findings = Findings(lambda path, key: Place("f", 1, 1))
 
     config, _ = parse_part(spec.Config, data, findings)
@@ -463,7 +463,7 @@ def test_fractions_are_no_whole_numbers() -> None:
 
 
 def test_aliases_are_repaired_one_by_one() -> None:
-    """The same faulty map is an attribute of two routes, and its fault one finding."""
+    """A faulty map that two routes share is repaired in both."""
     config, findings = parse(
         "version: 1\nx-item: &item {a: {form: b}, c: {from: d, meta: }}\ntables: {t: {key: {a: S}}}\n"
         "routes: {r: {queue: q, table: t, item: *item}, s: {queue: q, table: t, item: *item}}\n"
@@ -480,7 +480,7 @@ def test_aliases_are_repaired_one_by_one() -> None:
 
 
 def test_empty_keys_are_removed() -> None:
-    """From data of the right shape, with its references to the environment."""
+    """References to the environment stay."""
     data = {"version": 1, "plugins": None, "routes": {"r": {"queue": "${Q}", "table": "t", "when": None}}}
 
     cleaned = without_empty_keys(spec.Config, data)
@@ -490,13 +490,13 @@ def test_empty_keys_are_removed() -> None:
 
 
 def test_a_keyword_without_a_text() -> None:
-    """A new kind of rule in the specification needs a text of its own."""
+    """A new keyword in the specification raises until it has a text."""
     with pytest.raises(LookupError, match="the keyword 'format' of the config's schema has no text"):
         wrong_form("format", {}, "x", ())
 
 
 def test_a_transform_without_a_name() -> None:
-    """Would do nothing."""
+    """A transform without a name is a fault."""
     item = "{a: {from: a, transform: [{}]}}"
 
     assert parse(
@@ -505,14 +505,14 @@ def test_a_transform_without_a_name() -> None:
 
 
 def test_routes_go_with_a_faulty_section() -> None:
-    """Nothing is said of tables that would be unknown only because none of them could be read."""
+    """No table is reported as unknown because the section has a fault."""
     config, found = parse("version: 1\ntables: []\nroutes: {r: {queue: q, table: t}}\n")
 
     assert (config and config.routes, found) == ({}, ["2:9: RT103 'tables' must be a map, not a list"])
 
 
 def test_a_reason_has_words() -> None:
-    """An `ignore` tells whoever reads the file next why it is there."""
+    """An `ignore` requires a reason that is not blank."""
     ignore = "[{code: RT203, reason: ' '}, {code: rt203, reason: x}, {code: RT203}]"
     text = f"version: 1\nroutes: {{r: {{queue: q, table: t}}}}\nignore: {ignore}\n"
 

@@ -1,4 +1,4 @@
-"""Places as numbers say what the file itself says."""
+"""Places as numbers are the places in the file."""
 
 from router.config.places import list_places, locate_by
 from router.config.source import parse_text
@@ -32,7 +32,7 @@ PATHS = [
 
 
 def test_each_path() -> None:
-    """Value and key, through anchors and merges too; where there is nothing, the nearest above."""
+    """Values and keys are found through anchors and merges; a path that does not exist has its parent's place."""
     source = parse_text(TEXT, shown="routes.yaml")
     locate = locate_by("routes.yaml", source.data, list_places(source.data, source.locate))
 

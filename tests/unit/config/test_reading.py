@@ -10,7 +10,7 @@ from router.config.reading import without_garbage_collector
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_garbage_collector_is_left_as_it_was(enabled: Any) -> None:
-    """It is off inside, and on again only if it was on."""
+    """It is disabled inside, and enabled again only if it was enabled before."""
     (gc.enable if enabled else gc.disable)()
     try:
         with without_garbage_collector():

@@ -1,4 +1,4 @@
-"""The JSON Schema for editors."""
+"""The published JSON Schema."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def validator() -> Any:
 
 
 def test_it_is_itself_a_valid_schema() -> None:
-    """Of the draft that it names."""
+    """It is valid by the draft that it names."""
     schema = config_schema()
 
     assert (jsonschema_rs.meta.is_valid(schema), schema["$schema"]) == (
@@ -69,7 +69,7 @@ def test_it_is_itself_a_valid_schema() -> None:
 
 @pytest.mark.parametrize("text", [SMALLEST, FULLEST])
 def test_it_accepts_configs(validator: Any, text: Any) -> None:
-    """The smallest, and one with most of what there is, references to the environment and `x-` keys."""
+    """The smallest config, and one with most keys, references to the environment and `x-` keys."""
     assert [error.message for error in validator.iter_errors(parse_text(text).data)] == []
 
 
@@ -87,13 +87,13 @@ def test_it_accepts_configs(validator: Any, text: Any) -> None:
     ],
 )
 def test_it_refuses_faults(validator: Any, good: Any, bad: Any) -> None:
-    """A misspelt key, a wrong choice, an attribute without exactly one source, a name of the wrong form."""
+    """It refuses a misspelt key, a wrong choice, an attribute without exactly one source, and an invalid name."""
     assert not validator.is_valid(parse_text(SMALLEST.replace(good, bad)).data)
 
 
 @pytest.mark.parametrize(("more", "valid"), [("include: flows/*.yaml\n", True), ("", False)])
 def test_routes_may_be_included(validator: Any, more: Any, valid: Any) -> None:
-    """A config has routes, or includes files that may have them."""
+    """A config requires routes, or included files, which may have them."""
     assert validator.is_valid(parse_text(f"version: 1\n{more}").data) is valid
 
 
@@ -107,7 +107,7 @@ def test_routes_may_be_included(validator: Any, more: Any, valid: Any) -> None:
     ],
 )
 def test_an_included_file(text: Any, valid: Any) -> None:
-    """Has a schema of its own: it needs no key, and includes no more files."""
+    """Its schema requires no key, and has no `include`."""
     schema = config_schema(included=True)
 
     assert (jsonschema_rs.validator_for(schema).is_valid(parse_text(text).data), schema["$id"]) == (
@@ -117,12 +117,12 @@ def test_an_included_file(text: Any, valid: Any) -> None:
 
 
 def test_top_level_x_keys_are_allowed(validator: Any) -> None:
-    """Editors see them, though the router drops them."""
+    """Editors see them, though the router ignores them."""
     assert validator.is_valid({**parse_text(SMALLEST).data, "x-shared": 1})
 
 
 def test_a_config_adds_its_tables() -> None:
-    """With a config, a route can name its tables only."""
+    """With a config, the schema accepts the names of its tables only."""
     table = spec.Table(key={"id": "S"})
     config = spec.Config(version=1, tables={"one": table, "two": table}, routes={})
     assert config_schema(config)["$defs"]["Route"]["properties"]["table"]["enum"] == ["one", "two"]

@@ -16,7 +16,7 @@ from router.model import Place
 
 
 def stopped(text: Any) -> Any:
-    """The one finding that stops reading."""
+    """Return the one finding that stops reading."""
     with pytest.raises(ConfigError) as caught:
         parse_text(text)
     (finding,) = caught.value.findings
@@ -95,20 +95,20 @@ NEEDS = "it needs the keys version, tables and routes"
             "routes.yaml:1:1001: RT006 more than 100 lists and maps inside each other; nest less deeply",
         ),
         ("- " * 100_000, "routes.yaml:1:201: RT006 more than 100 lists and maps inside each other; nest less deeply"),
-        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write out what is meant"),
+        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write the value out"),
         (
             "a: &a {<<: *a}",
-            "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write out what is meant",
+            "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write the value out",
         ),
     ],
 )
 def test_what_stops_reading(text: Any, finding: Any) -> None:
-    """Each fault is one finding at its place, with what to do."""
+    """Each fault is one finding at its place, with a suggestion."""
     assert stopped(text) == finding
 
 
 def test_aliases_may_not_blow_up_a_file() -> None:
-    """Ten lists of ten of the one before are refused at the one that goes over the bound."""
+    """Nested aliases are refused at the list that exceeds the limit."""
     lists = "".join(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9))
 
     assert stopped(f"x0: &x0 [{'1, ' * 10}]\n{lists}") == (
@@ -117,7 +117,7 @@ def test_aliases_may_not_blow_up_a_file() -> None:
 
 
 def test_merges_may_not_blow_up_a_file() -> None:
-    """A map that is merged again and again counts each time."""
+    """A map that is merged repeatedly counts each time."""
     keys = ", ".join(f"k{i}: 1" for i in range(1000))
 
     assert stopped(f"a: &a {{{keys}}}\nb: &b [{'*a, ' * 400}]\nc: {{<<: *b}}\nd: {{<<: *b}}\ne: {{<<: *b}}\n") == (
@@ -126,7 +126,7 @@ def test_merges_may_not_blow_up_a_file() -> None:
 
 
 def test_aliases_may_not_nest_over_the_bound() -> None:
-    """Each anchor is shallow, and the last one is deep by those inside it."""
+    """Each anchor is shallow, and the last one is deep by its aliases."""
     chain = "".join(f"a{i}: &a{i} {'[' * 60}{f'*a{i - 1}' if i else 1}{']' * 60}\n" for i in range(500))
 
     assert stopped(chain) == (
@@ -135,7 +135,7 @@ def test_aliases_may_not_nest_over_the_bound() -> None:
 
 
 def test_data_is_plain() -> None:
-    """All kinds of values, keys as their text, and no top-level `x-` keys."""
+    """All types of values are read, keys as text, without top-level `x-` keys."""
     source = parse_text("x-a: 1\non: {5: 3.10, no: [~, true, 'a', 1]}\nb: {x-c: ''}\n")
 
     assert (source.data, found(source)) == (
@@ -158,7 +158,7 @@ def test_merges_give_way_to_own_keys_and_to_earlier_merges() -> None:
 
 
 def test_faults_that_do_not_stop_reading_are_collected() -> None:
-    """All of them at once, in the order of the file."""
+    """All faults are reported at once, in the order of the file."""
     source = parse_text(
         "a: 1\nb: .nan\n? [1]\n: 2\na: 2\nc: !x\nd: !y {e: 1}\nf: {<<: 5}\ng: ${NONE}\nh: {i: 1, i: 2}\n",
         env={},
@@ -166,7 +166,7 @@ def test_faults_that_do_not_stop_reading_are_collected() -> None:
 
     assert (found(source), source.data) == (
         [
-            "routes.yaml:2:4: RT007 .nan is no number that JSON has; write text in quotes, or a plain number",
+            "routes.yaml:2:4: RT007 .nan is not a number in JSON; write text in quotes, or a plain number",
             "routes.yaml:3:3: RT007 a key must be text, not a list or a map; write text before the colon",
             "routes.yaml:5:1: RT004 duplicate key 'a'; the first is on line 1; keep one of the two",
             "routes.yaml:6:4: RT007 the tag !x is not supported; write text in quotes, or a plain number",
@@ -189,7 +189,7 @@ def test_faults_that_do_not_stop_reading_are_collected() -> None:
 
 
 def test_references_stay_without_an_environment() -> None:
-    """What is read once may be put in at each start."""
+    """References can be replaced later, at each start."""
     assert parse_text("a: ${B}\n").data == {"a": "${B}"}
 
 
@@ -231,12 +231,12 @@ routes:
     ],
 )
 def test_each_key_and_value_has_its_place(path: Any, key: Any, line: Any, column: Any) -> None:
-    """Through merges and aliases, and the nearest parent of what is not there."""
+    """Places are found through merges and aliases; a path that does not exist has its nearest parent's place."""
     assert parse_text(LOCATED).locate(path, key) == Place("routes.yaml", line, column)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
-    """With a byte order mark, as some editors write."""
+    """A byte order mark, as some editors write it, is allowed."""
     file = tmp_path / "routes.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: ${B}\n")
 
@@ -263,7 +263,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: Any, finding: Any) -> None:
-    """The finding stands at the file, or where it stops being text."""
+    """The place of the finding is the file, or the first byte that is not text."""
     file = tmp_path / "routes.yaml"
     if content is not None:
         file.write_bytes(content)
@@ -275,7 +275,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: Any, finding: Any) 
 
 
 def test_a_folder_is_no_config(tmp_path: Path) -> None:
-    """What the system says is what is shown."""
+    """The finding has the message of the operating system."""
     with pytest.raises(ConfigError) as caught:
         read_source(tmp_path)
 
@@ -283,7 +283,7 @@ def test_a_folder_is_no_config(tmp_path: Path) -> None:
 
 
 def test_a_thousand_routes_are_read_in_linear_time() -> None:
-    """Some 67,000 keys and values; the bound is generous, for busy machines."""
+    """A config of 67,000 keys and values is read within seconds; the limit is generous, for busy machines."""
     attributes = "".join(f"      a{i}: {{from: a.b, transform: [strip, {{truncate: 80}}]}}\n" for i in range(6))
     routes = "".join(f"  r{i}:\n    queue: q\n    table: t\n    item:\n{attributes}" for i in range(1000))
     start = time.process_time()
@@ -296,7 +296,7 @@ def test_a_thousand_routes_are_read_in_linear_time() -> None:
 @settings(deadline=None)
 @given(st.text(alphabet="ab:-[]{},&*!<\"'#%@|>?\n\t ~.1\x07"))
 def test_any_text_is_read_or_has_findings(text: Any) -> None:
-    """No text makes reading fail in another way."""
+    """Any text is read or raises ConfigError."""
     try:
         data = parse_text(text, {}, "any.yaml", pathlib.Path()).data
     except ConfigError as error:
