@@ -1,7 +1,6 @@
 """Converts a file of a config to typed structs, and reports what its JSON Schema does not accept."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import reduce
 from operator import getitem
 from typing import Any, TypeVar
@@ -28,6 +27,8 @@ from router.model import Path
 from router.sources import SOURCES
 
 _Part = TypeVar("_Part", spec.Config, spec.Included)
+_EMPTY = "\0empty\0"
+"""Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs omits empty keys."""
 
 
 def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part | None, set[Path]]:
@@ -57,7 +58,7 @@ def without_empty_keys(cls: type[spec.Config | spec.Included], data: dict[str, A
         return data
     repair = _Repair(cls, data, stopped(()))
     repair.settle_keys()
-    cleaned: dict[str, Any] = repair.data
+    cleaned: dict[str, Any] = _copy(repair.data, _EMPTY, "")
     return cleaned
 
 
@@ -65,8 +66,7 @@ class _Repair:
     """Reports the faults of one file, and removes them from a copy of its data so that it can be converted."""
 
     def __init__(self, cls: type[spec.Config | spec.Included], data: Any, findings: Findings) -> None:
-        # Also separates the values that aliases share: each has its own place in the schema.
-        self.data: Any = msgspec.to_builtins(data, builtin_types=(Decimal,))
+        self.data = _copy(data, "", _EMPTY)
         self.left_out: set[Path] = set()
         self._schema, self._validator = exact_schema(cls), validator(cls)
         self._findings = findings
@@ -89,6 +89,7 @@ class _Repair:
         # A list from its end: what follows a removed element gets another index.
         for path in sorted(self._dropped, key=lambda path: (len(path), _index(path)), reverse=True):
             del self._value(path[:-1])[path[-1]]
+        self.data = _copy(self.data, _EMPTY, "")
         return True
 
     def settle_keys(self) -> None:
@@ -128,7 +129,7 @@ class _Repair:
     def _settle_unknown(self, key: str, path: Path) -> None:
         holder, known = self._value(path), node_at(self._schema, self.data, path)["properties"]
         near = closest(key, [name for name in known if name not in holder])
-        sentence = f"unknown key {quote(key)} in {describe(self._as_written(path))}"
+        sentence = f"unknown key {quote(self._as_written((*path, key))[-1])} in {describe(self._as_written(path))}"
         self._add((RT101, sentence, did_you_mean(near) or f"it takes {', '.join(known)}"), (*path, key), key=True)
         value = holder.pop(key)
         if near:
@@ -223,7 +224,8 @@ class _Repair:
         self._findings.add(code, sentence, self._as_written(path), key=key, suggestion=suggestion)
 
     def _as_written(self, path: Path) -> Path:
-        return tuple(self._written.get(path[: depth + 1], step) for depth, step in enumerate(path))
+        steps = (self._written.get(path[: depth + 1], step) for depth, step in enumerate(path))
+        return tuple("" if step == _EMPTY else step for step in steps)
 
     def _node(self, error: ValidationError) -> Node:
         """The node whose keyword an error is about."""
@@ -232,6 +234,13 @@ class _Repair:
 
     def _value(self, path: Any) -> Any:
         return reduce(getitem, path, self.data)
+
+
+def _copy(value: Any, old: str, new: str) -> Any:
+    """Copy data with a key renamed, and separate the values that aliases share."""
+    if isinstance(value, dict):
+        return {new if name == old else name: _copy(child, old, new) for name, child in value.items()}
+    return [_copy(child, old, new) for child in value] if isinstance(value, list) else value
 
 
 def _index(path: Path) -> int:

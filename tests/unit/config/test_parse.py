@@ -479,6 +479,25 @@ def test_aliases_are_repaired_one_by_one() -> None:
     )
 
 
+def test_a_key_without_characters() -> None:
+    """It is reported under its own name, and kept where any key is allowed."""
+    config, findings = parse(
+        'version: 1\n"": 1\ntables: {t: {key: {a: S}}}\n'
+        'routes: {r: {queue: q, table: t, item: {"": 5, b: c}, options: {"": {"": 1}}}, "": {queue: q, table: t}}\n'
+    )
+
+    advice = "it takes version, include, plugins, queues, tables, routes, function, worker, ignore"
+    name = "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit"
+    assert (config and (list(config.routes), config.routes["r"].options), findings) == (
+        (["r"], {"": {"": 1}}),
+        [
+            f"2:1: RT101 unknown key '' in the config; {advice}",
+            "4:45: RT103 attribute '' of route 'r' must be text or a map, not a whole number; put it in quotes",
+            f"4:80: RT105 route '' must be {name}",
+        ],
+    )
+
+
 def test_empty_keys_are_removed() -> None:
     """References to the environment stay."""
     data = {"version": 1, "plugins": None, "routes": {"r": {"queue": "${Q}", "table": "t", "when": None}}}
