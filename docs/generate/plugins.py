@@ -14,9 +14,9 @@ from router.transforms.builtin import TRANSFORMS
 _TRANSFORMS_INTRO = """\
 # Transforms
 
-A transform changes one value on its way into an attribute. `transform:` of an attribute takes a name, or a list that
-is run in order; a transform with arguments is a map of its name to its argument, to a list of them, or to a map of
-them by name.
+A transform changes a value before it is stored in an attribute. `transform:` of an attribute takes a name, or a list
+that is applied in order. A transform with arguments is a map of its name to its argument, to a list of arguments, or to
+a map of arguments by name.
 
 ```yaml
 version: 1
@@ -34,18 +34,18 @@ routes:
       celsius: {from: celsius, transform: [to_number, {round: {digits: 1, mode: half_up}}]}
 ```
 
-Numbers are exact: integers and decimals, never floating point; true and false are no numbers. A value that a
-transform cannot take makes the message `rejected`. Plugins add transforms of their own: see [Plugins](plugins.md).
+Numbers are exact: integers and decimals, never floating point; true and false are not numbers. If a transform cannot
+accept a value, the message is rejected. Plugins can add transforms: see [Plugins](plugins.md).
 
-| transform | gives | for example |
+| transform | result | example |
 |---|---|---|
 """
 
 _PLUGINS_INTRO = """\
 # Plugins
 
-A plugin is a Python file, or an installed module, with functions marked `@hookimpl`. Name it in the config, in the
-order in which it is to run. Its name is the file's without `.py`, or the module's.
+A plugin is a Python file, or an installed module, with functions marked `@hookimpl`. The configuration lists plugins in
+the order in which they run. The name of a plugin is that of the file without `.py`, or that of the module.
 
 ```yaml
 version: 1
@@ -61,11 +61,11 @@ routes:
     table: visits
     schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 80}}}
     plugins: [devices]                    # whose transform hooks run, in this order; default: all
-    options: {devices: {unknown: other}}  # what the plugin finds in route.options
+    options: {devices: {unknown: other}}  # the plugin reads them from route.options
     item: {id: id, device: device}
 ```
 
-A whole plugin:
+A complete plugin:
 
 ```python
 from router import Drop, Item, Message, hookimpl
@@ -91,22 +91,23 @@ def router_transform_item(item: Item, message: Message) -> Item:
     return {**item, "queue": message.queue}
 ```
 
-- A hook takes those of its arguments that it needs, by their names, in any order, without defaults.
-- Hooks of all plugins run one after the other in the order of the config. They are plain functions: no wrappers, no
-  `tryfirst`, no `async`; one of each hook in a plugin.
-- A transform hook returns the new value, or None to leave it. Return a new one rather than change the old one in
-  place: other routes see the same message.
-- To decide about a message, raise `Drop(reason)`: this route does not want it; `Reject(reason)`: it can never succeed,
-  and goes to the dead-letter queue; or `Retry(reason, delay)`: later, after `delay` seconds. Write no value of the
-  message into a reason. Anything else that a hook raises leaves the message on its queue, and is logged by the names
-  of plugin, hook and exception, without its text.
-- A named transform takes the value and then the arguments from the config. It raises ValueError or TypeError for a
-  value that it cannot take.
-- The same message must give the same item each time it is delivered: use no clock and no random numbers.
-- A file is loaded under a private name: it can import what is installed, not the file beside it.
+- A hook declares the arguments that it needs, by name, in any order and without defaults.
+- Hooks of all plugins run in the order of the configuration. They are plain functions: no wrappers, no `tryfirst`, no
+  `async`. A plugin implements each hook once at most.
+- A transform hook returns the new value, or None to keep the value. It should return a new value instead of changing
+  the old one in place, because other routes receive the same message.
+- To decide about a message, raise `Drop(reason)` if this route does not need it; `Reject(reason)` if it can never
+  succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds. A
+  reason must not contain a value of the message. After any other exception the message stays on its queue; the log
+  names the plugin, the hook and the type of the exception, without its text.
+- A transform receives the value and then the arguments of the configuration. It raises ValueError or TypeError for a
+  value that it cannot accept.
+- The same message must produce the same item at each delivery: use no clock and no random numbers.
+- A file is loaded under a private name: it can import installed packages, but not the files beside it.
 
-A fault in a plugin is a finding of `router check`, with the file and line of the function. Test a plugin by calling
-its functions, as `tests/unit/plugins/test_devices.py` does, and by the `tests:` of the routes that use it.
+An error in a plugin is a finding of `router check`, with the file and line of the function. Test a plugin by calling
+its functions, as `tests/unit/plugins/test_devices.py` does, with [`router.testing`](testing.md#tests-of-a-plugin), and
+with the `tests:` of the routes that use it.
 """
 
 
