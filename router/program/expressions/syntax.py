@@ -41,6 +41,8 @@ class ExactLexer(lexer.Lexer):
             word = _cut(lexeme.strip())
             reason = f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)"
             raise SyntaxFault(reason, start) from None
+        if _is_deep(value):
+            raise SyntaxFault("it nests too deeply")
         return {"type": "literal", "value": value, "start": start, "end": self._position}
 
     def _consume_quoted_identifier(self) -> dict[str, Any]:
@@ -85,6 +87,19 @@ def parse(text: str) -> Tree:
         raise SyntaxFault("it nests too deeply") from None
     _check(tree)
     return tree
+
+
+def _is_deep(value: Any) -> bool:
+    """Returns whether a literal nests deeper than MAX_DEPTH, which not every Python's JSON reader refuses."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        children = [
+            each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)
+        ]
+        level = [child for each in children for child in each]
+        if not level:
+            return False
+    return True
 
 
 def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:

@@ -117,7 +117,8 @@ class SchemaStore:
             real = file.resolve()
         except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
             return None
-        if not real.is_relative_to(self._root):
+        # From Python 3.13 on a loop of links is no error: its link is then returned as it is.
+        if not real.is_relative_to(self._root) or real.is_symlink():
             return None
         name = real.relative_to(self._root).as_posix()
         if asked and asked != name:

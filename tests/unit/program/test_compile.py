@@ -261,7 +261,8 @@ def test_invalid(text: Any, reason: Any) -> None:
     [
         ("a" * 4097, "it is longer than 4096 characters"),
         ("(" * 4000, "it nests too deeply"),
-        ("`" + "[" * 4000 + "`", "it nests too deeply"),
+        ("`" + "[" * 160 + "]" * 160 + "`", "it nests too deeply"),
+        ("`" + "[" * 2000 + "]" * 2000 + "`", "it nests too deeply"),
         ("!" * 200 + "a", "it nests too deeply"),
     ],
 )
