@@ -1,7 +1,7 @@
-"""What the canned server answers, and what it counts.
+"""The answers of the canned server, and its counts.
 
-Answers are those of the AWS JSON protocols, with the checksums that clients check: CRC32 of DynamoDB's, MD5 of bodies
-in SQS's. Of what was asked it keeps the bytes, and reads them only for the report, so that it costs no call anything.
+Answers follow the AWS JSON protocols, with the checksums that clients verify: CRC32 in DynamoDB's, MD5 of bodies in
+SQS's. The bytes of requests are stored and parsed only for the report, so that a call costs nothing more.
 """
 
 import json
@@ -32,7 +32,7 @@ _KEPT = frozenset({b"batchwriteitem", b"putitem", b"deletemessagebatch"})
 
 
 def render(content: bytes, crc: bool = False) -> bytes:
-    """A whole answer."""
+    """A complete answer."""
     checksum = b"x-amz-crc32: %d\r\n" % zlib.crc32(content) if crc else b""
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: canned\r\n%sContent-Length: "
@@ -45,7 +45,7 @@ _EMPTY = render(b"{}")
 
 
 class Answers:
-    """The answers of a run and what was asked in it."""
+    """The answers of a run, and a record of its requests."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -54,7 +54,7 @@ class Answers:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was asked; the queue is empty."""
+        """Delete all records and empty the queue."""
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
         self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
@@ -64,25 +64,25 @@ class Answers:
         self._busy_from = time.process_time()
 
     def fill(self, size: str, count: int) -> None:
-        """Put so many messages of a size into the queue, in tens."""
+        """Put a number of messages of a size into the queue, in batches of ten."""
         self.reset()
         self._filled = count
-        tens = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
-        self._prepared = [_received(size, numbers) for numbers in reversed(tens)]
+        batches = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
+        self._prepared = [_received(size, numbers) for numbers in reversed(batches)]
         self._busy_from = time.process_time()
 
     @property
     def drained(self) -> bool:
-        """Whether as many messages were deleted as there were."""
+        """Whether all messages were deleted."""
         return self._deleted >= self._filled
 
     @property
     def clients(self) -> int:
-        """How many processes have begun, each of which asks for the address of the queue once."""
+        """Return how many processes have started; each requests the URL of the queue once."""
         return self.calls[b"getqueueurl"]
 
     def answer(self, operation: bytes, content: bytes) -> tuple[bytes, float]:
-        """The answer to a call, and how many seconds it is to wait besides."""
+        """Return the answer to a call, and the seconds to delay it."""
         self.calls[operation] += 1
         kept = self._kept.get(operation)
         if kept is not None:
@@ -109,12 +109,12 @@ class Answers:
         return render(json.dumps(self._seldom(operation, content)).encode()), 0.0
 
     def _seldom(self, operation: bytes, content: bytes) -> Any:
-        """The answers that cost time to make."""
+        """Prepare the answers that take time to create."""
         found = _NAME.search(content)
         name = found[1].decode() if found else ""
         match operation:
             case b"getqueueurl":
-                # Speed counts from when a quarter of what is left then is done: by then it no longer grows.
+                # Speed is measured from a quarter of the rest on: the batch size of workers has settled by then.
                 self._counts_from = self._deleted + (self._filled - self._deleted) // 4
                 self._counted = None
                 return {"QueueUrl": f"{self._endpoint}/123456789012/{name}"}
@@ -144,7 +144,7 @@ class Answers:
         return {}
 
     def report(self) -> dict[str, Any]:
-        """What was asked since the last reset.
+        """Report the requests since the last reset.
 
         `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
         number and `digest`; `deleted` messages, each counted once; `speed`: how many a second, once all processes had
@@ -185,7 +185,7 @@ def _put_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _received(size: str, numbers: range) -> bytes:
-    """The answer of ReceiveMessage with these messages."""
+    """Return the answer of ReceiveMessage with these messages."""
     return render(json.dumps({"Messages": [_message(size, number) for number in numbers]}).encode())
 
 

@@ -1,12 +1,12 @@
-"""A server of canned answers for SQS and DynamoDB, in a process of its own: what is measured is the client.
+"""A server of canned answers for SQS and DynamoDB, in its own process, so that the client alone is measured.
 
-`python benchmarks/canned.py` prints its port and serves until its standard input ends. One thread waits for all
-connections at once; a call costs it about what the system takes to hand over its bytes. What it is told by GET:
+`python benchmarks/canned.py` prints its port and serves until its standard input ends. One thread polls all
+connections; a call costs little more than the system calls that transfer its bytes. It is controlled by GET:
 
-- `/reset` forgets what was asked; `/fill?size=small&count=20000` puts messages into its queue, and does that too
-- `/latency?ms=8` lets every call take so long; `/cores?numbers=0,1` says on which cores to run
-- `/report` says what was asked since: see `answering.py`
-- `/drained?clients=2` is answered once all messages are deleted, and so many processes have begun
+- `/reset` deletes the records of requests; `/fill?size=small&count=20000` also puts messages into its queue
+- `/latency?ms=8` sets the latency of every call; `/cores?numbers=0,1` sets the cores to run on
+- `/report` returns the requests since then: see `answering.py`
+- `/drained?clients=2` is answered when all messages are deleted and this number of processes have started
 """
 
 import gc
@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 
 
 class Connection:
-    """A connection and what of its next request has come."""
+    """A connection and the received part of its next request."""
 
     __slots__ = ("chunks", "have", "need", "socket", "target")
 
@@ -39,7 +39,7 @@ class Connection:
         self.target = b""
 
     def read(self) -> tuple[bytes, bytes] | None:
-        """The target and body of a request, once it is whole; raises EOFError at the end of the connection."""
+        """Return the target and body of a request when it is complete; raises EOFError at the end of the connection."""
         data = self.socket.recv(_CHUNK)
         if not data:
             raise EOFError
@@ -69,7 +69,7 @@ class Connection:
 
 
 def _read_head(head: bytes, given: bytes) -> tuple[bytes, int, bool]:
-    """The operation in lower case (of a GET the path), the length of the body, whether the client waits to send it."""
+    """Return the operation in lower case (of a GET the path), the length of the body, and whether the client waits."""
     if head.startswith(b"get "):
         return given.split(b" ", 2)[1], 0, False
     start = head.find(b"content-length:") + 15
@@ -85,7 +85,7 @@ def _line_end(head: bytes, start: int) -> int:
 
 
 class Server:
-    """Takes requests from all connections, and gives each its answer when it is due."""
+    """Accepts requests on all connections, and sends each answer when it is due."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -100,7 +100,7 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Serve for ever."""
+        """Serve until the process ends."""
         select, take = self._selector.select, self._take
         while True:
             for key, _ in select(self._send_due()):
@@ -130,7 +130,7 @@ class Server:
             connection.socket.sendall(answer)
         if self._waiting is not None and self._is_over:
             waiting, self._waiting = self._waiting, None
-            with suppress(OSError):  # it may have gone meanwhile, to ask again
+            with suppress(OSError):  # the client may have closed the connection, to retry
                 waiting.socket.sendall(render(b"{}"))
 
     @property
@@ -138,7 +138,7 @@ class Server:
         return self._answers.drained and self._answers.clients >= self._awaited
 
     def _send_due(self) -> float | None:
-        """Send what is due; the seconds until something else is."""
+        """Send the answers that are due; return the seconds until the next one."""
         while self._due:
             left = self._due[0][0] - time.monotonic()
             if left > 0:
@@ -147,13 +147,13 @@ class Server:
             try:
                 connection.socket.sendall(answer)
             except OSError:
-                continue  # it has gone meanwhile
+                continue  # the client has closed the connection
         return None
 
     def _control(self, connection: Connection, path: str) -> None:
         name, _, query = path.partition("?")
         given = dict(parse_qsl(query))
-        told: object = {}
+        response: object = {}
         match name:
             case "/reset":
                 self._answers.reset()
@@ -164,13 +164,13 @@ class Server:
             case "/cores":
                 os.sched_setaffinity(0, {int(number) for number in given["numbers"].split(",")})
             case "/report":
-                told = self._answers.report()
+                response = self._answers.report()
             case "/drained":
                 self._awaited = int(given["clients"])
                 if not self._is_over:
                     self._waiting = connection
                     return
-        connection.socket.sendall(render(json.dumps(told).encode()))
+        connection.socket.sendall(render(json.dumps(response).encode()))
 
 
 def main() -> None:
@@ -178,7 +178,7 @@ def main() -> None:
     server = Server()
     print(server.port, flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    # It keeps what it was sent, and makes no cycles: the collector would only look at all of it again and again.
+    # The server keeps all requests and creates no cycles, so that collections would only cost time.
     gc.disable()
     server.serve()
 

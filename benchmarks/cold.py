@@ -37,7 +37,7 @@ BUDGETS = (
 _FOLDERS = (str(HERE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 _EVENT = json.dumps(event("small", COUNT)).encode()
 _MORE = 2
-"""Cold starts are short: a round has so many of each."""
+"""Cold starts are short, so a round has several of each."""
 
 
 def _programs() -> list[str]:
@@ -46,19 +46,19 @@ def _programs() -> list[str]:
 
 
 def steps(*, quick: bool, rounds: int) -> int:
-    """How often `measure` will call `advance`."""
+    """Return how often `measure` calls `advance`."""
     return rounds * _MORE * len(_programs())
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
-    """Measure in rounds; raises BenchmarkError if a program did not write what it was given."""
+    """Measure in rounds; raises BenchmarkError if a program did not write the expected items."""
     figures = {CPU: Figures("ms", 1e3), CLOCK: Figures("ms", 1e3), MEMORY: Figures("MB", 1e-6)}
     expected = expected_digest("small", COUNT)
     with TemporaryDirectory() as folder:
         compiled = compile_config(Path(folder))
         configs = {COMPILED: compiled, FROM_YAML: HERE / "routes.yaml"}
         for program in _programs():
-            _start(server, program, configs.get(program), expected)  # the first time there may be no bytecode yet
+            _start(server, program, configs.get(program), expected)  # the first start may have to write bytecode
         for _ in rounds:
             for program in _programs() * _MORE:
                 cpu, clock, memory = _start(server, program, configs.get(program), expected)
@@ -69,7 +69,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
 
 
 def compile_config(folder: Path) -> Path:
-    """The config of the benchmarks as one file, in a folder without YAML and schemas."""
+    """Compile the configuration of the benchmarks into a folder without YAML and schemas."""
     target = folder / "routes.compiled"
     command = [sys.executable, "-m", "router", "compile", "-c", str(HERE / "routes.yaml"), "-o", str(target)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -79,9 +79,9 @@ def compile_config(folder: Path) -> Path:
 
 
 def _start(server: Server, program: str, config: Path | None, expected: str) -> tuple[float, float, float]:
-    """Processor seconds, seconds on the clock, and bytes."""
+    """Return processor seconds, wall-clock seconds and bytes of memory."""
     server.reset()
-    # As where it is deployed: without what a development environment runs at each start (`-S`), for all alike.
+    # As in a deployment: `-S` skips what a development environment runs at each start.
     command = [sys.executable, "-S", str(HERE / "start.py"), PROGRAMS[program]]
     env = prepare(server.endpoint, config or HERE / "routes.yaml")
     env["PYTHONPATH"] = os.pathsep.join([env.get("PYTHONPATH", ""), *_FOLDERS]).strip(os.pathsep)
@@ -91,7 +91,7 @@ def _start(server: Server, program: str, config: Path | None, expected: str) -> 
     assert process.stdout
     process.stdin.write(_EVENT)
     process.stdin.close()
-    told = process.stdout.readline()
+    output = process.stdout.readline()
     clock = time.perf_counter() - began
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,4 +101,4 @@ def _start(server: Server, program: str, config: Path | None, expected: str) -> 
         raise BenchmarkError(
             f"the cold start of '{program}' wrote {report['items']} items, not the {COUNT} of its event"
         )
-    return usage.ru_utime + usage.ru_stime, clock, int(told)
+    return usage.ru_utime + usage.ru_stime, clock, int(output)

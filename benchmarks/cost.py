@@ -1,8 +1,8 @@
-"""What a million messages cost: `python benchmarks/cost.py FIGURES`, with the file that `run.py --json FIGURES` wrote.
+"""Computes the cost of a million messages: `python benchmarks/cost.py FIGURES`; `run.py --json FIGURES` wrote the file.
 
-Processor time is as measured; what AWS charges for it follows from the memory of the function, and from how long its
-calls take. Prices are those of us-east-1, without free tiers, as published on the date below; look before you rely on
-them. https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/sqs/pricing/,
+Processor time is measured; AWS's charge follows from the memory of the function and the duration of its calls. Prices
+are those of us-east-1, without free tiers, as published on the date below; verify them before you rely on them.
+https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/sqs/pricing/,
 https://aws.amazon.com/dynamodb/pricing/on-demand/, https://aws.amazon.com/fargate/pricing/
 """
 
@@ -23,29 +23,29 @@ from router.engine.attributes import encode_item
 PRICES_OF = "2026-11-25"
 MILLION = 1_000_000
 LAMBDA_REQUESTS, LAMBDA_GB_SECONDS = 0.20, 0.0000133334
-"""Dollars: for a million invocations, and for a GB and second on arm64."""
+"""US dollars for a million invocations, and for a GB-second on arm64."""
 SQS_REQUESTS, SQS_FIFO_REQUESTS = 0.40, 0.50
-"""Dollars for a million requests."""
+"""US dollars for a million requests."""
 WRITE_UNITS = 0.625
-"""Dollars for a million write request units of a table that is billed by request; a transaction takes two for each."""
+"""US dollars for a million write request units of an on-demand table; a transaction uses two for each."""
 FARGATE_CPU_HOUR, FARGATE_GB_HOUR = 0.03238, 0.00356
-"""Dollars, Linux on ARM."""
+"""US dollars, Linux on ARM."""
 FULL_CORE_MB = 1769
 """Memory of a function with one core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 WRITE_UNIT_BYTES, REQUEST_BYTES = 1024, 64 * 1024
 POLLED = 10
 """Messages of a receive, and of a delete."""
 BATCH_ITEMS, CALLS_AT_ONCE = 25, 8
-"""Items of a call of BatchWriteItem, and calls of the router that are under way at a time."""
+"""Items of a call of BatchWriteItem, and the router's concurrent calls."""
 CORES, MEMORY_GB = 0.5, 1.0
-"""Of a task of the worker, as `router template --worker` has it unless the config says otherwise."""
+"""The default task of the worker in `router template --worker`."""
 
 Figure = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Assumed:
-    """What is not measured: the memory of the function in MB, and how long a call to DynamoDB takes, in seconds."""
+    """The assumptions: the memory of the function in MB, and the duration of a call to DynamoDB in seconds."""
 
     memory: int
     latency: float
@@ -53,7 +53,7 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Cost:
-    """Dollars for a million messages, and the seconds of one invocation."""
+    """US dollars for a million messages, and the seconds of an invocation."""
 
     what: str
     requests: float
@@ -64,7 +64,7 @@ class Cost:
 
     @property
     def together(self) -> float:
-        """All of it."""
+        """The sum."""
         return self.requests + self.compute + self.queue + self.writes
 
 
@@ -76,17 +76,17 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=10, metavar="MS", help="of a call to DynamoDB; default: 10")
     options = parser.parse_args()
     try:
-        told = json.loads(options.figures.read_text(encoding="utf-8"))
-        print("\n".join(report(told, Assumed(options.memory, options.latency / 1000))))
+        results = json.loads(options.figures.read_text(encoding="utf-8"))
+        print("\n".join(report(results, Assumed(options.memory, options.latency / 1000))))
     except (OSError, ValueError, KeyError) as error:
         print(f"cost: cannot use {options.figures}: {error!r}", file=sys.stderr)
         return 2
     return 0
 
 
-def report(told: Mapping[str, Any], assumed: Assumed) -> Iterator[str]:
-    """The lines of the page."""
-    machine = told["machine"]
+def report(results: Mapping[str, Any], assumed: Assumed) -> Iterator[str]:
+    """Yield the lines of the page."""
+    machine = results["machine"]
     yield f"Prices of {PRICES_OF}, us-east-1; processor time measured {machine['date']} on {machine['processor']}."
     yield (
         f"A function of {assumed.memory} MB on arm64, {assumed.latency * 1000:g} ms for each call to DynamoDB; "
@@ -95,17 +95,17 @@ def report(told: Mapping[str, Any], assumed: Assumed) -> Iterator[str]:
     yield ""
     yield "| batch | handler | an invocation takes | invocations | GB-seconds | SQS | write units | together |"
     yield "|---|---|---|---|---|---|---|---|"
-    for size, count, program, cpu in handlers(told):
+    for size, count, program, cpu in handlers(results):
         cost = of_function(size, count, program, cpu, assumed)
         cells = (cost.requests, cost.compute, cost.queue, cost.writes, cost.together)
         shown = " | ".join(f"{cell:.4f}" if cell < 0.01 else f"{cell:.3f}" for cell in cells)
         yield f"| {count:,} {size} | {cost.what} | {cost.seconds * 1000:,.0f} ms | {shown} |"
-    yield from of_worker(told)
+    yield from of_worker(results)
 
 
-def handlers(told: Mapping[str, Any]) -> Iterator[tuple[str, int, str, float]]:
-    """Of each size the batch nearest to 1,000 that all were measured with: seconds of processor time a message."""
-    figures: list[Figure] = told["figures"]["handler"]["figures"]
+def handlers(results: Mapping[str, Any]) -> Iterator[tuple[str, int, str, float]]:
+    """Yield, for each size, the batch nearest to 1,000 that all handlers ran: seconds of processor time per message."""
+    figures: list[Figure] = results["figures"]["handler"]["figures"]
     chosen: dict[str, tuple[int, str]] = {}
     for figure in figures:
         count, size = _case(figure)
@@ -127,11 +127,11 @@ _CALLS: Mapping[str, tuple[str, Callable[[int], int]]] = {
     "batch_writer": ("jsonschema, batch_writer", lambda count: ceil(count / BATCH_ITEMS)),
     "put_item": ("jsonschema, put_item", lambda count: count),
 }
-"""The handlers, and how many calls of an invocation come one after the other."""
+"""The handlers, and how many calls of an invocation are sequential."""
 
 
 def of_function(size: str, count: int, program: str, cpu: float, assumed: Assumed) -> Cost:
-    """A million messages through a function, in batches of `count`."""
+    """Return the cost of a million messages in a function, in batches of `count`."""
     what, calls = _CALLS[program]
     seconds = cpu * count * FULL_CORE_MB / assumed.memory + calls(count) * assumed.latency
     invocations = MILLION / count
@@ -146,22 +146,22 @@ def of_function(size: str, count: int, program: str, cpu: float, assumed: Assume
 
 
 def queue_requests(size: str, together: int) -> float:
-    """What Lambda is charged for each message to receive and delete so many at a time: a request for each 64 KB."""
+    """Return Lambda's charge per message for receiving and deleting batches: a request for each 64 KB."""
     received = together * len(body(size, 1).encode())
     return (ceil(received / REQUEST_BYTES) + 1) / together
 
 
 def write_units(size: str) -> int:
-    """What the item of a message takes."""
+    """Return the write units of a message."""
     return ceil(encode_item(item(size, 1))[1] / WRITE_UNIT_BYTES)
 
 
-def of_worker(told: Mapping[str, Any]) -> Iterator[str]:
-    """What a task of the worker costs, and what it can do."""
+def of_worker(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines about the cost and the capacity of a worker task."""
     hour = CORES * FARGATE_CPU_HOUR + MEMORY_GB * FARGATE_GB_HOUR
-    if "drain" not in told["figures"]:
+    if "drain" not in results["figures"]:
         return
-    cpu, calls = (_router_alone(told["figures"][name]["figures"]) for name in ("drain", "drain calls"))
+    cpu, calls = (_router_alone(results["figures"][name]["figures"]) for name in ("drain", "drain calls"))
     speed = CORES / cpu
     yield ""
     yield (
@@ -173,7 +173,7 @@ def of_worker(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _router_alone(figures: list[Figure]) -> float:
-    """Of one worker process: with a server that takes its time, if that was measured."""
+    """Return the median of one worker process; with latency, if that was measured."""
     found: dict[str, float] = {
         figure["case"]: statistics.median(figure["rounds"]) for figure in figures if figure["program"] == "router"
     }

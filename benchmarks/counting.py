@@ -1,9 +1,9 @@
-"""What a record costs, in counts that are the same on every machine: `python benchmarks/counting.py`; prints JSON.
+"""Counts the cost of a record in units that are equal on every machine: `python benchmarks/counting.py`; prints JSON.
 
-By size of message, and a record each: executed instructions (bytecodes) and calls of functions of the handler, on top
-of what a batch costs once; the most bytes that it has in memory while it is on its way; blocks of memory that are still
-there after its batch. And calls over HTTP: those of 1,000 records in one batch, and those of a worker that empties a
-queue of 200. Counts hold for one minor version of Python; tests/performance has the bounds.
+For each size of message, per record: bytecode instructions and function calls of the handler, without the fixed cost of
+a batch; the maximum of allocated bytes; memory blocks that stay allocated after the batch. Also HTTP calls: for 1,000
+records in one batch, and for a worker that empties a queue of 200. Counts hold for one minor version of Python;
+tests/performance has the bounds.
 """
 
 import gc
@@ -32,20 +32,20 @@ QUEUED = 200
 def main() -> None:
     """Count, and print."""
     if "PYTHONHASHSEED" not in os.environ:
-        # The order of sets is one thing that may change what is executed.
+        # The order of sets can change the executed instructions.
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONHASHSEED": "0"})
     with serve() as server, quiet():
         os.environ.update(prepare(server.endpoint))
-        told = {
+        counts = {
             "python": platform.python_version(),
             "records": {size: count(size) for size in SIZES},
             "http": {"handler": count_handler(server), "worker": count_worker(server)},
         }
-    print(json.dumps(told, indent=1))
+    print(json.dumps(counts, indent=1))
 
 
 def count(size: str) -> dict[str, float]:
-    """The counts of a record of a size."""
+    """Return the counts of a record of a size."""
     from router.lambda_handler import handler
 
     few, many = event(size, FEW), event(size, MANY)
@@ -66,7 +66,7 @@ def count(size: str) -> dict[str, float]:
 
 
 def count_handler(server: Server) -> dict[str, int]:
-    """The calls over HTTP for a batch of `BATCH` small messages."""
+    """Return the HTTP calls for a batch of `BATCH` small messages."""
     from router.lambda_handler import handler
 
     server.reset()
@@ -76,7 +76,7 @@ def count_handler(server: Server) -> dict[str, int]:
 
 
 def count_worker(server: Server) -> dict[str, int]:
-    """The calls over HTTP of a worker for `QUEUED` messages, but for those that received nothing."""
+    """Return a worker's HTTP calls for `QUEUED` messages, without empty receives."""
     server.fill("small", QUEUED)
     command = [sys.executable, "-m", "router", "worker", "--queue", "small", "--wait", "1", "--grace", "5"]
     nowhere = subprocess.DEVNULL
@@ -127,7 +127,7 @@ def _tracing(switch: Callable[[Any], None], note: Any) -> Iterator[None]:
 
 
 def _count_bytes(act: Callable[[], Any]) -> int:
-    """The most bytes that are allocated at a time."""
+    """Return the maximum number of allocated bytes."""
     tracemalloc.start()
     act()
     _, most = tracemalloc.get_traced_memory()
@@ -136,7 +136,7 @@ def _count_bytes(act: Callable[[], Any]) -> int:
 
 
 def _count_kept(act: Callable[[], Any]) -> int:
-    """Blocks that are still there afterwards."""
+    """Return the number of blocks that stay allocated."""
     gc.collect()
     before = sys.getallocatedblocks()
     act()

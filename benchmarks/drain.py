@@ -1,7 +1,7 @@
-"""The second suite: workers as processes of their own, which empty a queue: processor time a message, and speed.
+"""The second suite: worker processes that empty a queue; processor time per message, and speed.
 
-The processor time is that of all processes of a worker from begin to end, by the system, less that of the same worker
-with a queue of ten messages: so that starting is not counted.
+The processor time is the system's value for all processes of a worker, minus that of the same worker with a queue of
+ten messages, so that the start does not count.
 """
 
 import os
@@ -33,18 +33,18 @@ LOOK_SECONDS = 2
 
 @dataclass(frozen=True)
 class Case:
-    """A worker, and the messages that it finds."""
+    """A worker, and the messages in its queue."""
 
     program: str
     processes: int
     latency: int
     count: int
     cores: int = 0
-    """On how many of the processor's cores worker and server run together; 0 for all there are."""
+    """The number of cores that worker and server share; 0 for all."""
 
     @property
     def name(self) -> str:
-        """As tables show it, without the program."""
+        """The name in tables, without the program."""
         processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
         where = f" on {self.cores} core" if self.cores else ""
         return f"{processes}{where}, {f'{self.latency} ms a call' if self.latency else 'no latency'}"
@@ -61,11 +61,11 @@ CASES = (
     Case("router", 2, LATENCY_MS, 120_000),
     Case("boto3 loop", 2, LATENCY_MS, 2_000),
 )
-"""So many that the beginning, when workers find out how much they may take at a time, is a small part."""
+"""So many messages that the start, in which workers find their batch size, is a small part."""
 QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
 PAIR = tuple(case for case in CASES if case.program == "router" and case.latency)
-"""What two processes do of what one does: speeds vary more than processor time, so there are more rounds of these, one
-directly after the other."""
+"""The speed of two processes relative to one. Speeds vary more than processor time, so there are more rounds of these,
+in direct succession."""
 PAIRS = 3
 BUDGETS = (
     Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
@@ -75,18 +75,18 @@ BUDGETS = (
 
 
 def cases_of(*, quick: bool) -> tuple[Case, ...]:
-    """What is measured."""
+    """Return the names of the figures."""
     cases = QUICK if quick else CASES
     return cases if hasattr(os, "sched_setaffinity") else tuple(case for case in cases if not case.cores)
 
 
 def steps(*, quick: bool, rounds: int) -> int:
-    """How often `measure` will call `advance`."""
+    """Return how often `measure` calls `advance`."""
     return rounds * (len(cases_of(quick=quick)) + (0 if quick else PAIRS * len(PAIR)))
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
-    """Measure all cases in rounds; raises BenchmarkError if a worker did not write and delete all that there was."""
+    """Measure all cases in rounds; raises BenchmarkError if a worker did not write and delete all messages."""
     figures = {
         CPU: Figures("µs a message", 1e6),
         SPEED: Figures("messages a second", 1),
@@ -117,10 +117,10 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
 
 
 class Drained(NamedTuple):
-    """Processor seconds that the worker took, and the server; and messages a second, once all processes were at work.
+    """Processor seconds of the worker and of the server, and messages per second after the start of all processes.
 
-    `speed` is None where there was nothing left to do by then. `memory` is the most bytes that its processes had
-    together; 0 where the system does not say.
+    `speed` is None if no message was left by then. `memory` is the maximum of all processes together, in bytes; 0 if
+    the system does not provide it.
     """
 
     cpu: float
@@ -131,7 +131,7 @@ class Drained(NamedTuple):
 
 
 def drain(server: Server, case: Case, expected: str) -> Drained:
-    """Have a worker empty a queue; raises BenchmarkError if it did not write and delete all that there was."""
+    """Let a worker empty a queue; raises BenchmarkError if it did not write and delete all messages."""
     server.slow_down(case.latency)
     server.fill(SIZE, case.count)
     with TemporaryFile() as log:
@@ -161,9 +161,9 @@ def _speed(case: Case, drained: Drained) -> float:
 
 @contextmanager
 def _cores(server: Server, count: int) -> Iterator[None]:
-    """The server, and what is started meanwhile, run on so many cores; 0 for all."""
+    """Restrict the server, and processes started meanwhile, to a number of cores; 0 for all."""
     if not hasattr(os, "sched_setaffinity"):
-        yield  # there is no such choice on this system, and no case that asks for it
+        yield  # this system has no affinity, and no case requires it
         return
     every = os.sched_getaffinity(0)
     some = set(sorted(every)[: count or len(every)])
@@ -176,9 +176,9 @@ def _cores(server: Server, count: int) -> Iterator[None]:
 
 
 def _await(server: Server, case: Case, workers: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:
-    """Wait until the queue is empty and each process has begun, so that its start is in all figures or in none.
+    """Wait until the queue is empty and each process has started, so that no figure has the start of some only.
 
-    Raises BenchmarkError if a worker ends before, or it takes too long.
+    Raises BenchmarkError if a worker ends or the time limit passes.
     """
     until = time.monotonic() + DRAIN_SECONDS
     while not server.await_drained(LOOK_SECONDS, case.processes):
@@ -201,16 +201,16 @@ def _start(server: Server, command: list[str], log: IO[bytes]) -> subprocess.Pop
 
 
 def _cpu_of(worker: subprocess.Popen[bytes]) -> float:
-    """The processor seconds of a process and all that it started, at its end."""
+    """Return the processor seconds of a process and its children when it ends."""
     if worker.returncode is not None:
-        return 0.0  # it has failed, and that is told
+        return 0.0  # it has failed, which the caller reports
     _, status, usage = os.wait4(worker.pid, 0)
     worker.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime
 
 
 def _memory_of(pid: int) -> int:
-    """The most bytes that a process and its children have had in memory."""
+    """Return the maximum memory of a process and its children, in bytes."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

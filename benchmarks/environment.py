@@ -1,4 +1,4 @@
-"""The environment that each program here runs in: keys, region, and the canned server as AWS."""
+"""The environment of the measured programs: keys, region, and the canned server as AWS."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ _LONGEST_SECONDS = 300
 
 
 class BenchmarkError(Exception):
-    """A program did not do what it was measured for."""
+    """A program did not do the work that was to be measured."""
 
 
 def prepare(endpoint: str, config: Path = HERE / "routes.yaml") -> dict[str, str]:
-    """The environment of now without what it says of AWS and of bytecode, and with what a benchmark needs.
+    """Return the current environment without variables of AWS and of bytecode, and with those of a benchmark.
 
-    Where Python may write no bytecode, a start would compile what has changed, and not what came from a package.
+    If Python may not write bytecode, a start compiles changed modules, but not those of installed packages.
     """
     left_out = ("AWS_", "ROUTER_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
@@ -36,7 +36,7 @@ def prepare(endpoint: str, config: Path = HERE / "routes.yaml") -> dict[str, str
 
 
 def ask(what: str, command: list[str], env: Mapping[str, str] | None = None) -> str:
-    """What a program of this folder prints, e.g. `["probe.py", "batch"]`; raises BenchmarkError if it fails."""
+    """Return the output of a program of this folder, as `["probe.py", "batch"]`; raises BenchmarkError if it fails."""
     whole = [sys.executable, str(HERE / command[0]), *command[1:]]
     done = subprocess.run(whole, check=False, env=env, capture_output=True, text=True, timeout=_LONGEST_SECONDS)
     if done.returncode:
@@ -47,7 +47,7 @@ def ask(what: str, command: list[str], env: Mapping[str, str] | None = None) -> 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing is printed meanwhile: the handler has a log, which is not to be read here, but is to be measured."""
+    """Discard output: writing the handler's log is measured, but the log is not read."""
     sys.stdout.flush()
     kept = os.dup(1), os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""What the suites measure: figures by round, budgets, and what a ratio is."""
+"""Figures by round, budgets and ratios."""
 
 import statistics
 from dataclasses import asdict, dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Key(NamedTuple):
-    """What a figure is of: the suite's case (`1,000 small messages`) and the program (`router`, or a peer)."""
+    """What a figure belongs to: the suite's case (`1,000 small messages`) and the program (`router`, or a peer)."""
 
     case: str
     program: str
@@ -16,7 +16,7 @@ class Key(NamedTuple):
 class Figures:
     """The figures of a suite: one for each round, in which all programs were measured in turn.
 
-    `unit` is what a figure is shown in, `scale` turns seconds (or bytes) into it. `missing` says what was not measured.
+    `unit` is the unit of the page, and `scale` converts seconds (or bytes) to it. `missing` has what was not measured.
     """
 
     unit: str
@@ -25,19 +25,19 @@ class Figures:
     missing: dict[str, str] = field(default_factory=dict)
 
     def add(self, case: str, program: str, value: float) -> None:
-        """The figure of one more round."""
+        """Add the figure of a round."""
         self.values.setdefault(Key(case, program), []).append(value)
 
     def of(self, case: str, program: str) -> list[float]:
-        """Those of all rounds, in the unit that is shown."""
+        """Return the figures of all rounds, in the unit of the page."""
         return [value * self.scale for value in self.values[Key(case, program)]]
 
     def median(self, case: str, program: str) -> float:
-        """In the unit that is shown."""
+        """Return the median, in the unit of the page."""
         return statistics.median(self.of(case, program))
 
     def ratio(self, case: str, program: str, peer: str) -> "Ratio | None":
-        """What a program takes of what its peer takes, from round to round; None if one was not measured."""
+        """Return the ratio of a program to its peer, by round; None if one was not measured."""
         ours, theirs = self.values.get(Key(case, program)), self.values.get(Key(case, peer))
         if not ours or not theirs:
             return None
@@ -46,21 +46,21 @@ class Figures:
 
     @property
     def cases(self) -> list[str]:
-        """In the order of measuring."""
+        """The cases, in the order of measuring."""
         return list(dict.fromkeys(key.case for key in self.values))
 
     def programs(self, case: str) -> list[str]:
-        """Those of a case, in the order of measuring."""
+        """Return the programs of a case, in the order of measuring."""
         return [key.program for key in self.values if key.case == case]
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`: the figures as measured, in seconds, bytes or messages a second."""
+        """Return the figures as measured, in seconds, bytes or messages a second, for `--json`."""
         values = [{"case": key.case, "program": key.program, "rounds": rounds} for key, rounds in self.values.items()]
         return {"unit": self.unit, "figures": values, "missing": self.missing}
 
 
 class Ratio(NamedTuple):
-    """The median of the rounds, the least and the greatest."""
+    """The median, the least and the greatest of the rounds."""
 
     median: float
     least: float
@@ -76,7 +76,7 @@ def _short(value: float) -> str:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a ratio is held to: at most `limit`, or with `at_least` no less."""
+    """The limit of a ratio: at most `limit`, or with `at_least` no less."""
 
     figure: str
     case: str
@@ -86,12 +86,12 @@ class Budget:
     at_least: bool = False
 
     def is_met(self, ratio: Ratio) -> bool:
-        """By the median of the rounds."""
+        """Whether the median is within the limit."""
         return ratio.median >= self.limit if self.at_least else ratio.median <= self.limit
 
     @property
     def words(self) -> str:
-        """The limit, as people say it."""
+        """The limit in words."""
         if self.at_least:
             return f"at least {self.limit:g} times"
         return f"at most 1/{round(1 / self.limit)}" if self.limit < 1 else f"at most {self.limit:g}"
@@ -99,23 +99,23 @@ class Budget:
 
 @dataclass(frozen=True)
 class Judged:
-    """A budget and what came of it."""
+    """A budget and its result."""
 
     budget: Budget
     ratio: Ratio
 
     @property
     def met(self) -> bool:
-        """Whether the budget is kept."""
+        """Whether the budget is met."""
         return self.budget.is_met(self.ratio)
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the budget and its result, for `--json`."""
         return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met}
 
 
 def judge(figures: dict[str, Figures], budgets: tuple[Budget, ...]) -> list[Judged]:
-    """The budgets of what was measured."""
+    """Return the results of the budgets whose figures were measured."""
     found = []
     for budget in budgets:
         ratio = budget.figure in figures and figures[budget.figure].ratio(budget.case, budget.program, budget.peer)

@@ -1,7 +1,7 @@
 """The fourth suite: how the cost of a record grows with batches, items and routes; a quadratic shows as a slope of 2.
 
-The slope is that of a straight line through the logarithms of the points, of the upper half of them only: where little
-is done, what is done once for all hides what grows.
+The slope is that of a straight line through the logarithms of the upper half of the points: at small sizes a fixed cost
+hides the growing one.
 """
 
 import json
@@ -19,9 +19,9 @@ from verifying import expected_digest
 
 
 class Kind(NamedTuple):
-    """What grows: its function in `probe.py`, words for both axes, and the greatest slope that is fine.
+    """A kind of growth: its function in `probe.py`, the labels of both axes, and the greatest allowed slope.
 
-    `scale` turns seconds into the unit. The slopes leave room for a machine that does other things besides.
+    `scale` converts seconds to the unit. The slopes allow for a machine with other load.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
 
 
 PROCESSES = Kind("processes", "processes", "processes of a worker", "µs of processor a message", 0.5)
-"""Measured by emptying a queue, and not by `probe.py`."""
+"""Measured by emptying a queue instead of by `probe.py`."""
 KINDS = (
     Kind("batch", "batch", "records of a batch", "µs a record", 0.25),
     Kind("text", "text", "bytes of a text", "µs a record", 1.25),
@@ -44,7 +44,7 @@ KINDS = (
     PROCESSES,
 )
 COUNTS = (1, 2, 4)
-"""Of processes; each has so many messages of its own:"""
+"""Numbers of processes; each has this number of messages:"""
 EACH = 20_000
 
 
@@ -55,7 +55,7 @@ class Growth:
     points: dict[str, dict[int, list[float]]] = field(default_factory=dict)
 
     def medians(self, kind: Kind) -> dict[int, float]:
-        """In the unit of the kind."""
+        """Return the medians in the unit of the kind."""
         return {size: statistics.median(each) * kind.scale for size, each in self.points[kind.name].items()}
 
     @property
@@ -64,7 +64,7 @@ class Growth:
         return all(self.slope(kind) <= kind.most for kind in self.kinds)
 
     def slope(self, kind: Kind) -> float:
-        """Of the upper half of the points."""
+        """Return the slope of the upper half of the points."""
         points = sorted(self.medians(kind).items())
         upper = points[len(points) // 2 :] if len(points) > 3 else points
         line = statistics.linear_regression([math.log(x) for x, _ in upper], [math.log(y) for _, y in upper])
@@ -72,16 +72,16 @@ class Growth:
 
     @property
     def kinds(self) -> list[Kind]:
-        """Those that were measured."""
+        """The measured kinds."""
         return [kind for kind in KINDS if kind.name in self.points]
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`: seconds, and the fitted slopes."""
+        """Return the seconds and the fitted slopes, for `--json`."""
         return {kind.name: {"points": self.points[kind.name], "slope": self.slope(kind)} for kind in self.kinds}
 
 
 def steps(*, quick: bool, rounds: int) -> int:
-    """How often `measure` will call `advance`."""
+    """Return how often `measure` calls `advance`."""
     return rounds * len(KINDS)
 
 
@@ -99,7 +99,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
 
 
 def _drains(server: Server, *, quick: bool) -> dict[int, float]:
-    """Processor seconds of a message, by the processes of the worker."""
+    """Return the processor seconds per message, by the number of processes of the worker."""
     found = {}
     for count in COUNTS:
         case = Case("router", count, LATENCY_MS, count * (EACH // 10 if quick else EACH))
@@ -114,5 +114,5 @@ def _drains(server: Server, *, quick: bool) -> dict[int, float]:
 def _probe(server: Server, kind: Kind, *, quick: bool) -> dict[str, float]:
     server.reset()
     command = ["probe.py", kind.name, *(["quick"] if quick else [])]
-    told: dict[str, float] = json.loads(ask(kind.title, command, prepare(server.endpoint, HERE / "growth.yaml")))
-    return told
+    points: dict[str, float] = json.loads(ask(kind.title, command, prepare(server.endpoint, HERE / "growth.yaml")))
+    return points

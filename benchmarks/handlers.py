@@ -1,4 +1,4 @@
-"""The first suite: Lambda handlers, invoked with batches; processor time a record, and what each wrote."""
+"""The first suite: Lambda handlers, invoked with batches; processor time per record, and verified writes."""
 
 import importlib.util
 import json
@@ -22,15 +22,15 @@ TITLES = {
 }
 _NEEDS = {"powertools": "fastjsonschema", "on_fastsqs": "fastsqs"}
 SECONDS = 0.2
-"""Of processor time that each figure is from, at least."""
+"""The least processor time behind each figure."""
 BATCH_ITEMS = 25
 FIRST = 50
-"""What `measure.py` begins with."""
+"""The marker with which the output of `measure.py` begins."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A batch and who is measured with it, so many times a round."""
+    """A batch, its programs, and the repetitions in a round."""
 
     size: str
     count: int
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As tables show it."""
+        """The name in tables."""
         return f"{self.count:,} {self.size}"
 
 
@@ -64,7 +64,7 @@ BUDGETS = (
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Figures:
-    """Measure all cases in rounds; raises BenchmarkError if a program did not write what it was to write."""
+    """Measure all cases in rounds; raises BenchmarkError if a program did not write the expected items."""
     figures = Figures("µs a record", 1e6)
     missing = {name for name, library in _NEEDS.items() if importlib.util.find_spec(library) is None}
     figures.missing = {TITLES[name]: f"it needs {_NEEDS[name]}" for name in missing}
@@ -80,37 +80,37 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
 
 
 def cases_of(*, quick: bool) -> tuple[Case, ...]:
-    """What is measured."""
+    """Return the name of the figure."""
     return QUICK if quick else CASES
 
 
 def steps(*, quick: bool, rounds: int) -> int:
-    """How often `measure` will call `advance`."""
+    """Return how often `measure` calls `advance`."""
     return rounds * sum(len(case.programs) * case.times for case in cases_of(quick=quick))
 
 
 def measure_one(server: Server, case: Case, program: str, expected: str) -> float:
-    """One figure, in seconds a record; raises BenchmarkError if the program did something else."""
+    """Return one figure, in seconds per record; raises BenchmarkError if the program did other work."""
     server.reset()
-    told = run(server, program, case.size, case.count, SECONDS)
+    figure = run(server, program, case.size, case.count, SECONDS)
     report = server.report()
     who = f"{TITLES[program]} with {case.name} messages"
     first = min(FIRST, case.count)
-    written = told["invocations"] * case.count + first
+    written = figure["invocations"] * case.count + first
     if report["items"] != written or report["digest"] != expected:
         raise BenchmarkError(
             f"{who} wrote {report['items']} items, not the {written} that it was given as they are to be"
         )
-    calls = told["invocations"] * -(-case.count // BATCH_ITEMS) + -(-first // BATCH_ITEMS)
+    calls = figure["invocations"] * -(-case.count // BATCH_ITEMS) + -(-first // BATCH_ITEMS)
     if program == "router" and report["calls"] != {"batchwriteitem": calls}:
         raise BenchmarkError(f"{who} made calls {report['calls']}, not {calls} of BatchWriteItem and nothing else")
-    return told["cpu"]
+    return figure["cpu"]
 
 
 def run(server: Server, program: str, size: str, count: int, seconds: float) -> dict[str, float]:
-    """What `measure.py` tells of a program."""
+    """Return the figure that `measure.py` prints for a program."""
     env = prepare(server.endpoint) | {"BENCH_SIZE": size}
-    told: dict[str, float] = json.loads(
+    figure: dict[str, float] = json.loads(
         ask(TITLES[program], ["measure.py", program, size, str(count), str(seconds)], env)
     )
-    return told
+    return figure

@@ -37,7 +37,7 @@ Call = Callable[[], Any]
 
 
 def floor(port: int) -> Call:
-    """Send and receive with nothing read: the least that any can cost."""
+    """Send and receive without parsing: the lower bound."""
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
@@ -51,7 +51,7 @@ def floor(port: int) -> Call:
 
 
 def ours(port: int) -> Call:
-    """The router's: sockets, and llhttp for the answer."""
+    """The router's: sockets, and llhttp for the response."""
     connections = Connections(Endpoint("127.0.0.1", port, secure=False), {})
     return lambda: connections.begin(HEADERS, BODY, 10).finish().body
 
@@ -68,13 +68,13 @@ def http_client(port: int) -> Call:
 
 
 def urllib3(port: int) -> Call:
-    """What botocore is built on."""
+    """The library under botocore."""
     pool = import_module("urllib3").HTTPConnectionPool("127.0.0.1", port, maxsize=1)
     return lambda: pool.urlopen("POST", "/", body=BODY, headers=HEADERS, retries=False).data
 
 
 def httpx(port: int) -> Call:
-    """httpx, without HTTP/2, which neither service speaks."""
+    """httpx, without HTTP/2, which neither service supports."""
     client = import_module("httpx").Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
     return lambda: client.post("/", content=BODY, headers=HEADERS).content
 
@@ -97,7 +97,7 @@ def pycurl(port: int) -> Call:
 
 
 def spend(call: Call) -> float:
-    """Seconds of processor time of a call."""
+    """Return the processor seconds of a call."""
     began = time.process_time()
     for _ in range(CALLS):
         call()
@@ -105,7 +105,7 @@ def spend(call: Call) -> float:
 
 
 def main() -> None:
-    """Measure in turn, and print the table."""
+    """Measure the libraries in turn, and print the table."""
     made: dict[str, Call] = {}
     least: dict[str, float] = {}
     with serve() as server:

@@ -1,4 +1,4 @@
-"""The machine and the programs that figures are from."""
+"""Describes the machine and the programs of a run."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ _SHOWN = ("boto3", "jsonschema", "aws-lambda-powertools", "fastsqs")
 
 
 def describe() -> dict[str, str]:
-    """Date, processor, cores, system, Python and the peers' versions."""
+    """Return date, processor, cores, system, Python and the versions of the peers."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),

@@ -1,7 +1,7 @@
-"""One figure, in a process of its own: `python benchmarks/measure.py PROGRAM SIZE COUNT SECONDS`; prints JSON.
+"""Measures one figure in its own process: `python benchmarks/measure.py PROGRAM SIZE COUNT SECONDS`; prints JSON.
 
-PROGRAM is `router` or a module of `peers/`. After an invocation with the first messages of it, which is not timed, its
-handler is invoked with a batch of COUNT messages until SECONDS of processor time are spent.
+PROGRAM is `router` or a module of `peers/`. After an untimed invocation with the first messages, its handler is invoked
+with a batch of COUNT messages until SECONDS of processor time have passed.
 """
 
 import importlib
@@ -14,18 +14,18 @@ from typing import Any
 from messages import event
 
 FIRST = 50
-TOLD = os.fdopen(os.dup(1), "w")
-"""Where the figure goes: what a handler prints goes nowhere."""
+OUTPUT = os.fdopen(os.dup(1), "w")
+"""The output for the figure: the output of a handler is discarded."""
 
 
 def find_handler(program: str) -> Any:
-    """The handler of a program."""
+    """Return the handler of a program."""
     module = "router.lambda_handler" if program == "router" else f"peers.{program}"
     return importlib.import_module(module).handler
 
 
 def main() -> None:
-    """Measure, and print what came of it."""
+    """Measure, and print the figure."""
     program, size, count, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -40,7 +40,7 @@ def main() -> None:
         spent += time.process_time() - began
         invocations += 1
     figure = {"invocations": invocations, "cpu": spent / invocations / count}
-    print(json.dumps(figure), file=TOLD, flush=True)
+    print(json.dumps(figure), file=OUTPUT, flush=True)
     os._exit(0)
 
 

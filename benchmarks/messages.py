@@ -10,27 +10,27 @@ from typing import Any
 
 SIZES = ("small", "medium", "large")
 SENT_MS = 1767323045678
-"""When each message was sent."""
+"""The time at which each message was sent."""
 SENT_AT = "2026-01-02T03:04:05.678Z"
 EVENT_BYTES = 6 * 1024 * 1024
-"""The most that Lambda takes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""The largest event of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 _CITIES = ("Kolkata", "Łódź", "Nairobi", "São Paulo", "Osaka")
 _PROSE = "The parcel was left with the neighbour of number 12; nobody had answered the bell. "
 
 
 def message(size: str, number: int) -> dict[str, Any]:
-    """The message of a size, as Python's own types."""
+    """Return the message of a size, in Python's own types."""
     return _MESSAGES[size](number)
 
 
 def body(size: str, number: int) -> str:
-    """The message as JSON text."""
+    """Return the message as JSON text."""
     return json.dumps(message(size, number), ensure_ascii=False, separators=(",", ":"), default=float)
 
 
 def item(size: str, number: int) -> dict[str, Any]:
-    """The item that each program here is to write for a message, in Python's own types."""
+    """Return the item that each program has to write for a message, in Python's own types."""
     return map_message(size, message(size, number), SENT_AT)
 
 
@@ -61,7 +61,7 @@ def map_message(size: str, data: dict[str, Any], sent_at: str) -> dict[str, Any]
 
 
 def record(size: str, number: int) -> dict[str, Any]:
-    """A message as Lambda gives it: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    """Return a message as in a Lambda event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
     text = body(size, number)
     return {
         "messageId": f"00000000-0000-4000-8000-{number:012d}",
@@ -82,12 +82,12 @@ def record(size: str, number: int) -> dict[str, Any]:
 
 
 def event(size: str, count: int, first: int = 0) -> dict[str, Any]:
-    """A batch as Lambda gives it."""
+    """Return a batch as a Lambda event."""
     return {"Records": [record(size, number) for number in range(first, first + count)]}
 
 
 def most(size: str) -> int:
-    """How many messages of a size go into one event of Lambda, 10,000 at most."""
+    """Return how many messages of a size fit into one event of Lambda, 10,000 at most."""
     return min(10_000, EVENT_BYTES // (len(json.dumps(record(size, 1))) + 2))
 
 

@@ -1,4 +1,4 @@
-"""The page of a run: docs/performance.md, written whole from a template, and its plots beside it."""
+"""Renders docs/performance.md from a template, and writes the plots beside it."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ PAGE, FOLDER = "performance.md", "performance"
 
 
 def write(results: Results, docs: Path, made: Path) -> None:
-    """Write the page of a whole run into a folder, its plots into `performance/` there; `made` has the flame graph."""
+    """Write the page of a run into a folder, and its plots into `performance/` there; `made` has the flame graph."""
     folder = docs / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     plots.draw(results, folder)
@@ -26,7 +26,7 @@ def write(results: Results, docs: Path, made: Path) -> None:
 
 
 def render(results: Results) -> str:
-    """The page as text."""
+    """Render the page."""
     template = Template((HERE / "performance.template.md").read_text())
     made = {rows.title: _table(rows) for rows in tables.suites(results)}
     return template.substitute(
@@ -47,11 +47,10 @@ def render(results: Results) -> str:
 
 
 def _machine(results: Results) -> str:
-    told = results.machine
-    return (
-        f"Measured on {told['date']}: {told['processor']}, {told['cores']} cores, {told['system']}, {told['Python']}.\n"
-        f"Compared with {told['peers']}."
+    date, processor, cores, system, python, peers = (
+        results.machine[name] for name in ("date", "processor", "cores", "system", "Python", "peers")
     )
+    return f"Measured on {date}: {processor}, {cores} cores, {system}, {python}.\nCompared with {peers}."
 
 
 def _table(rows: tables.Rows) -> str:
@@ -67,16 +66,16 @@ def _flames(results: Results) -> str:
 
 
 def _limits(results: Results) -> dict[str, str]:
-    """What limits two processes: what one message costs worker and server, and the cores that there are."""
+    """Return the limits of two processes, from the cost of a message for worker and server, and the number of cores."""
     cores = int(results.machine["cores"])
-    told = {"cores": str(cores), "latency": str(drain.LATENCY_MS)}
+    values = {"cores": str(cores), "latency": str(drain.LATENCY_MS)}
     for prefix, latency in (("", 0), ("late_", drain.LATENCY_MS)):
         case = drain.Case("router", 2, latency, 0).name
         worker = results.figures[drain.CPU].median(case, "router")
         server = results.figures[drain.SERVER].median(case, "router")
         most = cores * 1e6 / (worker + server)
         one = results.figures[drain.SPEED].median(drain.Case("router", 1, latency, 0).name, "router")
-        told[f"{prefix}share"] = f"{server / (worker + server):.0%}"
-        told[f"{prefix}speed"] = f"{most:,.0f}"
-        told[f"{prefix}scaling"] = f"{most / one:.2f}"
-    return told
+        values[f"{prefix}share"] = f"{server / (worker + server):.0%}"
+        values[f"{prefix}speed"] = f"{most:,.0f}"
+        values[f"{prefix}scaling"] = f"{most / one:.2f}"
+    return values

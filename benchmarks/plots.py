@@ -1,4 +1,4 @@
-"""The plots of a run, as SVG: titles say what was found, colours are told apart by everybody."""
+"""The plots of a run, as SVG: titles state the result, and colours suit colour-blind readers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ _STYLE: Any = {
 
 
 def draw(results: Results, folder: Path, suffix: str = "svg") -> list[str]:
-    """Write the plots of what was measured; their names."""
+    """Write the plots of the measured suites; return their names."""
     plots: dict[str, tuple[bool, Callable[[Results], Any]]] = {
         "handlers": (handlers.FIGURE in results.figures, _handlers),
         "workers": (drain.CPU in results.figures, _workers),
@@ -109,15 +109,15 @@ def _workers(results: Results) -> Any:
     left.invert_yaxis()
     ratio = cpu.ratio(cpu.cases[0], "router", "boto3 loop")
     speeds = results.figures[drain.SCALING].ratio(f"{drain.LATENCY_MS} ms a call", "2 processes", "1 process")
-    told = f"1/{1 / ratio.median:.1f} of the processor time of a loop on boto3" if ratio else ""
+    text = f"1/{1 / ratio.median:.1f} of the processor time of a loop on boto3" if ratio else ""
     two = f"; two processes do {speeds.median:.2f} times what one does" if speeds else ""
-    figure.suptitle(f"A worker: {told}{two}", x=0.01, ha="left", fontsize=11)
+    figure.suptitle(f"A worker: {text}{two}", x=0.01, ha="left", fontsize=11)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
 def _bars(axes: Any, figures: Figures, cases: Sequence[str]) -> None:
-    """Bars for each case, one for each program, with the value at the end and the spread as a line."""
+    """Draw bars for each case, one for each program, with the value at the end and the range as a line."""
     programs = list(dict.fromkeys(program for case in cases for program in figures.programs(case)))
     height = 0.8 / len(programs)
     for order, program in enumerate(programs):
@@ -158,8 +158,8 @@ def _cold(results: Results) -> Any:
         axes.grid(axis="x")
     panels[0].invert_yaxis()
     ratio = figures[cold.CPU].ratio(cold.CASE, cold.COMPILED, cold.BATCH_WRITER)
-    told = f"1/{1 / ratio.median:.1f} of" if ratio else "another part of"
-    title = f"A cold start and its first invocation: the router takes {told} the processor time of a handler on boto3"
+    text = f"1/{1 / ratio.median:.1f} of" if ratio else "another part of"
+    title = f"A cold start and its first invocation: the router takes {text} the processor time of a handler on boto3"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -201,13 +201,13 @@ def _growth(results: Results) -> Any:
         axes.grid()
     steepest = max(found.kinds, key=lambda kind: found.slope(kind) - kind.most)
     fine = found.slope(steepest) <= steepest.most
-    told = "Nothing grows faster than it should" if fine else f"Too steep: {steepest.title}"
-    figure.suptitle(f"{told}; dashed: what would be one power too many", x=0.01, ha="left", fontsize=11)
+    text = "Nothing grows faster than it should" if fine else f"Too steep: {steepest.title}"
+    figure.suptitle(f"{text}; dashed: what would be one power too many", x=0.01, ha="left", fontsize=11)
     return figure
 
 
 def _guide(axes: Any, points: list[tuple[int, float]], power: float) -> None:
-    """A dashed line of a slope that would be bad, from the middle point up."""
+    """Draw a dashed line of a slope that would be too steep, from the middle point up."""
     start, cost = points[len(points) // 2]
     end = points[-1][0]
     top = cost * (end / start) ** power

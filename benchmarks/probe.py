@@ -1,6 +1,6 @@
-"""How a cost grows, in a process of its own: `python benchmarks/probe.py KIND [quick]`; prints JSON, seconds by size.
+"""Measures growth in its own process: `python benchmarks/probe.py KIND [quick]`; prints JSON, seconds by size.
 
-KIND is a function of this module that begins with `grow_`. `quick` leaves out the two largest sizes.
+KIND is the name of a function of this module, without `grow_`. `quick` omits the two largest sizes.
 """
 
 import json
@@ -16,21 +16,21 @@ from typing import Any
 from messages import event, most, record
 
 SECONDS = 0.1
-"""Of processor time for each point, at least."""
+"""The least processor time for each point."""
 _ROUTES = (1, 3, 10, 30, 100, 300, 1000)
-TOLD = os.fdopen(os.dup(1), "w")
+OUTPUT = os.fdopen(os.dup(1), "w")
 Points = dict[int, float]
 
 
 def grow_batch() -> Points:
-    """Seconds a record, by the records of a batch."""
+    """Return seconds per record, by the records of a batch."""
     handler = _handler()
     sizes = (10, 30, 100, 300, 1000, 3000, most("small"))
     return {size: _spend(lambda given: handler(given, None), event("small", size)) / size for size in _shorten(sizes)}
 
 
 def grow_text() -> Points:
-    """Seconds a record, by the bytes of one text in it."""
+    """Return seconds per record, by the bytes of one text in it."""
     return _grow_item(
         (100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000),
         lambda size: {"text": "The parcel was left with the neighbour. " * (size // 40)},
@@ -38,7 +38,7 @@ def grow_text() -> Points:
 
 
 def grow_elements() -> Points:
-    """Seconds a record, by the elements of a list in it."""
+    """Return seconds per record, by the elements of a list in it."""
     return _grow_item(
         (1, 3, 10, 30, 100, 300, 1000, 3000),
         lambda size: {"readings": [{"sensor": f"s-{place}", "value": place, "ok": True} for place in range(size)]},
@@ -46,17 +46,17 @@ def grow_elements() -> Points:
 
 
 def grow_load() -> Points:
-    """Seconds to load a config, by its routes."""
+    """Return seconds to load a configuration, by its routes."""
     return {size: _spend(_load, path) for size, path in _configs(_ROUTES, own_queues=True)}
 
 
 def grow_dispatch() -> Points:
-    """Seconds to plan a record of the last queue, by the routes of a config, each with a queue of its own."""
+    """Return seconds to plan a record of the last queue, by the routes of a configuration, each with its own queue."""
     return {size: _plan(path, f"queue-{size - 1}", size) for size, path in _configs(_ROUTES, own_queues=True)}
 
 
 def grow_match() -> Points:
-    """Seconds to plan a record that the last route takes, by the routes of its queue."""
+    """Return seconds to plan a record that the last route accepts, by the routes of its queue."""
     return {size: _plan(path, "all", size) for size, path in _configs(_ROUTES[:-1], own_queues=False)}
 
 
@@ -119,7 +119,7 @@ def _configs(sizes: Sequence[int], *, own_queues: bool) -> Iterable[tuple[int, P
 
 
 def _config(size: int, *, own_queues: bool) -> dict[str, Any]:
-    """A config, which as JSON is YAML too."""
+    """Return a configuration as JSON, which is YAML too."""
     routes = {
         f"route-{number}": {
             "queue": f"queue-{number}" if own_queues else "all",
@@ -136,7 +136,7 @@ def _config(size: int, *, own_queues: bool) -> dict[str, Any]:
 
 
 def _spend(act: Callable[[Any], Any], given: Any) -> float:
-    """Processor seconds of a call, the mean of as many as take `SECONDS`, after one that does not count."""
+    """Return the mean processor seconds of the calls within `SECONDS`, after one that does not count."""
     act(given)
     times, spent = 0, 0.0
     while spent < SECONDS:
@@ -152,7 +152,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    print(json.dumps(globals()[f"grow_{sys.argv[1]}"]()), file=TOLD, flush=True)
+    print(json.dumps(globals()[f"grow_{sys.argv[1]}"]()), file=OUTPUT, flush=True)
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""All that a run has measured."""
+"""The results of a run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,9 @@ from whereabouts import Stages
 
 @dataclass(frozen=True)
 class Results:
-    """Figures by name, what became of the budgets, and what other suites found; None where one did not run.
+    """Figures by name, the results of the budgets, and those of other suites; None if a suite did not run.
 
-    `flames` says why there is no flame graph; it is "" if there is one.
+    `flames` is the reason why there is no flame graph, or "".
     """
 
     machine: dict[str, str]
@@ -24,11 +24,11 @@ class Results:
 
     @property
     def missing(self) -> dict[str, str]:
-        """What was not measured, and why."""
+        """The programs that were not measured, with the reasons."""
         return {name: why for figures in self.figures.values() for name, why in figures.missing.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the results for `--json`."""
         return {
             "machine": self.machine,
             "budgets": [each.to_json() for each in self.judged],

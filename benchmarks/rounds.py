@@ -1,11 +1,11 @@
-"""Rounds of measuring: as many as are asked for, or as time allows."""
+"""Rounds of measuring: a fixed number, or as many as time allows."""
 
 import time
 from collections.abc import Iterator
 
 
 class Rounds:
-    """Gives the numbers of rounds until there were `most` of them, or no more begins for `seconds` are over."""
+    """Yields the numbers of rounds, until there were `most` of them or `seconds` have passed."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self.most = most

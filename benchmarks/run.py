@@ -1,8 +1,8 @@
 """The benchmarks: `make bench`. All suites take nine to fifteen minutes, with `--quick` one or two.
 
-Each figure is the median of rounds, and each round measures all programs in turn: machines are noisy, a ratio of two
-figures of one round is less so. Programs run in processes of their own, against a server of canned answers; what they
-wrote there is compared with what they were to write. A whole run writes docs/performance.md and its plots.
+Each figure is the median of rounds, and each round measures all programs in turn: machines are noisy, but the ratio of
+two figures of one round is less so. Each program runs in its own process, against a server of canned answers; its
+writes are compared with the expected items. A complete run writes docs/performance.md and its plots.
 """
 
 import argparse
@@ -32,12 +32,12 @@ from serving import Server, serve
 SUITES: dict[str, Any] = {"handler": handlers, "drain": drain, "cold": cold, "growth": growth, "stages": whereabouts}
 ROUNDS = {"handler": 5, "drain": 5, "cold": 7, "growth": 3, "stages": 1}
 SECONDS = {"handler": 240, "drain": 320, "cold": 50, "growth": 150, "stages": 60}
-"""After which a suite begins no further round: on a busy machine there are fewer, and the whole still ends in time."""
+"""After this time a suite starts no further round, so that a run ends in time on a busy machine."""
 DOCS = HERE.parent / "docs"
 
 
 def main() -> int:
-    """Measure, print and write what is asked for; the exit code: 0, 1 if a budget is not met, 2 without result."""
+    """Measure, print and write the results; return the exit code: 0, 1 if a budget is not met, 2 without result."""
     options = _read_options()
     chosen = options.only or list(SUITES)
     console = Console(width=None if sys.stdout.isatty() else 130)
@@ -67,15 +67,15 @@ def _read_options() -> argparse.Namespace:
 
 
 def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.Namespace) -> Results:
-    """All that was chosen, with a bar on a terminal."""
-    asked = {name: options.rounds or (1 if options.quick else ROUNDS[name]) for name in chosen}
-    rounds = {name: Rounds(most, SECONDS[name]) for name, most in asked.items()}
+    """Run the selected suites, with a progress bar on a terminal."""
+    requested = {name: options.rounds or (1 if options.quick else ROUNDS[name]) for name in chosen}
+    rounds = {name: Rounds(most, SECONDS[name]) for name, most in requested.items()}
     found: dict[str, Any] = {}
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks = {
-            name: progress.add_task(name, total=SUITES[name].steps(quick=options.quick, rounds=asked[name]))
+            name: progress.add_task(name, total=SUITES[name].steps(quick=options.quick, rounds=requested[name]))
             for name in chosen
         }
         for name, task in tasks.items():
@@ -85,10 +85,10 @@ def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.
     handler = {handlers.FIGURE: found["handler"]} if "handler" in found else {}
     figures: dict[str, Figures] = {**handler, **found.get("drain", {}), **found.get("cold", {})}
     judged = judge(figures, handlers.BUDGETS + drain.BUDGETS + cold.BUDGETS)
-    told = machine.describe() | {
+    described = machine.describe() | {
         "rounds": ", ".join(f"{name} {each.done}" for name, each in rounds.items() if each.done)
     }
-    return Results(told, figures, judged, found.get("growth"), found.get("stages"), flames)
+    return Results(described, figures, judged, found.get("growth"), found.get("stages"), flames)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The canned server as a process of its own, and what it says of what it was asked."""
+"""The canned server as a process of its own, and its report of the requests."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ class Server:
         self.endpoint = f"http://127.0.0.1:{port}"
 
     def reset(self) -> None:
-        """Forget what was asked so far."""
+        """Delete the records of requests."""
         self._get("/reset")
 
     def fill(self, size: str, count: int) -> None:
@@ -28,7 +28,7 @@ class Server:
         self._get(f"/fill?size={size}&count={count}")
 
     def slow_down(self, milliseconds: float) -> None:
-        """Let every call take so long."""
+        """Set the latency of every call."""
         self._get(f"/latency?ms={milliseconds}")
 
     def use_cores(self, cores: set[int]) -> None:
@@ -36,7 +36,7 @@ class Server:
         self._get(f"/cores?numbers={','.join(map(str, sorted(cores)))}")
 
     def await_drained(self, seconds: float, clients: int = 1) -> bool:
-        """Wait until all messages of its queue are deleted, and so many processes have begun; False if not."""
+        """Wait until all messages are deleted and so many processes have started; return False after the time limit."""
         try:
             self._get(f"/drained?clients={clients}", seconds)
         except TimeoutError:
@@ -44,9 +44,9 @@ class Server:
         return True
 
     def report(self) -> dict[str, Any]:
-        """What was asked since the last reset; see `canned.py`."""
-        told: dict[str, Any] = self._get("/report")
-        return told
+        """Return the report of the requests since the last reset; see `canned.py`."""
+        report: dict[str, Any] = self._get("/report")
+        return report
 
     def _get(self, path: str, seconds: float = 120) -> Any:
         with _direct.open(self.endpoint + path, timeout=seconds) as answer:
@@ -55,7 +55,7 @@ class Server:
 
 @contextmanager
 def serve() -> Iterator[Server]:
-    """A canned server while the context lasts."""
+    """Run a canned server while the context lasts."""
     command = [sys.executable, str(HERE / "canned.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin

@@ -1,10 +1,9 @@
-"""Where a record's time goes: `python benchmarks/stages.py [--size small] [--records 1000]`; microseconds by stage.
+"""Measures a record by stage, in microseconds: `python benchmarks/stages.py [--size small] [--records 1000]`.
 
-The processor time of a stage is the least of some repetitions. `plan` is what goes on around the stages before it, in
-`plan` of the engine; those after it are called by themselves, on what the one before made.
-`whole` is the handler as Lambda calls it, `collector` the part of it that Python's garbage collector takes, and `rest`
-what all of these leave: threads, outcomes, the log, the answer. `--profile` adds the functions that take longest, as
-cProfile sees them. A stage that the code no longer has in this form is shown as gone.
+The processor time of a stage is the least of several repetitions. `plan` is the rest of the engine's `plan` around the
+stages before it; the stages after it are called alone, on the result of the previous one. `whole` is the handler as
+Lambda calls it, `collector` its part in Python's garbage collector, and `rest` the remaining time: threads, outcomes,
+the log, the answer. `--profile` adds the slowest functions, by cProfile. A stage that is missing is shown as gone.
 """
 
 import argparse
@@ -24,14 +23,14 @@ from messages import SIZES, event
 from serving import serve
 
 SECONDS = 15.0
-"""The stages are repeated for no longer."""
+"""The time limit for repetitions."""
 
 
 class Stage(NamedTuple):
-    """A stage: what makes its input (not timed), and what is timed.
+    """A stage: the function that makes its input (not timed), and the timed function.
 
-    With `on_top` that does what the stage before does too, so that the difference is its own: a record is in the
-    processor's cache when the next stage takes it.
+    With `on_top` it repeats the previous stage and the difference is its own cost: a record is then in the processor's
+    cache when the next stage uses it.
     """
 
     name: str
@@ -54,8 +53,10 @@ def main() -> None:
         with quiet():
             table = measure(options.size, options.records, options.repetitions)
         if options.json:
-            told = {name: each / options.records if isinstance(each, float) else each for name, each in table.items()}
-            print(json.dumps(told))
+            seconds_by_stage = {
+                name: each / options.records if isinstance(each, float) else each for name, each in table.items()
+            }
+            print(json.dumps(seconds_by_stage))
             return
         print(f"microseconds of processor time a record; {options.records} {options.size} messages a batch")
         for name, seconds in table.items():
@@ -66,13 +67,13 @@ def main() -> None:
 
 
 def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
-    """Seconds of each stage for the whole batch, or why there are none."""
+    """Return the seconds of each stage for the whole batch, or the reason why there are none."""
     from router.lambda_handler import handler
 
     given = event(size, count)
     handler(given, None)
     made = [*stages(size, given), Stage("whole", lambda: given, lambda event: handler(event, None))]
-    # What the stages keep is none of the handler's: the collector must not look at it there.
+    # The collector must not traverse objects of the stages during the handler.
     gc.freeze()
     took = least(made, repetitions)
     found: dict[str, float | str] = {}
@@ -120,7 +121,7 @@ def least(made: list[Stage], repetitions: int) -> dict[str, float | str]:
 
 
 def collected(act: Callable[[], Any], repetitions: int) -> float:
-    """Processor seconds of the garbage collector in one call; the mean, since it does not run in each alike."""
+    """Return the mean processor seconds of the garbage collector in a call; it does not run equally in each."""
     spent, began = 0.0, 0.0
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -139,7 +140,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 
 
 def stages(size: str, given: dict[str, Any]) -> list[Stage]:
-    """The stages, each with what makes its input."""
+    """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
     from router.aws.http.sigv4 import Credentials, Scope, sign
     from router.deliver.lanes import pack, schedule
@@ -189,7 +190,7 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
 
 
 def record_stages(queue: Any, records: list[Any]) -> list[Stage]:
-    """What is done with a record before anything is written."""
+    """Return the stages before the writes."""
     from router.model import Message
 
     (route,) = queue.routes
@@ -229,13 +230,13 @@ def record_stages(queue: Any, records: list[Any]) -> list[Stage]:
 
 
 def encode(batches: list[Any]) -> list[bytes]:
-    """What is sent for batches."""
+    """Return the stages of sending batches."""
     encoded = msgspec.json.encode
     return [encoded({"RequestItems": {batch.table.name: batch.requests()}}) for batch in batches]
 
 
 def profile(size: str, count: int) -> None:
-    """Print the functions that take longest, without those that they call."""
+    """Print the functions with the greatest own time."""
     from router.lambda_handler import handler
 
     given = event(size, count)

@@ -1,7 +1,7 @@
-"""A cold start: `python benchmarks/start.py MODULE < EVENT`; imports the module, lets its handler take the event, ends.
+"""Runs a cold start: `python benchmarks/start.py MODULE < EVENT` imports the module and invokes its handler once.
 
-What Lambda's own runtime has loaded before (JSON) is loaded here too, and nothing else. Prints the most bytes that the
-process has had in memory, or 0 where the system does not say.
+It imports what Lambda's runtime has imported before (JSON), and nothing else. It prints the peak memory of the process
+in bytes, or 0 if the system does not provide it.
 """
 
 import importlib
@@ -11,18 +11,18 @@ import sys
 
 
 def main() -> None:
-    """Start, invoke, and say what that took."""
-    told = os.dup(1)
+    """Start, invoke, and print the peak memory."""
+    output = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     importlib.import_module(sys.argv[1]).handler(json.load(sys.stdin), None)
-    os.write(told, b"%d\n" % peak_memory())
+    os.write(output, b"%d\n" % peak_memory())
     os._exit(0)
 
 
 def peak_memory() -> int:
-    """By Linux's own account of this process: getrusage counts in what the parent had before this one was another."""
+    """Return Linux's own value for this process: getrusage includes the memory of the parent at the start."""
     try:
         with open("/proc/self/status") as status:  # noqa: PTH123 — pathlib would be a part of what is measured
             text = status.read()

@@ -1,4 +1,4 @@
-"""The tables of a run as rows of text, for the terminal and for the page alike."""
+"""The tables of a run as rows of text, for the terminal and for the page."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 class Rows(NamedTuple):
-    """A table: its title, the heads of its columns, its rows."""
+    """A table: its title, the headings of its columns, its rows."""
 
     title: str
     heads: tuple[str, ...]
@@ -36,7 +36,7 @@ _FIGURES = {
 
 
 def word(program: str) -> str:
-    """A program as tables name it."""
+    """Return the name of a program in tables."""
     return _WORDS.get(program, program)
 
 
@@ -56,7 +56,7 @@ def show(results: Results, console: Console) -> None:
 
 
 def budgets(results: Results) -> Rows:
-    """What the router is held to, and what came of it."""
+    """Return the table of budgets and their results."""
     rows: list[tuple[str, ...]] = [
         (
             f"{_FIGURES[each.budget.figure]}: {each.budget.case}",
@@ -71,7 +71,7 @@ def budgets(results: Results) -> Rows:
 
 
 def suites(results: Results) -> list[Rows]:
-    """A table for each suite that ran."""
+    """Return a table for each suite that ran."""
     found = []
     figures = results.figures
     if handlers.FIGURE in figures:
@@ -99,7 +99,7 @@ def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
 
 
 def workers(results: Results) -> Rows:
-    """What workers take, how fast they are, and what limits."""
+    """Return the table of workers: their cost, speed and limits."""
     cpu, speed, server = (results.figures[name] for name in (drain.CPU, drain.SPEED, drain.SERVER))
     calls, memory, few = (results.figures[name] for name in (drain.CALLS, drain.MEMORY, drain.MEMORY_FEW))
     rows: list[tuple[str, ...]] = []
@@ -123,7 +123,7 @@ def workers(results: Results) -> Rows:
 
 
 def cold_starts(results: Results) -> Rows:
-    """What a first invocation takes."""
+    """Return the table of cold starts."""
     cpu, clock, memory = (results.figures[name] for name in (cold.CPU, cold.CLOCK, cold.MEMORY))
     rows: list[tuple[str, ...]] = []
     for program in cpu.programs(cold.CASE):
@@ -139,7 +139,7 @@ def cold_starts(results: Results) -> Rows:
 
 
 def growth(results: Results) -> Rows:
-    """How costs grow."""
+    """Return the table of growing costs."""
     assert results.growth
     rows: list[tuple[str, ...]] = []
     for kind in results.growth.kinds:
@@ -160,7 +160,7 @@ def growth(results: Results) -> Rows:
 
 
 def stages(results: Results) -> Rows:
-    """Where the time of a record goes."""
+    """Return the table of stages."""
     assert results.stages
     sizes = list(results.stages)
     names = list(results.stages[sizes[0]])
@@ -169,7 +169,7 @@ def stages(results: Results) -> Rows:
 
 
 def _number(value: float) -> str:
-    """With three digits, or all that are before the point."""
+    """Format with three digits, or with all digits before the point."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Items in one form, whoever wrote them, so that each program can be held to what it was to write."""
+"""Normalizes items, so that the writes of each program can be compared with the expected ones."""
 
 import json
 from collections.abc import Iterable
@@ -10,22 +10,22 @@ from messages import item
 
 
 def expected_digest(size: str, count: int) -> str:
-    """The digest of the items of the first `count` messages of a size."""
+    """Return the digest of the items of the first `count` messages of a size."""
     return digest(canonical_item(size, item(size, number)) for number in range(count))
 
 
 def digest(lines: Iterable[str]) -> str:
-    """One for a set of items, in whatever order and however often they were written."""
+    """Return the digest of a set of items, regardless of order and repetition."""
     return sha256("\n".join(sorted(set(lines))).encode()).hexdigest()
 
 
 def canonical_item(table: str, content: dict[str, Any]) -> str:
-    """An item as text, equal when table, attributes and values are equal, and numbers by their value."""
+    """Return an item as text, equal when table, attributes and values are equal; numbers are compared by value."""
     return json.dumps([table, content], sort_keys=True, default=_number, ensure_ascii=False)
 
 
 def read_item(content: dict[str, Any]) -> dict[str, Any]:
-    """An item in DynamoDB's JSON as Python's own types."""
+    """Convert an item in DynamoDB's JSON to Python's own types."""
     return {name: _read(value) for name, value in content.items()}
 
 
@@ -46,5 +46,5 @@ def _read(value: dict[str, Any]) -> Any:
 
 
 def _number(value: Decimal) -> Any:
-    """A Decimal in a form of its own, so that 1.25 and "1.25" differ."""
+    """Mark a Decimal, so that 1.25 and "1.25" differ."""
     return int(value) if value == int(value) else {"N": str(value.normalize())}

@@ -1,4 +1,4 @@
-"""Where the time of a record goes: by stage, for each size, and as a flame graph."""
+"""Measures the time of a record by stage, for each size, and draws a flame graph."""
 
 import json
 import os
@@ -17,35 +17,35 @@ FLAME = "flame.svg"
 _SAMPLES = "250"
 
 Stages = dict[str, dict[str, float]]
-"""By size, then by stage: seconds a record."""
+"""Seconds per record, by size and stage."""
 
 
 def steps(*, quick: bool, rounds: int) -> int:
-    """How often `measure` will call `advance`."""
+    """Return how often `measure` calls `advance`."""
     return len(RECORDS)
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Stages:
-    """The stages of each size; raises BenchmarkError if a stage is no longer there in the form that is known."""
+    """Return the stages of each size; raises BenchmarkError if a stage no longer exists in the known form."""
     found = {}
     for size, records in RECORDS.items():
         command = ["stages.py", "--json", "--size", size, "--records", str(records)]
-        told = json.loads(ask(f"stages of {size} messages", [*command, "--repetitions", "3" if quick else "15"]))
-        for name, seconds in told.items():
+        stages = json.loads(ask(f"stages of {size} messages", [*command, "--repetitions", "3" if quick else "15"]))
+        for name, seconds in stages.items():
             if isinstance(seconds, str):
                 raise BenchmarkError(f"stage '{name}' is {seconds}; see benchmarks/stages.py")
-        found[size] = told
+        found[size] = stages
         advance()
     return found
 
 
 def draw_flames(server: Server, folder: Path, *, quick: bool) -> str:
-    """Write the flame graph of the handler into a folder; why there is none, or ""."""
+    """Write the flame graph of the handler into a folder; return the reason if there is none, or ""."""
     sampler = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if sampler is None:
         return "py-spy is not installed"
     server.reset()
-    # Its title is its command: with no paths of this machine in it.
+    # The title of the graph is the command, so the command contains no path of this machine.
     command = ["py-spy", "record", "--rate", _SAMPLES, "--function", "-o", FLAME, "--", "python", "-m", "measure"]
     command += ["router", "small", "1000", "1" if quick else "6"]
     env = prepare(server.endpoint) | {"PYTHONPATH": str(HERE)}

@@ -1,4 +1,4 @@
-"""A worker on boto3: receive ten, check and map them, `batch_writer`, delete ten. Runs until it is ended."""
+"""A worker on boto3: receives ten messages, validates and maps them, `batch_writer`, deletes ten; runs until ended."""
 
 import boto3
 from peers.reference import SIZE, to_item
@@ -8,7 +8,7 @@ TABLE = boto3.resource("dynamodb").Table(SIZE)
 
 
 def main() -> None:
-    """Poll for ever."""
+    """Poll until the process ends."""
     url = QUEUES.get_queue_url(QueueName=SIZE)["QueueUrl"]
     while True:
         messages = QUEUES.receive_message(

@@ -14,7 +14,7 @@ app = FastSQS(discriminator="action")
 
 
 class Play(SQSEvent):
-    """The small message, with what its schema asks for."""
+    """The small message, with the constraints of its schema."""
 
     user_id: Text
     device: Text

@@ -1,4 +1,4 @@
-"""A handler on jsonschema that calls `put_item` for each record, and reports those that failed."""
+"""A handler on jsonschema that calls `put_item` for each record, and reports the records that failed."""
 
 from typing import Any
 
@@ -14,6 +14,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             TABLE.put_item(Item=to_item(record["body"], record["attributes"]["SentTimestamp"]))
-        except Exception:  # as people write it: whatever it was, the message comes again
+        except Exception:  # as people write it: after any error the message is redelivered
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}

@@ -1,4 +1,4 @@
-"""What all peers share: schema, validation and mapping of the size that BENCH_SIZE names, by jsonschema."""
+"""The common part of all peers: schema, validation and mapping of the size that BENCH_SIZE names, by jsonschema."""
 
 import json
 import os
@@ -16,13 +16,13 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 def to_item(body: str, sent_ms: str) -> dict[str, Any]:
-    """The item of a message, checked; raises jsonschema's ValidationError."""
+    """Validate a message and return its item; raises jsonschema's ValidationError."""
     data = json.loads(body, parse_float=Decimal)
     VALIDATOR.validate(data)
     return map_message(SIZE, data, to_iso(sent_ms))
 
 
 def to_iso(sent_ms: str) -> str:
-    """SQS's time as people store it."""
+    """Convert SQS's time to the usual text."""
     moment = datetime.fromtimestamp(int(sent_ms) / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
