@@ -53,7 +53,7 @@ def floor(port: int) -> Call:
 def ours(port: int) -> Call:
     """The router's: sockets, and llhttp for the response."""
     connections = Connections(Endpoint("127.0.0.1", port, secure=False), {})
-    return lambda: connections.begin(HEADERS, BODY, 10).finish().body
+    return lambda: connections.receive(connections.send(HEADERS, BODY, 10)).body
 
 
 def http_client(port: int) -> Call:

@@ -142,7 +142,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[Stage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
-    from router.aws.http.sigv4 import Credentials, Scope, sign
+    from router.aws.http.sigv4 import Credentials, SigningScope, sign
     from router.deliver.lanes import pack, schedule
     from router.engine.engine import plan
 
@@ -162,7 +162,11 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
         return pack(lane[0] for lane in lanes())
 
     bodies = encode(batches())
-    credentials, scope, moment = Credentials("local", "local"), Scope("eu-west-1", "dynamodb"), "20260102T030405Z"
+    credentials, scope, moment = (
+        Credentials("local", "local"),
+        SigningScope("eu-west-1", "dynamodb"),
+        "20260102T030405Z",
+    )
     headers = {
         "Host": service._host,
         "Content-Type": "application/x-amz-json-1.0",
@@ -184,7 +188,7 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
         Stage(
             "sign", nothing, lambda _: [sign(credentials, scope, moment, "POST", "/", headers, each) for each in bodies]
         ),
-        Stage("send", nothing, lambda _: [connections.begin(signed, body, 10).finish() for body in bodies]),
+        Stage("send", nothing, lambda _: [connections.receive(connections.send(signed, body, 10)) for body in bodies]),
         Stage("settle", batches, lambda made: [batch.settle([]) for batch in made]),
     ]
 

@@ -1,4 +1,4 @@
-"""The way of a plain put through the code: `python benchmarks/trace_put.py`; modules and functions, from handler to answer.
+"""The modules and functions that a plain put passes, from handler to response: `python benchmarks/trace_put.py`.
 
 A batch of one message goes through the handler as Lambda calls it, against the canned server. Printed are the modules
 of the router whose functions were called, in the order of the first call, each with these functions: once for the first

@@ -1,13 +1,13 @@
 """The AWS Lambda function: one for all queues; the handler is `router.lambda_handler.handler`.
 
-The config is loaded when this module is imported, which is once for each execution environment: a config with faults
-stops the function before it takes a message.
+The config is loaded when this module is imported, once for each execution environment: a config with errors stops the
+function before it receives a message.
 """
 
-# ruff: noqa: E402 — the collector is turned off before the other imports
+# ruff: noqa: E402 — garbage collection is disabled before the other imports
 import gc
 
-# A cold start makes what stays: looking it over again and again would be a twentieth of its work.
+# Most of what a cold start allocates stays; collecting it repeatedly would be a twentieth of its work.
 gc.disable()
 
 import base64
@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from router import codes
-from router.aws.client import Aws, connect
-from router.aws.faults import Fault
-from router.aws.overlap import CALLS_AT_ONCE
-from router.deliver.delivery import MARGIN_SECONDS, Delivered, Delivery
+from router.aws.calls import CONCURRENT_CALLS, FixedDeadline
+from router.aws.connect import connect
+from router.aws.protocols import Aws, AwsFault
+from router.deliver.delivery import Delivered, Delivery
 from router.deliver.log import LOGGER, log_result, set_up_logging
 from router.deliver.metrics import print_embedded
 from router.engine.engine import CompiledQueue
@@ -32,28 +32,27 @@ from router.program.load import Program, load_program
 from router.program.precompiled import COMPILED_NAME
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
-"""The environment variable that names the config; default: beside the code, the compiled one, else `routes.yaml`."""
-SETUP_HIDE_SECONDS = 15 * 60
-"""How long a message is hidden when the set-up is at fault: Lambda cannot stop polling, and a person has to mend it."""
-UNLIMITED_SECONDS = 900.0
-"""The time taken as given without a context, as when the handler is called by hand: Lambda's longest."""
+"""The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
+CONFIGURATION_WAIT_SECONDS = 15 * 60
+"""The visibility timeout of messages that met a configuration error: Lambda cannot pause polling, and a person has to
+correct the configuration."""
+DEFAULT_SECONDS = 900.0
+"""The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
-Answer = dict[str, list[dict[str, str]]]
+PartialBatchResponse = dict[str, list[dict[str, str]]]
 
 
 class Context(Protocol):
-    """What the handler needs of Lambda's context object."""
+    """The part of Lambda's context object that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation is ended."""
+        """Return the milliseconds until the invocation times out."""
 
 
-def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
-    """Route the records of an SQS event; answer with those that are to come again."""
-    remaining = context.get_remaining_time_in_millis() / 1000 if context else UNLIMITED_SECONDS
-    end = time.monotonic() + remaining
-    # Of the time, half is kept at most: after one very slow call there must be time for another to show better.
-    longest = max(MARGIN_SECONDS, remaining / 2)
+def handler(event: Mapping[str, Any], context: Context | None) -> PartialBatchResponse:
+    """Route the records of an SQS event; return a partial batch response with those that failed."""
+    remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
+    deadline = FixedDeadline(time.monotonic() + remaining)
     delivery = _delivery()
     by_arn: dict[str, list[Record]] = {}
     for record in event["Records"]:
@@ -64,21 +63,21 @@ def handler(event: Mapping[str, Any], context: Context | None) -> Answer:
         if queue is None:
             failures += _refuse_queue(arn, records)
             continue
-        delivered = delivery.deliver(queue, records, lambda: end - min(delivery.margin, longest))
+        delivered = delivery.deliver(queue, records, deadline)
         failures += [each.record.message_id for each in delivered if not each.acknowledged]
-        _hide(queue, arn, delivered)
+        _set_visibility(queue, arn, delivered)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
 def read_record(record: Mapping[str, Any]) -> Record:
-    """A record of Lambda's SQS event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
-    given = record.get("messageAttributes")
+    """Return a record of Lambda's SQS event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
+    attributes = record.get("messageAttributes")
     return Record(
         record["messageId"],
         record.get("receiptHandle", ""),
         record["body"],
         record.get("attributes", {}),
-        {name: _read_attribute(value) for name, value in given.items()} if given else {},
+        {name: _read_attribute(value) for name, value in attributes.items()} if attributes else {},
     )
 
 
@@ -89,27 +88,28 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
 
 
-def _hide(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
-    """Put off the next delivery of what failed: always for a fault of the set-up, else where the queue asks for it."""
+def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
+    """Set when failed messages become visible: always after a configuration error, else if the queue opts in."""
     chosen = [each for each in delivered if each.outcome.setup or queue.backoff.in_lambda]
     if all(each.acknowledged for each in chosen):
         return
     url = _aws().queues.url(arn)
-    faults = [url] if isinstance(url, Fault) else list(_delivery().hide(queue, url, chosen).values())
+    faults = [url] if isinstance(url, AwsFault) else list(_delivery().set_visibility(queue, url, chosen).values())
     if faults:
-        # No harm: they come again when the visibility timeout of their queue is over.
-        LOGGER.warning("cannot hide messages", extra={"fields": {"queue": queue.name, "error": faults[0].code}})
+        # The messages become visible after the visibility timeout of their queue.
+        fields = {"queue": queue.name, "error": faults[0].code}
+        LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
 
 
 def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
-    """Messages of a queue that the config does not know stay on it, hidden until somebody may have mended that."""
+    """Leave messages of a queue that the config does not know on it, until somebody may have corrected that."""
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", setup=True)
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
     url = _aws().queues.url(arn)
-    if not isinstance(url, Fault):
-        handles = [(record.message_id, record.receipt_handle, SETUP_HIDE_SECONDS) for record in records]
-        _aws().queues.release(url, handles)
+    if not isinstance(url, AwsFault):
+        waits = [(record.message_id, record.receipt_handle, CONFIGURATION_WAIT_SECONDS) for record in records]
+        _aws().queues.change_visibility(url, waits)
     return [record.message_id for record in records]
 
 
@@ -133,16 +133,16 @@ def _load() -> Program:
 
 @cache
 def _aws() -> Aws:
-    """The one connection of this environment, kept from one invocation to the next."""
-    return connect(max_connections=2 * CALLS_AT_ONCE)
+    """Connect once for each execution environment."""
+    return connect(max_connections=2 * CONCURRENT_CALLS)
 
 
 @cache
 def _delivery() -> Delivery:
-    return Delivery(PROGRAM, _aws(), setup_wait=SETUP_HIDE_SECONDS, meter=print_embedded)
+    return Delivery(PROGRAM, _aws(), configuration_wait=CONFIGURATION_WAIT_SECONDS, meter=print_embedded)
 
 
 PROGRAM = _load()
-# What is loaded stays until the end: the collector need not look at it again with each batch either.
+# What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.enable()

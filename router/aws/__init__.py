@@ -1,1 +1,1 @@
-"""The only place that talks to AWS."""
+"""The clients of AWS: nothing else in the router calls it."""

@@ -1,4 +1,4 @@
-"""The bucket that a deployment's code is in: private, encrypted, versioned, reached by TLS only."""
+"""The S3 bucket of a deployment's code: private, encrypted, versioned, accessible by TLS only."""
 
 import base64
 import json
@@ -6,91 +6,91 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.aws.deployment_clients import CloudError, Service
+from router.aws.control_plane import AwsCallError, ServiceClient
 from router.errors import UsageError
 
 _ABSENT = frozenset({"404", "NoSuchBucket", "NotFound", "NoSuchKey"})
-_OURS_ALREADY = "BucketAlreadyOwnedByYou"
+_ALREADY_OWNED = "BucketAlreadyOwnedByYou"
 _NO_POLICY = "NoSuchBucketPolicy"
 _NO_LOCATION = "us-east-1"
 """The region whose buckets have no location constraint: AmazonS3/latest/API/API_CreateBucket.html"""
 
 
 class Artifacts:
-    """A bucket: one that was named, or with `account` the deployment's own, which is made where it is needed.
+    """A bucket: one that the user named, or with `account` the deployment's own, which is created if it is missing.
 
-    The own bucket's name could be taken by somebody else, so that each call says whose it is to be. One that was named
-    may be another account's on purpose.
+    Somebody else could own a bucket with the name of the deployment's own, so each call states the expected owner. A
+    bucket that the user named may belong to another account on purpose.
     """
 
-    def __init__(self, s3: Service, bucket: str, account: str = "", partition: str = "aws") -> None:
+    def __init__(self, s3: ServiceClient, bucket: str, account: str = "", partition: str = "aws") -> None:
         self._s3 = s3
         self.bucket = bucket
         self._partition = partition
         self._owner = {"ExpectedBucketOwner": account} if account else {}
 
     def prepare(self) -> bool:
-        """Make sure of the bucket, and say whether it had to be made; raises UsageError if it will not do."""
+        """Create the bucket if needed, and return whether it was created; raises UsageError if it cannot be used."""
         try:
-            answer = self._s3.ask("HeadBucket", Bucket=self.bucket, **self._owner)
-        except CloudError as error:
+            response = self._s3.call("HeadBucket", Bucket=self.bucket, **self._owner)
+        except AwsCallError as error:
             if error.code not in _ABSENT:
                 raise
             if not self._owner:
-                raise UsageError(f"there is no bucket '{self.bucket}'; without --bucket one is made") from None
-            self._make()
+                raise UsageError(f"there is no bucket '{self.bucket}'; without --bucket one is created") from None
+            self._create()
             return True
-        region = answer.get("BucketRegion", self._s3.region)
+        region = response.get("BucketRegion", self._s3.region)
         if region != self._s3.region:
             raise UsageError(
-                f"the bucket '{self.bucket}' is in {region}, and Lambda takes code from its own region "
+                f"the bucket '{self.bucket}' is in {region}, and Lambda loads code from its own region "
                 f"({self._s3.region}) only"
             )
-        if self._owner and not self._is_finished():
+        if self._owner and not self._is_protected():
             self._protect()
         return False
 
     def has(self, key: str, sha256: str) -> bool:
-        """Whether an object with that content is there; `sha256` is hexadecimal."""
+        """Whether an object with that content exists; `sha256` is hexadecimal."""
         try:
-            answer = self._s3.ask("HeadObject", Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
-        except CloudError as error:
-            # Who may not list a bucket is told 403 of what is not there.
+            response = self._s3.call("HeadObject", Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
+        except AwsCallError as error:
+            # Without the permission to list the bucket, S3 responds 403 for an object that does not exist.
             if error.code in _ABSENT or error.code in ("403", "Forbidden"):
                 return False
             raise
-        return bool(answer.get("ChecksumSHA256") == _checksum(sha256))
+        return bool(response.get("ChecksumSHA256") == _checksum(sha256))
 
     def put(self, key: str, content: Path | bytes, sha256: str) -> None:
-        """Store a file or text; S3 refuses it if it did not arrive as it is."""
+        """Store a file or text; S3 verifies its checksum."""
         body: Mapping[str, Any] = {"Key": key, "ChecksumSHA256": _checksum(sha256), **self._owner}
         if isinstance(content, bytes):
-            self._s3.ask("PutObject", Bucket=self.bucket, Body=content, **body)
+            self._s3.call("PutObject", Bucket=self.bucket, Body=content, **body)
             return
         with content.open("rb") as file:
-            self._s3.ask("PutObject", Bucket=self.bucket, Body=file, **body)
+            self._s3.call("PutObject", Bucket=self.bucket, Body=file, **body)
 
     def url(self, key: str) -> str:
-        """The address of an object, as CloudFormation takes it."""
+        """Return the URL of an object for CloudFormation."""
         suffix = "amazonaws.com.cn" if self._partition == "aws-cn" else "amazonaws.com"
         return f"https://s3.{self._s3.region}.{suffix}/{self.bucket}/{key}"
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         region = self._s3.region
-        place = {} if region == _NO_LOCATION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        location = {} if region == _NO_LOCATION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
-            self._s3.ask("CreateBucket", Bucket=self.bucket, ObjectOwnership="BucketOwnerEnforced", **place)
-        except CloudError as error:
-            # Somebody of this account deploys at the same time.
-            if error.code != _OURS_ALREADY:
+            self._s3.call("CreateBucket", Bucket=self.bucket, ObjectOwnership="BucketOwnerEnforced", **location)
+        except AwsCallError as error:
+            # Another deployment of this account has created it meanwhile.
+            if error.code != _ALREADY_OWNED:
                 raise
         self._protect()
 
-    def _is_finished(self) -> bool:
-        """Whether a bucket of ours got all of its settings; who made it may have been stopped in between."""
+    def _is_protected(self) -> bool:
+        """Whether the own bucket has all of its settings: a deployment may have been stopped after it created it."""
         try:
-            self._s3.ask("GetBucketPolicy", Bucket=self.bucket, **self._owner)
-        except CloudError as error:
+            self._s3.call("GetBucketPolicy", Bucket=self.bucket, **self._owner)
+        except AwsCallError as error:
             if error.code != _NO_POLICY:
                 raise
             return False
@@ -100,11 +100,11 @@ class Artifacts:
         self._set("PutPublicAccessBlock", PublicAccessBlockConfiguration=_NOTHING_PUBLIC)
         self._set("PutBucketEncryption", ServerSideEncryptionConfiguration=_ENCRYPTED)
         self._set("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
-        # The last one: it shows that the others are done.
+        # The last setting: its presence shows that the others are made.
         self._set("PutBucketPolicy", Policy=json.dumps(self._tls_only()))
 
     def _set(self, operation: str, **parameters: Any) -> None:
-        self._s3.ask(operation, Bucket=self.bucket, **self._owner, **parameters)
+        self._s3.call(operation, Bucket=self.bucket, **self._owner, **parameters)
 
     def _tls_only(self) -> dict[str, Any]:
         arn = f"arn:{self._partition}:s3:::{self.bucket}"

@@ -1,80 +1,90 @@
-"""The batches of SQS: entries by tens, and what its answer says of each."""
+"""SQS's batch operations: entries of at most ten messages, and which of them a response confirms."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from router.aws.client import Letter
-from router.aws.faults import Fault, translate
+from router.aws.faults import translate
+from router.aws.protocols import AwsFault, OutgoingMessage, Receipt
 from router.aws.references import queue_name
 
 BATCH_ENTRIES = 10
 BATCH_BYTES = 1_048_576
-"""What one SendMessageBatch takes in all (SQS quotas: "Message batch", "Message size")."""
-UNCONFIRMED = Fault("retry", "Unconfirmed", 200)
-"""An entry that SQS's answer to its batch does not mention."""
+"""The most bytes of a SendMessageBatch request (SQS quotas: "Message batch", "Message size")."""
+UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
+"""The response to a batch does not mention the entry."""
 
-Entry = dict[str, Any]
-SendEntries = Callable[[list[Entry]], Mapping[str, Any] | Fault]
+BatchEntry = dict[str, Any]
+Batch = list[tuple[str, BatchEntry]]
+"""Message ids, each with the entry of a batch operation."""
+SendEntries = Callable[[list[BatchEntry]], Mapping[str, Any] | AwsFault]
 """Calls a batch operation with its entries."""
 
 
 def queue_request(reference: str) -> dict[str, str]:
-    """The parameters of GetQueueUrl for a name or an ARN."""
+    """Return the parameters of GetQueueUrl for a name or an ARN."""
     # arn:aws:sqs:REGION:ACCOUNT:NAME
     owner = {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
     return {"QueueName": queue_name(reference), **owner}
 
 
-def letter_entry(letter: Letter) -> Entry:
-    """A letter as an entry of SendMessageBatch."""
-    entry: Entry = {"MessageBody": letter.body}
-    if letter.message_attributes:
-        entry["MessageAttributes"] = letter.message_attributes
-    if letter.group_id:
-        entry["MessageGroupId"] = letter.group_id
-    if letter.deduplication_id:
-        entry["MessageDeduplicationId"] = letter.deduplication_id
-    return entry
+def receipt_batches(messages: Sequence[Receipt]) -> Iterator[Batch]:
+    """Yield the batches of DeleteMessageBatch."""
+    return _tens([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
 
-def tens(entries: list[tuple[str, Entry]]) -> Iterator[list[tuple[str, Entry]]]:
-    """Batches of ten."""
+def visibility_batches(messages: Sequence[tuple[str, str, int]]) -> Iterator[Batch]:
+    """Yield the batches of ChangeMessageVisibilityBatch, for (id, receipt handle, seconds)."""
+    return _tens([(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages])
+
+
+def _tens(entries: Batch) -> Iterator[Batch]:
     for start in range(0, len(entries), BATCH_ENTRIES):
         yield entries[start : start + BATCH_ENTRIES]
 
 
-def parcels(letters: Sequence[Letter]) -> Iterator[list[tuple[str, Entry]]]:
-    """Batches of ten letters and 1 MiB at most; a letter that is larger goes alone, and SQS refuses it."""
-    parcel: list[tuple[str, Entry]] = []
+def message_batches(messages: Sequence[OutgoingMessage]) -> Iterator[Batch]:
+    """Yield the batches of SendMessageBatch, of 1 MiB at most; a larger message is alone, and SQS refuses it."""
+    batch: Batch = []
     filled = 0
-    for letter in letters:
-        size = letter.size
-        if parcel and (len(parcel) == BATCH_ENTRIES or filled + size > BATCH_BYTES):
-            yield parcel
-            parcel, filled = [], 0
-        parcel.append((letter.id, letter_entry(letter)))
+    for message in messages:
+        size = message.size
+        if batch and (len(batch) == BATCH_ENTRIES or filled + size > BATCH_BYTES):
+            yield batch
+            batch, filled = [], 0
+        batch.append((message.id, _message_entry(message)))
         filled += size
-    if parcel:
-        yield parcel
+    if batch:
+        yield batch
 
 
-def numbered(batch: list[tuple[str, Entry]]) -> list[Entry]:
-    """The entries of a batch by their position: ids of ours may hold what SQS allows in none."""
+def _message_entry(message: OutgoingMessage) -> BatchEntry:
+    entry: BatchEntry = {"MessageBody": message.body}
+    if message.message_attributes:
+        entry["MessageAttributes"] = message.message_attributes
+    if message.group_id:
+        entry["MessageGroupId"] = message.group_id
+    if message.deduplication_id:
+        entry["MessageDeduplicationId"] = message.deduplication_id
+    return entry
+
+
+def number_entries(batch: Batch) -> list[BatchEntry]:
+    """Return the entries of a batch, with their positions as ids: message ids may have characters that SQS forbids."""
     return [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]
 
 
-def in_batches(send: SendEntries, batches: Iterator[list[tuple[str, Entry]]]) -> dict[str, Fault]:
-    """Send each batch of entries; only what SQS confirms is done, and the faults of the others are returned."""
-    failed: dict[str, Fault] = {}
+def call_in_batches(send: SendEntries, batches: Iterable[Batch]) -> dict[str, AwsFault]:
+    """Send each batch; return the faults of the entries that SQS does not confirm, by message id."""
+    failed: dict[str, AwsFault] = {}
     for batch in batches:
-        answer = send(numbered(batch))
-        if isinstance(answer, Fault):
-            failed |= {id_: answer for id_, _ in batch}
+        response = send(number_entries(batch))
+        if isinstance(response, AwsFault):
+            failed |= {id_: response for id_, _ in batch}
             continue
-        done = {each["Id"] for each in answer.get("Successful", ())}
+        done = {each["Id"] for each in response.get("Successful", ())}
         faults = {
             each["Id"]: translate(each["Code"], 200, sender_fault=each["SenderFault"])
-            for each in answer.get("Failed", ())
+            for each in response.get("Failed", ())
         }
         failed |= {
             id_: faults.get(str(position), UNCONFIRMED)

@@ -1,64 +1,99 @@
-"""Connects to AWS through boto3, whose clients are set up here as the router needs them."""
+"""boto3's sessions and clients as the router sets them up, and its errors as faults."""
 
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
-from botocore import exceptions
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.parsers import ResponseParserError
 
-from router.aws.client import Aws
-from router.aws.dynamodb import DynamoTables
-from router.aws.s3 import S3Objects
-from router.aws.sqs import SqsQueues
+from router.aws.faults import translate
+from router.aws.protocols import UNREADABLE, AwsFault
 from router.errors import UsageError
 
 CONNECT_TIMEOUT = 5
-TABLE_TIMEOUT = 10
-"""Seconds to wait for an answer of DynamoDB, which answers in milliseconds when it is well."""
-QUEUE_TIMEOUT = 30
-"""Seconds to wait for an answer of SQS: longer than the longest poll, 20 seconds."""
-QUEUE_ATTEMPTS = 3
-OBJECT_TIMEOUT = 10
-"""Seconds to wait for the next piece of an object from S3."""
+CONTROL_PLANE_TIMEOUT = 5
+"""Seconds to wait for a response while a person waits."""
+CONTROL_PLANE_ATTEMPTS = 3
+CONTROL_PLANE_CALLS = 8
+"""How many calls of the control plane are made at a time."""
+ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""The exceptions of a boto3 client: AWS's own errors, and those for when there was no readable response."""
+
+_Operation = Callable[..., Mapping[str, Any]]
 
 
-def connect(max_connections: int) -> Aws:
-    """Make the clients; raises UsageError if the environment's region or profile will not do."""
+def open_session() -> boto3.session.Session:
+    """Open a session with the credentials, region and profile of the environment."""
+    # Lambda and the other SDKs read the region from AWS_REGION, boto3 alone does not.
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+
+
+def make_client(
+    session: boto3.session.Session, service: str, *, timeout: int, attempts: int, connections: int, validates: bool
+) -> Any:
+    """Make the client of a service.
+
+    `timeout` is how many seconds a response may take. Parameters are validated for the control plane only: the engine
+    makes valid ones, and checking them again would double the CPU time of a full BatchWriteItem.
+    """
+    # boto3's types know services by literal names only.
+    make: Callable[..., Any] = session.client
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+        parameter_validation=validates,
+        user_agent_extra="message-router",
+    )
+    return make(service, config=config)
+
+
+def control_plane_clients(services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT) -> Mapping[str, Any]:
+    """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
+    attempts, calls = CONTROL_PLANE_ATTEMPTS, CONTROL_PLANE_CALLS
+    with settings_errors():
+        session = open_session()
+        return {
+            service: make_client(
+                session, service, timeout=timeout, attempts=attempts, connections=calls, validates=True
+            )
+            for service in services
+        }
+
+
+@contextmanager
+def settings_errors() -> Iterator[None]:
+    """Raise UsageError for errors of boto3 about the settings of the environment."""
     try:
-        # Lambda and the other SDKs know the region as AWS_REGION, boto3 alone does not.
-        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-        return Aws(
-            # Whoever writes tries again itself, with what is left of a batch and of the time.
-            DynamoTables(session.client("dynamodb", config=_config(max_connections, TABLE_TIMEOUT, attempts=1))),
-            SqsQueues(session.client("sqs", config=_config(max_connections, QUEUE_TIMEOUT, attempts=QUEUE_ATTEMPTS))),
-            connect_objects(max_connections, session),
-        )
-    except exceptions.NoRegionError:
+        yield
+    except NoRegionError:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None
-    except exceptions.BotoCoreError as error:
+    except BotoCoreError as error:
         raise UsageError(f"the AWS settings of this environment do not work: {error}") from None
 
 
-def connect_objects(max_connections: int, session: boto3.session.Session | None = None) -> S3Objects:
-    """S3; its client is made when the first object is fetched, since only who follows pointers pays for it."""
+def call(operation: _Operation, member: str = "", /, **parameters: Any) -> Mapping[str, Any] | AwsFault:
+    """Call an operation of a boto3 client; return its response, or the fault.
 
-    def make() -> Any:
-        opened = session or boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-        # Whoever fetches tries again itself.
-        return opened.client("s3", config=_config(max_connections, OBJECT_TIMEOUT, attempts=1))
+    `member` is one that every response of the operation has: botocore takes any page with status 200, a proxy's for
+    example, for an empty response, which must not pass for a confirmation.
+    """
+    try:
+        response = operation(**parameters)
+    except ERRORS as error:
+        return fault_of(error)
+    return UNREADABLE if member and member not in response else response
 
-    return S3Objects(make)
 
-
-def _config(max_connections: int, read_timeout: int, *, attempts: int) -> Config:
-    return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=read_timeout,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=max_connections,
-        tcp_keepalive=True,
-        # What is sent was made by the engine; checking it again would double the CPU time of a full BatchWriteItem.
-        parameter_validation=False,
-        user_agent_extra="message-router",
-    )
+def fault_of(error: Exception) -> AwsFault:
+    """Return the fault for one of `ERRORS`."""
+    if not isinstance(error, ClientError):
+        return translate(type(error).__name__)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return translate(error.response.get("Error", {}).get("Code", ""), status)

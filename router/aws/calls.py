@@ -1,38 +1,167 @@
-"""Makes a call through a boto3 client, with every error of it as a fault."""
+"""Several calls at a time, each started only if it can end before a deadline.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Calls overlap in one thread if the client can send now and read later, else in several threads.
+"""
 
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from select import POLLIN, poll
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from router.aws.faults import Fault, translate
+from msgspec import Struct
 
-UNREADABLE = Fault("retry", "UnreadableAnswer", 200)
+from router.aws.protocols import PendingWrite, WriteResponse
+from router.aws.run_lock import blocking
 
-_Call = Callable[..., Mapping[str, Any]]
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+CONCURRENT_CALLS = 8
+"""The most calls that a writer has under way at a time."""
+MARGIN_SECONDS = 0.5
+"""Kept free before a deadline besides the time of calls under way: for dead letters, deletes and the response."""
+
+Clock = Callable[[], float]
+"""Seconds, growing: `time.monotonic`, or a test's."""
+Job = TypeVar("Job")
+_Job_contra = TypeVar("_Job_contra", contravariant=True)
 
 
-def call(operation: _Call, member: str = "", /, **parameters: Any) -> Mapping[str, Any] | Fault:
-    """Call an operation of a boto3 client: its answer, or the fault.
+class Deadline(Protocol):
+    """When a batch must be done: `end` is a moment by the clock.
 
-    `member` is one that every answer has. botocore takes any page with status 200, a proxy's for example, for an
-    answer in which nothing is said, and that must not pass for a confirmation.
+    Below the caller of the batch it is only read. It may move while the batch is processed: a worker's ends later when
+    the visibility of the messages is extended, and earlier when the worker stops.
     """
-    try:
-        answer = operation(**parameters)
-    except ERRORS as error:
-        return fault_of(error)
-    return UNREADABLE if member and member not in answer else answer
+
+    @property
+    def end(self) -> float:
+        """The moment."""
 
 
-ERRORS = (ClientError, BotoCoreError, ResponseParserError)
-"""What a boto3 client raises: AWS's own errors, and those for when no readable answer came."""
+class FixedDeadline(Struct, frozen=True):
+    """A deadline that does not move."""
+
+    end: float
 
 
-def fault_of(error: Exception) -> Fault:
-    """The fault that one of `ERRORS` stands for."""
-    if not isinstance(error, ClientError):
-        return translate(type(error).__name__)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return translate(error.response.get("Error", {}).get("Code", ""), status)
+class Duration:
+    """How long calls of one kind take."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """The longest of late: 5 % are taken off with each later call."""
+
+    def add(self, seconds: float) -> None:
+        """Take in the duration of a call."""
+        self.seconds = max(seconds, self.seconds * 0.95)
+
+
+class StartLimit:
+    """Until when the calls of a batch may start: one that has just begun must be able to end by the deadline."""
+
+    __slots__ = ("_deadline", "_durations", "_longest_margin")
+
+    def __init__(self, deadline: Deadline, now: float, durations: Sequence[Duration]) -> None:
+        self._deadline = deadline
+        self._durations = durations
+        # Cap the margin at half the remaining time, so that one slow call cannot block later ones.
+        self._longest_margin = max(MARGIN_SECONDS, (deadline.end - now) / 2)
+
+    @property
+    def moment(self) -> float:
+        """The moment, by the clock, from which on no call may start."""
+        margin = MARGIN_SECONDS + 2 * max([each.seconds for each in self._durations])
+        return self._deadline.end - min(margin, self._longest_margin)
+
+
+class ConcurrentCalls(Protocol[_Job_contra]):
+    """Makes calls, several at a time."""
+
+    duration: Duration
+
+    def make(self, jobs: Sequence[_Job_contra], limit: StartLimit) -> list[WriteResponse | None]:
+        """Return the response to each call; None where it was too late to start it."""
+
+
+class PolledCalls(Generic[Job]):
+    """Sends calls one after another and reads each response when it comes; safe to use from several threads."""
+
+    def __init__(self, begin: Callable[[Job], PendingWrite], clock: Clock = time.monotonic) -> None:
+        self._begin = begin
+        self._clock = clock
+        self.duration = Duration()
+
+    def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
+        """Return the response to each call; None where it was too late to start it."""
+        responses: list[WriteResponse | None] = [None] * len(jobs)
+        poller = poll()
+        # By file descriptor, in the order in which they began.
+        under_way: dict[int, tuple[int, PendingWrite, float]] = {}
+        left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
+        while True:
+            while len(under_way) < CONCURRENT_CALLS:
+                number, job = next(left, (-1, None))
+                if job is None:
+                    break
+                began = self._clock()
+                if began >= limit.moment:
+                    left = iter(())
+                    break
+                pending = self._begin(job)
+                descriptor = pending.fileno()
+                if descriptor < 0:
+                    responses[number] = pending.finish()
+                    continue
+                poller.register(descriptor, POLLIN)
+                under_way[descriptor] = number, pending, began
+            if not under_way:
+                return responses
+            for descriptor, late in self._ready(poller, under_way):
+                number, pending, began = under_way.pop(descriptor)
+                poller.unregister(descriptor)
+                responses[number] = pending.finish(late)
+                self.duration.add(self._clock() - began)
+
+    def _ready(self, poller: "poll", under_way: dict[int, tuple[int, PendingWrite, float]]) -> list[tuple[int, bool]]:
+        """The calls with a response; or, if none comes in time, the oldest call, which is late."""
+        oldest, (_, pending, began) = next(iter(under_way.items()))
+        if len(under_way) == 1:
+            return [(oldest, False)]
+        found = poller.poll(0)
+        if not found:
+            seconds = max(0.0, began + pending.seconds - self._clock())
+            with blocking:
+                found = poller.poll(seconds * 1000)
+        return [(descriptor, False) for descriptor, _ in found] or [(oldest, True)]
+
+
+class ThreadedCalls(Generic[Job]):
+    """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
+
+    def __init__(self, call: Callable[[Job], WriteResponse], clock: Clock = time.monotonic) -> None:
+        self._call = call
+        self._clock = clock
+        self.duration = Duration()
+
+    def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
+        """Return the response to each call; None where it was too late to start it."""
+
+        def call(job: Job) -> WriteResponse | None:
+            began = self._clock()
+            if began >= limit.moment:
+                return None
+            response = self._call(job)
+            self.duration.add(self._clock() - began)
+            return response
+
+        return [call(jobs[0])] if len(jobs) == 1 else list(self._pool.map(call, jobs))
+
+    @cached_property
+    def _pool(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor  # a cold start does without it
+
+        return ThreadPoolExecutor(CONCURRENT_CALLS, "write")

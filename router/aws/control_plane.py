@@ -1,41 +1,134 @@
-"""boto3's clients for calls that are made while a person waits."""
+"""The control plane through boto3, for deployments: an error is a sentence that names the action that IAM knows."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import boto3
-from botocore import exceptions
-from botocore.config import Config
+from botocore import xform_name
+from botocore.exceptions import ClientError, WaiterError
 
+from router.aws.boto import ERRORS, control_plane_clients
 from router.errors import UsageError
 
-TIMEOUT = 5
-"""Seconds to wait for a connection, and for an answer."""
-ATTEMPTS = 3
-READERS = 8
-"""How many calls are made at a time."""
+TIMEOUT = 60
+"""Seconds to wait for a response: uploading an object of 50 MB takes longer than what only reads."""
+WAITING = "ApproximateNumberOfMessages"
+IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+DELETION_SECONDS = 600
+_POLL_SECONDS = 1
+
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403", "Forbidden"}
+)
+_INVALID_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+# Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3"
+# (service-authorization/latest/reference/list_amazons3.html).
+_ACTIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
 
 
-def clients(services: Sequence[str], timeout: int = TIMEOUT) -> Mapping[str, Any]:
-    """Clients by the names of their services, with what the environment says of credentials, region and endpoint.
+class AwsCallError(UsageError):
+    """A call failed; `code` is AWS's error code, or the name of the exception if there was no response."""
 
-    `timeout` is how many seconds an answer may take. Raises UsageError if the region or profile will not do.
-    """
-    config = Config(
-        connect_timeout=TIMEOUT,
-        read_timeout=timeout,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        max_pool_connections=READERS,
-        user_agent_extra="message-router",
-    )
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class ServiceClient:
+    """One service of AWS, by boto3's client for it."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self._name = name
+        self._client = client
+
+    @property
+    def region(self) -> str:
+        """The region that is called."""
+        region: str = self._client.meta.region_name
+        return region
+
+    def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        """Call an operation by AWS's name for it, such as `DescribeStacks`; raises AwsCallError."""
+        method = getattr(self._client, xform_name(operation))
+        try:
+            response: Mapping[str, Any] = method(**parameters)
+        except ERRORS as error:
+            raise _explain(f"{self._name}:{operation}", error) from None
+        return response
+
+    def wait(self, condition: str, seconds: int, **parameters: Any) -> bool:
+        """Wait by one of boto3's waiters, such as `table_not_exists`; return whether the condition holds in time."""
+        pace = {"Delay": _POLL_SECONDS, "MaxAttempts": seconds // _POLL_SECONDS}
+        try:
+            self._client.get_waiter(condition).wait(WaiterConfig=pace, **parameters)
+        except WaiterError:
+            return False
+        return True
+
+
+def connect_services(names: tuple[str, ...]) -> Mapping[str, ServiceClient]:
+    """Make the clients of services by name, from the environment; raises UsageError (no region)."""
+    return {name: ServiceClient(name, client) for name, client in control_plane_clients(names, TIMEOUT).items()}
+
+
+def caller_account(sts: ServiceClient) -> tuple[str, str]:
+    """Return the account of the caller, and its partition (`aws`, `aws-cn` …); raises UsageError (no credentials)."""
+    response = sts.call("GetCallerIdentity")
+    return response["Account"], response["Arn"].split(":")[1]
+
+
+def count_messages(sqs: ServiceClient, url: str) -> int | None:
+    """Return about how many messages are on a queue; None if the call fails."""
     try:
-        # Lambda and the other SDKs know the region as AWS_REGION, boto3 alone does not.
-        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-        # boto3's types know services by literal names only.
-        make: Callable[..., Any] = session.client
-        return {service: make(service, config=config) for service in services}
-    except exceptions.NoRegionError:
-        raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None
-    except exceptions.BotoCoreError as error:
-        raise UsageError(f"the AWS settings of this environment do not work: {error}") from None
+        response = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=[WAITING, IN_FLIGHT])
+    except AwsCallError:
+        # The count is for a warning only, and whoever may delete a stack may lack this permission.
+        return None
+    return int(response["Attributes"][WAITING]) + int(response["Attributes"][IN_FLIGHT])
+
+
+def delete_table(dynamodb: ServiceClient, name: str) -> None:
+    """Delete a table, protected or not, and wait until it is gone; raises UsageError if that takes too long."""
+    try:
+        dynamodb.call("UpdateTable", TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.wait("table_exists", DELETION_SECONDS, TableName=name)
+        dynamodb.call("DeleteTable", TableName=name)
+    except AwsCallError as error:
+        if error.code == "ResourceNotFoundException":
+            return
+        raise
+    if not dynamodb.wait("table_not_exists", DELETION_SECONDS, TableName=name):
+        raise UsageError(
+            f"the table '{name}' is not deleted after {DELETION_SECONDS} seconds; look at it in the console"
+        )
+
+
+def _explain(operation: str, error: Exception) -> AwsCallError:
+    if not isinstance(error, ClientError):
+        code = type(error).__name__
+        if code in ("NoCredentialsError", "PartialCredentialsError"):
+            return AwsCallError("there are no AWS credentials in this environment", code)
+        return AwsCallError(f"AWS did not answer {operation}: {error}", code)
+    details = error.response.get("Error", {})
+    code, message = details.get("Code", ""), details.get("Message", "").strip()
+    action = _ACTIONS.get(operation, operation)
+    if code in _DENIED:
+        # AWS's message names the caller and the resource, if there is one; a response to HEAD has no text.
+        more = f": {message}" if message and message != "Forbidden" else ""
+        return AwsCallError(f"these credentials may not do {action}{more}", code)
+    if code in _INVALID_CREDENTIALS:
+        return AwsCallError(f"AWS does not accept the credentials of this environment ({code})", code)
+    return AwsCallError(f"AWS refuses {operation}: {message or code}", code)

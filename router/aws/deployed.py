@@ -1,4 +1,4 @@
-"""The nouns of what is deployed: what AWS says of tables, queues, functions and permissions."""
+"""What is deployed, as AWS describes it: tables, queues, functions, event source mappings and permissions."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 
 
 class Unanswered(Struct, frozen=True, tag=True):
-    """A call without the answer that was hoped for: the action as IAM names it, of what, and AWS's error code."""
+    """A call that failed: IAM's name of the action, the resource, and AWS's error code."""
 
     action: str
     resource: str
@@ -22,24 +22,24 @@ class Unanswered(Struct, frozen=True, tag=True):
 
     @property
     def absent(self) -> bool:
-        """Whether AWS says that there is no such thing."""
+        """Whether the resource does not exist."""
         return self.code in _ABSENT
 
     @property
     def denied(self) -> bool:
-        """Whether the caller may not ask."""
+        """Whether the caller lacks the permission."""
         return self.code in _DENIED
 
 
 class TtlFacts(Struct, frozen=True, tag=True):
-    """The time to live of a table: ENABLED, ENABLING, DISABLED or DISABLING, and the attribute that it reads or ""."""
+    """The time to live of a table: ENABLED, ENABLING, DISABLED or DISABLING, and its attribute or ""."""
 
     status: str
     attribute: str = ""
 
     @property
     def on(self) -> bool:
-        """Whether items are deleted, now or in an hour."""
+        """Whether expired items are deleted, now or within an hour."""
         return self.status in ("ENABLED", "ENABLING")
 
 
@@ -51,7 +51,7 @@ class IndexFacts(Struct, frozen=True):
 
 
 class TableFacts(Struct, frozen=True, tag=True):
-    """A table; the units of capacity are 0 where it is billed by request."""
+    """A table; the units of capacity are 0 for on-demand billing."""
 
     arn: str
     status: str
@@ -63,12 +63,12 @@ class TableFacts(Struct, frozen=True, tag=True):
 
     @property
     def provisioned(self) -> bool:
-        """Whether its capacity is bought beforehand."""
+        """Whether it has provisioned capacity."""
         return self.write_units > 0
 
 
 class QueueFacts(Struct, frozen=True, tag=True):
-    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "", and its count 0."""
+    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0."""
 
     arn: str
     fifo: bool
@@ -85,7 +85,7 @@ class QueueFacts(Struct, frozen=True, tag=True):
 
 
 class MappingFacts(Struct, frozen=True, tag=True):
-    """An event source mapping; `window` is in seconds, and `max_concurrency` 0 where it has no bound of its own."""
+    """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set."""
 
     id: str
     function: str
@@ -98,7 +98,7 @@ class MappingFacts(Struct, frozen=True, tag=True):
 
 
 class FunctionFacts(Struct, frozen=True, tag=True):
-    """A function; `timeout` is in seconds, `reserved` None where it shares the account's concurrency."""
+    """A function; `timeout` is in seconds, `reserved` is None if it shares the account's concurrency."""
 
     arn: str
     timeout: int
@@ -112,19 +112,19 @@ class FunctionFacts(Struct, frozen=True, tag=True):
 
 
 class Decision(Struct, frozen=True, tag=True):
-    """Which of the needed actions on a resource a principal's policies do not allow."""
+    """Which of the needed actions on a resource the policies of a principal deny."""
 
     resource: str
     needed: tuple[str, ...]
     denied: tuple[str, ...] = ()
 
 
-class Seen(Struct, frozen=True):
-    """All that was seen.
+class DeployedState(Struct, frozen=True):
+    """All that was read.
 
-    `tables` are by their name in the config, `queues` by the reference that names them (name, URL or ARN), `mappings`
-    by the queue's name in the config, `functions` by ARN. `principal` is whose permissions `decisions` are about; "" if
-    that is not known, or may do all.
+    `tables` are by their name in the config, `queues` by their reference (name, URL or ARN), `mappings` by the queue's
+    name in the config, `functions` by ARN. `principal` is the one whose permissions `decisions` are about; "" if it is
+    not known, or has all permissions.
     """
 
     tables: Mapping[str, TableFacts | Unanswered] = {}

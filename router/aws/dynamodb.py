@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from router.aws.answers import cancelled, read_key_schema
-from router.aws.calls import ERRORS, call, fault_of
-from router.aws.client import Answer, KeySchema, Request
-from router.aws.faults import Fault
+from router.aws.boto import ERRORS, call, fault_of
+from router.aws.faults import read_cancellation
+from router.aws.protocols import AwsFault, KeySchema, Request, WriteResponse, read_key_schema
 from router.model import Action, Operation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+TIMEOUT = 10
+"""Seconds to wait for a response: a healthy DynamoDB responds in milliseconds."""
+
 
 class DynamoTables:
-    """The `Tables` of the seam."""
+    """The `Tables` of the interface."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
@@ -27,40 +29,40 @@ class DynamoTables:
             "Delete": client.delete_item,
         }
 
-    def batch_write(self, table: str, requests: list[Request]) -> Answer:
-        """One BatchWriteItem; items go through as they are."""
-        answer = call(self._client.batch_write_item, "UnprocessedItems", RequestItems={table: requests})
-        if isinstance(answer, Fault):
-            return Answer(fault=answer)
-        # One table was asked for, so only its requests can come back.
-        return Answer([request for left in answer["UnprocessedItems"].values() for request in left])
+    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+        """Call BatchWriteItem."""
+        response = call(self._client.batch_write_item, "UnprocessedItems", RequestItems={table: requests})
+        if isinstance(response, AwsFault):
+            return WriteResponse(fault=response)
+        # The call names one table, so only its requests can be returned.
+        return WriteResponse([request for left in response["UnprocessedItems"].values() for request in left])
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
-        """One PutItem, UpdateItem or DeleteItem."""
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+        """Call PutItem, UpdateItem or DeleteItem."""
         try:
             self._operations[operation](**parameters)
         except ERRORS as error:
             response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
-            return Answer(fault=fault_of(error), stored=response.get("Item"))
-        return Answer()
+            return WriteResponse(fault=fault_of(error), stored=response.get("Item"))
+        return WriteResponse()
 
-    def transact(self, actions: Sequence[Action]) -> Answer:
-        """One TransactWriteItems."""
+    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+        """Call TransactWriteItems."""
         try:
             self._client.transact_write_items(
                 TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
             )
         except ERRORS as error:
             response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
-            return cancelled(response.get("CancellationReasons", ())) or Answer(fault=fault_of(error))
-        return Answer()
+            return read_cancellation(response.get("CancellationReasons", ())) or WriteResponse(fault=fault_of(error))
+        return WriteResponse()
 
-    def key_schema(self, table: str) -> KeySchema | Fault:
-        """DescribeTable, kept if it succeeds: a table's key never changes."""
+    def key_schema(self, table: str) -> KeySchema | AwsFault:
+        """Call DescribeTable, and cache its result: a table's key never changes."""
         if table in self._schemas:
             return self._schemas[table]
-        answer = call(self._client.describe_table, "Table", TableName=table)
-        if isinstance(answer, Fault):
-            return answer
-        self._schemas[table] = read_key_schema(answer["Table"])
+        response = call(self._client.describe_table, "Table", TableName=table)
+        if isinstance(response, AwsFault):
+            return response
+        self._schemas[table] = read_key_schema(response["Table"])
         return self._schemas[table]

@@ -1,32 +1,16 @@
 """The one table that translates AWS's error codes into what to do about them."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from msgspec import Struct
-
-FaultKind = Literal["retry", "refused", "setup", "condition"]
-
-
-class Fault(Struct, frozen=True):
-    """Why AWS did not do what was asked, without any text of AWS's.
-
-    `kind` is "retry" (the same call may succeed later), "refused" (this request never will), "condition" (what was to
-    hold does not) or "setup" (no message is at fault: no such table or queue, no permission, no valid credentials).
-    `code` is AWS's own error code, or the
-    name of the failure if no answer came; `status` is the HTTP status, 0 if there was none.
-    """
-
-    kind: FaultKind
-    code: str
-    status: int = 0
-
+from router.aws.protocols import AwsFault, FaultKind, WriteResponse
 
 # Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
 # ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject, and of the calls of `router check --live`
 # to Lambda, IAM and STS; "Error handling with DynamoDB"
 # (amazondynamodb/latest/developerguide/Programming.Errors.html); the "Common Errors" page of each service, and
 # for S3 "Error responses" (AmazonS3/latest/API/ErrorResponses.html), of which InvalidRequest and InvalidArgument are in
-# no list, as they may be an object's fault or the set-up's. Where SQS has an older spelling for users of its query
+# no list, as an object or the configuration may be at fault. Where SQS has an older spelling for users of its query
 # protocol (which boto3 reports), both are here. The second paragraphs name botocore's exceptions, for when no answer
 # came.
 _RETRY = """
@@ -55,7 +39,7 @@ _REFUSED = """
     NoSuchKey NoSuchVersion PolicyEvaluation ReceiptHandleIsInvalid RequestEntityTooLarge RequestEntityTooLargeException
     SerializationException TooManyEntriesInBatchRequest ValidationError ValidationException
 """
-_SETUP = """
+_CONFIGURATION = """
     AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthFailure AuthorizationHeaderMalformed
     IncompleteSignature IncompleteSignatureException InvalidAccessKeyId InvalidAction InvalidAddress
     InvalidBucketName InvalidBucketState InvalidClientTokenId InvalidPayer InvalidSecurity InvalidSignatureException
@@ -74,20 +58,39 @@ _CONDITION = "ConditionalCheckFailed ConditionalCheckFailedException"
 _BY_KIND: dict[FaultKind, str] = {
     "retry": _RETRY,
     "refused": _REFUSED,
-    "setup": _SETUP,
+    "configuration": _CONFIGURATION,
     "condition": _CONDITION,
 }
 KINDS: dict[str, FaultKind] = {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}
-"""What each known error code means. Codes are without a namespace."""
+"""The kind of fault by error code, without the code's namespace."""
 
 _SQS_NAMESPACE = "AWS.SimpleQueueService."
 
 
-def translate(code: str, status: int = 0, *, sender_fault: bool = False) -> Fault:
-    """The fault that an error code of AWS stands for, with or without the code's namespace.
+def translate(code: str, status: int = 0, *, sender_fault: bool = False) -> AwsFault:
+    """Return the fault for an error code of AWS, with or without the code's namespace.
 
-    `sender_fault` is what SQS says about one entry of a batch. An unknown code may pass, so it is tried again, unless
-    SQS is sure that the sender is at fault.
+    `sender_fault` is the `SenderFault` of an entry in SQS's batch responses. An unknown code is retried, unless SQS is
+    sure that the sender is at fault.
     """
     bare = code.rpartition("#")[2].removeprefix(_SQS_NAMESPACE)
-    return Fault(KINDS.get(bare, "refused" if sender_fault else "retry"), bare, status)
+    return AwsFault(KINDS.get(bare, "refused" if sender_fault else "retry"), bare, status)
+
+
+# The first of these kinds among the reasons of a canceled transaction decides: if one action can never succeed or was
+# applied already, a retry for the sake of a throttled one is of no use.
+_DECIDING: tuple[FaultKind, ...] = ("condition", "refused", "configuration", "retry")
+
+
+def read_cancellation(reasons: Sequence[Mapping[str, Any]]) -> WriteResponse | None:
+    """Return the response to a canceled transaction, from one reason for each action; None if no reason is given."""
+    found = [
+        (translate(reason["Code"], 400), position, reason.get("Item"))
+        for position, reason in enumerate(reasons)
+        if reason.get("Code", "None") != "None"
+    ]
+    for kind in _DECIDING:
+        for fault, position, stored in found:
+            if fault.kind == kind:
+                return WriteResponse(fault=fault, position=position, stored=stored)
+    return None

@@ -1,4 +1,4 @@
-"""What queues and tables are called in AWS: names, ARNs and URLs, by AWS's own rules.
+"""Names, ARNs and URLs of queues and tables, by AWS's rules.
 
 Queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
 Tables: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
@@ -9,23 +9,23 @@ from urllib.parse import SplitResult, urlsplit
 
 _QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?", re.ASCII)
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
-# These as text: most configs have neither ARNs nor URLs, and a start does without what it does not need.
+# As text, not compiled: most configs have neither ARNs nor URLs, and a cold start does without the compilation.
 _ARN = r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)"
 _AWS_HOST = r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*"
 
 
 def queue_name(reference: str) -> str:
-    """The name in a queue's name, ARN or URL."""
+    """Return the name in a queue's name, ARN or URL."""
     return re.split("[:/]", reference)[-1]
 
 
 def table_name(reference: str) -> str:
-    """The name in a table's name or ARN."""
+    """Return the name in a table's name or ARN."""
     return reference.rpartition("/")[2]
 
 
 def is_name(reference: str) -> bool:
-    """Whether it is a name alone: neither an ARN nor a URL."""
+    """Whether it is a name: neither an ARN nor a URL."""
     return ":" not in reference
 
 
@@ -35,7 +35,7 @@ def is_fifo(reference: str) -> bool:
 
 
 def match_key(reference: str) -> str:
-    """What a queue is found by: `name`, `account:name` or `region:account:name`, as much as the reference tells."""
+    """Return the key to find a queue by: `name`, `account:name` or `region:account:name`, as far as it is known."""
     arn = re.fullmatch(_ARN, reference) if reference.startswith("arn:") else None
     if arn:
         return f"{arn['region']}:{arn['account']}:{arn['name']}"
@@ -49,7 +49,7 @@ def match_key(reference: str) -> str:
 
 
 def queue_fault(reference: str) -> str | None:
-    """What is wrong with a queue's name, ARN or URL, as the end of a sentence; or None."""
+    """Return the error in a queue's name, ARN or URL, as the end of a sentence; None if it is valid."""
     if reference.startswith("arn:"):
         arn = re.fullmatch(_ARN, reference)
         if arn is None or arn["service"] != "sqs":
@@ -66,7 +66,7 @@ def queue_fault(reference: str) -> str | None:
 
 
 def table_fault(reference: str) -> str | None:
-    """What is wrong with a table's name or ARN, as the end of a sentence; or None."""
+    """Return the error in a table's name or ARN, as the end of a sentence; None if it is valid."""
     if reference.startswith("arn:"):
         arn = re.fullmatch(_ARN, reference)
         kind, _, reference = arn["name"].partition("/") if arn else ("", "", "")
@@ -78,10 +78,10 @@ def table_fault(reference: str) -> str | None:
 
 
 def _split_url(reference: str) -> SplitResult | None:
-    """The parts of a URL; None for what is none."""
+    """Return the parts of a URL; None if it is no URL."""
     if "://" not in reference:
         return None
     try:
         return urlsplit(reference)
-    except ValueError:  # such as a bracket without its fellow
+    except ValueError:  # such as an unmatched bracket
         return None

@@ -1,71 +1,75 @@
-"""Threads that take turns: one of them works at a time, and hands over only where it would wait.
+"""A lock that lets one of several threads run at a time, from one blocking call to the next.
 
-Python lets one thread run at a time anyway, but changes threads at every call of the system, each of which finds the
-processor's caches full of what the other was at. A turn lasts from one wait to the next.
+Python runs one thread at a time anyway, but switches threads at every system call, and each switch finds the
+processor's caches full of another thread's data. With the lock, threads switch only where one would block.
 """
 
 import threading
 from types import TracebackType
 
-PATIENCE_SECONDS = 0.02
-"""Nobody waits longer for its turn: who has it may be in something that takes its time. Then all work at once, without
-waiting, until it is over."""
+MAX_WAIT_SECONDS = 0.02
+"""No thread waits longer for the lock: its owner may be in a long call that does not release it. Then all run without
+waiting, until a thread gets the lock again."""
 
 
-class _Mine(threading.local):
-    """What a thread takes part in, and whether it is its turn."""
+class _Thread(threading.local):
+    """The lock of the current thread, and whether the thread owns it.
 
-    turns: "Turns | None" = None
-    has_it = False
+    A thread-local, since `blocking` is used deep in the HTTP client, which has no other way to know its caller.
+    """
+
+    lock: "RunLock | None" = None
+    owns = False
 
 
-_mine = _Mine()
+_thread = _Thread()
 
 
-class Turns:
-    """What some threads take turns in: a thread takes part while it is in the context."""
+class RunLock:
+    """The lock of some threads: a thread shares it within the context."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_wait: float = MAX_WAIT_SECONDS) -> None:
         self._lock = threading.Lock()
+        self._max_wait = max_wait
         self._stuck = False
 
     def __enter__(self) -> None:
-        _mine.turns = self
-        self.take()
+        _thread.lock = self
+        self.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.hand_over()
-        _mine.turns = None
+        self.release()
+        _thread.lock = None
 
-    def take(self) -> None:
-        """Wait for this thread's turn, unless it is its turn already; not for long."""
-        if not _mine.has_it:
-            _mine.has_it = self._lock.acquire(timeout=0 if self._stuck else PATIENCE_SECONDS)
-            self._stuck = not _mine.has_it
+    def acquire(self) -> None:
+        """Wait for the lock, up to `max_wait`, unless this thread owns it."""
+        if not _thread.owns:
+            _thread.owns = self._lock.acquire(timeout=0 if self._stuck else self._max_wait)
+            self._stuck = not _thread.owns
 
-    def hand_over(self) -> None:
-        """Let another thread have its turn."""
-        if _mine.has_it:
-            _mine.has_it = False
+    def release(self) -> None:
+        """Let another thread run."""
+        if _thread.owns:
+            _thread.owns = False
             self._lock.release()
 
 
-class _Away:
-    """A context in which a thread waits, and others may have their turn; nothing for a thread that takes none."""
+class _Blocking:
+    """A context that releases the thread's run lock, if it has one, while the thread blocks."""
 
     def __enter__(self) -> None:
-        turns = _mine.turns
-        if turns is not None:
-            turns.hand_over()
+        lock = _thread.lock
+        if lock is not None:
+            lock.release()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        turns = _mine.turns
-        if turns is not None:
-            turns.take()
+        lock = _thread.lock
+        if lock is not None:
+            lock.acquire()
 
 
-away = _Away()
+blocking = _Blocking()

@@ -1,18 +1,18 @@
-"""S3 through boto3's low-level client."""
+"""S3 through boto3's low-level client, which is imported with the first object."""
 
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Protocol
 
-from router.aws.calls import ERRORS, call, fault_of
-from router.aws.client import TOO_LARGE
-from router.aws.faults import Fault
+from router.aws.protocols import TOO_LARGE, AwsFault
 
-_PIECE = 256 * 1024
+TIMEOUT = 10
+"""Seconds to wait for the next part of an object."""
+_PART_BYTES = 256 * 1024
 
 
 class S3Client(Protocol):
-    """What is used of boto3's client."""
+    """The methods of boto3's client that are used."""
 
     @property
     def get_object(self) -> Callable[..., Mapping[str, Any]]:
@@ -20,46 +20,43 @@ class S3Client(Protocol):
 
 
 class S3Objects:
-    """The `Objects` of the seam; `connect` makes the client, when it is first needed."""
+    """The `Objects` of the interface; `connect` makes the client for the first object, or returns why it cannot."""
 
-    def __init__(self, connect: Callable[[], S3Client]) -> None:
+    def __init__(self, connect: Callable[[], S3Client | AwsFault]) -> None:
         self._connect = connect
         self._client: S3Client | None = None
-        # A session of boto3 must not make two clients at a time.
         self._connecting = Lock()
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
-        """GetObject; an object that says how large it is, and is too large, is not read at all."""
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        """Call GetObject; the body of an object whose declared length is too large is not read."""
+        # A session of boto3 must not make two clients at a time.
+        with self._connecting:
+            client = self._client or self._connect()
+            if isinstance(client, AwsFault):
+                return client
+            self._client = client
+        from router.aws.boto import ERRORS, call, fault_of
+
+        # Every object has an entity tag; a proxy's page with status 200 most likely has none.
+        response = call(client.get_object, "ETag", Bucket=bucket, Key=key)
+        if isinstance(response, AwsFault):
+            return response
+        body = response["Body"]
         try:
-            client = self._connected()
-        except ERRORS as error:
-            return fault_of(error)
-        # Every object has an entity tag, and what a proxy answers in place of S3 has most likely none.
-        answer = call(client.get_object, "ETag", Bucket=bucket, Key=key)
-        if isinstance(answer, Fault):
-            return answer
-        body = answer["Body"]
-        try:
-            return TOO_LARGE if answer.get("ContentLength", 0) > max_bytes else _read(body, max_bytes)
+            return TOO_LARGE if response.get("ContentLength", 0) > max_bytes else _read(body, max_bytes)
         except ERRORS as error:
             return fault_of(error)
         finally:
             body.close()
 
-    def _connected(self) -> S3Client:
-        with self._connecting:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
 
-
-def _read(body: Any, max_bytes: int) -> bytes | Fault:
-    """The whole of a body: its checksum and length are only proven at the end."""
-    pieces: list[bytes] = []
+def _read(body: Any, max_bytes: int) -> bytes | AwsFault:
+    """Read a whole body: its checksum and length are verified at the end only."""
+    parts: list[bytes] = []
     size = 0
-    while piece := body.read(_PIECE):
-        pieces.append(piece)
-        size += len(piece)
+    while part := body.read(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
         if size > max_bytes:
             return TOO_LARGE
-    return b"".join(pieces)
+    return b"".join(parts)

@@ -1,4 +1,4 @@
-"""CloudFormation as a deployment uses it: stacks, their change sets, and the events of both."""
+"""CloudFormation stacks, their change sets and events."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from router.aws.deployment_clients import CloudError, Service
+from router.aws.control_plane import AwsCallError, ServiceClient
 from router.errors import UsageError
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -19,7 +19,7 @@ MAX_BODY = 51_200
 
 
 class Stack(Struct, frozen=True):
-    """A stack: its status and the reason that is told for it, its outputs, and the names of its parameters."""
+    """A stack: its status and the reason for it, its outputs, and the names of its parameters."""
 
     id: str
     name: str
@@ -29,13 +29,12 @@ class Stack(Struct, frozen=True):
     parameters: frozenset[str] = frozenset()
 
 
-class Change(Struct, frozen=True):
-    """What a change set does to one resource, in AWS's words.
+class ResourceChange(Struct, frozen=True):
+    """The change of one resource by a change set, with AWS's values.
 
-    `replacement` is "True", "False", "Conditional" or "" where nothing is modified; `policy` is what becomes of the
-    old resource ("Delete", "Retain", "ReplaceAndDelete" …); `details` are the properties or attributes that change for
-    certain. Where `certain` is false there are none, and these only may, since they refer to what changes (in AWS's
-    words: Dynamic).
+    `replacement` is "True", "False", "Conditional", or "" if nothing is modified; `policy` is the policy for the old
+    resource ("Delete", "Retain", "ReplaceAndDelete" …). `details` are the properties or attributes that certainly
+    change; if `certain` is false, none does, and these may, since they refer to others that change (AWS: Dynamic).
     """
 
     action: str
@@ -49,16 +48,16 @@ class Change(Struct, frozen=True):
 
 
 class ChangeSet(Struct, frozen=True):
-    """A change set as far as it is made."""
+    """A change set, which may be incomplete."""
 
     id: str
     status: str
     reason: str
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
 
 
 class StackEvent(Struct, frozen=True):
-    """Something that happened to a resource, or to the stack itself."""
+    """An event of a resource, or of the stack itself."""
 
     id: str
     at: datetime
@@ -69,7 +68,7 @@ class StackEvent(Struct, frozen=True):
     reason: str = ""
 
 
-class Resource(Struct, frozen=True):
+class StackResource(Struct, frozen=True):
     """A resource of a stack."""
 
     logical_id: str
@@ -78,43 +77,43 @@ class Resource(Struct, frozen=True):
     status: str
 
 
-class Template(Struct, frozen=True):
-    """A template, as text or, where that is too long, as the URL of an object in S3."""
+class StackTemplate(Struct, frozen=True):
+    """A template, as text or, if that is too long, as the URL of an object in S3."""
 
     body: str = ""
     url: str = ""
 
     @property
     def parameters(self) -> dict[str, str]:
-        """As CreateChangeSet takes it."""
+        """The parameters of CreateChangeSet."""
         return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.body}
 
 
 class Stacks:
-    """CloudFormation's stacks in one account and region; each call raises CloudError if AWS does not do it."""
+    """The stacks of one account and region; each method raises AwsCallError if a call fails."""
 
-    def __init__(self, cloudformation: Service) -> None:
-        self._ask = cloudformation.ask
+    def __init__(self, cloudformation: ServiceClient) -> None:
+        self._call = cloudformation.call
         self.region = cloudformation.region
 
     def find(self, name_or_id: str) -> Stack | None:
-        """A stack by its name, or by its ARN, which finds a deleted one too; raises UsageError for a bad name."""
+        """Return a stack by its name, or by its ARN even if it is deleted; raises UsageError for an invalid name."""
         if not name_or_id.startswith("arn:") and not STACK_NAME.fullmatch(name_or_id):
             raise UsageError(f"'{name_or_id}' is no name of a stack: letters, digits and '-', beginning with a letter")
         try:
-            answer = self._ask("DescribeStacks", StackName=name_or_id)
-        except CloudError as error:
-            # The name is sound, so that nothing else is left that this code could mean.
+            response = self._call("DescribeStacks", StackName=name_or_id)
+        except AwsCallError as error:
+            # The name is valid, so this code means that there is no such stack.
             if error.code == "ValidationError":
                 return None
             raise
-        return _stack(answer["Stacks"][0])
+        return _stack(response["Stacks"][0])
 
     def propose(
-        self, stack: str, name: str, template: Template, parameters: Mapping[str, str], *, creates: bool
+        self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str], *, creates: bool
     ) -> tuple[str, str]:
-        """Begin a change set; its ARN and the stack's. Tables that exist and are retained are taken into the stack."""
-        answer = self._ask(
+        """Create a change set, which imports retained tables that exist; return its ARN and the stack's."""
+        response = self._call(
             "CreateChangeSet",
             StackName=stack,
             ChangeSetName=name,
@@ -125,75 +124,75 @@ class Stacks:
             **({"OnStackFailure": "DELETE"} if creates else {}),
             **template.parameters,
         )
-        return answer["Id"], answer["StackId"]
+        return response["Id"], response["StackId"]
 
     def change_set(self, id_: str) -> ChangeSet:
-        """A change set by its ARN, with all its changes."""
-        changes: list[Change] = []
+        """Return a change set by its ARN, with all its changes."""
+        changes: list[ResourceChange] = []
         parameters = {"ChangeSetName": id_}
         while True:
-            answer = self._ask("DescribeChangeSet", **parameters)
+            response = self._call("DescribeChangeSet", **parameters)
             changes += [
-                _change(each["ResourceChange"]) for each in answer.get("Changes", ()) if "ResourceChange" in each
+                _change(each["ResourceChange"]) for each in response.get("Changes", ()) if "ResourceChange" in each
             ]
-            if not answer.get("NextToken"):
-                return ChangeSet(id_, answer["Status"], answer.get("StatusReason", ""), tuple(changes))
-            parameters["NextToken"] = answer["NextToken"]
+            if not response.get("NextToken"):
+                return ChangeSet(id_, response["Status"], response.get("StatusReason", ""), tuple(changes))
+            parameters["NextToken"] = response["NextToken"]
 
     def execute(self, change_set: str) -> None:
-        """Begin what a change set says."""
-        self._ask("ExecuteChangeSet", ChangeSetName=change_set)
+        """Start to execute a change set."""
+        self._call("ExecuteChangeSet", ChangeSetName=change_set)
 
     def discard(self, change_set: str) -> None:
         """Delete a change set that was not executed."""
-        self._ask("DeleteChangeSet", ChangeSetName=change_set)
+        self._call("DeleteChangeSet", ChangeSetName=change_set)
 
     def delete(self, stack_id: str) -> None:
-        """Begin to delete a stack."""
-        self._ask("DeleteStack", StackName=stack_id)
+        """Start to delete a stack."""
+        self._call("DeleteStack", StackName=stack_id)
 
     def events(self, stack_id: str, after: str = "") -> list[StackEvent]:
-        """What happened to a stack since the event with that id, or ever, in the order of time."""
+        """Return the events of a stack after the event with that id, or all, oldest first."""
         found: list[StackEvent] = []
         parameters = {"StackName": stack_id}
         while True:
-            # The newest are told first.
-            answer = self._ask("DescribeStackEvents", **parameters)
-            for each in answer["StackEvents"]:
+            # AWS returns the newest first.
+            response = self._call("DescribeStackEvents", **parameters)
+            for each in response["StackEvents"]:
                 if each["EventId"] == after:
                     return found[::-1]
                 found.append(_event(each))
-            if not answer.get("NextToken"):
+            if not response.get("NextToken"):
                 return found[::-1]
-            parameters["NextToken"] = answer["NextToken"]
+            parameters["NextToken"] = response["NextToken"]
 
     def newest_event(self, stack_id: str) -> str:
-        """The id of the last thing that happened to a stack, or ""."""
-        events = self._ask("DescribeStackEvents", StackName=stack_id)["StackEvents"]
+        """Return the id of the last event of a stack, or ""."""
+        events = self._call("DescribeStackEvents", StackName=stack_id)["StackEvents"]
         return str(events[0]["EventId"]) if events else ""
 
-    def resources(self, stack_id: str) -> tuple[Resource, ...]:
-        """What is in a stack; AWS goes on listing what was deleted from it."""
-        found: list[Resource] = []
+    def resources(self, stack_id: str) -> tuple[StackResource, ...]:
+        """Return the resources of a stack, without deleted ones, which AWS lists too."""
+        found: list[StackResource] = []
         parameters = {"StackName": stack_id}
         while True:
-            answer = self._ask("ListStackResources", **parameters)
-            listed = map(_resource, answer["StackResourceSummaries"])
+            response = self._call("ListStackResources", **parameters)
+            listed = map(_resource, response["StackResourceSummaries"])
             found += [each for each in listed if each.status != _DELETED]
-            if not answer.get("NextToken"):
+            if not response.get("NextToken"):
                 return tuple(found)
-            parameters["NextToken"] = answer["NextToken"]
+            parameters["NextToken"] = response["NextToken"]
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
-        """The template that a stack was made from, with functions that YAML writes as tags left out."""
-        body = self._ask("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
-        # botocore reads JSON itself.
+        """Return the template of a stack, without functions that YAML writes as tags."""
+        body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
+        # botocore parses JSON itself.
         read: Mapping[str, Any] = _read_yaml(body) if isinstance(body, str) else body
         return read
 
 
 class _Untagged(yaml.SafeLoader):
-    """Reads what has CloudFormation's tags, as `!Ref`, and makes nothing of them."""
+    """Loads CloudFormation's tags, such as `!Ref`, as None."""
 
 
 _Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -203,50 +202,50 @@ def _read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Untagged)  # noqa: S506 — a safe loader
 
 
-def _stack(answer: Mapping[str, Any]) -> Stack:
-    outputs: Sequence[Mapping[str, str]] = answer.get("Outputs") or ()
+def _stack(response: Mapping[str, Any]) -> Stack:
+    outputs: Sequence[Mapping[str, str]] = response.get("Outputs") or ()
     return Stack(
-        answer["StackId"],
-        answer["StackName"],
-        answer["StackStatus"],
-        answer.get("StackStatusReason", ""),
+        response["StackId"],
+        response["StackName"],
+        response["StackStatus"],
+        response.get("StackStatusReason", ""),
         {each["OutputKey"]: each["OutputValue"] for each in outputs},
-        frozenset(each["ParameterKey"] for each in answer.get("Parameters") or ()),
+        frozenset(each["ParameterKey"] for each in response.get("Parameters") or ()),
     )
 
 
-def _change(answer: Mapping[str, Any]) -> Change:
-    details = answer.get("Details") or ()
+def _change(response: Mapping[str, Any]) -> ResourceChange:
+    details = response.get("Details") or ()
     certain = [each for each in details if each.get("Evaluation") != "Dynamic"]
     targets = [each["Target"] for each in certain or details]
-    return Change(
-        answer["Action"],
-        answer["LogicalResourceId"],
-        answer.get("PhysicalResourceId", ""),
-        answer["ResourceType"],
-        answer.get("Replacement", ""),
-        answer.get("PolicyAction", ""),
+    return ResourceChange(
+        response["Action"],
+        response["LogicalResourceId"],
+        response.get("PhysicalResourceId", ""),
+        response["ResourceType"],
+        response.get("Replacement", ""),
+        response.get("PolicyAction", ""),
         tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
         bool(certain) or not details,
     )
 
 
-def _event(answer: Mapping[str, Any]) -> StackEvent:
+def _event(response: Mapping[str, Any]) -> StackEvent:
     return StackEvent(
-        answer["EventId"],
-        answer["Timestamp"],
-        answer["LogicalResourceId"],
-        answer.get("PhysicalResourceId", ""),
-        answer["ResourceType"],
-        answer["ResourceStatus"],
-        answer.get("ResourceStatusReason", ""),
+        response["EventId"],
+        response["Timestamp"],
+        response["LogicalResourceId"],
+        response.get("PhysicalResourceId", ""),
+        response["ResourceType"],
+        response["ResourceStatus"],
+        response.get("ResourceStatusReason", ""),
     )
 
 
-def _resource(answer: Mapping[str, Any]) -> Resource:
-    return Resource(
-        answer["LogicalResourceId"],
-        answer.get("PhysicalResourceId", ""),
-        answer["ResourceType"],
-        answer["ResourceStatus"],
+def _resource(response: Mapping[str, Any]) -> StackResource:
+    return StackResource(
+        response["LogicalResourceId"],
+        response.get("PhysicalResourceId", ""),
+        response["ResourceType"],
+        response["ResourceStatus"],
     )

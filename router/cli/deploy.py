@@ -17,7 +17,7 @@ from router.ops.parameters import read_assignments, with_given
 from router.ops.template.document import Config, read_for_deployment
 
 if TYPE_CHECKING:
-    from router.aws.deployment_clients import Service
+    from router.aws.control_plane import ServiceClient
 
 
 class Options(Struct, frozen=True):
@@ -95,12 +95,12 @@ def _read(config: Path, env: Mapping[str, str]) -> Config:
         sys.exit(1)
 
 
-def _connect() -> "Mapping[str, Service]":
+def _connect() -> "Mapping[str, ServiceClient]":
     try:
         # boto3 is optional, and takes 0.2 s to import.
-        from router.aws.deployment_clients import connect
+        from router.aws.control_plane import connect_services
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
         raise MissingExtra("router deploy", "worker") from None
-    return connect(("cloudformation", "s3", "sts"))
+    return connect_services(("cloudformation", "s3", "sts"))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router.aws.stacks import Resource
+from router.aws.stacks import StackResource
 from router.cli.stack_events import WIDE
 from router.ops.changes import Planned, kind_of, short_name
 from router.ops.execution import Ended
@@ -45,7 +45,7 @@ def show_changes(planned: Sequence[Planned]) -> None:
     results().print(table)
 
 
-def show_made(ended: Ended, resources: Sequence[Resource], stack: str, region: str, partition: str) -> None:
+def show_made(ended: Ended, resources: Sequence[StackResource], stack: str, region: str, partition: str) -> None:
     """What there is now: queues, tables, what runs the router, what the template puts out, and where to look at it."""
     table = Table("resource", "name", "where")
     for each in sorted(resources, key=lambda each: (_rank(each.type), each.logical_id)):

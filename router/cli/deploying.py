@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from router.aws.artifacts import Artifacts
-from router.aws.deployment_clients import Service, caller_account
+from router.aws.control_plane import ServiceClient, caller_account
 from router.aws.stacks import Stacks
 from router.cli.deploy_report import explain_failure, show_changes, show_made, told
 from router.cli.prompt import confirmed
@@ -36,7 +36,7 @@ class Deploying:
     def __init__(
         self,
         options: "Options",
-        services: Mapping[str, Service],
+        services: Mapping[str, ServiceClient],
         console: Console,
         config: Config,
         given: Mapping[str, str],

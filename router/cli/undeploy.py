@@ -15,7 +15,7 @@ from router.dev.display import to_json
 from router.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from router.aws.deployment_clients import Service
+    from router.aws.control_plane import ServiceClient
     from router.aws.stacks import Stack, StackEvent
     from router.ops.removal import Fate
 
@@ -69,15 +69,15 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     sys.exit(failed)
 
 
-def _connect() -> "Mapping[str, Service]":
+def _connect() -> "Mapping[str, ServiceClient]":
     try:
         # boto3 is optional, and takes 0.2 s to import.
-        from router.aws.deployment_clients import connect
+        from router.aws.control_plane import connect_services
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise
         raise MissingExtra("router undeploy", "worker") from None
-    return connect(("cloudformation", "sqs", "dynamodb"))
+    return connect_services(("cloudformation", "sqs", "dynamodb"))
 
 
 def _show(fates: "Sequence[Fate]", delete_tables: bool) -> None:
@@ -129,8 +129,8 @@ def _explain(stack_id: str, name: str, events: "Sequence[StackEvent]") -> None:
     click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
 
 
-def _delete_tables(dynamodb: "Service", tables: Sequence[str], console: Console) -> list[str]:
-    from router.aws.cleanup import delete_table
+def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Console) -> list[str]:
+    from router.aws.control_plane import delete_table
 
     for done, table in enumerate(tables):
         with console.status(f"deleting table {table}"):

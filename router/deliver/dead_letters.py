@@ -1,4 +1,4 @@
-"""What is sent to a dead-letter queue: the untouched message, and why it is there."""
+"""Sends dead letters: the unchanged message, with the reason as a message attribute."""
 
 import time
 from collections.abc import Sequence
@@ -7,14 +7,13 @@ import msgspec
 from msgspec import structs
 
 from router import codes
-from router.aws.client import Letter, Queues
-from router.aws.faults import Fault
+from router.aws.protocols import AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
 from router.engine.ticket import Ticket
 from router.model import Outcome, iso_ms
 
 ATTRIBUTE = "router"
-"""The message attribute that says why."""
+"""The message attribute that has the reason."""
 MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -22,41 +21,40 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 
 
 def send_dead_letters(queues: Queues, queue: CompiledQueue, tickets: Sequence[Ticket]) -> dict[str, Outcome]:
-    """Send the letters of rejected tickets; those that the dead-letter queue did not confirm are to be retried."""
+    """Send the dead letters of rejected messages; return the outcomes of those that were not confirmed, by id."""
     url = queues.url(queue.dead_letter)
-    if isinstance(url, Fault):
-        return {ticket.record.message_id: _unsent(url) for ticket in tickets}
-    failed = queues.send(url, [_letter(queue, ticket) for ticket in tickets])
-    return {message_id: _unsent(fault) for message_id, fault in failed.items()}
+    if isinstance(url, AwsFault):
+        return {ticket.record.message_id: _not_sent(url) for ticket in tickets}
+    failed = queues.send(url, [_dead_letter(queue, ticket) for ticket in tickets])
+    return {message_id: _not_sent(fault) for message_id, fault in failed.items()}
 
 
-def _unsent(fault: Fault) -> Outcome:
-    return Outcome(
-        "retry", codes.NO_DEAD_LETTER.id, f"the dead letter was not taken: {fault.code}", setup=fault.kind == "setup"
-    )
+def _not_sent(fault: AwsFault) -> Outcome:
+    reason = f"the dead letter was not taken: {fault.code}"
+    return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, setup=fault.kind == "configuration")
 
 
-def _letter(queue: CompiledQueue, ticket: Ticket) -> Letter:
+def _dead_letter(queue: CompiledQueue, ticket: Ticket) -> OutgoingMessage:
     record = ticket.record
     fifo = queue.dead_letter.endswith(".fifo")
-    letter = Letter(
+    message = OutgoingMessage(
         id=record.message_id,
         body=record.body,
         message_attributes=record.message_attributes,
-        group_id=record.attributes.get("MessageGroupId", record.message_id) if fifo else "",
+        group_id=(record.group_id or record.message_id) if fifo else "",
         deduplication_id=record.message_id if fifo else "",
     )
-    # A message that was a dead letter once brings an older reason along, which gives way to the new one.
+    # A message that was a dead letter before has an older reason, which the new one replaces.
     if len(record.message_attributes.keys() - {ATTRIBUTE}) >= MAX_ATTRIBUTES:
-        return letter
+        return message
     reason = {"DataType": "String", "StringValue": _reason(queue, ticket)}
-    told = structs.replace(letter, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
-    return told if told.size <= MAX_MESSAGE_BYTES else letter
+    with_reason = structs.replace(message, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
+    return with_reason if with_reason.size <= MAX_MESSAGE_BYTES else message
 
 
 def _reason(queue: CompiledQueue, ticket: Ticket) -> str:
     outcome = ticket.outcome or Outcome("rejected")
-    told = {
+    reason = {
         "code": outcome.code,
         "reason": outcome.reason,
         "queue": queue.name,
@@ -66,4 +64,4 @@ def _reason(queue: CompiledQueue, ticket: Ticket) -> str:
         "receive_count": ticket.record.receive_count,
         "failed_at": iso_ms(int(time.time() * 1000)),
     }
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(reason).decode()

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object for each message that is not written, and one for each batch."""
+"""Log lines: a JSON object for each message that is not written, and one for each batch."""
 
 import logging
 import sys
@@ -19,10 +19,10 @@ _LEVELS = {
 
 
 class JsonLines(logging.Formatter):
-    """A record as one line of JSON: time, level, message, and the fields given as `extra={"fields": …}`."""
+    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         line: dict[str, Any] = {
             "time": iso_ms(int(record.created * 1000)),
             "level": record.levelname,
@@ -30,13 +30,13 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
-            # The type alone: the text of an exception may hold a value of a message.
+            # Only the type: the text of an exception may contain a value of a message.
             line["exception"] = record.exc_info[0].__name__
         return msgspec.json.encode(line).decode()
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """Send the router's lines, and only those, to standard error."""
+    """Write the lines of the router, and only those, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     LOGGER.handlers = [handler]
@@ -45,7 +45,7 @@ def set_up_logging(level: int = logging.INFO) -> None:
 
 
 def number_lines(process: int) -> None:
-    """From now on each line says which of several processes writes it."""
+    """Add the number of the process to each line from now on."""
 
     def add(record: logging.LogRecord) -> bool:
         record.fields = {**getattr(record, "fields", {}), "process": process}
@@ -55,7 +55,7 @@ def number_lines(process: int) -> None:
 
 
 def log_result(result: Result) -> None:
-    """Say how a message ended, unless it was written."""
+    """Log the outcome of a message, unless it was written."""
     level = _LEVELS.get(result.outcome.kind)
     if level is None:
         return
@@ -75,7 +75,7 @@ def log_result(result: Result) -> None:
 
 
 def log_batch(summary: Summary) -> None:
-    """Say what a batch came to."""
+    """Log the summary of a batch."""
     fields: dict[str, Any] = {
         "queue": summary.queue,
         "counts": summary.counts,

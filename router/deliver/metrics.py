@@ -1,4 +1,4 @@
-"""Metrics, by the same names in Lambda (CloudWatch's embedded format) and in the worker (Prometheus).
+"""Metrics, with the same names in Lambda (CloudWatch's embedded metric format) and in the worker (Prometheus).
 
 The embedded metric format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -17,20 +17,23 @@ DIMENSION = "queue"
 """The one dimension (in Prometheus: label): the queue's name in the config."""
 Unit = Literal["Count", "Seconds"]
 METRICS: Mapping[str, tuple[Unit, str]] = {
-    **{f"router_messages_{kind}_total": ("Count", f"Messages that ended as {kind}.") for kind in get_args(OutcomeKind)},
-    "router_conflicts_total": ("Count", "Messages found duplicate or stale while something else was stored."),
-    "router_setup_faults_total": ("Count", "Messages that met a fault of the set-up: no such table, no permission."),
-    "router_batches_total": ("Count", "Batches of messages that were worked on."),
-    "router_batch_seconds_total": ("Seconds", "Wall time of the batches together."),
+    **{
+        f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
+        for kind in get_args(OutcomeKind)
+    },
+    "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
+    "router_setup_faults_total": ("Count", "Messages that met a configuration error: no such table, no permission."),
+    "router_batches_total": ("Count", "Batches of messages that were processed."),
+    "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
 }
 """Each metric: its unit, and what it counts."""
 
 Meter = Callable[[Summary], None]
-"""What is told of each batch."""
+"""Called for each batch."""
 
 
 def measure(summary: Summary) -> dict[str, float]:
-    """What a batch adds to each metric; those that it adds nothing to are left out, but for the batch itself."""
+    """Return what a batch adds to each metric; zeros are left out."""
     values: dict[str, float] = {f"router_messages_{kind}_total": number for kind, number in summary.counts.items()}
     values["router_batches_total"] = 1
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
@@ -42,7 +45,7 @@ def measure(summary: Summary) -> dict[str, float]:
 
 
 def embedded(summary: Summary) -> str:
-    """The line of a batch in CloudWatch's embedded metric format."""
+    """Return the line of a batch in CloudWatch's embedded metric format."""
     values = measure(summary)
     directive = {
         "Namespace": NAMESPACE,
@@ -58,9 +61,9 @@ def embedded(summary: Summary) -> str:
 
 
 def print_embedded(summary: Summary) -> None:
-    """The meter of Lambda: what a function prints, CloudWatch reads."""
-    print(embedded(summary), flush=True)  # noqa: T201 — standard output is where CloudWatch looks
+    """Print a batch's line: CloudWatch reads the standard output of a Lambda function."""
+    print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
 
 
 def ignore(summary: Summary) -> None:
-    """The meter of who wants none."""
+    """Measure nothing."""

@@ -14,9 +14,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.aws.artifacts import Artifacts
-from router.aws.deployment_clients import Service
+from router.aws.control_plane import ServiceClient
 from router.aws.references import is_name, queue_name, table_name
-from router.aws.stacks import Resource, Stacks
+from router.aws.stacks import StackResource, Stacks
 from router.dev.demo_run import play
 from router.dev.emulator_quirks import for_embedded_aws
 from router.dev.provision import QueueSpec, TableSpec, clients_of, create_queues, create_tables
@@ -47,7 +47,7 @@ class Shown(Struct, frozen=True):
     """What the demo came to, what the stack is made of, and what the function logged, metrics aside."""
 
     played: Played
-    resources: tuple[Resource, ...]
+    resources: tuple[StackResource, ...]
     log: tuple[Said, ...]
 
 
@@ -144,10 +144,10 @@ def _provide(program: Program, deployment: Deployment, local: LocalAws) -> None:
     create_queues(make("sqs"), queues)
 
 
-def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[Resource, ...]:
+def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackResource, ...]:
     """Deploy as `router deploy` does; what the stack is made of."""
-    artifacts = Artifacts(Service("s3", make("s3")), _BUCKET, ACCOUNT)
-    stacks = Stacks(Service("cloudformation", make("cloudformation")))
+    artifacts = Artifacts(ServiceClient("s3", make("s3")), _BUCKET, ACCOUNT)
+    stacks = Stacks(ServiceClient("cloudformation", make("cloudformation")))
     template = deployment.put_template(artifacts)
     proposal = propose(stacks, STACK, template, deployment.parameters)
     deployment.put_package(artifacts)

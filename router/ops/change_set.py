@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from msgspec import Struct
 
-from router.aws.deployment_clients import CloudError
-from router.aws.stacks import Change, ChangeSet, Stacks, Template
+from router.aws.control_plane import AwsCallError
+from router.aws.stacks import ChangeSet, ResourceChange, Stacks, StackTemplate
 from router.errors import UsageError
 from router.ops.stack_status import EMPTY, is_absent, must_create
 
@@ -32,10 +32,10 @@ class Proposal(Struct, frozen=True):
     change_set: str
     creates: bool
     fresh: bool
-    changes: tuple[Change, ...] | None = None
+    changes: tuple[ResourceChange, ...] | None = None
 
 
-def propose(stacks: Stacks, name: str, template: Template, parameters: Mapping[str, str]) -> Proposal:
+def propose(stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str]) -> Proposal:
     """Have AWS make a change set, and wait for it.
 
     Raises UsageError if the stack cannot be changed, or the template will not do; nothing is left behind then, nor
@@ -49,7 +49,7 @@ def propose(stacks: Stacks, name: str, template: Template, parameters: Mapping[s
         made = _wait(stacks, change_set)
     except BaseException:
         # Whatever it is, a person at the keyboard included, is worth more than what went wrong with tidying.
-        with suppress(CloudError):
+        with suppress(AwsCallError):
             withdraw(stacks, proposal)
         raise
     if made.status == "CREATE_COMPLETE":

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from router.aws.stacks import Change
+from router.aws.stacks import ResourceChange
 
 Verb = Literal["add", "take over", "modify", "may modify", "replace", "may replace", "remove", "let go", "unknown"]
 """`take over`: it exists already, and comes into the stack. `let go`: it leaves the stack, and stays.
@@ -47,13 +47,15 @@ class Planned(Struct, frozen=True):
         }.get(self.verb, f"AWS cannot tell what becomes of the {self.kind}")
 
 
-def read_changes(changes: Iterable[Change], flows: Mapping[str, str], names: Mapping[str, str]) -> tuple[Planned, ...]:
+def read_changes(
+    changes: Iterable[ResourceChange], flows: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[Planned, ...]:
     """The changes, those that lose something first; `flows` and `names` are by logical id."""
     planned = [_read(change, flows, names) for change in changes]
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
 
 
-def _read(change: Change, flows: Mapping[str, str], names: Mapping[str, str]) -> Planned:
+def _read(change: ResourceChange, flows: Mapping[str, str], names: Mapping[str, str]) -> Planned:
     verb = _verb(change)
     known = names.get(change.logical_id) or resource_name(change.type, change.logical_id, change.physical_id)
     return Planned(
@@ -67,7 +69,7 @@ def _read(change: Change, flows: Mapping[str, str], names: Mapping[str, str]) ->
     )
 
 
-def _verb(change: Change) -> Verb:
+def _verb(change: ResourceChange) -> Verb:
     match change.action:
         case "Add":
             return "add"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
-from router.aws.stacks import MAX_BODY, Change, Template
+from router.aws.stacks import MAX_BODY, ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.changes import Planned, read_changes
 from router.ops.flows import flows_of
@@ -31,21 +31,21 @@ class Deployment(Struct, frozen=True):
     names: Mapping[str, str]
     package: Package | None
 
-    def describe(self, changes: tuple[Change, ...]) -> tuple[Planned, ...]:
+    def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[Planned, ...]:
         """Changes in words."""
         return read_changes(changes, self.flows, self.names)
 
-    def put_template(self, artifacts: Artifacts) -> Template:
+    def put_template(self, artifacts: Artifacts) -> StackTemplate:
         """The template as AWS takes it: a long one is put into the bucket, which is made if there is none."""
         body = self.body.encode()
         if len(body) <= MAX_BODY:
-            return Template(self.body)
+            return StackTemplate(self.body)
         digest = hashlib.sha256(body).hexdigest()
         key = f"{FOLDER}/{digest}.json"
         artifacts.prepare()
         if not artifacts.has(key, digest):
             artifacts.put(key, body, digest)
-        return Template(url=artifacts.url(key))
+        return StackTemplate(url=artifacts.url(key))
 
     def put_package(self, artifacts: Artifacts) -> bool:
         """Put the package into the bucket, unless it is there; whether it had to be put."""

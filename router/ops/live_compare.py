@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from router.aws.deployed import Seen
+from router.aws.deployed import DeployedState
 from router.check.live.answers import NOT_COMPARED
 from router.check.live.deployed import Deployment
 from router.check.live.rules import LIVE_RULES
@@ -20,7 +20,7 @@ class Comparison:
 
     def __init__(self, function: str = "") -> None:
         self._function = function
-        self.seen: Seen | None = None
+        self.seen: DeployedState | None = None
 
     def __call__(self, loaded: Loaded) -> None:
         """Note in the findings of a config what is found about it in AWS.

@@ -7,10 +7,10 @@ import msgspec
 
 from router.aws.deployed import (
     Decision,
+    DeployedState,
     FunctionFacts,
     KeyAttributes,
     QueueFacts,
-    Seen,
     TableFacts,
     TtlFacts,
     Unanswered,
@@ -23,13 +23,13 @@ WIDE = 200
 """Characters of a line where the output is no terminal, so that a table is not cut at 80."""
 
 
-def with_seen(findings: str, seen: Seen | None) -> str:
+def with_seen(findings: str, seen: DeployedState | None) -> str:
     """The findings, which are JSON already, and what was seen: `findings`, and `live`, null if nobody looked."""
     text = msgspec.json.encode({"findings": msgspec.Raw(findings.encode()), "live": seen})
     return msgspec.json.format(text).decode()
 
 
-def show_seen(seen: Seen | None) -> None:
+def show_seen(seen: DeployedState | None) -> None:
     """Print a table of tables, one of queues, and so on; nothing if nobody looked, which is a finding."""
     # For start-up time: most checks look at nothing but the config.
     from rich.console import Console
@@ -48,7 +48,7 @@ def show_seen(seen: Seen | None) -> None:
             console.print(escape(title), table, sep="\n")
 
 
-def _sheets(seen: Seen) -> Iterator[tuple[str, Row, list[Row]]]:
+def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:
     yield "tables", ("table", "status", "key", "time to live", "capacity", "indexes"), _tables(seen)
     columns: Row = ("queue", "kind", "visibility", "retention", "largest message", "receives", "then to")
     yield "queues", columns, _queues(seen)
@@ -59,7 +59,7 @@ def _sheets(seen: Seen) -> Iterator[tuple[str, Row, list[Row]]]:
     yield f"permissions of {whose}", ("resource", "may", "may not"), _permissions(seen)
 
 
-def _tables(seen: Seen) -> list[Row]:
+def _tables(seen: DeployedState) -> list[Row]:
     return [
         (name, facts.status, _key(facts.key), _ttl(facts.ttl), _capacity(facts), _indexes(facts))
         if isinstance(facts, TableFacts)
@@ -84,7 +84,7 @@ def _capacity(facts: TableFacts) -> str:
     return f"{facts.write_units} write, {facts.read_units} read" if facts.provisioned else "on demand"
 
 
-def _queues(seen: Seen) -> list[Row]:
+def _queues(seen: DeployedState) -> list[Row]:
     """A row a queue: one that is named in two ways is shown once."""
     rows = {
         facts.arn if isinstance(facts, QueueFacts) else reference: _queue(facts)
@@ -108,7 +108,7 @@ def _queue(facts: QueueFacts) -> Row:
     )
 
 
-def _mappings(seen: Seen) -> list[Row]:
+def _mappings(seen: DeployedState) -> list[Row]:
     rows: list[Row] = []
     for queue, mappings in seen.mappings.items():
         if isinstance(mappings, Unanswered):
@@ -130,7 +130,7 @@ def _mappings(seen: Seen) -> list[Row]:
     return rows
 
 
-def _functions(seen: Seen) -> list[Row]:
+def _functions(seen: DeployedState) -> list[Row]:
     return [
         (facts.name, f"{facts.timeout} s", _reserved(facts), facts.role)
         if isinstance(facts, FunctionFacts)
@@ -145,7 +145,7 @@ def _reserved(facts: FunctionFacts) -> str:
     return "none" if facts.reserved is None else str(facts.reserved)
 
 
-def _permissions(seen: Seen) -> list[Row]:
+def _permissions(seen: DeployedState) -> list[Row]:
     return [
         (
             each.resource,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from router.aws.deployed import Decision, FunctionFacts, MappingFacts, QueueFacts, Seen, Unanswered
+from router.aws.deployed import Decision, DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
 from router.check.live.permissions import needed
 from router.program.load import Program
 
@@ -19,11 +19,11 @@ _Mappings = Mapping[str, tuple[MappingFacts, ...] | Unanswered]
 _Functions = dict[str, FunctionFacts | Unanswered]
 
 
-def survey(live: "Live", program: Program, function: str = "") -> Seen:
+def survey(live: "Live", program: Program, function: str = "") -> DeployedState:
     """All that the rules want to know; `function` is the one that is asked about, by name or ARN.
 
     With a function, only mappings to it are looked at, and the permissions are those of its role; else all mappings,
-    and the permissions of the caller. Raises UsageError if AWS does not take the credentials.
+    and the permissions of the caller. Raises UsageError if AWS does not accept the credentials.
     """
     caller = live.caller()
     config = program.config
@@ -41,8 +41,10 @@ def survey(live: "Live", program: Program, function: str = "") -> Seen:
         if not any(isinstance(each, Unanswered) and each.absent for each in functions.values()):
             mappings = _ask_mappings(pool, live, program, queues, function)
         functions |= _ask_functions(pool, live, mappings, functions)
-        seen = Seen({name: tables[each] for name, each in references.items()}, queues, mappings, functions, principal)
-        return Seen(seen.tables, queues, mappings, functions, principal, _decide(pool, live, program, seen))
+        seen = DeployedState(
+            {name: tables[each] for name, each in references.items()}, queues, mappings, functions, principal
+        )
+        return DeployedState(seen.tables, queues, mappings, functions, principal, _decide(pool, live, program, seen))
 
 
 def _ask(pool: ThreadPoolExecutor, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:
@@ -78,7 +80,9 @@ def _ask_functions(pool: ThreadPoolExecutor, live: "Live", mappings: _Mappings, 
     return _ask(pool, live.function, arns)
 
 
-def _decide(pool: ThreadPoolExecutor, live: "Live", program: Program, seen: Seen) -> tuple[Decision | Unanswered, ...]:
+def _decide(
+    pool: ThreadPoolExecutor, live: "Live", program: Program, seen: DeployedState
+) -> tuple[Decision | Unanswered, ...]:
     principal = seen.principal
     if isinstance(principal, Unanswered) or not principal:
         return ()

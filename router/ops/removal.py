@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from router.aws.cleanup import count_messages
-from router.aws.deployment_clients import Service
+from router.aws.control_plane import ServiceClient, count_messages
 from router.aws.stacks import Stack, StackEvent, Stacks
 from router.ops.changes import kind_of, resource_name
 from router.ops.stack_events import follow
@@ -26,7 +25,7 @@ class Fate(Struct, frozen=True):
     messages: int | None = 0
 
 
-def foresee(stacks: Stacks, sqs: Service, stack: Stack) -> tuple[Fate, ...]:
+def foresee(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Fate, ...]:
     """What would become of each resource of a stack; raises UsageError if somebody is changing it."""
     refuse_running(stack)
     if stack.status == EMPTY:

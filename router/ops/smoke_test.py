@@ -34,7 +34,7 @@ _ASK = (
 _IMPORT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import router.aws.http.connect, router.program.load, router.deliver.delivery
+import router.aws.http.service, router.program.load, router.deliver.delivery
 from router.errors import ConfigError
 from router.program.hooks.registry import Plugins
 Plugins.start = lambda self, router: None

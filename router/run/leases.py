@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from router.aws.client import Queues
+from router.aws.protocols import Queues
 from router.deliver.log import LOGGER
 from router.model import Record
 
@@ -108,7 +108,7 @@ class Leases:
         for lease in due:
             seconds = lease.seconds_at(now)
             messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
-            failed = self._queues.release(lease.url, messages)
+            failed = self._queues.change_visibility(lease.url, messages)
             lease.renewed(now, completely=not failed)
             for id_, fault in failed.items():
                 fields = {"message_id": id_, "error": fault.code}
@@ -121,7 +121,7 @@ class Leases:
         for lease in leases:
             if self._clock() >= deadline:
                 return
-            self._queues.release(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
+            self._queues.change_visibility(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
 
     def heartbeat(self, stop: threading.Event) -> None:
         """Renew due leases until the event is set; logs errors and continues."""

@@ -3,15 +3,15 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from random import uniform
 
 from msgspec import Struct
 
 from router import codes
-from router.aws.client import Queues
-from router.aws.faults import Fault
-from router.aws.run_lock import away
-from router.deliver.delivery import Delivered, Delivery
+from router.aws.protocols import AwsFault, Queues
+from router.aws.run_lock import blocking
+from router.deliver.delivery import Delivered, Delivery, group_waves
 from router.deliver.log import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
@@ -54,6 +54,20 @@ class PolledQueue(Struct, frozen=True):
     url: str
     visibility: int
     wait: int
+
+
+class _BatchDeadline:
+    """The deadline of a batch: the end of its lease, which a heartbeat moves, or of the grace period once stopped."""
+
+    __slots__ = ("_lease", "_stop")
+
+    def __init__(self, lease: Lease, stop: StopEvent) -> None:
+        self._lease = lease
+        self._stop = stop
+
+    @property
+    def end(self) -> float:
+        return min(self._stop.deadline, self._lease.until)
 
 
 class Receiver:
@@ -117,8 +131,8 @@ class Receiver:
         waits = requested == MAX_MESSAGES
         received = self._queues.receive(polled.url, requested, polled.wait if waits else 0)
         self._batch.reset()
-        self.healthy = not isinstance(received, Fault)
-        if isinstance(received, Fault):
+        self.healthy = not isinstance(received, AwsFault)
+        if isinstance(received, AwsFault):
             self._log_error("cannot receive", received)
             return Round(back_off=True)
         if not received:
@@ -140,17 +154,11 @@ class Receiver:
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
-            self._queues.release(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
+            self._queues.change_visibility(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
             return False
-        # Cap the margin at half the visibility timeout, so that one slow call cannot block later ones.
-        margin = min(self._delivery.margin, polled.visibility / 2)
-
-        def deadline() -> float:
-            return min(self._stop.deadline, lease.until) - margin
-
-        delivered = self._delivery.deliver(polled.queue, records, deadline)
+        delivered = self._delivery.deliver(polled.queue, records, _BatchDeadline(lease, self._stop))
         self._acknowledge([each.record for each in delivered if each.acknowledged])
-        for message_id, fault in self._delivery.hide(polled.queue, polled.url, delivered).items():
+        for message_id, fault in self._delivery.set_visibility(polled.queue, polled.url, delivered).items():
             self._log_error("cannot set the visibility timeout", fault, message_id)
         return any(_delays_next_poll(each) for each in delivered)
 
@@ -165,13 +173,13 @@ class Receiver:
         if not self.polled.queue.fifo:
             self._delete(records)
             return
-        groups: dict[str | None, list[Record]] = {}
-        for record in records:
-            groups.setdefault(record.group_id, []).append(record)
-        remaining = list(groups.values())
-        while remaining:
-            failed = self._delete([group[0] for group in remaining])
-            remaining = [group[1:] for group in remaining if group[0].message_id not in failed and len(group) > 1]
+        undeleted: set[str] = set()
+
+        def is_deleted(record: Record) -> bool:
+            return record.message_id not in undeleted
+
+        for wave in group_waves(records, attrgetter("group_id"), is_deleted):
+            undeleted |= self._delete(wave)
 
     def _delete(self, records: Sequence[Record]) -> set[str]:
         """Delete messages, with retries; returns the ids of those that could not be deleted."""
@@ -187,17 +195,17 @@ class Receiver:
             undeleted |= final
             handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in final]
             if handles:
-                with away:
+                with blocking:
                     self._sleep(self._jitter(0, DELETE_BACKOFF * 2**attempt))
         return undeleted
 
     def _pause(self) -> None:
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
         self._pauses += 1
-        with away:
+        with blocking:
             self._stop.wait(self._jitter(longest / 2, longest))
 
-    def _log_error(self, message: str, fault: Fault, message_id: str = "") -> None:
+    def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(message, extra={"fields": {name: value for name, value in fields.items() if value}})
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from router.aws.client import Aws
-from router.aws.run_lock import Turns
+from router.aws.protocols import Aws
+from router.aws.run_lock import RunLock
 from router.deliver.delivery import Delivery
 from router.deliver.metrics import Meter
 from router.program.load import Program
@@ -34,7 +34,7 @@ class ReceiverPool:
         leases: Leases,
         meter: Meter,
         tuning: Tuning = DEFAULT_TUNING,
-        run_lock: Callable[[], AbstractContextManager[None]] = Turns,
+        run_lock: Callable[[], AbstractContextManager[None]] = RunLock,
     ) -> None:
         """`run_lock` makes the context in which receivers process one at a time."""
         self._program = program

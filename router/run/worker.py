@@ -14,9 +14,9 @@ from types import FrameType
 
 from msgspec import Struct
 
-from router.aws.client import Aws, connect
-from router.aws.faults import Fault
-from router.aws.overlap import CALLS_AT_ONCE
+from router.aws.calls import CONCURRENT_CALLS
+from router.aws.connect import connect
+from router.aws.protocols import Aws, AwsFault
 from router.deliver.log import LOGGER
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.5
 GC_THRESHOLD = 20_000
 """Net allocations that start a collection of the youngest generation; Python's default is 700. A batch allocates
 thousands of objects that are freed with it, with hardly a reference cycle among them."""
-FILES_PER_RECEIVER = DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CALLS_AT_ONCE
+FILES_PER_RECEIVER = DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CONCURRENT_CALLS
 """Connections: those of receives, which deletes reuse, and those of writes."""
 OTHER_FILES = 200
 """Other open files: the log, plugins, clients of health and metrics."""
@@ -71,7 +71,7 @@ class Worker:
         chosen = _choose(program, options.queues)
         raise_file_limit(len(chosen) * options.receivers * FILES_PER_RECEIVER + OTHER_FILES)
         # One call of each receiver, the concurrent writes, and some for heartbeats.
-        self._aws = connect(len(chosen) * options.receivers + CALLS_AT_ONCE + 4)
+        self._aws = connect(len(chosen) * options.receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
         self._counters = QueueCounters()
         self._pool = self._new_pool(program)
@@ -197,9 +197,9 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     """Look up a queue's URL and visibility timeout; raises UsageError."""
     url = aws.queues.url(queue.reference)
-    visibility = url if isinstance(url, Fault) else aws.queues.visibility(url)
-    if isinstance(url, Fault):
+    visibility = url if isinstance(url, AwsFault) else aws.queues.visibility(url)
+    if isinstance(url, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
-    if isinstance(visibility, Fault):
+    if isinstance(visibility, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {visibility.code}")
     return PolledQueue(queue, url, visibility, wait)

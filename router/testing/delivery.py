@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.aws.client import Aws
+from router.aws.calls import FixedDeadline
+from router.aws.protocols import Aws
 from router.config import spec
 from router.deliver.delivery import Delivery
 from router.dev.records import META, RECEIPT_HANDLE
@@ -84,8 +85,7 @@ def deliver(
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
     delivery = Delivery(program, Aws(tables, queues))
-    end = time.monotonic() + _SECONDS
-    delivered = delivery.deliver(program.engine.queues[queue], records, lambda: end)
+    delivered = delivery.deliver(program.engine.queues[queue], records, FixedDeadline(time.monotonic() + _SECONDS))
     return Run(
         tuple(each.outcome for each in delivered), tuple(each.acknowledged for each in delivered), tables, queues
     )

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, Self
 
-from router.aws.client import Answer, KeySchema, Letter, Received, Request
-from router.aws.faults import Fault, translate
+from router.aws.faults import translate
+from router.aws.protocols import AwsFault, KeySchema, OutgoingMessage, Receipt, Request, WriteResponse
 from router.engine.attributes import decode_item
 from router.model import Action, Item, Operation, Record
 from router.program.load import Program
@@ -17,7 +17,7 @@ _CONDITION = "ConditionalCheckFailedException"
 
 
 class MemoryTables:
-    """The `Tables` of the seam: what the router writes is kept as DynamoDB would keep it.
+    """The `Tables` of the interface: what the router writes is kept as DynamoDB would keep it.
 
     It knows the conditions, updates and transactions that the router sends. It throttles nothing and fails at nothing
     but what the real one refuses: a table that is not there, a key that is not the table's, more than 25 in a batch.
@@ -39,78 +39,78 @@ class MemoryTables:
         stored = self._store.items[table]
         return [decode_item(stored[key]) for key in sorted(stored)]
 
-    def batch_write(self, table: str, requests: list[Request]) -> Answer:
+    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
         """Put and delete items of one table: all of them, or none."""
         if len(requests) > _MAX_BATCH:
-            return Answer(fault=translate("ValidationException", 400))
+            return WriteResponse(fault=translate("ValidationException", 400))
         return self._write(batch_actions(table, requests))
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
         """PutItem, UpdateItem or DeleteItem."""
         return self._write([(operation, parameters)])
 
-    def transact(self, actions: Sequence[Action]) -> Answer:
+    def transact(self, actions: Sequence[Action]) -> WriteResponse:
         """All actions, or none; of several that are refused, a failed condition is told first, as the client does."""
         with self._lock:
             effects, reasons = self._store.plan_each(actions)
             refused = [(reason, position) for position, reason in enumerate(reasons) if reason]
             if refused:
                 reason, position = min(refused, key=lambda each: each[0].code != _CONDITION)
-                return Answer(fault=translate(reason.code, 400), position=position, stored=reason.item)
+                return WriteResponse(fault=translate(reason.code, 400), position=position, stored=reason.item)
             if len({effect[:2] for effect in effects}) < len(effects):
-                return Answer(fault=translate("ValidationException", 400))
+                return WriteResponse(fault=translate("ValidationException", 400))
             self._store.apply(effects)
-        return Answer()
+        return WriteResponse()
 
-    def key_schema(self, table: str) -> KeySchema | Fault:
+    def key_schema(self, table: str) -> KeySchema | AwsFault:
         """The key of a table."""
         key = self._store.keys.get(table)
         return translate("ResourceNotFoundException", 400) if key is None else key
 
-    def _write(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> Answer:
+    def _write(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> WriteResponse:
         with self._lock:
             try:
                 self._store.apply(self._store.plan(actions))
             except Refused as refused:
-                return Answer(fault=translate(refused.code, 400), stored=refused.item)
-        return Answer()
+                return WriteResponse(fault=translate(refused.code, 400), stored=refused.item)
+        return WriteResponse()
 
 
 class MemoryQueues:
-    """The `Queues` of the seam: takes every letter, and keeps what was asked of it.
+    """The `Queues` of the interface: takes every letter, and keeps what was asked of it.
 
     `letters` are by the queue that they were sent to, as the config calls it in AWS; `deleted` and `hidden` are ids of
     messages, and for how many seconds.
     """
 
     def __init__(self) -> None:
-        self.letters: dict[str, list[Letter]] = {}
+        self.letters: dict[str, list[OutgoingMessage]] = {}
         self.deleted: list[str] = []
         self.hidden: dict[str, int] = {}
 
-    def url(self, reference: str) -> str | Fault:
+    def url(self, reference: str) -> str | AwsFault:
         """What a queue is called here."""
         return reference
 
-    def visibility(self, url: str) -> int | Fault:
+    def visibility(self, url: str) -> int | AwsFault:
         """Thirty seconds, as SQS's default is."""
         return 30
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         """Nothing: messages are given to `deliver`."""
         return []
 
-    def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
+    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
         """Acknowledge messages."""
         self.deleted += [message_id for message_id, _ in messages]
         return {}
 
-    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+    def send(self, url: str, letters: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
         """Take letters."""
         self.letters.setdefault(url, []).extend(letters)
         return {}
 
-    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
         """Hide messages."""
         self.hidden |= {message_id: seconds for message_id, _, seconds in messages}
         return {}

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from router.aws.client import TRANSPORT_VARIABLE, Aws, Objects, connect
+from router.aws.connect import TRANSPORT_VARIABLE, connect
+from router.aws.protocols import Aws, Objects
 from router.dev.server import LocalAws, local_aws
 
 

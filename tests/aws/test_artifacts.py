@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.aws.artifacts import Artifacts
-from router.aws.deployment_clients import Service, caller_account, connect
+from router.aws.control_plane import ServiceClient, caller_account, connect_services
 from router.dev.server import ACCOUNT, LocalAws
 from router.errors import UsageError
 
@@ -21,20 +21,20 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture(scope="module")
-def service(server: LocalAws, inside: Inside) -> Service:
+def service(server: LocalAws, inside: Inside) -> ServiceClient:
     """S3 through the seam."""
     with inside(server):
-        return connect(("s3",))["s3"]
+        return connect_services(("s3",))["s3"]
 
 
 @pytest.fixture(scope="module")
 def account(server: LocalAws, inside: Inside) -> str:
     """The account of the server."""
     with inside(server):
-        return caller_account(connect(("sts",))["sts"])[0]
+        return caller_account(connect_services(("sts",))["sts"])[0]
 
 
-def test_makes_its_own(service: Service, account: str, s3: Any, name: str) -> None:
+def test_makes_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
     """A bucket of its own is private, encrypted and versioned, and refuses what does not come by TLS."""
     made = Artifacts(service, name, account).prepare()
 
@@ -67,14 +67,14 @@ def test_makes_its_own(service: Service, account: str, s3: Any, name: str) -> No
     )
 
 
-def test_finds_its_own(service: Service, account: str, name: str) -> None:
+def test_finds_its_own(service: ServiceClient, account: str, name: str) -> None:
     """One that is there is taken as it is."""
     artifacts = Artifacts(service, name, account)
 
     assert [artifacts.prepare(), artifacts.prepare()] == [True, False]
 
 
-def test_finishes_its_own(service: Service, account: str, s3: Any, name: str) -> None:
+def test_finishes_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
     """One that somebody was stopped at making gets what it lacks."""
     s3.create_bucket(Bucket=name)
 
@@ -84,7 +84,7 @@ def test_finishes_its_own(service: Service, account: str, s3: Any, name: str) ->
     assert "TlsOnly" in s3.get_bucket_policy(Bucket=name)["Policy"]
 
 
-def test_one_that_was_named(service: Service, s3: Any, name: str) -> None:
+def test_one_that_was_named(service: ServiceClient, s3: Any, name: str) -> None:
     """A bucket that was named is not touched."""
     s3.create_bucket(Bucket=name)
 
@@ -93,15 +93,15 @@ def test_one_that_was_named(service: Service, s3: Any, name: str) -> None:
     assert (made, "Status" in s3.get_bucket_versioning(Bucket=name)) == (False, False)
 
 
-def test_one_that_is_not_there(service: Service, name: str) -> None:
+def test_one_that_is_not_there(service: ServiceClient, name: str) -> None:
     """A bucket that was named and is not there is not made."""
     with pytest.raises(UsageError) as caught:
         Artifacts(service, name).prepare()
 
-    assert str(caught.value) == f"there is no bucket '{name}'; without --bucket one is made"
+    assert str(caught.value) == f"there is no bucket '{name}'; without --bucket one is created"
 
 
-def test_objects(service: Service, s3: Any, name: str, tmp_path: Path) -> None:
+def test_objects(service: ServiceClient, s3: Any, name: str, tmp_path: Path) -> None:
     """Files and text are put as they are."""
     s3.create_bucket(Bucket=name)
     artifacts = Artifacts(service, name)
@@ -117,7 +117,7 @@ def test_objects(service: Service, s3: Any, name: str, tmp_path: Path) -> None:
 def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
     """What was put is known by its content; something else that happens to have its name is not taken for it."""
     with inside(guarded):
-        service = connect(("s3",))["s3"]
+        service = connect_services(("s3",))["s3"]
     artifacts = Artifacts(service, name, ACCOUNT)
     artifacts.prepare()
     artifacts.put("other", b"something else", hashlib.sha256(b"something else").hexdigest())
@@ -128,7 +128,7 @@ def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
     assert (before, artifacts.has("code", SHA), artifacts.has("other", SHA)) == (False, True, False)
 
 
-def test_urls(service: Service) -> None:
+def test_urls(service: ServiceClient) -> None:
     """The address of an object is what CloudFormation takes, in China too."""
     assert [Artifacts(service, "code", "1", partition).url("a/b.json") for partition in ("aws", "aws-cn")] == [
         "https://s3.us-east-1.amazonaws.com/code/a/b.json",

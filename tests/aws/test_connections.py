@@ -7,13 +7,14 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from router.aws.http.connections import IDLE_SECONDS, Connections, NoAnswerError
+from router.aws.http.connections import IDLE_SECONDS, Connections, NoResponseError
 from router.aws.http.endpoints import Endpoint
-from router.aws.run_lock import Turns
+from router.aws.run_lock import RunLock
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024
@@ -74,13 +75,18 @@ def server(request: pytest.FixtureRequest, certificate: Callable[[], Path]) -> I
 
 
 @pytest.fixture
-def connections(server: Listener, request: pytest.FixtureRequest, tmp_path: Path) -> Connections:
-    """Connections to that server."""
+def connect(server: Listener, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Connections]:
+    """Makes connections to that server."""
     secure = "TLS" in request.node.name
-    return Connections(
-        Endpoint("127.0.0.1", server.port, secure),
-        {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {},
-    )
+    endpoint = Endpoint("127.0.0.1", server.port, secure)
+    env = {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {}
+    return partial(Connections, endpoint, env)
+
+
+@pytest.fixture
+def connections(connect: Callable[..., Connections]) -> Connections:
+    """Connections to that server."""
+    return connect()
 
 
 def _some(connection: socket.socket) -> bytes:
@@ -111,7 +117,7 @@ def answer(connection: socket.socket) -> None:
 
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS) -> bytes:
     """The body of the answer."""
-    return connections.begin({"Host": "h"}, body, seconds).finish().body
+    return connections.receive(connections.send({"Host": "h"}, body, seconds)).body
 
 
 def test_slow_reader(server: Listener, connections: Connections) -> None:
@@ -152,7 +158,7 @@ def test_silence(server: Listener, connections: Connections, size: int) -> None:
 
     server.acts = [act]
     try:
-        with pytest.raises(NoAnswerError, match=r"^ReadTimeoutError$"):
+        with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
             ask(connections, b"x" * size, 0.1)
     finally:
         over.set()
@@ -171,15 +177,12 @@ def test_used_again(server: Listener, connections: Connections) -> None:
 
 
 @pytest.mark.parametrize("size", [2, LARGE], ids=["to receive", "to send"])
-def test_turn_is_handed_over(
-    server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    """While a call waits for the network another thread has its turn."""
-    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", 60.0)
-    turns, worked = Turns(), threading.Event()
+def test_lock_is_released(server: Listener, connections: Connections, size: int) -> None:
+    """While a call waits for the network another thread runs."""
+    lock, worked = RunLock(max_wait=60.0), threading.Event()
 
     def work() -> None:
-        with turns:
+        with lock:
             worked.set()
 
     def act(connection: socket.socket) -> None:
@@ -192,7 +195,7 @@ def test_turn_is_handed_over(
 
     server.acts = [act]
     ask(connections)  # so that it need not wait for a connection any more
-    with turns:
+    with lock:
         other = threading.Thread(target=work)
         other.start()
         assert ask(connections, b"x" * size, 2 * SECONDS) == b"{}"
@@ -226,7 +229,7 @@ def test_closed_at_once(server: Listener, connections: Connections) -> None:
 
     server.acts = [act]
 
-    with pytest.raises(NoAnswerError, match=r"^ConnectionClosedError$"):
+    with pytest.raises(NoResponseError, match=r"^ConnectionClosedError$"):
         ask(connections)
 
 
@@ -239,16 +242,16 @@ def test_cut_short(server: Listener, connections: Connections) -> None:
 
     server.acts = [act]
 
-    with pytest.raises(NoAnswerError, match=r"^IncompleteReadError$"):
+    with pytest.raises(NoResponseError, match=r"^IncompleteReadError$"):
         ask(connections)
 
 
-def test_too_long(server: Listener, connections: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that is longer than any of AWS's is not read to its end."""
-    monkeypatch.setattr("router.aws.http.connections.MAX_ANSWER_BYTES", 10)
+def test_too_long(server: Listener, connect: Callable[..., Connections]) -> None:
+    """A response that is longer than any of AWS's is not read to its end."""
+    connections = connect(max_response_bytes=10)
     server.acts = [answer]
 
-    with pytest.raises(NoAnswerError, match=r"^HTTPClientError$"):
+    with pytest.raises(NoResponseError, match=r"^HTTPClientError$"):
         ask(connections)
 
 
@@ -275,7 +278,7 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-    with pytest.raises(NoAnswerError, match=r"^EndpointConnectionError$"):
+    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
         ask(Connections(Endpoint("127.0.0.1", port, False), {}))
 
 
@@ -370,7 +373,7 @@ def test_proxy_refuses(proxied: Callable[..., tuple[Connections, Proxy]], secure
     """A proxy that opens no tunnel is as good as a server that is not there."""
     connections, through = proxied("http://127.0.0.1:{}", status=b"407 Proxy Authentication Required")
 
-    with pytest.raises(NoAnswerError, match=r"^EndpointConnectionError$"):
+    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
         ask(connections)
     assert (len(through.asked), secure.taken) == (1, 0)
 

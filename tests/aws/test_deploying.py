@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
-from router.aws import control_plane
+from router.aws import boto, control_plane
 from router.cli import deploying
 from router.cli.app import app
 from router.dev.server import ACCOUNT, LocalAws
@@ -54,7 +54,7 @@ def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
 def _kept_clients() -> Iterator[None]:
     """boto3's clients are made once: each command would make its own, which takes most of its time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("router.aws.deployment_clients.clients", cache(control_plane.clients))
+        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
         yield
 
 

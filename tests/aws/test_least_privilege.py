@@ -18,11 +18,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from router.aws.client import Aws, Objects
-from router.aws.client import connect as connect_router
-from router.aws.deployment_clients import Service
-from router.aws.faults import Fault
-from router.aws.stacks import Stacks, Template
+from router.aws.calls import FixedDeadline
+from router.aws.connect import connect as connect_router
+from router.aws.control_plane import ServiceClient
+from router.aws.protocols import Aws, AwsFault, Objects
+from router.aws.stacks import Stacks, StackTemplate
 from router.deliver.delivery import Delivery
 from router.dev.emulator_quirks import for_embedded_aws, in_batches
 from router.dev.server import LocalAws
@@ -95,8 +95,8 @@ class Deployed:
         }
         values = {parameter: self.names[name] for name, parameter in document.variables.items()}
         values |= {"CodeBucket": bucket, "CodeKey": "code"}
-        stacks = Stacks(Service("cloudformation", self.clients["cloudformation"]))
-        proposal = propose(stacks, self.stack, Template(json.dumps({**body, "Resources": kept})), values)
+        stacks = Stacks(ServiceClient("cloudformation", self.clients["cloudformation"]))
+        proposal = propose(stacks, self.stack, StackTemplate(json.dumps({**body, "Resources": kept})), values)
         ended = conclude(stacks, proposal, list(execute(stacks, proposal)))
         assert ended.succeeded, ended
         return next(each.physical_id for each in stacks.resources(proposal.stack_id) if each.logical_id == "Role")
@@ -141,7 +141,7 @@ class Deployed:
         found: dict[str, Any] = {}
         for name, bodies in self._messages(id_).items():
             found[name] = self._route(aws, delivery, name, bodies)
-        found["keys"] = [isinstance(aws.tables.key_schema(each), Fault) for each in self._tables()]
+        found["keys"] = [isinstance(aws.tables.key_schema(each), AwsFault) for each in self._tables()]
         found["log"] = self._log(id_)
         found["encryption"] = self._encrypt()
         return found
@@ -167,17 +167,17 @@ class Deployed:
         entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
         root.send_message_batch(QueueUrl=root_url, Entries=entries)
         url = aws.queues.url(queue.reference)
-        if isinstance(url, Fault):
+        if isinstance(url, AwsFault):
             return url
         visibility = aws.queues.visibility(url)
         records = aws.queues.receive(url, 10, 0)
-        if isinstance(records, Fault):
+        if isinstance(records, AwsFault):
             return records
-        delivered = delivery.deliver(queue, records, lambda: float("inf"))
+        delivered = delivery.deliver(queue, records, FixedDeadline(float("inf")))
         done = [(each.record.message_id, each.record.receipt_handle) for each in delivered if each.acknowledged]
         texts = [json.dumps(body) for body in bodies]
         outcomes = sorted((texts.index(each.record.body), each.outcome.kind, each.outcome.reason) for each in delivered)
-        failed = len(aws.queues.delete(url, done)), len(delivery.hide(queue, url, delivered))
+        failed = len(aws.queues.delete(url, done)), len(delivery.set_visibility(queue, url, delivered))
         return outcomes, failed, visibility
 
     def _tables(self) -> list[str]:

@@ -3,10 +3,8 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError
 
-from router.aws.client import TOO_LARGE, Objects
-from router.aws.faults import Fault
+from router.aws.protocols import TOO_LARGE, AwsFault, Objects
 from router.aws.s3 import S3Objects
 
 LARGE = bytes(range(256)) * 3000
@@ -38,17 +36,17 @@ def test_too_large(objects: Objects, s3: Any, bucket: str, content: bytes) -> No
 
 def test_no_such_object(objects: Objects, bucket: str) -> None:
     """It will not come: the message is at fault."""
-    assert objects.fetch(bucket, "k", 9) == Fault("refused", "NoSuchKey", 404)
+    assert objects.fetch(bucket, "k", 9) == AwsFault("refused", "NoSuchKey", 404)
 
 
 def test_no_such_bucket(objects: Objects, name: str) -> None:
     """The config names the buckets: the set-up is at fault."""
-    assert objects.fetch(name, "k", 9) == Fault("setup", "NoSuchBucket", 404)
+    assert objects.fetch(name, "k", 9) == AwsFault("configuration", "NoSuchBucket", 404)
 
 
 def test_unreachable(unreachable_objects: Objects, name: str) -> None:
     """Without an answer the same may succeed later."""
-    assert unreachable_objects.fetch(name, "k", 9) == Fault("retry", "EndpointConnectionError")
+    assert unreachable_objects.fetch(name, "k", 9) == AwsFault("retry", "EndpointConnectionError")
 
 
 ERROR = "<Error><Code>{}</Code><Message>secret</Message></Error>"
@@ -57,20 +55,20 @@ ERROR = "<Error><Code>{}</Code><Message>secret</Message></Error>"
 @pytest.mark.parametrize(
     ("status", "headers", "body", "found"),
     [
-        (403, {}, ERROR.format("AccessDenied"), Fault("setup", "AccessDenied", 403)),
-        (403, {}, ERROR.format("InvalidObjectState"), Fault("refused", "InvalidObjectState", 403)),
-        (503, {}, ERROR.format("SlowDown"), Fault("retry", "SlowDown", 503)),
-        (500, {}, "no XML", Fault("retry", "500", 500)),
-        (200, {}, "<html>", Fault("retry", "UnreadableAnswer", 200)),
+        (403, {}, ERROR.format("AccessDenied"), AwsFault("configuration", "AccessDenied", 403)),
+        (403, {}, ERROR.format("InvalidObjectState"), AwsFault("refused", "InvalidObjectState", 403)),
+        (503, {}, ERROR.format("SlowDown"), AwsFault("retry", "SlowDown", 503)),
+        (500, {}, "no XML", AwsFault("retry", "500", 500)),
+        (200, {}, "<html>", AwsFault("retry", "UnreadableAnswer", 200)),
         (200, {"ETag": '"x"'}, "{}", b"{}"),
-        (200, {"ETag": '"x"', "Content-Length": "3"}, "{}", Fault("retry", "ResponseStreamingError")),
+        (200, {"ETag": '"x"', "Content-Length": "3"}, "{}", AwsFault("retry", "ResponseStreamingError")),
         (200, {"ETag": '"x"', "Content-Length": "9999"}, "{}", TOO_LARGE),
         (200, {"ETag": '"x"', "Content-Length": ""}, "{}" * 50, TOO_LARGE),
         (
             200,
             {"ETag": '"x"', "x-amz-checksum-crc32": "AAAAAA=="},
             "{}",
-            Fault("retry", "FlexibleChecksumError"),
+            AwsFault("retry", "FlexibleChecksumError"),
         ),
     ],
 )
@@ -82,13 +80,10 @@ def test_answers(odd_s3: Any, status: int, headers: dict[str, str], body: str, f
 
 
 def test_no_client() -> None:
-    """That a client cannot be made is a fault of the set-up, told for each object that is asked for."""
-
-    def connect() -> Any:
-        raise NoCredentialsError
-
-    objects = S3Objects(connect)
+    """If no client can be made, each fetch returns the configuration error."""
+    no_credentials = AwsFault("configuration", "NoCredentialsError")
+    objects = S3Objects(lambda: no_credentials)
 
     faults = [objects.fetch("payloads", "k", 9) for _ in range(2)]
 
-    assert faults == [Fault("setup", "NoCredentialsError")] * 2
+    assert faults == [no_credentials] * 2

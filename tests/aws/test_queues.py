@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, Letter
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault, OutgoingMessage
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "text": {"DataType": "String", "StringValue": "ü"},
     "number": {"DataType": "Number", "StringValue": "1.5"},
     "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
 }
-GONE = Fault("setup", "NonExistentQueue", 400)
+GONE = AwsFault("configuration", "NonExistentQueue", 400)
 
 
 @pytest.fixture
@@ -62,12 +61,12 @@ def test_receive_nothing(aws: Aws, queue: str) -> None:
 def test_receive_many(aws: Aws, queue: str) -> None:
     """More than ten come by several calls."""
     bodies = {str(number) for number in range(35)}
-    aws.queues.send(queue, [Letter(body, body) for body in bodies])
+    aws.queues.send(queue, [OutgoingMessage(body, body) for body in bodies])
 
     found = aws.queues.receive(queue, 40, 0)
 
     # Of several calls one may find nothing, here as with AWS.
-    assert not isinstance(found, Fault)
+    assert not isinstance(found, AwsFault)
     assert (len(found) > 10, {record.body for record in found} <= bodies) == (True, True)
 
 
@@ -80,13 +79,14 @@ def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
 
     found = [scripted_aws.queues.receive(url, 20, 0) for _ in range(2)]
 
-    assert not isinstance(found[0], Fault)
-    assert ([record.body for record in found[0]], found[1]) == (["body"] * 10, Fault("setup", "AccessDenied", 400))
+    assert not isinstance(found[0], AwsFault)
+    denied = AwsFault("configuration", "AccessDenied", 400)
+    assert ([record.body for record in found[0]], found[1]) == (["body"] * 10, denied)
 
 
 def test_send_with_attributes(aws: Aws, queue: str) -> None:
     """What is sent arrives with its attributes, bytes as bytes."""
-    failed = aws.queues.send(queue, [Letter("1", "body", ATTRIBUTES)])
+    failed = aws.queues.send(queue, [OutgoingMessage("1", "body", ATTRIBUTES)])
 
     (record,) = received(aws, queue)
     assert (failed, record.body, record.message_attributes) == ({}, "body", ATTRIBUTES)
@@ -94,7 +94,7 @@ def test_send_with_attributes(aws: Aws, queue: str) -> None:
 
 def test_send_fifo(aws: Aws, fifo: str) -> None:
     """Letters for a FIFO queue keep their group, their deduplication id and their order."""
-    failed = aws.queues.send(fifo, [Letter(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)])
+    failed = aws.queues.send(fifo, [OutgoingMessage(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)])
 
     records = received(aws, fifo)
     assert (
@@ -105,24 +105,26 @@ def test_send_fifo(aws: Aws, fifo: str) -> None:
 
 def test_send_many(aws: Aws, queue: str) -> None:
     """Any number of letters goes out in tens."""
-    failed = aws.queues.send(queue, [Letter(f"an id/{n}", str(n)) for n in range(23)])
+    failed = aws.queues.send(queue, [OutgoingMessage(f"an id/{n}", str(n)) for n in range(23)])
 
     assert (failed, sorted(int(record.body) for record in received(aws, queue))) == ({}, list(range(23)))
 
 
 def test_send_too_long(aws: Aws, queue: str) -> None:
     """A letter over 1 MiB is refused, and takes no other with it."""
-    failed = aws.queues.send(queue, [Letter("a", "x"), Letter("b", "x" * 1_048_577), Letter("c", "y")])
+    failed = aws.queues.send(
+        queue, [OutgoingMessage("a", "x"), OutgoingMessage("b", "x" * 1_048_577), OutgoingMessage("c", "y")]
+    )
 
     assert (failed, sorted(record.body for record in received(aws, queue))) == (
-        {"b": Fault("refused", "BatchRequestTooLong", 400)},
+        {"b": AwsFault("refused", "BatchRequestTooLong", 400)},
         ["x", "y"],
     )
 
 
 def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
     """Deleted messages are gone, also more than ten of them."""
-    aws.queues.send(queue, [Letter(str(n), str(n)) for n in range(12)])
+    aws.queues.send(queue, [OutgoingMessage(str(n), str(n)) for n in range(12)])
     records = received(aws, queue)
 
     failed = aws.queues.delete(queue, [(record.message_id, record.receipt_handle) for record in records])
@@ -137,20 +139,20 @@ def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
 
 def test_delete_in_part(aws: Aws, queue: str) -> None:
     """A receipt handle that SQS does not know fails alone."""
-    aws.queues.send(queue, [Letter("1", "body")])
+    aws.queues.send(queue, [OutgoingMessage("1", "body")])
     (record,) = received(aws, queue)
 
     failed = aws.queues.delete(queue, [("bad", "no such handle"), (record.message_id, record.receipt_handle)])
 
-    assert failed == {"bad": Fault("refused", "ReceiptHandleIsInvalid", 200)}
+    assert failed == {"bad": AwsFault("refused", "ReceiptHandleIsInvalid", 200)}
 
 
 def test_release(aws: Aws, queue: str) -> None:
     """A message released with 0 seconds is there again at once."""
-    aws.queues.send(queue, [Letter("1", "body")])
+    aws.queues.send(queue, [OutgoingMessage("1", "body")])
     (record,) = received(aws, queue)
 
-    failed = aws.queues.release(queue, [(record.message_id, record.receipt_handle, 0)])
+    failed = aws.queues.change_visibility(queue, [(record.message_id, record.receipt_handle, 0)])
 
     again = [(r.message_id, r.attributes["ApproximateReceiveCount"]) for r in aws.queues.receive(queue, 1, 0)]  # type: ignore[union-attr]
     assert (failed, again) == ({}, [(record.message_id, "2")])
@@ -192,9 +194,9 @@ def test_no_such_queue(aws: Aws, queue: str) -> None:
 
     answers = (
         aws.queues.receive(gone, 1, 0),
-        aws.queues.send(gone, [Letter("1", "body")]),
+        aws.queues.send(gone, [OutgoingMessage("1", "body")]),
         aws.queues.delete(gone, [("1", "handle")]),
-        aws.queues.release(gone, [("1", "handle", 0)]),
+        aws.queues.change_visibility(gone, [("1", "handle", 0)]),
     )
 
     assert answers == (GONE, {"1": GONE}, {"1": GONE}, {"1": GONE})
@@ -213,23 +215,23 @@ def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
         }
     )
 
-    failed = scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter(id_, "body") for id_ in "abcde"])
+    failed = scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage(id_, "body") for id_ in "abcde"])
 
     assert failed == {
-        "b": Fault("retry", "InternalError", 200),
-        "c": Fault("refused", "SomethingNew", 200),
-        "d": Fault("setup", "AccessDenied", 200),
-        "e": Fault("retry", "Unconfirmed", 200),
+        "b": AwsFault("retry", "InternalError", 200),
+        "c": AwsFault("refused", "SomethingNew", 200),
+        "d": AwsFault("configuration", "AccessDenied", 200),
+        "e": AwsFault("retry", "Unconfirmed", 200),
     }
 
 
 def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
     """A call never holds over 1 MiB, attributes included, nor over ten letters."""
-    half = Letter("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
-    rest = Letter("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})
+    half = OutgoingMessage("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
+    rest = OutgoingMessage("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})
 
     scripted_aws.queues.send("http://127.0.0.1/1/q", [half, half, rest, half, half])
-    scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("small", "x")] * 21)
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("small", "x")] * 21)
 
     # In whatever order calls arrive that are made at the same time.
     assert sorted(len(asked["Entries"]) for asked in scripted.asked) == [1, 1, 2, 2, 10, 10]
@@ -245,7 +247,7 @@ def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
 
 def test_unreachable(unreachable: Aws) -> None:
     """An endpoint where nobody listens may come back."""
-    assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0) == Fault("retry", "EndpointConnectionError", 0)
+    assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0) == AwsFault("retry", "EndpointConnectionError", 0)
 
 
 def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
@@ -254,10 +256,10 @@ def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
 
     answers = (
         scripted_aws.queues.url("some-queue"),
-        scripted_aws.queues.send("http://127.0.0.1/1/q", [Letter("1", "x")]),
+        scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("1", "x")]),
     )
 
-    unreadable = Fault("retry", "UnreadableAnswer", 200)
+    unreadable = AwsFault("retry", "UnreadableAnswer", 200)
     # boto3 takes the page for an answer that says nothing, ours for none.
     assert answers[0] == unreadable
-    assert answers[1] in ({"1": unreadable}, {"1": Fault("retry", "Unconfirmed", 200)})
+    assert answers[1] in ({"1": unreadable}, {"1": AwsFault("retry", "Unconfirmed", 200)})

@@ -9,9 +9,15 @@ from typing import Any
 import boto3
 import pytest
 
-from router.aws.cleanup import count_messages, delete_table
-from router.aws.deployment_clients import CloudError, Service, caller_account, connect
-from router.aws.stacks import Change, Stacks, Template
+from router.aws.control_plane import (
+    AwsCallError,
+    ServiceClient,
+    caller_account,
+    connect_services,
+    count_messages,
+    delete_table,
+)
+from router.aws.stacks import ResourceChange, Stacks, StackTemplate
 from router.dev.server import ACCOUNT, LocalAws
 from router.errors import UsageError
 from router.ops.change_set import propose, withdraw
@@ -33,14 +39,14 @@ TABLE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def services(guarded: LocalAws, inside: Inside) -> Mapping[str, Service]:
+def services(guarded: LocalAws, inside: Inside) -> Mapping[str, ServiceClient]:
     """The services, called by the root of the account."""
     with inside(guarded):
-        return connect(("cloudformation", "s3", "sts", "sqs", "dynamodb"))
+        return connect_services(("cloudformation", "s3", "sts", "sqs", "dynamodb"))
 
 
 @pytest.fixture
-def stacks(services: Mapping[str, Service]) -> Stacks:
+def stacks(services: Mapping[str, ServiceClient]) -> Stacks:
     """Its stacks."""
     return Stacks(services["cloudformation"])
 
@@ -51,7 +57,7 @@ def name() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
-def template(name: str, retention: int = 60, table: bool = True, **more: Any) -> Template:
+def template(name: str, retention: int = 60, table: bool = True, **more: Any) -> StackTemplate:
     """A queue and a table, with outputs; `visibility` of the queue is a parameter."""
     properties = {"QueueName": name, "MessageRetentionPeriod": retention, "VisibilityTimeout": {"Ref": "Visibility"}}
     resources: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": properties}, **more}
@@ -62,13 +68,13 @@ def template(name: str, retention: int = 60, table: bool = True, **more: Any) ->
         "Resources": resources,
         "Outputs": {"Url": {"Value": {"Ref": "Queue"}}},
     }
-    return Template(json.dumps(body))
+    return StackTemplate(json.dumps(body))
 
 
 BROKEN = {"Type": "AWS::SQS::Queue", "DependsOn": ["Queue", "Table"], "Properties": {"VisibilityTimeout": 99_999}}
 
 
-def deploy(stacks: Stacks, name: str, template: Template, **parameters: str) -> Ended:
+def deploy(stacks: Stacks, name: str, template: StackTemplate, **parameters: str) -> Ended:
     """Propose and execute."""
     proposal = propose(stacks, name, template, parameters)
     return conclude(stacks, proposal, list(execute(stacks, proposal)))
@@ -83,7 +89,10 @@ def test_creates(stacks: Stacks, name: str) -> None:
     assert (proposal.creates, proposal.fresh, proposal.changes) == (
         True,
         True,
-        (Change("Add", "Queue", "", "AWS::SQS::Queue"), Change("Add", "Table", "", "AWS::DynamoDB::Table")),
+        (
+            ResourceChange("Add", "Queue", "", "AWS::SQS::Queue"),
+            ResourceChange("Add", "Table", "", "AWS::DynamoDB::Table"),
+        ),
     )
     assert [(each.logical_id, each.status) for each in events] == [
         (name, "CREATE_IN_PROGRESS"),
@@ -109,7 +118,7 @@ def test_nothing_to_change(stacks: Stacks, name: str) -> None:
     proposal = propose(stacks, name, template(name), {})
 
     assert proposal.changes is None
-    with pytest.raises(CloudError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         stacks.change_set(proposal.change_set)
     assert caught.value.code == "ChangeSetNotFound"
 
@@ -145,13 +154,13 @@ def test_creation_fails(stacks: Stacks, name: str) -> None:
     )
 
 
-def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """An update that fails leaves the stack as it was."""
     url = deploy(stacks, name, template(name)).outputs["Url"]
 
     ended = deploy(stacks, name, template(name, retention=90, Broken=BROKEN))
 
-    attributes = services["sqs"].ask("GetQueueAttributes", QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
+    attributes = services["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
     assert (ended.status, ended.cause and ended.cause.resource, attributes["Attributes"]) == (
         "UPDATE_ROLLBACK_COMPLETE",
         "Broken",
@@ -181,7 +190,7 @@ def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
 def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
     """What AWS refuses is a sentence with the action, and leaves no stack."""
     with pytest.raises(UsageError, match=r"^AWS refuses cloudformation:CreateChangeSet: Template format error"):
-        propose(stacks, name, Template("{nonsense"), {})
+        propose(stacks, name, StackTemplate("{nonsense"), {})
 
     assert stacks.find(name) is None
 
@@ -207,10 +216,10 @@ def test_bad_name(stacks: Stacks, bad: str) -> None:
         stacks.find(bad)
 
 
-def test_removal(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+def test_removal(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """What goes and what stays is foreseen, with the messages that would be lost, and so it comes."""
     url = deploy(stacks, name, template(name)).outputs["Url"]
-    services["sqs"].ask("SendMessage", QueueUrl=url, MessageBody="m")
+    services["sqs"].call("SendMessage", QueueUrl=url, MessageBody="m")
     stack = stacks.find(name)
     assert stack
 
@@ -233,7 +242,7 @@ def test_removal(stacks: Stacks, name: str, services: Mapping[str, Service]) -> 
     )
 
 
-def test_removal_of_what_was_made_from_yaml(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+def test_removal_of_what_was_made_from_yaml(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """A stack that somebody made from YAML, with its short forms of functions, is foreseen too."""
     text = f"""\
 Resources:
@@ -243,7 +252,7 @@ Resources:
     DeletionPolicy: Retain
     Properties: {json.dumps({**TABLE["Properties"], "TableName": name})}
 """
-    deploy(stacks, name, Template(text))
+    deploy(stacks, name, StackTemplate(text))
     stack = stacks.find(name)
     assert stack
 
@@ -252,7 +261,7 @@ Resources:
     assert [(fate.kind, fate.stays) for fate in fates] == [("queue", False), ("table", True)]
 
 
-def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """A stack that has nothing but a change set has nothing to lose, and goes."""
     propose(stacks, name, template(name), {})
     stack = stacks.find(name)
@@ -261,30 +270,30 @@ def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: M
     assert (foresee(stacks, services["sqs"], stack), list(remove(stacks, stack))[-1].status) == ((), "DELETE_COMPLETE")
 
 
-def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, Service]) -> None:
+def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """A table is deleted for good, protected or not; one that is gone already is no fault."""
     deploy(stacks, name, template(name))
 
     delete_table(services["dynamodb"], name)
     delete_table(services["dynamodb"], name)
 
-    with pytest.raises(CloudError) as caught:
-        services["dynamodb"].ask("DescribeTable", TableName=name)
+    with pytest.raises(AwsCallError) as caught:
+        services["dynamodb"].call("DescribeTable", TableName=name)
     assert caught.value.code == "ResourceNotFoundException"
 
 
-def test_messages_of_a_queue_that_is_gone(services: Mapping[str, Service], name: str) -> None:
+def test_messages_of_a_queue_that_is_gone(services: Mapping[str, ServiceClient], name: str) -> None:
     """How many messages are on a queue that cannot be asked, nobody knows."""
     assert count_messages(services["sqs"], f"http://localhost/{ACCOUNT}/{name}") is None
 
 
-def test_account(services: Mapping[str, Service]) -> None:
+def test_account(services: Mapping[str, ServiceClient]) -> None:
     """Who calls says which account and partition it is."""
     assert caller_account(services["sts"]) == (ACCOUNT, "aws")
 
 
 @pytest.fixture
-def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, Service]:
+def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, ServiceClient]:
     """The services, called by a user who may do nothing."""
     with inside(guarded):
         iam = boto3.client("iam")
@@ -292,10 +301,10 @@ def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, Service
         key = iam.create_access_key(UserName=name)["AccessKey"]
     keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     with inside(guarded, **keys):
-        return connect(("cloudformation", "s3"))
+        return connect_services(("cloudformation", "s3"))
 
 
-def test_not_permitted(nobody: Mapping[str, Service], name: str) -> None:
+def test_not_permitted(nobody: Mapping[str, ServiceClient], name: str) -> None:
     """What the credentials may not do is named as IAM names it."""
     with pytest.raises(UsageError) as caught:
         propose(Stacks(nobody["cloudformation"]), name, template(name), {})
@@ -306,13 +315,13 @@ def test_not_permitted(nobody: Mapping[str, Service], name: str) -> None:
 
 
 def test_not_permitted_by_another_name(
-    nobody: Mapping[str, Service], services: Mapping[str, Service], name: str
+    nobody: Mapping[str, ServiceClient], services: Mapping[str, ServiceClient], name: str
 ) -> None:
     """Where S3's action has another name than its operation, it is that of the action."""
-    services["s3"].ask("CreateBucket", Bucket=name)
+    services["s3"].call("CreateBucket", Bucket=name)
 
     with pytest.raises(UsageError) as caught:
-        nobody["s3"].ask("HeadBucket", Bucket=name)
+        nobody["s3"].call("HeadBucket", Bucket=name)
 
     assert str(caught.value) == "these credentials may not do s3:ListBucket"
 
@@ -320,9 +329,9 @@ def test_not_permitted_by_another_name(
 def test_unknown_credentials(guarded: LocalAws, inside: Inside) -> None:
     """Credentials that AWS does not know are told."""
     with inside(guarded, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE"):
-        sts = connect(("sts",))["sts"]
+        sts = connect_services(("sts",))["sts"]
 
-    with pytest.raises(UsageError, match=r"^AWS does not take the credentials of this environment"):
+    with pytest.raises(UsageError, match=r"^AWS does not accept the credentials of this environment"):
         caller_account(sts)
 
 
@@ -336,7 +345,7 @@ def test_no_credentials(in_environment: Any) -> None:
     )
 
     with pytest.raises(UsageError, match=r"^there are no AWS credentials in this environment$"):
-        caller_account(connect(("sts",))["sts"])
+        caller_account(connect_services(("sts",))["sts"])
 
 
 def test_no_answer(in_environment: Any) -> None:
@@ -346,4 +355,4 @@ def test_no_answer(in_environment: Any) -> None:
     )
 
     with pytest.raises(UsageError, match=r"^AWS did not answer sts:GetCallerIdentity: "):
-        caller_account(connect(("sts",))["sts"])
+        caller_account(connect_services(("sts",))["sts"])

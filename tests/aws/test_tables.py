@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Answer, Aws
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault, WriteResponse
 
 ITEM = {
     "pk": {"S": "a"},
@@ -36,7 +35,7 @@ def test_put(aws: Aws, dynamodb: Any, table: str) -> None:
     answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}])
 
     stored = dynamodb.get_item(TableName=table, Key=KEY)["Item"]
-    assert (answer, stored) == (Answer([], None), ITEM)
+    assert (answer, stored) == (WriteResponse([], None), ITEM)
 
 
 def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -47,7 +46,7 @@ def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
 
     answer = aws.tables.batch_write(table, [{"DeleteRequest": {"Key": KEY}}])
 
-    assert (answer, dynamodb.scan(TableName=table)["Items"]) == (Answer([], None), [other])
+    assert (answer, dynamodb.scan(TableName=table)["Items"]) == (WriteResponse([], None), [other])
 
 
 def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -57,7 +56,7 @@ def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
 
     answer = aws.tables.batch_write(table, [*puts, {"DeleteRequest": {"Key": KEY}}])
 
-    assert (answer, dynamodb.scan(TableName=table)["Count"]) == (Answer([], None), 24)
+    assert (answer, dynamodb.scan(TableName=table)["Count"]) == (WriteResponse([], None), 24)
 
 
 def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
@@ -66,7 +65,7 @@ def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
         table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}]
     )
 
-    assert answer == Answer([], Fault("refused", "ValidationException", 400))
+    assert answer == WriteResponse([], AwsFault("refused", "ValidationException", 400))
     assert dynamodb.scan(TableName=table)["Items"] == []
 
 
@@ -74,7 +73,7 @@ def test_no_such_table(aws: Aws, name: str) -> None:
     """A table that is not there is a fault of the set-up."""
     answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}])
 
-    assert answer == Answer([], Fault("setup", "ResourceNotFoundException", 400))
+    assert answer == WriteResponse([], AwsFault("configuration", "ResourceNotFoundException", 400))
 
 
 def test_key_schema(aws: Aws, table: str) -> None:
@@ -92,7 +91,7 @@ def test_key_schema_is_kept(aws: Aws, dynamodb: Any, table: str) -> None:
 
 def test_key_schema_of_no_table(aws: Aws, name: str) -> None:
     """The key of a table that is not there is a fault of the set-up."""
-    assert aws.tables.key_schema(name) == Fault("setup", "ResourceNotFoundException", 400)
+    assert aws.tables.key_schema(name) == AwsFault("configuration", "ResourceNotFoundException", 400)
 
 
 def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
@@ -108,7 +107,7 @@ def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
         ],
     )
 
-    assert answer == Answer([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
+    assert answer == WriteResponse([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
     assert scripted.asked == [{"RequestItems": {"some-table": [first, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]}}]
 
 
@@ -118,30 +117,30 @@ def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
         (
             400,
             {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "m"},
-            Fault("retry", "ProvisionedThroughputExceededException", 400),
+            AwsFault("retry", "ProvisionedThroughputExceededException", 400),
         ),
         (
             400,
             {"__type": "com.amazon.coral.service#AccessDeniedException"},
-            Fault("setup", "AccessDeniedException", 400),
+            AwsFault("configuration", "AccessDeniedException", 400),
         ),
-        (500, {"__type": "InternalServerError"}, Fault("retry", "InternalServerError", 500)),
-        (503, b"<html>busy</html>", Fault("retry", "503", 503)),
-        (400, {"__type": "SomethingNew"}, Fault("retry", "SomethingNew", 400)),
-        (200, b"<html>a proxy's page</html>", Fault("retry", "UnreadableAnswer", 200)),
+        (500, {"__type": "InternalServerError"}, AwsFault("retry", "InternalServerError", 500)),
+        (503, b"<html>busy</html>", AwsFault("retry", "503", 503)),
+        (400, {"__type": "SomethingNew"}, AwsFault("retry", "SomethingNew", 400)),
+        (200, b"<html>a proxy's page</html>", AwsFault("retry", "UnreadableAnswer", 200)),
     ],
 )
-def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, fault: Fault) -> None:
+def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, fault: AwsFault) -> None:
     """Each failure is one fault after one call, without any retry below the seam."""
     scripted.answers(answer, status)
 
     written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}])
 
-    assert (written, len(scripted.asked)) == (Answer([], fault), 1)
+    assert (written, len(scripted.asked)) == (WriteResponse([], fault), 1)
 
 
 def test_unreachable(unreachable: Aws) -> None:
     """An endpoint where nobody listens may come back."""
     answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}])
 
-    assert answer == Answer([], Fault("retry", "EndpointConnectionError", 0))
+    assert answer == WriteResponse([], AwsFault("retry", "EndpointConnectionError", 0))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import connect
-from router.aws.faults import Fault
+from router.aws.connect import connect
+from router.aws.protocols import AwsFault
 from router.errors import UsageError
 
-NO_TRUST = Fault("retry", "SSLError", 0)
+NO_TRUST = AwsFault("retry", "SSLError", 0)
 
 
 class Handler(BaseHTTPRequestHandler):

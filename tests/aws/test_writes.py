@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Answer, Aws
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.chain import Chain, Transaction
 from router.engine.attributes import encode_item
 from router.engine.ticket import Ticket
@@ -15,11 +14,11 @@ from router.engine.writes import MarkerShape, Write, WriteShape
 from router.model import REMOVE, Item, Message, Record, Table
 from router.modes import MODES
 
-FAILED = Fault("condition", "ConditionalCheckFailedException", 400)
-CANCELLED = Fault("condition", "ConditionalCheckFailed", 400)
+FAILED = AwsFault("condition", "ConditionalCheckFailedException", 400)
+CANCELLED = AwsFault("condition", "ConditionalCheckFailed", 400)
 ODD = "size.of #1"
 """A reserved word, a dot, a space and the sign of placeholders."""
-Send = Callable[..., Answer]
+Send = Callable[..., WriteResponse]
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def plan(table: Table) -> Callable[..., Write]:
 def send(aws: Aws, plan: Callable[..., Write]) -> Send:
     """Sends a write as the writer does."""
 
-    def call(mode: Any, **given: Any) -> Answer:
+    def call(mode: Any, **given: Any) -> WriteResponse:
         write = plan(mode, **given)
         actions = Chain(Ticket(Record("m", "h", ""), None, [write]), write).actions()
         return aws.tables.write(*actions[0]) if len(actions) == 1 else aws.tables.transact(actions)
@@ -100,7 +99,7 @@ def test_insert(send: Send, stored: Callable[..., Any]) -> None:
     answers = [send("insert", item={ODD: value}) for value in (1, 2)]
 
     assert (answers, stored()) == (
-        [Answer(), Answer(fault=FAILED, stored=full(**{ODD: 1}))],
+        [WriteResponse(), WriteResponse(fault=FAILED, stored=full(**{ODD: 1}))],
         {ODD: {"N": "1"}},
     )
 
@@ -122,8 +121,12 @@ def test_newest(send: Send, stored: Callable[..., Any], versions: tuple[Any, Any
     """Only a greater version of the same type replaces; else the stored item is told."""
     answers = [send("newest", item={ODD: version}, version=ODD) for version in versions]
 
-    second = Answer() if last == versions[1] != versions[0] else Answer(fault=FAILED, stored=full(**{ODD: last}))
-    assert (answers, stored()) == ([Answer(), second], encode_item({ODD: last})[0])
+    second = (
+        WriteResponse()
+        if last == versions[1] != versions[0]
+        else WriteResponse(fault=FAILED, stored=full(**{ODD: last}))
+    )
+    assert (answers, stored()) == ([WriteResponse(), second], encode_item({ODD: last})[0])
 
 
 @pytest.mark.parametrize("versions", [(5, "9"), ("5", 9), (b"5", "9")])
@@ -136,7 +139,7 @@ def test_types_are_not_ordered(
 
     answers = [send("newest", item={ODD: version}, version=ODD) for version in versions]
 
-    assert answers == [Answer(), Answer(fault=FAILED, stored=full(**{ODD: versions[0]}))]
+    assert answers == [WriteResponse(), WriteResponse(fault=FAILED, stored=full(**{ODD: versions[0]}))]
 
 
 @pytest.mark.parametrize("mode", ["newest", "update", "delete"])
@@ -147,7 +150,7 @@ def test_no_version_is_older_than_any(send: Send, stored: Callable[..., Any], mo
     answer = send(mode, item={ODD: 0}, version=ODD)
 
     left = {"newest": {ODD: {"N": "0"}}, "update": {"x": {"N": "1"}, ODD: {"N": "0"}}, "delete": None}
-    assert (answer, stored()) == (Answer(), left[mode])
+    assert (answer, stored()) == (WriteResponse(), left[mode])
 
 
 @pytest.mark.parametrize(("version", "gone"), [(1, False), (2, False), (3, True)])
@@ -157,8 +160,10 @@ def test_versioned_delete(send: Send, stored: Callable[..., Any], version: int, 
 
     answer = send("delete", item={ODD: version}, version=ODD)
 
-    left = (Answer(), None) if gone else (Answer(fault=FAILED, stored=full(**{ODD: 2})), {ODD: {"N": "2"}})
-    assert (answer, stored(), send("delete", id_="b", item={ODD: 1}, version=ODD)) == (*left, Answer())
+    left = (
+        (WriteResponse(), None) if gone else (WriteResponse(fault=FAILED, stored=full(**{ODD: 2})), {ODD: {"N": "2"}})
+    )
+    assert (answer, stored(), send("delete", id_="b", item={ODD: 1}, version=ODD)) == (*left, WriteResponse())
 
 
 def test_update(send: Send, stored: Callable[..., Any]) -> None:
@@ -190,7 +195,7 @@ def test_update(send: Send, stored: Callable[..., Any]) -> None:
         for value in (1, 2)
     ]
 
-    assert answers == [Answer(), Answer()]
+    assert answers == [WriteResponse(), WriteResponse()]
     found = stored()
     for name, kind in (("names", "SS"), ("numbers", "NS"), ("blobs", "BS")):
         found[name] = sorted(found[name][kind])
@@ -209,14 +214,14 @@ def test_update(send: Send, stored: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(("version", "fault"), [(3, None), (2, FAILED), (1, FAILED)])
-def test_versioned_update(send: Send, stored: Callable[..., Any], version: int, fault: Fault | None) -> None:
+def test_versioned_update(send: Send, stored: Callable[..., Any], version: int, fault: AwsFault | None) -> None:
     """Changes only what is older; else the whole stored item is told."""
     send("insert", item={ODD: 2, "x": "old", "other": 1})
 
     answer = send("update", item={ODD: version, "x": "new"}, version=ODD)
 
     told = full(**{ODD: 2, "x": "old", "other": 1}) if fault else None
-    assert (answer, stored()["x"]) == (Answer(fault=fault, stored=told), {"S": "old" if fault else "new"})
+    assert (answer, stored()["x"]) == (WriteResponse(fault=fault, stored=told), {"S": "old" if fault else "new"})
 
 
 def test_update_of_the_key_alone(send: Send, stored: Callable[..., Any], markers: Table) -> None:
@@ -225,7 +230,7 @@ def test_update_of_the_key_alone(send: Send, stored: Callable[..., Any], markers
 
     answers = [send("update"), send("update", once=MarkerShape(markers, ""))]
 
-    assert (answers, stored()) == ([Answer(), Answer()], {"x": {"N": "1"}})
+    assert (answers, stored()) == ([WriteResponse(), WriteResponse()], {"x": {"N": "1"}})
 
 
 @pytest.mark.parametrize("setting", ["add", "append"])
@@ -250,7 +255,10 @@ def test_once(send: Send, stored: Callable[..., Any], dynamodb: Any, markers: Ta
 
     answers = [send("update", message=message, item={"n": 5}, **shape) for message in ("m1", "m1", "m2")]
 
-    assert (answers, stored()) == ([Answer(), Answer(fault=CANCELLED, position=0), Answer()], {"n": {"N": "10"}})
+    assert (answers, stored()) == (
+        [WriteResponse(), WriteResponse(fault=CANCELLED, position=0), WriteResponse()],
+        {"n": {"N": "10"}},
+    )
     found = dynamodb.scan(TableName=markers.name)["Items"]
     assert sorted(item["marker"]["S"] for item in found) == ["r#m1#0", "r#m2#0"]
 
@@ -263,7 +271,7 @@ def test_a_failed_condition_leaves_no_marker(
 
     answer = send("update", item={ODD: 1, "x": 1}, version=ODD, once=MarkerShape(markers, ""))
 
-    assert answer == Answer(fault=CANCELLED, position=1, stored=full(**{ODD: 2}))
+    assert answer == WriteResponse(fault=CANCELLED, position=1, stored=full(**{ODD: 2}))
     assert (stored(), dynamodb.scan(TableName=markers.name)["Items"]) == ({ODD: {"N": "2"}}, [])
 
 
@@ -283,7 +291,7 @@ def test_transaction(aws: Aws, plan: Callable[..., Write], stored: Callable[...,
 
     one = {"N": "1"}
     found = [stored(id_) for id_ in "abcdefg"]
-    assert (answer, found) == (Answer(), [{"x": one}, None, {"x": one}, {"v": one}, {"n": one}, {}, None])
+    assert (answer, found) == (WriteResponse(), [{"x": one}, None, {"x": one}, {"v": one}, {"n": one}, {}, None])
 
 
 def test_a_failed_condition_writes_nothing(
@@ -299,7 +307,7 @@ def test_a_failed_condition_writes_nothing(
 
     answer = aws.tables.transact(Transaction(Ticket(Record("m", "h", ""), None, made)).actions())
 
-    assert answer == Answer(fault=CANCELLED, position=1, stored=full(v=5))
+    assert answer == WriteResponse(fault=CANCELLED, position=1, stored=full(v=5))
     assert [stored(id_) for id_ in "abc"] == [{"v": {"N": "5"}}, None, None]
 
 
@@ -313,26 +321,37 @@ def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: st
 
     answers = [aws.tables.write(*action), aws.tables.transact([action])]
 
-    assert [answer.fault.kind for answer in answers if answer.fault] == ["setup", "setup"]
+    assert [answer.fault.kind for answer in answers if answer.fault] == ["configuration", "configuration"]
 
 
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
-        (["ThrottlingError", "None", "ConditionalCheckFailed"], Answer(fault=CANCELLED, position=2)),
-        (["None", "ConditionalCheckFailed", "ValidationError"], Answer(fault=CANCELLED, position=1)),
+        (["ThrottlingError", "None", "ConditionalCheckFailed"], WriteResponse(fault=CANCELLED, position=2)),
+        (["None", "ConditionalCheckFailed", "ValidationError"], WriteResponse(fault=CANCELLED, position=1)),
         (
             ["TransactionConflict", "ValidationError"],
-            Answer(fault=Fault("refused", "ValidationError", 400), position=1),
+            WriteResponse(fault=AwsFault("refused", "ValidationError", 400), position=1),
         ),
-        (["AccessDenied", "ValidationError"], Answer(fault=Fault("refused", "ValidationError", 400), position=1)),
-        (["ThrottlingError", "ResourceNotFound"], Answer(fault=Fault("setup", "ResourceNotFound", 400), position=1)),
-        (["None", "TransactionConflict"], Answer(fault=Fault("retry", "TransactionConflict", 400), position=1)),
-        (["None", "None"], Answer(fault=Fault("retry", "TransactionCanceledException", 400))),
-        ([], Answer(fault=Fault("retry", "TransactionCanceledException", 400))),
+        (
+            ["AccessDenied", "ValidationError"],
+            WriteResponse(fault=AwsFault("refused", "ValidationError", 400), position=1),
+        ),
+        (
+            ["ThrottlingError", "ResourceNotFound"],
+            WriteResponse(fault=AwsFault("configuration", "ResourceNotFound", 400), position=1),
+        ),
+        (
+            ["None", "TransactionConflict"],
+            WriteResponse(fault=AwsFault("retry", "TransactionConflict", 400), position=1),
+        ),
+        (["None", "None"], WriteResponse(fault=AwsFault("retry", "TransactionCanceledException", 400))),
+        ([], WriteResponse(fault=AwsFault("retry", "TransactionCanceledException", 400))),
     ],
 )
-def test_why_a_transaction_was_cancelled(scripted: Any, scripted_aws: Aws, codes: list[str], expected: Answer) -> None:
+def test_why_a_transaction_was_cancelled(
+    scripted: Any, scripted_aws: Aws, codes: list[str], expected: WriteResponse
+) -> None:
     """What can never succeed, or has had its effect, decides over what may pass."""
     scripted.answers(
         {

@@ -6,7 +6,7 @@ https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite
 from pathlib import Path
 from urllib.parse import unquote
 
-from router.aws.http.sigv4 import Credentials, Scope, sign
+from router.aws.http.sigv4 import Credentials, SigningScope, sign
 
 NEVER_SENT = {
     # Every request of the router goes to the path "/".
@@ -51,4 +51,4 @@ def _signed(file: Path) -> str:
     keys = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     moment = headers["X-Amz-Date"]
     decoded = [(unquote(name), unquote(value)) for name, _, value in pairs]
-    return sign(keys, Scope("us-east-1", "service"), moment, method, path, headers, body.encode(), decoded)
+    return sign(keys, SigningScope("us-east-1", "service"), moment, method, path, headers, body.encode(), decoded)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws, connect
+from router.aws.calls import FixedDeadline
+from router.aws.connect import connect
+from router.aws.protocols import Aws
 from router.deliver.delivery import Delivery
 from router.dev.provision import QueueSpec, TableSpec, create_queues, create_tables
 from router.dev.server import LocalAws
@@ -72,7 +74,7 @@ class Flow:
             records |= {record.message_id: record for record in received}
         delivery = Delivery(self._program, self._aws)
         delivered = delivery.deliver(
-            self._program.engine.queues[queue], [records[each["MessageId"]] for each in sent], lambda: end
+            self._program.engine.queues[queue], [records[each["MessageId"]] for each in sent], FixedDeadline(end)
         )
         return [(each.outcome.kind, each.outcome.code, each.acknowledged) for each in delivered]
 

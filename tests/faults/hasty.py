@@ -6,12 +6,12 @@ With few retries some writes are left to the next delivery of their message, as 
 import runpy
 import sys
 
-from router.aws import boto
+from router.aws import dynamodb, sqs
 from router.aws.http import queues, tables
 from router.deliver import writer
 
-boto.TABLE_TIMEOUT = 1
-boto.QUEUE_TIMEOUT = 2
+dynamodb.TIMEOUT = 1
+sqs.TIMEOUT = 2
 tables.SECONDS = 1
 queues.SECONDS = 2
 writer.MAX_TRIES = 2

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Answer, Aws, Letter
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault, OutgoingMessage, WriteResponse
 from router.engine.attributes import decode_item, identify
 from router.engine.engine import plan
 from router.model import Record
@@ -20,32 +19,32 @@ class Tables:
     """A store of `things` that answers as it is told, and else as DynamoDB would; keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.answers: deque[Answer] = deque()
+        self.answers: deque[WriteResponse] = deque()
         self.keys: dict[str, Any] = {}
         self.refused: set[str] = set()
         """Ids of items that the table finds invalid, and the batch that they are in with them."""
         self.calls: list[list[str]] = []
         self.items: dict[str, dict[str, Any]] = {}
 
-    def batch_write(self, table: str, requests: list[dict[str, Any]]) -> Answer:
+    def batch_write(self, table: str, requests: list[dict[str, Any]]) -> WriteResponse:
         changes = [each.get("PutRequest") or each["DeleteRequest"] for each in requests]
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for each in changes])
 
-    def write(self, operation: str, parameters: dict[str, Any]) -> Answer:
+    def write(self, operation: str, parameters: dict[str, Any]) -> WriteResponse:
         return self.transact([(operation, parameters)])
 
-    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> Answer:
+    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> WriteResponse:
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for _, each in actions])
 
     def key_schema(self, table: str) -> Any:
         return self.keys.get(table, (("id", "S"),))
 
-    def _write(self, changes: list[tuple[bool, dict[str, Any]]]) -> Answer:
+    def _write(self, changes: list[tuple[bool, dict[str, Any]]]) -> WriteResponse:
         ids = [item["id"]["S"] for _, item in changes]
         self.calls.append(ids)
-        answer = self.answers.popleft() if self.answers else Answer()
+        answer = self.answers.popleft() if self.answers else WriteResponse()
         if self.refused & set(ids):
-            answer = Answer(fault=Fault("refused", "ValidationException", 400))
+            answer = WriteResponse(fault=AwsFault("refused", "ValidationException", 400))
         if answer.fault is None:
             later = {identify("", (("id", "S"),), _content(request)) for request in answer.unprocessed}
             for is_put, item in changes:
@@ -67,26 +66,26 @@ class Queues:
     """Queues that take all, but what they are told not to; what was asked of them is kept."""
 
     def __init__(self) -> None:
-        self.faults: dict[str, Fault] = {}
-        """By operation (url, receive), or by message id (send, delete, release)."""
-        self.received: deque[list[Record] | Fault] = deque()
-        self.letters: list[Letter] = []
+        self.faults: dict[str, AwsFault] = {}
+        """By operation (url, receive), or by message id (send, delete, change_visibility)."""
+        self.received: deque[list[Record] | AwsFault] = deque()
+        self.letters: list[OutgoingMessage] = []
         self.deleted: list[list[tuple[str, str]]] = []
         self.released: list[list[tuple[str, str, int]]] = []
         self.on_receive: Callable[[], None] = lambda: None
 
-    def url(self, reference: str) -> str | Fault:
+    def url(self, reference: str) -> str | AwsFault:
         return self.faults.get("url", f"https://queues/{reference}")
 
-    def visibility(self, url: str) -> int | Fault:
+    def visibility(self, url: str) -> int | AwsFault:
         return self.faults.get("visibility", 30)
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         self.on_receive()
         records: list[Record] = []
         while self.received and len(records) < count:
             answer = self.received[0]
-            if isinstance(answer, Fault):
+            if isinstance(answer, AwsFault):
                 return records or (self.received.popleft() and answer)
             self.received.popleft()
             records += answer
@@ -94,16 +93,16 @@ class Queues:
                 break
         return records
 
-    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
+    def send(self, url: str, letters: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
         failed = {letter.id: self.faults[letter.id] for letter in letters if letter.id in self.faults}
         self.letters += [letter for letter in letters if letter.id not in failed]
         return failed
 
-    def delete(self, url: str, messages: Sequence[tuple[str, str]]) -> dict[str, Fault]:
+    def delete(self, url: str, messages: Sequence[tuple[str, str]]) -> dict[str, AwsFault]:
         self.deleted.append(list(messages))
         return {id_: self.faults[id_] for id_, _ in messages if id_ in self.faults}
 
-    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
+    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
         self.released.append(list(messages))
         return {id_: self.faults[id_] for id_, _, _ in messages if id_ in self.faults}
 

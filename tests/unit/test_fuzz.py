@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.aws.client import Answer, Aws
+from router.aws.protocols import Aws, WriteResponse
 from router.deliver.delivery import Delivery
 from router.deliver.log import LOGGER
 
@@ -172,17 +172,17 @@ RECORDS = st.lists(st.sampled_from(list(WRAPPED)).flatmap(record_of), min_size=1
 class Silent:
     """Both ends of the seam, which take everything that can be sent."""
 
-    def batch_write(self, table: str, requests: Any) -> Answer:
+    def batch_write(self, table: str, requests: Any) -> WriteResponse:
         msgspec.json.encode(requests)
-        return Answer()
+        return WriteResponse()
 
-    def write(self, operation: str, parameters: Any) -> Answer:
+    def write(self, operation: str, parameters: Any) -> WriteResponse:
         msgspec.json.encode(parameters)
-        return Answer()
+        return WriteResponse()
 
-    def transact(self, actions: Any) -> Answer:
+    def transact(self, actions: Any) -> WriteResponse:
         msgspec.json.encode(actions)
-        return Answer()
+        return WriteResponse()
 
     def url(self, reference: str) -> str:
         return reference
@@ -191,7 +191,7 @@ class Silent:
         assert all(letter.size >= 0 for letter in letters)
         return {}
 
-    def release(self, url: str, messages: Any) -> dict[str, Any]:
+    def change_visibility(self, url: str, messages: Any) -> dict[str, Any]:
         return {}
 
 
@@ -207,7 +207,7 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         module = importlib.import_module("router.lambda_handler")
         silent: Any = Silent()
         aws = Aws(silent, silent)
-        delivery = Delivery(module.PROGRAM, aws, setup_wait=module.SETUP_HIDE_SECONDS)
+        delivery = Delivery(module.PROGRAM, aws, configuration_wait=module.CONFIGURATION_WAIT_SECONDS)
         patch.setattr(module, "_aws", lambda: aws)
         patch.setattr(module, "_delivery", lambda: delivery)
         patch.setattr(LOGGER.handlers[0], "stream", io.StringIO())

@@ -1,1 +1,1 @@
-"""The data plane without an SDK: requests as bytes, signed here, over connections that are kept."""
+"""The data plane without an SDK: signed HTTP requests over reused connections."""

@@ -1,91 +1,125 @@
-"""HTTP connections that are kept and used again: sockets of the standard library, answers read by llhttp."""
+"""HTTP connections that are reused: sockets of the standard library, responses read by llhttp."""
 
 import socket
 import ssl
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from select import POLLIN, POLLOUT, poll
+from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.http.endpoints import Endpoint
-from router.aws.http.proxies import find_proxy, tunnel
-from router.aws.http.wire import receive, send_all
-from router.aws.run_lock import away
+from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
+from router.aws.run_lock import blocking
 from router.errors import UsageError
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 15
-"""A connection that was idle for longer is not used again: AWS closes those after 20 seconds or so, and a request on
-one that is closed meanwhile is lost."""
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""No answer is longer: 16 MB of items, in JSON."""
+"""A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
+that is closed meanwhile is lost."""
+LATE_SECONDS = 0.001
+"""How long to wait for a response that is late already."""
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""No response is longer: 16 MB of items, in JSON."""
+READ_BYTES = 64 * 1024
+_TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class HttpAnswer(Struct, frozen=True):
-    """What came back: status, headers by lower-case name, body."""
+class HttpResponse(Struct, frozen=True):
+    """Status, headers by lower-case name, body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class NoAnswerError(Exception):
-    """No whole answer came: `args[0]` names the failure, as botocore would."""
+class NoResponseError(Exception):
+    """No complete response was received: `args[0]` is botocore's name for the failure."""
+
+
+class Exchange(NamedTuple):
+    """A request that was sent, whose response is still to be read; `reused` is whether its connection was."""
+
+    connection: socket.socket
+    request: bytes
+    seconds: float
+    reused: bool
 
 
 class Connections:
     """Connections to one endpoint, safe to use from several threads; each is used by one at a time."""
 
-    def __init__(self, endpoint: Endpoint, env: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        env: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
         self._endpoint = endpoint
         self._clock = clock
+        self._max_response_bytes = max_response_bytes
         self._proxy = find_proxy(endpoint, env)
-        self._tls = _trust(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
-        # Used from either end by one call each, which needs no lock.
+        self._tls = _tls_context(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
+        # A list needs no lock: each thread calls only `pop` and `append`.
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
 
-    def begin(self, headers: Mapping[str, str], body: bytes, seconds: float) -> "Exchange":
-        """Send a POST to `/`; its answer is read later. Raises NoAnswerError if it cannot be sent.
+    def send(self, headers: Mapping[str, str], body: bytes, seconds: float) -> Exchange:
+        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent.
 
-        `seconds` is for each wait: until the server takes more of the request, and until more of the answer comes.
+        `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         connection = self._take()
         if connection is not None:
             try:
-                return self._send(connection, request, seconds, kept=True)
+                return _send(Exchange(connection, request, seconds, reused=True))
             except _ClosedError:
-                # It was closed while it was idle; whoever asked would only ask again.
+                # The server closed it while it was idle.
                 pass
-        return self.again(request, seconds)
+        return self._send_anew(request, seconds)
 
-    def again(self, request: bytes, seconds: float) -> "Exchange":
-        """Send a request as it is, on a new connection; raises NoAnswerError."""
-        with away:
-            connection = self._connect()
-        return self._send(connection, request, seconds, kept=False)
-
-    def give_back(self, connection: socket.socket) -> None:
-        """A connection may be used again."""
-        self._idle.append((connection, self._clock()))
-
-    def _send(self, connection: socket.socket, request: bytes, seconds: float, kept: bool) -> "Exchange":
+    def receive(self, exchange: Exchange, late: bool = False) -> HttpResponse:
+        """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
         try:
-            send_all(connection, request, seconds)
-        except OSError as error:
+            return self._read(exchange.connection, LATE_SECONDS if late else exchange.seconds)
+        except _ClosedError:
+            if not exchange.reused:
+                raise
+        # Most likely the server closed the connection while it was idle, and has not seen the request.
+        again = self._send_anew(exchange.request, exchange.seconds)
+        return self._read(again.connection, again.seconds)
+
+    def _send_anew(self, request: bytes, seconds: float) -> Exchange:
+        with blocking:
+            connection = self._connect()
+        return _send(Exchange(connection, request, seconds, reused=False))
+
+    def _read(self, connection: socket.socket, seconds: float) -> HttpResponse:
+        reader = _ResponseReader(self._max_response_bytes)
+        try:
+            response = reader.read(connection, seconds)
+        except BaseException as error:
             connection.close()
-            raise _failure(error) from error
-        return Exchange(self, connection, request, seconds, kept)
+            if isinstance(error, OSError | HttpParserError):
+                raise _failure(error, reader.begun) from error
+            raise
+        if reader.keeps:
+            self._idle.append((connection, self._clock()))
+        else:
+            connection.close()
+        return response
 
     def _take(self) -> socket.socket | None:
         oldest = self._clock() - IDLE_SECONDS
         while True:
             try:
-                # The one used last: the others may grow old.
+                # The one used last: the others may become too old.
                 connection, used_at = self._idle.pop()
             except IndexError:
                 return None
@@ -99,104 +133,53 @@ class Connections:
             if self._proxy is None:
                 plain = socket.create_connection((name, self._endpoint.port), CONNECT_SECONDS)
             else:
-                plain = tunnel(self._proxy, name, self._endpoint.port, CONNECT_SECONDS)
+                plain = open_tunnel(self._proxy, name, self._endpoint.port, CONNECT_SECONDS)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            made = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
-            made.setblocking(False)
-            return made
+            connection = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
+            connection.setblocking(False)
+            return connection
         except ssl.SSLError as error:
-            raise NoAnswerError("SSLError") from error
+            raise NoResponseError("SSLError") from error
         except TimeoutError as error:
-            raise NoAnswerError("ConnectTimeoutError") from error
+            raise NoResponseError("ConnectTimeoutError") from error
         except OSError as error:
-            raise NoAnswerError("EndpointConnectionError") from error
+            raise NoResponseError("EndpointConnectionError") from error
 
 
-def _trust(bundle: str) -> ssl.SSLContext:
-    """Checks certificates by a file of them, or by the system's; raises UsageError."""
-    try:
-        return ssl.create_default_context(cafile=bundle or None)
-    except OSError as error:
-        raise UsageError(f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}") from None
+class _ResponseReader:
+    """Collects a response; llhttp's parser calls the methods that begin with `on_`."""
 
+    __slots__ = ("begun", "complete", "headers", "keeps", "max_bytes", "parts")
 
-class Exchange:
-    """A request that was sent, and its answer, which is still to be read: once, by `finish`."""
-
-    __slots__ = ("_connection", "_connections", "_kept", "_request", "_seconds")
-
-    def __init__(
-        self, connections: Connections, connection: socket.socket, request: bytes, seconds: float, kept: bool
-    ) -> None:
-        self._connections = connections
-        self._connection = connection
-        self._request = request
-        self._seconds = seconds
-        self._kept = kept
-
-    def fileno(self) -> int:
-        """What to poll for the answer."""
-        return self._connection.fileno()
-
-    def finish(self, late: bool = False) -> HttpAnswer:
-        """The answer; raises NoAnswerError if no whole one comes. With `late`, only what is there already."""
-        try:
-            return self._read(0.001 if late else self._seconds)
-        except _ClosedError:
-            if not self._kept:
-                raise
-        # It was closed while it was idle, most likely; whoever asked would only ask again.
-        return self._connections.again(self._request, self._seconds).finish()
-
-    def _read(self, seconds: float) -> HttpAnswer:
-        reading, connection = _Reading(), self._connection
-        try:
-            answer = reading.read(connection, seconds)
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, OSError | HttpParserError):
-                raise _failure(error, reading.begun) from error
-            raise
-        if reading.keeps:
-            self._connections.give_back(connection)
-        else:
-            connection.close()
-        return answer
-
-
-class _Reading:
-    """An answer as it comes: llhttp's parser calls what begins with `on_`."""
-
-    __slots__ = ("begun", "complete", "headers", "keeps", "parts")
-
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.headers: dict[str, str] = {}
+        self.max_bytes = max_bytes
         self.parts: list[bytes] = []
         self.begun = False
         self.complete = False
         self.keeps = False
 
-    def read(self, connection: socket.socket, seconds: float) -> HttpAnswer:
-        """The whole answer; raises OSError, HttpParserError, or NoAnswerError for one that is cut short or too long."""
+    def read(self, connection: socket.socket, seconds: float) -> HttpResponse:
+        """Read the response; raises OSError, HttpParserError, or NoResponseError if it is incomplete or too long."""
         parser = HttpResponseParser(self)
         size = 0
         while not (self.complete and parser.get_status_code() >= 200):
-            data = receive(connection, seconds)
+            data = receive_bytes(connection, seconds)
             if not data:
                 if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
-                    break  # its end is that of the connection
-                raise NoAnswerError("IncompleteReadError") if self.begun else _ClosedError
+                    break  # the end of the connection ends the body
+                raise NoResponseError("IncompleteReadError") if self.begun else _ClosedError
             self.begun = True
             size += len(data)
-            if size > MAX_ANSWER_BYTES:
-                raise NoAnswerError("HTTPClientError")
+            if size > self.max_bytes:
+                raise NoResponseError("HTTPClientError")
             parser.feed_data(data)
         closes = self.headers.get("connection", "").lower() == "close" or parser.get_http_version() == "1.0"
         self.keeps = self.complete and not closes
-        return HttpAnswer(parser.get_status_code(), self.headers, b"".join(self.parts))
+        return HttpResponse(parser.get_status_code(), self.headers, b"".join(self.parts))
 
     def on_message_begin(self) -> None:
-        # The one before was an interim answer, as 100 (Continue).
+        # The one before was an interim response, such as 100 (Continue).
         self.headers, self.parts, self.complete = {}, [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -209,11 +192,56 @@ class _Reading:
         self.complete = True
 
 
-class _ClosedError(NoAnswerError):
-    """The server closed the connection before anything of an answer came."""
+class _ClosedError(NoResponseError):
+    """The server closed the connection before it sent anything."""
 
     def __init__(self) -> None:
         super().__init__("ConnectionClosedError")
+
+
+def send_all(connection: socket.socket, request: bytes, seconds: float) -> None:
+    """Send over a non-blocking socket; raises OSError, which includes TimeoutError."""
+    left = memoryview(request)
+    while left:
+        try:
+            left = left[connection.send(left) :]
+        except _WOULD_BLOCK as error:
+            _wait(connection, error, POLLOUT, seconds)
+
+
+def receive_bytes(connection: socket.socket, seconds: float) -> bytes:
+    """Receive from a non-blocking socket, b"" at its end; raises OSError, which includes TimeoutError."""
+    while True:
+        try:
+            return connection.recv(READ_BYTES)
+        except _WOULD_BLOCK as error:
+            _wait(connection, error, POLLIN, seconds)
+
+
+def _wait(connection: socket.socket, why: OSError, usual: int, seconds: float) -> None:
+    """Wait until a socket is ready: with TLS perhaps for the other direction; raises TimeoutError."""
+    poller = poll()
+    poller.register(connection, _TLS_WAITS.get(type(why), usual))
+    with blocking:
+        if not poller.poll(seconds * 1000):
+            raise TimeoutError from why
+
+
+def _send(exchange: Exchange) -> Exchange:
+    try:
+        send_all(exchange.connection, exchange.request, exchange.seconds)
+    except OSError as error:
+        exchange.connection.close()
+        raise _failure(error) from error
+    return exchange
+
+
+def _tls_context(bundle: str) -> ssl.SSLContext:
+    """Verify certificates by a file of them, or by the system's; raises UsageError."""
+    try:
+        return ssl.create_default_context(cafile=bundle or None)
+    except OSError as error:
+        raise UsageError(f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}") from None
 
 
 def _close(idle: list[tuple[socket.socket, float]]) -> None:
@@ -222,16 +250,16 @@ def _close(idle: list[tuple[socket.socket, float]]) -> None:
 
 
 def _is_end(error: ssl.SSLError) -> bool:
-    """Whether TLS only tells that the connection is no more; with `SYS`, since the other end has reset it."""
+    """Whether the error only means that the connection is closed; `SYS` if the other end has reset it."""
     return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or error.library == "SYS"
 
 
-def _failure(error: Exception, begun: bool = False) -> NoAnswerError:
-    """What it means that a connection fails, by the name that botocore has for it, which the table of faults knows."""
+def _failure(error: Exception, begun: bool = False) -> NoResponseError:
+    """The error for a failed connection, by botocore's name for it, which the table of faults knows."""
     if isinstance(error, ssl.SSLError) and not _is_end(error):
-        return NoAnswerError("SSLError")
+        return NoResponseError("SSLError")
     if isinstance(error, TimeoutError):
-        return NoAnswerError("ReadTimeoutError")
+        return NoResponseError("ReadTimeoutError")
     if isinstance(error, HttpParserError):
-        return NoAnswerError("HTTPClientError")
-    return NoAnswerError("ConnectionClosedError") if begun else _ClosedError()
+        return NoResponseError("HTTPClientError")
+    return NoResponseError("ConnectionClosedError") if begun else _ClosedError()

@@ -1,7 +1,8 @@
-"""Where the keys come from: the environment, if it has them, as Lambda's has; else botocore's chain and its refresh."""
+"""Credentials and region: from the environment, as in Lambda, else by botocore's chain, which refreshes them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from router.aws.http.endpoints import is_host
@@ -9,30 +10,29 @@ from router.aws.http.sigv4 import Credentials
 from router.errors import MissingExtra, UsageError
 
 GetCredentials = Callable[[], Credentials]
-"""The keys of now; raises CredentialsError where there are none."""
+"""Returns the current keys; raises CredentialsError if there are none."""
 
 
 class CredentialsError(Exception):
-    """There are no keys to sign with, now."""
+    """There are no credentials at the moment."""
 
 
 def find_credentials(env: Mapping[str, str]) -> GetCredentials:
-    """What gives the keys of now; raises UsageError or MissingExtra where they cannot be looked for."""
+    """Return the source of the current keys; raises UsageError (invalid settings), MissingExtra (no botocore)."""
     access_key, secret_key = env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY")
-    # As for the SDKs, a profile that is named comes before keys in the environment.
+    # As in the SDKs, AWS_PROFILE takes precedence over keys in the environment.
     if access_key and secret_key and not env.get("AWS_PROFILE"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             _check_key(name, env.get(name, ""))
-        credentials = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
-        return lambda: credentials
+        return partial(Credentials, access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
     return _from_botocore()
 
 
 def find_region(env: Mapping[str, str]) -> str:
-    """The region of the environment, else of the profile; raises UsageError where there is none."""
+    """Return the region of the environment, else of the profile; raises UsageError if there is none."""
     region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
     if not region:
-        # Without botocore there are no profiles either that could have one.
+        # Without botocore there are no profiles.
         with suppress(MissingExtra), _botocore("a profile's region") as session:
             region = session.get_config_variable("region") or ""
     if not region:
@@ -43,7 +43,7 @@ def find_region(env: Mapping[str, str]) -> str:
 
 
 def _check_key(name: str, value: str) -> None:
-    """What is part of a header must be one line of ASCII; raises UsageError."""
+    """Raise UsageError unless a key can be part of a header: printable ASCII without spaces."""
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
 
@@ -57,7 +57,7 @@ def _from_botocore() -> GetCredentials:
             raise CredentialsError
         try:
             frozen = chain.get_frozen_credentials()
-        except Exception as error:  # botocore's own errors, and those of whatever a profile's process does
+        except Exception as error:  # botocore's errors, and any of a profile's credential process
             raise CredentialsError from error
         return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
 
@@ -66,9 +66,9 @@ def _from_botocore() -> GetCredentials:
 
 @contextmanager
 def _botocore(what: str) -> Iterator[Any]:
-    """A session of botocore; its errors, and that it is missing, become errors for a person."""
+    """Open a session of botocore; raises UsageError for its errors, MissingExtra if it is not installed."""
     try:
-        # Only who has not all in the environment, as Lambda has, pays for this import.
+        # Imported only if the environment has no credentials or region: Lambda's has both.
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
     except ModuleNotFoundError:

@@ -1,13 +1,15 @@
-"""Where a service of AWS is: its host by region, or what the environment says instead.
+"""The endpoint of a service of AWS, by region or from the environment, and the proxy that leads to it.
 
 https://docs.aws.amazon.com/general/latest/gr/rande.html and, for the environment,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
 
+import socket
+from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
@@ -15,7 +17,7 @@ from router.errors import UsageError
 
 ServiceName = Literal["dynamodb", "sqs"]
 
-# By the beginning of a region's name: the domain, and that of names that answer by IPv6 too ("" where there is none).
+# By the prefix of a region's name: the domain, and the domain of dual-stack endpoints ("" where there is none).
 _PARTITIONS: Mapping[str, tuple[str, str]] = {
     "cn-": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     "us-iso-": ("c2s.ic.gov", "api.aws.ic.gov"),
@@ -29,7 +31,7 @@ _COMMERCIAL = ("amazonaws.com", "api.aws")
 
 
 class Endpoint(Struct, frozen=True):
-    """A service's address; `secure` is TLS, `host` goes into the Host header (with the port, unless it is usual)."""
+    """A service's address; `secure` is TLS."""
 
     name: str
     port: int
@@ -37,14 +39,14 @@ class Endpoint(Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """The Host header."""
+        """The Host header: the name, and the port unless it is the default one."""
         usual = 443 if self.secure else 80
         name = f"[{self.name}]" if ":" in self.name else self.name
         return name if self.port == usual else f"{name}:{self.port}"
 
 
 def find_endpoint(service: ServiceName, region: str, env: Mapping[str, str]) -> Endpoint:
-    """The endpoint of a service in a region; raises UsageError for an endpoint in `env` that is no URL."""
+    """Return the endpoint of a service in a region; raises UsageError for an endpoint in `env` that is no URL."""
     given = ""
     if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         given = env.get(f"AWS_ENDPOINT_URL_{service.upper()}", "") or env.get("AWS_ENDPOINT_URL", "")
@@ -56,7 +58,7 @@ def find_endpoint(service: ServiceName, region: str, env: Mapping[str, str]) -> 
 
 
 def parse_endpoint(url: str) -> Endpoint:
-    """The endpoint of a URL; raises UsageError."""
+    """Return the endpoint of a URL; raises UsageError."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -70,7 +72,7 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def is_host(name: str) -> bool:
-    """Whether a name can be that of a host: an address, or labels of up to 63 letters, digits, `-` and `_`."""
+    """Whether a host can have a name: an address, or labels of up to 63 letters, digits, `-` and `_`."""
     if ":" in name:
         try:
             return bool(ip_address(name))
@@ -83,7 +85,7 @@ def is_host(name: str) -> bool:
 
 
 def _without_user(url: str) -> str:
-    """A URL as it may be shown: it may have a password."""
+    """A URL without user and password, to be shown."""
     start, sign, rest = url.rpartition("@")
     return f"{start.partition('://')[0]}://{rest}" if sign and "://" in start else rest
 
@@ -94,6 +96,59 @@ def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) ->
     if not domain:
         raise UsageError(f"region {region} has no dual-stack endpoints: unset AWS_USE_DUALSTACK_ENDPOINT")
     government = region.startswith("us-gov-")
-    # In GovCloud, the usual names are those of FIPS endpoints already.
+    # In GovCloud, the default names are those of FIPS endpoints.
     name = service if not fips or (government and not dual_stack) else f"{service}-fips"
     return f"{name}.{region}.{domain}"
+
+
+class Proxy(Struct, frozen=True):
+    """An HTTP proxy, and the headers of each CONNECT request."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def open_tunnel(proxy: Proxy, name: str, port: int, seconds: float) -> socket.socket:
+    """Connect to a host through a proxy; each wait may take `seconds`; raises OSError."""
+    # Imported only where there is a proxy.
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(proxy.host, proxy.port, timeout=seconds)
+    connection.set_tunnel(name, port, proxy.headers)
+    try:
+        connection.connect()
+    except HTTPException as error:
+        raise OSError(str(error)) from error
+    opened: socket.socket = connection.sock
+    return opened
+
+
+def find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> Proxy | None:
+    """Return the proxy of the environment for an endpoint; none for plain HTTP, which is for servers on this machine.
+
+    Raises UsageError for a proxy that is no URL, or is itself reached by TLS.
+    """
+    if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # imported only where there is a proxy
+
+    proxy = getproxies().get("https", "")
+    if not proxy or proxy_bypass(endpoint.name):
+        return None
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError:
+        host = ""
+    if not is_host(host) or parts.scheme != "http":
+        # The URL is not shown: it may have a password.
+        raise UsageError(
+            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for one that is itself reached by TLS "
+            "(https://…) set ROUTER_TRANSPORT=boto3"
+        )
+    headers = {}
+    if parts.username:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+    return Proxy(host, port, headers)

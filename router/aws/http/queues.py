@@ -1,9 +1,10 @@
-"""SQS without an SDK: the `Queues` of the seam."""
+"""SQS without an SDK: the `Queues` of the interface."""
 
 import json
+import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import md5
 from itertools import repeat
 from logging import getLogger
@@ -12,64 +13,79 @@ from typing import Any
 
 import msgspec
 
-from router.aws.batches import BATCH_ENTRIES, Entry, in_batches, numbered, parcels, queue_request, tens
-from router.aws.client import Letter, Received
-from router.aws.faults import Fault
-from router.aws.http.budget import COST, TIMEOUT_COST, RetryBudget
-from router.aws.http.service import UNREADABLE, Failed, Service
-from router.aws.run_lock import away
+from router.aws.batches import (
+    BATCH_ENTRIES,
+    Batch,
+    BatchEntry,
+    call_in_batches,
+    message_batches,
+    number_entries,
+    queue_request,
+    receipt_batches,
+    visibility_batches,
+)
+from router.aws.http.service import FailedCall, JsonService
+from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, Receipt
+from router.aws.run_lock import blocking
 from router.model import Record
 
 SECONDS = 10
-"""To wait for an answer: SQS answers in milliseconds when it is well; a poll waits for so much longer than SQS does."""
-CALLS_AT_ONCE = 20
+"""To wait for a response: a healthy SQS responds in milliseconds, to a long poll so much later."""
+CONCURRENT_CALLS = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2
-"""The bound of the random wait before the second try, doubled before the third."""
-PREFIX = "AmazonSQS"
+"""The upper bound of the random wait before the first retry, doubled before the second."""
+RETRY_CAPACITY = 500
+"""What retries may cost until calls that succeed have refilled it, as in the SDKs' standard mode:
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
+RETRY_COST = 5
+TIMEOUT_COST = 10
+"""A call that timed out has cost its service more."""
+REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 
 
 class DirectQueues:
-    """Calls SQS; a call that fails for a passing reason is tried again here, since each is asked for by itself."""
+    """Calls SQS, and retries calls that fail for a transient reason."""
 
     def __init__(
         self,
-        service: Service,
+        service: JsonService,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        budget: "RetryBudget | None" = None,
     ) -> None:
         self._service = service
         self._sleep = sleep
         self._clock = clock
         self._urls: dict[str, str] = {}
-        self._budget = RetryBudget()
+        self._budget = budget or RetryBudget()
 
-    def url(self, reference: str) -> str | Fault:
-        """GetQueueUrl, kept if it succeeds; a URL is taken as it is."""
+    def url(self, reference: str) -> str | AwsFault:
+        """Call GetQueueUrl, and cache its result; a URL is returned as it is."""
         if "://" in reference:
             return reference
         if reference not in self._urls:
-            answer = self._call("GetQueueUrl", queue_request(reference))
-            if isinstance(answer, Fault):
-                return answer
-            if not isinstance(answer.get("QueueUrl"), str):
+            response = self._call("GetQueueUrl", queue_request(reference))
+            if isinstance(response, AwsFault):
+                return response
+            if not isinstance(response.get("QueueUrl"), str):
                 return UNREADABLE
-            self._urls[reference] = answer["QueueUrl"]
+            self._urls[reference] = response["QueueUrl"]
         return self._urls[reference]
 
-    def visibility(self, url: str) -> int | Fault:
-        """GetQueueAttributes."""
-        answer = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
-        if isinstance(answer, Fault):
-            return answer
+    def visibility(self, url: str) -> int | AwsFault:
+        """Call GetQueueAttributes."""
+        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
+        if isinstance(response, AwsFault):
+            return response
         try:
-            return int(answer["Attributes"]["VisibilityTimeout"])
+            return int(response["Attributes"]["VisibilityTimeout"])
         except (KeyError, TypeError, ValueError):
             return UNREADABLE
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | Fault:
-        """ReceiveMessage, with every attribute of each message; calls for more than ten go at the same time."""
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+        """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
         request = {
             "QueueUrl": url,
             "MaxNumberOfMessages": min(count, BATCH_ENTRIES),
@@ -78,98 +94,120 @@ class DirectQueues:
             "MessageAttributeNames": ["All"],
         }
         body, seconds = _encode(request), wait_seconds + SECONDS
-        answers = self._answers("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
-        good = [answer for answer in answers if not isinstance(answer, Failed)]
-        # Where messages have come, they do not wait for further tries of the calls that failed.
+        responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
+        good = [response for response in responses if not isinstance(response, FailedCall)]
+        # Messages that were received do not wait for retries of the calls that failed.
         if not good:
-            answer = self._settle("ReceiveMessage", body, answers[0], seconds)
-            if isinstance(answer, Fault):
-                return answer
-            good = [answer]
-        return [_record(message) for answer in good for message in answer.get("Messages") or () if _is_whole(message)]
+            response = self._retry("ReceiveMessage", body, responses[0], seconds)
+            if isinstance(response, AwsFault):
+                return response
+            good = [response]
+        return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
 
-    def delete(self, url: str, messages: Sequence[Received]) -> dict[str, Fault]:
-        """DeleteMessageBatch, ten messages a call; the calls go at the same time."""
-        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
-        return self._in_batches("DeleteMessageBatch", url, tens(entries))
+    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
+        """Call DeleteMessageBatch, for up to ten messages each time; the calls overlap."""
+        return self._in_batches("DeleteMessageBatch", url, receipt_batches(messages))
 
-    def release(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, Fault]:
-        """ChangeMessageVisibilityBatch, ten messages a call; the calls go at the same time."""
-        entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": hidden}) for id_, handle, hidden in messages]
-        return self._in_batches("ChangeMessageVisibilityBatch", url, tens(entries))
+    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+        """Call ChangeMessageVisibilityBatch, for up to ten messages each time; the calls overlap."""
+        return self._in_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages))
 
-    def send(self, url: str, letters: Sequence[Letter]) -> dict[str, Fault]:
-        """SendMessageBatch, up to ten letters and 1 MiB a call; the calls go at the same time, but for FIFO queues."""
-        if not any(letter.group_id for letter in letters):
-            return self._in_batches("SendMessageBatch", url, parcels(letters))
+    def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+        """Call SendMessageBatch, for up to ten messages and 1 MiB each time; the calls overlap, but for FIFO queues."""
+        if not any(message.group_id for message in messages):
+            return self._in_batches("SendMessageBatch", url, message_batches(messages))
 
-        def send(entries: list[Entry]) -> Mapping[str, Any] | Fault:
+        def send(entries: list[BatchEntry]) -> Mapping[str, Any] | AwsFault:
             return self._call("SendMessageBatch", {"QueueUrl": url, "Entries": entries})
 
-        return in_batches(send, parcels(letters))
+        return call_in_batches(send, message_batches(messages))
 
-    def _in_batches(self, operation: str, url: str, entries: Iterator[list[tuple[str, Entry]]]) -> dict[str, Fault]:
-        """A batch operation, in calls at the same time."""
-        batches = [*entries]
-        bodies = [_encode({"QueueUrl": url, "Entries": numbered(batch)}) for batch in batches]
-        answers = self._answers(operation, bodies, SECONDS)
-        settled = map(self._settle, repeat(operation), bodies, answers, repeat(SECONDS))
-        return in_batches(lambda entries: next(settled), iter(batches))
+    def _in_batches(self, operation: str, url: str, batches: Iterable[Batch]) -> dict[str, AwsFault]:
+        """Call a batch operation for each batch, in overlapping calls."""
+        sent = [*batches]
+        bodies = [_encode({"QueueUrl": url, "Entries": number_entries(batch)}) for batch in sent]
+        responses = self._call_each(operation, bodies, SECONDS)
+        final = map(self._retry, repeat(operation), bodies, responses, repeat(SECONDS))
+        return call_in_batches(lambda entries: next(final), sent)
 
-    def _answers(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | Failed]:
-        """What several calls are answered, some at a time in one thread; they have so many seconds together."""
-        answers: list[dict[str, Any] | Failed] = []
-        for start in range(0, len(bodies), CALLS_AT_ONCE):
-            begun = [self._service.begin(operation, body, seconds) for body in bodies[start : start + CALLS_AT_ONCE]]
+    def _call_each(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | FailedCall]:
+        """Make several calls, some at a time in one thread; those at a time have `seconds` together."""
+        responses: list[dict[str, Any] | FailedCall] = []
+        for start in range(0, len(bodies), CONCURRENT_CALLS):
+            begun = [self._service.begin(operation, body, seconds) for body in bodies[start : start + CONCURRENT_CALLS]]
             until = self._clock() + seconds
-            # The last one first: once it is answered the others are too, most likely, and need no wait of their own.
+            # The last one first: once its response is there the others most likely are too, and need no wait.
             ended = [call.finish(late=self._clock() >= until) for call in reversed(begun)]
-            answers += reversed(ended)
-        return answers
+            responses += reversed(ended)
+        return responses
 
-    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | Fault:
+    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | AwsFault:
         body = _encode(request)
-        return self._settle(operation, body, self._service.call(operation, body, SECONDS), SECONDS)
+        return self._retry(operation, body, self._service.begin(operation, body, SECONDS).finish(), SECONDS)
 
-    def _settle(
-        self, operation: str, body: bytes, answer: dict[str, Any] | Failed, seconds: float
-    ) -> dict[str, Any] | Fault:
-        """The answer of a call in the end; it is made again while it fails for a passing reason."""
+    def _retry(
+        self, operation: str, body: bytes, response: dict[str, Any] | FailedCall, seconds: float
+    ) -> dict[str, Any] | AwsFault:
+        """Repeat a call while it fails for a transient reason; return the final response."""
         pause, spent = PAUSE_SECONDS, 0
         for _ in range(TRIES - 1):
-            if not isinstance(answer, Failed):
-                self._budget.earn(spent)
-                return answer
-            cost = TIMEOUT_COST if answer.fault.code in _TIMEOUTS else COST
-            if answer.fault.kind != "retry" or not self._budget.spend(cost):
-                return answer.fault
+            if not isinstance(response, FailedCall):
+                self._budget.refund(spent)
+                return response
+            cost = TIMEOUT_COST if response.fault.code in _TIMEOUTS else RETRY_COST
+            if response.fault.kind != "retry" or not self._budget.spend(cost):
+                return response.fault
             spent = cost
-            with away:
+            with blocking:
                 self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
             pause *= 2
-            answer = self._service.call(operation, body, seconds)
-        if isinstance(answer, Failed):
-            return answer.fault
-        self._budget.earn(spent)
-        return answer
+            response = self._service.begin(operation, body, seconds).finish()
+        if isinstance(response, FailedCall):
+            return response.fault
+        self._budget.refund(spent)
+        return response
+
+
+class RetryBudget:
+    """Limits retries, so that a service in trouble is not called many times over; thread-safe.
+
+    A call that succeeds at once refunds a little; one that succeeds after a retry refunds what the retry cost.
+    """
+
+    def __init__(self) -> None:
+        self.left = RETRY_CAPACITY
+        self._lock = threading.Lock()
+
+    def spend(self, cost: int = RETRY_COST) -> bool:
+        """Pay for a retry; return False if too little is left for it."""
+        with self._lock:
+            if self.left < cost:
+                return False
+            self.left -= cost
+            return True
+
+    def refund(self, spent: int = 0) -> None:
+        """Refund what a successful call has spent, or a little if nothing."""
+        with self._lock:
+            self.left = min(RETRY_CAPACITY, self.left + (spent or REFUND))
 
 
 def _encode(request: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(request)
     except UnicodeEncodeError:
-        # Half a surrogate pair, which has no UTF-8 but an escape; what to think of it is for SQS to say.
+        # Half a surrogate pair can only be escaped; SQS decides whether it is valid.
         return json.dumps(request, default=lambda value: b64encode(value).decode()).encode()
 
 
-def _is_whole(message: Mapping[str, Any]) -> bool:
-    # MD5 is what SQS gives, against accidents; on systems without it for secrets it is still there for this.
+def _is_intact(message: Mapping[str, Any]) -> bool:
+    # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
     given = message.get("MD5OfBody")
     if given is None or given == md5(message["Body"].encode(errors="surrogatepass"), usedforsecurity=False).hexdigest():
         return True
-    # It is left, and comes again.
+    # The message is left on the queue, and received again.
     fields = {"message_id": message["MessageId"], "error": "ChecksumError"}
-    getLogger("router").warning("the body is not what was sent", extra={"fields": fields})
+    getLogger("router").warning("the body is damaged", extra={"fields": fields})
     return False
 
 

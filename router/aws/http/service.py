@@ -1,4 +1,4 @@
-"""Calls of a service with a JSON protocol: signed, sent, and its answer checked and read.
+"""Calls of a service with a JSON protocol: requests are signed and sent, responses verified and read.
 
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
@@ -8,176 +8,191 @@ import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from router.aws.faults import Fault, translate
-from router.aws.http.connections import Connections, Exchange, HttpAnswer, NoAnswerError
+from router.aws.faults import translate
+from router.aws.http.connections import Connections, Exchange, HttpResponse, NoResponseError
 from router.aws.http.credentials import CredentialsError, GetCredentials
-from router.aws.http.sigv4 import Scope, sign
+from router.aws.http.endpoints import ServiceName, find_endpoint
+from router.aws.http.sigv4 import SigningScope, sign
+from router.aws.protocols import UNREADABLE, AwsFault
 
+_TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
+"""The first part of X-Amz-Target, by service."""
 _SKEWED = frozenset(
     {"RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"}
 )
-"""Errors that a wrong clock of this machine causes, among other things."""
+"""Errors of which a wrong clock of this machine may be the cause."""
 SKEW_SECONDS = 240
 """From this difference to AWS's clock on, the clock is taken for the cause; AWS allows 5 minutes."""
-UNREADABLE = Fault("retry", "UnreadableAnswer", 200)
-CHECKSUM = Fault("retry", "ChecksumError", 200)
+CHECKSUM = AwsFault("retry", "ChecksumError", 200)
+
+T = TypeVar("T")
 
 
-class Failed(Struct, frozen=True):
-    """A call that failed: the fault, and what the error's document says besides (`Item`, `CancellationReasons`)."""
+class FailedCall(Struct, frozen=True):
+    """A call that failed: the fault, and the other members of the error (`Item`, `CancellationReasons`)."""
 
-    fault: Fault
+    fault: AwsFault
     details: Mapping[str, Any] = {}
 
 
-class Service:
-    """One service in one region. `prefix` begins X-Amz-Target, e.g. `DynamoDB_20120810`."""
+class JsonService:
+    """One service in one region, called by a JSON protocol."""
 
     def __init__(
         self,
-        scope: Scope,
-        prefix: str,
+        scope: SigningScope,
         host: str,
         connections: Connections,
         credentials: GetCredentials,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._scope = scope
-        self._prefix = prefix
+        self._target_prefix = _TARGET_PREFIXES[scope.service]
         self._host = host
         self._connections = connections
         self._credentials = credentials
         self._now = now
         self._skew = 0.0
 
-    def call(self, operation: str, body: bytes, seconds: float) -> dict[str, Any] | Failed:
-        """Call an operation with a JSON body: the answer as it is, or why there is none."""
-        return self.begin(operation, body, seconds).finish()
+    def begin(self, operation: str, body: bytes, seconds: float) -> "PendingCall[dict[str, Any] | FailedCall]":
+        """Send a call whose response is read later."""
+        return PendingCall(self, operation, body, seconds, _identity)
 
-    def begin(self, operation: str, body: bytes, seconds: float) -> "Call":
-        """Send a call whose answer is read later."""
-        return Call(self, operation, body, seconds)
-
-    def send(self, operation: str, body: bytes, seconds: float) -> Exchange | Failed:
+    def send(self, operation: str, body: bytes, seconds: float) -> Exchange | FailedCall:
         """Sign a call and send it."""
         try:
             credentials = self._credentials()
         except CredentialsError:
-            return Failed(Fault("setup", "NoCredentialsError"))
-        moment = _moment(int(self._now() + self._skew))
+            return FailedCall(AwsFault("configuration", "NoCredentialsError"))
+        moment = _amz_date(int(self._now() + self._skew))
         headers = {
             "Host": self._host,
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Date": moment,
-            "X-Amz-Target": f"{self._prefix}.{operation}",
+            "X-Amz-Target": f"{self._target_prefix}.{operation}",
         }
         if credentials.token:
             headers["X-Amz-Security-Token"] = credentials.token
         headers["Authorization"] = sign(credentials, self._scope, moment, "POST", "/", headers, body)
         headers["User-Agent"] = "message-router"
         try:
-            return self._connections.begin(headers, body, seconds)
-        except NoAnswerError as error:
-            return Failed(translate(str(error)))
+            return self._connections.send(headers, body, seconds)
+        except NoResponseError as error:
+            return FailedCall(translate(str(error)))
 
-    def was_skewed(self, answer: HttpAnswer) -> bool:
-        """Whether this machine's clock was the cause of an error, and is corrected now."""
-        return answer.status != 200 and self._correct_clock(answer)
+    def receive(self, exchange: Exchange, late: bool) -> HttpResponse | FailedCall:
+        """Read the response to a call that was sent."""
+        try:
+            return self._connections.receive(exchange, late)
+        except NoResponseError as error:
+            return FailedCall(translate(str(error)))
 
-    def _correct_clock(self, answer: HttpAnswer) -> bool:
-        if _error_code(answer) not in _SKEWED or "date" not in answer.headers:
+    def correct_clock(self, response: HttpResponse) -> bool:
+        """Correct the clock of signatures if it was the cause of an error; return whether it was."""
+        if _error_code(response) not in _SKEWED or "date" not in response.headers:
             return False
-        # Hardly ever needed, and not quick to import.
+        # Hardly ever needed, and slow to import.
         from email.utils import parsedate_to_datetime
 
         try:
-            there = parsedate_to_datetime(answer.headers["date"]).timestamp()
+            server_time = parsedate_to_datetime(response.headers["date"]).timestamp()
         except ValueError:
             return False
-        skew = there - self._now()
+        skew = server_time - self._now()
         if abs(skew - self._skew) < SKEW_SECONDS:
             return False
         self._skew = skew
         return True
 
 
-class Call:
-    """A call under way: sent when it is made, and ended by `finish`, once."""
+class PendingCall(Generic[T]):
+    """A call under way: sent when it is made; `finish` reads its response, once, and converts it by `read`."""
 
-    __slots__ = ("_body", "_operation", "_seconds", "_sent", "_service")
+    __slots__ = ("_body", "_operation", "_read", "_sent", "_service", "seconds")
 
-    def __init__(self, service: Service, operation: str, body: bytes, seconds: float) -> None:
+    def __init__(
+        self,
+        service: JsonService,
+        operation: str,
+        body: bytes,
+        seconds: float,
+        read: Callable[[dict[str, Any] | FailedCall], T],
+    ) -> None:
         self._service = service
         self._operation = operation
         self._body = body
-        self._seconds = seconds
+        self._read = read
         self._sent = service.send(operation, body, seconds)
+        self.seconds = seconds
 
     def fileno(self) -> int:
-        """What to poll for the answer; -1 if there is nothing to wait for."""
-        return -1 if isinstance(self._sent, Failed) else self._sent.fileno()
+        """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
+        return self._sent.connection.fileno() if isinstance(self._sent, Exchange) else -1
 
-    def finish(self, late: bool = False) -> dict[str, Any] | Failed:
-        """The answer as it is, or why there is none; with `late` it is not waited for any more."""
-        answer = self._answer(late)
-        if isinstance(answer, HttpAnswer) and self._service.was_skewed(answer):
-            self._sent = self._service.send(self._operation, self._body, self._seconds)
-            answer = self._answer(late=False)
-        return answer if isinstance(answer, Failed) else _read(answer)
-
-    def _answer(self, late: bool) -> HttpAnswer | Failed:
-        if isinstance(self._sent, Failed):
-            return self._sent
-        try:
-            return self._sent.finish(late)
-        except NoAnswerError as error:
-            return Failed(translate(str(error)))
+    def finish(self, late: bool = False) -> T:
+        """Wait for the response and return it; with `late`, do not wait."""
+        sent, service = self._sent, self._service
+        response = service.receive(sent, late) if isinstance(sent, Exchange) else sent
+        if isinstance(response, HttpResponse) and response.status != 200 and service.correct_clock(response):
+            sent = service.send(self._operation, self._body, self.seconds)
+            response = service.receive(sent, late=False) if isinstance(sent, Exchange) else sent
+        return self._read(_content(response) if isinstance(response, HttpResponse) else response)
 
 
-def _read(answer: HttpAnswer) -> dict[str, Any] | Failed:
-    crc = answer.headers.get("x-amz-crc32")
-    if crc is not None and crc != str(zlib.crc32(answer.body)):
-        return Failed(CHECKSUM)
-    if answer.status != 200:
-        return _failed(answer)
+def connect_service(name: ServiceName, region: str, credentials: GetCredentials, env: Mapping[str, str]) -> JsonService:
+    """Make the client of a service; raises UsageError for invalid settings of the environment."""
+    endpoint = find_endpoint(name, region, env)
+    return JsonService(SigningScope(region, name), endpoint.host, Connections(endpoint, env), credentials)
+
+
+def _content(response: HttpResponse) -> dict[str, Any] | FailedCall:
+    crc = response.headers.get("x-amz-crc32")
+    if crc is not None and crc != str(zlib.crc32(response.body)):
+        return FailedCall(CHECKSUM)
+    if response.status != 200:
+        return _failed(response)
     try:
-        content = msgspec.json.decode(answer.body)
+        content = msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Failed(UNREADABLE)
-    return content if isinstance(content, dict) else Failed(UNREADABLE)
+        return FailedCall(UNREADABLE)
+    return content if isinstance(content, dict) else FailedCall(UNREADABLE)
 
 
 @lru_cache(maxsize=1)
-def _moment(second: int) -> str:
-    """A second since 1970 as X-Amz-Date has it; calls come many a second."""
+def _amz_date(second: int) -> str:
+    """Seconds since 1970 in the form of X-Amz-Date; cached, since there are many calls a second."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _failed(answer: HttpAnswer) -> Failed:
-    code = _error_code(answer)
+def _failed(response: HttpResponse) -> FailedCall:
+    code = _error_code(response)
     if not code:
-        # Not from the service itself, but from something on the way to it.
-        return Failed(Fault("retry", str(answer.status), answer.status))
-    return Failed(translate(code, answer.status), _document(answer))
+        # Not from the service, but from a proxy or load balancer before it.
+        return FailedCall(AwsFault("retry", str(response.status), response.status))
+    return FailedCall(translate(code, response.status), _document(response))
 
 
-def _error_code(answer: HttpAnswer) -> str:
-    # SQS says what its older protocol called the error, and so do the SDKs: `CODE;Sender`.
-    older = answer.headers.get("x-amzn-query-error", "").partition(";")[0]
+def _error_code(response: HttpResponse) -> str:
+    # SQS adds the older protocol's error code, which the SDKs report: `CODE;Sender`.
+    older = response.headers.get("x-amzn-query-error", "").partition(";")[0]
     if older:
         return older
-    code = _document(answer).get("__type")
+    code = _document(response).get("__type")
     return code.rpartition("#")[2] if isinstance(code, str) else ""
 
 
-def _document(answer: HttpAnswer) -> Mapping[str, Any]:
+def _document(response: HttpResponse) -> Mapping[str, Any]:
     try:
-        content = msgspec.json.decode(answer.body)
+        content = msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _identity(response: dict[str, Any] | FailedCall) -> dict[str, Any] | FailedCall:
+    return response

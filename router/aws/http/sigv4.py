@@ -13,19 +13,19 @@ from msgspec import Struct
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _UNSIGNED = frozenset({"authorization", "connection", "expect", "user-agent", "x-amzn-trace-id", "transfer-encoding"})
-"""Headers that somebody on the way may change, or that are not there yet when a request is signed."""
+"""Headers that proxies may change, or that are added after a request is signed."""
 
 
 class Credentials(Struct, frozen=True):
-    """Keys to sign with; `token` is "" for keys that are not temporary."""
+    """Keys for signatures; `token` is "" for keys that are not temporary."""
 
     access_key: str
     secret_key: str
     token: str = ""
 
 
-class Scope(Struct, frozen=True):
-    """What a signature holds for, besides the day."""
+class SigningScope(Struct, frozen=True):
+    """The region and service that a signature is valid for."""
 
     region: str
     service: str
@@ -33,7 +33,7 @@ class Scope(Struct, frozen=True):
 
 def sign(
     credentials: Credentials,
-    scope: Scope,
+    scope: SigningScope,
     moment: str,
     method: str,
     path: str,
@@ -41,9 +41,9 @@ def sign(
     body: bytes,
     query: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """The Authorization header of a request at `moment` (`20260102T030405Z`, also its X-Amz-Date).
+    """Return the Authorization header of a request at `moment` (`20260102T030405Z`, also its X-Amz-Date).
 
-    `headers` are all to be sent, Host among them; `path` is as it is sent.
+    `headers` are those of the request, with Host; `path` is encoded.
     """
     order, names = _signed_headers(tuple(headers))
     lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
@@ -59,20 +59,20 @@ def sign(
 
 @lru_cache(maxsize=64)
 def _signed_headers(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
-    """The headers that are signed, in order: each in lower case and as given; and their names."""
+    """The signed headers in order, each in lower case and as given; and their names."""
     order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
     return order, ";".join(lower for lower, _ in order)
 
 
 def canonical_query(query: Sequence[tuple[str, str]]) -> str:
-    """The query of a canonical request: encoded, then sorted."""
+    """Return the query of a canonical request: encoded, then sorted."""
     encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query)
     return "&".join(f"{name}={value}" for name, value in encoded)
 
 
 @lru_cache(maxsize=16)
 def _day_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """The key of a day, which is the same for all its requests."""
+    """The signing key, which is the same for all requests of a day."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -1,118 +1,96 @@
-"""DynamoDB without an SDK: the `Tables` of the seam."""
+"""DynamoDB without an SDK: the `Tables` of the interface."""
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
-from router.aws.answers import cancelled, read_key_schema
-from router.aws.client import Answer, KeySchema, Pending, Request
-from router.aws.faults import Fault
-from router.aws.http.service import UNREADABLE, Call, Failed, Service
+from router.aws.faults import read_cancellation
+from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.protocols import UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
 from router.model import Action, AttributeValue, Operation
 
 SECONDS = 10
-"""To wait for an answer: DynamoDB answers in milliseconds when it is well."""
-PREFIX = "DynamoDB_20120810"
+"""To wait for an response: DynamoDB answers in milliseconds when it is well."""
 
 _encode = msgspec.json.encode
 
 
 class DirectTables:
-    """Calls DynamoDB; each method makes one call, and those that begin one can have several under way in a thread."""
+    """Calls DynamoDB, without retries; after a method that begins a call, the thread may begin others."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: JsonService) -> None:
         self._service = service
         self._schemas: dict[str, KeySchema] = {}
 
-    def batch_write(self, table: str, requests: list[Request]) -> Answer:
-        """BatchWriteItem."""
+    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+        """Call BatchWriteItem."""
         return self.begin_batch_write(table, requests).finish()
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> Answer:
-        """PutItem, UpdateItem or DeleteItem."""
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+        """Call PutItem, UpdateItem or DeleteItem."""
         return self.begin_actions([(operation, parameters)]).finish()
 
-    def transact(self, actions: Sequence[Action]) -> Answer:
-        """TransactWriteItems."""
-        return _Pending(self._begin_transact(actions), _transact_answer).finish()
+    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+        """Call TransactWriteItems."""
+        return self._begin_transact(actions).finish()
 
-    def begin_batch_write(self, table: str, requests: list[Request]) -> Pending:
-        """Send a BatchWriteItem whose answer is read later."""
+    def begin_batch_write(self, table: str, requests: list[Request]) -> PendingCall[WriteResponse]:
+        """Send a BatchWriteItem, whose response is read later."""
         body = _encode({"RequestItems": {table: requests}})
-        return _Pending(self._service.begin("BatchWriteItem", body, SECONDS), _batch_answer)
+        return PendingCall(self._service, "BatchWriteItem", body, SECONDS, _batch_response)
 
-    def begin_actions(self, actions: Sequence[Action]) -> Pending:
-        """Send a PutItem, UpdateItem or DeleteItem, or of several actions a TransactWriteItems."""
+    def begin_actions(self, actions: Sequence[Action]) -> PendingCall[WriteResponse]:
+        """Send a PutItem, UpdateItem or DeleteItem, or for several actions a TransactWriteItems."""
         if len(actions) > 1:
-            return _Pending(self._begin_transact(actions), _transact_answer)
+            return self._begin_transact(actions)
         ((operation, parameters),) = actions
-        return _Pending(self._service.begin(f"{operation}Item", _encode(parameters), SECONDS), _write_answer)
+        return PendingCall(self._service, f"{operation}Item", _encode(parameters), SECONDS, _write_response)
 
-    def _begin_transact(self, actions: Sequence[Action]) -> Call:
+    def _begin_transact(self, actions: Sequence[Action]) -> PendingCall[WriteResponse]:
         body = {"TransactItems": [{operation: parameters} for operation, parameters in actions]}
-        return self._service.begin("TransactWriteItems", _encode(body), SECONDS)
+        return PendingCall(self._service, "TransactWriteItems", _encode(body), SECONDS, _transact_response)
 
-    def key_schema(self, table: str) -> KeySchema | Fault:
-        """DescribeTable, kept if it succeeds."""
+    def key_schema(self, table: str) -> KeySchema | AwsFault:
+        """Call DescribeTable, and cache its result."""
         if table not in self._schemas:
-            answer = self._service.call("DescribeTable", _encode({"TableName": table}), SECONDS)
-            if isinstance(answer, Failed):
-                return answer.fault
-            if "Table" not in answer:
+            response = self._service.begin("DescribeTable", _encode({"TableName": table}), SECONDS).finish()
+            if isinstance(response, FailedCall):
+                return response.fault
+            if "Table" not in response:
                 return UNREADABLE
-            self._schemas[table] = read_key_schema(answer["Table"])
+            self._schemas[table] = read_key_schema(response["Table"])
         return self._schemas[table]
 
 
-class _Pending:
-    """The `Pending` of the seam: a call, and what its answer means."""
-
-    __slots__ = ("_call", "_read")
-
-    def __init__(self, call: Call, read: Callable[[dict[str, Any] | Failed], Answer]) -> None:
-        self._call = call
-        self._read = read
-
-    @property
-    def seconds(self) -> float:
-        return SECONDS
-
-    def fileno(self) -> int:
-        return self._call.fileno()
-
-    def finish(self, late: bool = False) -> Answer:
-        return self._read(self._call.finish(late))
-
-
-def _batch_answer(answer: dict[str, Any] | Failed) -> Answer:
-    if isinstance(answer, Failed):
-        return Answer(fault=answer.fault)
-    left = answer.get("UnprocessedItems")
+def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
+    if isinstance(response, FailedCall):
+        return WriteResponse(fault=response.fault)
+    left = response.get("UnprocessedItems")
     if not isinstance(left, dict):
-        return Answer(fault=UNREADABLE)
-    return Answer([_read_request(request) for requests in left.values() for request in requests])
+        return WriteResponse(fault=UNREADABLE)
+    return WriteResponse([_read_request(request) for requests in left.values() for request in requests])
 
 
-def _write_answer(answer: dict[str, Any] | Failed) -> Answer:
-    if isinstance(answer, Failed):
-        stored = answer.details.get("Item")
-        return Answer(fault=answer.fault, stored=read_item(stored) if stored else None)
-    return Answer()
+def _write_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
+    if isinstance(response, FailedCall):
+        stored = response.details.get("Item")
+        return WriteResponse(fault=response.fault, stored=read_item(stored) if stored else None)
+    return WriteResponse()
 
 
-def _transact_answer(answer: dict[str, Any] | Failed) -> Answer:
-    if not isinstance(answer, Failed):
-        return Answer()
-    found = cancelled(answer.details.get("CancellationReasons") or ())
+def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
+    if not isinstance(response, FailedCall):
+        return WriteResponse()
+    found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
-        return Answer(fault=answer.fault)
+        return WriteResponse(fault=response.fault)
     return found if found.stored is None else msgspec.structs.replace(found, stored=read_item(found.stored))
 
 
 def read_item(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """An item of an answer, its binaries as bytes."""
+    """Return an item of a response with its binaries as bytes."""
     return {name: _read_value(value) for name, value in item.items()}
 
 

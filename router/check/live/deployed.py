@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Seen, Unanswered
+from router.aws.deployed import DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
 from router.check.rule import Found
 from router.config import spec
 from router.engine.engine import CompiledQueue
@@ -18,7 +18,7 @@ class Deployment(Struct, frozen=True):
 
     config: spec.Config
     queues: Mapping[str, CompiledQueue]
-    seen: Seen
+    seen: DeployedState
     function: str = ""
 
     def queue_path(self, name: str) -> Path:

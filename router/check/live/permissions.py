@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UnsetType
 
-from router.aws.deployed import Decision, QueueFacts, Seen, TableFacts
+from router.aws.deployed import Decision, DeployedState, QueueFacts, TableFacts
 from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.config import spec
@@ -44,7 +44,7 @@ Needs = Mapping[str, tuple[str, ...]]
 """Which actions are needed, by the ARN of what they are done to."""
 
 
-def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Seen) -> Needs:
+def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: DeployedState) -> Needs:
     """What the router does with each queue, table and bucket whose ARN was seen, and with their keys."""
     wanted: dict[str, set[str]] = {}
     for name, queue in queues.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, UnsetType, structs
 
-from router.aws.deployed import QueueFacts, Seen, TableFacts, TtlFacts
+from router.aws.deployed import DeployedState, QueueFacts, TableFacts, TtlFacts
 from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
 from router.config import spec
 from router.ops.template.plan import Plan
@@ -64,7 +64,7 @@ def _needs(plan: Plan) -> Needs:
     tables = {
         table.name_in_config: TableFacts(table.arn, "", (), TtlFacts("DISABLED")) for table in plan.tables.values()
     }
-    return needed(_with_texts(plan), plan.program.engine.queues, Seen(tables=tables, queues=queues))
+    return needed(_with_texts(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
 
 
 def _facts(arn: str) -> QueueFacts:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from router.aws.control_plane import clients
+from router.aws.boto import control_plane_clients
 from router.aws.live import SERVICES, Live
 from router.check.run import check
 from router.dev.server import REGION, LocalAws
@@ -177,7 +177,7 @@ def environment(endpoint: str) -> Iterator[None]:
 def clients_of(endpoint: str) -> Mapping[str, Any]:
     """boto3's clients of a server; making them takes longer than all that a case asks."""
     with environment(endpoint):
-        return clients(SERVICES)
+        return control_plane_clients(SERVICES)
 
 
 def connection(endpoint: str) -> Live:

@@ -216,7 +216,7 @@ def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
     """Without credentials that AWS takes there is nothing to compare with."""
     sound.by_operation["GetCallerIdentity"] = XML_DENIED.replace("AccessDenied", code)
 
-    with pytest.raises(UsageError, match=rf"^AWS does not take the credentials of this environment \({code}\)$"):
+    with pytest.raises(UsageError, match=rf"^AWS does not accept the credentials of this environment \({code}\)$"):
         checked(sound.endpoint, CONFIG)
 
 

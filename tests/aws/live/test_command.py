@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.control_plane import clients
+from router.aws.boto import control_plane_clients
 from router.dev.server import LocalAws
 from router.errors import UsageError
 
@@ -72,4 +72,4 @@ def test_settings(in_environment: Callable[..., None], variables: dict[str, str]
     in_environment(AWS_CONFIG_FILE="none", **variables)
 
     with pytest.raises(UsageError, match=f"^{said}"):
-        clients(["sqs"])
+        control_plane_clients(["sqs"])

@@ -5,7 +5,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from router.aws.faults import KINDS, Fault, translate
+from router.aws.faults import KINDS, translate
+from router.aws.protocols import AwsFault
 
 CALLS = {
     "dynamodb": (
@@ -67,16 +68,16 @@ def test_each_code_once() -> None:
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
-        ("ProvisionedThroughputExceededException", Fault("retry", "ProvisionedThroughputExceededException", 400)),
-        ("com.amazon.coral.validate#ValidationException", Fault("refused", "ValidationException", 400)),
-        ("AWS.SimpleQueueService.NonExistentQueue", Fault("setup", "NonExistentQueue", 400)),
-        ("com.amazonaws.sqs#QueueDoesNotExist", Fault("setup", "QueueDoesNotExist", 400)),
-        ("KMS.AccessDeniedException", Fault("setup", "KMS.AccessDeniedException", 400)),
-        ("SomethingNew", Fault("retry", "SomethingNew", 400)),
-        ("", Fault("retry", "", 400)),
+        ("ProvisionedThroughputExceededException", AwsFault("retry", "ProvisionedThroughputExceededException", 400)),
+        ("com.amazon.coral.validate#ValidationException", AwsFault("refused", "ValidationException", 400)),
+        ("AWS.SimpleQueueService.NonExistentQueue", AwsFault("configuration", "NonExistentQueue", 400)),
+        ("com.amazonaws.sqs#QueueDoesNotExist", AwsFault("configuration", "QueueDoesNotExist", 400)),
+        ("KMS.AccessDeniedException", AwsFault("configuration", "KMS.AccessDeniedException", 400)),
+        ("SomethingNew", AwsFault("retry", "SomethingNew", 400)),
+        ("", AwsFault("retry", "", 400)),
     ],
 )
-def test_translate(code: str, fault: Fault) -> None:
+def test_translate(code: str, fault: AwsFault) -> None:
     """A code means the same in each of its spellings; an unknown one may pass."""
     assert translate(code, 400) == fault
 
@@ -84,12 +85,12 @@ def test_translate(code: str, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
-        ("SomethingNew", Fault("refused", "SomethingNew", 200)),
-        ("InternalError", Fault("retry", "InternalError", 200)),
-        ("KmsThrottled", Fault("retry", "KmsThrottled", 200)),
-        ("QueueDoesNotExist", Fault("setup", "QueueDoesNotExist", 200)),
+        ("SomethingNew", AwsFault("refused", "SomethingNew", 200)),
+        ("InternalError", AwsFault("retry", "InternalError", 200)),
+        ("KmsThrottled", AwsFault("retry", "KmsThrottled", 200)),
+        ("QueueDoesNotExist", AwsFault("configuration", "QueueDoesNotExist", 200)),
     ],
 )
-def test_sender_fault(code: str, fault: Fault) -> None:
+def test_sender_fault(code: str, fault: AwsFault) -> None:
     """That the sender is at fault decides about unknown codes only."""
     assert translate(code, 200, sender_fault=True) == fault

@@ -1,4 +1,4 @@
-"""Threads that take turns: one works at a time, and hands over where it waits."""
+"""The run lock: one of several threads runs at a time, and releases the lock where it blocks."""
 
 import threading
 import time
@@ -6,24 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from router.aws.run_lock import Turns, away
+from router.aws.run_lock import RunLock, blocking
 
 GRACE = 5.0
-"""Seconds; nobody needs so long where it is their turn …"""
-PATIENCE = 60.0
-"""… and nobody works before its turn, where all are so patient."""
+"""Seconds; no thread needs so long once it has the lock."""
 
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody works before its turn."""
-    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", PATIENCE)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for its turn."""
-    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", 0.0)
+Start = Callable[[Callable[[], object]], threading.Thread]
 
 
 def ended(thread: threading.Thread, seconds: float = GRACE) -> bool:
@@ -33,17 +21,23 @@ def ended(thread: threading.Thread, seconds: float = GRACE) -> bool:
 
 
 @pytest.fixture
-def turns() -> Turns:
-    return Turns()
+def max_wait() -> float:
+    """By default no thread runs without the lock."""
+    return 60.0
 
 
 @pytest.fixture
-def start(turns: Turns) -> Callable[[Callable[[], object]], threading.Thread]:
-    """Start a thread that does something in its turn."""
+def lock(max_wait: float) -> RunLock:
+    return RunLock(max_wait)
+
+
+@pytest.fixture
+def start(lock: RunLock) -> Start:
+    """Starts a thread that does something with the lock."""
 
     def begin(act: Callable[[], object]) -> threading.Thread:
         def work() -> None:
-            with turns:
+            with lock:
                 act()
 
         thread = threading.Thread(target=work)
@@ -53,103 +47,98 @@ def start(turns: Turns) -> Callable[[Callable[[], object]], threading.Thread]:
     return begin
 
 
-@pytest.mark.usefixtures("patient")
-def test_one_at_a_time(turns: Turns, start: Callable[..., threading.Thread]) -> None:
-    """Another thread works while this one is away, and neither before nor after that."""
+def test_one_at_a_time(lock: RunLock, start: Start) -> None:
+    """Another thread runs while this one blocks, and neither before nor after that."""
     done: list[str] = []
-    with turns:
+    with lock:
         other = start(lambda: done.append("other"))
         done.append("before")
-        with away:
+        with blocking:
             assert ended(other)
         done.append("after")
 
     assert done == ["before", "other", "after"]
 
 
-@pytest.mark.usefixtures("patient")
-def test_back_in_its_turn(turns: Turns, start: Callable[..., threading.Thread]) -> None:
-    """Who was away waits until the other one is."""
+def test_acquired_again(lock: RunLock, start: Start) -> None:
+    """A thread that has blocked waits until the other one releases the lock."""
     done: list[str] = []
-    taken = threading.Event()
+    acquired = threading.Event()
 
     def act() -> None:
-        taken.set()
+        acquired.set()
         time.sleep(0.05)
         done.append("other")
 
-    with turns:
-        with away:
+    with lock:
+        with blocking:
             other = start(act)
-            assert taken.wait(GRACE)
+            assert acquired.wait(GRACE)
         done.append("back")
     assert (ended(other), done) == (True, ["other", "back"])
 
 
-@pytest.mark.usefixtures("patient")
-def test_handed_over_at_the_end(turns: Turns, start: Callable[..., threading.Thread]) -> None:
-    """Who leaves, by an error too, hands over."""
+def test_released_at_the_end(lock: RunLock, start: Start) -> None:
+    """A thread that leaves the context, by an exception too, releases the lock."""
     done: list[str] = []
-    with pytest.raises(ValueError, match="mine"), turns:
+    with pytest.raises(ValueError, match="mine"), lock:
         raise ValueError("mine")
 
     assert (ended(start(lambda: done.append("other"))), done) == (True, ["other"])
 
 
-@pytest.mark.usefixtures("impatient")
-def test_nobody_waits_for_long(turns: Turns, start: Callable[..., threading.Thread]) -> None:
-    """Where it is not handed over, others work all the same, and leave the turn to whose it is."""
+@pytest.mark.parametrize("max_wait", [0.0])
+def test_no_long_wait(lock: RunLock, start: Start) -> None:
+    """If the lock is not released, the others run without it, and do not release what is not theirs."""
     done: list[str] = []
 
     def act() -> None:
-        with away:
-            done.append("away")
+        with blocking:
+            done.append("blocking")
         done.append("back")
 
-    with turns:
+    with lock:
         assert ended(start(act))
         assert ended(start(act))
 
-    assert done == ["away", "back"] * 2
+    assert done == ["blocking", "back"] * 2
 
 
-def test_waited_for_once(turns: Turns, start: Callable[..., threading.Thread], monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one keeps it, the others wait for it once and not at each of their own turns; then they wait again."""
-    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", 0.2)
+@pytest.mark.parametrize("max_wait", [0.5])
+def test_one_wait(lock: RunLock, start: Start) -> None:
+    """While a thread keeps the lock, another one waits for it once, not after each block; then it waits again."""
 
     def act() -> None:
         for _ in range(100):
-            with away:
+            with blocking:
                 pass
 
-    with turns:
+    with lock:
         began = time.monotonic()
         assert ended(start(act))
-        assert time.monotonic() - began < 2  # and not 20
-    monkeypatch.setattr("router.aws.run_lock.PATIENCE_SECONDS", PATIENCE)
+        assert time.monotonic() - began < 4  # and not 50
     assert ended(start(act))
-    with turns:
+    with lock:
         other = start(lambda: None)
         assert not ended(other, 0.2)
     assert ended(other)
 
 
-@pytest.mark.usefixtures("patient")
-def test_away_while_away(turns: Turns, start: Callable[..., threading.Thread]) -> None:
-    """Who is away may be so twice, and has its turn after that, and once."""
+def test_nested(lock: RunLock, start: Start) -> None:
+    """A thread may block within a block, and owns the lock once after it."""
     done: list[str] = []
-    with turns:
-        with away, away:
+    with lock:
+        with blocking, blocking:
             pass
         other = start(lambda: done.append("other"))
         assert (ended(other, 0.2), done) == (False, [])
     assert ended(other)
 
 
-def test_away_without_turns() -> None:
-    """A thread that takes none may be away too."""
+def test_without_lock() -> None:
+    """A thread without a run lock may block too."""
     done = []
-    with away:
-        done.append("away")
+    with blocking:
+        done.append("blocking")
 
-    assert done == ["away"]
+    assert done == ["blocking"]

@@ -20,7 +20,7 @@ INDEX_KEY = "index"
 _REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
 
 Key = tuple[tuple[str, Any], ...]
-Fault = str | None
+Injected = str | None
 """An error code; "lost" (the work is done, its answer is not heard); "unprocessed" (every second of a batch); None."""
 
 
@@ -37,7 +37,7 @@ class Dynamo(Store):
 
     def clear(self) -> None:
         self.items: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in self.keys}
-        self.fault: Callable[[str], Fault] = lambda operation: None
+        self.fault: Callable[[str], Injected] = lambda operation: None
         self.calls: list[tuple[str, list[Any]]] = []
         self.made: list[tuple[str, Any, dict[str, Any] | None]] = []
         self.under_way = self.most_under_way = 0
@@ -52,7 +52,7 @@ class Dynamo(Store):
     def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> Any:
         ((table, requests),) = RequestItems.items()
 
-        def work(fault: Fault) -> dict[str, Any]:
+        def work(fault: Injected) -> dict[str, Any]:
             actions = batch_actions(table, requests)
             if len(requests) > 25:
                 raise Refused("ValidationException")
@@ -78,7 +78,7 @@ class Dynamo(Store):
         actions = [next(iter(each.items())) for each in TransactItems]
         keys = [(each["TableName"], self.key(each["TableName"], target(each))) for _, each in actions]
 
-        def work(fault: Fault) -> dict[str, Any]:
+        def work(fault: Injected) -> dict[str, Any]:
             if any(operation == "Update" and "UpdateExpression" not in each for operation, each in actions):
                 raise Refused("ValidationException")
             done, refusals = self.plan_each(actions)
@@ -96,7 +96,7 @@ class Dynamo(Store):
         return self._call("TransactWriteItems", keys, work)
 
     def describe_table(self, TableName: str) -> Any:
-        def work(fault: Fault) -> dict[str, Any]:
+        def work(fault: Injected) -> dict[str, Any]:
             key = self.keys[TableName]
             return {
                 "Table": {
@@ -114,7 +114,7 @@ class Dynamo(Store):
         key = (table, self.key(table, target(parameters)))
         return self._call(operation, [key], lambda fault: self.apply(self.plan([(operation, parameters)])))
 
-    def _call(self, operation: str, keys: list[Any], work: Callable[[Fault], Any]) -> Any:
+    def _call(self, operation: str, keys: list[Any], work: Callable[[Injected], Any]) -> Any:
         with self._lock:
             self.calls.append((operation, keys))
             fault = self.fault(operation)
@@ -155,9 +155,3 @@ def _reason(refused: Refused | None) -> dict[str, Any]:
 def dynamo_of() -> Callable[..., Dynamo]:
     """Makes a DynamoDB of tables, each with its key."""
     return Dynamo
-
-
-@pytest.fixture
-def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tried again is tried at once."""
-    monkeypatch.setattr("router.deliver.writer.BACKOFF_BASE", 0.0)

@@ -23,8 +23,8 @@ def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> Non
     queue = load_program(CONFIG, {}).engine.queues["user-metadata"]
     sent: list[Any] = []
 
-    def send(url: str, letters: Any) -> dict[str, Any]:
-        sent.extend(letters)
+    def send(url: str, messages: Any) -> dict[str, Any]:
+        sent.extend(messages)
         return {}
 
     queues: Any = SimpleNamespace(url=lambda name: name, send=send)

@@ -12,31 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.aws.client import Answer, Aws
-from router.aws.faults import Fault
+from router.aws.calls import MARGIN_SECONDS, FixedDeadline
+from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.delivery import Delivered, Delivery
+from router.deliver.writer import Writer
 from router.model import Outcome, Record, Summary
 from router.program.load import load_program
 
-THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
-GONE = Fault("setup", "ResourceNotFoundException", 400)
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
+GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
 KEPT = ("retry", "RT814", "the table did not take it in time: ThrottlingException")
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is tried again is tried at once."""
-    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
 
 
 @pytest.fixture
 def deliver(aws: Aws, compile_: Any, time_: Any) -> Callable[..., list[Delivered]]:
-    """Delivers records to a program (by default the smallest) within 10 seconds of the test's clock."""
+    """Delivers records to a program (by default the smallest) within 10 seconds of the clock; retries at once."""
 
     def run(records: Sequence[Record], program: Any = None, seconds: float = 10) -> list[Delivered]:
         program = program or compile_()
-        end = time_.now + seconds
-        return Delivery(program, aws, clock=time_).deliver(program.engine.queues["q"], records, lambda: end)
+        deadline = FixedDeadline(time_.now + seconds + MARGIN_SECONDS)
+        writer = Writer(aws.tables, time_, jitter=lambda low, high: 0.0)
+        return Delivery(program, aws, time_, writer=writer).deliver(program.engine.queues["q"], records, deadline)
 
     return run
 
@@ -85,7 +81,7 @@ def test_throttled_for_long(deliver: Any, tables: Any, messages: Any) -> None:
 
 def test_unprocessed(deliver: Any, tables: Any, messages: Any) -> None:
     """What comes back as unprocessed is sent again, and nothing else."""
-    tables.answers.append(Answer([{"PutRequest": {"Item": {"id": {"S": "b"}}}}]))
+    tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "b"}}}}]))
 
     delivered = deliver(messages("a", "b", "c"))
 
@@ -135,7 +131,7 @@ def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: A
 def test_key_not_told(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
     """While the key of the table cannot be looked up, nobody knows what is at fault: the message stays."""
     tables.refused = {"a"}
-    tables.keys["things"] = Fault("retry", "InternalServerError", 500)
+    tables.keys["things"] = AwsFault("retry", "InternalServerError", 500)
 
     (delivered,) = deliver(messages("a"))
 
@@ -148,7 +144,7 @@ def test_key_not_told(deliver: Any, tables: Any, queues: Any, messages: Any) -> 
 
 def test_no_table(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
     """A table that is not there leaves every message on its queue, after one call."""
-    tables.answers.append(Answer(fault=GONE))
+    tables.answers.append(WriteResponse(fault=GONE))
 
     delivered = deliver(messages("a", "b"))
 
@@ -190,11 +186,11 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
 @pytest.mark.parametrize(
     ("where", "fault", "setup"),
     [
-        ("url", Fault("setup", "NonExistentQueue", 400), True),
-        ("m1", Fault("refused", "InvalidMessageContents", 400), False),
+        ("url", AwsFault("configuration", "NonExistentQueue", 400), True),
+        ("m1", AwsFault("refused", "InvalidMessageContents", 400), False),
     ],
 )
-def test_letter_not_taken(deliver: Any, queues: Any, arrive: Any, where: str, fault: Fault, setup: bool) -> None:
+def test_letter_not_taken(deliver: Any, queues: Any, arrive: Any, where: str, fault: AwsFault, setup: bool) -> None:
     """A rejected message whose letter is not taken stays on its queue."""
     queues.faults[where] = fault
 
@@ -276,7 +272,7 @@ def test_fifo_waves(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> No
 
 def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
     """After the first message of a group that stays on its queue, the rest stays too, unwritten and in order."""
-    tables.answers.extend([Answer(), *[THROTTLED] * 8])
+    tables.answers.extend([WriteResponse(), *[THROTTLED] * 8])
 
     delivered = deliver(grouped(arrive, "a1", "a2", "a3", "a4"), compile_(queue=FIFO))
 
@@ -314,7 +310,9 @@ def test_insert(
     deliver: Any, tables: Any, compile_: Any, arrive: Any, stored: Any, outcome: Any, conflict: bool
 ) -> None:
     """What an insert finds there decides between a repetition and a conflict; both may be deleted."""
-    tables.answers.append(Answer(fault=Fault("condition", "ConditionalCheckFailedException", 400), stored=stored))
+    tables.answers.append(
+        WriteResponse(fault=AwsFault("condition", "ConditionalCheckFailedException", 400), stored=stored)
+    )
 
     (delivered,) = deliver([arrive('{"id":"a","n":1}')], compile_("{queue: q, table: things, write: {mode: insert}}"))
 
@@ -324,12 +322,14 @@ def test_insert(
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (Answer(fault=GONE), ("retry", "RT816", "table 'things': ResourceNotFoundException")),
-        (Answer(fault=Fault("refused", "ValidationException", 400)), ("rejected", "RT815")),
-        (Answer(fault=Fault("retry", "TransactionConflictException", 400)), ("written", "", "")),
+        (WriteResponse(fault=GONE), ("retry", "RT816", "table 'things': ResourceNotFoundException")),
+        (WriteResponse(fault=AwsFault("refused", "ValidationException", 400)), ("rejected", "RT815")),
+        (WriteResponse(fault=AwsFault("retry", "TransactionConflictException", 400)), ("written", "", "")),
     ],
 )
-def test_insert_fails(deliver: Any, tables: Any, compile_: Any, arrive: Any, answer: Answer, outcome: Any) -> None:
+def test_insert_fails(
+    deliver: Any, tables: Any, compile_: Any, arrive: Any, answer: WriteResponse, outcome: Any
+) -> None:
     """A single write fails as a batch does."""
     tables.answers.append(answer)
 
@@ -343,8 +343,8 @@ ONCE = "{queue: q, table: things, item: {id: id, n: n}, write: {mode: update, ad
 
 def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
     """An effect and its marker are one transaction; a marker that is there is a repetition."""
-    condition = Fault("condition", "TransactionCanceledException", 400)
-    tables.answers.extend([Answer(), Answer(fault=condition, position=0)])
+    condition = AwsFault("condition", "TransactionCanceledException", 400)
+    tables.answers.extend([WriteResponse(), WriteResponse(fault=condition, position=0)])
     records = [arrive('{"id":"a","n":1}', "m1"), arrive('{"id":"a","n":1}', "m2")]
 
     delivered = deliver(records, compile_(ONCE))
@@ -403,7 +403,7 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
     delivery = Delivery(program, aws, clock=lambda: 1.0, meter=metered.append)
 
     with caplog.at_level(logging.ERROR, "router"):
-        delivered = delivery.deliver(program.engine.queues["q"], [*messages("a"), arrive("{")], lambda: 9.0)
+        delivered = delivery.deliver(program.engine.queues["q"], [*messages("a"), arrive("{")], FixedDeadline(9.0))
 
     seen = program.plugins.observers["router_outcome"][0][1].__globals__["seen"]
     summary = Summary("q", {"written": 1, "rejected": 1}, 0.0)
@@ -478,16 +478,16 @@ def outcomes(arrive: Any) -> list[Delivered]:
     ]
 
 
-@pytest.mark.parametrize(("setup_wait", "seconds"), [(900, 900), (None, 7)])
-def test_hide(
-    aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered], setup_wait: int | None, seconds: int
+@pytest.mark.parametrize(("wait", "seconds"), [(900, 900), (None, 7)])
+def test_visibility(
+    aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered], wait: int | None, seconds: int
 ) -> None:
-    """What stays is hidden as long as its outcome says; what was not begun is shown at once, and first."""
+    """What stays is invisible as long as its outcome says; what was not started is visible at once, and first."""
     program = compile_()
     queue = structs.replace(program.engine.queues["q"], backoff=Always())
-    queues.faults["asked"] = Fault("refused", "MessageNotInflight", 400)
+    queues.faults["asked"] = AwsFault("refused", "MessageNotInflight", 400)
 
-    failed = Delivery(program, aws, setup_wait=setup_wait).hide(queue, "url", outcomes)
+    failed = Delivery(program, aws, configuration_wait=wait).set_visibility(queue, "url", outcomes)
 
     assert (failed, hidden(queues)) == (
         {"asked": queues.faults["asked"]},
@@ -506,11 +506,11 @@ class Always:
 
 
 FAULTS = [
-    Answer(),
+    WriteResponse(),
     THROTTLED,
-    Answer(fault=GONE),
-    Answer([{"PutRequest": {"Item": {"id": {"S": "a"}}}}]),
-    Answer([{"PutRequest": {"Item": {"id": {"S": "c"}}}}, {"PutRequest": {"Item": {"id": {"S": "d"}}}}]),
+    WriteResponse(fault=GONE),
+    WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a"}}}}]),
+    WriteResponse([{"PutRequest": {"Item": {"id": {"S": "c"}}}}, {"PutRequest": {"Item": {"id": {"S": "d"}}}}]),
 ]
 BODIES = ['{"id":"a"}', '{"id":"b","n":1}', '{"id":"c"}', '{"id":"d"}', '{"id":""}', "{", "[]", '{"id":"b","n":2}']
 
@@ -528,7 +528,7 @@ def test_none_is_lost(
     in_memory: Any,
     bodies: list[str],
     groups: list[str],
-    answers: list[Answer],
+    answers: list[WriteResponse],
     refused: set[str],
     lost: set[int],
     fifo: bool,
@@ -537,7 +537,7 @@ def test_none_is_lost(
     tables, queues = in_memory()
     tables.answers.extend(answers)
     tables.refused = refused
-    queues.faults = {f"m{number}": Fault("retry", "Unconfirmed", 200) for number in lost}
+    queues.faults = {f"m{number}": AwsFault("retry", "Unconfirmed", 200) for number in lost}
     records = [
         Record(f"m{number}", "h", body, {"MessageGroupId": group})
         for number, (body, group) in enumerate(zip(bodies, groups, strict=False))
@@ -551,7 +551,7 @@ def test_none_is_lost(
         )
         program = load_program(path, {})
 
-    delivered = Delivery(program, Aws(tables, queues)).deliver(program.engine.queues["q"], records, lambda: 1e18)
+    delivered = Delivery(program, Aws(tables, queues)).deliver(program.engine.queues["q"], records, FixedDeadline(1e18))
 
     assert [each.record for each in delivered] == records
     letters = {letter.id for letter in queues.letters}

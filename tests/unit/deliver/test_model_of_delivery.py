@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.aws.client import Aws
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivery
+from router.deliver.writer import Writer
 from router.model import Record
 from router.program.load import load_program
 
@@ -48,7 +48,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 INVALID = {"schema": {"required": ["nothing"]}}
 MORE: dict[str, dict[str, Any]] = {"reject": INVALID, "drop": {**INVALID, "on_invalid": "drop"}}
 TABLES = sorted({table for table, _, _ in ROUTES.values()})
-NEVER = Fault("setup", "QueueDoesNotExist", 400)
+NEVER = AwsFault("configuration", "QueueDoesNotExist", 400)
 
 
 def config(kind: Any) -> Any:
@@ -91,9 +91,9 @@ class Queues:
         fault = self.faults.pop() if self.faults else ""
         failed = letters if fault == "all" else letters[::2] if fault == "some" else []
         self.letters |= {letter.id for letter in letters if letter not in failed}
-        return {letter.id: Fault("retry", "InternalError", 500) for letter in failed}
+        return {letter.id: AwsFault("retry", "InternalError", 500) for letter in failed}
 
-    def release(self, url: Any, messages: Any) -> Any:
+    def change_visibility(self, url: Any, messages: Any) -> Any:
         self.hidden += [(id_, seconds) for id_, _, seconds in messages]
         return {}
 
@@ -118,11 +118,11 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     queues: Any = Queues()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("concurrent.futures.ThreadPoolExecutor", Serial)
-        patch.setattr("router.deliver.writer.BACKOFF_BASE", 0.0)
-        # Few tries, so that writes are left for the next delivery, too.
-        patch.setattr("router.deliver.writer.MAX_TRIES", 2)
         patch.setattr(logging.getLogger("router"), "disabled", True)
-        delivery = Delivery(program, Aws(dynamo.tables, queues))
+        aws = Aws(dynamo.tables, queues)
+        # Few tries, so that writes are left for the next delivery, too.
+        writer = Writer(aws.tables, jitter=lambda low, high: 0.0, max_tries=2)
+        delivery = Delivery(program, aws, writer=writer)
         yield SimpleNamespace(kind=request.param, delivery=delivery, dynamo=dynamo, queues=queues, program=program)
 
 
@@ -190,15 +190,16 @@ QUEUE_FAULTS = st.lists(st.sampled_from(["", "url", "all", "some"]), max_size=4)
 ROUNDS = st.lists(st.tuples(FAULTS, QUEUE_FAULTS, st.integers(0, 12), st.integers(0, 40)), min_size=1, max_size=4)
 
 
-def deadline_after(looks: Any) -> Any:
-    """A deadline that comes when it has been looked at so often; 0 never."""
-    left = [looks]
+class DeadlineAfter:
+    """A deadline that comes when it has been read so often; 0, and more than 20, never."""
 
-    def deadline() -> Any:
-        left[0] -= 1
-        return float("-inf") if left[0] == 0 else float("inf")
+    def __init__(self, looks: int) -> None:
+        self.left = looks if looks <= 20 else 0
 
-    return deadline if looks > 20 else lambda: float("inf")
+    @property
+    def end(self) -> float:
+        self.left -= 1
+        return float("-inf") if self.left == 0 else 1e18
 
 
 class Run:
@@ -232,8 +233,8 @@ class Run:
         self.world.queues.hidden = []
         before = len(self.world.dynamo.made)
 
-        results = self.world.delivery.deliver(self.queue, records, deadline_after(looks))
-        self.world.delivery.hide(self.queue, URL, results)
+        results = self.world.delivery.deliver(self.queue, records, DeadlineAfter(looks))
+        self.world.delivery.set_visibility(self.queue, URL, results)
 
         distinct = list({each.id: each for each in batch}.values())
         assert [each.record.message_id for each in results] == [each.id for each in distinct]

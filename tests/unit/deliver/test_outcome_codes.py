@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from router.aws.client import Answer, Aws
-from router.aws.faults import Fault
+from router.aws.calls import FixedDeadline
+from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.check.codes import CODES
 from router.deliver.delivery import Delivery
+from router.deliver.writer import Writer
 from router.model import Record
 
-REFUSED = Answer(fault=Fault("refused", "ValidationException", 400))
-THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
-NO_TABLE = Answer(fault=Fault("setup", "ResourceNotFoundException", 400))
-THERE = Fault("condition", "ConditionalCheckFailedException", 400)
+REFUSED = WriteResponse(fault=AwsFault("refused", "ValidationException", 400))
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
+NO_TABLE = WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400))
+THERE = AwsFault("condition", "ConditionalCheckFailedException", 400)
 MOOD = """
 @hookimpl
 def router_transform_message(message):
@@ -33,7 +34,7 @@ class Case(Struct, frozen=True):
     route: str = "{queue: q, table: things}"
     queue: str = "dead_letter: letters"
     plugin: str = ""
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[WriteResponse, ...] = ()
     no_letter: bool = False
     seconds: float = 10
 
@@ -61,13 +62,13 @@ CASES = {
     "RT820": Case(
         "duplicate",
         route="{queue: q, table: things, write: {mode: insert}}",
-        answers=(Answer(fault=THERE, stored={"id": {"S": "a"}}),),
+        answers=(WriteResponse(fault=THERE, stored={"id": {"S": "a"}}),),
     ),
     "RT821": Case(
         "stale",
         body='{"id":"a","v":1}',
         route=NEWEST,
-        answers=(Answer(fault=THERE, stored={"id": {"S": "a"}, "v": {"N": "2"}}),),
+        answers=(WriteResponse(fault=THERE, stored={"id": {"S": "a"}, "v": {"N": "2"}}),),
     ),
     "RT822": Case(
         "rejected",
@@ -86,20 +87,17 @@ OF_LAMBDA = {"RT817"}
 
 
 @pytest.mark.parametrize(("code", "case"), CASES.items(), ids=CASES)
-def test_case(
-    code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile_: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case(code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile_: Any) -> None:
     """The message ends so, with that code and a reason; it is off its queue only if that is safe."""
-    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
     tables.answers.extend(case.answers)
     if case.no_letter:
-        queues.faults["url"] = Fault("setup", "NonExistentQueue", 400)
+        queues.faults["url"] = AwsFault("configuration", "NonExistentQueue", 400)
     program = compile_(case.route, case.queue, **({"mood": case.plugin} if case.plugin else {}))
-    delivery = Delivery(program, aws, clock=lambda: 1.0)
+    writer = Writer(aws.tables, lambda: 1.0, jitter=lambda low, high: 0.0)
+    delivery = Delivery(program, aws, clock=lambda: 1.0, writer=writer)
+    deadline = FixedDeadline(1.0 + case.seconds)
 
-    (delivered,) = delivery.deliver(
-        program.engine.queues["q"], [Record("m1", "h", case.body)], lambda: 1.0 + case.seconds
-    )
+    (delivered,) = delivery.deliver(program.engine.queues["q"], [Record("m1", "h", case.body)], deadline)
 
     outcome = delivered.outcome
     assert (outcome.code, outcome.kind, bool(outcome.reason), delivered.acknowledged) == (

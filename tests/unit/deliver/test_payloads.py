@@ -3,24 +3,23 @@
 import json
 import threading
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.aws.client import TOO_LARGE, Aws
-from router.aws.faults import Fault
-from router.deliver import payloads as fetch
-from router.deliver.payloads import FETCHES_AT_ONCE, MAX_TRIES, Fetcher
+from router.aws.protocols import TOO_LARGE, Aws, AwsFault
+from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
 from router.engine.engine import CompiledQueue, plan
-from router.engine.pointers import CLASSES
+from router.engine.pointers import CLASSES, PointerFinder
 from router.engine.ticket import Ticket
 from router.model import Outcome, Record
 from router.program.load import load_program
 
 NONE: Any = None
-THROTTLED = Fault("retry", "SlowDown", 503)
+THROTTLED = AwsFault("retry", "SlowDown", 503)
 CONFIG = """\
 version: 1
 queues:
@@ -38,11 +37,11 @@ routes:
 class Bucket:
     """An S3 whose answers are scripted by key: one for each try, the last for ever; it keeps what it was asked."""
 
-    def __init__(self, **answers: Iterable[bytes | Fault]) -> None:
+    def __init__(self, **answers: Iterable[bytes | AwsFault]) -> None:
         self.answers = {key: list(each) for key, each in answers.items()}
         self.asked: list[tuple[str, str, int]] = []
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
         """The next answer."""
         self.asked.append((bucket, key, max_bytes))
         answers = self.answers[key]
@@ -88,12 +87,24 @@ def pointer(key: str, bucket: str = "payloads") -> Record:
     return Record(key, "receipt", json.dumps([CLASSES[0], {"s3BucketName": bucket, "s3Key": key}]))
 
 
+def finder(queue: CompiledQueue) -> PointerFinder:
+    """What finds the pointers in the messages of a queue."""
+    assert queue.pointers
+    return queue.pointers
+
+
+def limit(moment: float) -> Any:
+    """No call starts from that moment on."""
+    return SimpleNamespace(moment=moment)
+
+
 def run(
-    queue: CompiledQueue, objects: Any, *records: Record, time: Time | None = None, end: float = 1e9
+    queue: CompiledQueue, objects: Any, *records: Record, time: Time | None = None, end: float = 1e9, **settings: Any
 ) -> list[bytes | Outcome | None]:
     """What was fetched for each record, or the outcome."""
     time = time or Time()
-    found = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep).fetch(queue, records, lambda: end)
+    fetcher = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep, **settings)
+    found = fetcher.fetch(finder(queue), records, limit(end))
     assert [(each.record if isinstance(each, Ticket) else each).message_id for each in found] == [
         record.message_id for record in records
     ]
@@ -110,16 +121,9 @@ def test_each_record_in_its_place(large: CompiledQueue) -> None:
     assert (found, sorted(bucket.asked)) == ([b"A", None, refused, b""], [("payloads", "a", 9), ("payloads", "b", 9)])
 
 
-def test_a_queue_without_pointers(queues: Any) -> None:
-    """Its records come back as they are, and nothing is asked."""
-    record = pointer("a")
-
-    assert Fetcher(Aws(NONE, NONE)).fetch(queues["plain"], [record], lambda: 0.0) == [record]
-
-
 def test_without_s3(large: CompiledQueue) -> None:
     """A connection that was made without it cannot follow pointers."""
-    (found,) = Fetcher(Aws(NONE, NONE)).fetch(large, [pointer("a")], lambda: 1e18)
+    (found,) = Fetcher(Aws(NONE, NONE)).fetch(finder(large), [pointer("a")], limit(1e18))
 
     assert isinstance(found, Ticket)
     assert found.outcome == Outcome(
@@ -131,17 +135,17 @@ def test_without_s3(large: CompiledQueue) -> None:
     ("fault", "outcome"),
     [
         (
-            Fault("refused", "NoSuchKey", 404),
+            AwsFault("refused", "NoSuchKey", 404),
             Outcome("rejected", "RT823", "its object in bucket 'payloads' cannot be fetched: NoSuchKey"),
         ),
         (TOO_LARGE, Outcome("rejected", "RT803", "its object in S3 has more than 9 bytes")),
         (
-            Fault("setup", "AccessDenied", 403),
+            AwsFault("configuration", "AccessDenied", 403),
             Outcome("retry", "RT816", "its object in bucket 'payloads' cannot be fetched: AccessDenied", setup=True),
         ),
     ],
 )
-def test_what_another_try_would_not_mend(large: CompiledQueue, fault: Fault, outcome: Outcome) -> None:
+def test_what_another_try_would_not_mend(large: CompiledQueue, fault: AwsFault, outcome: Outcome) -> None:
     """It is asked for once."""
     bucket = Bucket(a=[fault])
 
@@ -183,29 +187,28 @@ def test_nothing_is_fetched_after_the_deadline(large: CompiledQueue) -> None:
     assert (found, len(bucket.asked), time.slept) == ([late], 1, [1e-9])
 
 
-def test_payloads_of_a_batch_are_bounded(large: CompiledQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payloads_of_a_batch_are_bounded(large: CompiledQueue) -> None:
     """Those that no longer fit come again at once."""
-    monkeypatch.setattr(fetch, "MAX_BATCH_BYTES", 4)
     bucket = Bucket(**{f"k{number}": [b"12"] for number in range(50)})
 
-    found = run(large, bucket, *(pointer(f"k{number}") for number in range(50)))
+    found = run(large, bucket, *(pointer(f"k{number}") for number in range(50)), max_batch_bytes=4)
 
     left = Outcome("retry", "RT819", "the payloads before it in the batch are too many", delay=0)
     had = [each for each in found if each != left]
     # Those that were under way when it was full are kept.
-    assert (found[0], set(had), 2 <= len(had) <= 2 + FETCHES_AT_ONCE) == (b"12", {b"12"}, True)
+    assert (found[0], set(had), 2 <= len(had) <= 2 + CONCURRENT_FETCHES) == (b"12", {b"12"}, True)
 
 
 def test_fetches_overlap(large: CompiledQueue) -> None:
     """All of them are under way before the first is answered."""
-    meeting = threading.Barrier(FETCHES_AT_ONCE, timeout=10)
+    meeting = threading.Barrier(CONCURRENT_FETCHES, timeout=10)
 
     class Slow(Bucket):
-        def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | Fault:
+        def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
             meeting.wait()
             return key.encode()
 
-    keys = [f"k{number}" for number in range(FETCHES_AT_ONCE)]
+    keys = [f"k{number}" for number in range(CONCURRENT_FETCHES)]
 
     assert run(large, Slow(), *map(pointer, keys)) == [key.encode() for key in keys]
 
@@ -215,16 +218,16 @@ def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
     time = Time(step=0.5)
     fetcher = Fetcher(Aws(NONE, NONE, Bucket(a=[b"A"])), time.clock, time.sleep)
 
-    fetcher.fetch(large, [pointer("a")], lambda: 1e9)
+    fetcher.fetch(finder(large), [pointer("a")], limit(1e9))
 
-    assert fetcher.call_seconds == 0.5
+    assert fetcher.duration.seconds == 0.5
 
 
 @pytest.mark.parametrize("queue", ["large", "packed"])
 @given(payload=st.binary() | st.text().map(str.encode))
 def test_any_payload_is_planned(queues: Any, queue: str, payload: bytes) -> None:
     """Whatever is in the object: a write, or an outcome that tells of it."""
-    (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(queues[queue], [pointer("a")], lambda: 1e18)
+    (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(finder(queues[queue]), [pointer("a")], limit(1e18))
     assert isinstance(record, Record)
 
     ticket = plan(queues[queue], record)

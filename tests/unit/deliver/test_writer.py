@@ -2,11 +2,12 @@
 
 from collections import Counter
 from threading import Barrier, BrokenBarrierError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from router.aws.overlap import CALLS_AT_ONCE
+from router.aws.calls import CONCURRENT_CALLS
 from router.deliver.lanes import schedule
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
 from router.engine.ticket import Ticket
@@ -52,13 +53,18 @@ def clock() -> Any:
 def write(dynamo: Any, clock: Any) -> Any:
     """Writes tickets, and gives their outcomes."""
 
-    def run(*tickets: Any, atomic: Any = False, deadline: Any = lambda: 3600.0) -> Any:
-        writer = Writer(dynamo.tables, clock, clock.sleep)
+    def run(*tickets: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
+        writer = Writer(dynamo.tables, clock, clock.sleep, **({"jitter": jitter} if jitter else {}))
         for lanes in schedule(tickets, atomic=atomic):
-            writer.write(lanes, deadline)
+            writer.write(lanes, limit(until))
         return [ticket.outcome for ticket in tickets]
 
     return run
+
+
+def limit(moment: float) -> Any:
+    """No call starts from that moment on."""
+    return SimpleNamespace(moment=moment)
 
 
 def one(id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any) -> Any:
@@ -160,13 +166,12 @@ def test_each_write_has_tries_of_its_own(write: Any, dynamo: Any) -> None:
     assert Counter(operations(dynamo)) == {"Put": MAX_TRIES, "BatchWriteItem": 1, "TransactWriteItems": 1}
 
 
-@pytest.mark.usefixtures("no_waits")
 def test_writes_that_fail_together_count_their_own_tries(write: Any, dynamo: Any) -> None:
     """One that joins a batch late is tried as often as any other."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" else None
 
     # The put of "a" comes when its insert is through; by then the put of "b" has failed once.
-    outcomes = write(one("a", "insert"), one("a", x=1), one("b"))
+    outcomes = write(one("a", "insert"), one("a", x=1), one("b"), jitter=lambda low, high: 0.0)
 
     tries = Counter(key for operation, keys in dynamo.calls if operation == "BatchWriteItem" for _, key in keys)
     assert (set(outcomes[1:]), set(tries.values())) == ({retry(THROTTLED)}, {MAX_TRIES})
@@ -364,14 +369,14 @@ def test_time_is_up(write: Any, dynamo: Any) -> None:
     """Nothing is sent any more, and each message stays on its queue."""
     late = Outcome("retry", "RT814", "time was up before it was written")
 
-    assert (write(one("a"), one("b", "insert"), deadline=lambda: 0.0), dynamo.calls) == ([late, late], [])
+    assert (write(one("a"), one("b", "insert"), until=0.0), dynamo.calls) == ([late, late], [])
 
 
 def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock: Any) -> None:
     """What is then left stays on its queue."""
     dynamo.fault = lambda operation: THROTTLED
 
-    outcomes = write(one("a"), deadline=lambda: 0.05)
+    outcomes = write(one("a"), until=0.05)
 
     assert (outcomes, clock.now) == ([Outcome("retry", "RT814", "time was up before it was written")], 0.05)
 
@@ -382,7 +387,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     tickets = [one("a"), one("b", index=1)]
     (lanes,) = schedule(tickets, atomic=False)
 
-    Writer(dynamo.tables, clock, clock.sleep).write(lanes, lambda: 3.5)
+    Writer(dynamo.tables, clock, clock.sleep).write(lanes, limit(3.5))
 
     assert [ticket.outcome for ticket in tickets] == [
         Outcome("retry", "RT814", "time was up before it was written")
@@ -448,14 +453,14 @@ def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
     tickets = [one("a", "insert", index=1), one("b", "insert", index=1)]
     for lanes in schedule(tickets, atomic=False):
         for lane in lanes:
-            Writer(tables).write([lane], lambda: float("inf"))
+            Writer(tables).write([lane], limit(float("inf")))
 
     assert ([ticket.outcome for ticket in tickets], operations(dynamo).count("DescribeTable")) == ([refused()] * 2, 1)
 
 
 def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
     """As many as may are under way at a time, and never one more."""
-    together = Barrier(CALLS_AT_ONCE)
+    together = Barrier(CONCURRENT_CALLS)
 
     def meet() -> None:
         try:
@@ -465,9 +470,9 @@ def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
 
     dynamo.during = meet
 
-    outcomes = write(*(one(f"{number}", "insert") for number in range(3 * CALLS_AT_ONCE)))
+    outcomes = write(*(one(f"{number}", "insert") for number in range(3 * CONCURRENT_CALLS)))
 
-    assert (outcomes, dynamo.most_under_way) == ([WRITTEN] * 3 * CALLS_AT_ONCE, CALLS_AT_ONCE)
+    assert (outcomes, dynamo.most_under_way) == ([WRITTEN] * 3 * CONCURRENT_CALLS, CONCURRENT_CALLS)
 
 
 def test_it_knows_how_long_calls_take(dynamo: Any) -> None:
@@ -478,7 +483,7 @@ def test_it_knows_how_long_calls_take(dynamo: Any) -> None:
     for tick in (4.0, 1.0):
         clock.tick = tick
         (lanes,) = schedule([one("a")], atomic=False)
-        writer.write(lanes, lambda: 3600.0)
-        seconds.append(writer.call_seconds)
+        writer.write(lanes, limit(3600.0))
+        seconds.append(writer.duration.seconds)
 
     assert seconds == [4.0, 3.8]

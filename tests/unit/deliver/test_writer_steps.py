@@ -1,14 +1,13 @@
 """Writing: how long it waits between tries, and when it gives up."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from router.aws.client import Answer
-from router.aws.faults import Fault
+from router.aws.protocols import AwsFault, WriteResponse
 from router.deliver.chain import Chain
-from router.deliver.delivery import Delivery
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.engine.ticket import Ticket
 from router.engine.writes import Write
@@ -16,14 +15,14 @@ from router.model import Record, Table
 from router.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
-THROTTLED = Answer(fault=Fault("retry", "ThrottlingException", 400))
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 Open = Callable[..., Ticket]
 
 
-@pytest.fixture(autouse=True)
-def longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wait is as long as it may be."""
-    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: high)
+def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None:
+    """Write lanes until a moment; each wait is as long as it may be."""
+    limit: Any = SimpleNamespace(moment=until)
+    Writer(tables, time_, time_.sleep, jitter=lambda low, high: high).write(lanes, limit)
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
     tables.answers.extend([THROTTLED] * 8)
     steps, tickets = lane("a")
 
-    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+    write(tables, time_, [steps])
 
     waits = [round(seconds, 6) for seconds in time_.slept]
     assert (kinds(tickets), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
@@ -58,17 +57,17 @@ def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
     tables.answers.extend([THROTTLED] * 8)
     steps, tickets = lane("a", "b")
 
-    Writer(tables, time_, time_.sleep).write([steps], lambda: 100.25)
+    write(tables, time_, [steps], until=100.25)
 
     assert (kinds(tickets), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
 
 
 def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
     """What one lane waits for does not hold up another one."""
-    tables.answers.append(Answer([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
+    tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
     (first, first_tickets), (second, second_tickets) = lane("a1", "a2"), lane("b1", "b2")
 
-    Writer(tables, time_, time_.sleep).write([first, second], lambda: 1e9)
+    write(tables, time_, [first, second])
 
     assert (kinds(first_tickets + second_tickets), tables.calls) == (
         ["written"] * 4,
@@ -78,20 +77,20 @@ def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
 
 def test_tries_are_counted_anew(tables: Any, time_: Any, lane: Any) -> None:
     """A lane may try each of its writes as often."""
-    tables.answers.extend([*[THROTTLED] * 7, Answer(), *[THROTTLED] * 7, Answer()])
+    tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
     steps, tickets = lane("a", "b")
 
-    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+    write(tables, time_, [steps])
 
     assert (kinds(tickets), len(tables.calls)) == (["written", "written"], 16)
 
 
 def test_setup_fault_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
     """Where the set-up is at fault, what would follow is not sent."""
-    tables.answers.append(Answer(fault=Fault("setup", "AccessDeniedException", 400)))
+    tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
     steps, tickets = lane("a", "b")
 
-    Writer(tables, time_, time_.sleep).write([steps], lambda: 1e9)
+    write(tables, time_, [steps])
 
     assert ([ticket.outcome.code for ticket in tickets if ticket.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
 
@@ -101,18 +100,6 @@ def test_too_late_to_call(tables: Any, time_: Any, lane: Any) -> None:
     time_.step = 1
     steps, tickets = lane("a")
 
-    Writer(tables, time_, time_.sleep).write([steps], lambda: 101.5)
+    write(tables, time_, [steps], until=101.5)
 
     assert (kinds(tickets), tables.calls) == (["retry"], [])
-
-
-def test_margin_grows_with_calls(aws: Any, tables: Any, time_: Any, compile_: Any, messages: Any) -> None:
-    """What a deadline should leave is twice as long as the slowest call of late."""
-    program = compile_()
-    delivery = Delivery(program, aws, clock=time_)
-    before = delivery.margin
-    time_.step = 1
-
-    delivery.deliver(program.engine.queues["q"], messages("a"), lambda: 1e9)
-
-    assert (before, delivery.margin) == (0.5, 2.5)

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from router.aws.stacks import Change
+from router.aws.stacks import ResourceChange
 from router.ops.changes import Planned, kind_of, read_changes, resource_name, short_name
 
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
 
 
-def change(action: str, type_: str, **more: Any) -> Change:
+def change(action: str, type_: str, **more: Any) -> ResourceChange:
     """A change of the resource `X`."""
-    return Change(action, "X", "", type_, **more)
+    return ResourceChange(action, "X", "", type_, **more)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def change(action: str, type_: str, **more: Any) -> Change:
         (change("Dynamic", ROLE), "unknown", ""),
     ],
 )
-def test_verbs(given: Change, verb: str, warning: str) -> None:
+def test_verbs(given: ResourceChange, verb: str, warning: str) -> None:
     """Each action of AWS's has its verb; what loses messages or items has its warning."""
     (planned,) = read_changes([given], {}, {})
 
@@ -51,10 +51,10 @@ def test_verbs(given: Change, verb: str, warning: str) -> None:
 def test_order_names_and_flows() -> None:
     """What loses comes first; names are those of the template, else of what is there, else the logical id."""
     given = [
-        Change("Add", "New", "", QUEUE),
-        Change("Modify", "Kept", "https://sqs.eu-west-1.amazonaws.com/1/orders", QUEUE, "False", "", ("Tags",)),
-        Change("Remove", "Old", "https://sqs.eu-west-1.amazonaws.com/1/old", QUEUE, "", "Delete"),
-        Change("Add", "Unnamed", "", ROLE),
+        ResourceChange("Add", "New", "", QUEUE),
+        ResourceChange("Modify", "Kept", "https://sqs.eu-west-1.amazonaws.com/1/orders", QUEUE, "False", "", ("Tags",)),
+        ResourceChange("Remove", "Old", "https://sqs.eu-west-1.amazonaws.com/1/old", QUEUE, "", "Delete"),
+        ResourceChange("Add", "Unnamed", "", ROLE),
     ]
 
     planned = read_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"})

@@ -21,7 +21,7 @@ MODULES = {
     "router/__init__.py": "",
     "router/aws/__init__.py": "",
     "router/aws/http/__init__.py": "",
-    "router/aws/http/connect.py": "",
+    "router/aws/http/service.py": "",
     "router/program/__init__.py": "",
     "router/program/load.py": "",
     "router/deliver/delivery.py": "",

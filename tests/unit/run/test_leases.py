@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from router.aws.faults import Fault
+from router.aws.protocols import AwsFault
 from router.model import Record
 from router.run.leases import MAX_SECONDS, Leases
 
-REFUSED = Fault("refused", "MessageNotInflight", 400)
+REFUSED = AwsFault("refused", "MessageNotInflight", 400)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_heartbeat_continues_after_errors(
 
     leases.acquire("url", 30, [record("m1")])
     time_.now += 15
-    queues.release = None
+    queues.change_visibility = None
 
     with caplog.at_level(logging.ERROR, "router"):
         leases.heartbeat(Event())

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Answer, Aws
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.delivery import Delivery
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
 
-BUSY = Fault("retry", "ServiceUnavailable", 503)
-GONE = Fault("setup", "ResourceNotFoundException", 400)
+BUSY = AwsFault("retry", "ServiceUnavailable", 503)
+GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
 UNLIMITED = Tuning(batch_seconds=1e6)
 """The duration of a batch does not limit the size of the next one."""
 
@@ -218,7 +217,7 @@ def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
     each = iter([0.002, 0.015, 0.015, 0.2, 0.002, 0.0])
     sizes = []
 
-    def delete(url: str, pairs: Any) -> dict[str, Fault]:
+    def delete(url: str, pairs: Any) -> dict[str, AwsFault]:
         sizes.append(len(pairs))
         nonlocal now
         now += len(pairs) * next(each)
@@ -236,7 +235,7 @@ def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
     It is full if the receive indicates a backlog and the batch had its maximum size.
     """
     rounds: list[Round] = []
-    tables.answers.extend([Answer()] * 4 + [Answer(fault=GONE)])
+    tables.answers.extend([WriteResponse()] * 4 + [WriteResponse(fault=GONE)])
 
     def on_round(receiver: Receiver, finished: Round) -> bool:
         rounds.append(finished)
@@ -294,7 +293,7 @@ def test_failed_call_after_a_full_one(
 
 def test_retry_extends_the_visibility_timeout(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     """A message to retry is not deleted; its visibility timeout is extended, and the next poll is delayed."""
-    tables.answers.extend([Answer(fault=BUSY)] * 8)
+    tables.answers.extend([WriteResponse(fault=BUSY)] * 8)
 
     _, stop = receive(messages("a"))
 
@@ -310,7 +309,7 @@ def test_retry_extends_the_visibility_timeout(receive: Any, tables: Any, queues:
 
 def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     """While configuration errors last, each pause doubles up to a limit; a good round resets it."""
-    tables.answers.extend([Answer(fault=GONE)] * 8)
+    tables.answers.extend([WriteResponse(fault=GONE)] * 8)
 
     _, stop = receive(*[messages("a")] * 8, [])
 
@@ -361,7 +360,7 @@ def test_delete_again(receive: Any, queues: Any, messages: Any, caplog: pytest.L
 
 def test_refused_delete(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A delete that can never succeed is not retried."""
-    queues.faults["m-a"] = Fault("refused", "ReceiptHandleIsInvalid", 400)
+    queues.faults["m-a"] = AwsFault("refused", "ReceiptHandleIsInvalid", 400)
 
     receive(messages("a"))
 
@@ -375,8 +374,8 @@ def test_cannot_set_the_visibility_timeout(
     receive: Any, tables: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If a visibility timeout cannot be set, that is logged."""
-    tables.answers.append(Answer(fault=GONE))
-    queues.faults["m-a"] = Fault("refused", "MessageNotInflight", 400)
+    tables.answers.append(WriteResponse(fault=GONE))
+    queues.faults["m-a"] = AwsFault("refused", "MessageNotInflight", 400)
 
     receive(messages("a"))
 
@@ -404,7 +403,7 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
 
 def test_fifo_deletes_in_order(receive: Any, compile_: Any, queues: Any, arrive: Any) -> None:
     """The messages of a group are deleted in order, and none after a failed delete."""
-    queues.faults["m2"] = Fault("refused", "ReceiptHandleIsInvalid", 400)
+    queues.faults["m2"] = AwsFault("refused", "ReceiptHandleIsInvalid", 400)
     records = [
         arrive(f'{{"id":"{id_}"}}', id_, MessageGroupId=group)
         for id_, group in (("m1", "a"), ("m2", "a"), ("m3", "a"), ("m4", "b"), ("m5", "b"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws
-from router.aws.run_lock import Turns
+from router.aws.protocols import Aws
+from router.aws.run_lock import RunLock
 from router.run.concurrency import Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue
@@ -74,7 +74,7 @@ def test_run_lock(make_pool: Any, queues: Any, program: dict[str, str], taken: i
     """Receivers share a run lock, unless they can block on other I/O than SQS and DynamoDB."""
     entered = []
 
-    class RecordingLock(Turns):
+    class RecordingLock(RunLock):
         def __enter__(self) -> None:
             entered.append(self)
 

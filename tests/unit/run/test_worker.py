@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.client import Aws
-from router.aws.faults import Fault
+from router.aws.protocols import Aws, AwsFault
 from router.errors import UsageError
 from router.run.worker import Worker, WorkerOptions, raise_file_limit
 
@@ -140,7 +139,7 @@ def test_refused_reload(
     """A config with errors, or whose queues do not exist, is refused, and the old one continues."""
     urls: list[str] = []
     ask, find = queues.receive, queues.url
-    queues.url = lambda name: Fault("setup", "NonExistentQueue", 400) if name == "gone" else find(name)
+    queues.url = lambda name: AwsFault("configuration", "NonExistentQueue", 400) if name == "gone" else find(name)
 
     def receive(url: str, count: int, wait_seconds: int) -> Any:
         if not urls:
@@ -168,7 +167,7 @@ def test_refused_reload(
 )
 def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence: str) -> None:
     """A queue that cannot be polled, or that no route reads, is reported at start."""
-    queues.faults[where] = Fault("setup", "AccessDenied", 403)
+    queues.faults[where] = AwsFault("configuration", "AccessDenied", 403)
 
     with pytest.raises(UsageError, match=f"^{sentence}$"):
         work(**options)
@@ -180,7 +179,7 @@ def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None
     end = threading.Event()
     began = 0.0
 
-    def hang(url: str, pairs: Any) -> dict[str, Fault]:
+    def hang(url: str, pairs: Any) -> dict[str, AwsFault]:
         nonlocal began
         began = began or time.monotonic()
         send(signal.SIGTERM)
@@ -201,7 +200,7 @@ def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
     queues.received.append(messages("a"))
     end = threading.Event()
 
-    def hang(url: str, pairs: Any) -> dict[str, Fault]:
+    def hang(url: str, pairs: Any) -> dict[str, AwsFault]:
         send(signal.SIGTERM)
         end.wait(30)
         return {}

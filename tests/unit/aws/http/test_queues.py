@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from router.aws.faults import Fault
-from router.aws.http.queues import CALLS_AT_ONCE, SECONDS, DirectQueues
-from router.aws.http.service import Failed
+from router.aws.http.queues import CONCURRENT_CALLS, SECONDS, DirectQueues
+from router.aws.http.service import FailedCall
+from router.aws.protocols import AwsFault
 
-LATE = Fault("retry", "ReadTimeoutError", 0)
+LATE = AwsFault("retry", "ReadTimeoutError", 0)
 
 
 class Service:
@@ -27,10 +27,10 @@ class Service:
         self.noted.append(("begun", number))
         return Call(self, number)
 
-    def end(self, number: int, late: bool) -> dict[str, Any] | Failed:
+    def end(self, number: int, late: bool) -> dict[str, Any] | FailedCall:
         self.noted.append(("late" if late else "ended", number))
         if late:
-            return Failed(LATE)
+            return FailedCall(LATE)
         self.now += self._seconds
         message = {"MessageId": str(number), "ReceiptHandle": "handle", "Body": "", "MD5OfBody": self._digest}
         return {"Messages": [message]}
@@ -43,7 +43,7 @@ class Call:
         self._service = service
         self._number = number
 
-    def finish(self, late: bool = False) -> dict[str, Any] | Failed:
+    def finish(self, late: bool = False) -> dict[str, Any] | FailedCall:
         return self._service.end(self._number, late)
 
 
@@ -53,7 +53,7 @@ def receive() -> Callable[[Service, int], list[str]]:
 
     def run(service: Any, count: int) -> list[str]:
         found = DirectQueues(service, clock=lambda: service.now).receive("url", count, 0)
-        assert not isinstance(found, Fault)
+        assert not isinstance(found, AwsFault)
         return [record.message_id for record in found]
 
     return run
@@ -75,11 +75,11 @@ def test_bounded(receive: Callable[[Service, int], list[str]]) -> None:
     """No more are under way than may be; the others come after them."""
     service = Service(seconds=0)
 
-    ids = receive(service, 10 * (CALLS_AT_ONCE + 1))
+    ids = receive(service, 10 * (CONCURRENT_CALLS + 1))
 
     assert (len(ids), service.noted[-2:]) == (
-        CALLS_AT_ONCE + 1,
-        [("begun", CALLS_AT_ONCE), ("ended", CALLS_AT_ONCE)],
+        CONCURRENT_CALLS + 1,
+        [("begun", CONCURRENT_CALLS), ("ended", CONCURRENT_CALLS)],
     )
 
 
@@ -93,12 +93,12 @@ def test_they_wait_together(receive: Callable[[Service, int], list[str]]) -> Non
 
 
 def test_damaged(receive: Callable[[Service, int], list[str]], caplog: pytest.LogCaptureFixture) -> None:
-    """A body that is not what was sent is left to come again, and told of; one that is what was sent is received."""
+    """A damaged body is left on the queue, and logged; an intact one is received."""
     damaged = receive(Service(seconds=0, digest="0" * 32), 10)
     whole = receive(Service(seconds=0, digest=md5(b"", usedforsecurity=False).hexdigest()), 10)
 
     assert (damaged, whole, [(entry.message, entry.__dict__["fields"]) for entry in caplog.records]) == (
         [],
         ["0"],
-        [("the body is not what was sent", {"message_id": "0", "error": "ChecksumError"})],
+        [("the body is damaged", {"message_id": "0", "error": "ChecksumError"})],
     )

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from router.aws.faults import Fault
 from router.aws.http.connections import Connections
 from router.aws.http.credentials import CredentialsError
 from router.aws.http.endpoints import Endpoint
-from router.aws.http.service import Failed, Service
-from router.aws.http.sigv4 import Credentials, Scope
+from router.aws.http.service import FailedCall, JsonService
+from router.aws.http.sigv4 import Credentials, SigningScope
+from router.aws.protocols import AwsFault
 
 Script = list[Callable[[bytes], bytes | None]]
 
@@ -83,14 +83,14 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def service(server: Server) -> Service:
+def service(server: Server) -> JsonService:
     return make(server)
 
 
-def make(server: Server, now: Callable[[], float] = lambda: 1_767_323_045.0, token: str = "") -> Service:
+def make(server: Server, now: Callable[[], float] = lambda: 1_767_323_045.0, token: str = "") -> JsonService:
     connections = Connections(Endpoint("127.0.0.1", server.port, False), {})
     keys = Credentials("AKID", "secret", token)
-    return Service(Scope("eu-west-1", "dynamodb"), "DynamoDB_20120810", "host", connections, lambda: keys, now)
+    return JsonService(SigningScope("eu-west-1", "dynamodb"), "host", connections, lambda: keys, now)
 
 
 def test_request(server: Server) -> None:
@@ -98,7 +98,7 @@ def test_request(server: Server) -> None:
     server.script = [says({"a": 1})]
     service = make(server, token="a-token")
 
-    answer = service.call("PutItem", b'{"x":1}', 5)
+    answer = service.begin("PutItem", b'{"x":1}', 5).finish()
 
     head, _, body = server.requests[0].partition(b"\n\n")
     lines = head.decode().split("\n")
@@ -114,42 +114,42 @@ def test_request(server: Server) -> None:
     assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target" in signed
 
 
-def test_connection_is_kept(server: Server, service: Service) -> None:
+def test_connection_is_kept(server: Server, service: JsonService) -> None:
     """Calls one after the other go over one connection."""
     server.script = [says({}), says({}), says({})]
     for _ in range(3):
-        service.call("A", b"{}", 5)
+        service.begin("A", b"{}", 5).finish()
     assert server.connections == 1
 
 
-def test_connection_close(server: Server, service: Service) -> None:
+def test_connection_close(server: Server, service: JsonService) -> None:
     """A server that closes gets a new connection the next time."""
     server.script = [says({}, Connection="close"), says({})]
-    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+    answers = [service.begin("A", b"{}", 5).finish(), service.begin("A", b"{}", 5).finish()]
     assert (answers, server.connections) == ([{}, {}], 2)
 
 
-def test_idle_connection_was_closed(server: Server, service: Service) -> None:
+def test_idle_connection_was_closed(server: Server, service: JsonService) -> None:
     """A connection that the server closed while it was idle costs no fault."""
     server.script = [says({}), lambda request: None, says({"again": True})]
-    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+    answers = [service.begin("A", b"{}", 5).finish(), service.begin("A", b"{}", 5).finish()]
     assert (answers, server.connections) == ([{}, {"again": True}], 2)
 
 
-def test_broken_off(server: Server, service: Service) -> None:
+def test_broken_off(server: Server, service: JsonService) -> None:
     """No answer on a new connection is a fault that may pass."""
     server.script = [lambda request: None]
-    assert service.call("A", b"{}", 5) == Failed(Fault("retry", "ConnectionClosedError"))
+    assert service.begin("A", b"{}", 5).finish() == FailedCall(AwsFault("retry", "ConnectionClosedError"))
 
 
-def test_cut_short(server: Server, service: Service) -> None:
+def test_cut_short(server: Server, service: JsonService) -> None:
     """Half an answer is none."""
     server.script = [lambda request: b"HTTP/1.1 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{}"]
     threading.Timer(0.2, server.close).start()
-    answer = service.call("A", b"{}", 1)
+    answer = service.begin("A", b"{}", 1).finish()
     assert answer in (
-        Failed(Fault("retry", "IncompleteReadError")),
-        Failed(Fault("retry", "ReadTimeoutError")),
+        FailedCall(AwsFault("retry", "IncompleteReadError")),
+        FailedCall(AwsFault("retry", "ReadTimeoutError")),
     )
 
 
@@ -162,33 +162,33 @@ def test_cut_short(server: Server, service: Service) -> None:
     ],
     ids=["interim", "chunked", "old"],
 )
-def test_forms(answer: bytes, server: Server, service: Service) -> None:
+def test_forms(answer: bytes, server: Server, service: JsonService) -> None:
     """An answer may come in each form that HTTP has for it."""
     server.script = [lambda request: answer]
-    assert service.call("A", b"{}", 5) == {"a": 1}
+    assert service.begin("A", b"{}", 5).finish() == {"a": 1}
 
 
-def test_until_close(server: Server, service: Service) -> None:
+def test_until_close(server: Server, service: JsonService) -> None:
     """An answer without a length ends where the server closes."""
     head = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n{}"
     server.script = [lambda request: head]
     threading.Timer(0.2, server.hang_up).start()
-    assert service.call("A", b"{}", 5) == {}
+    assert service.begin("A", b"{}", 5).finish() == {}
 
 
-def test_no_http(server: Server, service: Service) -> None:
+def test_no_http(server: Server, service: JsonService) -> None:
     """What is no HTTP is a fault that may pass."""
     server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
-    assert service.call("A", b"{}", 5) == Failed(Fault("retry", "HTTPClientError"))
+    assert service.begin("A", b"{}", 5).finish() == FailedCall(AwsFault("retry", "HTTPClientError"))
 
 
-def test_too_slow(server: Server, service: Service) -> None:
+def test_too_slow(server: Server, service: JsonService) -> None:
     """An answer that does not come in time is a fault that may pass."""
     done = threading.Event()
     server.script = [lambda request: None if done.wait(5) else b""]
-    answer = service.call("A", b"{}", 0.2)
+    answer = service.begin("A", b"{}", 0.2).finish()
     done.set()
-    assert answer == Failed(Fault("retry", "ReadTimeoutError"))
+    assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
 
 
 def test_nobody_there(server: Server) -> None:
@@ -197,7 +197,7 @@ def test_nobody_there(server: Server) -> None:
     unused = socket.create_server(("127.0.0.1", 0))
     server.port = unused.getsockname()[1]
     unused.close()
-    assert make(server).call("A", b"{}", 5) == Failed(Fault("retry", "EndpointConnectionError"))
+    assert make(server).begin("A", b"{}", 5).finish() == FailedCall(AwsFault("retry", "EndpointConnectionError"))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_nobody_there(server: Server) -> None:
     [
         (
             says({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": {"a": 1}}, 400),
-            Fault("condition", "ConditionalCheckFailedException", 400),
+            AwsFault("condition", "ConditionalCheckFailedException", 400),
         ),
         (
             says(
@@ -213,36 +213,36 @@ def test_nobody_there(server: Server) -> None:
                 400,
                 x_amzn_query_error="AWS.SimpleQueueService.NonExistentQueue;Sender",
             ),
-            Fault("setup", "NonExistentQueue", 400),
+            AwsFault("configuration", "NonExistentQueue", 400),
         ),
-        (says(b"<html>", 502), Fault("retry", "502", 502)),
-        (says([], 500), Fault("retry", "500", 500)),
-        (says(b"<html>", 200), Fault("retry", "UnreadableAnswer", 200)),
-        (says([]), Fault("retry", "UnreadableAnswer", 200)),
-        (says({}, x_amz_crc32="1"), Fault("retry", "ChecksumError", 200)),
+        (says(b"<html>", 502), AwsFault("retry", "502", 502)),
+        (says([], 500), AwsFault("retry", "500", 500)),
+        (says(b"<html>", 200), AwsFault("retry", "UnreadableAnswer", 200)),
+        (says([]), AwsFault("retry", "UnreadableAnswer", 200)),
+        (says({}, x_amz_crc32="1"), AwsFault("retry", "ChecksumError", 200)),
     ],
 )
-def test_faults(answer: Callable[[bytes], bytes], failed: Fault, server: Server, service: Service) -> None:
+def test_faults(answer: Callable[[bytes], bytes], failed: AwsFault, server: Server, service: JsonService) -> None:
     """Errors by their code; what is no answer of the service may pass."""
     server.script = [answer]
-    result = service.call("A", b"{}", 5)
-    assert isinstance(result, Failed)
+    result = service.begin("A", b"{}", 5).finish()
+    assert isinstance(result, FailedCall)
     assert result.fault == failed
 
 
-def test_details(server: Server, service: Service) -> None:
+def test_details(server: Server, service: JsonService) -> None:
     """What an error's document says besides is kept."""
     document = {"__type": "x#ConditionalCheckFailedException", "Item": {"id": {"S": "a"}}}
     server.script = [says(document, 400)]
-    result = service.call("A", b"{}", 5)
-    assert isinstance(result, Failed)
+    result = service.begin("A", b"{}", 5).finish()
+    assert isinstance(result, FailedCall)
     assert result.details["Item"] == {"id": {"S": "a"}}
 
 
-def test_checksum(server: Server, service: Service) -> None:
+def test_checksum(server: Server, service: JsonService) -> None:
     """A body with its right checksum passes."""
     server.script = [says(b'{"a":1}', x_amz_crc32=str(zlib.crc32(b'{"a":1}')))]
-    assert service.call("A", b"{}", 5) == {"a": 1}
+    assert service.begin("A", b"{}", 5).finish() == {"a": 1}
 
 
 def test_wrong_clock(server: Server) -> None:
@@ -253,7 +253,7 @@ def test_wrong_clock(server: Server) -> None:
     server.script = [refused, says({"first": True}), says({"second": True})]
     service = make(server, now=lambda: there - 3600.0)
 
-    answers = [service.call("A", b"{}", 5), service.call("A", b"{}", 5)]
+    answers = [service.begin("A", b"{}", 5).finish(), service.begin("A", b"{}", 5).finish()]
 
     moments = [line for request in server.requests for line in request.split(b"\n") if line.startswith(b"X-Amz-Date")]
     assert answers == [{"first": True}, {"second": True}]
@@ -265,19 +265,19 @@ def test_wrong_clock(server: Server) -> None:
 
 
 @pytest.mark.parametrize("date", ["Fri, 02 Jan 2026 03:04:05 GMT", "yesterday"])
-def test_right_clock(date: str, server: Server, service: Service) -> None:
+def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     """A wrong signature for another reason is not tried again."""
     server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
-    assert service.call("A", b"{}", 5) == Failed(
-        Fault("setup", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
+    assert service.begin("A", b"{}", 5).finish() == FailedCall(
+        AwsFault("configuration", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
     )
 
 
-def test_no_keys(server: Server, service: Service) -> None:
+def test_no_keys(server: Server, service: JsonService) -> None:
     """Without keys nothing is sent, and that is the set-up's fault."""
 
     def none() -> Credentials:
         raise CredentialsError
 
     service._credentials = none
-    assert service.call("A", b"{}", 5) == Failed(Fault("setup", "NoCredentialsError"))
+    assert service.begin("A", b"{}", 5).finish() == FailedCall(AwsFault("configuration", "NoCredentialsError"))

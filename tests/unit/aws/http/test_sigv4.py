@@ -9,7 +9,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.aws.http.sigv4 import Credentials, Scope, sign
+from router.aws.http.sigv4 import Credentials, SigningScope, sign
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 MOMENT = "20150830T123600Z"
@@ -31,7 +31,7 @@ HEADERS = {"Host": "example.amazonaws.com", "X-Amz-Date": MOMENT}
 )
 def test_published_vectors(method: str, query: tuple[tuple[str, str], ...], signature: str) -> None:
     """The signatures of AWS's own test suite for Signature Version 4."""
-    assert sign(KEYS, Scope("us-east-1", "service"), MOMENT, method, "/", HEADERS, b"", query) == (
+    assert sign(KEYS, SigningScope("us-east-1", "service"), MOMENT, method, "/", HEADERS, b"", query) == (
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
         f"SignedHeaders=host;x-amz-date, Signature={signature}"
     )
@@ -64,6 +64,6 @@ def test_as_botocore(
     if token:
         headers["X-Amz-Security-Token"] = token
 
-    ours = sign(credentials, Scope(region, service), headers["X-Amz-Date"], "POST", "/", headers, body, query)
+    ours = sign(credentials, SigningScope(region, service), headers["X-Amz-Date"], "POST", "/", headers, body, query)
 
     assert ours == request.headers["Authorization"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import Seen
+from router.aws.deployed import DeployedState
 from router.check.live.deployed import Deployment, LiveRule
 from router.check.rule import Found
 from router.program.load import load_program
@@ -22,7 +22,7 @@ def deploy(tmp_path: Path) -> Deploy:
         path = tmp_path / "routes.yaml"
         path.write_text(f"version: 1\n{config}", encoding="utf-8")
         program = load_program(path, {})
-        return Deployment(program.config, program.engine.queues, Seen(**seen), function)
+        return Deployment(program.config, program.engine.queues, DeployedState(**seen), function)
 
     return make
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import QueueFacts, Seen, TableFacts, TtlFacts, Unanswered
+from router.aws.deployed import DeployedState, QueueFacts, TableFacts, TtlFacts, Unanswered
 from router.check.live.permissions import READ, SEND, needed
 
 TABLES = {
@@ -40,7 +40,7 @@ def test_action_of_a_write(deploy: Any, write: str, queue: str, action: str) -> 
     """Each mode needs the permission of the call that it is made by, and the description of its table."""
     deployment = deploy(CONFIG.format(write=write, queue=queue))
 
-    wanted = needed(deployment.config, deployment.queues, Seen(tables=TABLES))
+    wanted = needed(deployment.config, deployment.queues, DeployedState(tables=TABLES))
 
     assert wanted == {"arn:items": tuple(sorted(("dynamodb:DescribeTable", f"dynamodb:{action}")))}
 
@@ -49,7 +49,7 @@ def test_markers(deploy: Any) -> None:
     """A table of markers is put to, in the transaction of the update."""
     deployment = deploy(CONFIG.format(write="mode: update, add: [v], once: markers", queue=""))
 
-    wanted = needed(deployment.config, deployment.queues, Seen(tables=TABLES))
+    wanted = needed(deployment.config, deployment.queues, DeployedState(tables=TABLES))
 
     assert wanted == {
         "arn:items": ("dynamodb:DescribeTable", "dynamodb:UpdateItem"),
@@ -64,7 +64,9 @@ def test_queues_and_buckets(deploy: Any) -> None:
     letters = QueueFacts("arn:q-dlq", False, 30, 60, 1024)
     gone = Unanswered("dynamodb:DescribeTable", "items", "ResourceNotFoundException")
 
-    wanted = needed(deployment.config, deployment.queues, Seen({"items": gone}, {"q": QUEUE, "q-dlq": letters}))
+    wanted = needed(
+        deployment.config, deployment.queues, DeployedState({"items": gone}, {"q": QUEUE, "q-dlq": letters})
+    )
 
     assert wanted == {
         "arn:aws-cn:sqs:q": tuple(sorted(READ)),
@@ -88,7 +90,7 @@ def test_keys_of_queues(deploy: Any, queue: str, keys: Any) -> None:
     config = CONFIG.format(write="", queue=f"{queue}}}\n  l: {{kms_key: KEY2}}\n  plain: {{").replace("KEY", KEY)
     deployment = deploy(config)
 
-    wanted = needed(deployment.config, deployment.queues, Seen())
+    wanted = needed(deployment.config, deployment.queues, DeployedState())
 
     assert wanted == {arn.replace("KEY", KEY): actions for arn, actions in keys.items()}
 
@@ -100,7 +102,7 @@ def test_the_key_of_a_table(deploy: Any) -> None:
     config = config.replace("markers: {key", f"markers: {{kms_key: '{KEY}2', key")
     deployment = deploy(config)
 
-    wanted = needed(deployment.config, deployment.queues, Seen())
+    wanted = needed(deployment.config, deployment.queues, DeployedState())
 
     assert wanted == {f"{KEY}1": ("kms:Decrypt",), f"{KEY}2": ("kms:Decrypt",)}
 
@@ -110,7 +112,9 @@ def test_a_bucket_of_a_queue_that_was_not_seen(deploy: Any) -> None:
     pointer = "envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
     deployment = deploy(CONFIG.format(write="", queue=pointer))
 
-    assert needed(deployment.config, deployment.queues, Seen()) == {"arn:aws:s3:::payloads/*": ("s3:GetObject",)}
+    assert needed(deployment.config, deployment.queues, DeployedState()) == {
+        "arn:aws:s3:::payloads/*": ("s3:GetObject",)
+    }
 
 
 def test_queue_without_settings(deploy: Any) -> None:
@@ -118,6 +122,6 @@ def test_queue_without_settings(deploy: Any) -> None:
     config = CONFIG.format(write="", queue="").replace("queues:\n  q: {}\n", "")
     deployment = deploy(config)
 
-    assert needed(deployment.config, deployment.queues, Seen(tables=TABLES)) == {
+    assert needed(deployment.config, deployment.queues, DeployedState(tables=TABLES)) == {
         "arn:items": ("dynamodb:BatchWriteItem", "dynamodb:DescribeTable")
     }

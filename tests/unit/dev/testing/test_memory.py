@@ -88,14 +88,14 @@ def test_a_transaction(tables: MemoryTables) -> None:
 def test_the_key_of_a_table(tables: MemoryTables) -> None:
     """Is that of the table; of one that is not there, a fault of the set-up."""
     absent: Any = tables.key_schema("nothing")
-    assert (tables.key_schema("things"), absent.kind) == (KEY, "setup")
+    assert (tables.key_schema("things"), absent.kind) == (KEY, "configuration")
 
 
 def test_queues() -> None:
     """Keep what was asked of them."""
     queues = MemoryQueues()
     queues.delete("q", [("m", "h")])
-    queues.release("q", [("n", "h", 7)])
+    queues.change_visibility("q", [("n", "h", 7)])
 
     told = (queues.url("q"), queues.visibility("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
     assert told == ("q", 30, [], ["m"], {"n": 7})

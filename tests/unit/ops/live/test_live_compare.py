@@ -19,9 +19,7 @@ routes: {users: {queue: users, table: users}}
 def compare_without(module: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison where a module cannot be imported."""
     (folder / "routes.yaml").write_text(CONFIG, encoding="utf-8")
-    for name in [
-        name for name in sys.modules if name.startswith(("router.aws.live", "router.aws.control_plane", module))
-    ]:
+    for name in [name for name in sys.modules if name.startswith(("router.aws.live", "router.aws.boto", module))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     Comparison()(load(folder / "routes.yaml", {}))

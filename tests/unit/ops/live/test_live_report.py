@@ -6,11 +6,11 @@ import pytest
 
 from router.aws.deployed import (
     Decision,
+    DeployedState,
     FunctionFacts,
     IndexFacts,
     MappingFacts,
     QueueFacts,
-    Seen,
     TableFacts,
     TtlFacts,
     Unanswered,
@@ -26,7 +26,7 @@ def denied(action: str) -> Unanswered:
 
 
 INDEXES = (IndexFacts("by_day", (("day", "N"), ("at", "S"))), IndexFacts("by_state", (("state", "S"),)))
-SEEN = Seen(
+SEEN = DeployedState(
     {
         "orders": TableFacts("a", "ACTIVE", (("id", "S"),), TtlFacts("ENABLED", "gone"), 5, 7, INDEXES),
         "lines": TableFacts("b", "ACTIVE", (("id", "S"), ("n", "N")), denied("dynamodb:DescribeTimeToLive")),
@@ -105,7 +105,7 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_little(capsys: pytest.CaptureFixture[str]) -> None:
     """There is no table of what there is none of."""
-    show_seen(Seen(principal=denied("sts:GetCallerIdentity")))
+    show_seen(DeployedState(principal=denied("sts:GetCallerIdentity")))
 
     assert capsys.readouterr() == ("", "")
 
@@ -119,7 +119,7 @@ def test_nobody_looked(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_json() -> None:
     """The findings and what was seen are one document; each value says what it is."""
-    document = json.loads(with_seen('[{"code": "RT701"}]', Seen({"t": denied("dynamodb:DescribeTable")})))
+    document = json.loads(with_seen('[{"code": "RT701"}]', DeployedState({"t": denied("dynamodb:DescribeTable")})))
 
     unanswered = {
         "type": "Unanswered",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.client import TRANSPORT_VARIABLE, connect
+from router.aws.connect import TRANSPORT_VARIABLE, connect
 from router.errors import MissingExtra, UsageError
 
 
@@ -63,7 +63,7 @@ def test_no_such_transport(monkeypatch: pytest.MonkeyPatch) -> None:
 WITHOUT_SDK = """
 import sys
 sys.modules["boto3"] = sys.modules["botocore"] = None
-from router.aws.client import TRANSPORT_VARIABLE, connect
+from router.aws.connect import TRANSPORT_VARIABLE, connect
 print(type(connect(1).tables).__name__)
 """
 
@@ -77,9 +77,9 @@ def test_keys_in_the_environment_need_no_sdk() -> None:
     assert done.stdout == "DirectTables\n"
 
 
-def test_seam_costs_no_boto3() -> None:
-    """The seam itself imports without boto3."""
-    code = "import sys, router.aws.client; print('botocore' in sys.modules)"
+def test_interface_costs_no_boto3() -> None:
+    """The interface and the choice of the client are imported without boto3."""
+    code = "import sys, router.aws.connect, router.aws.protocols; print('botocore' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

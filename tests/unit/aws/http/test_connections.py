@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.wire import receive, send_all
+from router.aws.http.connections import receive_bytes, send_all
 
 
 class OtherWay(socket.socket):
@@ -52,4 +52,4 @@ def test_nothing_comes(ends: tuple[OtherWay, socket.socket]) -> None:
     here, _ = ends
 
     with pytest.raises(TimeoutError):
-        receive(here, 0.01)
+        receive_bytes(here, 0.01)

@@ -1,0 +1,106 @@
+"""Connects to AWS: chooses the client of the data plane, and makes it from the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from router.aws import s3
+from router.aws.protocols import Aws
+from router.errors import MissingExtra, UsageError
+
+TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
+"""The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""
+_SDK_SETTINGS = frozenset({"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle"})
+
+
+def connect(max_connections: int) -> Aws:
+    """Connect with the credentials, region and endpoint of the environment.
+
+    At most `max_connections` calls are made at a time. ROUTER_TRANSPORT=boto3 selects the SDK's clients instead of the
+    router's own; so does a setting in AWS's config file that only the SDK supports, or a proxy that is reached by TLS,
+    unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an unknown transport, invalid settings),
+    MissingExtra (boto3 or botocore is needed and not installed).
+    """
+    transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")
+    if transport == "direct":
+        return _connect_directly(os.environ, max_connections)
+    if transport == "boto3":
+        return _connect_by_sdk(max_connections)
+    raise UsageError(f"{TRANSPORT_VARIABLE} is '{transport}'; there are 'direct' and 'boto3'")
+
+
+def _needs_sdk(env: Mapping[str, str]) -> bool:
+    """Whether a setting is used that only the SDK supports: a proxy by TLS, or one of AWS's config file."""
+    if any(name.lower() == "https_proxy" and value.lower().startswith("https:") for name, value in env.items()):
+        return True
+    file = Path(env.get("AWS_CONFIG_FILE") or "~/.aws/config")
+    try:
+        lines = file.expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return not _SDK_SETTINGS.isdisjoint(line.partition("=")[0].strip() for line in lines)
+
+
+def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
+    # Imported only where they are used: imports are most of the time of a cold start.
+    from router.aws.http.credentials import find_credentials, find_region
+    from router.aws.http.queues import DirectQueues
+    from router.aws.http.service import connect_service
+    from router.aws.http.tables import DirectTables
+
+    region, credentials = find_region(env), find_credentials(env)
+    return Aws(
+        DirectTables(connect_service("dynamodb", region, credentials, env)),
+        DirectQueues(connect_service("sqs", region, credentials, env)),
+        _objects(max_connections),
+    )
+
+
+def _connect_by_sdk(max_connections: int) -> Aws:
+    boto = _import_boto("the worker")
+    from router.aws import dynamodb, sqs
+
+    with boto.settings_errors():
+        session = boto.open_session()
+
+        def client(service: str, timeout: int, attempts: int) -> Any:
+            return boto.make_client(
+                session, service, timeout=timeout, attempts=attempts, connections=max_connections, validates=False
+            )
+
+        return Aws(
+            # The writer retries itself, with what is left of a batch and of the time.
+            dynamodb.DynamoTables(client("dynamodb", dynamodb.TIMEOUT, attempts=1)),
+            sqs.SqsQueues(client("sqs", sqs.TIMEOUT, attempts=sqs.ATTEMPTS)),
+            _objects(max_connections, session),
+        )
+
+
+def _objects(max_connections: int, session: Any = None) -> s3.S3Objects:
+    """S3 through boto3, which is imported with the first object: only queues with pointers need it."""
+
+    def make() -> Any:
+        boto = _import_boto("fetching objects from S3")
+        try:
+            opened = session or boto.open_session()
+            # The fetcher retries itself.
+            return boto.make_client(
+                opened, "s3", timeout=s3.TIMEOUT, attempts=1, connections=max_connections, validates=False
+            )
+        except boto.ERRORS as error:
+            return boto.fault_of(error)
+
+    return s3.S3Objects(make)
+
+
+def _import_boto(what: str) -> ModuleType:
+    """Import the module of boto3's clients; raises MissingExtra for `what` if boto3 is not installed."""
+    try:
+        from router.aws import boto
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise MissingExtra(what, "worker") from None
+    return boto

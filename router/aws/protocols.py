@@ -1,0 +1,180 @@
+"""The interface to AWS's data plane: SQS, DynamoDB and S3 as the router uses them.
+
+Errors of AWS are values, never exceptions: an `AwsFault` says why something was not done.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, cast, runtime_checkable
+
+from msgspec import Struct
+
+from router.model import Action, AttributeValue, KeyType, Operation, Record
+
+FaultKind = Literal["retry", "refused", "configuration", "condition"]
+Request = dict[str, Any]
+"""A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
+KeySchema = tuple[tuple[str, KeyType], ...]
+"""The key attributes of a table and their types: the partition key, then the sort key if there is one."""
+Receipt = tuple[str, str]
+"""A received message as its id and its receipt handle."""
+
+
+class AwsFault(Struct, frozen=True):
+    """Why AWS did not do something, without AWS's own text.
+
+    `kind` is "retry" (the same call may succeed later), "refused" (this request never will), "condition" (a condition
+    of a write failed) or "configuration" (no message is at fault: no such table or queue, no permission, no valid
+    credentials). `code` is AWS's error code, or the name of the failure if there was no response; `status` is the HTTP
+    status, 0 if there was none.
+    """
+
+    kind: FaultKind
+    code: str
+    status: int = 0
+
+
+class WriteResponse(Struct, frozen=True):
+    """The response to a write; with a fault, none of the call's writes is known to be made.
+
+    `unprocessed` are the requests of a batch that must be sent again. If the fault is a failed condition, `position` is
+    the index of the action that failed, and `stored` the item that exists, if AWS returned it.
+    """
+
+    unprocessed: list[Request] = []
+    fault: AwsFault | None = None
+    position: int = 0
+    stored: dict[str, AttributeValue] | None = None
+
+
+class OutgoingMessage(Struct, frozen=True):
+    """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
+
+    `id` identifies it in the response only. `group_id` and `deduplication_id` are left out if empty.
+    """
+
+    id: str
+    body: str
+    message_attributes: Mapping[str, Mapping[str, Any]] = {}
+    group_id: str = ""
+    deduplication_id: str = ""
+
+    @property
+    def size(self) -> int:
+        """The bytes as SQS counts them: the body, and the names, types and values of the attributes."""
+        size = _bytes(self.body)
+        for name, attribute in self.message_attributes.items():
+            value = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
+            size += _bytes(name) + _bytes(attribute["DataType"]) + _bytes(value)
+        return size
+
+
+class Tables(Protocol):
+    """DynamoDB, as the router uses it; safe to call from several threads. No method retries."""
+
+    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+        """Put and delete at most 25 items of one table in one BatchWriteItem."""
+
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+        """Call PutItem, UpdateItem or DeleteItem; the parameters name the table."""
+
+    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+        """Make at most 100 actions on distinct items in one TransactWriteItems."""
+
+    def key_schema(self, table: str) -> KeySchema | AwsFault:
+        """Return the key of a table, and cache it."""
+
+
+class PendingWrite(Protocol):
+    """A write that was sent; `finish` reads its response, once. After `seconds` without any, it is timed out."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the response may take."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
+
+    def finish(self, late: bool = False) -> WriteResponse:
+        """Wait for the response and return it; with `late`, do not wait."""
+
+
+@runtime_checkable
+class NonBlockingTables(Protocol):
+    """Tables that can have several calls under way in one thread."""
+
+    def begin_batch_write(self, table: str, requests: list[Request]) -> PendingWrite:
+        """Send what `batch_write` sends."""
+
+    def begin_actions(self, actions: Sequence[Action]) -> PendingWrite:
+        """Send what `write` sends, or for several actions what `transact` sends."""
+
+
+class Queues(Protocol):
+    """SQS, as the router uses it; safe to call from several threads.
+
+    `delete`, `send` and `change_visibility` take any number of messages, call SQS as often as its limits require, and
+    return the faults of those that failed, by message id.
+    """
+
+    def url(self, reference: str) -> str | AwsFault:
+        """Return the URL of a queue by its name, ARN or URL, and cache it."""
+
+    def visibility(self, url: str) -> int | AwsFault:
+        """Return the visibility timeout of a queue, in seconds."""
+
+    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+        """Receive up to `count` messages; each call waits up to `wait_seconds`, 20 at most, for its first message."""
+
+    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
+        """Delete messages."""
+
+    def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+        """Send messages, in order."""
+
+    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+        """Set the visibility timeout of messages (id, receipt handle, seconds from now); 0 makes them visible."""
+
+
+class Objects(Protocol):
+    """S3, as the router uses it; safe to call from several threads."""
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        """Get an object, without retries; one of more than `max_bytes` is refused: TOO_LARGE."""
+
+
+TOO_LARGE = AwsFault("refused", "TooLarge", 200)
+"""An object is larger than `max_bytes`; it is not read to its end."""
+UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
+"""A response with status 200 that is not what the operation returns, such as a proxy's page."""
+
+
+class NoObjects:
+    """The S3 of a program that follows no pointers."""
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        """Return a configuration error."""
+        return AwsFault("configuration", "NotConnected")
+
+
+class Aws(Struct, frozen=True):
+    """A connection to AWS: one for each process."""
+
+    tables: Tables
+    queues: Queues
+    objects: Objects = NoObjects()
+
+
+def read_key_schema(description: Mapping[str, Any]) -> KeySchema:
+    """Return the key attributes and their types of a table or index.
+
+    `description` has `KeySchema` and `AttributeDefinitions`, as the response of DescribeTable has them for a table.
+    """
+    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    # "HASH" (the partition key) sorts before "RANGE" (the sort key).
+    parts = sorted(description["KeySchema"], key=lambda part: str(part["KeyType"]))
+    return cast("KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts))
+
+
+def _bytes(value: str | bytes) -> int:
+    # A body may hold half a surrogate pair, which has no UTF-8 of its own.
+    return len(value) if isinstance(value, bytes) else len(value.encode(errors="surrogatepass"))

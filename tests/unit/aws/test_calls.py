@@ -1,0 +1,214 @@
+"""Several calls at a time, in one thread or in several, none of which starts too late."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from router.aws.calls import (
+    CONCURRENT_CALLS,
+    MARGIN_SECONDS,
+    Duration,
+    FixedDeadline,
+    PolledCalls,
+    StartLimit,
+    ThreadedCalls,
+)
+from router.aws.dynamodb import DynamoTables
+from router.aws.http.tables import DirectTables
+from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
+from router.aws.run_lock import RunLock
+
+LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
+
+
+def answer(job: int) -> WriteResponse:
+    return WriteResponse(position=job)
+
+
+class Wire:
+    """Calls that are answered when a test says so: `begun` in order, and `most` of them were under way at a time."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+        self.most = 0
+        self.ends: dict[int, socket.socket] = {}
+        self.answers_at: dict[int, int] = {}
+        """A job that is answered only when the other one has begun."""
+        self.never: set[int] = set()
+        self.refused: set[int] = set()
+        self.seconds = 0.05
+        """How long a response may take."""
+
+    def begin(self, job: int) -> "Sent":
+        here, there = socket.socketpair()
+        self.begun.append(job)
+        self.ends[job] = there
+        self.most = max(self.most, len(self.begun) - len(self.ended))
+        for waiting in [job, *(each for each, other in self.answers_at.items() if other == job)]:
+            if waiting not in self.never and self.answers_at.get(waiting, job) == job:
+                self.ends[waiting].send(b"x")
+        return Sent(self, job, here)
+
+    def close(self) -> None:
+        for each in self.ends.values():
+            each.close()
+
+
+class Sent:
+    def __init__(self, wire: Wire, job: int, here: socket.socket) -> None:
+        self.wire, self.job, self.here = wire, job, here
+        self.seconds = wire.seconds
+
+    def fileno(self) -> int:
+        return -1 if self.job in self.wire.refused else self.here.fileno()
+
+    def finish(self, late: bool = False) -> WriteResponse:
+        self.wire.ended.append(self.job)
+        self.here.close()
+        return LATE if late or self.job in self.wire.never else answer(self.job)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
+
+
+NO_LIMIT = StartLimit(FixedDeadline(float("inf")), 0.0, [Duration()])
+
+
+def test_each_job_has_its_answer(wire: Wire) -> None:
+    """Many more jobs than may be under way: each is answered, in its place, and no more were under way than may."""
+    jobs = range(5 * CONCURRENT_CALLS)
+    answers = PolledCalls(wire.begin).make(jobs, NO_LIMIT)
+    assert (answers, wire.most) == ([answer(job) for job in jobs], CONCURRENT_CALLS)
+
+
+def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
+    """One that is answered only after the last has begun is ended last, and the others do not wait for it."""
+    last = 3 * CONCURRENT_CALLS - 1
+    wire.answers_at[0] = last
+    answers = PolledCalls(wire.begin).make(range(last + 1), NO_LIMIT)
+    assert answers == [answer(job) for job in range(last + 1)]
+    assert wire.ended.index(0) > last - CONCURRENT_CALLS
+
+
+def test_one_that_never_answers_is_late(wire: Wire) -> None:
+    """It is given up after its seconds, and the others are answered."""
+    wire.never = {1}
+    assert PolledCalls(wire.begin).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
+
+
+def test_not_sent(wire: Wire) -> None:
+    """One that cannot even be sent is answered at once."""
+    wire.refused = {0, 2}
+    assert PolledCalls(wire.begin).make(range(4), NO_LIMIT) == [answer(job) for job in range(4)]
+
+
+def limit(moment: float) -> StartLimit:
+    """No call starts from that moment on."""
+    return StartLimit(FixedDeadline(moment + MARGIN_SECONDS), moment, [Duration()])
+
+
+@pytest.mark.parametrize("overlap", ["one thread", "threads"])
+def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
+    """What began before it is answered; what is left has no answer."""
+    time_ = iter(range(1000))
+
+    def clock() -> float:
+        return next(time_)
+
+    calls: Any = PolledCalls(wire.begin, clock) if overlap == "one thread" else ThreadedCalls(answer, clock)
+    assert (calls.make([0], limit(5)), calls.make([1, 2], limit(0))) == ([answer(0)], [None, None])
+
+
+def test_call_seconds(wire: Wire) -> None:
+    """The longest call of late is remembered, and forgotten little by little."""
+    times = iter([0.0, 10.0, 20.0, 21.0])
+    calls: PolledCalls[int] = PolledCalls(wire.begin, lambda: next(times))
+    calls.make([0], NO_LIMIT)
+    first = calls.duration.seconds
+    calls.make([1], NO_LIMIT)
+    assert (first, calls.duration.seconds) == (10.0, 9.5)
+
+
+def test_threads() -> None:
+    """Calls that end with their answer overlap in threads: all of these wait for each other."""
+    together = threading.Barrier(CONCURRENT_CALLS)
+
+    def call(job: int) -> WriteResponse:
+        together.wait(10)
+        return answer(job)
+
+    jobs = range(2 * CONCURRENT_CALLS)
+    assert ThreadedCalls(call).make(jobs, NO_LIMIT) == [answer(job) for job in jobs]
+
+
+def test_which_overlap() -> None:
+    """The router's own client overlaps in one thread; boto3's cannot."""
+    client: Any = None
+    assert isinstance(DirectTables(client), NonBlockingTables)
+    boto3: Any = type("Client", (), {"put_item": 0, "update_item": 0, "delete_item": 0})
+    assert not isinstance(DynamoTables(boto3), NonBlockingTables)
+
+
+def test_lock_is_released(wire: Wire) -> None:
+    """While calls wait for their responses another thread runs."""
+    wire.seconds = 5.0
+    wire.answers_at = {1: 3, 2: 3}
+    lock = RunLock(max_wait=60.0)
+
+    def work() -> None:
+        with lock:
+            for job in (1, 2):
+                wire.ends[job].send(b"x")
+
+    with lock:
+        other = threading.Thread(target=work)
+        other.start()
+        answers = PolledCalls(wire.begin).make([1, 2], NO_LIMIT)
+    other.join(5)
+
+    assert answers == [answer(1), answer(2)]
+
+
+@pytest.mark.parametrize(
+    ("longest", "moment"),
+    [
+        pytest.param((0.0, 0.0), 99.5, id="nothing is known"),
+        pytest.param((1.0, 3.0), 93.5, id="twice the longest call"),
+        pytest.param((60.0, 0.0), 60.0, id="half the remaining time"),
+    ],
+)
+def test_margin(longest: tuple[float, float], moment: float) -> None:
+    """A call that starts can take as long as the longest of late, and as long again; the margin has an upper limit."""
+    durations = [Duration(), Duration()]
+    for duration, seconds in zip(durations, longest, strict=True):
+        duration.add(seconds)
+
+    assert StartLimit(FixedDeadline(100.0), 20.0, durations).moment == moment
+
+
+def test_margin_of_a_short_time() -> None:
+    """Where hardly any time remains, no call starts."""
+    assert StartLimit(FixedDeadline(100.0), 99.6, [Duration()]).moment == 99.5
+
+
+def test_deadline_moves() -> None:
+    """The limit follows a deadline that moves; the largest margin is that of the beginning."""
+
+    class Moving:
+        end = 100.0
+
+    deadline, duration = Moving(), Duration()
+    limit = StartLimit(deadline, 80.0, [duration])
+    duration.add(60.0)
+    first = limit.moment
+    deadline.end = 200.0
+
+    assert (first, limit.moment) == (90.0, 190.0)
