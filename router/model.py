@@ -267,6 +267,8 @@ Unwrapped = tuple[Any, Mapping[str, Any]]
 """What an envelope decoder returns: the payload inside, and the attributes that the envelope carried."""
 Envelope = Callable[[Any, Mapping[str, Any]], Unwrapped]
 """An envelope decoder: takes the payload (str at first) and the attributes so far; raises Reject."""
+Wrap = Callable[[str], str]
+"""The inverse of an envelope decoder: takes the text of a payload, and returns the text of the envelope around it."""
 Transform = Callable[..., Any]
 """A named function for `transform:`; takes the value, then the arguments from the config."""
 Number = int | Decimal

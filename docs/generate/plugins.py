@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from router.envelopes.builtin import ENVELOPES
+from router.envelopes import ENVELOPES
 from router.model import Transform
 from router.program.hooks import specs
-from router.transforms.builtin import TRANSFORMS
+from router.transforms import TRANSFORMS
 
 _TRANSFORMS_INTRO = """\
 # Transforms
@@ -113,7 +113,7 @@ with the `tests:` of the routes that use it.
 
 def transforms_page() -> str:
     """Return the page of the built-in transforms, with a row for each."""
-    return _TRANSFORMS_INTRO + "".join(map(_transform_row, TRANSFORMS))
+    return _TRANSFORMS_INTRO + "".join(map(_transform_row, TRANSFORMS.values()))
 
 
 def plugins_page() -> str:
@@ -123,7 +123,7 @@ def plugins_page() -> str:
         for node in ast.parse(inspect.getsource(specs)).body
         if isinstance(node, ast.FunctionDef)
     ]
-    envelopes = [f"### {envelope.__name__}\n\n{inspect.getdoc(envelope)}\n" for envelope in ENVELOPES]
+    envelopes = [f"### {name}\n\n{inspect.getdoc(envelope.unwrap)}\n" for name, envelope in ENVELOPES.items()]
     return "\n".join([_PLUGINS_INTRO, "## Hooks\n", *hooks, "## Built-in envelopes\n", *envelopes])
 
 

@@ -28,7 +28,7 @@ from router.config import environment, include, merge, shape_faults, source, tre
 from router.model import Code
 from router.program import attribute, queues, route, transforms, writes
 from router.program.expressions import compile as expressions
-from router.program.hooks import implementations, plugin_files, registrations, registry
+from router.program.hooks import implementations, plugin_files, registry
 from router.program.schemas import compile as schemas
 from router.program.schemas import documents as schema_documents
 from router.program.schemas import links as schema_links
@@ -66,7 +66,6 @@ _MODULES: tuple[ModuleType, ...] = (
     plugin_files,
     registry,
     implementations,
-    registrations,
     writes,
     outcomes,
     *sources.MODULES,

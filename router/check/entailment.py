@@ -23,8 +23,7 @@ from router.check.predicates import (
     wherever,
 )
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import draft_of, subschemas
-from router.program.schemas.formats import ASSERTED_SINCE
+from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema

@@ -1,7 +1,6 @@
 """Finds paths of a mapping that lead to nothing in any message that the schema takes."""
 
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 
 from router.check.advice import require
 from router.check.entailment import Answer, Facts
@@ -10,6 +9,7 @@ from router.check.flows import Flow
 from router.check.predicates import Steps
 from router.check.rule import Found, Subject
 from router.check.schema_index import Declared, text_of
+from router.config.findings import closest
 from router.model import Code, Path
 from router.sources import expressions_of
 
@@ -103,7 +103,7 @@ class Slips:
     def _near(self, level: Steps, name: str) -> str:
         """A name that the schema knows there, and that is nearly the same."""
         known = self.declared.names(level) if self.declared.whole else []
-        return next(iter(get_close_matches(name, known, 1, _ALIKE)), "")
+        return closest(name, known, _ALIKE) or ""
 
 
 def _slips(flow: Flow) -> Slips | None:
@@ -111,6 +111,6 @@ def _slips(flow: Flow) -> Slips | None:
 
 
 def _out_of_scope(names: Steps, text: str, where: Path) -> Found:
-    near = get_close_matches(text_of(names[:1]), _ROOTS, 1, _ALIKE)
-    advice = f"did you mean '{near[0]}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
+    near = closest(text_of(names[:1]), _ROOTS, _ALIKE)
+    advice = f"did you mean '{near}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
     return Found(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", where, advice)

@@ -13,7 +13,7 @@ from router.errors import MissingExtra
 from router.model import Code, Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import Document, escape, subschemas
-from router.program.schemas.formats import missing_formats
+from router.program.schemas.links import missing_formats
 
 if TYPE_CHECKING:
     from jsonschema_rs import Registry, Validator

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from router.check.inference import NO, UNKNOWN, YES, Value, any_of, of_type, text_length
 from router.model import Transform
-from router.transforms.builtin import TRANSFORMS
+from router.transforms import TRANSFORMS
 
 _KINDS: Mapping[Any, str] = {
     str: "string",
@@ -44,12 +44,13 @@ def given(transform: Transform, before: Value, argument: Any) -> Value:
 
 def _hints(transform: Transform) -> Mapping[str, Any] | None:
     """The annotations of a built-in transform."""
-    return _hints_of(transform.__name__) if any(transform is each for each in TRANSFORMS) else None
+    name = getattr(transform, "__name__", "")
+    return _hints_of(name) if TRANSFORMS.get(name) is transform else None
 
 
 @lru_cache
 def _hints_of(name: str) -> Mapping[str, Any]:
-    return get_type_hints(next(each for each in TRANSFORMS if each.__name__ == name))
+    return get_type_hints(TRANSFORMS[name])
 
 
 def _kinds(hint: Any) -> tuple[str, ...] | None:

@@ -13,8 +13,7 @@ from router.cli.options import config_option
 from router.config import spec
 from router.dev.display import to_json
 from router.dev.explain import Condition, Explanation, explain, show_value
-from router.dev.records import LISTS, META, RECEIPT_HANDLE, read_record
-from router.dev.wrapping import MESSAGE_ID, wrap_text
+from router.dev.records import LISTS, MESSAGE_ID, META, RECEIPT_HANDLE, read_record, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
 from router.program.load import Program, load
@@ -70,7 +69,8 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
     except UnicodeDecodeError:
         raise UsageError("the message is not UTF-8 text, and SQS takes no other") from None
     if not raw:
-        text = wrap_text(text, program.config.queues.get(queue) or spec.Queue())
+        settings = program.config.queues.get(queue) or spec.Queue()
+        text = wrap_text(text, settings, program.plugins.envelopes)
     elif any(map(_is_record, _candidates(text))):
         return read_record(msgspec.json.decode(text))
     return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)

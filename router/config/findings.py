@@ -1,7 +1,9 @@
 """Collects the findings of a config with their places, and words what they name."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from router.model import Code, Finding, Path, Place
 
@@ -13,6 +15,15 @@ OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
 
 _NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
 _LONGEST = 60
+
+
+class ConfigFault(Struct, frozen=True):
+    """A finding without a place in the config; `place` is one in another file, such as a schema."""
+
+    code: Code
+    sentence: str
+    suggestion: str = ""
+    place: Place | None = None
 
 
 class Findings:
@@ -116,10 +127,19 @@ def any_of(words: Iterable[Any]) -> str:
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
-def closest(word: str, candidates: Sequence[str]) -> str | None:
-    """Return the candidate that a word resembles, ignoring case, or None."""
-    from difflib import get_close_matches  # only where there is a fault: start-up does without it
+def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the candidate that is most like a word, whatever its case; None if none is like it.
+
+    `likeness` is the least ratio of difflib.SequenceMatcher at which two words are alike.
+    """
+    from difflib import get_close_matches  # only a config with a fault needs it: a cold start does not import it
 
     folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = get_close_matches(word.casefold()[:_LONGEST], folded, 1)
+    near = get_close_matches(word.casefold()[:_LONGEST], folded, 1, likeness)
     return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
+    """Return a suggestion of the candidate that is most like a word, or `otherwise`."""
+    near = closest(word, candidates)
+    return f"did you mean {near!r}?" if near else otherwise

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from router.config_types import Bucket, Disposition, Duration, Spec
+from router.envelopes import ENVELOPES
 from router.model import KeyType
 
 KmsKey = Annotated[
@@ -103,8 +104,8 @@ class Queue(Spec, frozen=True):
     envelope: Annotated[
         tuple[str, ...],
         Meta(
-            description="Envelopes around the message, unwrapped in order: `sns`, `eventbridge`, `cloudevents`, "
-            "`s3_pointer`, or one that a plugin registers.",
+            description="Envelopes around the message, unwrapped in order: "
+            f"{', '.join(f'`{name}`' for name in ENVELOPES)}, or one that a plugin registers.",
             examples=[["sns"]],
         ),
     ] = ()

@@ -1,8 +1,9 @@
-"""The records of tests: what SQS would say about a message has fixed values, so that its items are always the same."""
+"""Makes the records of tests: what SQS adds to a message has fixed values, so that its items are always the same."""
 
 import base64
 import binascii
-from collections.abc import Mapping
+import gzip
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import msgspec
 from msgspec import UnsetType
 
 from router.config import spec
-from router.dev.wrapping import MESSAGE_ID, make_body, wrap_text
-from router.errors import UsageError
+from router.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
+from router.errors import PluginError, UsageError
 from router.model import Record
 
 META: Mapping[str, str] = {
@@ -24,6 +25,8 @@ META: Mapping[str, str] = {
     "SequenceNumber": "18849496460467696128",
 }
 """SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z."""
+MESSAGE_ID = SAMPLE_ID
+"""The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
 LISTS = ("Records", "Messages")
 """Where a Lambda event, and an answer of ReceiveMessage, have their records."""
@@ -31,17 +34,40 @@ LISTS = ("Records", "Messages")
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-def make_record(test: spec.Test, queue: spec.Queue, folder: Path = Path()) -> Record:
-    """The record of a test, its message wrapped as the queue unwraps it; raises UsageError for a faulty one."""
+def make_body(message: Any, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES) -> str:
+    """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the innermost first."""
+    return wrap_text(_JSON.encode(message).decode(), queue, envelopes)
+
+
+def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES) -> str:
+    """Return the body in which a queue holds a message that is JSON text already.
+
+    An envelope without an inverse is left out. Raises UsageError if that of a plugin fails.
+    """
+    body = _ENCODE[queue.encoding](text.encode())
+    for name in reversed(queue.envelope):
+        envelope = envelopes.get(name)
+        if envelope is not None and envelope.wrap is not None:
+            try:
+                body = envelope.wrap(body)
+            except PluginError as error:
+                raise UsageError(str(error)) from error
+    return body
+
+
+def make_record(
+    test: spec.Test, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES, folder: Path = Path()
+) -> Record:
+    """Return the record of a test, its message wrapped as the queue unwraps it; raises UsageError for a faulty one."""
     if not isinstance(test.record, UnsetType):
         return read_record(test.record)
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in test.attributes.items()}
     if not isinstance(test.body, UnsetType):
         body = test.body
     elif not isinstance(test.file, UnsetType):
-        body = wrap_text(_read_text(folder / test.file, test.file), queue)
+        body = wrap_text(_read_text(folder / test.file, test.file), queue, envelopes)
     else:
-        body = make_body(test.message, queue)
+        body = make_body(test.message, queue, envelopes)
     return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META, attributes)
 
 
@@ -109,3 +135,18 @@ def _read_text(file: Path, shown: str) -> str:
         raise UsageError(f"'{shown}' is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"cannot read '{shown}': {(error.strerror or type(error).__name__).lower()}") from None
+
+
+def _text(data: bytes) -> str:
+    return data.decode()
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _gzip(data: bytes) -> str:
+    return _base64(gzip.compress(data, mtime=0))
+
+
+_ENCODE: Mapping[str, Callable[[bytes], str]] = {"json": _text, "base64": _base64, "base64+gzip": _gzip}

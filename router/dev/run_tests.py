@@ -112,7 +112,8 @@ def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trac
     queue = program.config.routes[route].queue
     name = test_name(test, index)
     try:
-        record = make_record(test, program.config.queues.get(queue) or spec.Queue(), program.folder)
+        settings = program.config.queues.get(queue) or spec.Queue()
+        record = make_record(test, settings, program.plugins.envelopes, program.folder)
     except UsageError as error:
         return Verdict(route, name, (Difference("message", "one that can be read", str(error)),), index)
     observed = observe(program, route, rehearse_record(program, queue, record, trace))

@@ -6,9 +6,8 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.config import spec
-from router.dev.records import META, RECEIPT_HANDLE, make_record
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, wrap_text
 from router.dev.run_tests import rehearse_record, run_test
-from router.dev.wrapping import MESSAGE_ID, wrap_text
 from router.engine.attributes import decode_item
 from router.model import WRITTEN, Item, Record
 from router.program.load import Program
@@ -47,7 +46,7 @@ def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[S
             if test.env != (env or {}):
                 continue
             verdict = run_test(program, name, test, index)
-            record = make_record(test, settings, program.folder)
+            record = make_record(test, settings, program.plugins.envelopes, program.folder)
             sending = _rehearse(program, route.queue, f"{name}: {verdict.name}", record)
             fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
             sendings.append(structs.replace(sending, fault=fault))
@@ -69,7 +68,7 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sendi
     sendings = []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            body = wrap_text(line.strip(), settings)
+            body = wrap_text(line.strip(), settings, program.plugins.envelopes)
             record = Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
             sendings.append(_rehearse(program, queue, f"line {number}", record))
     return sendings

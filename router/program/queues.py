@@ -6,11 +6,12 @@ from msgspec import Struct, UnsetType
 
 from router.aws.references import is_fifo, match_key, queue_fault
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, did_you_mean
 from router.engine.decode import Decoder, compile_decoder
 from router.engine.pointers import PointerFinder
+from router.envelopes import ENVELOPES, EnvelopeFormat
+from router.envelopes.s3_pointer import ENVELOPE
 from router.model import Code, Envelope, Path
-from router.program.hooks.faults import did_you_mean
 
 BAD_NAME = Code(
     "RT202",
@@ -27,8 +28,8 @@ NO_DEAD_LETTER_QUEUE = Code(
 UNKNOWN_ENVELOPE = Code(
     "RT205",
     "unknown envelope",
-    "No loaded plugin registers an envelope of that name; `sns`, `eventbridge`, `cloudevents` and "
-    "`s3_pointer` are built in.",
+    "No loaded plugin registers an envelope of that name; "
+    f"{', '.join(f'`{name}`' for name in ENVELOPES)} are built in.",
 )
 OWN_DEAD_LETTER = Code(
     "RT206",
@@ -47,7 +48,7 @@ BAD_POINTERS = Code(
     "queue allows: each needs the other.",
 )
 
-_POINTER = "s3_pointer"
+_POINTER = ENVELOPE.name
 _OTHER = "name another queue"
 
 
@@ -68,7 +69,9 @@ class Queue(Struct, frozen=True):
         return is_fifo(self.reference)
 
 
-def compile_queues(config: spec.Config, envelopes: Mapping[str, Envelope], findings: Findings) -> dict[str, Queue]:
+def compile_queues(
+    config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], findings: Findings
+) -> dict[str, Queue]:
     """The queues that routes read, by the name that routes use; faulty parts of one are noted and left out."""
     used: dict[str, Path] = {}
     for name, route in config.routes.items():
@@ -103,7 +106,7 @@ def _compile_queue(
     name: str,
     settings: spec.Queue,
     config: spec.Config,
-    envelopes: Mapping[str, Envelope],
+    envelopes: Mapping[str, EnvelopeFormat],
     findings: Findings,
     path: Path,
 ) -> Queue:
@@ -175,11 +178,12 @@ def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
 
 
 def _find_envelope(
-    settings: spec.Queue, index: int, envelopes: Mapping[str, Envelope], findings: Findings, path: Path
+    settings: spec.Queue, index: int, envelopes: Mapping[str, EnvelopeFormat], findings: Findings, path: Path
 ) -> Envelope | None:
     name = settings.envelope[index]
     envelope = envelopes.get(name)
     if envelope is None:
         hint = did_you_mean(name, envelopes, f"there are {', '.join(sorted(envelopes))}")
         findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
-    return envelope
+        return None
+    return envelope.unwrap

@@ -3,11 +3,10 @@
 from msgspec import UNSET, UnsetType
 
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, did_you_mean
 from router.engine.engine import CompiledRoute
 from router.model import Code, Path, Route, Table
 from router.program.context import Context
-from router.program.hooks.faults import did_you_mean
 from router.program.hooks.plugins import Plugins
 from router.program.mapping import compile_mapping
 from router.program.writes import compile_write

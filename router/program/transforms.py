@@ -6,10 +6,9 @@ from types import FunctionType
 from typing import Any
 
 from router.codes import UNMAPPABLE
-from router.config.findings import Findings
+from router.config.findings import Findings, did_you_mean
 from router.errors import Refusal, Signal, TransformError
 from router.model import Code, Path, Transform
-from router.program.hooks.faults import did_you_mean
 
 UNKNOWN_TRANSFORM = Code(
     "RT403",

@@ -7,13 +7,12 @@ from msgspec import UNSET, UnsetType, structs
 
 from router.codes import BAD_VERSION
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, did_you_mean
 from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
 from router.errors import ExpressionError, Refusal
 from router.model import Code, Path, Table
 from router.modes import MODES
 from router.program.context import Context
-from router.program.hooks.faults import did_you_mean
 
 UNMAPPED_KEY = Code(
     "RT602",

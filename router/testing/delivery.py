@@ -12,8 +12,7 @@ from router.aws.calls import FixedDeadline
 from router.aws.protocols import Aws
 from router.config import spec
 from router.deliver.delivery import Delivery
-from router.dev.records import META, RECEIPT_HANDLE
-from router.dev.wrapping import make_body
+from router.dev.records import META, RECEIPT_HANDLE, make_body
 from router.errors import UsageError
 from router.model import Outcome, Record
 from router.program.load import Program

@@ -2,10 +2,17 @@
 
 import base64
 import hashlib
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from router.model import Transform
-from router.transforms.json_text import decode_json
+
+MAX_DEPTH = 64
+"""The deepest nesting of JSON that is decoded, as for the body of a message."""
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def strip(value: str) -> str:
@@ -128,6 +135,27 @@ def text_of(value: Any) -> str:
 
 def _bytes_of(value: Any) -> bytes:
     return value if isinstance(value, bytes) else text_of(value).encode()
+
+
+def decode_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text, numbers as int or Decimal; raises ValueError, whose text holds no value."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError, InvalidOperation):  # malformed or no UTF-8; too deep; an absurd exponent
+        raise ValueError("it is not JSON") from None
+    if _deeper_than(value, MAX_DEPTH):
+        raise ValueError(f"it is nested over {MAX_DEPTH} deep")
+    return value
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [node for node in level if isinstance(node, (list, dict))]
+        if not level:
+            return False
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
+    return True
 
 
 TRANSFORMS: tuple[Transform, ...] = (

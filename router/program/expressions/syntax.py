@@ -1,12 +1,12 @@
 """JMESPath text to a tree: the library's parser with exact literals, and every fault in plain words."""
 
-import difflib
 import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from jmespath import exceptions, lexer, parser
 
+from router.config.findings import closest
 from router.program.expressions.functions import FUNCTIONS
 from router.program.expressions.tree import MAX_LENGTH, Tree, nodes
 
@@ -134,8 +134,8 @@ def _check(tree: Tree) -> None:
 def _check_call(node: Tree) -> None:
     name, given, start = node["value"], len(node["children"]), node["start"]
     if name not in FUNCTIONS:
-        near = difflib.get_close_matches(name, FUNCTIONS, 1)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        near = closest(name, FUNCTIONS)
+        hint = f" (did you mean '{near}'?)" if near else ""
         raise SyntaxFault(f"there is no function '{_cut(name)}'{hint}", start)
     expected, variadic = FUNCTIONS[name].takes, FUNCTIONS[name].variadic
     if given < len(expected) or (given > len(expected) and not variadic):

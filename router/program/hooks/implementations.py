@@ -1,18 +1,20 @@
-"""Proves that what a plugin marks as hooks are hooks.
+"""Finds faults in the hook implementations of a plugin, and describes where its code fails.
 
-pluggy alone lets nearly all of it through in silence: unmarked functions, wrappers, `tryfirst`, async functions,
-second implementations by `specname`, and arguments with a default, which it never passes.
+pluggy alone accepts unmarked functions, wrappers, `tryfirst`, async functions, second implementations by `specname`,
+and arguments with a default, which it never passes, without any message.
 """
 
+import importlib
 import inspect
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from router.config.findings import ConfigFault, did_you_mean
 from router.model import Code
 from router.program.hooks import specs
-from router.program.hooks.faults import Fault, did_you_mean, shown
 
 NO_SUCH_HOOK = Code(
     "RT503",
@@ -41,46 +43,49 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
     for name, value in vars(specs).items()
     if hasattr(value, "router_spec")
 }
-"""Every hook and the arguments it has."""
+"""Every hook and its arguments."""
 
+_TEXT_LENGTH = 200
 _OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook")
 _PLAIN = "make it a plain function under a plain @hookimpl, with arguments of the hook only"
 
 
 def odd_form(function: Any) -> str:
-    """How a function is called otherwise than plainly: `is async`, `is a generator`, or nothing."""
+    """Return `is async`, `is a generator`, or empty text for a plain function."""
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "is async"
     return "is a generator" if inspect.isgeneratorfunction(function) else ""
 
 
-def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list[Fault]:
-    """All that is wrong with the hooks of a plugin, in the order of its file."""
-    found: list[Fault] = []
+def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list[ConfigFault]:
+    """Return the faults in the hooks of a plugin, in the order of its file."""
+    found: list[ConfigFault] = []
     implemented: dict[str, str] = {}
     for name, value in vars(module).items():
         mark = _mark(value)
         at = f"plugin {plugin!r}: {name!r}{_line(value, folder)}"
         if mark is None:
             if name.startswith("router_") and callable(value) and not inspect.isclass(value):
-                found.append(Fault(UNMARKED, f"{at} is not marked", "put @hookimpl over it, or give it another name"))
+                found.append(
+                    ConfigFault(UNMARKED, f"{at} is not marked", "put @hookimpl over it, or give it another name")
+                )
             continue
         hook = mark.get("specname") or name
         if forms := " and ".join(_forms(value, mark)):
-            found.append(Fault(WRONG_FORM, f"{at} {forms}, which has no place here", _PLAIN))
+            found.append(ConfigFault(WRONG_FORM, f"{at} {forms}, which has no place here", _PLAIN))
         if hook not in HOOKS:
-            found.append(Fault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS)))
+            found.append(ConfigFault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS)))
             continue
         found += _argument_faults(value, hook, at)
         if hook in implemented:
             said = f"{at} implements {hook!r} again, after {implemented[hook]!r}"
-            found.append(Fault(SECOND, said, "make one function of the two"))
+            found.append(ConfigFault(SECOND, said, "make one function of the two"))
         implemented.setdefault(hook, name)
     return found
 
 
 def _mark(value: Any) -> Mapping[str, Any] | None:
-    """What @hookimpl left on a value; looked up without running code of the value."""
+    """Return the mark that @hookimpl sets on a value, without running code of the value."""
     holder = value.__func__ if inspect.ismethod(value) else value
     mark = inspect.getattr_static(holder, "router_impl", None)
     return mark if isinstance(mark, dict) else None
@@ -93,7 +98,7 @@ def _line(value: Any, folder: Path) -> str:
 
 
 def _forms(value: Any, mark: Mapping[str, Any]) -> Iterator[str]:
-    """Each way in which an implementation is more than a plain function, as a part of a sentence."""
+    """Yield, as a part of a sentence, each way in which an implementation is not a plain function."""
     for option in _OPTIONS:
         if mark.get(option):
             yield f"is marked {option}"
@@ -109,7 +114,7 @@ def _forms(value: Any, mark: Mapping[str, Any]) -> Iterator[str]:
             yield f"gives {name!r} a default"
 
 
-def _argument_faults(value: Any, hook: str, at: str) -> Iterator[Fault]:
+def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
     if not inspect.isfunction(value) and not inspect.ismethod(value):
         return
     for name, parameter in inspect.signature(value).parameters.items():
@@ -117,4 +122,36 @@ def _argument_faults(value: Any, hook: str, at: str) -> Iterator[Fault]:
         if plain and parameter.default is parameter.empty and name not in HOOKS[hook]:
             has = f"{hook} has {', '.join(HOOKS[hook])}"
             said = f"{at} takes {name!r}, which {hook} does not have"
-            yield Fault(NO_SUCH_HOOK, said, did_you_mean(name, HOOKS[hook], has))
+            yield ConfigFault(NO_SUCH_HOOK, said, did_you_mean(name, HOOKS[hook], has))
+
+
+def shown(file: str, folder: Path) -> str:
+    """Return the path of a file as a config in `folder` names it."""
+    path, base = Path(file), folder.absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+
+
+def describe(error: BaseException, folder: Path) -> str:
+    """Return an exception of a plugin on one line: its type, its text, and the plugin's file and line.
+
+    Only for exceptions at load: at run time the text may hold a value of a message.
+    """
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    first = next(iter(text.splitlines()), "")[:_TEXT_LENGTH]
+    where = _line_of(error)
+    at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
+    return f"{type(error).__name__}{f': {first}' if first else ''}{at}"
+
+
+def _line_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the deepest line in the plugin's first file, past the frames of the router and of import."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return error.filename, error.lineno
+    stack = traceback.extract_tb(error.__traceback__)
+    own = {stack[0].filename, importlib.__file__}
+    frames = [
+        (frame.filename, frame.lineno or 0)
+        for frame in stack
+        if frame.filename not in own and not frame.filename.startswith("<frozen ")
+    ]
+    return next(((file, line) for file, line in reversed(frames) if file == frames[0][0]), None)

@@ -5,14 +5,15 @@ from typing import Any
 
 from pluggy import HookImpl
 
+from router.envelopes import EnvelopeFormat
 from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Envelope, Item, Message, Remark, Route, Unwrapped
+from router.model import Envelope, Item, Message, Remark, Route, Unwrapped, Wrap
 from router.program.hooks.implementations import HOOKS
 from router.program.hooks.plugins import Check, ItemStep, MessageStep
 
 
 def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
-    """A callable that takes all arguments of the hook in order, and gives the function those that it has."""
+    """Return a callable that takes all arguments of the hook in order, and passes those that the function has."""
     function, wanted, given = implementation.function, implementation.argnames, HOOKS[hook]
     if wanted == given:
         return function
@@ -25,7 +26,7 @@ def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
 
 
 def compile_message_step(implementation: HookImpl) -> MessageStep:
-    """A step from message to message; raises Drop, Reject and Retry as the plugin does, else PluginError."""
+    """Return a step from message to message; it raises Drop, Reject and Retry of the plugin, else PluginError."""
     hook, plugin = "router_transform_message", implementation.plugin_name
     transform = compile_call(hook, implementation)
 
@@ -46,7 +47,7 @@ def compile_message_step(implementation: HookImpl) -> MessageStep:
 
 
 def compile_item_step(implementation: HookImpl) -> ItemStep:
-    """A step from item to item; raises Drop, Reject and Retry as the plugin does, else PluginError."""
+    """Return a step from item to item; it raises Drop, Reject and Retry of the plugin, else PluginError."""
     hook, plugin = "router_transform_item", implementation.plugin_name
     transform = compile_call(hook, implementation)
 
@@ -67,7 +68,7 @@ def compile_item_step(implementation: HookImpl) -> ItemStep:
 
 
 def guard_check(plugin: str, check: Check) -> Check:
-    """The check, with PluginError for whatever it raises or returns that is no list of remarks."""
+    """Return the check, with PluginError for exceptions, and for a return value that is no list of remarks."""
     hook = "router_register_checks"
 
     def guarded(config: Any) -> list[Remark]:
@@ -82,13 +83,22 @@ def guard_check(plugin: str, check: Check) -> Check:
     return guarded
 
 
-def guard_envelope(plugin: str, name: str, envelope: Envelope) -> Envelope:
-    """The envelope, with PluginError for what it raises that is no signal, or returns that is no payload."""
+def guard_envelope(plugin: str, envelope: EnvelopeFormat) -> EnvelopeFormat:
+    """Return the envelope, with PluginError for exceptions that are no signals, and for wrong return values."""
+    wrap = envelope.wrap
+    return EnvelopeFormat(
+        envelope.name,
+        _guard_unwrap(plugin, envelope.name, envelope.unwrap),
+        None if wrap is None else _guard_wrap(plugin, envelope.name, wrap),
+    )
+
+
+def _guard_unwrap(plugin: str, name: str, unwrap: Envelope) -> Envelope:
     what = f"envelope {name!r}"
 
     def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
         try:
-            unwrapped = envelope(payload, attributes)
+            unwrapped = unwrap(payload, attributes)
         except (Drop, Reject, Retry):
             raise
         except Exception as error:
@@ -97,6 +107,21 @@ def guard_envelope(plugin: str, name: str, envelope: Envelope) -> Envelope:
             case (_, Mapping()):
                 return unwrapped
         raise _wrong_return(plugin, what, unwrapped, "returned", "a payload and a map of attributes")
+
+    return guarded
+
+
+def _guard_wrap(plugin: str, name: str, wrap: Wrap) -> Wrap:
+    what = f"wrap of envelope {name!r}"
+
+    def guarded(payload: str) -> str:
+        try:
+            wrapped = wrap(payload)
+        except Exception as error:
+            raise PluginError(plugin, what, error) from error
+        if not isinstance(wrapped, str):
+            raise _wrong_return(plugin, what, wrapped, "returned", "text")
+        return wrapped
 
     return guarded
 

@@ -8,8 +8,9 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from router.config.findings import ConfigFault, did_you_mean
 from router.model import Code, names_file
-from router.program.hooks.faults import Fault, describe, did_you_mean
+from router.program.hooks.implementations import describe
 
 CANNOT_LOAD = Code(
     "RT501",
@@ -22,8 +23,8 @@ CANNOT_LOAD = Code(
 class _FreshLoader(SourceFileLoader):
     """Compiles the source each time.
 
-    A cached file is trusted by its size and whole seconds, so one that was just edited could load as it was; and a
-    config's folder is no place to leave such files in.
+    A cached file is valid by size and time in whole seconds, so that one which was just edited could load in its old
+    version; and the folder of a config should not get cache files.
     """
 
     def get_code(self, fullname: str) -> CodeType:
@@ -31,15 +32,15 @@ class _FreshLoader(SourceFileLoader):
 
 
 def plugin_name(entry: str) -> str:
-    """The plugin's name: the file's stem, or the module's name."""
+    """Return the name of a plugin: the stem of the file, or the name of the module."""
     return Path(entry).stem if names_file(entry) else entry
 
 
-def load_module(entry: str, folder: Path) -> ModuleType | Fault:
-    """The module that an entry of `plugins:` means, or why there is none.
+def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
+    """Return the module of an entry of `plugins:`, or why there is none.
 
-    A file is loaded anew each time, under a name that nothing else has, so that two configs in one process do not
-    meet. An installed module is imported as everywhere in Python: once.
+    A file is loaded each time, under a unique name, so that two configs in one process do not share state. An installed
+    module is imported once, as everywhere in Python.
     """
     try:
         return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
@@ -47,7 +48,7 @@ def load_module(entry: str, folder: Path) -> ModuleType | Fault:
         return _fault(entry, describe(error, folder))
 
 
-def _load_file(entry: str, folder: Path) -> ModuleType | Fault:
+def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
     file = (folder / entry).absolute()
     if not file.is_file():
         beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
@@ -70,7 +71,7 @@ def _load_file(entry: str, folder: Path) -> ModuleType | Fault:
     return module
 
 
-def _import_module(entry: str) -> ModuleType | Fault:
+def _import_module(entry: str) -> ModuleType | ConfigFault:
     if not all(part.isidentifier() for part in entry.split(".")):
         return _fault(entry, f"{entry!r} is no name of a module", "write a file as a path that ends in '.py'")
     try:
@@ -85,5 +86,5 @@ def _import_module(entry: str) -> ModuleType | Fault:
         raise
 
 
-def _fault(entry: str, why: str, suggestion: str = "") -> Fault:
-    return Fault(CANNOT_LOAD, f"plugin {plugin_name(entry)!r} cannot be loaded: {why}", suggestion)
+def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:
+    return ConfigFault(CANNOT_LOAD, f"plugin {plugin_name(entry)!r} cannot be loaded: {why}", suggestion)

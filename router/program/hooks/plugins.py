@@ -1,4 +1,4 @@
-"""The plugins of a config, as the rest of the router sees them; who has none of its own needs nothing else."""
+"""The loaded plugins of a config; a config without plugins needs nothing else of this package."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from router.envelopes.builtin import ENVELOPES
+from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import PluginError
-from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, Transform
-from router.transforms.builtin import TRANSFORMS
+from router.model import Item, Message, Remark, Result, Route, Router, Summary, Transform
+from router.transforms import TRANSFORMS
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
 ItemStep = Callable[[Item, Message, Route], Item]
 """A `router_transform_item` hook, ready to run."""
 Check = Callable[[Any], list[Remark]]
-"""A check that a plugin registers: parsed config in, findings out."""
+"""A check that a plugin registers: takes the parsed config and returns remarks."""
 Observer = tuple[str, Callable[[Any], Any]]
 """A plugin's name and its implementation of a hook with one argument."""
 
@@ -31,42 +31,42 @@ _Step = TypeVar("_Step")
 class Plugins(Struct, frozen=True):
     """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
 
-    `names` are the config's own, in its order, without the built-ins. `left_out` are those with a fault: what seems
-    unknown elsewhere may be theirs.
+    `names` are in the order of the config. `left_out` are the plugins with a fault: a name that seems unknown may be
+    one that they register.
     """
 
     names: tuple[str, ...]
     left_out: tuple[str, ...]
     transforms: Mapping[str, Transform]
-    envelopes: Mapping[str, Envelope]
+    envelopes: Mapping[str, EnvelopeFormat]
     checks: tuple[Check, ...]
     message_steps: Mapping[str, MessageStep]
     item_steps: Mapping[str, ItemStep]
     observers: Mapping[str, tuple[Observer, ...]]
 
     def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
-        """The steps of the named plugins (None: of all) that transform messages, in that order."""
+        """Return the steps that transform messages, of the named plugins in that order; of all for None."""
         return _select(self.message_steps, names)
 
     def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
-        """The steps of the named plugins (None: of all) that transform items, in that order."""
+        """Return the steps that transform items, of the named plugins in that order; of all for None."""
         return _select(self.item_steps, names)
 
     @property
     def observes_outcomes(self) -> bool:
-        """Whether a plugin wants to see each outcome."""
+        """Whether a plugin observes outcomes."""
         return bool(self.observers["router_outcome"])
 
     def notify_outcome(self, result: Result) -> None:
-        """Tell the observers how a message ended."""
+        """Call the observers of outcomes."""
         notify(self.observers["router_outcome"], "router_outcome", result)
 
     def notify_batch(self, summary: Summary) -> None:
-        """Tell the observers what a batch came to."""
+        """Call the observers of batches."""
         notify(self.observers["router_batch_done"], "router_batch_done", summary)
 
     def start(self, router: Router) -> None:
-        """Let plugins prepare, in order; raises PluginError for the first that cannot."""
+        """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
         for plugin, prepare in self.observers["router_start"]:
             try:
                 prepare(router)
@@ -74,18 +74,18 @@ class Plugins(Struct, frozen=True):
                 raise PluginError(plugin, "router_start", error) from error
 
     def stop(self, router: Router) -> None:
-        """Let plugins clean up, the last started first; what one raises is logged and ignored."""
+        """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
         notify(reversed(self.observers["router_stop"]), "router_stop", router)
 
 
 def built_in() -> Plugins:
-    """The plugins of a config that names none: what is built in."""
+    """Return the plugins of a config that names none: the built-in transforms and envelopes."""
     none: Mapping[str, Any] = MappingProxyType({})
     return Plugins(
         names=(),
         left_out=(),
-        transforms=MappingProxyType({transform.__name__: transform for transform in TRANSFORMS}),
-        envelopes=MappingProxyType({envelope.__name__: envelope for envelope in ENVELOPES}),
+        transforms=TRANSFORMS,
+        envelopes=ENVELOPES,
         checks=(),
         message_steps=none,
         item_steps=none,
@@ -94,7 +94,7 @@ def built_in() -> Plugins:
 
 
 def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
-    """Call observers one after the other; what one raises is logged on one line and ignored."""
+    """Call observers one after the other; an exception is logged on one line and ignored."""
     for plugin, observe in observers:
         try:
             observe(seen)
@@ -103,5 +103,5 @@ def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
 
 
 def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:
-    """The steps of those of the names that have one."""
+    """Return the steps of the names, without those that have none."""
     return tuple(steps.values()) if names is None else tuple(steps[name] for name in names if name in steps)

@@ -1,100 +1,99 @@
-"""Loads the plugins of a config, and holds what they bring in the order of the config."""
+"""Loads the plugins of a config, and collects what they register, each by its own name."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as File
-from types import MappingProxyType, ModuleType
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from pluggy import HookImpl, PluginManager
 
-from router.envelopes import builtin as envelopes
-from router.model import Code, Path
+from router.config.findings import ConfigFault
+from router.envelopes import EnvelopeFormat
+from router.model import Code, Envelope, Path, Transform, Wrap
 from router.program.hooks import specs
-from router.program.hooks.faults import Fault
-from router.program.hooks.implementations import implementation_faults
-from router.program.hooks.pipeline import compile_call, compile_item_step, compile_message_step
+from router.program.hooks.implementations import describe, implementation_faults, odd_form
+from router.program.hooks.pipeline import (
+    compile_call,
+    compile_item_step,
+    compile_message_step,
+    guard_check,
+    guard_envelope,
+)
 from router.program.hooks.plugin_files import load_module, plugin_name
-from router.program.hooks.plugins import OBSERVED, Plugins
-from router.program.hooks.registrations import REGISTERING, Register, Registrations
-from router.transforms import builtin
+from router.program.hooks.plugins import OBSERVED, Check, Plugins, built_in
 
 SAME_NAME = Code(
     "RT502",
     "two plugins have one name",
     "Routes name plugins in `plugins` and `options`: with two of one name nobody could say which is meant.",
 )
+BAD_REGISTRATION = Code(
+    "RT507",
+    "a plugin's registration fails",
+    "A name in the config must mean one function. It is ambiguous which one a route would use if a name is taken, "
+    "an object cannot be called, or a register hook raises an exception.",
+)
 
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
-
-BUILT_IN: tuple[ModuleType, ...] = (builtin, envelopes)
-"""What is always there, called as plugins are; each is named after its module, like any installed plugin."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 class FaultSink(Protocol):
-    """Where faults go: the findings of a config."""
+    """Where faults are added: the findings of a config."""
 
     def add(self, code: Code, sentence: str, path: Path = (), *, suggestion: str = "") -> None:
-        """Note a fault at a path of the config."""
+        """Add a fault at a path of the config."""
 
 
 def load_plugins(entries: Sequence[str], folder: File, findings: FaultSink, path: Path = ("plugins",)) -> Plugins:
-    """Load the built-ins and then the plugins of a config; entry `i` stands at `path` + `(i,)`.
+    """Load the plugins of a config, in its order; entry `i` stands at `path` + `(i,)`.
 
     All faults of all plugins become findings at their entries; a plugin with a fault is left out.
     """
     manager = PluginManager("router")
     manager.add_hookspecs(specs)
-    registrations = Registrations()
-    for module in BUILT_IN:
-        registers = {name: value for name, value in vars(module).items() if name in REGISTERING}
-        registrations.gather(module.__name__, registers, folder, trusted=True)
-    first: dict[str, str] = {module.__name__: module.__name__ for module in BUILT_IN}
+    registered = _Registered()
+    first: dict[str, str] = {}
     left_out: list[str] = []
     for index, entry in enumerate(entries):
         name = plugin_name(entry)
         if name in first:
-            faults = [Fault(SAME_NAME, f"two plugins are named {name!r}: {first[name]!r} and {entry!r}", _RENAME)]
+            faults = [ConfigFault(SAME_NAME, f"two plugins are named {name!r}: {first[name]!r} and {entry!r}", _RENAME)]
         else:
             first[name] = entry
-            faults = _load(name, entry, folder, manager, registrations)
+            faults = _load(name, entry, folder, manager, registered)
             left_out += [name] if faults else []
         for fault in faults:
             findings.add(fault.code, fault.sentence, (*path, index), suggestion=fault.suggestion)
-    return _collect(manager, registrations, tuple(left_out))
+    return _collect(manager, registered, tuple(left_out))
 
 
-def _load(name: str, entry: str, folder: File, manager: PluginManager, registrations: Registrations) -> list[Fault]:
-    """Load one plugin into the manager, or say all that is wrong with it."""
+def _load(name: str, entry: str, folder: File, manager: PluginManager, registered: "_Registered") -> list[ConfigFault]:
+    """Load one plugin into the manager, or return its faults."""
     module = load_module(entry, folder)
-    if isinstance(module, Fault):
+    if isinstance(module, ConfigFault):
         return [module]
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
-        return [Fault(SAME_NAME, f"plugin {name!r} is the module that is plugin {same!r} already", "take one out")]
+        return [
+            ConfigFault(SAME_NAME, f"plugin {name!r} is the module that is plugin {same!r} already", "take one out")
+        ]
     manager.register(module, name)
-    if faults := registrations.gather(name, _registers(_hooks_of(manager, name)), folder):
+    if faults := registered.add_plugin(name, _hooks_of(manager, name), folder):
         manager.unregister(name=name)
     return faults
 
 
 def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
-    """The implementations of one plugin by hook: at most one of each."""
+    """Return the implementations of one plugin by hook: at most one of each."""
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
     return {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin_name == name}
 
 
-def _registers(hooks: Mapping[str, HookImpl]) -> dict[str, Register]:
-    """The hooks that register something; each takes its one argument, or none."""
-
-    def compiled(hook: HookImpl) -> Register:
-        return hook.function if hook.argnames else lambda register: hook.function()
-
-    return {name: compiled(hook) for name, hook in hooks.items() if name in REGISTERING}
-
-
-def _collect(manager: PluginManager, registrations: Registrations, left_out: tuple[str, ...]) -> Plugins:
-    """What is loaded, in the order of the config; pluggy's own order is the reverse."""
+def _collect(manager: PluginManager, registered: "_Registered", left_out: tuple[str, ...]) -> Plugins:
+    """Return what is loaded, in the order of the config; pluggy's own order is the reverse."""
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
@@ -104,9 +103,9 @@ def _collect(manager: PluginManager, registrations: Registrations, left_out: tup
     return Plugins(
         names=names,
         left_out=left_out,
-        transforms=MappingProxyType(registrations.transforms),
-        envelopes=MappingProxyType(registrations.envelopes),
-        checks=tuple(registrations.checks),
+        transforms=MappingProxyType(registered.transforms),
+        envelopes=MappingProxyType(registered.envelopes),
+        checks=tuple(registered.checks),
         message_steps=MappingProxyType(
             {name: compile_message_step(impl) for name, impl in implementations("router_transform_message").items()}
         ),
@@ -120,3 +119,95 @@ def _collect(manager: PluginManager, registrations: Registrations, left_out: tup
             }
         ),
     )
+
+
+class _Registered:
+    """What the router and the plugins so far have registered; a plugin with a fault registers nothing."""
+
+    def __init__(self) -> None:
+        built = built_in()
+        self.transforms: dict[str, Transform] = dict(built.transforms)
+        self.envelopes: dict[str, EnvelopeFormat] = dict(built.envelopes)
+        self.checks: list[Check] = []
+        self.owners: dict[tuple[str, str], str] = {}
+
+    def add_plugin(self, plugin: str, hooks: Mapping[str, HookImpl], folder: File) -> list[ConfigFault]:
+        """Call the register hooks of a plugin and keep what they register, or return all faults."""
+        own = _Registration(plugin, self)
+        takes: dict[str, Callable[..., None]] = {
+            "router_register_transforms": own.register_transform,
+            "router_register_envelopes": own.register_envelope,
+            "router_register_checks": own.register_check,
+        }
+        for hook, register in takes.items():
+            if hook in hooks:
+                try:
+                    hooks[hook].function(*([register] if hooks[hook].argnames else []))
+                except Exception as error:
+                    own.fault(f"{hook} raised {describe(error, folder)}")
+        if not own.faults:
+            self.transforms |= own.transforms
+            self.envelopes |= {name: guard_envelope(plugin, envelope) for name, envelope in own.envelopes.items()}
+            self.checks += [guard_check(plugin, check) for check in own.checks]
+            self.owners |= dict.fromkeys((("transform", name) for name in own.transforms), plugin)
+            self.owners |= dict.fromkeys((("envelope", name) for name in own.envelopes), plugin)
+        return own.faults
+
+
+class _Registration:
+    """What one plugin registers."""
+
+    def __init__(self, plugin: str, before: _Registered) -> None:
+        self.transforms: dict[str, Transform] = {}
+        self.envelopes: dict[str, EnvelopeFormat] = {}
+        self.checks: list[Check] = []
+        self.faults: list[ConfigFault] = []
+        self._plugin = plugin
+        self._before = before
+
+    def fault(self, what: str, suggestion: str = "") -> None:
+        self.faults.append(ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion))
+
+    def register_transform(self, name: str, function: Transform) -> None:
+        before = self._before.transforms
+        if self._is_free("transform", name, self.transforms, before) and self._is_plain(
+            f"the transform {name!r}", function
+        ):
+            self.transforms[name] = function
+
+    def register_envelope(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
+        if (
+            self._is_free("envelope", name, self.envelopes, self._before.envelopes)
+            and self._is_plain(f"the envelope {name!r}", unwrap)
+            and (wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap))
+        ):
+            self.envelopes[name] = EnvelopeFormat(name, unwrap, wrap)
+
+    def register_check(self, function: Check) -> None:
+        if function in self.checks:
+            self.fault("a check is registered twice", "register it once")
+        elif self._is_plain(f"a check of type {type(function).__name__}", function):
+            self.checks.append(function)
+
+    def _is_free(self, kind: str, name: Any, own: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            self.fault(
+                f"{name!r} is no name for {'an' if kind == 'envelope' else 'a'} {kind}",
+                "start with a letter; letters, digits, '_', '-' and '.' may follow",
+            )
+        elif name in own or name in before:
+            owner = self._plugin if name in own else self._before.owners.get((kind, name))
+            by = f"registered already, by plugin {owner!r}" if owner else "built in"
+            self.fault(f"the {kind} {name!r} is {by}", "choose another name")
+        else:
+            return True
+        return False
+
+    def _is_plain(self, what: str, function: Any) -> bool:
+        if not callable(function):
+            self.fault(f"{what} cannot be called, it is of type {type(function).__name__}", "register a function")
+        elif form := odd_form(function):
+            self.fault(f"{what} {form}", "register a plain function")
+        else:
+            return True
+        return False

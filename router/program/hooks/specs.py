@@ -1,14 +1,21 @@
 """Every hook that a plugin can implement."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
-from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, Transform
+from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, Transform, Wrap
 
 hookspec = pluggy.HookspecMarker("router")
 hookimpl = pluggy.HookimplMarker("router")
+
+
+class RegisterEnvelope(Protocol):
+    """Registers an envelope by its name, with what unwraps it and, optionally, what wraps a payload in it."""
+
+    def __call__(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
+        """Register the envelope."""
 
 
 @hookspec
@@ -17,13 +24,18 @@ def router_register_transforms(register: Callable[[str, Transform], None]) -> No
 
 
 @hookspec
-def router_register_envelopes(register: Callable[[str, Envelope], None]) -> None:
-    """Name decoders for `envelope:` — `register("acme", decode)`; called once, at load."""
+def router_register_envelopes(register: RegisterEnvelope) -> None:
+    """Name decoders for `envelope:` — `register("acme", unwrap)`; called once, at load.
+
+    `unwrap(payload, attributes)` returns the payload inside and the attributes. With its inverse,
+    `register("acme", unwrap, wrap=wrap)`, the router wraps the messages of `router test`, `router explain` and
+    `router demo` in the envelope: `wrap(payload)` takes and returns text. Without it, they are sent as they are.
+    """
 
 
 @hookspec
 def router_register_checks(register: Callable[[Callable[[Any], list[Remark]]], None]) -> None:
-    """Add to `router check` — `register(check)`; each check is given the parsed config and returns remarks."""
+    """Add to `router check` — `register(check)`; each check takes the parsed config and returns remarks."""
 
 
 @hookspec
@@ -38,12 +50,12 @@ def router_transform_item(item: Item, message: Message, route: Route) -> Item | 
 
 @hookspec
 def router_outcome(outcome: Result) -> None:
-    """See how a message ended; what this raises is logged and ignored."""
+    """Observe how a message ended; an exception is logged and ignored."""
 
 
 @hookspec
 def router_batch_done(summary: Summary) -> None:
-    """See what a batch came to; what this raises is logged and ignored."""
+    """Observe the summary of a batch; an exception is logged and ignored."""
 
 
 @hookspec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from router.config.findings import Findings
+from router.config.findings import ConfigFault, Findings
 from router.model import Path
 from router.program.precompiled import NO_BUNDLE, Bundle
 from router.program.schemas.documents import (
@@ -19,9 +19,8 @@ from router.program.schemas.documents import (
     pointer,
     verify,
 )
-from router.program.schemas.files import UNREADABLE_SCHEMA, Fault, SchemaFault, read_schema
-from router.program.schemas.library import import_library
-from router.program.schemas.links import Linker, Unresolved, uri_of
+from router.program.schemas.files import UNREADABLE_SCHEMA, SchemaError, read_schema
+from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -53,7 +52,7 @@ class Validation(Struct, frozen=True):
 
 
 Check = Callable[[Any], Invalid | None]
-_Report = Callable[[Fault], None]
+_Report = Callable[[ConfigFault], None]
 
 
 class SchemaStore:
@@ -90,7 +89,7 @@ class SchemaStore:
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
         """The check of a schema: a file relative to the folder, or the schema itself; None after an error."""
 
-        def report(fault: Fault) -> None:
+        def report(fault: ConfigFault) -> None:
             findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
 
         import_library()
@@ -100,7 +99,7 @@ class SchemaStore:
         file = self._inside(self._root / schema)
         if file is None:
             sentence = f"schema '{schema}' is outside the folder of the config"
-            report(Fault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
+            report(ConfigFault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
             return None
         if file not in self._checks:
             document = self._open(file, path, report)
@@ -138,7 +137,7 @@ class SchemaStore:
                 return self._opened[file]
             try:
                 content = read_schema(file, name, str(self._folder / name))
-            except SchemaFault as error:
+            except SchemaError as error:
                 for fault in error.faults:
                     report(fault)
             else:
@@ -184,7 +183,7 @@ class SchemaStore:
         linker = Linker(document, refer)
         try:
             validator = linker.link()
-        except SchemaFault as error:
+        except SchemaError as error:
             for fault in error.faults:
                 report(fault)
             return None

@@ -1,15 +1,13 @@
 """What can be said about one schema document by itself: draft, validity, patterns, formats, names."""
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from router.config.findings import ConfigFault, did_you_mean
 from router.model import Code, Path
-from router.program.hooks.faults import did_you_mean
-from router.program.schemas.files import Fault
-from router.program.schemas.formats import ASSERTED_SINCE
 
 INVALID_SCHEMA = Code(
     "RT302",
@@ -67,6 +65,28 @@ LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
 NAMED_PARTS = frozenset(("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"))
 """Keywords whose value may be a map of schemas."""
+ASSERTED_SINCE: Mapping[str, int] = {
+    "date": 4,
+    "date-time": 4,
+    "email": 4,
+    "hostname": 4,
+    "idn-email": 4,
+    "ipv4": 4,
+    "ipv6": 4,
+    "regex": 4,
+    "time": 4,
+    "uri": 4,
+    "json-pointer": 6,
+    "uri-reference": 6,
+    "uri-template": 6,
+    "idn-hostname": 7,
+    "iri": 7,
+    "iri-reference": 7,
+    "relative-json-pointer": 7,
+    "duration": 2019,
+    "uuid": 2019,
+}
+"""The formats that are checked, and the first draft in which jsonschema-rs does so by itself."""
 _NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
@@ -98,15 +118,15 @@ def draft_of(content: Any) -> int | None:
     return _BY_URI.get(named.removesuffix("#")) if isinstance(named, str) else 2020
 
 
-def verify(content: Any, name: str) -> list[Fault]:
+def verify(content: Any, name: str) -> list[ConfigFault]:
     """Everything wrong with one document, its references aside."""
     if not isinstance(content, dict | bool):
-        return [Fault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
+        return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
     if _is_deeper(content, MAX_DEPTH):
-        return [Fault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
+        return [ConfigFault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
     if draft_of(content) is None and isinstance(content, dict):
         advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
-        return [Fault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
+        return [ConfigFault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
     return [*_check_meta(content, name), *_check_patterns(content, name), *_check_formats(content, name)]
 
 
@@ -158,7 +178,7 @@ def _is_deeper(content: Any, limit: int) -> bool:
     return True
 
 
-def _check_meta(content: dict[str, Any] | bool, name: str) -> list[Fault]:
+def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
     import jsonschema_rs  # up to 50 ms that a config without schemas is spared
 
     try:
@@ -170,13 +190,13 @@ def _check_meta(content: dict[str, Any] | bool, name: str) -> list[Fault]:
     return []
 
 
-def invalid(path: list[str | int], keyword: str, name: str) -> Fault:
+def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     """The fault of a document that its meta-schema refuses at `path` by `keyword`."""
     sentence = f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema"
-    return Fault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
+    return ConfigFault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
 
 
-def _check_patterns(content: Any, name: str) -> Iterator[Fault]:
+def _check_patterns(content: Any, name: str) -> Iterator[ConfigFault]:
     for path, schema in subschemas(content):
         places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
         if isinstance(schema.get("patternProperties"), dict):
@@ -186,10 +206,12 @@ def _check_patterns(content: Any, name: str) -> Iterator[Fault]:
                 yield unsupported(where, name)
 
 
-def unsupported(path: Path | list[str | int], name: str) -> Fault:
+def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
     """The fault of a pattern at `path` that the engine does not take."""
     sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
-    return Fault(UNSUPPORTED_PATTERN, sentence, "write it without look-around and back-references; check its brackets")
+    return ConfigFault(
+        UNSUPPORTED_PATTERN, sentence, "write it without look-around and back-references; check its brackets"
+    )
 
 
 def _is_linear(pattern: str) -> bool:
@@ -202,12 +224,12 @@ def _is_linear(pattern: str) -> bool:
     return True
 
 
-def _check_formats(content: Any, name: str) -> Iterator[Fault]:
+def _check_formats(content: Any, name: str) -> Iterator[ConfigFault]:
     for path, schema in subschemas(content):
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             advice = did_you_mean(named, ASSERTED_SINCE)
             where = pointer((*path, "format"))
-            yield Fault(
+            yield ConfigFault(
                 UNKNOWN_FORMAT, f"{name} has an unknown format '{named}' at {where}: nothing is checked", advice
             )

@@ -6,8 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from router.config.findings import ConfigFault
 from router.errors import ConfigError
 from router.model import Code, Place
 
@@ -23,40 +23,31 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _FAILURES = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
 
 
-class Fault(Struct, frozen=True):
-    """Something wrong with a schema; `place` if it is in the schema's own file."""
-
-    code: Code
-    sentence: str
-    suggestion: str = ""
-    place: Place | None = None
-
-
-class SchemaFault(Exception):
+class SchemaError(Exception):
     """A schema cannot be used; `faults` say why."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: ConfigFault) -> None:
         super().__init__(faults)
         self.faults = faults
 
 
 def read_schema(file: pathlib.Path, name: str, shown: str) -> Any:
-    """The content of a schema file, called `name` in sentences and `shown` in places; raises SchemaFault."""
+    """The content of a schema file, called `name` in sentences and `shown` in places; raises SchemaError."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         advice = "a schema is a file, relative to the config"
-        raise SchemaFault(Fault(UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice)) from None
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice)) from None
     if len(raw) > MAX_BYTES:
         sentence = f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        raise SchemaFault(Fault(UNREADABLE_SCHEMA, sentence, "split it"))
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "split it"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         sentence = "the schema is not UTF-8 text"
-        raise SchemaFault(Fault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(shown))) from None
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(shown))) from None
     return _parse_yaml(text, shown) if file.suffix in (".yaml", ".yml") else _parse_json(text, shown)
 
 
@@ -64,10 +55,10 @@ def _parse_json(text: str, shown: str) -> Any:
     try:
         return _DECODER.decode(text)
     except _FAILURES:
-        raise SchemaFault(_not_json(text, shown)) from None
+        raise SchemaError(_not_json(text, shown)) from None
 
 
-def _not_json(text: str, shown: str) -> Fault:
+def _not_json(text: str, shown: str) -> ConfigFault:
     """The fault at the place where the standard library's reader stops; msgspec only knows bytes."""
     place = Place(shown)
     try:
@@ -79,7 +70,7 @@ def _not_json(text: str, shown: str) -> Fault:
         advice = "it nests too deeply, or has a number that is too long"
     else:
         advice = "NaN, Infinity, half of a surrogate pair and an exponent without end are no JSON"
-    return Fault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
+    return ConfigFault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
 
 
 def _parse_yaml(text: str, shown: str) -> Any:
@@ -91,8 +82,8 @@ def _parse_yaml(text: str, shown: str) -> Any:
     except ConfigError as error:
         first = error.findings[0]
         sentence = "the schema is not a map in YAML"
-        raise SchemaFault(Fault(UNREADABLE_SCHEMA, sentence, first.suggestion, first.place)) from None
-    faults = [Fault(found.code, found.sentence, found.suggestion, found.place) for found in source.findings]
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, first.suggestion, first.place)) from None
+    faults = [ConfigFault(found.code, found.sentence, found.suggestion, found.place) for found in source.findings]
     if faults:
-        raise SchemaFault(*faults)
+        raise SchemaError(*faults)
     return source.data

@@ -2,14 +2,25 @@
 
 import contextlib
 import pathlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
+from router.config.findings import ConfigFault
 from router.model import Code, Path
-from router.program.schemas.documents import Document, invalid, pointer, subschemas, unsupported
-from router.program.schemas.files import Fault, SchemaFault
-from router.program.schemas.formats import missing_formats
+from router.program.schemas.documents import (
+    ASSERTED_SINCE,
+    Document,
+    invalid,
+    pointer,
+    subschemas,
+    unsupported,
+)
+from router.program.schemas.files import SchemaError
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -20,6 +31,8 @@ UNRESOLVED_REFERENCE = Code(
     "A $ref is read from the folder of the config and from nowhere else, so that a deployment is whole and a schema "
     "cannot read other files or the network.",
 )
+
+FormatCheck = Callable[[object], bool]
 
 PREFIX = "https://config.invalid"
 """Before a file's path it is the file's URI: references resolve by the common rules, and the name can never exist."""
@@ -53,7 +66,7 @@ class Linker:
         self._refused: dict[str, str] = {}
 
     def link(self) -> "Validator":
-        """The validator of the document; raises SchemaFault."""
+        """The validator of the document; raises SchemaError."""
         from jsonschema_rs import ValidationError  # up to 50 ms that a config without schemas is spared
 
         try:
@@ -61,7 +74,7 @@ class Linker:
             oldest = self._oldest()
             return validator if oldest == self._root.draft else self._validator(oldest)
         except ValidationError as error:
-            raise SchemaFault(*self._faults(error)) from None
+            raise SchemaError(*self._faults(error)) from None
 
     def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
         """A validator of another schema at `uri`, with these contents in place of the documents'; raises ValueError."""
@@ -94,7 +107,7 @@ class Linker:
                 return document.folder / unquote(uri.removeprefix(published))
         raise Unresolved(_FILES_ONLY)
 
-    def _faults(self, error: "ValidationError") -> list[Fault]:
+    def _faults(self, error: "ValidationError") -> list[ConfigFault]:
         from jsonschema_rs import ValidationErrorKind
 
         if isinstance(error.kind, ValidationErrorKind.Referencing):
@@ -111,7 +124,7 @@ class Linker:
             return [unsupported(error.instance_path, name)]
         return [invalid(error.instance_path, error.kind.name, name)]
 
-    def _unresolved(self) -> list[Fault]:
+    def _unresolved(self) -> list[ConfigFault]:
         """Every reference that cannot be resolved, where the library stops at the first."""
         links = list(self._links())
         resolves = self._resolver()
@@ -122,10 +135,10 @@ class Linker:
                 reason = "there is nothing at that place"
             if reason:
                 sentence = f"{document.name} refers to '{reference}' at {pointer(path)}: {reason}"
-                faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+                faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         if not faults and not self._refused:
             sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
-            faults.append(Fault(UNRESOLVED_REFERENCE, sentence))
+            faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         return faults
 
     def _links(self) -> Iterator[tuple[Document, Path, str, str]]:
@@ -208,3 +221,32 @@ def _at(content: Any, path: list[str | int]) -> Any:
         except (LookupError, TypeError):
             return None
     return content
+
+
+@cache
+def missing_formats(draft: int) -> dict[str, FormatCheck]:
+    """Return validators for the formats that jsonschema-rs does not assert in `draft`: those of its latest draft."""
+    from jsonschema_rs import Draft202012Validator  # up to 50 ms: a config without schemas does not import it
+
+    return {
+        name: Draft202012Validator({"format": name}, validate_formats=True, offline=True).is_valid
+        for name, since in ASSERTED_SINCE.items()
+        if since > draft
+    }
+
+
+def import_library(name: str = "jsonschema_rs") -> None:
+    """Import jsonschema-rs, once, for all who then do so as usual.
+
+    To say when it was built, it asks the standard library to parse a date as mails have it. Alone that is three times
+    the work of the rest of its import, and a twentieth of a cold start; here the date stays as it is written.
+    """
+    if name in sys.modules or "email.utils" in sys.modules:
+        return
+    stand_in = ModuleType("email.utils")
+    stand_in.__dict__["parsedate_to_datetime"] = str
+    sys.modules["email.utils"] = stand_in
+    try:
+        import_module(name)
+    finally:
+        del sys.modules["email.utils"]

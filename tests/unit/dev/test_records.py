@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from router.config import spec
-from router.dev.records import META, make_record, read_record
-from router.dev.wrapping import MESSAGE_ID
+from router.dev.records import MESSAGE_ID, META, make_record, read_record
 from router.errors import UsageError
 from router.model import Record
 
@@ -89,7 +88,7 @@ def test_a_file(tmp_path: Path) -> None:
     """Its text is the message, as it is; its queue's encoding is put around it."""
     (tmp_path / "m.json").write_text('\ufeff{"a": 1.50}\n', encoding="utf-8")
 
-    record = make_record(spec.Test(file="m.json"), spec.Queue(encoding="base64"), tmp_path)
+    record = make_record(spec.Test(file="m.json"), spec.Queue(encoding="base64"), folder=tmp_path)
 
     assert base64.b64decode(record.body) == b'{"a": 1.50}'
 
@@ -99,4 +98,4 @@ def test_a_file_of_bytes(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(b"\xff")
 
     with pytest.raises(UsageError, match=r"'m\.json' is not UTF-8 text"):
-        make_record(spec.Test(file="m.json"), spec.Queue(), tmp_path)
+        make_record(spec.Test(file="m.json"), spec.Queue(), folder=tmp_path)

@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 
 from router.config import spec
 from router.dev.compare import Difference, same
-from router.dev.records import make_record
+from router.dev.records import make_body, make_record, wrap_text
 from router.dev.run_tests import Verdict, rehearse_record, run_test
-from router.dev.wrapping import make_body, wrap_text
 from router.engine.decode import compile_decoder
-from router.envelopes.builtin import cloudevents, eventbridge, sns
+from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.model import Record
 from router.program.load import Program, load_program
 
-ENVELOPES = {"sns": sns, "eventbridge": eventbridge, "cloudevents": cloudevents}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 JSON = st.recursive(
     st.none()
@@ -91,7 +89,7 @@ def differences(program: Program) -> list[tuple[str, Any, Any]]:
 def test_wrapping_is_undone_by_the_engine(encoding: Any, envelopes: tuple[str, ...], message: Any) -> None:
     """Whatever the message, its envelopes and its encoding: it comes out as it went in."""
     queue = spec.Queue(envelope=envelopes, encoding=encoding)
-    decode = compile_decoder([ENVELOPES[name] for name in envelopes], encoding)
+    decode = compile_decoder([ENVELOPES[name].unwrap for name in envelopes], encoding)
 
     data, _ = decode(Record("m", "r", make_body(message, queue)))
 
@@ -104,14 +102,17 @@ def test_what_is_no_json_can_be_wrapped(envelope: str, text: str) -> None:
     """A body of a test may be anything; the engine has the last word on it."""
     body = wrap_text(text, spec.Queue(envelope=(envelope,)))
 
-    payload, _ = ENVELOPES[envelope](body, {})
+    payload, _ = ENVELOPES[envelope].unwrap(body, {})
 
     assert payload == text
 
 
 def test_an_envelope_of_a_plugin() -> None:
-    """Nobody here knows how to put it on: a test gives the whole body."""
-    assert make_body({"a": 1}, spec.Queue(envelope=("acme",))) == '{"a":1}'
+    """With its inverse it is wrapped; without, a test gives the whole body."""
+    queue = spec.Queue(envelope=("acme",))
+    formats = [EnvelopeFormat("acme", divmod, wrap) for wrap in (lambda text: f"<{text}>", None)]
+
+    assert [make_body({"a": 1}, queue, {"acme": each}) for each in formats] == ['<{"a":1}>', '{"a":1}']
 
 
 def test_a_record() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from router.codes import BAD_POINTER
 from router.engine.pointers import CLASSES, Pointer, PointerFinder
-from router.envelopes.builtin import eventbridge, sns
+from router.envelopes.eventbridge import unwrap as eventbridge
+from router.envelopes.sns import unwrap as sns
 from router.errors import Drop, Refusal
 from router.model import Record
 

@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from router.program.schemas.documents import DRAFTS
-from router.program.schemas.formats import ASSERTED_SINCE, missing_formats
+from router.program.schemas.documents import ASSERTED_SINCE, DRAFTS
+from router.program.schemas.links import missing_formats
 
 GOOD_AND_BAD = {
     "date": ("2020-02-29", "2021-02-29"),

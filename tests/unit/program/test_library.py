@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from router.program.schemas.library import import_library
+from router.program.schemas.links import import_library
 
 PROGRAM = """
 import sys
 {before}
-from router.program.schemas.library import import_library
+from router.program.schemas.links import import_library
 import_library()
 import_library()
 stood_in = "email.utils" not in sys.modules

@@ -49,10 +49,10 @@ def records(program: Program, queue: str) -> Iterator[Any]:
     settings_ = program.config.queues.get(queue) or spec.Queue()
     for route in program.config.routes.values():
         for test in route.tests if route.queue == queue else ():
-            yield make_record(test, settings_, program.folder)
+            yield make_record(test, settings_, folder=program.folder)
             if test.message is not None and not isinstance(test.message, type(spec.Test().message)):
                 for message in spoilt(test.message):
-                    yield make_record(structs.replace(test, message=message), settings_, program.folder)
+                    yield make_record(structs.replace(test, message=message), settings_, folder=program.folder)
     for message in ANYTHING:
         yield read_record({"body": json.dumps(message), "attributes": META})
 

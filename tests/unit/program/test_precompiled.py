@@ -134,7 +134,7 @@ ROUTES = {
     "an expression": ("when: \"length(id) > `1`\", item: {id: 'a[0] || b', t: {template: '{a[1]}#{b.c}'}}", "", ""),
     "a schema": ("schema: s.yaml, item: {id: id}", "", " jsonschema_rs"),
     "a plugin": ("item: {id: id}", "plugins: [own.py]\n", " pluggy"),
-    "an expression that a variable changes": ("item: {id: 'a[${N:-0}]'}", "", " jmespath difflib"),
+    "an expression that a variable changes": ("item: {id: 'a[${N:-0}]'}", "", " jmespath"),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.engine.pointers import PointerFinder
-from router.envelopes.builtin import sns
+from router.envelopes.sns import unwrap as sns
 
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:events"

@@ -6,14 +6,14 @@ from types import ModuleType
 
 import pytest
 
+from router.config.findings import ConfigFault
 from router.model import names_file
-from router.program.hooks.faults import Fault
 from router.program.hooks.plugin_files import CANNOT_LOAD, load_module, plugin_name
 
 
 def said(entry: str, folder: Path) -> tuple[str, str]:
     fault = load_module(entry, folder)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, ConfigFault)
     assert fault.code is CANNOT_LOAD
     return fault.sentence, fault.suggestion
 

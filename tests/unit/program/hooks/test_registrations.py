@@ -20,7 +20,7 @@ def test_registered_things_are_there(load: Any) -> None:
         [],
         "A",
         "shout",
-        ["sns", "eventbridge", "cloudevents", "s3_pointer", "mine"],
+        ["cloudevents", "eventbridge", "s3_pointer", "sns", "mine"],
     )
 
 
@@ -28,16 +28,19 @@ def test_registered_things_are_there(load: Any) -> None:
     ("code", "expected"),
     [
         (f"{T}register('strip', len)", [
-            "the transform 'strip' is registered already, by plugin 'router.transforms.builtin'; choose another name"]),
+            "the transform 'strip' is built in; choose another name"]),
         (f"{T}register('a', len); register('a', len)", [
             "the transform 'a' is registered already, by plugin 'p'; choose another name"]),
         (f"{E}register('sns', len)", [
-            "the envelope 'sns' is registered already, by plugin 'router.envelopes.builtin'; choose another name"]),
+            "the envelope 'sns' is built in; choose another name"]),
         (f"{T}register('a b', len); register(5, len)", [
             "'a b' is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow",
             "5 is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
         (f"{E}register('', len)", [
             "'' is no name for an envelope; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
+        (f"{E}register('b', len, 5); register('c', len, wrap=len); register('d', len, wrap=5)", [
+            "'wrap' of the envelope 'b' cannot be called, it is of type int; register a function",
+            "'wrap' of the envelope 'd' cannot be called, it is of type int; register a function"]),
         (f"{T}register('a', 5)", [
             "the transform 'a' cannot be called, it is of type int; register a function"]),
         (f"async def a(value): ...\n{T}register('a', a)", ["the transform 'a' is async; register a plain function"]),
@@ -45,8 +48,8 @@ def test_registered_things_are_there(load: Any) -> None:
             "the transform 'a' is a generator; register a plain function"]),
         (f"{T}raise KeyError('no')", ["router_register_transforms raised KeyError: 'no' (p.py:4)"]),
         (f"{T}register()", [
-            ("router_register_transforms raised TypeError: _Desk.register_transform() missing 2 required positional "
-            "arguments: 'name' and 'function' (p.py:4)")]),
+            ("router_register_transforms raised TypeError: _Registration.register_transform() missing 2 required "
+            "positional arguments: 'name' and 'function' (p.py:4)")]),
         (f"{C}register(len); register(len); register(5)", [
             "a check is registered twice; register it once",
             "a check of type int cannot be called, it is of type int; register a function"]),
@@ -99,7 +102,7 @@ def test_a_check_that_fails_names_its_plugin(check: str, did: str, load: Any) ->
 def unwrap(load: Any, body: str) -> Any:
     """What the envelope of a plugin makes of a payload."""
     plugins, _ = load(p=f"def mine(payload, attributes):\n    {body}\n{E}register('mine', mine)\n")
-    return plugins.envelopes["mine"]("a", {"b": 1})
+    return plugins.envelopes["mine"].unwrap("a", {"b": 1})
 
 
 def test_an_envelope_unwraps(load: Any) -> None:
@@ -128,3 +131,27 @@ def test_an_envelope_that_fails_names_its_plugin(body: str, did: str, load: Any)
         unwrap(load, body)
 
     assert str(raised.value) == f"plugin 'p': envelope 'mine' {did}"
+
+
+def wrap(load: Any, body: str) -> Any:
+    """The text in which the envelope of a plugin wraps a payload."""
+    code = f"def outer(payload):\n    {body}\n{E}register('mine', divmod, wrap=outer)\n"
+    plugins, _ = load(p=code)
+    return plugins.envelopes["mine"].wrap("a")
+
+
+def test_an_envelope_wraps(load: Any) -> None:
+    """Its inverse takes and returns text."""
+    assert wrap(load, "return payload * 2") == "aa"
+
+
+@pytest.mark.parametrize(
+    ("body", "did"),
+    [("raise KeyError('secret')", "raised KeyError"), ("return 5", "returned a value of type int, not text")],
+)
+def test_an_envelope_that_fails_to_wrap_names_its_plugin(body: str, did: str, load: Any) -> None:
+    """An exception of `wrap`, and a return value that is no text."""
+    with pytest.raises(PluginError) as raised:
+        wrap(load, body)
+
+    assert str(raised.value) == f"plugin 'p': wrap of envelope 'mine' {did}"

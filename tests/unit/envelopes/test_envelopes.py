@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.envelopes.builtin import ENVELOPES, cloudevents, eventbridge, router_register_envelopes, s3_pointer, sns
+from router.envelopes import ENVELOPES, cloudevents, eventbridge, s3_pointer, sns
 from router.errors import Reject
 
 SNS = {
@@ -57,22 +57,25 @@ def without(event: dict[str, Any], *names: str, **changed: Any) -> dict[str, Any
     return {name: value for name, value in {**event, **changed}.items() if name not in names}
 
 
-def test_they_are_registered_by_name() -> None:
-    """Each envelope is registered under its function's name."""
-    named: list[Any] = []
-    router_register_envelopes(lambda name, envelope: named.append((name, envelope)))
-    assert named == [(envelope.__name__, envelope) for envelope in ENVELOPES]
+def test_each_module_is_an_envelope() -> None:
+    """Each envelope is found by its name."""
+    assert ENVELOPES == {
+        "cloudevents": cloudevents.ENVELOPE,
+        "eventbridge": eventbridge.ENVELOPE,
+        "s3_pointer": s3_pointer.ENVELOPE,
+        "sns": sns.ENVELOPE,
+    }
 
 
 def test_s3_pointer() -> None:
     """A payload that was small enough stays as it is, and so does one that was fetched."""
-    assert s3_pointer("not JSON", {"a": "b"}) == ("not JSON", {"a": "b"})
+    assert s3_pointer.unwrap("not JSON", {"a": "b"}) == ("not JSON", {"a": "b"})
 
 
 @pytest.mark.parametrize("payload", [json.dumps(SNS), json.dumps(SNS).encode(), SNS])
 def test_sns(payload: Any) -> None:
     """The message, and its attributes in their types under those of SQS."""
-    assert sns(payload, {"kind": "from SQS"}) == (
+    assert sns.unwrap(payload, {"kind": "from SQS"}) == (
         '{"order": 7}',
         {
             "kind": "from SQS",
@@ -87,12 +90,12 @@ def test_sns(payload: Any) -> None:
 
 def test_sns_without_attributes() -> None:
     """SNS leaves MessageAttributes out when there are none."""
-    assert sns(json.dumps(without(SNS, "MessageAttributes")), {}) == ('{"order": 7}', {})
+    assert sns.unwrap(json.dumps(without(SNS, "MessageAttributes")), {}) == ('{"order": 7}', {})
 
 
 def test_eventbridge() -> None:
     """The detail, exactly, and what the event says about itself as attributes."""
-    assert eventbridge(json.dumps(EVENT), {"a": "b"}) == (
+    assert eventbridge.unwrap(json.dumps(EVENT), {"a": "b"}) == (
         {"state": "terminated", "load": Decimal("0.1")},
         {
             "a": "b",
@@ -109,12 +112,12 @@ def test_eventbridge() -> None:
 def test_eventbridge_takes_what_it_needs() -> None:
     """An event with only source, detail-type and detail is one."""
     event = {"source": "s", "detail-type": "d", "detail": None}
-    assert eventbridge(event, {}) == (None, {"eventbridge.source": "s", "eventbridge.detail-type": "d"})
+    assert eventbridge.unwrap(event, {}) == (None, {"eventbridge.source": "s", "eventbridge.detail-type": "d"})
 
 
 def test_cloudevents() -> None:
     """The data, and the context attributes with the extensions."""
-    assert cloudevents(json.dumps(CLOUD), {"a": "b"}) == (
+    assert cloudevents.unwrap(json.dumps(CLOUD), {"a": "b"}) == (
         {"order": 7},
         {
             "a": "b",
@@ -131,7 +134,7 @@ def test_cloudevents() -> None:
 
 def test_cloudevents_with_binary_data() -> None:
     """Data in Base64 is binary."""
-    payload, _ = cloudevents(json.dumps(without(CLOUD, "data", data_base64="e30=")), {})
+    payload, _ = cloudevents.unwrap(json.dumps(without(CLOUD, "data", data_base64="e30=")), {})
     assert payload == b"{}"
 
 
@@ -184,5 +187,14 @@ def test_what_is_no_such_envelope(envelope: Any, payload: Any, why: str) -> None
     """It is rejected, and the reason holds nothing of the message."""
     what = {sns: "an SNS notification", eventbridge: "an EventBridge event", cloudevents: "a CloudEvents event"}
     with pytest.raises(Reject) as caught:
-        envelope(payload, {})
+        envelope.unwrap(payload, {})
     assert caught.value.reason == f"the payload is not {what[envelope]}: {why}"
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=list(ENVELOPES))
+@pytest.mark.parametrize("text", ['{"a": 1.50}', "[1]", "7", '"7"', "null", "", "{", "1234", "1e99999999999999999999"])
+def test_wrap_is_the_inverse_of_unwrap(envelope: Any, text: str) -> None:
+    """The payload inside is the text, or the object or list that it is the JSON of."""
+    payload, _ = envelope.unwrap(envelope.wrap(text), {})
+
+    assert payload in (text, {"a": Decimal("1.50")}, [1])

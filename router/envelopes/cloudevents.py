@@ -1,0 +1,40 @@
+"""The envelope `cloudevents`: CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec)."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from router.envelopes import SAMPLE_ID, EnvelopeFormat, decode_base64, embed, open_json, reject, to_json
+from router.model import Unwrapped
+
+
+def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+    """A CloudEvents 1.0 event in structured JSON: the payload is its `data`, or the binary of its `data_base64`.
+
+    All its other members become attributes: `cloudevents.type` and so on.
+    """
+    event = open_json(payload, "a CloudEvents event")
+    if event.get("specversion") != "1.0":
+        reject("a CloudEvents event", "its specversion is not 1.0")
+    for name in ("id", "source", "type"):
+        if not isinstance(event.get(name), str) or not event[name]:
+            reject("a CloudEvents event", f"it has no {name} text")
+    if ("data" in event) == ("data_base64" in event):
+        reject("a CloudEvents event", "it needs one of data and data_base64")
+    data = (
+        event["data"] if "data" in event else decode_base64(event["data_base64"], "a CloudEvents event", "data_base64")
+    )
+    carried = {
+        f"cloudevents.{name}": value
+        for name, value in event.items()
+        if name not in ("data", "data_base64") and isinstance(value, (str, int, Decimal))
+    }
+    return data, {**carried, **attributes}
+
+
+def wrap(payload: str) -> str:
+    """Return the text of an event with a payload."""
+    return to_json({"specversion": "1.0", "id": SAMPLE_ID, "source": "/test", "type": "test", "data": embed(payload)})
+
+
+ENVELOPE = EnvelopeFormat("cloudevents", unwrap, wrap)
