@@ -1,11 +1,11 @@
-"""The codes of outcomes: what logs and dead letters say about a message."""
+"""The codes of outcomes, which logs and dead letters contain."""
 
 from router.model import Code
 
 NOT_JSON = Code(
     "RT801",
     "the payload is not JSON",
-    "Nothing can be read from it: not JSON, not UTF-8, or empty. NaN and Infinity are no JSON either.",
+    "It is not JSON, not UTF-8, or empty. NaN and Infinity are not JSON either.",
 )
 BAD_ENVELOPE = Code(
     "RT802",
@@ -14,7 +14,7 @@ BAD_ENVELOPE = Code(
 )
 OUT_OF_BOUNDS = Code(
     "RT803",
-    "the message is beyond the bounds",
+    "the message exceeds a limit",
     "Nesting over 64, a payload that unpacks to more than 16 MiB, an object in S3 over `max_bytes`, a number that "
     "cannot be held exactly, or a list of more than 10,000 elements: refused before work is done on it.",
 )
@@ -35,7 +35,7 @@ UNMAPPABLE = Code(
 )
 BAD_KEY = Code(
     "RT808",
-    "the item has no proper key",
+    "the item has no valid key",
     "A key attribute is missing, empty, too long, or of another type than the table's key.",
 )
 BAD_ITEM = Code(
@@ -45,7 +45,7 @@ BAD_ITEM = Code(
 )
 BAD_VERSION = Code(
     "RT804",
-    "the message has no proper version or identity",
+    "the message has no valid version or idempotency key",
     "`version` or `once_key` is missing, is of a type that has no order, or of another type than the stored version.",
 )
 PLUGIN_REJECTED = Code("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
@@ -58,13 +58,13 @@ PLUGIN_RETRY = Code("RT812", "a plugin asked to retry", "The reason is the plugi
 PLUGIN_FAILED = Code(
     "RT813",
     "a plugin or a transform failed",
-    "It raised something that is no decision (Drop, Reject, Retry); the message stays on its queue, since a mended "
-    "plugin will take it.",
+    "It raised an exception other than Drop, Reject and Retry; the message stays on its queue, since a corrected "
+    "plugin can process it.",
 )
 RETRY_LATER = Code(
     "RT814",
-    "AWS did not take the write, or give the object, in time",
-    "Throttled, an error of the service, or a time-out; the message stays on its queue.",
+    "a write to DynamoDB or a read from S3 did not succeed in time",
+    "Throttling, a server error, or a time-out; the message stays on its queue.",
 )
 REFUSED = Code(
     "RT815",
@@ -73,7 +73,7 @@ REFUSED = Code(
 )
 SETUP = Code(
     "RT816",
-    "the set-up is at fault",
+    "a configuration error",
     "No such table, access denied, or a key that is not the table's: no message is at fault, and each stays on its "
     "queue.",
 )
@@ -95,8 +95,8 @@ NOT_STARTED = Code(
 ALREADY_THERE = Code(
     "RT820",
     "the item is there already",
-    "A conditional write found it: the message came twice, or another one wrote the same item first. It is counted as "
-    "a conflict too where the stored item says something else.",
+    "A conditional write failed: the message is a duplicate, or another one wrote the same item first. It is counted "
+    "as a conflict too if the stored content differs.",
 )
 SUPERSEDED = Code(
     "RT821",

@@ -61,7 +61,7 @@ class PointerFinder(Struct, frozen=True):
         if bucket not in self.buckets:
             raise Refusal(BAD_POINTER, "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'")
         if not _is_key(key):
-            raise Refusal(BAD_POINTER, "the pointer names no proper key, or one with a path segment '.' or '..'")
+            raise Refusal(BAD_POINTER, "the pointer has no valid key, or one with a path segment '.' or '..'")
         return Pointer(bucket, key)
 
 

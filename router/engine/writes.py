@@ -215,7 +215,7 @@ def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> 
         encoded, _ = encode_item(item)
         identify(once.table.name, once.table.key, encoded)
     except Refusal:
-        raise Refusal(BAD_VERSION, "'once_key' finds a text that is too long for a key, or no proper one") from None
+        raise Refusal(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
     return Marker(
         once.table,
         {

@@ -1,4 +1,4 @@
-"""From `write` of a route, and its table's key, to how its items are written."""
+"""Compiles `write` of a route to the shape of its writes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
@@ -21,8 +21,8 @@ UNMAPPED_KEY = Code(
 )
 IDLE_SETTING = Code(
     "RT604",
-    "a setting that the write mode does not have",
-    "It would be ignored, and whoever wrote it expects an effect.",
+    "a setting that the write mode does not take",
+    "It would be ignored, though its author expects an effect.",
 )
 KEY_TYPE = Code(
     "RT605",
@@ -32,13 +32,13 @@ KEY_TYPE = Code(
 REPEATED_EFFECT = Code(
     "RT606",
     "`add` or `append` without `once`",
-    "SQS delivers a message at least once; what is added or appended is added again each time it comes, unless a "
-    "marker remembers that it was.",
+    "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
+    "idempotency key for each applied update.",
     severity="warning",
 )
 UNMAPPED_SETTING = Code(
     "RT607",
-    "a setting that names an attribute in vain",
+    "a setting that names an attribute that it cannot use",
     "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
     "of them a key attribute: the key says which item it is, and cannot change.",
 )
@@ -50,15 +50,15 @@ MISSING_SETTING = Code(
 )
 MARKER_TABLE = Code(
     "RT609",
-    "a table that cannot hold markers",
-    "`once` names a table of `tables` whose key is one text attribute; a `ttl` there lets markers go in the end.",
+    "a table that cannot hold idempotency keys",
+    "`once` names a table of `tables` whose key is one text attribute; with a `ttl` there, idempotency keys expire.",
 )
 
 _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 def compile_write(name: str, route: spec.Route, table: Table, context: Context, path: Path) -> WriteShape:
-    """How the items of a route are written; what is wrong with it is a finding."""
+    """Return how the items of a route are written; faults are added to the findings."""
     where, findings = (*path, "write"), context.findings
     mode = MODES[route.write.mode]
     write = _without_idle(route.write, mode, findings, where)
@@ -78,10 +78,10 @@ def _check_settings(write: spec.Write, mode: Mode, findings: Findings, path: Pat
     if repeated and isinstance(write.once, UnsetType):
         findings.add(
             REPEATED_EFFECT,
-            f"'{repeated}' has its effect again each time a message comes again",
+            f"'{repeated}' is applied again each time a message is redelivered",
             (*path, repeated),
             key=True,
-            suggestion="name a table for markers with 'once:'",
+            suggestion="name a table of idempotency keys with 'once:'",
         )
     for name in _SETTINGS:
         if name in mode.required and not _is_given(write, name):

@@ -84,7 +84,7 @@ def test_an_envelope_that_raises(error: Any) -> None:
 
 
 NO_PLACE = "the pointer to S3 has no s3BucketName and s3Key"
-NO_KEY = "the pointer names no proper key, or one with a path segment '.' or '..'"
+NO_KEY = "the pointer has no valid key, or one with a path segment '.' or '..'"
 NO_BUCKET = "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'"
 
 
@@ -122,7 +122,7 @@ def test_half_a_surrogate_pair_is_no_key() -> None:
     def decoded(payload: Any, attributes: Any) -> Any:
         return [CLASS, PLACE | {"s3Key": "\ud800"}], attributes
 
-    with pytest.raises(Refusal, match="no proper key"):
+    with pytest.raises(Refusal, match="no valid key"):
         find("x", decoded)
 
 

@@ -112,6 +112,7 @@ def test_a_version_that_is_not_greater_is_stale(stored: Any, outcome: Any) -> No
         (there(v=5, x="old", n=9), CONFLICT),
         (there(v=5, n=9), CONFLICT),
         (there(v=6, x="new"), STALE),
+        (None, STALE),
     ],
 )
 def test_an_update_is_a_duplicate_if_the_item_has_what_it_sets(stored: Any, outcome: Any) -> None:

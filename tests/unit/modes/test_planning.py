@@ -178,7 +178,7 @@ def test_an_idempotency_key_is_text(key: Any) -> None:
 @pytest.mark.parametrize("key", ["k" * 2100, "half \ud800"])
 def test_an_idempotency_key_is_a_valid_key(key: Any) -> None:
     """Otherwise no table could store it, and no client could send it."""
-    with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or no proper one") as raised:
+    with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or not valid") as raised:
         write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
 
     assert raised.value.code.id == "RT804"

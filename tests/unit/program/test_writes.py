@@ -11,7 +11,7 @@ from router.model import Table
 from router.modes import MODES
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
-AGAIN = "has its effect again each time a message comes again; name a table for markers with 'once:'"
+AGAIN = "is applied again each time a message is redelivered; name a table of idempotency keys with 'once:'"
 DECLARED = frozenset(ITEM)
 SETTINGS = {"version": "a", "add": ["a"], "append": ["a"], "keep_first": ["a"], "once": "markers", "once_key": "id"}
 
