@@ -23,8 +23,7 @@ from router.aws.calls import CONCURRENT_CALLS, FixedDeadline
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery
-from router.deliver.log import LOGGER, log_result, set_up_logging
-from router.deliver.metrics import print_embedded
+from router.deliver.telemetry import LOGGER, log_result, print_embedded, set_up_logging
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result

@@ -2,8 +2,7 @@
 
 from router.codes import SUPERSEDED
 from router.engine.conflicts import already_applied, version_order
-from router.engine.ticket import Ticket
-from router.engine.writes import StoredItem, Write
+from router.engine.writes import StoredItem, Ticket, Write
 from router.model import Action, Outcome
 
 _NONE: list[tuple[Ticket, Write]] = []

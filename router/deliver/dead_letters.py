@@ -9,7 +9,7 @@ from msgspec import structs
 from router import codes
 from router.aws.protocols import AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.model import Outcome, iso_ms
 
 ATTRIBUTE = "router"

@@ -13,12 +13,11 @@ from router.aws.calls import Clock, Deadline, StartLimit
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
-from router.deliver.log import log_batch, log_result
-from router.deliver.metrics import Meter, ignore
 from router.deliver.payloads import Fetcher
+from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
 from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, plan
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
 
@@ -57,6 +56,9 @@ class Delivery:
         self._durations = (self._writer.duration, self._fetcher.duration)
         self._configuration_wait = configuration_wait
         self._meter = meter
+        # Most programs have no observers: a batch does without the calls.
+        self._observes_outcomes = program.plugins.observes_outcomes
+        self._observes_batches = program.plugins.observes_batches
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
@@ -133,7 +135,7 @@ class Delivery:
     def _report(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         plugins = self._program.plugins
         for each in results:
-            if each.outcome is not WRITTEN or plugins.observes_outcomes:
+            if each.outcome is not WRITTEN or self._observes_outcomes:
                 result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
                 log_result(result)
                 plugins.notify_outcome(result)
@@ -147,7 +149,8 @@ class Delivery:
         )
         log_batch(summary)
         self._meter(summary)
-        plugins.notify_batch(summary)
+        if self._observes_batches:
+            plugins.notify_batch(summary)
 
 
 _GROUP_BLOCKED = Outcome(

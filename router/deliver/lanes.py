@@ -11,7 +11,7 @@ import msgspec
 from router.codes import NOT_STARTED
 from router.deliver.chain import Chain, Transaction
 from router.engine.attributes import identify
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.model import WRITTEN, Outcome, Table
 
 MAX_BATCH_ITEMS = 25

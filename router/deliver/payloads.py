@@ -13,7 +13,7 @@ from router import codes
 from router.aws.calls import Clock, Duration, StartLimit
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.engine.pointers import Pointer, PointerFinder
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.errors import Refusal
 from router.model import Code, Outcome, Record
 

@@ -12,7 +12,7 @@ from router.dev.records import make_record
 from router.dev.requests import show_request
 from router.engine.attributes import decode_item
 from router.engine.engine import Trace, plan
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.program.load import Loaded, Program, load

@@ -10,8 +10,7 @@ from msgspec import Struct
 from router import codes
 from router.engine.decode import Decoder
 from router.engine.pointers import PointerFinder
-from router.engine.ticket import Ticket, check_transaction
-from router.engine.writes import Write, WriteShape
+from router.engine.writes import Ticket, Write, WriteShape, check_transaction
 from router.errors import Drop, PluginError, Refusal, Reject, Retry
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
 

@@ -1,4 +1,4 @@
-"""Planned writes, the write modes that plan them, and the DynamoDB operations that they become.
+"""Planned writes, the ticket of a message, the write modes that plan, and the DynamoDB operations of writes.
 
 Attribute names are never written into an expression: each has a placeholder, since a name may be a reserved word or
 contain a dot.
@@ -12,16 +12,19 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from router.codes import BAD_VERSION
+from router.codes import BAD_VERSION, NOT_ATOMIC
 from router.engine.attributes import encode_item, identify
 from router.errors import Refusal
-from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Table
+from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Record, Table, worst
 
 Setting = Literal["version", "add", "append", "keep_first", "once", "once_key"]
 """A setting of `write:` besides `mode`."""
 StoredItem = dict[str, AttributeValue]
 """An item as the table has it, from a failed condition."""
 
+MAX_ACTIONS = 100
+MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+"""Of all items of a transaction together."""
 MARKER_DAYS = 15
 """How long an idempotency key is kept after its message was sent; SQS keeps a message for 14 days at most."""
 _MARKER_SECONDS = MARKER_DAYS * 24 * 60 * 60
@@ -225,3 +228,36 @@ def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> 
             "ExpressionAttributeNames": {"#k": name},
         },
     )
+
+
+class Ticket:
+    """A message with what is to be written for it.
+
+    `outcome` is None until it is decided. `writes` are the planned writes; each adds its outcome to `results`, and the
+    worst of all results is the outcome.
+    """
+
+    __slots__ = ("outcome", "record", "results", "writes")
+
+    def __init__(self, record: Record, outcome: Outcome | None = None, writes: list[Write] | None = None) -> None:
+        self.record = record
+        self.outcome = outcome
+        self.writes = writes or []
+        self.results: list[Outcome] = []
+
+    def settle(self, outcome: Outcome) -> None:
+        """Add the outcome of one of the writes."""
+        self.results.append(outcome)
+        if len(self.results) == len(self.writes):
+            self.outcome = outcome if len(self.writes) == 1 else worst(self.results)
+
+
+def check_transaction(writes: list[Write]) -> None:
+    """Raise Refusal if the writes of a message cannot be one transaction."""
+    actions = sum(2 if write.marker else 1 for write in writes)
+    if actions > MAX_ACTIONS:
+        raise Refusal(NOT_ATOMIC, f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction")
+    if len({write.identity for write in writes}) < len(writes):
+        raise Refusal(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
+    if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
+        raise Refusal(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")

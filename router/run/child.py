@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import msgspec
 
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 from router.run.monitoring import Totals, WorkerStatus, add_totals
 
 POLL_SECONDS = 0.5

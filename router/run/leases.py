@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from router.aws.protocols import Queues
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 from router.model import Record
 
 MAX_SECONDS = 12 * 60 * 60

@@ -12,8 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from router.deliver.log import LOGGER
-from router.deliver.metrics import DIMENSION, METRICS, measure
+from router.deliver.telemetry import DIMENSION, LOGGER, METRICS, measure
 from router.errors import UsageError
 from router.model import Summary
 

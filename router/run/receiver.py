@@ -12,7 +12,7 @@ from router import codes
 from router.aws.protocols import AwsFault, Queues
 from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, group_waves
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, Tuning

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from router.aws.protocols import Aws
 from router.aws.run_lock import RunLock
 from router.deliver.delivery import Delivery
-from router.deliver.metrics import Meter
+from router.deliver.telemetry import Meter
 from router.program.load import Program
 from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
 from router.run.leases import Leases

@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 from router.run.child import ChildProcess
 from router.run.monitoring import WorkerStatus, add_totals, serve
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from router.aws.calls import CONCURRENT_CALLS
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
 from router.program.load import Program, load_program

@@ -9,8 +9,7 @@ import pytest
 from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.chain import Chain, Transaction
 from router.engine.attributes import encode_item
-from router.engine.ticket import Ticket
-from router.engine.writes import MarkerShape, Write, WriteShape
+from router.engine.writes import MarkerShape, Ticket, Write, WriteShape
 from router.model import REMOVE, Item, Message, Record, Table
 from router.modes import MODES
 

@@ -19,7 +19,7 @@ from router.cli.worker import command as worker
 from router.config import spec
 from router.config.schema import config_schema
 from router.deliver.dead_letters import send_dead_letters
-from router.deliver.log import log_batch, log_result
+from router.deliver.telemetry import log_batch, log_result
 from router.dev.records import MESSAGE_ID, META
 from router.dev.run_tests import rehearse, run_test
 from router.engine.engine import plan

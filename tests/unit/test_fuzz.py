@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from router.aws.protocols import Aws, WriteResponse
 from router.deliver.delivery import Delivery
-from router.deliver.log import LOGGER
+from router.deliver.telemetry import LOGGER
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 CASES = settings(

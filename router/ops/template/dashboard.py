@@ -7,7 +7,7 @@ Widgets have no place of their own: four of them fill a row, and a route that co
 import json
 from collections.abc import Iterator
 
-from router.deliver.metrics import DIMENSION, METRICS, NAMESPACE
+from router.deliver.telemetry import DIMENSION, METRICS, NAMESPACE
 from router.ops.template.expressions import REGION, STACK, Json, sub
 from router.ops.template.plan import Plan, Queue, Table
 

@@ -57,6 +57,11 @@ class Plugins(Struct, frozen=True):
         """Whether a plugin observes outcomes."""
         return bool(self.observers["router_outcome"])
 
+    @property
+    def observes_batches(self) -> bool:
+        """Whether a plugin observes each batch."""
+        return bool(self.observers["router_batch_done"])
+
     def notify_outcome(self, result: Result) -> None:
         """Call the observers of outcomes."""
         notify(self.observers["router_outcome"], "router_outcome", result)

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from router.deliver.chain import Chain, Transaction
 from router.deliver.lanes import coalesce, pack, schedule
 from router.engine.attributes import encode_item, identify
-from router.engine.ticket import Ticket
-from router.engine.writes import Write
+from router.engine.writes import Ticket, Write
 from router.model import WRITTEN, Outcome, Record, Table, worst
 from router.modes import MODES
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.deliver.log import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
+from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
 from router.model import Outcome, Result, Summary
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.deliver.metrics import METRICS, embedded, ignore, measure, print_embedded
+from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_embedded
 from router.model import Summary
 from router.run.monitoring import QueueCounters, exposition
 

@@ -117,7 +117,7 @@ def handler(
     compile_()
     monkeypatch.setenv("ROUTER_CONFIG", str(tmp_path / "routes.yaml"))
     monkeypatch.delitem(sys.modules, "router.lambda_handler", raising=False)
-    monkeypatch.setattr("router.deliver.log.set_up_logging", lambda: None)
+    monkeypatch.setattr("router.deliver.telemetry.set_up_logging", lambda: None)
     import router.lambda_handler as function
 
     monkeypatch.setattr(function, "connect", lambda max_connections: aws)

@@ -14,7 +14,7 @@ from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
 from router.engine.engine import CompiledQueue, plan
 from router.engine.pointers import CLASSES, PointerFinder
-from router.engine.ticket import Ticket
+from router.engine.writes import Ticket
 from router.model import Outcome, Record
 from router.program.load import load_program
 

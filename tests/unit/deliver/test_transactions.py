@@ -6,8 +6,7 @@ import pytest
 
 from router.deliver.chain import Chain, Transaction
 from router.deliver.lanes import coalesce
-from router.engine.ticket import Ticket
-from router.engine.writes import MarkerShape, WriteShape
+from router.engine.writes import MarkerShape, Ticket, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.modes import MODES
 

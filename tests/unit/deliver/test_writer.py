@@ -10,8 +10,7 @@ import pytest
 from router.aws.calls import CONCURRENT_CALLS
 from router.deliver.lanes import schedule
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
-from router.engine.ticket import Ticket
-from router.engine.writes import MarkerShape, WriteShape
+from router.engine.writes import MarkerShape, Ticket, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.modes import MODES
 

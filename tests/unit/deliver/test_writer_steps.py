@@ -9,8 +9,7 @@ import pytest
 from router.aws.protocols import AwsFault, WriteResponse
 from router.deliver.chain import Chain
 from router.deliver.writer import BACKOFF_CAP, Writer
-from router.engine.ticket import Ticket
-from router.engine.writes import Write
+from router.engine.writes import Ticket, Write
 from router.model import Record, Table
 from router.modes import MODES
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.engine.ticket import MAX_ACTIONS, Ticket, check_transaction
-from router.engine.writes import Marker, Write
+from router.engine.writes import MAX_ACTIONS, Marker, Ticket, Write, check_transaction
 from router.errors import Refusal
 from router.model import WRITTEN, Outcome, Record, Table
 from router.modes import MODES

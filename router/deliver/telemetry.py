@@ -1,0 +1,151 @@
+"""Logs and metrics of batches, with the same names in Lambda and in the worker.
+
+A line of JSON is logged for each message that is not written, and one for each batch. Metrics have CloudWatch's
+embedded metric format in Lambda, and that of Prometheus in the worker:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from router.model import OutcomeKind, Result, Summary, iso_ms
+
+LOGGER = logging.getLogger("router")
+_LEVELS = {
+    "rejected": logging.ERROR,
+    "retry": logging.WARNING,
+    "dropped": logging.INFO,
+    "duplicate": logging.INFO,
+    "stale": logging.INFO,
+}
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": iso_ms(int(record.created * 1000)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            # Only the type: the text of an exception may contain a value of a message.
+            line["exception"] = record.exc_info[0].__name__
+        return msgspec.json.encode(line).decode()
+
+
+def set_up_logging(level: int = logging.INFO) -> None:
+    """Write the lines of the router, and only those, to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    LOGGER.handlers = [handler]
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+def number_lines(process: int) -> None:
+    """Add the number of the process to each line from now on."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.fields = {**getattr(record, "fields", {}), "process": process}
+        return True
+
+    LOGGER.addFilter(add)
+
+
+def log_result(result: Result) -> None:
+    """Log the outcome of a message, unless it was written."""
+    level = _LEVELS.get(result.outcome.kind)
+    if level is None:
+        return
+    outcome = result.outcome
+    fields = {
+        "outcome": outcome.kind,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "queue": result.queue,
+        "route": outcome.route,
+        "pointer": outcome.pointer,
+        "message_id": result.message_id,
+        "conflict": outcome.conflict,
+        "receive_count": result.receive_count,
+    }
+    LOGGER.log(level, "message %s", outcome.kind, extra={"fields": fields})
+
+
+def log_batch(summary: Summary) -> None:
+    """Log the summary of a batch."""
+    fields: dict[str, Any] = {
+        "queue": summary.queue,
+        "counts": summary.counts,
+        "conflicts": summary.conflicts,
+        "setup_faults": summary.setup_faults,
+        "seconds": round(summary.seconds, 6),
+    }
+    LOGGER.info("batch done", extra={"fields": fields})
+
+
+NAMESPACE = "MessageRouter"
+"""The CloudWatch namespace."""
+DIMENSION = "queue"
+"""The one dimension (in Prometheus: label): the queue's name in the config."""
+Unit = Literal["Count", "Seconds"]
+METRICS: Mapping[str, tuple[Unit, str]] = {
+    **{
+        f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
+        for kind in get_args(OutcomeKind)
+    },
+    "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
+    "router_setup_faults_total": ("Count", "Messages that met a configuration error: no such table, no permission."),
+    "router_batches_total": ("Count", "Batches of messages that were processed."),
+    "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
+}
+"""Each metric: its unit, and what it counts."""
+
+Meter = Callable[[Summary], None]
+"""Called for each batch."""
+
+
+def measure(summary: Summary) -> dict[str, float]:
+    """Return what a batch adds to each metric; zeros are left out."""
+    values: dict[str, float] = {f"router_messages_{kind}_total": number for kind, number in summary.counts.items()}
+    values["router_batches_total"] = 1
+    values["router_batch_seconds_total"] = round(summary.seconds, 6)
+    if summary.conflicts:
+        values["router_conflicts_total"] = summary.conflicts
+    if summary.setup_faults:
+        values["router_setup_faults_total"] = summary.setup_faults
+    return values
+
+
+def embedded(summary: Summary) -> str:
+    """Return the line of a batch in CloudWatch's embedded metric format."""
+    values = measure(summary)
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [[DIMENSION]],
+        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in values],
+    }
+    line: dict[str, Any] = {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        DIMENSION: summary.queue,
+        **values,
+    }
+    return msgspec.json.encode(line).decode()
+
+
+def print_embedded(summary: Summary) -> None:
+    """Print a batch's line: CloudWatch reads the standard output of a Lambda function."""
+    print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def ignore(summary: Summary) -> None:
+    """Measure nothing."""
