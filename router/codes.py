@@ -71,7 +71,7 @@ REFUSED = Code(
     "the table refused the item",
     "DynamoDB found the item alone invalid, though it passed the checks before.",
 )
-SETUP = Code(
+CONFIGURATION_ERROR = Code(
     "RT816",
     "a configuration error",
     "No such table, access denied, or a key that is not the table's: no message is at fault, and each stays on its "

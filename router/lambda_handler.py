@@ -89,7 +89,7 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
     """Set when failed messages become visible: always after a configuration error, else if the queue opts in."""
-    chosen = [each for each in delivered if each.outcome.setup or queue.backoff.in_lambda]
+    chosen = [each for each in delivered if each.outcome.configuration_error or queue.backoff.in_lambda]
     if all(each.acknowledged for each in chosen):
         return
     url = _aws().queues.url(arn)
@@ -102,7 +102,7 @@ def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivere
 
 def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
     """Leave messages of a queue that the config does not know on it, until somebody may have corrected that."""
-    outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", setup=True)
+    outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", configuration_error=True)
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
     url = _aws().queues.url(arn)

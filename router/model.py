@@ -102,8 +102,8 @@ class Outcome(Struct, frozen=True):
     route: str = ""
     pointer: str = ""
     delay: float | None = None
-    setup: bool = False
-    """The fault is the set-up's (no such table, access denied), not the message's."""
+    configuration_error: bool = False
+    """No message is at fault: no such table, access denied."""
     conflict: bool = False
     """The content that is stored under the same key (and version) differs from the message's."""
 
@@ -126,7 +126,7 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
     the first.
     """
-    return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.setup, not each.conflict))
+    return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.configuration_error, not each.conflict))
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -235,15 +235,15 @@ class Result(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """The outcomes of a batch; what `router_batch_done` hooks get.
 
-    `counts` are by outcome. `conflicts` are counted among duplicate and stale, `setup_faults` among retry. `seconds`
-    is the wall time of the batch.
+    `counts` are by outcome. `conflicts` are counted among duplicate and stale, `configuration_errors` among retry.
+    `seconds` is the wall time of the batch.
     """
 
     queue: str
     counts: Mapping[OutcomeKind, int]
     seconds: float
     conflicts: int = 0
-    setup_faults: int = 0
+    configuration_errors: int = 0
 
 
 class Router(Protocol):

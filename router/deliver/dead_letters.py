@@ -31,7 +31,7 @@ def send_dead_letters(queues: Queues, queue: CompiledQueue, tickets: Sequence[Ti
 
 def _not_sent(fault: AwsFault) -> Outcome:
     reason = f"the dead letter was not taken: {fault.code}"
-    return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, setup=fault.kind == "configuration")
+    return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, configuration_error=fault.kind == "configuration")
 
 
 def _dead_letter(queue: CompiledQueue, ticket: Ticket) -> OutgoingMessage:

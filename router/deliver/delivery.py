@@ -107,7 +107,7 @@ class Delivery:
         outcome = delivered.outcome
         if outcome.kind == "rejected":
             return None
-        if outcome.setup and self._configuration_wait is not None:
+        if outcome.configuration_error and self._configuration_wait is not None:
             return self._configuration_wait
         if outcome.delay is not None:
             return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
@@ -145,7 +145,7 @@ class Delivery:
             Counter([outcome.kind for outcome in outcomes]),
             seconds,
             conflicts=sum([outcome.conflict for outcome in outcomes]),
-            setup_faults=sum([outcome.setup for outcome in outcomes]),
+            configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
         )
         log_batch(summary)
         self._meter(summary)

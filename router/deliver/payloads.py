@@ -125,7 +125,7 @@ def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
     reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"
     match fault.kind:
         case "configuration":
-            return Outcome("retry", codes.SETUP.id, reason, setup=True)
+            return Outcome("retry", codes.CONFIGURATION_ERROR.id, reason, configuration_error=True)
         case "retry":
             return Outcome("retry", codes.RETRY_LATER.id, reason)
         case _:

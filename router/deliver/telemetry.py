@@ -87,7 +87,7 @@ def log_batch(summary: Summary) -> None:
         "queue": summary.queue,
         "counts": summary.counts,
         "conflicts": summary.conflicts,
-        "setup_faults": summary.setup_faults,
+        "setup_faults": summary.configuration_errors,
         "seconds": round(summary.seconds, 6),
     }
     LOGGER.info("batch done", extra={"fields": fields})
@@ -121,8 +121,8 @@ def measure(summary: Summary) -> dict[str, float]:
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
     if summary.conflicts:
         values["router_conflicts_total"] = summary.conflicts
-    if summary.setup_faults:
-        values["router_setup_faults_total"] = summary.setup_faults
+    if summary.configuration_errors:
+        values["router_setup_faults_total"] = summary.configuration_errors
     return values
 
 

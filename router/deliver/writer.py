@@ -202,4 +202,4 @@ def _retry_later(reason: str) -> Outcome:
 
 
 def _configuration_error(reason: str) -> Outcome:
-    return Outcome("retry", codes.SETUP.id, reason, setup=True)
+    return Outcome("retry", codes.CONFIGURATION_ERROR.id, reason, configuration_error=True)

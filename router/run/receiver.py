@@ -212,4 +212,4 @@ class Receiver:
 
 def _delays_next_poll(delivered: Delivered) -> bool:
     """Returns whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
-    return delivered.outcome.setup or delivered.outcome.code == codes.RETRY_LATER.id
+    return delivered.outcome.configuration_error or delivered.outcome.code == codes.RETRY_LATER.id

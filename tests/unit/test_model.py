@@ -30,7 +30,8 @@ def test_of_outcomes_of_one_kind_the_first_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    "decisive", [Outcome("retry", setup=True), Outcome("duplicate", conflict=True), Outcome("stale", conflict=True)]
+    "decisive",
+    [Outcome("retry", configuration_error=True), Outcome("duplicate", conflict=True), Outcome("stale", conflict=True)],
 )
 def test_of_outcomes_of_one_kind_an_error_or_conflict_decides(decisive: Any) -> None:
     """Another write of the message does not hide a configuration error or a conflict."""

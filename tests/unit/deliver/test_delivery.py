@@ -122,7 +122,7 @@ def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: A
 
     delivered = deliver(messages("a", "b"))
 
-    assert ([(said(each.outcome), each.outcome.setup) for each in delivered], queues.letters) == (
+    assert ([(said(each.outcome), each.outcome.configuration_error) for each in delivered], queues.letters) == (
         [(("retry", "RT816", reason), True)] * 2,
         [],
     )
@@ -184,25 +184,27 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("where", "fault", "setup"),
+    ("where", "fault", "configuration_error"),
     [
         ("url", AwsFault("configuration", "NonExistentQueue", 400), True),
         ("m1", AwsFault("refused", "InvalidMessageContents", 400), False),
     ],
 )
-def test_letter_not_taken(deliver: Any, queues: Any, arrive: Any, where: str, fault: AwsFault, setup: bool) -> None:
+def test_letter_not_taken(
+    deliver: Any, queues: Any, arrive: Any, where: str, fault: AwsFault, configuration_error: bool
+) -> None:
     """A rejected message whose letter is not taken stays on its queue."""
     queues.faults[where] = fault
 
     delivered = deliver([arrive("{"), arrive("{", "m2")])
 
     first = delivered[0]
-    assert (said(first.outcome), first.outcome.setup, first.acknowledged) == (
+    assert (said(first.outcome), first.outcome.configuration_error, first.acknowledged) == (
         ("retry", "RT818", f"the dead letter was not taken: {fault.code}"),
-        setup,
+        configuration_error,
         False,
     )
-    assert delivered[1].acknowledged is not setup
+    assert delivered[1].acknowledged is not configuration_error
 
 
 def test_no_dead_letter_queue(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
@@ -472,7 +474,7 @@ def outcomes(arrive: Any) -> list[Delivered]:
             "asked": Outcome("retry", delay=2.5),
             "for long": Outcome("retry", delay=1e9),
             "not begun": Outcome("retry", delay=0),
-            "setup": Outcome("retry", setup=True),
+            "configuration error": Outcome("retry", configuration_error=True),
             "other": Outcome("retry"),
         }.items()
     ]
@@ -493,7 +495,7 @@ def test_visibility(
         {"asked": queues.faults["asked"]},
         [
             [("not begun", 0)],
-            [("asked", 3), ("for long", 43140), ("setup", seconds), ("other", 7)],
+            [("asked", 3), ("for long", 43140), ("configuration error", seconds), ("other", 7)],
         ],
     )
 

@@ -72,7 +72,7 @@ def test_written_message(lines: Any) -> None:
 
 def test_batch(lines: Any) -> None:
     """A batch has one line, with its counts."""
-    log_batch(Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, setup_faults=2))
+    log_batch(Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, configuration_errors=2))
 
     assert lines() == [
         {

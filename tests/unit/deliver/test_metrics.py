@@ -10,7 +10,7 @@ from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_e
 from router.model import Summary
 from router.run.monitoring import QueueCounters, exposition
 
-SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, setup_faults=2)
+SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, configuration_errors=2)
 VALUES = {
     "router_messages_written_total": 8,
     "router_messages_stale_total": 1,

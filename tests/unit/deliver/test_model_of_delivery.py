@@ -252,7 +252,7 @@ class Run:
         """No message is acknowledged without a reason to."""
         outcome = result.outcome
         assert result.acknowledged == (outcome.kind != "retry")
-        assert not outcome.setup or outcome.kind == "retry"
+        assert not outcome.configuration_error or outcome.kind == "retry"
         if outcome.kind == "rejected":
             assert message.id in self.world.queues.letters
         elif outcome.kind == "dropped":

@@ -127,7 +127,7 @@ def test_without_s3(large: CompiledQueue) -> None:
 
     assert isinstance(found, Ticket)
     assert found.outcome == Outcome(
-        "retry", "RT816", "its object in bucket 'payloads' cannot be fetched: NotConnected", setup=True
+        "retry", "RT816", "its object in bucket 'payloads' cannot be fetched: NotConnected", configuration_error=True
     )
 
 
@@ -141,7 +141,12 @@ def test_without_s3(large: CompiledQueue) -> None:
         (TOO_LARGE, Outcome("rejected", "RT803", "its object in S3 has more than 9 bytes")),
         (
             AwsFault("configuration", "AccessDenied", 403),
-            Outcome("retry", "RT816", "its object in bucket 'payloads' cannot be fetched: AccessDenied", setup=True),
+            Outcome(
+                "retry",
+                "RT816",
+                "its object in bucket 'payloads' cannot be fetched: AccessDenied",
+                configuration_error=True,
+            ),
         ),
     ],
 )

@@ -17,7 +17,7 @@ from router.modes import MODES
 THINGS = Table("things", (("id", "S"),))
 OTHERS = Table("others", (("id", "S"),))
 MARKERS = Table("markers", (("m", "S"),))
-SETUP = "table 'things': AccessDeniedException"
+CONFIGURATION_ERROR = "table 'things': AccessDeniedException"
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
@@ -100,8 +100,8 @@ def retry(reason: Any) -> Any:
     return Outcome("retry", "RT814", f"the table did not take it in time: {reason}")
 
 
-def setup(reason: Any) -> Any:
-    return Outcome("retry", "RT816", reason, setup=True)
+def configuration_error(reason: Any) -> Any:
+    return Outcome("retry", "RT816", reason, configuration_error=True)
 
 
 def refused(table: Any = "things", code: Any = "ValidationException") -> Any:
@@ -197,7 +197,10 @@ def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock
     assert dynamo.items["things"]["b"]["x"] == {"N": "1"}
 
 
-@pytest.mark.parametrize(("fault", "outcome"), [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", setup(SETUP))])
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", configuration_error(CONFIGURATION_ERROR))],
+)
 def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fault: Any, outcome: Any) -> None:
     """What follows in the lane is left too; other lanes go on."""
     dynamo.fault = lambda operation: fault if operation == "Update" else None
@@ -409,31 +412,31 @@ def test_a_fault_of_the_setup_is_not_tried_again(write: Any, dynamo: Any, ticket
 
     outcomes = write(Ticket(ticket.record, None, ticket.writes))
 
-    assert (outcomes, len(dynamo.calls)) == ([setup(f"table {names}: {code}")], 1)
+    assert (outcomes, len(dynamo.calls)) == ([configuration_error(f"table {names}: {code}")], 1)
 
 
 @pytest.mark.parametrize("ticket", [one("a"), one("a", "insert"), add("a", 1)])
-def test_a_table_with_another_key_is_a_fault_of_the_setup(write: Any, dynamo: Any, ticket: Any) -> None:
+def test_another_table_key_is_a_configuration_error(write: Any, dynamo: Any, ticket: Any) -> None:
     """DescribeTable tells, once, when an item alone is refused."""
     dynamo.keys["things"] = (("other", "N"),)
 
     outcomes = write(Ticket(ticket.record, None, ticket.writes))
 
-    assert outcomes == [setup("table 'things' has another key than the config says")]
+    assert outcomes == [configuration_error("table 'things' has another key than the config says")]
     assert operations(dynamo)[1:] == ["DescribeTable"]
 
 
-def test_a_marker_table_with_another_key_is_a_fault_of_the_setup(write: Any, dynamo: Any) -> None:
+def test_another_key_of_the_marker_table_is_a_configuration_error(write: Any, dynamo: Any) -> None:
     """It is asked for too."""
     dynamo.keys["markers"] = (("other", "S"),)
 
-    assert write(add("a", 1)) == [setup("table 'markers' has another key than the config says")]
+    assert write(add("a", 1)) == [configuration_error("table 'markers' has another key than the config says")]
 
 
 @pytest.mark.parametrize(
     ("faults", "outcome"),
     [
-        (["AccessDeniedException"], setup(SETUP)),
+        (["AccessDeniedException"], configuration_error(CONFIGURATION_ERROR)),
         ([THROTTLED], refused()),
         ([THROTTLED] * MAX_TRIES, retry(THROTTLED)),
     ],

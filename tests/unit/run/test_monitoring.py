@@ -38,7 +38,7 @@ def test_pages(path: str, answer: tuple[int, str]) -> None:
 def test_metrics() -> None:
     """The metrics are the sums of the batches by queue."""
     counters = QueueCounters()
-    counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, setup_faults=1))
+    counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, configuration_errors=1))
     counters.record(Summary("q", Counter(["written"]), 0.25))
 
     with serve("127.0.0.1:0", lambda: WorkerStatus(totals=counters.totals())) as port:
