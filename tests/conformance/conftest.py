@@ -88,13 +88,13 @@ def _apt_source(work: Path) -> Path:
         "APT::Sandbox::User": "",
     }
     command = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in options.items())]
-    told = ""
+    errors = ""
     for action in (["update"], ["source", "--download-only", "--tar-only", DEBIAN_SOURCE]):
         done = subprocess.run([*command, *action], cwd=work, capture_output=True, text=True, timeout=SECONDS)
-        told += done.stderr
+        errors += done.stderr
     archives = list(work.glob("*.orig.tar.*"))
     if not archives:
-        pytest.skip(f"apt-get could not fetch the source package {DEBIAN_SOURCE}:\n{told}")
+        pytest.skip(f"apt-get could not fetch the source package {DEBIAN_SOURCE}:\n{errors}")
     with tarfile.open(archives[0]) as archive:
         archive.extractall(work / "unpacked", filter="data")
     return next((work / "unpacked").glob("*/compliance"))

@@ -20,7 +20,7 @@ from router.program.load import load_program
 
 FOLDER = Path(__file__).parent / "flows"
 REPO = Path(__file__).parents[2]
-PATIENCE = 30
+TIMEOUT = 30
 """Seconds after which what has not happened is not going to."""
 
 Value = TypeVar("Value")
@@ -28,13 +28,13 @@ Value = TypeVar("Value")
 
 def wait_for(look: Callable[[], Value | None], what: str = "what the test waits for") -> Value:
     """What `look` sees, once it sees something; fails if that does not come."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         seen = look()
         if seen:
             return seen
         time.sleep(0.02)
-    raise AssertionError(f"{what} did not come in {PATIENCE} seconds")
+    raise AssertionError(f"{what} did not come in {TIMEOUT} seconds")
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def router(tmp_path: Path) -> Run:
 
     def run(*words: str, cwd: Path = tmp_path, **settings: Any) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "router", *words]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE * 2, **settings)
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT * 2, **settings)
 
     return run
 
@@ -133,8 +133,8 @@ class Flows:
 def reason(letter: Mapping[str, Any]) -> dict[str, Any]:
     """What the `router` attribute of a letter says, if it has one."""
     attribute = letter.get("MessageAttributes", {}).get("router")
-    told: dict[str, Any] = json.loads(attribute["StringValue"]) if attribute else {}
-    return told
+    details: dict[str, Any] = json.loads(attribute["StringValue"]) if attribute else {}
+    return details
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ class Package:
         shutil.copytree(FOLDER.parent / "packed", self.config.parent)
         litter(self.config.parent)
         self.arch, self.python = native_target()
-        self.told = build(self.config, self.file, self.arch, self.python)
+        self.output = build(self.config, self.file, self.arch, self.python)
         self.code = folder / "code"
         with zipfile.ZipFile(self.file) as archive:
             self.code.mkdir()
@@ -181,7 +181,7 @@ def build(config: Path, output: Path, arch: str, python: str, *words: str, **set
     command = [sys.executable, "-m", "router", "build", "-c", str(config), "-o", str(output)]
     command += ["--arch", arch, "--python", python, *words]
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE * 4, **settings
+        command, capture_output=True, text=True, timeout=TIMEOUT * 4, **settings
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

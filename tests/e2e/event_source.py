@@ -24,14 +24,14 @@ def reported(answer: Answer, batch: Collection[str]) -> set[str]:
     if answer.kind != "response":
         return everything
     try:
-        said = json.loads(answer.body) if answer.body else None
+        response = json.loads(answer.body) if answer.body else None
     except ValueError:
         return everything
-    if said is None or said == {}:
+    if response is None or response == {}:
         return set()
-    if not isinstance(said, dict):
+    if not isinstance(response, dict):
         return everything
-    failures = said.get("batchItemFailures")
+    failures = response.get("batchItemFailures")
     if failures is None:
         return set()
     if not isinstance(failures, list):

@@ -125,10 +125,10 @@ class Function:
         request_id = self._api.hand_out(event, milliseconds)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            said = self._api.answer()
-            if said:
-                assert said[0] in (request_id, "init")
-                return said[1]
+            response = self._api.answer()
+            if response:
+                assert response[0] in (request_id, "init")
+                return response[1]
             if self._process.poll() is not None:
                 return Answer("exit", self._log.read_bytes())
         raise AssertionError(f"no answer in {SECONDS} seconds:\n{self._log.read_text()}")

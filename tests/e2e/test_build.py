@@ -88,9 +88,9 @@ def test_run_time_only(package: Any) -> None:
     assert (rooms & left, {"lambda_handler.py", "engine", "aws"} - rooms) == (set(), set())
 
 
-def test_told(package: Any) -> None:
-    """It tells what it left out, and that it imported the package."""
-    lines = package.told.splitlines()
+def test_output(package: Any) -> None:
+    """The output names the files that were left out, and the Python that imported the package."""
+    lines = package.output.splitlines()
     assert [line for line in lines if line.startswith("left out")] == [
         "left out: boto3, which Lambda has, in a version of its own",
         "left out: plugins/.env: environment files may hold secrets",
@@ -100,7 +100,7 @@ def test_told(package: Any) -> None:
         "left out: plugins/test_places.py: tests are not for Lambda",
         "left out: plugins/tests/test_again.py: tests are not for Lambda",
     ]
-    assert f"the handler imports in a clean Python {package.python}" in package.told
+    assert f"the handler imports in a clean Python {package.python}" in package.output
 
 
 def test_entries(package: Any) -> None:
@@ -153,8 +153,8 @@ def again(package: Any, tmp_path_factory: pytest.TempPathFactory, rebuild: Any, 
     }
     output = folder / "lambda.zip"
     settings = {"env": dict(os.environ) | environment, "umask": 0o077, "cwd": folder}
-    told = rebuild(config, output, package.arch, package.python, "--format", "json", **settings)
-    return output, json.loads(told)
+    report = rebuild(config, output, package.arch, package.python, "--format", "json", **settings)
+    return output, json.loads(report)
 
 
 @pytest.fixture(scope="module")
@@ -179,15 +179,15 @@ def test_same_bytes(package: Any, again: tuple[Path, Any]) -> None:
 
 def test_json(package: Any, again: tuple[Path, Any]) -> None:
     """For machines it tells where the package is, its sizes and hashes, and what is in it."""
-    output, told = again
+    output, report = again
     content = output.read_bytes()
     with zipfile.ZipFile(output) as archive:
         infos = archive.infolist()
-    wheels = [wheel["file"].partition("-")[0] for wheel in told.pop("wheels")]
-    parts = {part["name"].partition(" ")[0]: part["files"] for part in told.pop("parts")}
-    left_out = [each["name"] for each in told.pop("left_out")]
+    wheels = [wheel["file"].partition("-")[0] for wheel in report.pop("wheels")]
+    parts = {part["name"].partition(" ")[0]: part["files"] for part in report.pop("parts")}
+    left_out = [each["name"] for each in report.pop("left_out")]
 
-    assert told == {
+    assert report == {
         "path": str(output),
         "handler": "router.lambda_handler.handler",
         "runtime": f"python{package.python}",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Told = tuple[int, str, str]
+Output = tuple[int, str, str]
 COMMANDS = ("check", "test", "explain", "demo", "worker", "compile", "schema")
 
 GOOD = """\
@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-def told(done: "subprocess.CompletedProcess[str]") -> Told:
+def output_of(done: "subprocess.CompletedProcess[str]") -> Output:
     return done.returncode, re.sub(r"\d+\.\d µs", "0.0 µs", done.stdout), done.stderr
 
 
@@ -65,7 +65,7 @@ def test_help_of_commands(router: Run, command: str) -> None:
 
 def test_version(router: Run) -> None:
     """The version is that of the distribution."""
-    assert told(router("--version")) == (0, f"router, version {version('message-router')}\n", "")
+    assert output_of(router("--version")) == (0, f"router, version {version('message-router')}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_config_named_twice(router: Run, config: Path) -> None:
 
 def test_check_sample(router: Run, repo: Path) -> None:
     """The sample config has no faults."""
-    assert told(router("check", "--strict", "routes.yaml", cwd=repo)) == (0, "", "1 ignored\n")
+    assert output_of(router("check", "--strict", "routes.yaml", cwd=repo)) == (0, "", "1 ignored\n")
 
 
 FAULTY = """\
@@ -168,7 +168,7 @@ def test_check_json(router: Run, config: Path) -> None:
 
 def test_check_json_without_findings(router: Run, config: Path) -> None:
     """Without findings the list is empty."""
-    assert told(router("check", "--format", "json")) == (0, "[]\n", "no findings\n")
+    assert output_of(router("check", "--format", "json")) == (0, "[]\n", "no findings\n")
 
 
 def test_warnings_are_no_failure(router: Run, config: Path) -> None:
@@ -230,7 +230,7 @@ def test_faulty_config(router: Run, config: Path, command: tuple[str, ...]) -> N
 
     done = router(*command, input="{}")
 
-    assert told(done) == (
+    assert output_of(done) == (
         2,
         "",
         "routes.yaml:1:10: RT104 'version' must be 1, not 2\nroutes.yaml:2:9: RT105 'routes' must not be empty\n",
@@ -243,7 +243,7 @@ def test_worker_without_region(router: Run, config: Path) -> None:
 
     done = router("worker", env=environment | {"AWS_CONFIG_FILE": os.devnull})
 
-    assert told(done) == (2, "", "router: there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1\n")
+    assert output_of(done) == (2, "", "router: there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1\n")
 
 
 @pytest.mark.parametrize("command", ["check", "test"])
@@ -285,7 +285,7 @@ def test_tests_fail(router: Run, config: Path) -> None:
     """A failing test shows each attribute that differs, and nothing of those that do not."""
     config.write_text(GOOD + TESTS)
 
-    assert told(router("test")) == (
+    assert output_of(router("test")) == (
         1,
         """\
 pass  users: as it should be
@@ -309,12 +309,12 @@ def test_quiet_tests(router: Run, config: Path) -> None:
     """Quiet, only failing tests are shown."""
     config.write_text(GOOD + "\n".join(TESTS.splitlines()[:2]) + "\n")
 
-    assert told(router("test", "--quiet")) == (0, "1 passed, 0 failed\n", "")
+    assert output_of(router("test", "--quiet")) == (0, "1 passed, 0 failed\n", "")
 
 
 def test_no_tests(router: Run, config: Path) -> None:
     """A config without tests proves nothing."""
-    assert told(router("test")) == (
+    assert output_of(router("test")) == (
         1,
         """\
 note  route 'users' has no test
@@ -329,7 +329,7 @@ def test_explain(router: Run, config: Path, tmp_path: Path) -> None:
     """A message is shown stage by stage, to the very request."""
     (tmp_path / "message.json").write_text('{"id": "u1", "name": " Ann "}')
 
-    assert told(router("explain", "--queue", "users", "message.json")) == (
+    assert output_of(router("explain", "--queue", "users", "message.json")) == (
         0,
         """\
 decode  0.0 µs
@@ -458,21 +458,21 @@ def test_completes_commands(router: Run) -> None:
     """The first word completes to a command."""
     settings = {"_ROUTER_COMPLETE": "bash_complete", "COMP_WORDS": "router ex", "COMP_CWORD": "1"}
 
-    assert told(router(env=os.environ | settings)) == (0, "plain,explain\n", "")
+    assert output_of(router(env=os.environ | settings)) == (0, "plain,explain\n", "")
 
 
 BLOCKER = """\
 from importlib.machinery import PathFinder
 
 def find_spec(name, path=None, target=None, find=PathFinder.find_spec):
-    return None if name.partition(".")[0] in {absent} else find(name, path, target)
+    return None if name.partition(".")[0] in {missing} else find(name, path, target)
 
 PathFinder.find_spec = find_spec
 """
 
 
 @pytest.mark.parametrize(
-    ("absent", "words", "sentence"),
+    ("missing", "words", "sentence"),
     [
         ("click", ("check",), "the command line needs more packages: pip install 'message-router[cli]'"),
         ("rich", ("demo",), "router demo needs more packages: pip install 'message-router[cli]'"),
@@ -492,22 +492,22 @@ PathFinder.find_spec = find_spec
     ],
 )
 def test_missing_extra(
-    router: Run, config: Path, tmp_path: Path, absent: str, words: tuple[str, ...], sentence: str
+    router: Run, config: Path, tmp_path: Path, missing: str, words: tuple[str, ...], sentence: str
 ) -> None:
     """Where an extra is not installed, the answer is which one to install."""
     config.write_text(GOOD.replace("required: [id]", "required: [id], $anchor: user") + TESTS)
     (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(absent=set(absent.split())))
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER.format(missing=set(missing.split())))
     path = os.pathsep.join(filter(None, [str(tmp_path / "blocked"), os.environ.get("PYTHONPATH")]))
 
     done = router(*words, env=os.environ | {"PYTHONPATH": path, "AWS_REGION": "eu-west-1"})
 
-    assert told(done) == (2, "", f"router: {sentence}\n")
+    assert output_of(done) == (2, "", f"router: {sentence}\n")
 
 
 def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
     """Loading a config and planning its messages takes none of the extras."""
-    code = BLOCKER.format(absent={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
+    code = BLOCKER.format(missing={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
         "import os, pathlib\nfrom router.dev.run_tests import rehearse\n"
         "print(len(rehearse(pathlib.Path('routes.yaml'), os.environ)))\n"
     )
@@ -515,4 +515,4 @@ def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
 
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
 
-    assert told(done) == (0, "4\n", "")
+    assert output_of(done) == (0, "4\n", "")

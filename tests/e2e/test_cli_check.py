@@ -60,7 +60,7 @@ def flow(tmp_path: Path) -> Path:
     return file
 
 
-def told(done: "subprocess.CompletedProcess[str]") -> tuple[int, str, str]:
+def output_of(done: "subprocess.CompletedProcess[str]") -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
@@ -88,7 +88,7 @@ def test_many_files(router: Run, flow: Path) -> None:
 
     request = {"Item": {"id": {"S": "u2"}, "name": {"S": "BOB"}}}
     requests = [{"BatchWriteItem": {"RequestItems": {"users": [{"PutRequest": request}]}}}]
-    assert (told(check), test.returncode, json.loads(explain.stdout)["requests"], "ANN" in demo.stdout) == (
+    assert (output_of(check), test.returncode, json.loads(explain.stdout)["requests"], "ANN" in demo.stdout) == (
         (0, "", "no findings\n"),
         0,
         requests,
@@ -97,7 +97,7 @@ def test_many_files(router: Run, flow: Path) -> None:
 
 
 def test_a_fault_in_an_included_file(router: Run, flow: Path) -> None:
-    """Is told with that file's name and line; where a whole config is needed, too."""
+    """An error in an included file is reported with its name and line, by `router worker` too."""
     flow.write_text(FLOW.replace("transform: shout", "transform: shuot").replace("users.json", "user.json"))
     lines = (
         "flows/users.yaml:7:13: RT301 cannot read schema 'flows/user.json': no such file or directory; a schema is a "
@@ -105,7 +105,7 @@ def test_a_fault_in_an_included_file(router: Run, flow: Path) -> None:
         "flows/users.yaml:8:50: RT403 unknown transform 'shuot'; did you mean 'shout'?\n"
     )
 
-    assert (told(router("check")), told(router("worker"))) == ((1, lines, "2 errors\n"), (2, "", lines))
+    assert (output_of(router("check")), output_of(router("worker"))) == ((1, lines, "2 errors\n"), (2, "", lines))
 
 
 def test_strict(router: Run, flow: Path) -> None:
@@ -125,7 +125,7 @@ def test_ignored(router: Run, flow: Path) -> None:
     plain, shown = router("check", "--strict"), router("check", "--strict", "--show-ignored", "--format", "json")
 
     listed = [(found["file"], found["line"], found["code"], found["ignored"]) for found in json.loads(shown.stdout)]
-    assert (told(plain), listed, shown.returncode) == (
+    assert (output_of(plain), listed, shown.returncode) == (
         (0, "", "1 ignored\n"),
         [("flows/users.yaml", 2, "RT203", "known")],
         0,
@@ -150,7 +150,7 @@ def test_without_the_environment(router: Run, flow: Path) -> None:
 
 
 def test_live_needs_the_environment(router: Run, flow: Path) -> None:
-    """What variables name is what AWS is asked for."""
+    """The names that are compared with AWS can contain variables, so `--live` needs the environment."""
     done = router("check", "--live", "--no-env")
 
     assert (done.returncode, "--live asks for what the variables name" in done.stderr) == (2, True)
@@ -196,7 +196,7 @@ def test_on_a_terminal(flow: Path, env: dict[str, str], coloured: bool) -> None:
 
 
 def test_explain_shows_examples(router: Run) -> None:
-    """A faulty config, what is found in it, and the config mended."""
+    """`--explain` prints a configuration with the error, its findings, and the fixed configuration."""
     done = router("check", "--explain", "RT106")
 
     titles = [line for line in done.stdout.splitlines() if line in ("bad", "found", "good")]
@@ -244,4 +244,4 @@ def test_a_thousand_routes_are_checked_in_seconds(router: Run, tmp_path: Path) -
     after = os.times()
 
     seconds = after.children_user + after.children_system - before.children_user - before.children_system
-    assert (told(done), seconds < 5) == ((0, "", "no findings\n"), True)
+    assert (output_of(done), seconds < 5) == ((0, "", "no findings\n"), True)

@@ -82,17 +82,17 @@ def test_a_config_with_errors(router: Run, config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("output", "sentence"),
     [
         ("routes.yaml", "routes.yaml is the config itself: name another file with -o"),
         ("gone/out.json", "cannot write gone/out.json: no such file or directory"),
     ],
 )
-def test_where_it_cannot_be_written(router: Run, config: Path, output: str, said: str) -> None:
-    """Is told in a sentence, and the config is as it was."""
+def test_where_it_cannot_be_written(router: Run, config: Path, output: str, sentence: str) -> None:
+    """A file that cannot be written is reported in a sentence, and the configuration is unchanged."""
     done = router("compile", "-o", output, env=ENVIRONMENT)
 
-    assert (done.returncode, done.stderr, config.read_text()) == (2, f"router: {said}\n", CONFIG)
+    assert (done.returncode, done.stderr, config.read_text()) == (2, f"router: {sentence}\n", CONFIG)
 
 
 def test_a_file_of_another_version(router: Run, config: Path) -> None:
@@ -156,16 +156,16 @@ MOST_OWN, MOST_OTHERS = 115, 190
 
 
 def test_what_a_cold_start_imports(router: Run, repo: Path, tmp_path: Path) -> None:
-    """The handler of the sample config, compiled: no library, module of ours or of Python's that it does not use."""
+    """The handler with the compiled sample imports no module of a library, the router or Python that it need not."""
     shutil.copytree(repo / "plugins", tmp_path / "plugins")
     router("compile", str(repo / "routes.yaml"), "-o", str(tmp_path / "routes.compiled.json"))
     env = ENVIRONMENT | CREDENTIALS | {"ROUTER_CONFIG": str(tmp_path / "routes.compiled.json")}
 
-    said = subprocess.run(
+    sentence = subprocess.run(
         [sys.executable, "-c", COLD_START], env=env, capture_output=True, text=True, check=True
     ).stdout
 
-    answer, queues, collects, modules = json.loads(said)
+    answer, queues, collects, modules = json.loads(sentence)
     own = {name for name in modules if name.partition(".")[0] == "router"}
     tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"router", "cython_runtime"}
     libraries = {name for name in tops if not name.startswith(("_router_plugin_", "_cython_"))}

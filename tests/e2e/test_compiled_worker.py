@@ -52,17 +52,17 @@ def test_the_worker(flows: Any, compiled: Path, wait: Callable[..., Any], name: 
     log = tmp_path / "log"
     command = [sys.executable, "-m", "router", "worker", "-c", str(compiled), "--queue", "plain", "--wait", "1"]
 
-    def said(text: str) -> bool:
+    def logged(text: str) -> bool:
         return text in log.read_text()
 
     with log.open("wb") as stderr, subprocess.Popen(command, env=flows.environment, stderr=stderr) as worker:
         try:
-            wait(lambda: said("worker started"))
+            wait(lambda: logged("worker started"))
             worker.send_signal(signal.SIGHUP)
-            wait(lambda: said("config reloaded"))
+            wait(lambda: logged("config reloaded"))
             compiled.write_bytes(compiled.read_bytes()[:-9])
             worker.send_signal(signal.SIGHUP)
-            wait(lambda: said(f"cannot reload: {compiled} is damaged: compile the config again, with router compile"))
+            wait(lambda: logged(f"cannot reload: {compiled} is damaged: compile the config again, with router compile"))
             flows.send("plain", {"id": name})
             item = wait(lambda: flows.item(name))
             worker.send_signal(signal.SIGTERM)

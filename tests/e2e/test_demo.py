@@ -123,7 +123,7 @@ def router_transform_item(item):
 
 
 def test_not_as_expected(router: Run, tmp_path: Path) -> None:
-    """A test that expects something else, and a dead letter that is gone, are told, with exit code 1."""
+    """A test with another result, and a missing dead letter, are reported with exit code 1."""
     (tmp_path / "routes.yaml").write_text(
         SMALL.replace("queues:", "plugins: [thief.py]\nqueues:")
         + """\

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-PATIENCE = 100
+TIMEOUT = 100
 """Seconds for a package to be built and deployed, on a machine that has much else to do."""
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,7 +23,7 @@ def test_sample(repo: Path) -> None:
     """The sample flows through the function: the same items, letters and last line as with the worker, and its log."""
     command = [sys.executable, "-m", "router", "demo", "--lambda"]
 
-    done = subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(command, cwd=repo, capture_output=True, text=True, timeout=TIMEOUT)
 
     lines = [line for line in done.stdout.splitlines() if line.startswith(("stack ", "table ", "dead", "log", "mess"))]
     logged = {word for word in done.stdout.split() if word.startswith('outcome="')}
@@ -57,7 +57,7 @@ routes: {users: {queue: users, table: users, tests: [{message: {id: u1}}]}}
 
 
 def test_queue_of_a_real_account(router: Run, tmp_path: Path) -> None:
-    """A queue to which the function would have no way is told, rather than waited for."""
+    """A queue that the function cannot reach is reported at once."""
     (tmp_path / "routes.yaml").write_text(FOREIGN)
 
     done = router("demo", "--lambda")
@@ -103,7 +103,7 @@ def test_leaves_nothing_behind(tmp_path: Path, wait: Callable[..., Any]) -> None
     environment = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as demo:
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + TIMEOUT
             while time.monotonic() < end and not (mark.exists() and " " in mark.read_text()):
                 time.sleep(0.05)
         finally:

@@ -150,6 +150,6 @@ def test_on_a_terminal(terminal: Callable[..., Terminal]) -> None:
         codes.append((screen.end(), screen.shown))
 
     assert [code for code, _ in codes] == [1, 0, 1, 0]
-    told = ["nothing was changed", "is CREATE_COMPLETE", "nothing was done", "deleted table people"]
-    assert [sentence in shown for sentence, (_, shown) in zip(told, codes, strict=True)] == [True] * 4
+    sentences = ["nothing was changed", "is CREATE_COMPLETE", "nothing was done", "deleted table people"]
+    assert [sentence in shown for sentence, (_, shown) in zip(sentences, codes, strict=True)] == [True] * 4
     assert ["\x1b[" in shown for _, shown in codes] == [True] * 4

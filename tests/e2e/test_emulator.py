@@ -115,7 +115,7 @@ def invoke(endpoint: str, body: bytes) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(endpoint, body, timeout=60) as answer:
-            said: bytes = answer.read()
-            return said
+            content: bytes = answer.read()
+            return content
     except urllib.error.URLError:
         return b""

@@ -37,7 +37,7 @@ class Function:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def said(self, message_id: str) -> tuple[str, str, str]:
+    def logged(self, message_id: str) -> tuple[str, str, str]:
         """Outcome, code and reason of a message, as logged."""
         lines = map(json.loads, self._log.read_text().splitlines())
         line = next(line for line in lines if line.get("message_id") == message_id)
@@ -212,13 +212,13 @@ def test_fifo_letter(flows: Any, function: Function, make: Any, name: str) -> No
 
     answer = function.invoke(bad, good)
 
-    letter, told = flows.letter_about(bad["messageId"], "ordered-dlq.fifo")
+    letter, details = flows.letter_about(bad["messageId"], "ordered-dlq.fifo")
     assert (answer, letter["Attributes"]["MessageGroupId"], letter["Attributes"]["MessageDeduplicationId"]) == (
         failed(),
         "a group",
         bad["messageId"],
     )
-    assert (told["reason"], flows.item(f"{name}-2") is not None) == ("not this one", True)
+    assert (details["reason"], flows.item(f"{name}-2") is not None) == ("not this one", True)
 
 
 def notification(message: Any, attributes: Any) -> dict[str, Any]:
@@ -273,8 +273,8 @@ def test_sns_raw_by_mistake(flows: Any, function: Function, make: Any, name: str
 
     answer = function.invoke(bad)
 
-    _, told = flows.letter_about(bad["messageId"])
-    assert (answer, told["code"], told["reason"]) == (
+    _, details = flows.letter_about(bad["messageId"])
+    assert (answer, details["code"], details["reason"]) == (
         failed(),
         "RT802",
         "the payload is not an SNS notification: its Type is not Notification; with raw delivery there is no envelope",
@@ -311,7 +311,7 @@ def test_several_queues(flows: Any, function: Function, make: Any, name: str) ->
     answer = function.invoke(*records)
 
     queues = [(flows.item(f"{name}-{n}") or {}).get("queue") for n in (1, 2, 3)]
-    assert (answer, queues, function.said(stranger["messageId"])) == (
+    assert (answer, queues, function.logged(stranger["messageId"])) == (
         failed(stranger),
         [{"S": "plain"}, {"S": "topic"}, None],
         ("retry", "RT817", "the config does not know the queue"),
@@ -331,7 +331,7 @@ def test_retry(flows: Any, function: Function, make: Any, name: str, mood: str, 
 
     answer = function.invoke(later, make("plain", {"id": f"{name}-2"}))
 
-    assert (answer, function.said(later["messageId"])) == (failed(later), outcome)
+    assert (answer, function.logged(later["messageId"])) == (failed(later), outcome)
     assert (flows.item(f"{name}-1"), flows.item(f"{name}-2") is not None) == (None, True)
 
 
@@ -341,7 +341,7 @@ def test_drop(flows: Any, function: Function, make: Any, name: str) -> None:
 
     answer = function.invoke(dropped)
 
-    assert (answer, flows.item(name), function.said(dropped["messageId"])) == (
+    assert (answer, flows.item(name), function.logged(dropped["messageId"])) == (
         failed(),
         None,
         ("dropped", "RT811", "nobody wants it"),
@@ -361,9 +361,9 @@ def test_letter(flows: Any, function: Function, make: Any, name: str) -> None:
 
     answer = function.invoke(bad)
 
-    letter, told = flows.letter_about(bad["messageId"])
-    failed_at = datetime.strptime(told.pop("failed_at"), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
-    assert (answer, told) == (
+    letter, details = flows.letter_about(bad["messageId"])
+    failed_at = datetime.strptime(details.pop("failed_at"), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
+    assert (answer, details) == (
         failed(),
         {
             "code": "RT806",
@@ -426,7 +426,7 @@ def test_bad_input(flows: Any, function: Function, make: Any, name: str) -> None
 
     letters = {what: flows.letter_about(record["messageId"]) for what, record in bad.items()}
     assert (answer, [flows.item(f"{name}-{n}") is not None for n in range(3)]) == (failed(), [True] * 3)
-    assert {what: (told["code"], letter["Body"]) for what, (letter, told) in letters.items()} == {
+    assert {what: (details["code"], letter["Body"]) for what, (letter, details) in letters.items()} == {
         what: (code, body) for what, (_, body, code) in BAD.items()
     }
 
@@ -438,7 +438,7 @@ def test_impossible_body(flows: Any, function: Function, make: Any, name: str, b
 
     answer = function.invoke(empty, make("impossible", {"id": name}))
 
-    outcome, code, _ = function.said(empty["messageId"])
+    outcome, code, _ = function.logged(empty["messageId"])
     assert (answer, outcome, code) in (
         (failed(), "rejected", "RT801"),
         (failed(empty), "retry", "RT818"),
@@ -456,7 +456,7 @@ def test_largest_body(flows: Any, function: Function, make: Any, name: str) -> N
 
     letter = flows.letter_of(body)
     assert (answer, letter.get("MessageAttributes", {})) == (failed(), {})
-    assert (function.said(large["messageId"]), flows.item(f"{name}-good") is not None) == (
+    assert (function.logged(large["messageId"]), flows.item(f"{name}-good") is not None) == (
         ("rejected", "RT809", "the item has more than 409600 bytes"),
         True,
     )
@@ -476,8 +476,8 @@ def test_ten_attributes(flows: Any, function: Function, make: Any, name: str) ->
     )
 
 
-def test_same_message_twice(flows: Any, function: Function, make: Any, name: str) -> None:
-    """A message that comes twice in one event is one message, with one letter and one report."""
+def test_duplicate_in_one_event(flows: Any, function: Function, make: Any, name: str) -> None:
+    """Two records with one message id count as one message, with one outcome."""
     twice = make("plain", {"id": name, "mood": "retry"})
 
     assert function.invoke(twice, twice) == failed(twice)
@@ -489,7 +489,7 @@ def test_no_dead_letter_queue(flows: Any, function: Function, make: Any, name: s
 
     answer = function.invoke(bad, make("unwatched", {"id": name}))
 
-    assert (answer, function.said(bad["messageId"])[:2]) == (failed(bad), ("rejected", "RT806"))
+    assert (answer, function.logged(bad["messageId"])[:2]) == (failed(bad), ("rejected", "RT806"))
     assert flows.item(name) is not None
 
 
@@ -499,7 +499,7 @@ def test_dead_letter_queue_is_gone(flows: Any, function: Function, make: Any, na
 
     answer = function.invoke(bad, make("undeliverable", {"id": name}))
 
-    assert (answer, function.said(bad["messageId"])) == (
+    assert (answer, function.logged(bad["messageId"])) == (
         failed(bad),
         ("retry", "RT818", "the dead letter was not taken: NonExistentQueue"),
     )
@@ -513,8 +513,8 @@ def test_table_is_gone(flows: Any, function: Function, make: Any) -> None:
 
     answer = function.invoke(good, bad)
 
-    _, told = flows.letter_about(bad["messageId"])
-    assert (answer, function.said(good["messageId"])[:2], told["code"], flows.left("plain-dlq") - before) == (
+    _, details = flows.letter_about(bad["messageId"])
+    assert (answer, function.logged(good["messageId"])[:2], details["code"], flows.left("plain-dlq") - before) == (
         failed(good),
         ("retry", "RT816"),
         "RT806",
@@ -528,7 +528,7 @@ def test_no_time_left(flows: Any, function: Function, make: Any, name: str) -> N
 
     answer = function.invoke(*records, milliseconds=100)
 
-    codes = [function.said(record["messageId"])[:2] for record in records]
+    codes = [function.logged(record["messageId"])[:2] for record in records]
     assert (answer, flows.item(name), codes) == (failed(*records), None, [("retry", "RT814"), ("retry", "RT819")])
 
 

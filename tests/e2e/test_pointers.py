@@ -159,7 +159,7 @@ def test_what_cannot_be_followed(flow: Flow) -> None:
 
 
 def test_no_such_bucket(flow: Flow) -> None:
-    """A fault of the set-up dead-letters nothing; what needs no bucket goes on."""
+    """A configuration error dead-letters nothing; messages without a pointer are written."""
     outcomes = flow.deliver("lost", flow.pointer("k", "-absent"), '{"id": "1", "text": ""}')
 
     assert (outcomes, len(flow.items()), flow.letters()) == ([("retry", "RT816", False), WRITTEN], 1, [])

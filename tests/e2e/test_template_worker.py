@@ -89,7 +89,7 @@ def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, 
     tables, queues = clients(local)
     url = queues.get_queue_url(QueueName="test-q")["QueueUrl"]
 
-    def said(what: str) -> bool:
+    def logged(what: str) -> bool:
         """Whether the worker has said something; a message ends a receive that waits, and for which it waits."""
         queues.send_message(QueueUrl=url, MessageBody=json.dumps({"id": form}))
         return what in log.read_text()
@@ -102,15 +102,15 @@ def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, 
         subprocess.Popen(list(map(mapped, command)), cwd=mapped(folder), env=environment, stderr=stderr) as process,
     ):
         try:
-            wait(lambda: said("worker started"), "the worker")
+            wait(lambda: logged("worker started"), "the worker")
             item = wait(lambda: tables.get_item(TableName="things", Key={"id": {"S": form}}).get("Item"), "the item")
             if form == "systemd":
                 subprocess.run([word.replace("$MAINPID", str(process.pid)) for word in beside], check=True)
-                wait(lambda: said("config reloaded"), "the config")
+                wait(lambda: logged("config reloaded"), "the config")
             else:
                 healthy = subprocess.run(list(map(mapped, beside)), env=environment, capture_output=True)
             process.send_signal(signal.SIGTERM)
-            wait(lambda: said("worker stopped"), "the end")
+            wait(lambda: logged("worker stopped"), "the end")
             code = process.wait(30)
         finally:
             process.kill()

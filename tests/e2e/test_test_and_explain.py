@@ -93,10 +93,10 @@ def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
     """JSON on the screen, JUnit XML in a file."""
     done = router("test", "--json", "--junit", "out.xml")
 
-    told = json.loads(done.stdout)
-    (test,) = told["tests"]
+    report = json.loads(done.stdout)
+    (test,) = report["tests"]
     test.pop("seconds")
-    assert (done.returncode, test, told["untested_routes"], [each["pointer"] for each in told["unreached"]]) == (
+    assert (done.returncode, test, report["untested_routes"], [each["pointer"] for each in report["unreached"]]) == (
         1,
         {
             "route": "counts",
@@ -158,9 +158,9 @@ def test_sets_and_bytes(router: Run, config: Path) -> None:
     """Sets are sorted lists, bytes base64."""
     _, shown = explain(router, '{"id": "a", "kind": "x"}', "--route", "others", "--json")
 
-    told = json.loads(shown)
-    (value,) = (each["value"] for each in told["stages"] if each["stage"] == "transform item")
-    assert (value["tags"], value["raw"], {each["route"] for each in told["stages"]}) == (
+    report = json.loads(shown)
+    (value,) = (each["value"] for each in report["stages"] if each["stage"] == "transform item")
+    assert (value["tags"], value["raw"], {each["route"] for each in report["stages"]}) == (
         [1, 2],
         ["eA=="],
         {"", "others"},
@@ -171,9 +171,9 @@ def test_the_request_of_an_atomic_queue(router: Run, config: Path) -> None:
     """Update and marker are one transaction; what is to be removed shows as such."""
     code, shown = explain(router, '{"id": "a", "n": [1], "b": "AAE="}', "--json")
 
-    told = json.loads(shown)
-    (request,) = told["requests"]
-    (mapped,) = (each["value"] for each in told["stages"] if each["stage"] == "map")
+    report = json.loads(shown)
+    (request,) = report["requests"]
+    (mapped,) = (each["value"] for each in report["stages"] if each["stage"] == "map")
     actions = [next(iter(each)) for each in request["TransactWriteItems"]["TransactItems"]]
     assert (code, actions, mapped) == (0, ["Put", "Update"], [{"id": "a", "n": 1, "old": "REMOVE", "b": "AAE="}])
 

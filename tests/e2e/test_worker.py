@@ -92,10 +92,10 @@ def test_rejected(flows: Any, worker: Worker, wait: Callable[..., Any], name: st
     """A message that can never succeed is a dead letter, and gone from its queue."""
     message_id = flows.send("plain", {"id": name, "number": "x"})
 
-    letter, told = flows.letter_about(message_id)
+    letter, details = flows.letter_about(message_id)
 
-    del told["failed_at"]
-    assert (json.loads(letter["Body"]), told) == (
+    del details["failed_at"]
+    assert (json.loads(letter["Body"]), details) == (
         {"id": name, "number": "x"},
         {
             "code": "RT806",
@@ -181,8 +181,8 @@ def test_missing_table(flows: Any, wait: Callable[..., Any], tmp_path: Path) -> 
         lines = [worker.wait_for_line(message_id=message_id) for message_id in sent]
         code = worker.stop()
 
-    told = {(line["outcome"], line["code"], line["reason"]) for line in lines}
-    assert (code, told, flows.left("lost")) == (
+    outcomes = {(line["outcome"], line["code"], line["reason"]) for line in lines}
+    assert (code, outcomes, flows.left("lost")) == (
         0,
         {("retry", "RT816", f"table '{flows.prefix}-absent': ResourceNotFoundException")},
         3,
