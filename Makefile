@@ -38,9 +38,7 @@ format: $(STAMP) ## write the code as `make lint` wants it
 	$(RUN) -m ruff check --fix .
 
 docs: $(STAMP) ## the pages that are made from the code
-	$(RUN) -m docs.generate.pages docs
-	$(RUN) -m router.check.reference tests/checks > docs/checks.md
-	$(RUN) -m router.check.examples tests/checks > router/check/examples.json
+	$(RUN) -m docs.generate.pages .
 
 lock: $(STAMP) ## pin again what tests and builds install
 	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \

@@ -1,115 +1,142 @@
-"""The codes of outcomes, which logs and dead letters contain."""
+"""The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
-from router.model import Code
+A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
+Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.
+"""
 
-NOT_JSON = Code(
+from collections.abc import Mapping
+
+from router.model import Code, Severity
+
+RETIRED: Mapping[str, str] = {
+    "RT307": "a schema was compared with the judgement of a second library, which never validates messages.",
+    "RT312": "examples were compared with the judgement of a second library, which never validates messages.",
+}
+"""Ids that were in use once, with the reason why they no longer are. An id is never used again."""
+_DECLARED: dict[str, Code] = {}
+
+
+def declare(id_: str, title: str, why: str, severity: Severity = "error") -> Code:
+    """Returns a new code and registers it; raises ValueError if the id is in use, or is retired."""
+    code = Code(id_, title, why, severity)
+    if id_ in RETIRED or _DECLARED.setdefault(id_, code) != code:
+        raise ValueError(f"{id_} is declared twice, or is retired")
+    return code
+
+
+def declared() -> Mapping[str, Code]:
+    """Returns the codes of the modules that are imported so far, by id, in order."""
+    return dict(sorted(_DECLARED.items()))
+
+
+NOT_JSON = declare(
     "RT801",
     "the payload is not JSON",
     "It is not JSON, not UTF-8, or empty. NaN and Infinity are not JSON either.",
 )
-BAD_ENVELOPE = Code(
+BAD_ENVELOPE = declare(
     "RT802",
     "the envelope or encoding is not what the queue is configured for",
     "A payload that is not wrapped as `envelope` and `encoding` say cannot be unwrapped.",
 )
-OUT_OF_BOUNDS = Code(
+OUT_OF_BOUNDS = declare(
     "RT803",
     "the message exceeds a limit",
     "Nesting over 64, a payload that unpacks to more than 16 MiB, an object in S3 over `max_bytes`, a number that "
     "cannot be held exactly, or a list of more than 10,000 elements: refused before work is done on it.",
 )
-NO_ROUTE = Code(
+NO_ROUTE = declare(
     "RT805",
     "no route takes the message",
     "Each route of the queue has a `when` that does not hold; `unmatched` of the queue decides.",
 )
-INVALID = Code(
+INVALID = declare(
     "RT806",
     "the message fails its schema",
     "The reason names the keyword and its place in the schema; `on_invalid` of the route decides.",
 )
-UNMAPPABLE = Code(
+UNMAPPABLE = declare(
     "RT807",
     "the message cannot be mapped to an item",
     "A value is missing that must be there, has a type that cannot be converted, or an expression fails on it.",
 )
-BAD_KEY = Code(
+BAD_KEY = declare(
     "RT808",
     "the item has no valid key",
     "A key attribute is missing, empty, too long, or of another type than the table's key.",
 )
-BAD_ITEM = Code(
+BAD_ITEM = declare(
     "RT809",
     "DynamoDB could not store the item",
     "Over 400 KB, a number of more than 38 digits or out of range, nesting over 32, an empty or mixed set.",
 )
-BAD_VERSION = Code(
+BAD_VERSION = declare(
     "RT804",
     "the message has no valid version or idempotency key",
     "`version` or `once_key` is missing, is of a type that has no order, or of another type than the stored version.",
 )
-PLUGIN_REJECTED = Code("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
-DROPPED = Code(
+PLUGIN_REJECTED = declare("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
+DROPPED = declare(
     "RT811",
     "the message was dropped",
     "A plugin raised Drop, the config says `drop`, or `for_each` found an empty list.",
 )
-PLUGIN_RETRY = Code("RT812", "a plugin asked to retry", "The reason is the plugin's own.")
-PLUGIN_FAILED = Code(
+PLUGIN_RETRY = declare("RT812", "a plugin asked to retry", "The reason is the plugin's own.")
+PLUGIN_FAILED = declare(
     "RT813",
     "a plugin or a transform failed",
     "It raised an exception other than Drop, Reject and Retry; the message stays on its queue, since a corrected "
     "plugin can process it.",
 )
-RETRY_LATER = Code(
+RETRY_LATER = declare(
     "RT814",
     "a write to DynamoDB or a read from S3 did not succeed in time",
     "Throttling, a server error, or a time-out; the message stays on its queue.",
 )
-REFUSED = Code(
+REFUSED = declare(
     "RT815",
     "the table refused the item",
     "DynamoDB found the item alone invalid, though it passed the checks before.",
 )
-CONFIGURATION_ERROR = Code(
+CONFIGURATION_ERROR = declare(
     "RT816",
     "a configuration error",
     "No such table, access denied, or a key that is not the table's: no message is at fault, and each stays on its "
     "queue.",
 )
-UNKNOWN_QUEUE = Code(
+UNKNOWN_QUEUE = declare(
     "RT817",
     "the config does not know the queue",
     "The function is triggered by a queue that no route names; its messages stay on it.",
 )
-NO_DEAD_LETTER = Code(
+NO_DEAD_LETTER = declare(
     "RT818",
     "the dead letter was not taken",
     "The dead-letter queue is missing, unreachable, or refused the letter; the message stays on its queue.",
 )
-NOT_STARTED = Code(
+NOT_STARTED = declare(
     "RT819",
     "the message was not started",
     "Time was nearly up, or an earlier message of its group was not acknowledged; it stays on its queue.",
 )
-ALREADY_THERE = Code(
+ALREADY_THERE = declare(
     "RT820",
     "the item is there already",
     "A conditional write failed: the message is a duplicate, or another one wrote the same item first. It is counted "
     "as a conflict too if the stored content differs.",
 )
-SUPERSEDED = Code(
+SUPERSEDED = declare(
     "RT821",
     "something as new or newer is stored",
     "The stored version is not less than the message's; where it is equal and the content differs, that is counted as "
     "a conflict too.",
 )
-NOT_ATOMIC = Code(
+NOT_ATOMIC = declare(
     "RT822",
     "the writes of the message cannot be one transaction",
     "The queue is `atomic`, and the message makes more than 100 writes, or two of one item, or more than 4 MB.",
 )
-BAD_POINTER = Code(
+BAD_POINTER = declare(
     "RT823",
     "the pointer to the payload cannot be followed",
     "The envelope `s3_pointer` found a pointer that is malformed, or names a bucket that is not one of `buckets`, or "

@@ -1,4 +1,4 @@
-"""Writes every generated page: `python -m docs.generate.pages docs`, which `make docs` runs."""
+"""Writes every generated file: `python -m docs.generate.pages .`, which `make docs` runs."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
 from router.config.schema import config_schema
@@ -17,17 +18,20 @@ def schema_page() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "config.md": config_page,
-    "transforms.md": transforms_page,
-    "plugins.md": plugins_page,
-    "routes.schema.json": schema_page,
+    "docs/checks.md": checks_page,
+    "docs/config.md": config_page,
+    "docs/transforms.md": transforms_page,
+    "docs/plugins.md": plugins_page,
+    "docs/routes.schema.json": schema_page,
+    "router/check/examples.json": examples_file,
 }
-"""What makes each page, by the name of its file in `docs/`."""
+"""The function that makes each file, by its path in the repository."""
 
 
 def write_pages(folder: Path) -> None:
-    """Write every page into a folder."""
+    """Write every file, by its path in a folder."""
     for name, page in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(page(), encoding="utf-8")
 
 

@@ -1,1 +1,1 @@
-"""What `router check` proves beyond what loading proves."""
+"""`router check`: rules over a config, and over what is deployed of it."""

@@ -1,63 +1,60 @@
-"""Passes over findings where the config says so, and finds what is wrong with what it says."""
+"""Suppresses findings as `ignore` in the config says, and reports entries of `ignore` that are wrong or unused."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from msgspec import Struct
 
+from router.check.rule import LIVE, code_of
+from router.codes import RETIRED, declare
 from router.config import spec
 from router.config.findings import describe
 from router.model import Code, Finding, Path
 from router.program.load import Loaded
 
-CANNOT_IGNORE = Code(
+CANNOT_IGNORE = declare(
     "RT109",
-    "an `ignore` of what cannot be ignored",
-    "With a file that cannot be read, or a flow that cannot be compiled, the router does not start, whatever anybody "
-    "thinks of it; and a code that there is not was meant to be another one.",
+    "an `ignore` of a code that cannot be ignored",
+    "With a file that cannot be read, or a route that cannot be compiled, the router does not start. A code that does "
+    "not exist is a typo.",
 )
-NOTHING_TO_IGNORE = Code(
+NOTHING_TO_IGNORE = declare(
     "RT110",
-    "an `ignore` that no finding needs",
-    "What was accepted is mended, or was never there. If it stays, it hides the same fault when somebody makes it "
-    "again.",
+    "an `ignore` that matches no finding",
+    "The fault was fixed, or never existed. An entry that stays would hide the same fault if it is introduced again.",
     "warning",
 )
-
-LIVE, OUTCOME = "RT7", "RT8"
-"""How codes begin that are found in AWS only, and those of how a message ended."""
+OUTCOME = "RT8"
+"""The prefix of the codes of outcomes of messages."""
 _OF_THE_FILE = ("RT0", "RT1")
 
 
 class Ignored(Struct, frozen=True):
-    """A finding that is passed over, and why."""
+    """A suppressed finding, and the reason that the config gives."""
 
     finding: Finding
     reason: str
 
 
-def ignore_findings(
-    loaded: Loaded, stopping: Collection[Finding], code_of: Callable[[str], Code | None], live: bool
-) -> list[Ignored]:
-    """What is passed over, of the findings of a config; the findings themselves stay as they are, and get more.
+def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -> list[Ignored]:
+    """Returns the findings that the config suppresses, and adds findings about the entries of `ignore` themselves.
 
-    `stopping` are those that stop the router from starting. `code_of` gives the code of an id. `live` tells
-    whether AWS was looked at.
+    `stopping` are the errors of loading, which cannot be ignored. `live` is true if AWS was compared.
     """
     settings = loaded.config.ignore if loaded.config else ()
     ignored: dict[Finding, str] = {}
     for index, each in enumerate(settings):
         where: Path = ("ignore", index)
         matched = [finding for finding in loaded.findings if _matches(each, where, finding, loaded)]
-        held = [finding for finding in matched if finding in stopping]
-        fault = _fault(each.code, code_of(each.code), bool(held))
+        refused = [finding for finding in matched if finding in stopping]
+        fault = _fault(each.code, code_of(each.code), bool(refused))
         if fault:
             sentence, advice = fault
             loaded.findings.add(CANNOT_IGNORE, sentence, (*where, "code"), suggestion=advice)
         elif not matched and not stopping and (live or not each.code.startswith(LIVE)):
-            sentence = f"no finding needs {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"
-            loaded.findings.add(NOTHING_TO_IGNORE, sentence, where, suggestion="take it out")
+            sentence = f"no finding matches {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"
+            loaded.findings.add(NOTHING_TO_IGNORE, sentence, where, suggestion="remove it")
         for finding in matched:
-            if finding not in held:
+            if finding not in refused:
                 ignored.setdefault(finding, each.reason)
     return [Ignored(finding, ignored[finding]) for finding in loaded.findings if finding in ignored]
 
@@ -68,19 +65,21 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, loaded: Loaded)
     paths = loaded.findings.paths(finding)
     own_file, root_file = loaded.findings.locate(where).file, loaded.findings.locate(()).file
     if own_file != root_file and all(loaded.findings.locate(path).file != own_file for path in paths):
-        # A team accepts what is in its own file.
+        # An entry in an included file applies to this file only, so that a team cannot hide findings of another.
         return False
     names = [".".join(map(str, path)) for path in paths]
     return not ignore.at or any(f"{name}.".startswith(f"{ignore.at}.") for name in names)
 
 
-def _fault(name: str, code: Code | None, held: bool) -> tuple[str, str] | None:
-    """Why a code cannot be ignored, and what to do instead."""
+def _fault(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:
+    """Returns why a code cannot be ignored and what to do instead; None if it can."""
+    if name in RETIRED:
+        return None  # it matches no finding, which is reported
     if code is None:
-        # Others are those of plugins' checks, which are not known.
-        return (f"there is no code {name}", "docs/checks.md lists them all") if name.startswith("RT") else None
+        # A code without the prefix may be a plugin's; these are not known.
+        return (f"there is no code {name}", "docs/checks.md lists all codes") if name.startswith("RT") else None
     if name.startswith(OUTCOME):
-        return f"{name} says how a message ended, and is never found in a config", "take it out"
-    if held or (name.startswith(_OF_THE_FILE) and code.severity == "error"):
-        return f"{name} cannot be ignored: it stops the router from starting", "mend what it finds"
+        return f"{name} is the outcome of a message, and is never found in a config", "remove it"
+    if refused or (name.startswith(_OF_THE_FILE) and code.severity == "error"):
+        return f"{name} cannot be ignored: it stops the router from starting", "fix what it reports"
     return None

@@ -1,21 +1,30 @@
-"""What a rule of `router check` is: a function from a loaded config to what it finds."""
+"""The registry of rules: a rule registers itself, and the packages of rules are discovered."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from importlib import import_module
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from router.check.flows import Flow, survey
+from router import codes
+from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.config import spec
 from router.model import Code, Path
 from router.program.hooks.plugins import Plugins
 from router.program.schemas.compile import SchemaStore
 
+LIVE = "RT7"
+"""The prefix of the codes that only `--live` reports."""
+DECLARING = ("config", "modes", "sources", "envelopes", "transforms", "program", "check")
+"""The packages of `router` whose modules declare codes, besides `router.codes`."""
+
 
 class Subject(Struct, frozen=True, dict=True):
-    """A config as rules see it: parsed, with its plugins and schemas loaded, though perhaps with errors.
+    """A config with its plugins and schemas, as rules get it; it may have errors.
 
-    If it is not `whole`, parts of it could not be read, and what seems not to be there may be in them.
+    Unless `whole`, parts of the config could not be read, so that a rule must not report that something is missing.
     """
 
     config: spec.Config
@@ -24,13 +33,13 @@ class Subject(Struct, frozen=True, dict=True):
     whole: bool = True
 
     @cached_property
-    def flows(self) -> tuple[Flow, ...]:
-        """The routes, with what is sure of their messages; worked out once for all rules."""
-        return survey(self.config, self.plugins, self.schemas)
+    def routes(self) -> tuple[AnalyzedRoute, ...]:
+        """The routes with the messages that can reach them, computed once for all rules."""
+        return analyze_routes(self.config, self.plugins, self.schemas)
 
 
 class Found(Struct, frozen=True):
-    """One thing that a rule found, at the value (or, with `key`, the key) at a path of the config."""
+    """A finding of a rule, at the value (or, with `key`, the key) at a path of the config."""
 
     code: Code
     sentence: str
@@ -39,5 +48,71 @@ class Found(Struct, frozen=True):
     key: bool = False
 
 
-Rule = Callable[[Subject], Iterable[Found]]
-"""A rule; it declares the codes that it finds beside it, and asks nothing but the subject."""
+SubjectT = TypeVar("SubjectT")
+
+
+class Rule(Struct, Generic[SubjectT], frozen=True):
+    """A function that yields findings about a subject, and the codes of these findings."""
+
+    codes: tuple[Code, ...]
+    find: Callable[[SubjectT], Iterable[Found]]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.find, "__name__", type(self.find).__name__))
+
+
+class RuleSet(Generic[SubjectT]):
+    """The rules that the modules of a package register."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._rules: dict[str, Rule[SubjectT]] = {}
+
+    def register(
+        self, *reported: Code
+    ) -> Callable[[Callable[[SubjectT], Iterable[Found]]], Callable[[SubjectT], Iterable[Found]]]:
+        """Decorates the function of a rule; raises ValueError if another rule reports one of its codes."""
+
+        def decorate(find: Callable[[SubjectT], Iterable[Found]]) -> Callable[[SubjectT], Iterable[Found]]:
+            for code in reported:
+                if code.id in self._rules:
+                    raise ValueError(f"two rules report {code.id}")
+                self._rules[code.id] = Rule(reported, find)
+            return find
+
+        return decorate
+
+    def all(self) -> tuple[Rule[SubjectT], ...]:
+        """Imports the modules of the package, and returns their rules in the order of their first codes."""
+        _import_all(self._package)
+        return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
+
+    def reporting(self, id_: str) -> tuple[Rule[SubjectT], ...]:
+        """Returns the rule that reports a code; empty if loading, a plugin or AWS does."""
+        return tuple(rule for rule in self.all() if any(code.id == id_ for code in rule.codes))
+
+
+RULES: RuleSet[Subject] = RuleSet("router.check.rules")
+rule = RULES.register
+"""Registers a rule of `router check`: `@rule(CODE)`."""
+
+
+@cache
+def _import_all(package: str) -> None:
+    """Imports all modules of a package and of the packages in it."""
+    for info in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+        import_module(info.name)
+
+
+def known_codes() -> Mapping[str, Code]:
+    """Returns every code by id, in order; imports all modules that declare codes."""
+    for package in DECLARING:
+        _import_all(f"router.{package}")
+    return codes.declared()
+
+
+def code_of(id_: str) -> Code | None:
+    """Returns the code of an id, or None; imports only what declares it, if that is imported already."""
+    return codes.declared().get(id_) or known_codes().get(id_)

@@ -1,36 +1,51 @@
-"""All that `router check` runs: loading, and what goes beyond it."""
+"""Runs all of `router check`: loads the config, then runs the rules and the checks of plugins."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from router.check.codes import code_of
 from router.check.ignore import Ignored, ignore_findings
-from router.check.plugin_checks import run_plugin_checks
-from router.check.rule import Subject
-from router.check.rules import RULES
-from router.check.running import REPORT, RULE_FAILED, failure, run_rules
-from router.config.findings import stopped
+from router.check.rule import RULES, Rule, Subject, SubjectT
+from router.codes import declare
+from router.config.findings import Findings, stopped
 from router.config.reading import without_garbage_collector
-from router.errors import RouterError
-from router.model import Finding, Place, Severity
+from router.errors import PluginError, RouterError, UsageError
+from router.model import Code, Finding, Place, Severity
 from router.program.load import Loaded, load
 
-UNREADABLE = ("RT0", "RT1")
-"""How the codes of errors begin for which a part of the config is left out: of its text and of its shape."""
+RULE_FAILED = declare(
+    "RT009",
+    "a rule failed",
+    "What the rule would have reported is unknown. The fault is in the router, not in the config.",
+)
+CHECK_FAILED = declare(
+    "RT508",
+    "a plugin's check failed",
+    "It raised an exception, or did not return a list of remarks, so that its result is unknown.",
+)
+REPORT = "report it, with a config that reproduces it"
+INCOMPLETE = ("RT0", "RT1")
+"""The prefixes of the codes of errors for which a part of the config is left out: errors of its text and shape."""
+RESERVED = "RT"
+"""The prefix that the codes of plugins' remarks must not have."""
 
 
 class Report(Struct, frozen=True):
-    """What `router check` has to say: what is found, and what is passed over because the config says so."""
+    """The findings of `router check`, and those that `ignore` in the config suppresses."""
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
 
 
-def check(path: Path, env: Mapping[str, str], compare: Callable[[Loaded], None] | None = None) -> list[Finding]:
-    """The findings of a config, in the order of the file; raises MissingExtra without the extra `cli`."""
-    return list(examine(path, env, compare).findings)
+def check(
+    path: Path,
+    env: Mapping[str, str],
+    compare: Callable[[Loaded], None] | None = None,
+    rules: Iterable[Rule[Subject]] | None = None,
+) -> list[Finding]:
+    """Returns the findings of a config, in the order of the file."""
+    return list(examine(path, env, compare, rules=rules).findings)
 
 
 def examine(
@@ -38,35 +53,66 @@ def examine(
     env: Mapping[str, str],
     compare: Callable[[Loaded], None] | None = None,
     unset: Severity = "error",
+    rules: Iterable[Rule[Subject]] | None = None,
 ) -> Report:
-    """All that there is to say of a config, in the order of the file; raises MissingExtra without the extra `cli`.
+    """Returns the findings of a config, in the order of the file, and the ignored ones.
 
-    `compare` notes in its findings what is found where no rule of ours looks: in AWS, with `--live`. `unset` is how
-    bad it is if a variable of the environment is not set and has no default.
+    `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
+    environment that is not set and has no default. `rules` are the rules to run, all by default.
     """
     loaded = _load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
-        whole = not any(finding.code.id.startswith(UNREADABLE) for finding in stopping)
+        whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
+        subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
         with without_garbage_collector():
-            run_rules(RULES, Subject(loaded.config, loaded.plugins, loaded.schemas, whole), loaded.findings)
-        run_plugin_checks(loaded)
+            run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
+        _run_plugin_checks(loaded)
     if compare:
         _compare(compare, loaded)
-    ignored = ignore_findings(loaded, stopping, code_of, live=compare is not None)
-    passed_over = {each.finding for each in ignored}
-    return Report(tuple(each for each in loaded.findings if each not in passed_over), tuple(ignored))
+    ignored = ignore_findings(loaded, stopping, live=compare is not None)
+    suppressed = {each.finding for each in ignored}
+    return Report(tuple(each for each in loaded.findings if each not in suppressed), tuple(ignored))
+
+
+def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings) -> None:
+    """Adds the findings of rules; a rule that fails is a finding, and the others still run.
+
+    Raises UsageError if a rule does.
+    """
+    for rule in rules:
+        try:
+            for found in rule.find(subject):
+                findings.add(found.code, found.sentence, found.path, key=found.key, suggestion=found.suggestion)
+        except UsageError:
+            raise
+        except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+            findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
 
 
 def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:
-    """What `load` does; where it crashes, that is a finding."""
+    """Loads the config; if the loader crashes, that is the only finding."""
     try:
         return load(path, env, unset)
     except RouterError:
         raise
     except BaseException as error:
-        found = Finding(RULE_FAILED, failure("loading", error), Place(str(path)), REPORT)
+        found = Finding(RULE_FAILED, _failure("loading", error), Place(str(path)), REPORT)
         return Loaded(None, stopped([found]))
+
+
+def _run_plugin_checks(loaded: Loaded) -> None:
+    """Adds the remarks of plugins' checks; a check that fails is a finding."""
+    for run in loaded.plugins.checks if loaded.plugins else ():
+        try:
+            remarks = run(loaded.config)
+        except PluginError as error:
+            loaded.findings.add(CHECK_FAILED, str(error), ("plugins",), suggestion="fix the plugin")
+            continue
+        for remark in remarks:
+            id_ = f"X-{remark.code}" if remark.code.startswith(RESERVED) else remark.code
+            code = Code(id_, remark.sentence, "A plugin's check reports this.", remark.severity)
+            loaded.findings.add(code, remark.sentence, remark.path, suggestion=remark.suggestion)
 
 
 def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
@@ -75,4 +121,11 @@ def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
     except RouterError:
         raise
     except BaseException as error:
-        loaded.findings.add(RULE_FAILED, failure("the comparison with AWS", error), suggestion=REPORT)
+        loaded.findings.add(RULE_FAILED, _failure("the comparison with AWS", error), suggestion=REPORT)
+
+
+def _failure(what: str, error: BaseException) -> str:
+    """Returns the sentence for a crash of the router itself; re-raises what ends the program."""
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        raise error
+    return f"{what} failed with {type(error).__name__}"

@@ -40,7 +40,7 @@ def command(
     function: str,
     code: str | None,
 ) -> None:
-    """Prove a config: every fault at once, each with its place and what to do.
+    """Validate a config: report every fault at once, with its place and what to do.
 
     Exit code 0: no error; 1: errors, or with --strict warnings; 2: could not run.
 
@@ -104,10 +104,14 @@ def _show(form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], co
 
 
 def _explain(name: str) -> None:
-    from router.check.codes import CODES
     from router.check.examples import shipped_examples
+    from router.check.rule import known_codes
+    from router.codes import RETIRED
 
-    code = CODES.get(name.upper())
+    code = known_codes().get(name.upper())
+    if name.upper() in RETIRED:
+        click.echo(f"{name.upper()} is retired: {RETIRED[name.upper()]}")
+        return
     if code is None:
         raise click.UsageError(f"there is no code {name}; see docs/checks.md")
     click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")

@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.model import Code, Path
+from router.codes import declare
+from router.model import Path
 
-RT005 = Code(
+RT005 = declare(
     "RT005",
     "environment variable",
     "Without the variable, the router would read and write queues and tables with wrong names.",

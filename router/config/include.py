@@ -4,6 +4,7 @@ import glob
 import pathlib
 from collections.abc import Iterator, Mapping
 
+from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, quote, stopped
 from router.config.merge import as_read, folder_of, merge
@@ -11,11 +12,11 @@ from router.config.parse import parse_part
 from router.config.reading import Part, Reading, Source
 from router.config.source import read_source
 from router.errors import ConfigError
-from router.model import Code, Finding, Path, Severity
+from router.model import Finding, Path, Severity
 
 __all__ = ["NO_FILES", "Reading", "included_files", "read_config"]
 
-NO_FILES = Code(
+NO_FILES = declare(
     "RT107",
     "an include that finds no files",
     "The files are missing, so their routes do not run. Files outside of the config's folder are not read: a "

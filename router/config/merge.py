@@ -7,13 +7,14 @@ from typing import Any
 
 from msgspec import structs
 
+from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, describe
 from router.config.places import SourceMap
 from router.config.reading import Part, Reading, Source
-from router.model import Code, Finding, Path, names_file
+from router.model import Finding, Path, names_file
 
-DEFINED_TWICE = Code(
+DEFINED_TWICE = declare(
     "RT108",
     "a name that two files define",
     "A name refers to one queue, table or route; with two definitions, references to it are ambiguous.",

@@ -3,17 +3,18 @@
 from decimal import Decimal
 from typing import Any
 
+from router.codes import declare
 from router.config.findings import any_of, closest, describe, quote
 from router.config.schema import Node
 from router.config_types import META_PATTERN
 from router.model import META_NAMES, Code, Path
 
-RT101 = Code("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
-RT102 = Code("RT102", "missing key", "The key is required: it has no default that suits every config.")
-RT103 = Code("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
-RT104 = Code("RT104", "not one of the choices", "Only the listed values have a meaning.")
-RT105 = Code("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
-RT106 = Code("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
+RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
+RT102 = declare("RT102", "missing key", "The key is required: it has no default that suits every config.")
+RT103 = declare("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
+RT104 = declare("RT104", "not one of the choices", "Only the listed values have a meaning.")
+RT105 = declare("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
+RT106 = declare("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
 
 Text = tuple[Code, str, str]
 """A code, a sentence and a suggestion, which may be empty."""

@@ -8,6 +8,7 @@ from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, SequenceNode
 from yaml.scanner import ScannerError
 
+from router.codes import declare
 from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose
 from router.config.environment import RT005, substitute
 from router.config.findings import Findings
@@ -19,10 +20,10 @@ from router.model import Code, Finding, Place, Severity
 MAX_BYTES = 16 * 1024 * 1024
 """The largest size of a config file; a thousand routes take half of one MiB."""
 
-RT001 = Code("RT001", "cannot be read", "A config is a file of UTF-8 text.")
-RT002 = Code("RT002", "not YAML", "A file that a YAML reader cannot read cannot be checked any further.")
-RT003 = Code("RT003", "no config in it", "A config is a map with at least a version and a route.")
-RT006 = Code(
+RT001 = declare("RT001", "cannot be read", "A config is a file of UTF-8 text.")
+RT002 = declare("RT002", "not YAML", "A file that a YAML reader cannot read cannot be checked any further.")
+RT003 = declare("RT003", "no config in it", "A config is a map with at least a version and a route.")
+RT006 = declare(
     "RT006",
     "too deep or too large",
     "With aliases to aliases, or by nesting, a file of a few lines can expand to more data than fits in memory.",

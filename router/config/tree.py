@@ -4,15 +4,16 @@ from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from router.codes import declare
 from router.config.core_schema import LIST, MAP, MAX_DEPTH, MAX_NODES, MERGE, LimitError, plain_value, short_tag
 from router.model import Code, Path, Place
 
-RT004 = Code(
+RT004 = declare(
     "RT004",
     "duplicate key",
     "Readers of YAML keep one of two equal keys, and drop the other silently, so that its value has no effect.",
 )
-RT007 = Code(
+RT007 = declare(
     "RT007",
     "not a plain value",
     "A config contains the values of JSON: text, numbers, true, false, null, lists and maps with text keys. Tags that "

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 from router.aws.deployed import DeployedState
 from router.check.live.answers import NOT_COMPARED
-from router.check.live.deployed import Deployment
-from router.check.live.rules import LIVE_RULES
-from router.check.running import run_rules
+from router.check.live.deployed import LIVE_RULES, Deployment
+from router.check.run import run_rules
 from router.errors import MissingExtra
 from router.ops.live_survey import survey
 from router.program.load import Loaded
@@ -33,7 +32,7 @@ class Comparison:
             return
         config, queues = loaded.program.config, loaded.program.engine.queues
         self.seen = survey(_connect(), loaded.program, self._function)
-        run_rules(LIVE_RULES, Deployment(config, queues, self.seen, self._function), loaded.findings)
+        run_rules(LIVE_RULES.all(), Deployment(config, queues, self.seen, self._function), loaded.findings)
 
 
 def _connect() -> "Live":

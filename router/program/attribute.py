@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from router.codes import BAD_KEY, UNMAPPABLE
+from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.config import spec
 from router.config.findings import Findings
 from router.engine.convert import CONVERTERS
@@ -17,12 +17,12 @@ from router.program.context import Context
 from router.program.transforms import Step, compile_transforms
 from router.sources import CompiledExpression, GetValue, source_of
 
-CONSTANT_TYPE = Code(
+CONSTANT_TYPE = declare(
     "RT406",
     "a constant is not of the attribute's type",
     "A `value` or `default` is converted to `type` once, at load; one that cannot be would fail on each message.",
 )
-MISSING_POLICY = Code(
+MISSING_POLICY = declare(
     "RT407",
     "`missing` does not fit the attribute",
     "A key attribute can never be left out or NULL, and `remove` has a meaning for updates only.",

@@ -5,43 +5,44 @@ from collections.abc import Mapping
 from msgspec import Struct, UnsetType
 
 from router.aws.references import is_fifo, match_key, queue_fault
+from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.decode import Decoder, compile_decoder
 from router.engine.pointers import PointerFinder
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.envelopes.s3_pointer import ENVELOPE
-from router.model import Code, Envelope, Path
+from router.model import Envelope, Path
 
-BAD_NAME = Code(
+BAD_NAME = declare(
     "RT202",
     "not a name that AWS takes",
     "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, of a small alphabet.",
 )
-NO_DEAD_LETTER_QUEUE = Code(
+NO_DEAD_LETTER_QUEUE = declare(
     "RT203",
     "a queue without dead-letter queue",
     "A rejected message stays on its queue and comes again until the queue's own redrive policy, if there is one, "
     "takes it away; the reason is in the log only.",
     severity="warning",
 )
-UNKNOWN_ENVELOPE = Code(
+UNKNOWN_ENVELOPE = declare(
     "RT205",
     "unknown envelope",
     "No loaded plugin registers an envelope of that name; "
     f"{', '.join(f'`{name}`' for name in ENVELOPES)} are built in.",
 )
-OWN_DEAD_LETTER = Code(
+OWN_DEAD_LETTER = declare(
     "RT206",
     "a queue whose dead letters come back to it",
     "Its rejected messages would come back to it for ever.",
 )
-SAME_QUEUE = Code(
+SAME_QUEUE = declare(
     "RT207",
     "one queue under two names",
     "Only one of them would get the messages; the routes of the other would never see one.",
 )
-BAD_POINTERS = Code(
+BAD_POINTERS = declare(
     "RT209",
     "`s3_pointer` in one place only",
     "Pointers are followed where `envelope` has `s3_pointer`, once, and into the buckets that `s3_pointer:` of the "

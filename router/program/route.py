@@ -2,31 +2,32 @@
 
 from msgspec import UNSET, UnsetType
 
+from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.engine import CompiledRoute
-from router.model import Code, Path, Route, Table
+from router.model import Path, Route, Table
 from router.program.context import Context
 from router.program.hooks.plugins import Plugins
 from router.program.mapping import compile_mapping
 from router.program.writes import compile_write
 
-UNKNOWN_TABLE = Code(
+UNKNOWN_TABLE = declare(
     "RT201",
     "unknown table",
     "A route writes to a table of `tables`, which has the key that its items must have.",
 )
-UNKNOWN_PLUGIN = Code(
+UNKNOWN_PLUGIN = declare(
     "RT204",
     "unknown plugin",
     "`plugins` and `options` of a route name plugins that the file loads under its top-level `plugins`.",
 )
-NAMED_TWICE = Code(
+NAMED_TWICE = declare(
     "RT111",
     "a plugin that a route names twice",
     "Its hooks would change the message twice, or once: nobody can tell which was meant.",
 )
-TEST_SHAPE = Code(
+TEST_SHAPE = declare(
     "RT208",
     "a test that cannot be run",
     "A test has exactly one of `message`, `body`, `record` and `file`, and at most one of `item`, `item_contains` and "

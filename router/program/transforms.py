@@ -5,17 +5,17 @@ from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
-from router.codes import UNMAPPABLE
+from router.codes import UNMAPPABLE, declare
 from router.config.findings import Findings, did_you_mean
 from router.errors import Refusal, Signal, TransformError
-from router.model import Code, Path, Transform
+from router.model import Path, Transform
 
-UNKNOWN_TRANSFORM = Code(
+UNKNOWN_TRANSFORM = declare(
     "RT403",
     "unknown transform",
     "No loaded plugin registers a transform of that name; the built-in ones are in docs/transforms.md.",
 )
-TRANSFORM_ARGUMENTS = Code(
+TRANSFORM_ARGUMENTS = declare(
     "RT404",
     "arguments that the transform does not take",
     "A transform takes the value, then what its signature says; wrong arguments would fail on each message.",

@@ -5,50 +5,50 @@ from typing import Any, get_args
 
 from msgspec import UNSET, UnsetType, structs
 
-from router.codes import BAD_VERSION
+from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
 from router.errors import ExpressionError, Refusal
-from router.model import Code, Path, Table
+from router.model import Path, Table
 from router.modes import MODES
 from router.program.context import Context
 
-UNMAPPED_KEY = Code(
+UNMAPPED_KEY = declare(
     "RT602",
     "a key attribute is not mapped",
     "DynamoDB takes no item without its whole key, so that each message would be rejected.",
 )
-IDLE_SETTING = Code(
+IDLE_SETTING = declare(
     "RT604",
     "a setting that the write mode does not take",
     "It would be ignored, though its author expects an effect.",
 )
-KEY_TYPE = Code(
+KEY_TYPE = declare(
     "RT605",
     "a key attribute of another type than the table's key",
     "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
 )
-REPEATED_EFFECT = Code(
+REPEATED_EFFECT = declare(
     "RT606",
     "`add` or `append` without `once`",
     "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
     "idempotency key for each applied update.",
     severity="warning",
 )
-UNMAPPED_SETTING = Code(
+UNMAPPED_SETTING = declare(
     "RT607",
     "a setting that names an attribute that it cannot use",
     "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
     "of them a key attribute: the key says which item it is, and cannot change.",
 )
-MISSING_SETTING = Code(
+MISSING_SETTING = declare(
     "RT608",
     "a write mode without a setting that it needs",
     "`newest` compares the `version` of a message with the stored one: which of two messages is newer, only an "
     "attribute of the item tells.",
 )
-MARKER_TABLE = Code(
+MARKER_TABLE = declare(
     "RT609",
     "a table that cannot hold idempotency keys",
     "`once` names a table of `tables` whose key is one text attribute; with a `ttl` there, idempotency keys expire.",

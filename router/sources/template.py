@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta, UnsetType
 
+from router.codes import declare
 from router.engine.convert import scalar_text
-from router.model import Code, Message
+from router.model import Message
 from router.sources import AttributeCompiler, Computed, ExpressionUse, Joined, Lookup, Setting, Source
 
-NO_TEMPLATE = Code(
+NO_TEMPLATE = declare(
     "RT405",
     "not a template",
     "Each `{` of a template opens an expression and needs its `}`; a brace itself is written `{{` or `}}`.",

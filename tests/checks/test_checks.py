@@ -1,4 +1,8 @@
-"""Every code of `router check`, each on a config that has that fault and no other, and on the same config mended."""
+"""Every code of `router check`: a fixture has a config with that fault, and the same config without it.
+
+A fixture runs loading and the rule that reports its code, so that a new rule changes no other fixture. That no rule
+reports anything in sound configs is tested in test_sound_configs.py.
+"""
 
 import importlib
 import pkgutil
@@ -8,22 +12,23 @@ from pathlib import Path
 import pytest
 
 import router
-from router.check.codes import CODES
+from router.check.live.deployed import LIVE_RULES
+from router.check.rule import RULES, known_codes
 from router.check.run import check
+from router.codes import RETIRED, declare
 from router.model import Code
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.glob("RT*"))
-ENVIRONMENT: dict[str, str] = {}
 NOT_OF_A_CONFIG = ("7", "8")
-"""Codes of what is live in AWS, and of outcomes, are shown by other tests."""
+"""The groups of codes of AWS and of outcomes, which have tests of their own."""
 OF_THE_ROUTER = ("RT009",)
-"""No config is known in which a rule crashes: tests/unit/checks/test_running.py has rules that do."""
+"""No config is known in which a rule fails: tests/unit/check/test_run.py has rules that do."""
 DO_SOMETHING_WHEN_IMPORTED = ("router.__main__", "router.lambda_handler")
 
 
-def declared() -> Iterator[tuple[str, Code]]:
-    """Every code that a module of the router has, with the module."""
+def codes_in_modules() -> Iterator[tuple[str, Code]]:
+    """Yields every code that a module of the router declares or imports, with the module."""
     for info in pkgutil.walk_packages(router.__path__, "router."):
         if info.name not in DO_SOMETHING_WHEN_IMPORTED:
             for value in vars(importlib.import_module(info.name)).values():
@@ -33,10 +38,10 @@ def declared() -> Iterator[tuple[str, Code]]:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_faulty_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It prints what it should, all of it of that one code."""
+    """Its findings are as expected, and all have the code of the fixture."""
     monkeypatch.chdir(HERE / name)
 
-    findings = check(Path("bad.yaml"), ENVIRONMENT)
+    findings = check(Path("bad.yaml"), {}, rules=RULES.reporting(name))
 
     assert ("".join(f"{finding}\n" for finding in findings), {finding.code.id for finding in findings}) == (
         Path("expected.txt").read_text(encoding="utf-8"),
@@ -45,35 +50,59 @@ def test_the_faulty_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_the_mended_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is found in it."""
+def test_the_fixed_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no findings."""
     monkeypatch.chdir(HERE / name)
 
-    assert check(Path("good.yaml"), ENVIRONMENT) == []
+    assert check(Path("good.yaml"), {}, rules=RULES.reporting(name)) == []
 
 
-def test_each_code_has_its_folder() -> None:
-    """And no folder is without a code."""
-    assert [code for code in CODES if code[2] not in NOT_OF_A_CONFIG and code not in OF_THE_ROUTER] == FOLDERS
+def test_each_code_has_a_fixture() -> None:
+    """Each code of a config has a fixture, and each fixture a code."""
+    assert [code for code in known_codes() if code[2] not in NOT_OF_A_CONFIG and code not in OF_THE_ROUTER] == FOLDERS
 
 
-def test_every_code_is_collected() -> None:
-    """What a module declares has an entry in docs, and can be explained."""
-    assert {(module, code.id) for module, code in declared() if CODES.get(code.id) is not code} == set()
+def test_each_code_is_known() -> None:
+    """The packages that are searched for codes are all that declare any."""
+    assert {(module, code.id) for module, code in codes_in_modules() if known_codes().get(code.id) is not code} == set()
 
 
-def test_a_code_is_declared_once() -> None:
-    """An id has one object, wherever modules import it."""
-    objects: dict[str, set[int]] = {}
-    for _, code in declared():
-        objects.setdefault(code.id, set()).add(id(code))
+def test_each_rule_is_registered_once() -> None:
+    """Every code that a module of rules declares is reported by one of its rules."""
+    reported = {
+        "router.check.rules.": {code for rule in RULES.all() for code in rule.codes},
+        "router.check.live.": {code for rule in LIVE_RULES.all() for code in rule.codes},
+    }
+    unreported = {
+        code.id
+        for module, code in codes_in_modules()
+        for package, codes in reported.items()
+        if module.startswith(package) and code not in codes
+    }
 
-    assert [name for name, those in objects.items() if len(those) > 1] == []
+    assert unreported == {"RT756"}  # reported without a call to AWS, when the config has errors
 
 
-@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+@pytest.mark.parametrize("id_", ["RT101", *RETIRED])
+def test_an_id_in_use(id_: str) -> None:
+    """An id is declared once, and a retired one never again."""
+    known_codes()
+
+    with pytest.raises(ValueError, match=f"{id_} is declared twice, or is retired"):
+        declare(id_, "another title", "Another reason.")
+
+
+def test_two_rules_with_one_code() -> None:
+    """A code is reported by one rule."""
+    rule = RULES.all()[0]
+
+    with pytest.raises(ValueError, match=f"two rules report {rule.codes[0].id}"):
+        RULES.register(*rule.codes)(rule.find)
+
+
+@pytest.mark.parametrize("code", known_codes().values(), ids=known_codes())
 def test_how_a_code_is_written(code: Code) -> None:
-    """`RT` and three digits; a title that goes on a line; a reason that is a sentence."""
+    """`RT` and three digits; a title without a full stop; a reason that is a sentence."""
     assert (code.id[:2], code.id[2:].isdecimal(), len(code.id), code.title.endswith("."), code.why[-1]) == (
         "RT",
         True,

@@ -8,13 +8,13 @@ import pytest
 
 from docs.generate import pages
 
-DOCS = Path(pages.__file__).parents[1]
+REPOSITORY = Path(pages.__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
 def test_the_committed_page_is_current(name: str) -> None:
     """Run `make docs` if this fails."""
-    assert (DOCS / name).read_text(encoding="utf-8") == pages.PAGES[name]()
+    assert (REPOSITORY / name).read_text(encoding="utf-8") == pages.PAGES[name]()
 
 
 def test_the_script_writes_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,4 +23,6 @@ def test_the_script_writes_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     runpy.run_path(pages.__file__, run_name="__main__")
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(pages.PAGES)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(
+        pages.PAGES
+    )

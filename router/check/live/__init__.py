@@ -1,1 +1,1 @@
-"""What `router check --live` proves: rules over a config and what AWS says of its tables, queues and functions."""
+"""The rules of `router check --live`, which compare a config with what is deployed."""

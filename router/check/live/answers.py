@@ -1,41 +1,43 @@
-"""Calls that were not answered: what they would have shown is not known."""
+"""Reports calls that failed, whose results are unknown."""
 
 from collections.abc import Iterator
 
 from router.aws.deployed import Unanswered
-from router.check.live.deployed import Deployment
+from router.check.live.deployed import Deployment, live_rule
 from router.check.rule import Found
-from router.model import Code, Path
+from router.codes import declare
+from router.model import Path
 
-NOT_PERMITTED = Code(
+NOT_PERMITTED = declare(
     "RT751",
-    "a call that the caller may not make",
-    "What it would have shown is not known: nothing is said about it, neither good nor bad.",
+    "a call that the caller lacks the permission for",
+    "Its result is unknown, so that nothing is reported about it, neither good nor bad.",
     severity="warning",
 )
-NO_ANSWER = Code(
+NO_ANSWER = declare(
     "RT752",
     "a call that AWS did not answer",
-    "What it would have shown is not known, and whoever asked for a comparison has none.",
+    "Its result is unknown, so that the comparison is incomplete.",
 )
-NOT_SIMULATED = Code(
+NOT_SIMULATED = declare(
     "RT754",
-    "permissions that are not known",
-    "IAM simulates what the policies of users and roles allow; of other callers, such as a federated user, nothing is "
-    "known.",
+    "permissions that are unknown",
+    "IAM simulates the policies of users and roles; the permissions of other callers, such as a federated user, are "
+    "unknown.",
     severity="warning",
 )
 
-NOT_COMPARED = Code(
+NOT_COMPARED = declare(
     "RT756",
     "a config that was not compared with what is deployed",
-    "It has errors: what it names may not be what is meant, so that AWS was not asked about it.",
+    "It has errors, so that the resources that it names may be the wrong ones. AWS was not called.",
     severity="warning",
 )
 
 
+@live_rule(NOT_PERMITTED, NO_ANSWER, NOT_SIMULATED)
 def check_answers(deployment: Deployment) -> Iterator[Found]:
-    """Each call that was refused or failed, at the place of what it was about."""
+    """Reports each call that was denied or failed, at the path of its resource."""
     seen = deployment.seen
     for name, table in seen.tables.items():
         path: Path = ("tables", name)
@@ -72,7 +74,7 @@ def _not_known(answer: object, path: Path, key: bool = True) -> Iterator[Found]:
 def _permissions_not_known(answer: Unanswered) -> Found:
     if answer.denied:
         return _not_permitted(answer, (), False)
-    return Found(NOT_SIMULATED, _not_answered(answer), (), "name the function with --function, or check as its role")
+    return Found(NOT_SIMULATED, _not_answered(answer), (), "name the function with --function, or run this as its role")
 
 
 def _not_permitted(answer: Unanswered, path: Path, key: bool) -> Found:

@@ -1,31 +1,102 @@
-"""Rules about functions themselves.
+"""Reports functions that do not run, and faults of the event source mappings that invoke them.
 
 Reserved concurrency: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+The limits of a mapping: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+Visibility timeouts: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+Reported failures: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+Concurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 """
 
 from collections.abc import Iterator
 
-from router.aws.deployed import FunctionFacts, function_name
-from router.check.live.deployed import Deployment
-from router.check.rule import Found
-from router.model import Code
+from msgspec import UnsetType
 
-NO_FUNCTION = Code("RT731", "no such function", "Nothing runs where the queue's messages are sent.")
-NO_CONCURRENCY = Code(
+from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
+from router.check.live.deployed import Deployment, live_rule
+from router.check.rule import Found
+from router.codes import declare
+from router.config import spec
+from router.config_types import parse_duration
+from router.model import Code, Path
+
+NO_FUNCTION = declare("RT731", "no such function", "The mapping invokes a function that does not exist.")
+NO_CONCURRENCY = declare(
     "RT732",
-    "a function that may not run",
-    "A reserved concurrency of 0 throttles every invocation, and each counts as a receive of its messages, until they "
-    "are moved away by the redrive policy.",
+    "a function that cannot run",
+    "A reserved concurrency of 0 throttles every invocation. Each counts as a receive of its messages, until the "
+    "redrive policy moves them to the dead-letter queue.",
 )
-NOT_MAPPED = Code(
+NOT_MAPPED = declare(
     "RT741",
     "a queue that the function does not read",
-    "No event source mapping leads from the queue to the function that was asked about; its messages stay there.",
+    "No event source mapping connects the queue with the function of --function, so that its messages stay on it.",
 )
+NOT_REPORTED = declare(
+    "RT742",
+    "an event source mapping without ReportBatchItemFailures",
+    "The function returns a partial batch response with the messages to retry. Lambda ignores it, and deletes these "
+    "messages.",
+)
+VISIBILITY_TOO_SHORT = declare(
+    "RT743",
+    "a visibility timeout shorter than the function's timeout",
+    "Messages become visible again while the function still processes them. Lambda refuses to create such a mapping, "
+    "but the queue can be changed afterwards.",
+)
+VISIBILITY_SHORT = declare(
+    "RT744",
+    "a visibility timeout shorter than advised",
+    "While the function is throttled, Lambda keeps a batch and retries it. AWS advises six times the function's "
+    "timeout, plus the batch window, so that the messages do not become visible meanwhile.",
+    severity="warning",
+)
+OVER_LIMITS = declare(
+    "RT745",
+    "a batch that Lambda does not allow",
+    "A FIFO queue has batches of at most 10 and no window, a standard queue of at most 10,000; batches over 10 need a "
+    "window of at least 1 second, and a window has at most 300.",
+)
+OVER_RESERVED = declare(
+    "RT746",
+    "more concurrency than is reserved",
+    "Lambda reads messages for more invocations than the function may have. The excess is throttled, and each time "
+    "counts as a receive of the messages.",
+    severity="warning",
+)
+FILTERED = declare(
+    "RT747",
+    "an event source mapping with filters",
+    "A message that matches no filter is deleted from the queue; the router never gets it, and nothing is logged.",
+    severity="warning",
+)
+NOT_ENABLED = declare(
+    "RT748",
+    "an event source mapping that is not enabled",
+    "The function gets no messages from the queue.",
+    severity="warning",
+)
+SEVERAL = declare(
+    "RT749",
+    "a queue that several mappings read",
+    "Each message goes to only one of the functions, and it is unpredictable to which.",
+    severity="warning",
+)
+OTHER_SETTINGS = declare(
+    "RT755",
+    "an event source mapping that differs from the config",
+    "The settings under `lambda` take effect only when they are deployed.",
+    severity="warning",
+)
+ADVISED_TIMEOUTS = 6
+MAX_BATCH, MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_WINDOW = 10_000, 10, 10, 300
+READING = ("Creating", "Enabling", "Enabled", "Updating")
+"""The states in which a mapping reads its queue, or is about to."""
 
 
+@live_rule(NO_FUNCTION, NO_CONCURRENCY)
 def check_functions(deployment: Deployment) -> Iterator[Found]:
-    """The functions that read the queues are there, and may run."""
+    """Reports functions that do not exist, or cannot run."""
     for arn, facts in deployment.seen.functions.items():
         name = function_name(arn)
         if not isinstance(facts, FunctionFacts):
@@ -37,14 +108,125 @@ def check_functions(deployment: Deployment) -> Iterator[Found]:
                     "check its name, the region and the profile",
                 )
         elif facts.reserved == 0:
-            sentence = f"0 executions are reserved for function '{name}'"
-            yield Found(NO_CONCURRENCY, sentence, (), "raise its reserved concurrency, or remove it")
+            sentence = f"the reserved concurrency of function '{name}' is 0"
+            yield Found(NO_CONCURRENCY, sentence, (), "raise it, or remove it")
 
 
+@live_rule(NOT_MAPPED)
 def check_mapped(deployment: Deployment) -> Iterator[Found]:
-    """The function that was asked about reads each queue."""
+    """Reports queues that the function of --function does not read."""
     for name, mappings in deployment.seen.mappings.items():
         if deployment.function and mappings == ():
             path, key = deployment.at_queue(name)
-            sentence = f"no event source mapping leads from queue '{name}' to function '{deployment.function}'"
-            yield Found(NOT_MAPPED, sentence, path, "make one, with ReportBatchItemFailures", key)
+            sentence = f"no event source mapping connects queue '{name}' with function '{deployment.function}'"
+            yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures", key)
+
+
+@live_rule(
+    NOT_REPORTED,
+    VISIBILITY_TOO_SHORT,
+    VISIBILITY_SHORT,
+    OVER_LIMITS,
+    FILTERED,
+    NOT_ENABLED,
+    SEVERAL,
+    OTHER_SETTINGS,
+)
+def check_mappings(deployment: Deployment) -> Iterator[Found]:
+    """Reports mappings that lose messages, exceed limits of Lambda, or differ from the config."""
+    for name in deployment.queues:
+        path, key = deployment.at_queue(name)
+        queue = deployment.facts_of(name)
+        reading = 0
+        for mapping, function in deployment.mapped(name):
+            reading += mapping.state in READING
+            for code, sentence, advice in _faults(queue, mapping, function):
+                yield Found(code, sentence, path, advice, key)
+            yield from _differences(deployment, name, mapping)
+        if reading > 1:
+            sentence = f"{reading} event source mappings read queue '{name}'"
+            yield Found(SEVERAL, sentence, path, "keep one, and disable or delete the others", key)
+
+
+_MappingFault = tuple[Code, str, str]
+
+
+def _faults(
+    queue: QueueFacts | None, mapping: MappingFacts, function: FunctionFacts | Unanswered | None
+) -> Iterator[_MappingFault]:
+    shown = f"the mapping to function '{function_name(mapping.function)}'"
+    if not mapping.reports_failures:
+        advice = "update it with --function-response-types ReportBatchItemFailures"
+        yield NOT_REPORTED, f"{shown} does not have ReportBatchItemFailures: failed messages are deleted", advice
+    if mapping.state not in READING:
+        yield NOT_ENABLED, f"{shown} is {mapping.state}", "enable it, unless it is disabled on purpose"
+    if mapping.filters:
+        count = f"{mapping.filters} filter{'s' if mapping.filters > 1 else ''}"
+        advice = "use 'when' in routes instead, and 'unmatched' for the other messages"
+        yield FILTERED, f"{shown} has {count}: messages that match none are deleted", advice
+    if queue:
+        yield from _batch_faults(queue, mapping, shown)
+        if isinstance(function, FunctionFacts):
+            yield from _visibility_faults(queue, mapping, function)
+
+
+def _differences(deployment: Deployment, name: str, mapping: MappingFacts) -> Iterator[Found]:
+    """Reports settings of a mapping that differ from the config."""
+    wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
+    window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
+    for setting, value, actual in (
+        ("batch_size", wanted.batch_size, mapping.batch_size),
+        ("window", window, mapping.window),
+        ("maximum_concurrency", wanted.maximum_concurrency, mapping.max_concurrency),
+    ):
+        if not isinstance(value, UnsetType) and value != actual:
+            shown = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
+            where: Path = ("queues", name, "lambda", setting)
+            yield Found(OTHER_SETTINGS, f"'{setting}' is {value} in the config, and {shown}", where, "deploy it")
+
+
+def _batch_faults(queue: QueueFacts, mapping: MappingFacts, shown: str) -> Iterator[_MappingFault]:
+    size, window = mapping.batch_size, mapping.window
+    most = MAX_BATCH_FIFO if queue.fifo else MAX_BATCH
+    if size > most:
+        yield OVER_LIMITS, f"{shown} has batches of {size}, over {most}", f"set its batch size to {most} or less"
+    elif size > MAX_BATCH_WITHOUT_WINDOW and window < 1:
+        yield OVER_LIMITS, f"{shown} has batches of {size} without a window", "set a batch window of 1 second or more"
+    if window > (0 if queue.fifo else MAX_WINDOW):
+        sentence = f"{shown} has a window of {window} s; a {'FIFO' if queue.fifo else 'standard'} queue allows "
+        yield OVER_LIMITS, sentence + ("none" if queue.fifo else f"{MAX_WINDOW}"), "set a shorter batch window"
+
+
+def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: FunctionFacts) -> Iterator[_MappingFault]:
+    advised = ADVISED_TIMEOUTS * function.timeout + mapping.window
+    sentence = f"the visibility timeout of queue '{queue.name}' is {queue.visibility} s, less than "
+    advice = f"set it to {advised} s or more"
+    if queue.visibility < function.timeout:
+        sentence += f"the {function.timeout} s timeout of function '{function.name}'"
+        yield VISIBILITY_TOO_SHORT, sentence, advice
+    elif queue.visibility < advised:
+        window = f" + {mapping.window} s of window" if mapping.window else ""
+        sentence += f"{ADVISED_TIMEOUTS} times the {function.timeout} s timeout of function '{function.name}'{window}"
+        yield VISIBILITY_SHORT, sentence, advice
+
+
+@live_rule(OVER_RESERVED)
+def check_concurrency(deployment: Deployment) -> Iterator[Found]:
+    """Reports functions whose mappings together have a greater maximum concurrency than is reserved."""
+    wanted: dict[str, int] = {}
+    places: dict[str, tuple[Path, bool]] = {}
+    for name in deployment.queues:
+        for mapping, function in deployment.mapped(name):
+            if isinstance(function, FunctionFacts) and mapping.max_concurrency and mapping.state in READING:
+                wanted[mapping.function] = wanted.get(mapping.function, 0) + mapping.max_concurrency
+                places.setdefault(mapping.function, deployment.at_queue(name))
+    for arn, together in wanted.items():
+        function = deployment.seen.functions[arn]
+        reserved = function.reserved if isinstance(function, FunctionFacts) else None
+        if isinstance(reserved, int) and 0 < reserved < together:
+            path, key = places[arn]
+            sentence = (
+                f"the mappings to function '{function_name(arn)}' have a maximum concurrency of {together} together, "
+                f"but {reserved} is reserved for it"
+            )
+            yield Found(OVER_RESERVED, sentence, path, f"reserve {together} or more, or lower the maxima", key)

@@ -1,8 +1,8 @@
-"""The rule about permissions: whoever runs the router may do what it does.
+"""Reports permissions that the router needs and lacks.
 
 Which action each call needs: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-and list_amazonsqs.html. A transaction needs those of the actions in it. DynamoDB decrypts the key of a table on behalf
-of who writes to it; for keys of queues:
+and list_amazonsqs.html. A transaction needs the permissions of the actions in it. DynamoDB decrypts the key of a
+table on behalf of the writer; for keys of queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """
 
@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping
 from msgspec import UnsetType
 
 from router.aws.deployed import Decision, DeployedState, QueueFacts, TableFacts
-from router.check.live.deployed import Deployment
+from router.check.live.deployed import Deployment, live_rule
 from router.check.rule import Found
+from router.codes import declare
 from router.config import spec
 from router.engine.engine import CompiledQueue
 from router.engine.writes import PUT
-from router.model import Code
 from router.modes import MODES
 
-NOT_ALLOWED = Code(
+NOT_ALLOWED = declare(
     "RT753",
     "a permission that is missing",
-    "The call would be refused, unless the policy of the queue, table or bucket itself allows it, which IAM's "
-    "simulation does not look at.",
+    "The call is denied, unless the policy of the queue, table or bucket itself allows it, which IAM's simulation does "
+    "not consider.",
     severity="warning",
 )
 READ = (
@@ -36,28 +36,28 @@ READ = (
 SEND = ("sqs:GetQueueUrl", "sqs:SendMessage")
 DESCRIBE = "dynamodb:DescribeTable"
 DECRYPT = "kms:Decrypt"
-"""What reading an encrypted queue needs, and writing to an encrypted table."""
+"""The action for reading an encrypted queue, and for writing to an encrypted table."""
 ENCRYPT = (DECRYPT, "kms:GenerateDataKey")
-"""What sending to an encrypted queue needs."""
+"""The actions for sending to an encrypted queue."""
 
 Needs = Mapping[str, tuple[str, ...]]
-"""Which actions are needed, by the ARN of what they are done to."""
+"""The needed actions by the ARN of their resource."""
 
 
 def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: DeployedState) -> Needs:
-    """What the router does with each queue, table and bucket whose ARN was seen, and with their keys."""
+    """Returns the actions on each queue, table and bucket whose ARN is known, and on their keys."""
     wanted: dict[str, set[str]] = {}
     for name, queue in queues.items():
         settings = config.queues.get(name, spec.Queue())
-        letters = config.queues.get(settings.dead_letter, settings)
+        dead_letters = config.queues.get(settings.dead_letter, settings)
         for reference, actions in ((queue.reference, READ), (queue.dead_letter, SEND)):
             facts = seen.queues.get(reference)
             if isinstance(facts, QueueFacts):
                 wanted.setdefault(facts.arn, set()).update(actions)
         if settings.kms_key:
             wanted.setdefault(settings.kms_key, set()).add(DECRYPT)
-        if queue.dead_letter and letters.kms_key:
-            wanted.setdefault(letters.kms_key, set()).update(ENCRYPT)
+        if queue.dead_letter and dead_letters.kms_key:
+            wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if not isinstance(settings.s3_pointer, UnsetType):
             facts = seen.queues.get(queue.reference)
             partition = facts.arn.partition(":sqs:")[0] if isinstance(facts, QueueFacts) else "arn:aws"
@@ -74,7 +74,7 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
 
 
 def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]:
-    """The tables that a route writes to, each with the action of it."""
+    """Yields the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
     versioned = not isinstance(write.version, UnsetType)
@@ -83,8 +83,9 @@ def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]
         yield write.once, PUT.permission
 
 
+@live_rule(NOT_ALLOWED)
 def check_permissions(deployment: Deployment) -> Iterator[Found]:
-    """What is needed is allowed."""
+    """Reports needed actions that are not allowed."""
     for decision in deployment.seen.decisions:
         if isinstance(decision, Decision) and decision.denied:
             actions = ", ".join(decision.denied)

@@ -1,4 +1,4 @@
-"""Rules about the queues that are deployed, and where their messages go in the end.
+"""Reports faults of the queues that are deployed, and of their dead-letter queues.
 
 Redrive policies: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 Five receives: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -10,71 +10,90 @@ from collections.abc import Iterator
 
 from router.aws.deployed import QueueFacts
 from router.aws.references import match_key, queue_name
-from router.check.live.deployed import Deployment, duration
+from router.check.live.deployed import Deployment, duration, live_rule
 from router.check.rule import Found
+from router.codes import declare
 from router.engine.attributes import MAX_ITEM_BYTES
 from router.engine.engine import CompiledQueue
-from router.model import Code, Path
+from router.model import Path
 
-NO_QUEUE = Code("RT721", "no such queue", "Nothing can be read from it, or dead-lettered to it.")
-NO_WAY_OUT = Code(
+NO_QUEUE = declare("RT721", "no such queue", "No messages can be read from it or sent to it.")
+NO_WAY_OUT = declare(
     "RT722",
     "neither a dead-letter queue nor a redrive policy",
-    "A rejected message comes again and again, until it is too old and SQS deletes it.",
+    "A rejected message is received again and again, until its retention ends and SQS deletes it.",
 )
-NO_REDRIVE = Code(
+NO_REDRIVE = declare(
     "RT723",
     "a queue without redrive policy",
-    "The router dead-letters what can never succeed. What fails each time for another reason, as the fault of a plugin "
-    "or of the set-up, comes again until it is too old, and then SQS deletes it.",
+    "The router sends messages that can never succeed to the dead-letter queue. The redrive policy moves messages that "
+    "keep failing for another reason, such as a plugin or a configuration error, to the dead-letter queue; without it "
+    "they are received again until their retention ends, and SQS deletes them.",
     severity="warning",
 )
-FEW_RECEIVES = Code(
+FEW_RECEIVES = declare(
     "RT724",
     "a low `maxReceiveCount`",
-    "Receives count that are nobody's fault: of a throttled function, a throttled table, a restart. AWS advises 5 or "
-    "more.",
+    "Receives by a throttled function, for a throttled table or before a restart count too. AWS advises 5 or more.",
     severity="warning",
 )
-OTHER_KIND = Code(
+OTHER_KIND = declare(
     "RT725",
     "a dead-letter queue of the other kind",
-    "The dead-letter queue of a FIFO queue has to be FIFO, and that of a standard queue standard; SQS moves no message "
-    "to one of the other kind.",
+    "The dead-letter queue of a FIFO queue must be a FIFO queue, and that of a standard queue a standard queue; SQS "
+    "moves no message to one of the other kind.",
 )
-SHORT_RETENTION = Code(
+SHORT_RETENTION = declare(
     "RT726",
-    "a dead-letter queue that forgets too soon",
-    "A message that SQS moves from a standard queue keeps the time when it was first sent, so that the time on both "
-    "queues counts. On FIFO queues it counts anew.",
+    "a dead-letter queue whose retention is too short",
+    "A message that SQS moves from a standard queue keeps the time at which it was first sent, so that its time on "
+    "both queues counts. On a FIFO queue, the retention starts anew.",
     severity="warning",
 )
-TWO_PLACES = Code(
+TWO_PLACES = declare(
     "RT727",
     "two dead-letter queues",
-    "What the router rejects is in the one, what failed too often in the other; whoever looks must look in both.",
+    "Messages that the router rejects are on one, messages that failed too often on the other; both must be watched.",
     severity="info",
 )
-LARGER_THAN_ITEMS = Code(
+LARGER_THAN_ITEMS = declare(
     "RT728",
     "messages that may be larger than an item",
-    "SQS takes messages up to 1 MiB, DynamoDB items up to 400 KB with their names; a message that makes a larger item "
-    "is rejected.",
+    "SQS accepts messages of up to 1 MiB, DynamoDB items of up to 400 KB with their attribute names; a message that is "
+    "mapped to a larger item is rejected.",
     severity="info",
 )
-SMALL_LETTERS = Code(
+SMALL_DEAD_LETTERS = declare(
     "RT729",
-    "a dead-letter queue for smaller messages",
-    "It refuses the dead letter of a message that is larger; that message is left on its queue.",
+    "a dead-letter queue with a smaller maximum message size",
+    "It refuses the dead letter of a larger message, which then stays on its queue.",
     severity="warning",
 )
 ADVISED_RECEIVES = 5
 MAX_RETENTION = 1_209_600
-"""Seconds, 14 days (SQS quotas: "Message retention")."""
+"""The longest retention in seconds: 14 days (SQS quotas: "Message retention")."""
 
 
+@live_rule(
+    NO_QUEUE,
+    NO_WAY_OUT,
+    NO_REDRIVE,
+    FEW_RECEIVES,
+    OTHER_KIND,
+    SHORT_RETENTION,
+    TWO_PLACES,
+    LARGER_THAN_ITEMS,
+    SMALL_DEAD_LETTERS,
+)
 def check_queues(deployment: Deployment) -> Iterator[Found]:
-    """Each queue that is read is there, and what fails on it is kept somewhere."""
+    """Reports queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
+    yield from _check_sources(deployment)
+    yield from _check_dead_letters(deployment)
+    yield from _check_redrive_targets(deployment)
+
+
+def _check_sources(deployment: Deployment) -> Iterator[Found]:
+    """Reports queues that do not exist, or have no redrive policy."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.reference)
         path, key = deployment.at_queue(name)
@@ -85,8 +104,8 @@ def check_queues(deployment: Deployment) -> Iterator[Found]:
             yield _no_queue(f"there is no queue '{queue.reference}' in this region", path, key)
 
 
-def check_dead_letters(deployment: Deployment) -> Iterator[Found]:
-    """Each `dead_letter` is there, is of the kind of its queue, and takes its messages."""
+def _check_dead_letters(deployment: Deployment) -> Iterator[Found]:
+    """Reports a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
         path = deployment.dead_letter_path(name)
@@ -96,8 +115,8 @@ def check_dead_letters(deployment: Deployment) -> Iterator[Found]:
             yield _no_queue(f"there is no queue '{queue.dead_letter}' in this region", path, False)
 
 
-def check_redrive_targets(deployment: Deployment) -> Iterator[Found]:
-    """Where SQS itself moves messages is there, of the same kind, and keeps them long enough."""
+def _check_redrive_targets(deployment: Deployment) -> Iterator[Found]:
+    """Reports targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
     for name in deployment.queues:
         facts = deployment.facts_of(name)
         if facts is None or not facts.redrive_to:
@@ -107,12 +126,12 @@ def check_redrive_targets(deployment: Deployment) -> Iterator[Found]:
         if isinstance(target, QueueFacts):
             yield from _check_target(facts, target, path, key)
         elif target is not None and target.absent:
-            sentence = f"the redrive policy of queue '{facts.name}' names '{facts.redrive_to}', which is not there"
+            sentence = f"the redrive policy of queue '{facts.name}' names '{facts.redrive_to}', which does not exist"
             yield _no_queue(sentence, path, key)
 
 
 def _no_queue(sentence: str, path: Path, key: bool) -> Found:
-    return Found(NO_QUEUE, sentence, path, "make it, or check its name, the region and the profile", key)
+    return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile", key)
 
 
 def _check_redrive(deployment: Deployment, queue: CompiledQueue, facts: QueueFacts) -> Iterator[Found]:
@@ -146,17 +165,17 @@ def _check_redrive(deployment: Deployment, queue: CompiledQueue, facts: QueueFac
 
 
 def _same(arn: str, reference: str) -> bool:
-    """Whether a reference names the queue of an ARN, as far as it tells."""
+    """Whether a reference can name the queue of an ARN."""
     return f":{match_key(arn)}".endswith(f":{match_key(reference)}")
 
 
 def _check_size(queue: CompiledQueue, facts: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
     if facts.max_bytes > MAX_ITEM_BYTES and any(route.shape.mode.stores != "nothing" for route in queue.routes):
         sentence = (
-            f"queue '{facts.name}' takes messages up to {facts.max_bytes} bytes, more than the {MAX_ITEM_BYTES} of an "
-            "item"
+            f"queue '{facts.name}' accepts messages of up to {facts.max_bytes} bytes, an item has at most "
+            f"{MAX_ITEM_BYTES}"
         )
-        yield Found(LARGER_THAN_ITEMS, sentence, path, "map what is needed only, or lower MaximumMessageSize", key)
+        yield Found(LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize", key)
 
 
 def _check_dead_letter(
@@ -167,10 +186,10 @@ def _check_dead_letter(
         yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(queue.fifo)}")
     if source and facts.max_bytes < source.max_bytes:
         sentence = (
-            f"dead-letter queue '{facts.name}' takes messages up to {facts.max_bytes} bytes, its queue up to "
-            f"{source.max_bytes}"
+            f"dead-letter queue '{facts.name}' accepts messages of up to {facts.max_bytes} bytes, its "
+            f"queue of up to {source.max_bytes}"
         )
-        yield Found(SMALL_LETTERS, sentence, path, "raise its MaximumMessageSize")
+        yield Found(SMALL_DEAD_LETTERS, sentence, path, "raise its MaximumMessageSize")
 
 
 def _check_target(facts: QueueFacts, target: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
@@ -182,12 +201,12 @@ def _check_target(facts: QueueFacts, target: QueueFacts, path: Path, key: bool) 
         yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(facts.fifo)}", key)
     least = facts.retention if facts.fifo else facts.retention + 1
     if target.retention < least:
-        advice = f"let the dead-letter queue keep them {'as long' if facts.fifo else 'longer'}"
+        advice = f"make the retention of the dead-letter queue {'as long' if facts.fifo else 'longer'}"
         if least > MAX_RETENTION:
-            advice = f"let the queue keep them less than {duration(MAX_RETENTION)}, and the dead-letter queue longer"
+            advice = f"make the retention of the queue shorter than {duration(MAX_RETENTION)}, the target's longer"
         sentence = (
-            f"dead-letter queue '{target.name}' keeps messages {duration(target.retention)}, queue '{facts.name}' "
-            f"{duration(facts.retention)}"
+            f"the retention of dead-letter queue '{target.name}' is {duration(target.retention)}, that of queue "
+            f"'{facts.name}' is {duration(facts.retention)}"
         )
         yield Found(SHORT_RETENTION, sentence, path, advice, key)
 

@@ -1,52 +1,64 @@
-"""Rules about the tables that are deployed.
+"""Reports differences between the tables of the config and those that are deployed.
 
 The states of tables, indexes and of a time to live: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 API_TableDescription.html and API_TimeToLiveDescription.html.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from msgspec import UnsetType
 
 from router.aws.deployed import KeyAttributes, TableFacts, TtlFacts, Unanswered
-from router.check.live.deployed import Deployment
+from router.check.live.deployed import Deployment, live_rule
 from router.check.rule import Found
+from router.codes import declare
 from router.config import spec
-from router.model import Code
+from router.modes import MODES
+from router.sources import Computed, Constant, Joined, values_of
 
-NO_TABLE = Code("RT701", "no such table", "Every write to it fails; the worker stops reading its queues.")
-NOT_ACTIVE = Code(
+NO_TABLE = declare("RT701", "no such table", "Every write to it fails, and the worker stops reading its queues.")
+NOT_ACTIVE = declare(
     "RT702",
     "a table that is not active",
-    "A table that is being made or deleted, is archived, or has lost its encryption key takes no writes.",
+    "A table that is being created or deleted, is archived, or has lost its encryption key accepts no writes.",
 )
-OTHER_KEY = Code(
+OTHER_KEY = declare(
     "RT703",
     "a table with another key",
-    "DynamoDB refuses every item whose key attributes are not those of the table, in name and type. A table's key "
-    "never changes: either the config is wrong, or the table must be made anew.",
+    "DynamoDB refuses every item whose key attributes differ from those of the table in name or type. The key of a "
+    "table cannot be changed: either the config is wrong, or the table must be created again.",
 )
-OTHER_TTL = Code(
+OTHER_TTL = declare(
     "RT704",
-    "a time to live that is off, or reads another attribute",
-    "Items would never expire, although the config says when.",
+    "a time to live that is disabled, or reads another attribute",
+    "Items never expire, although the config declares when they do.",
 )
-UNASKED_TTL = Code(
+UNASKED_TTL = declare(
     "RT705",
-    "a time to live that the config does not know",
-    "DynamoDB deletes items whose attribute of that name is a number of seconds in the past.",
+    "a time to live that the config does not declare",
+    "DynamoDB deletes items in which this attribute is a time in the past, as a number of seconds.",
     severity="warning",
 )
-PROVISIONED = Code(
+PROVISIONED = declare(
     "RT706",
     "provisioned capacity",
-    "What exceeds it for long is throttled; the messages are retried, and the queue grows meanwhile.",
+    "Writes that exceed it are throttled; the messages are retried, and the queue grows meanwhile.",
     severity="info",
 )
+INDEX_TYPE = declare(
+    "RT707",
+    "an attribute whose type differs from that in the key of an index",
+    "DynamoDB refuses an item in which a key attribute of an index has another type than the index declares; null is a "
+    "type too. An item without the attribute is stored, and is not in the index.",
+)
 WRITABLE = ("ACTIVE", "UPDATING")
-"""The states in which a table takes writes; UPDATING is that of a new index or capacity."""
+"""The states in which a table accepts writes; UPDATING is that of a new index or capacity."""
 
 
+@live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
 def check_tables(deployment: Deployment) -> Iterator[Found]:
-    """Each table is there, takes writes, and has the key and time to live of the config."""
+    """Reports tables that do not exist, accept no writes, or have another key or time to live than the config."""
     for name, table in deployment.config.tables.items():
         facts = deployment.seen.tables.get(name)
         reference = table.name or name
@@ -59,7 +71,7 @@ def check_tables(deployment: Deployment) -> Iterator[Found]:
                 NO_TABLE,
                 f"there is no table '{reference}' in this region",
                 ("tables", name),
-                "make it, or check its name, the region and the profile",
+                "create it, or check its name, the region and the profile",
                 key=True,
             )
 
@@ -72,7 +84,7 @@ def _check_state(name: str, reference: str, facts: TableFacts) -> Iterator[Found
         sentence = (
             f"table '{reference}' has provisioned capacity: {facts.write_units} write units, {facts.read_units} read"
         )
-        advice = "an item of 1 KB takes a write unit a second, and another for each index; on-demand takes what comes"
+        advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"
         yield Found(PROVISIONED, sentence, path, advice, key=True)
 
 
@@ -83,7 +95,7 @@ def _check_key(name: str, reference: str, table: spec.Table, facts: TableFacts) 
             OTHER_KEY,
             f"the key of table '{reference}' is {_shown(facts.key)}, not {_shown(expected)}",
             ("tables", name, "key"),
-            f"write 'key: {{{_shown(facts.key)}}}', or make the table anew",
+            f"write 'key: {{{_shown(facts.key)}}}', or create the table again",
         )
 
 
@@ -91,15 +103,66 @@ def _check_ttl(name: str, reference: str, table: spec.Table, ttl: TtlFacts | Una
     if isinstance(ttl, Unanswered):
         return
     if table.ttl and not ttl.on:
-        sentence = f"the time to live of table '{reference}' is {ttl.status}, not on for '{table.ttl}'"
-        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), f"turn it on for '{table.ttl}'")
+        sentence = f"the time to live of table '{reference}' is {ttl.status}, not enabled for '{table.ttl}'"
+        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), f"enable it for '{table.ttl}'")
     elif table.ttl and ttl.attribute != table.ttl:
         sentence = f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'"
-        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "let both name the same attribute")
+        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "use the same attribute in both")
     elif ttl.on and not table.ttl:
-        sentence = f"the time to live of table '{reference}' is on and reads '{ttl.attribute}'"
-        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or turn it off", key=True)
+        sentence = f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'"
+        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it", key=True)
 
 
 def _shown(key: KeyAttributes | Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{attribute}: {kind}" for attribute, kind in key)
+
+
+_TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", list: "L", dict: "M"}
+
+
+@live_rule(INDEX_TYPE)
+def check_indexes(deployment: Deployment) -> Iterator[Found]:
+    """Reports attributes whose type, as far as the config declares it, differs from that in the key of an index."""
+    for name, route in deployment.config.routes.items():
+        facts = deployment.seen.tables.get(route.table)
+        if not isinstance(facts, TableFacts) or isinstance(route.item, UnsetType):
+            continue
+        if MODES[route.write.mode].stores == "nothing":
+            continue
+        for index in facts.indexes:
+            for attribute, kind in index.key:
+                # A mismatch with the key of the table itself is another finding.
+                if attribute not in route.item or attribute in dict(facts.key):
+                    continue
+                for stored in sorted(known_types(route.item[attribute]) - {kind}):
+                    yield Found(
+                        INDEX_TYPE,
+                        f"'{attribute}' is stored as {stored}, but is {kind} in the key of index '{index.name}'",
+                        ("routes", name, "item", attribute),
+                        f"map it as {kind}, or omit it",
+                    )
+
+
+def known_types(attribute: str | spec.Attribute) -> set[str]:
+    """Returns the DynamoDB types that an attribute can have, as far as the config declares them."""
+    if isinstance(attribute, str):
+        return set()
+    null = {"NULL"} if attribute.missing == "null" else set()
+    if not isinstance(attribute.type, UnsetType):
+        return {"S" if attribute.type == "json" else attribute.type} | null
+    if attribute.transform:
+        return null
+    match values_of(attribute):
+        case Joined():
+            return {"S"} | null
+        case Constant(value):
+            return _type_of_constant(value) | null
+        case Computed(type=("string" | "number") as kind):
+            return {"S" if kind == "string" else "N"} | null
+        case _:
+            return null
+
+
+def _type_of_constant(value: object) -> set[str]:
+    """Returns the type of a constant; none for null, which counts as missing."""
+    return {name for kind, name in _TYPES.items() if type(value) is kind}

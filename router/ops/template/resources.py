@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
-from router.check.deployment import retention_of
+from router.check.rules.queues import retention_of
 from router.config import spec
 from router.config_types import parse_duration
 from router.errors import UsageError
@@ -125,7 +125,7 @@ class _Finder:
             shown=queue_name(reference),
             made=settings.managed and is_name(reference),
             fifo=is_fifo(reference),
-            retention=retention_of(settings, takes_letters=takes_letters),
+            retention=retention_of(settings, is_dead_letter=takes_letters),
         )
 
 

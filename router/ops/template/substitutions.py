@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.check.fargate import RESERVED_NAMES, VARIABLE
+from router.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
 from router.config.environment import Reference, split_references
 from router.errors import UsageError
 from router.model import Path

@@ -6,17 +6,17 @@ from decimal import Inexact
 from types import MappingProxyType
 from typing import Any
 
+from router.codes import declare
 from router.errors import ExpressionError
-from router.model import Code
 from router.program.expressions.tree import MAX_LENGTH, Tree, nodes
 from router.program.expressions.values import is_true
 
-INVALID_EXPRESSION = Code(
+INVALID_EXPRESSION = declare(
     "RT401",
     "invalid JMESPath expression",
     "An expression that cannot be read, or that calls a function which does not exist, fails for every message.",
 )
-FIELD_COMPARISON = Code(
+FIELD_COMPARISON = declare(
     "RT402",
     "comparison with a field",
     'In JMESPath "x" in double quotes is the field x of the message. Compared with it, a field nearly always '

@@ -12,27 +12,27 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
-from router.model import Code
 from router.program.hooks import specs
 
-NO_SUCH_HOOK = Code(
+NO_SUCH_HOOK = declare(
     "RT503",
     "a plugin implements no hook of the router",
     "A misspelt hook, or one that asks for an argument the hook does not have, would never be called.",
 )
-UNMARKED = Code(
+UNMARKED = declare(
     "RT504",
     "a function is named like a hook but not marked as one",
     "Only functions marked with @hookimpl are hooks: this one would never be called.",
 )
-WRONG_FORM = Code(
+WRONG_FORM = declare(
     "RT505",
     "a hook is written in a form that has no place here",
     "Hooks are compiled into one plain call after the other, in the order of the config: wrappers, orderings, async "
     "functions and generators would not do what they say.",
 )
-SECOND = Code(
+SECOND = declare(
     "RT506",
     "a plugin implements one hook twice",
     "Which of the two runs first is not defined.",

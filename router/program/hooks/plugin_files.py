@@ -8,11 +8,12 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
-from router.model import Code, names_file
+from router.model import names_file
 from router.program.hooks.implementations import describe
 
-CANNOT_LOAD = Code(
+CANNOT_LOAD = declare(
     "RT501",
     "a plugin cannot be loaded",
     "The file or module is missing, is no Python, or raised an exception when it was imported; none of its hooks, "

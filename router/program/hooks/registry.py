@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pluggy import HookImpl, PluginManager
 
+from router.codes import declare
 from router.config.findings import ConfigFault
 from router.envelopes import EnvelopeFormat
 from router.model import Code, Envelope, Path, Transform, Wrap
@@ -23,12 +24,12 @@ from router.program.hooks.pipeline import (
 from router.program.hooks.plugin_files import load_module, plugin_name
 from router.program.hooks.plugins import OBSERVED, Check, Plugins, built_in
 
-SAME_NAME = Code(
+SAME_NAME = declare(
     "RT502",
     "two plugins have one name",
     "Routes name plugins in `plugins` and `options`: with two of one name nobody could say which is meant.",
 )
-BAD_REGISTRATION = Code(
+BAD_REGISTRATION = declare(
     "RT507",
     "a plugin's registration fails",
     "A name in the config must mean one function. It is ambiguous which one a route would use if a name is taken, "

@@ -6,27 +6,28 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
-from router.model import Code, Path
+from router.model import Path
 
-INVALID_SCHEMA = Code(
+INVALID_SCHEMA = declare(
     "RT302",
     "not a valid schema",
     "A schema that its draft does not allow means something else than was thought, if anything.",
 )
-UNSUPPORTED_PATTERN = Code(
+UNSUPPORTED_PATTERN = declare(
     "RT304",
     "pattern that the linear-time engine does not take",
     "Messages come from outside: a pattern that backtracks lets one of them stop the router for minutes. Look-around "
     "and back-references need backtracking.",
 )
-UNKNOWN_FORMAT = Code(
+UNKNOWN_FORMAT = declare(
     "RT305",
     "unknown format",
     "A format that is not known checks nothing, so values that were meant to be refused are taken.",
     "warning",
 )
-UNKNOWN_DRAFT = Code(
+UNKNOWN_DRAFT = declare(
     "RT306",
     "unknown $schema",
     "Each draft of JSON Schema reads some keywords in its own way; without knowing the draft, nothing is sure.",

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
+from router.codes import declare
 from router.config.findings import ConfigFault
 from router.errors import ConfigError
-from router.model import Code, Place
+from router.model import Place
 
-UNREADABLE_SCHEMA = Code(
+UNREADABLE_SCHEMA = declare(
     "RT301",
     "schema file cannot be read",
     "Without its schema a route would take every message, or none.",

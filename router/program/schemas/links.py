@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
+from router.codes import declare
 from router.config.findings import ConfigFault
-from router.model import Code, Path
+from router.model import Path
 from router.program.schemas.documents import (
     ASSERTED_SINCE,
     Document,
@@ -25,7 +26,7 @@ from router.program.schemas.files import SchemaError
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
 
-UNRESOLVED_REFERENCE = Code(
+UNRESOLVED_REFERENCE = declare(
     "RT303",
     "reference that cannot be resolved",
     "A $ref is read from the folder of the config and from nowhere else, so that a deployment is whole and a schema "

@@ -1,19 +1,35 @@
-"""Finds in a config of one route, with what it needs."""
+"""Findings in a config, of loading and of the rules that report the codes in `CODES` of a test module."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from router.check.rule import RULES
 from router.check.run import check
 
 Find = Callable[..., list[str]]
 
 
 @pytest.fixture
-def find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
-    """What is found in a route `r` of a queue `q` and a table `t`, of which each line is given without its place."""
+def find_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Find:
+    """Returns the findings, without their places, in a config without its version, with schemas by file name."""
     monkeypatch.chdir(tmp_path)
+    rules = [rule for id_ in request.module.CODES for rule in RULES.reporting(id_)]
+
+    def run(text: str, **schemas: str) -> list[str]:
+        for stem, schema in schemas.items():
+            Path(f"{stem}.json").write_text(schema, encoding="utf-8")
+        Path("routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
+        findings = check(Path("routes.yaml"), {}, rules=list(dict.fromkeys(rules)))
+        return [f"{each.code.id} {each.sentence}; {each.suggestion}" for each in findings]
+
+    return run
+
+
+@pytest.fixture
+def find(find_all: Find) -> Find:
+    """Returns the findings in a route `r` of a queue `q` and a table `t`, with the schema and plugin that it needs."""
 
     def run(
         route: str,
@@ -26,26 +42,10 @@ def find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
         Path("schema.json").write_text(schema or "true", encoding="utf-8")
         Path("own.py").write_text(f"from router import *\n{plugin}", encoding="utf-8")
         schema = ", schema: schema.json" if schema else ""
-        Path("routes.yaml").write_text(
-            f"version: 1\nplugins: [{'own.py' if plugin else ''}]\nqueues: {{{name}: {{{queue}}}}}\n"
+        return find_all(
+            f"plugins: [{'own.py' if plugin else ''}]\nqueues: {{{name}: {{{queue}}}}}\n"
             f"tables: {{t: {{name: table, {table}}}}}\nroutes:\n"
-            f"  r: {{queue: {name}, table: t{schema}, {route}}}\n",
-            encoding="utf-8",
+            f"  r: {{queue: {name}, table: t{schema}, {route}}}\n"
         )
-        return [f"{each.code.id} {each.sentence}; {each.suggestion}" for each in check(Path("routes.yaml"), {})]
-
-    return run
-
-
-@pytest.fixture
-def find_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Find:
-    """What is found in a whole config, with JSON Schemas by file name."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(text: str, **schemas: str) -> list[str]:
-        for stem, schema in schemas.items():
-            Path(f"{stem}.json").write_text(schema, encoding="utf-8")
-        Path("routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
-        return [f"{each.code.id} {each.sentence}; {each.suggestion}" for each in check(Path("routes.yaml"), {})]
 
     return run

@@ -67,16 +67,16 @@ def test_the_reason(check: Examine) -> None:
 @pytest.mark.parametrize(
     ("ignore", "fault"),
     [
-        ("code: RT203, reason: x, at: queue", "3:3: RT110 no finding needs entry 1 of 'ignore': RT203 at queue; take it out"),
-        ("code: RT203, reason: x, at: queues.aa", "3:3: RT110 no finding needs entry 1 of 'ignore': RT203 at queues.aa; take it out"),
-        ("code: ACME1, reason: x", "3:3: RT110 no finding needs entry 1 of 'ignore': ACME1; take it out"),
-        ("code: RT299, reason: x", "3:10: RT109 there is no code RT299; docs/checks.md lists them all"),
-        ("code: RT101, reason: x", "3:10: RT109 RT101 cannot be ignored: it stops the router from starting; mend what it finds"),
-        ("code: RT806, reason: x", "3:10: RT109 RT806 says how a message ended, and is never found in a config; take it out"),
+        ("code: RT203, reason: x, at: queue", "3:3: RT110 no finding matches entry 1 of 'ignore': RT203 at queue; remove it"),
+        ("code: RT203, reason: x, at: queues.aa", "3:3: RT110 no finding matches entry 1 of 'ignore': RT203 at queues.aa; remove it"),
+        ("code: ACME1, reason: x", "3:3: RT110 no finding matches entry 1 of 'ignore': ACME1; remove it"),
+        ("code: RT299, reason: x", "3:10: RT109 there is no code RT299; docs/checks.md lists all codes"),
+        ("code: RT101, reason: x", "3:10: RT109 RT101 cannot be ignored: it stops the router from starting; fix what it reports"),
+        ("code: RT806, reason: x", "3:10: RT109 RT806 is the outcome of a message, and is never found in a config; remove it"),
     ],
 )  # fmt: skip
 def test_a_faulty_ignore(check: Examine, ignore: str, fault: str) -> None:
-    """One that no finding needs, of a code that there is not, or of one that cannot be ignored."""
+    """One that no finding matches, of a code that there is not, or of one that cannot be ignored."""
     report = check(ignore)
 
     assert [str(finding) for finding in report.findings if finding.code.id != "RT203"] == [f"routes.yaml:{fault}"]

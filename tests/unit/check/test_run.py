@@ -1,12 +1,18 @@
-"""All that `router check` runs: loading, second opinions, and the checks of plugins."""
+"""What `router check` runs: loading, rules, the checks of plugins, and the comparison with AWS."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.check.run import check
-from router.errors import UsageError
+from router.check.rule import Found, Rule
+from router.check.run import check, run_rules
+from router.config.findings import Findings
+from router.errors import MissingExtra, UsageError
+from router.model import Code, Place
+
+FOUND = Code("RT499", "t", "w.")
 
 CONFIG = """\
 version: 1
@@ -43,19 +49,19 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_nothing(found: Any) -> None:
-    """A good config has no findings."""
+    """A sound config has no findings."""
     assert found() == []
 
 
 def test_a_config_that_cannot_be_read(found: Any) -> None:
-    """Is found, and no more can be."""
+    """It is the only finding."""
     assert found(text="") == [
         ("routes.yaml: RT003 the config is empty; it needs the keys version, tables and routes", "error")
     ]
 
 
 def test_remarks_of_a_plugin(found: Any) -> None:
-    """Stand where they say, under codes of their own, with their severity, in the order of the file."""
+    """They have their own places, codes and severities, and are in the order of the file."""
     body = """    return [
         Remark("ACME2", f"{len(config.routes)} route", ("routes", "r", "table"), "add one", "info"),
         Remark("ACME1", "no owner", severity="warning"),
@@ -70,7 +76,7 @@ def test_remarks_of_a_plugin(found: Any) -> None:
 
 
 def test_a_remark_with_a_code_of_ours(found: Any) -> None:
-    """Is told apart from ours."""
+    """The code gets a prefix."""
     assert found('    return [Remark("RT101", "mine", ("version",))]') == [("routes.yaml:1:10: X-RT101 mine", "error")]
 
 
@@ -83,14 +89,14 @@ def test_a_remark_with_a_code_of_ours(found: Any) -> None:
     ],
 )
 def test_a_check_that_fails(found: Any, body: str, did: str) -> None:
-    """Is a finding, so that nobody takes silence for proof."""
+    """It is a finding, since its result is unknown."""
     sentence = f"RT508 plugin 'own': router_register_checks registered a check that {did}"
 
-    assert found(body) == [(f"routes.yaml:2:10: {sentence}; mend the plugin", "error")]
+    assert found(body) == [(f"routes.yaml:2:10: {sentence}; fix the plugin", "error")]
 
 
 def test_checks_run_on_a_faulty_config_too(found: Any) -> None:
-    """Every fault at once."""
+    """A faulty config is checked by plugins, too."""
     text = CONFIG.replace("table: things", "table: thing")
 
     assert [line[:24] for line, _ in found('    return [Remark("ACME1", "x", ("routes",))]', text)] == [
@@ -99,34 +105,56 @@ def test_checks_run_on_a_faulty_config_too(found: Any) -> None:
     ]
 
 
-def test_second_opinions(found: Any) -> None:
-    """About each schema, in a file or inline, that validators disagree about."""
-    draft_4 = '"$schema": "http://json-schema.org/draft-04/schema#"'
-    Path("good.json").write_text("{}", encoding="utf-8")
-    Path("bad.json").write_text(f'{{{draft_4}, "enum": ["a", "a"]}}', encoding="utf-8")
-    routes = [
-        f"  {name}: {{queue: q, table: things, schema: {schema}, item: {{id: {{value: {name}}}}}}}\n"
-        for name, schema in [("one", "good.json"), ("two", "bad.json"), ("three", f"{{{draft_4}, enum: [a, a]}}")]
+def crash(error: BaseException) -> Rule[str]:
+    def crashing(subject: str) -> Iterator[Found]:
+        yield Found(FOUND, "before", ())
+        raise error
+
+    return Rule((FOUND,), crashing)
+
+
+def sound(subject: str) -> Iterator[Found]:
+    yield Found(FOUND, subject, ("a",), "fix it", key=True)
+
+
+class Panic(BaseException):
+    """What a library raises that is not an Exception."""
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), Panic()])
+def test_a_rule_that_crashes(error: BaseException) -> None:
+    """It is a finding without the exception's text; its earlier findings stay, and other rules run."""
+    findings = Findings(lambda path, key: Place("routes.yaml", 1, 1 + len(path)))
+
+    run_rules([crash(error), Rule((FOUND,), sound)], "after", findings)
+
+    sentence = f"rule 'crashing' failed with {type(error).__name__}; report it, with a config that reproduces it"
+    assert [str(finding) for finding in findings] == [
+        f"routes.yaml:1:1: RT009 {sentence}",
+        "routes.yaml:1:1: RT499 before",
+        "routes.yaml:1:2: RT499 after; fix it",
     ]
 
-    assert [line.partition(":")[2] for line, _ in found(text=CONFIG.partition("  r:")[0] + "".join(routes))] == [
-        "9:42: RT307 schema 'bad.json': another validator refuses it: /enum fails 'uniqueItems'",
-        "10:44: RT307 schema 'routes.three.schema': another validator refuses it: /enum fails 'uniqueItems'",
-    ]
+
+@pytest.mark.parametrize("error", [MissingExtra("x", "cli"), KeyboardInterrupt(), SystemExit()])
+def test_a_rule_that_ends_the_command(error: BaseException) -> None:
+    """A command that cannot run, or is interrupted, ends."""
+    with pytest.raises(type(error)):
+        run_rules([crash(error)], "", Findings(lambda path, key: Place("routes.yaml")))
 
 
 def test_loading_that_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is a finding, and no traceback."""
+    """It is a finding, without a traceback."""
     monkeypatch.setattr("router.check.run.load", _fail(ZeroDivisionError()))
 
     assert list(map(str, check(Path("routes.yaml"), {}))) == [
-        "routes.yaml: RT009 loading failed with ZeroDivisionError; report it, with a config that shows it"
+        "routes.yaml: RT009 loading failed with ZeroDivisionError; report it, with a config that reproduces it"
     ]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UsageError("no")])
-def test_what_is_no_crash(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """Ends the program as ever."""
+def test_loading_that_ends_the_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """The command ends."""
     monkeypatch.setattr("router.check.run.load", _fail(error))
 
     with pytest.raises(type(error)):
@@ -141,16 +169,19 @@ def _fail(error: BaseException) -> Any:
 
 
 def test_a_comparison_that_crashes(found: Any) -> None:
-    """Is a finding beside the others."""
+    """It is a finding besides the others."""
     found()
 
     assert list(map(str, check(Path("routes.yaml"), {}, _fail(KeyError("x"))))) == [
-        "routes.yaml:1:1: RT009 the comparison with AWS failed with KeyError; report it, with a config that shows it"
+        (
+            "routes.yaml:1:1: RT009 the comparison with AWS failed with KeyError; "
+            "report it, with a config that reproduces it"
+        )
     ]
 
 
 def test_a_comparison_that_cannot_run(found: Any) -> None:
-    """Says so."""
+    """The command ends with the reason."""
     found()
 
     with pytest.raises(UsageError):

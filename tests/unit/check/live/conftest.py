@@ -1,17 +1,18 @@
 """A config beside what is said to be seen of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.aws.deployed import DeployedState
-from router.check.live.deployed import Deployment, LiveRule
+from router.check.live.deployed import Deployment
 from router.check.rule import Found
 from router.program.load import load_program
 
 Deploy = Callable[..., Deployment]
+LiveRule = Callable[[Deployment], Iterable[Found]]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from router.aws.deployed import QueueFacts, Unanswered
 from router.check.live.deployed import duration
-from router.check.live.queues import check_dead_letters, check_queues, check_redrive_targets
+from router.check.live.queues import check_queues
 
 CONFIG = """\
 queues:
@@ -66,10 +66,14 @@ def test_messages_of_deletes(deploy: Any, said: Any) -> None:
         (
             False,
             3600,
-            [("RT726", "dead-letter queue 'a-dlq' keeps messages 60 minutes, queue 'a' 60 minutes")],
+            [("RT726", "the retention of dead-letter queue 'a-dlq' is 60 minutes, that of queue 'a' is 60 minutes")],
         ),
         (True, 3600, []),
-        (True, 3599, [("RT726", "dead-letter queue 'a-dlq' keeps messages 3599 s, queue 'a' 60 minutes")]),
+        (
+            True,
+            3599,
+            [("RT726", "the retention of dead-letter queue 'a-dlq' is 3599 s, that of queue 'a' is 60 minutes")],
+        ),
     ],
 )
 def test_retention(deploy: Any, said: Any, fifo: bool, retention: int, found: list[tuple[str, str]]) -> None:
@@ -77,14 +81,14 @@ def test_retention(deploy: Any, said: Any, fifo: bool, retention: int, found: li
     source = structs.replace(QUEUE, fifo=fifo)
     target = QueueFacts(f"{ARN}-dlq", fifo, 30, retention, 1024)
 
-    assert said(check_redrive_targets, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
+    assert said(check_queues, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
 
 
 @pytest.mark.parametrize(
     ("retention", "advice"),
     [
-        (1_209_599, "let the dead-letter queue keep them longer"),
-        (1_209_600, "let the queue keep them less than 14 days, and the dead-letter queue longer"),
+        (1_209_599, "make the retention of the dead-letter queue longer"),
+        (1_209_600, "make the retention of the queue shorter than 14 days, the target's longer"),
     ],
 )
 def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
@@ -92,7 +96,7 @@ def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
     source = structs.replace(QUEUE, retention=retention)
     target = QueueFacts(f"{ARN}-dlq", False, 30, 3600, 1024)
 
-    found = list(check_redrive_targets(deploy(named(), queues={"a": source, f"{ARN}-dlq": target})))
+    found = list(check_queues(deploy(named(), queues={"a": source, f"{ARN}-dlq": target})))
 
     assert [each.suggestion for each in found] == [advice]
 
@@ -101,14 +105,14 @@ def test_dead_letter_queue_of_another_kind(deploy: Any, said: Any) -> None:
     """A standard queue's letters have no group, which a FIFO queue demands."""
     letters = QueueFacts(f"{ARN}-dlq.fifo", True, 30, 3600, 1024)
 
-    assert said(check_dead_letters, deploy(named(dead_letter="a-dlq.fifo"), queues={"a-dlq.fifo": letters})) == [
+    assert said(check_queues, deploy(named(dead_letter="a-dlq.fifo"), queues={"a-dlq.fifo": letters})) == [
         ("RT725", "dead-letter queue 'a-dlq.fifo' is FIFO, its queue is standard")
     ]
 
 
 def test_no_dead_letter_queue(deploy: Any, said: Any) -> None:
     """The dead-letter queue of the config is not there."""
-    assert said(check_dead_letters, deploy(named(), queues={"a-dlq": GONE})) == [
+    assert said(check_queues, deploy(named(), queues={"a-dlq": GONE})) == [
         ("RT721", "there is no queue 'a-dlq' in this region")
     ]
 
@@ -118,7 +122,7 @@ def test_nothing_known(deploy: Any, said: Any) -> None:
     denied = structs.replace(GONE, code="AccessDenied")
     seen = {"a": denied, "a-dlq": denied}
 
-    found = [said(rule, deploy(named(), queues=seen)) for rule in (check_queues, check_dead_letters)]
+    found = [said(rule, deploy(named(), queues=seen)) for rule in (check_queues, check_queues)]
 
     assert found == [[], []]
 
@@ -127,4 +131,4 @@ def test_unseen_target(deploy: Any, said: Any) -> None:
     """A redrive policy to a queue that may not be looked at."""
     seen = {"a": QUEUE, f"{ARN}-dlq": structs.replace(GONE, code="AccessDenied")}
 
-    assert said(check_redrive_targets, deploy(named(), queues=seen)) == []
+    assert said(check_queues, deploy(named(), queues=seen)) == []

@@ -1,0 +1,114 @@
+"""The page `docs/checks.md` and the examples of `router check --explain`, made from the codes and their fixtures."""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from router.check.examples import Example
+from router.check.rule import known_codes
+from router.codes import RETIRED
+from router.model import Code
+
+FIXTURES = Path(__file__).parents[2] / "tests"
+"""The folder with the fixtures: `checks/RTnnn` of codes of configs, `aws/live/*/RTnnn*.txt` of codes of AWS."""
+MAX_LINES = 40
+"""A config with as many lines or more is not shown: its size is its fault."""
+GROUPS = {
+    "0": "The file",
+    "1": "Its shape",
+    "2": "Routes and queues",
+    "3": "Schemas",
+    "4": "Mappings",
+    "5": "Plugins",
+    "6": "Writes and keys",
+    "7": "What is deployed in AWS",
+    "8": "Outcomes: what logs and dead letters say",
+}
+"""Headings by the first digit of a code."""
+_INTRODUCTION = """\
+# Checks
+
+Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page.
+
+`router check` validates a config and prints each fault as `file:line:column: RTnnn sentence; suggestion`. It exits with
+1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints an entry of
+this page. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason;
+errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
+letters they say how a message ended, and why.
+
+## In CI
+
+`--format github` prints workflow commands, which GitHub Actions shows at the lines of a pull request; `--format sarif`
+prints SARIF 2.1.0, which code hosts and editors read; `--format json` is for other tools. With `--no-env`, a variable
+of the environment that is not set is a warning, for a CI that does not know the variables. The number of findings is on
+standard error.
+
+The meaning of a code never changes, and an id is never used again.
+"""
+_PLACEHOLDERS = {
+    "ROLE": "arn:aws:iam::123456789012:role/message-router",
+    "TABLE": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+    "QUEUE": "arn:aws:sqs:eu-west-1:123456789012:orders",
+    "NAME": "orders",
+}
+"""The placeholders in the fixtures of AWS, and what the page shows for them."""
+
+
+def checks_page(fixtures: Path = FIXTURES) -> str:
+    """Returns the page, in Markdown."""
+    examples = collect_examples(fixtures)
+    sections = [_INTRODUCTION]
+    for digit, codes in groupby(known_codes().values(), key=lambda code: code.id[2]):
+        sections.append(f"## {GROUPS[digit]}\n")
+        sections += ["\n\n".join(_section(code, examples.get(code.id))) + "\n" for code in codes]
+    retired = "\n".join(f"- {id_}: {reason}" for id_, reason in RETIRED.items())
+    return "\n".join([*sections, f"## Retired codes\n\n{retired}\n"])
+
+
+def examples_file(fixtures: Path = FIXTURES) -> str:
+    """Returns the text of `router/check/examples.json`."""
+    return msgspec.json.format(msgspec.json.encode(collect_examples(fixtures)), indent=1).decode() + "\n"
+
+
+def collect_examples(fixtures: Path) -> Mapping[str, Example]:
+    """Returns the examples by code, in order."""
+    of_configs = {folder.name: _of_config(folder) for folder in fixtures.glob("checks/RT*")}
+    of_aws = {file.stem[:5] for file in fixtures.glob("aws/live/*/RT*.txt")}
+    return dict(sorted((of_configs | {code: _of_aws(fixtures, code) for code in of_aws}).items()))
+
+
+def _of_config(folder: Path) -> Example:
+    found = (folder / "expected.txt").read_text(encoding="utf-8").rstrip()
+    return Example(found, _shown(folder / "bad.yaml"), _shown(folder / "good.yaml"))
+
+
+def _of_aws(fixtures: Path, code: str) -> Example:
+    """Returns the example of a code of AWS, which depends on what is deployed: only the lines that are printed."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(fixtures.glob(f"aws/live/*/{code}*.txt"))]
+    lines = [line for text in texts for line in text.splitlines() if f" {code} " in line]
+    for placeholder, shown in _PLACEHOLDERS.items():
+        lines = [line.replace(placeholder, shown) for line in lines]
+    return Example("\n".join(dict.fromkeys(lines)))
+
+
+def _shown(file: Path) -> str:
+    """Returns the text of a config; "" for one that is too long, or not UTF-8."""
+    try:
+        text = file.read_text(encoding="utf-8").rstrip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text.splitlines()) < MAX_LINES else ""
+
+
+def _section(code: Code, example: Example | None) -> Iterator[str]:
+    yield f"### {code.id}"
+    yield f"{code.title[0].upper()}{code.title[1:]}. Severity: {code.severity}."
+    yield code.why
+    if example and example.bad:
+        yield f"```yaml title=bad.yaml\n{example.bad}\n```"
+    if example:
+        yield f"```text\n{example.found}\n```"
+    if example and example.good:
+        yield f"```yaml title=good.yaml\n{example.good}\n```"

@@ -1,0 +1,1 @@
+"""What can be proved about the messages, values and items of a route, from its schema, conditions and mapping."""

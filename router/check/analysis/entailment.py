@@ -1,0 +1,243 @@
+"""Proves or refutes predicates about all messages that satisfy a schema, by canonical schemas of jsonschema-rs."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from router.check.analysis.pattern_lengths import longest_match
+from router.check.analysis.predicates import (
+    EACH,
+    NO_VALUE,
+    SOME_VALUE,
+    TYPES,
+    Schema,
+    Steps,
+    in_element,
+    somewhere,
+    there,
+    wherever,
+)
+from router.program.schemas.compile import Validation
+from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
+
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
+
+_T = TypeVar("_T")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
+    "uuid": {"minLength": 36, "maxLength": 36},
+    "duration": {"minLength": 2},
+    "idn-hostname": {"minLength": 1},
+    "iri": {"minLength": 1},
+    "relative-json-pointer": {"minLength": 1},
+}
+"""Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
+MAX_BYTES = 256 * 1024
+"""The size of a schema, as JSON, over which nothing is proved: proofs could take minutes."""
+MAX_SECONDS = 3.0
+"""The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
+
+
+class Answer(Enum):
+    """The result of a proof; UNKNOWN is never a reason for an error."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    def opposite(self) -> "Answer":
+        """Returns the answer to the opposite question."""
+        return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
+
+
+class Budget:
+    """The time that is left for proofs about one schema; without any, every answer is UNKNOWN."""
+
+    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+        self.seconds = seconds
+
+    def attempt(self, prove: Callable[[], _T]) -> _T | None:
+        """Returns the result of the library; None if it fails, or no time is left."""
+        if self.seconds <= 0:
+            return None
+        start = perf_counter()
+        result = _attempt(prove)
+        self.seconds -= perf_counter() - start
+        return result
+
+
+class Entailment:
+    """What follows for every message that satisfies a schema, and the predicates by which it was narrowed.
+
+    If not `exact`, the schema over-approximates: universal claims are sound, existential ones are not.
+    `inferred` is a cache of what other modules infer about paths.
+    """
+
+    def __init__(
+        self,
+        schema: "CanonicalSchema",
+        exact: bool = True,
+        budget: Budget | None = None,
+        parse: "Callable[[int, bytes], CanonicalSchema] | None" = None,
+    ) -> None:
+        """`parse` makes the canonical schema of a predicate, given as JSON, in a draft."""
+        self._schema = schema
+        self._budget = budget or Budget()
+        self._parse = parse or _parse
+        self._proved: dict[bytes, Answer] = {}
+        self.exact = exact
+        self.inferred: dict[Steps, Any] = {}
+
+    def narrow(self, predicate: Schema, exact: bool = True) -> "Entailment":
+        """Adds a predicate; unless `exact`, fewer messages may remain than satisfy it."""
+        text = _ENCODER.encode(predicate)
+        both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
+        if both is None:
+            return Entailment(self._schema, False, self._budget, self._parse)
+        return Entailment(both, self.exact and exact, self._budget, self._parse)
+
+    def entails(self, predicate: Schema) -> Answer:
+        """Whether every message satisfies the predicate."""
+        text = _ENCODER.encode(predicate)
+        if text not in self._proved:
+            answer = self._budget.attempt(lambda: str(self._parse(self._schema.draft, text).covers(self._schema)))
+            if answer == "no" and not self.exact:
+                answer = "unknown"
+            self._proved[text] = Answer(answer or "unknown")
+        return self._proved[text]
+
+    def allows(self, predicate: Schema) -> Answer:
+        """Whether a message can satisfy the predicate."""
+        text = _ENCODER.encode(predicate)
+        answer = self._budget.attempt(
+            lambda: str(self._schema.intersect(self._parse(self._schema.draft, text)).satisfiability())
+        )
+        return Answer("unknown" if answer is None or (answer == "yes" and not self.exact) else answer)
+
+    def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
+        """Whether each value at a path, if there is one, satisfies `leaf`."""
+        answer = self.entails(wherever(steps, leaf))
+        if answer is Answer.UNKNOWN and EACH in steps:
+            # The library seldom refutes a claim about all elements of a list, but can construct a counterexample.
+            counterexample = self.allows(somewhere(steps, {"not": leaf}))
+            return Answer.NO if counterexample is Answer.YES else answer
+        return answer
+
+    def present(self, steps: Steps) -> Answer:
+        """Whether there always is a value, not null, at a path; in a list, in each of its elements."""
+        start = in_element(steps)
+        return self.holds_at(steps[:start], there(steps[start:], SOME_VALUE))
+
+    def absent(self, steps: Steps) -> Answer:
+        """Whether there never is a value at a path."""
+        return self.holds_at(steps, NO_VALUE)
+
+    def types(self, steps: Steps) -> dict[str, Answer]:
+        """Returns for each of TYPES whether a value at a path can have it."""
+        return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
+
+    def can_be(self, steps: Steps, values: list[Any]) -> Answer:
+        """Whether a message can have one of the values at a path."""
+        return self.allows(somewhere(steps, {"enum": values}))
+
+    def longest(self, steps: Steps, limit: int) -> int | None:
+        """Returns the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
+        if self.holds_at(steps, {"maxLength": limit}) is not Answer.YES:
+            return None
+        low, high = 0, limit
+        while low < high:
+            middle = (low + high) // 2
+            if self.holds_at(steps, {"maxLength": middle}) is Answer.YES:
+                high = middle
+            else:
+                low = middle + 1
+        return high
+
+    def first_gap(self, steps: Steps) -> tuple[Steps, str]:
+        """Returns why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+        for index in range(in_element(steps), len(steps)):
+            level = steps[:index]
+            name = steps[index]
+            if self.holds_at(level, {"type": "object"}) is not Answer.YES:
+                return level, "type"
+            if self.holds_at(level, {"required": [name]}) is not Answer.YES:
+                return level, str(name)
+        return steps, "null"
+
+    @property
+    def impossible(self) -> bool:
+        """Whether it is proved that no message satisfies the schema."""
+        return self._budget.attempt(lambda: str(self._schema.satisfiability())) == "no"
+
+
+def entailment_of(schema: Validation, budget: Budget | None = None) -> Entailment | None:
+    """Returns what follows from a schema; None if it is too large, or the library does not support it."""
+    texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
+    if sum(map(len, texts.values())) > MAX_BYTES:
+        return None
+    uri = schema.root.uri
+    # A schema in one document does not depend on its URI, so that equal inline schemas of routes share a cache entry.
+    known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
+    return None if known is None else Entailment(known, budget=budget)
+
+
+def entailment_without_schema() -> Entailment:
+    """Returns what follows for messages without a schema."""
+    return Entailment(_parse(20, b"true"))
+
+
+@lru_cache(maxsize=1024)
+def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSchema | None":
+    from jsonschema_rs import RegexOptions, canonicalize  # takes up to 50 ms, which configs without schemas do not need
+
+    documents = {name: _with_implied(_DECODER.decode(text)) for name, text in texts}
+    return _attempt(
+        lambda: canonicalize(
+            documents[uri],
+            validate_formats=True,
+            pattern_options=RegexOptions(),
+            base_uri=uri or None,
+            retriever=documents.__getitem__,
+        )
+    )
+
+
+@lru_cache(maxsize=16384)
+def _parse(draft: int, text: bytes) -> "CanonicalSchema":
+    from jsonschema_rs import RegexOptions, canonicalize
+
+    return canonicalize(_DECODER.decode(text), draft=draft, validate_formats=True, pattern_options=RegexOptions())
+
+
+def _with_implied(content: Any) -> Any:
+    """Adds the lengths that patterns imply, and formats that the draft of the document does not assert."""
+    draft = draft_of(content) or 0
+    for _, schema in list(subschemas(content)):
+        named = schema.get("format")
+        if isinstance(named, str) and named in _IMPLIED_BY_FORMAT and ASSERTED_SINCE[named] > draft:
+            schema["allOf"] = [*schema.get("allOf", []), _IMPLIED_BY_FORMAT[named]]
+        pattern = schema.get("pattern")
+        length = longest_match(pattern) if isinstance(pattern, str) else None
+        if length is not None:
+            schema["allOf"] = [*schema.get("allOf", []), {"maxLength": length}]
+    return content
+
+
+def _attempt(prove: Callable[[], _T]) -> _T | None:
+    """Returns the result of the library; None if it raises an exception or panics."""
+    try:
+        return prove()
+    except Exception:
+        return None
+    except BaseException as error:
+        # The library's PanicException is not an Exception, and cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        return None

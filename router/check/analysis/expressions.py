@@ -1,0 +1,106 @@
+"""Static analysis of JMESPath expressions: their trees, and the paths that they look up."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from msgspec import Struct
+
+from router.check.analysis.predicates import EACH, Steps
+from router.program.expressions.syntax import SyntaxFault, parse
+from router.program.expressions.tree import Tree
+
+Names = tuple[str, ...]
+_PROJECTIONS = ("projection", "filter_projection", "value_projection")
+"""Nodes whose first child is evaluated on the input, and the others on each element of its value."""
+
+
+class Scope(Struct, frozen=True):
+    """The input of the expressions of a route's `item`: the message, or with `for_each` its element and the message.
+
+    `element` is the path to the elements; None without `for_each`, or if it is unknown.
+    """
+
+    each: bool = False
+    element: Steps | None = None
+
+    def steps(self, names: Steps) -> Steps | None:
+        """Returns the path in the message of a path in the input; None if it is unknown."""
+        if not self.each:
+            return names
+        if names[:1] == ("message",):
+            return names[1:]
+        return (*self.element, *names[1:]) if names[:1] == ("element",) and self.element is not None else None
+
+
+@lru_cache(maxsize=8192)
+def tree_of(text: str) -> Tree | None:
+    """Returns the tree of an expression; None for a syntax error, which loading reports."""
+    try:
+        return parse(text)
+    except SyntaxFault:
+        return None
+
+
+def path_of(tree: Tree) -> Names | None:
+    """Returns the names of a plain path, of which `@` has none; None for any other expression."""
+    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
+    if steps[0]["type"] == "current":
+        steps = steps[1:]
+    return tuple(step["value"] for step in steps) if all(step["type"] == "field" for step in steps) else None
+
+
+def list_of(text: str) -> Steps | None:
+    """Returns the path to the elements of the list at a plain path; None for any other expression."""
+    tree = tree_of(text)
+    names = None if tree is None else path_of(tree)
+    return None if names is None else (*names, EACH)
+
+
+def paths(tree: Tree) -> Iterator[Steps]:
+    """Yields the paths that an expression looks up in its input, without their prefixes."""
+    found: dict[Steps, None] = {}
+    _walk(tree, (), found)
+    for steps in found:
+        if steps and not any(len(other) > len(steps) and other[: len(steps)] == steps for other in found):
+            yield steps
+
+
+def elements_of(tree: Tree) -> Steps | None:
+    """Returns the path to the elements, except null, of the list that a projection returns; None for others."""
+    if tree["type"] not in ("projection", "filter_projection") or tree["children"][0]["type"] == "flatten":
+        return None
+    listed, each = tree["children"][:2]
+    place = _walk(listed, (), {})
+    return None if place is None or each["type"] == "projection" else _walk(each, (*place, EACH), {})
+
+
+def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | None:
+    """Returns the path of the value of an expression on the input at `base`; None if it is unknown, or a new value.
+
+    Adds the paths that are looked up to `found`.
+    """
+    kind, children = tree["type"], tree["children"]
+    if kind in ("current", "identity"):
+        return base
+    if kind == "field":
+        place = None if base is None else (*base, tree["value"])
+        if place is not None:
+            found[place] = None
+        return place
+    if kind in ("subexpression", "pipe", "index_expression"):
+        for child in children:
+            base = _walk(child, base, found)
+        return base
+    if kind == "index":
+        return None if base is None else (*base, EACH)
+    if kind == "slice":
+        return base
+    if kind in _PROJECTIONS:
+        listed = _walk(children[0], base, found)
+        element = None if listed is None or kind == "value_projection" else (*listed, EACH)
+        for child in children[1:]:
+            _walk(child, element, found)
+    elif kind != "expref":
+        for child in children:
+            _walk(child, base, found)
+    return None

@@ -1,0 +1,159 @@
+"""The routes of a config, each with what is proved about the messages that reach its mapping."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, UnsetType
+
+from router.aws.references import is_fifo
+from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
+from router.check.analysis.entailment import Entailment, entailment_of
+from router.check.analysis.expressions import Scope, list_of
+from router.check.analysis.inference import Value
+from router.check.analysis.predicates import Steps
+from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.config import spec
+from router.model import Path, Transform
+from router.program.hooks.plugins import Plugins
+from router.program.schemas.compile import SchemaStore
+
+MAX_CONDITIONS = 16
+"""The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
+
+
+class MessageSets(Struct, frozen=True, eq=False):
+    """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
+
+    `mapped` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
+    are mapped. `by_schema` are those that its schema alone lets through, given where the conditions are not exact.
+    """
+
+    mapped: Entailment | None = None
+    by_schema: Entailment | None = None
+    impossible_schema: bool = False
+    """No message satisfies the schema."""
+    impossible_when: bool = False
+    """Some messages satisfy the schema, but none of them satisfies `when`."""
+    shadowed: bool = False
+    """By `match: first`, every message that satisfies both goes to an earlier route."""
+
+
+class AnalyzedRoute(Struct, frozen=True, eq=False):
+    """A route with its table, its queue and what is proved about its messages."""
+
+    name: str
+    route: spec.Route
+    table: spec.Table | None
+    queue: spec.Queue
+    when: Condition
+    messages: MessageSets
+    index: SchemaIndex | None
+    scope: Scope
+    final: bool
+    """No plugin changes items after they are mapped."""
+    transforms: Mapping[str, Transform]
+
+    @property
+    def path(self) -> Path:
+        """The path of the route in the config."""
+        return ("routes", self.name)
+
+    @property
+    def fifo(self) -> bool:
+        """Whether its queue is a FIFO queue."""
+        return is_fifo(self.queue.name or self.route.queue)
+
+    @property
+    def mapped(self) -> Entailment | None:
+        """What is proved about the messages that are mapped."""
+        return self.messages.mapped
+
+    @property
+    def attributes(self) -> Mapping[str, spec.Attribute]:
+        """The attributes of `item`, all in their long form."""
+        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
+        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+
+    def place(self, attribute: str, *part: str | int) -> Path:
+        """Returns the path in the config of an attribute, or of a part of it; the short form has no parts."""
+        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
+        whole: Path = (*self.path, "item", attribute)
+        return whole if isinstance(item.get(attribute), str) else (*whole, *part)
+
+    def require(self, steps: Steps | None) -> str:
+        """Suggests how the schema can guarantee a value at a path: by the first step that it does not guarantee."""
+        if steps is None or self.mapped is None or self.index is None:
+            return ""
+        level, gap = self.mapped.first_gap(steps)
+        where = self.index.where(level)
+        if gap == "type":
+            return f"add 'type: object' {where}"
+        return f"remove null from the types {where}" if gap == "null" else f"add '{gap}' to 'required' {where}"
+
+    def constrain(self, value: Value, keyword: str) -> str:
+        """Suggests where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
+        if value.origin is None or self.index is None:
+            return ""
+        return f"add '{keyword}' {self.index.where(value.origin)}"
+
+
+def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) -> tuple[AnalyzedRoute, ...]:
+    """Returns the routes of a config, in its order, with what is proved about their messages."""
+    earlier: dict[str, list[Condition]] = {}
+    routes = []
+    for name, route in config.routes.items():
+        queue = config.queues.get(route.queue, spec.Queue())
+        before = earlier.setdefault(route.queue, []) if queue.match == "first" else []
+        when = ALWAYS if isinstance(route.when, UnsetType) else condition_of(route.when)
+        schema = route.schema
+        linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
+        by_schema = None if linked is None else entailment_of(linked)
+        names = None if isinstance(route.plugins, UnsetType) else route.plugins
+        changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
+        routes.append(
+            AnalyzedRoute(
+                name=name,
+                route=route,
+                table=config.tables.get(route.table),
+                queue=queue,
+                when=when,
+                messages=MessageSets() if by_schema is None else _message_sets(by_schema, when, before, changed),
+                index=None if linked is None else SchemaIndex(linked),
+                scope=_scope(route),
+                final=not plugins.left_out and not plugins.item_pipeline(names),
+                transforms=plugins.transforms,
+            )
+        )
+        if not isinstance(route.when, UnsetType):
+            before.append(opposite_of(route.when))
+    return tuple(routes)
+
+
+def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Condition], changed: bool) -> MessageSets:
+    """Narrows the messages of a schema by `when`, and by what `match: first` gives to earlier routes."""
+    accepted = by_schema if when is ALWAYS else by_schema.narrow(when.predicate, when.exact)
+    possible, impossible_schema = not accepted.impossible, by_schema.impossible
+    for condition in earlier if len(earlier) <= MAX_CONDITIONS else [ANYTHING]:
+        accepted = accepted.narrow(condition.predicate, condition.exact)
+    impossible = accepted.impossible
+    return MessageSets(
+        mapped=None if changed or impossible else accepted,
+        by_schema=None if changed or impossible_schema or accepted.exact else by_schema,
+        impossible_schema=impossible_schema,
+        impossible_when=not possible and not impossible_schema,
+        shadowed=possible and impossible,
+    )
+
+
+def _scope(route: spec.Route) -> Scope:
+    return Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
+
+
+def is_set(value: Any) -> bool:
+    """Whether a setting is given in the config."""
+    return not isinstance(value, UnsetType)
+
+
+def named(value: Value) -> str:
+    """Returns the name of what may be missing, for a sentence."""
+    return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"

@@ -1,0 +1,168 @@
+"""Reports settings of what is deployed that AWS would refuse.
+
+Mappings: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+Functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+Queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+Logs: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+Environment: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+Task sizes: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+"""
+
+import re
+from collections.abc import Iterator
+
+from router.aws.references import is_fifo
+from router.check.rule import Found, Subject, rule
+from router.check.rules.queues import MAX_RETENTION
+from router.codes import declare
+from router.config.environment import stands_for_unset
+from router.config_types import parse_duration
+from router.model import Path
+
+BATCHES = declare(
+    "RT225",
+    "a batch size or window that Lambda does not allow",
+    "Lambda refuses the mapping: a FIFO queue has batches of at most 10 messages and no window; batches over 10 need a "
+    "window of at least 1 second, and a window has at most 5 minutes.",
+)
+NO_KEY_ARN = declare(
+    "RT226",
+    "a KMS key that is not given by its ARN",
+    "The policy of the role names the key, and policies take ARNs of keys only: an alias grants nothing.",
+)
+TIMES = declare(
+    "RT228",
+    "a time that AWS does not allow",
+    "AWS refuses it when the stack is created, and rolls the stack back.",
+)
+RESERVED = declare(
+    "RT230",
+    "an environment variable that cannot be set",
+    "Lambda sets some variables itself, and refuses a function that sets them. A name consists of letters, digits and "
+    "`_`, has at least 2 characters and begins with a letter.",
+)
+NO_SIZE = declare(
+    "RT231",
+    "a task size that Fargate does not have",
+    "ECS refuses the task definition: each `cpu` has its own sizes of memory.",
+)
+NO_RANGE = declare(
+    "RT232",
+    "a minimum of tasks that is greater than the maximum",
+    "There is no number of tasks between them.",
+)
+
+MAX_TIMEOUT, MAX_WINDOW, MIN_RETENTION = 900, 300, 60
+MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
+LOG_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+RESERVED_NAMES = frozenset(
+    (
+        *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"),
+        *("AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME"),
+        *("AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME"),
+        *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
+        *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
+    )
+)
+VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+"""The names of variables that Lambda accepts."""
+_GB = 1024
+SIZES = {
+    256: (512, 1024, 2048),
+    512: tuple(range(_GB, 4 * _GB + 1, _GB)),
+    1024: tuple(range(2 * _GB, 8 * _GB + 1, _GB)),
+    2048: tuple(range(4 * _GB, 16 * _GB + 1, _GB)),
+    4096: tuple(range(8 * _GB, 30 * _GB + 1, _GB)),
+    8192: tuple(range(16 * _GB, 60 * _GB + 1, 4 * _GB)),
+    16384: tuple(range(32 * _GB, 120 * _GB + 1, 8 * _GB)),
+}
+"""The sizes of memory, in MB, of each `cpu`."""
+
+
+@rule(BATCHES)
+def check_batches(subject: Subject) -> Iterator[Found]:
+    """Reports batch sizes and windows that Lambda refuses."""
+    for name, queue in subject.config.queues.items():
+        path: Path = ("queues", name, "lambda")
+        mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
+        size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
+        window = parse_duration(mapping.window) if isinstance(mapping.window, str) else None
+        if fifo and size > MAX_BATCH_FIFO:
+            sentence = f"queue '{name}' is FIFO: a batch has at most {MAX_BATCH_FIFO} messages, not {size}"
+            yield Found(BATCHES, sentence, (*path, "batch_size"), f"write 'batch_size: {MAX_BATCH_FIFO}' or less")
+        if fifo and window:
+            yield Found(BATCHES, f"queue '{name}' is FIFO: it has no window", (*path, "window"), "remove it")
+        elif window is not None and window > MAX_WINDOW:
+            sentence = f"a window has at most {MAX_WINDOW} seconds, not {window}"
+            yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 5m' or less")
+        elif not fifo and size > MAX_BATCH_WITHOUT_WINDOW and window == 0:
+            sentence = f"batches of {size} messages need a window of at least 1 second"
+            yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 1s', or remove it")
+
+
+@rule(NO_KEY_ARN)
+def check_kms_keys(subject: Subject) -> Iterator[Found]:
+    """Reports KMS keys that are not given by their ARN."""
+    config = subject.config
+    keys: list[tuple[Path, str]] = [(("queues", name), queue.kms_key) for name, queue in config.queues.items()]
+    keys += [(("tables", name), table.kms_key) for name, table in config.tables.items()]
+    for path, key in keys:
+        if key and not _KEY_ARN.fullmatch(key) and not stands_for_unset(key):
+            sentence = f"'{key}' is not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID"
+            yield Found(NO_KEY_ARN, sentence, (*path, "kms_key"), "use the ARN of the key, not of an alias")
+
+
+@rule(TIMES)
+def check_times(subject: Subject) -> Iterator[Found]:
+    """Reports times outside AWS's limits."""
+    config = subject.config
+    timeout = parse_duration(config.function.timeout)
+    if not 1 <= timeout <= MAX_TIMEOUT:
+        sentence = f"the timeout of a function is 1 to {MAX_TIMEOUT} seconds, not {timeout}"
+        yield Found(TIMES, sentence, ("function", "timeout"), "write '1s' to '15m'")
+    for section, retention in (("function", config.function.log_retention), ("worker", config.worker.log_retention)):
+        days, rest = divmod(parse_duration(retention), 86_400)
+        if rest or days not in LOG_DAYS:
+            sentence = f"CloudWatch Logs has no retention of '{retention}'"
+            near = min(LOG_DAYS, key=lambda known: abs(known - days))
+            yield Found(TIMES, sentence, (section, "log_retention"), f"write '{near}d'")
+    for name, queue in config.queues.items():
+        retention = queue.retention if isinstance(queue.retention, str) else "4d"
+        if not MIN_RETENTION <= parse_duration(retention) <= MAX_RETENTION:
+            sentence = f"the retention of a queue is 1 minute to 14 days, not '{retention}'"
+            yield Found(TIMES, sentence, ("queues", name, "retention"), "write '1m' to '14d'")
+
+
+@rule(RESERVED)
+def check_environment(subject: Subject) -> Iterator[Found]:
+    """Reports environment variables that Lambda refuses."""
+    for name in subject.config.function.environment:
+        path: Path = ("function", "environment", name)
+        if name in RESERVED_NAMES:
+            yield Found(RESERVED, f"'{name}' is set by Lambda itself", path, "remove it", key=True)
+        elif not VARIABLE.fullmatch(name):
+            yield Found(RESERVED, f"'{name}' is not a name of an environment variable", path, "rename it", key=True)
+
+
+@rule(NO_SIZE)
+def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
+    """Reports task sizes that Fargate does not have."""
+    worker = subject.config.worker
+    sizes = SIZES[worker.cpu]
+    if worker.memory not in sizes:
+        near = min(sizes, key=lambda size: abs(size - worker.memory))
+        sentence = f"'cpu: {worker.cpu}' has {sizes[0]} to {sizes[-1]} MB of memory in steps, not {worker.memory}"
+        yield Found(NO_SIZE, sentence, ("worker", "memory"), f"write 'memory: {near}', or another cpu")
+
+
+@rule(NO_RANGE)
+def check_numbers_of_tasks(subject: Subject) -> Iterator[Found]:
+    """Reports a minimum of tasks that is greater than the maximum."""
+    worker = subject.config.worker
+    if worker.min_tasks > worker.max_tasks:
+        sentence = f"'min_tasks' is {worker.min_tasks}, and 'max_tasks' is {worker.max_tasks}"
+        yield Found(NO_RANGE, sentence, ("worker", "min_tasks"), "raise 'max_tasks', or lower this")

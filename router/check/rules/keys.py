@@ -1,0 +1,135 @@
+"""Reports key attributes that the schema of a route does not guarantee."""
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.inference import NOT_NUMERIC, UNKNOWN, YES, Value, in_words, of_path
+from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.config import spec
+from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.model import KeyType, Path
+
+KEY_MISSING = declare(
+    "RT610",
+    "a key attribute that may be missing",
+    "A message without the key is rejected, although it satisfies the schema, so that its sender cannot know why. A "
+    "schema that requires the key makes it a part of the contract.",
+)
+KEY_OF_OTHER_TYPE = declare(
+    "RT611",
+    "a key attribute whose value may have another type",
+    "DynamoDB accepts only keys of the table's types; messages with other types satisfy the schema, and are rejected "
+    "later.",
+)
+KEY_EMPTY = declare(
+    "RT612",
+    "a key attribute that may be empty",
+    "DynamoDB does not accept empty text as a key, so that such a message is rejected.",
+)
+KEY_TOO_LONG = declare(
+    "RT613",
+    "a key attribute whose length is not bounded",
+    "A partition key has at most 2048 bytes, a sort key 1024; a longer one is rejected. A character has up to 4 bytes "
+    "in UTF-8.",
+    "info",
+)
+KEY_UNSURE = declare(
+    "RT616",
+    "a key attribute that only `when` may guarantee",
+    "The schema alone does not guarantee it, and the conditions cannot be analyzed completely. If they do not "
+    "guarantee it either, messages without the key are rejected.",
+    "info",
+)
+
+_WANTED: dict[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+_BYTES_OF_A_CHARACTER = 4
+
+
+@rule(KEY_MISSING, KEY_OF_OTHER_TYPE, KEY_EMPTY, KEY_TOO_LONG, KEY_UNSURE)
+def check_keys(subject: Subject) -> Iterator[Found]:
+    """Reports key attributes that the schema does not guarantee."""
+    for route in subject.routes:
+        if route.table is None:
+            continue
+        limit = MAX_PARTITION_KEY_BYTES
+        for name, kind in route.table.key.items():
+            yield from _check_key(route, name, kind, limit)
+            limit = MAX_SORT_KEY_BYTES
+
+
+def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
+    attribute = route.attributes.get(name)
+    if attribute is not None:
+        inferred = infer(route, attribute)
+        yield from _judge(route, name, kind, limit, inferred, route.place(name))
+    elif not is_set(route.route.item) and route.mapped is not None:
+        value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
+        yield from _judge(route, name, kind, limit, InferredAttribute((), value, None, value), (*route.path, "schema"))
+
+
+def _judge(
+    route: AnalyzedRoute, name: str, kind: KeyType, limit: int, inferred: InferredAttribute, path: Path
+) -> Iterator[Found]:
+    """Reports the first property of a key attribute that is not guaranteed."""
+    value = inferred.value
+    if value.missing is YES:
+        sentence = f"key attribute '{name}' may be missing: the schema does not guarantee {named(value)}"
+        if value.lacking is None:
+            sentence = f"key attribute '{name}' is missing in every message: it has no such value"
+        yield Found(KEY_MISSING, sentence, path, route.require(value.lacking))
+        return
+    if value.missing is UNKNOWN and route.messages.by_schema is not None:
+        by_schema = MessageSets(mapped=route.messages.by_schema)
+        yield from _check_by_schema(structs.replace(route, messages=by_schema), name, path)
+    others = _others(route, kind, inferred)
+    if others:
+        sentence = f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}"
+        yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(route, inferred, kind))
+        return
+    if not route.final:
+        return
+    if value.empty is YES:
+        yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, route.constrain(value, "minLength: 1"))
+    elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
+        yield from _check_length(route, name, limit, value, path)
+
+
+def _check_by_schema(route: AnalyzedRoute, name: str, path: Path) -> Iterator[Found]:
+    """Reports a key that the schema alone does not guarantee, where the conditions are not exact."""
+    whole = spec.short_form(f'element."{name}"' if route.scope.each else f'"{name}"')
+    value = infer(route, route.attributes.get(name, whole)).value
+    if value.missing is YES and value.lacking is not None:
+        sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
+        yield Found(KEY_UNSURE, sentence, path, route.require(value.lacking))
+
+
+def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> str:
+    """Returns the types that the value can have and the key cannot, in words; "" if there are none."""
+    raw = inferred.raw
+    if inferred.accepts is None:
+        unfit = inferred.value.other_than([_WANTED[kind]]) if route.final else []
+    else:
+        unfit = raw.other_than(inferred.accepts)
+        if not unfit and kind == "N" and route.mapped is not None and raw.origin is not None:
+            return "text that is not a number" if route.mapped.can_be(raw.origin, NOT_NUMERIC) is YES else ""
+    return in_words(unfit) if unfit else ""
+
+
+def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) -> str:
+    if inferred.raw.origin is None:
+        return "write 'type: N', if it is the text of a number" if kind == "N" and inferred.accepts is None else ""
+    return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
+
+
+def _check_length(route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path) -> Iterator[Found]:
+    most = limit // _BYTES_OF_A_CHARACTER
+    if value.longest is None:
+        sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"
+        yield Found(KEY_TOO_LONG, sentence, path, route.constrain(value, f"maxLength: {most}"))
+    elif value.longest > most:
+        sentence = f"key attribute '{name}' may have {value.longest} characters, which can be more than {limit} bytes"
+        yield Found(KEY_TOO_LONG, sentence, path, route.constrain(value, f"maxLength: {most}"))

@@ -1,0 +1,117 @@
+"""Reports paths of a mapping that lead to nothing in any valid message."""
+
+from collections.abc import Collection, Iterator
+
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.expressions import paths, tree_of
+from router.check.analysis.predicates import Steps
+from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.config.findings import closest
+from router.model import Path
+from router.sources import expressions_of
+
+IMPOSSIBLE_PATH = declare(
+    "RT410",
+    "a path that no message has",
+    "The schema rejects every message with a value at this path, so that the value is always missing.",
+)
+UNDECLARED_PATH = declare(
+    "RT411",
+    "a path that looks like a typo",
+    "It is not declared in the schema, but a similar one is. A message may contain it nevertheless, so this is not an "
+    "error.",
+    "warning",
+)
+NO_SCOPE = declare(
+    "RT412",
+    "a path of `for_each` that begins with neither `element` nor `message`",
+    "The input of the expressions of `item` has only these two keys, so that the value is always missing.",
+)
+NO_LIST = declare(
+    "RT422",
+    "`for_each` over a value that may not be a list",
+    "A message without the list is rejected; a schema that requires it tells the sender.",
+    "warning",
+)
+
+_ROOTS = ("element", "message")
+_SIMILARITY = 0.8
+"""The least similarity of names at which one is taken for a typo of the other."""
+
+
+@rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
+def check_paths(subject: Subject) -> Iterator[Found]:
+    """Reports paths in attributes that lead to nothing."""
+    for route in subject.routes:
+        checker = _checker(route)
+        looked_up = [
+            (name, use.place, use.text, names)
+            for name, attribute in route.attributes.items()
+            for use in expressions_of(attribute)
+            if (tree := tree_of(use.text)) is not None
+            for names in dict.fromkeys(paths(tree))
+        ]
+        used = {route.scope.steps(names) for _, _, _, names in looked_up}
+        for name, part, text, names in looked_up:
+            where = route.place(name, *part)
+            if route.scope.each and names[0] not in _ROOTS:
+                yield _out_of_scope(names, text, where)
+                continue
+            steps = route.scope.steps(names)
+            if steps and checker is not None:
+                yield from checker.find(steps, where, used)
+
+
+@rule(NO_LIST)
+def check_lists(subject: Subject) -> Iterator[Found]:
+    """Reports a `for_each` whose list the schema does not guarantee."""
+    for route in subject.routes:
+        steps, messages, checker = route.scope.element and route.scope.element[:-1], route.mapped, _checker(route)
+        if not steps or messages is None or checker is None:
+            continue
+        path: Path = (*route.path, "for_each")
+        if messages.absent(steps) is Answer.YES:
+            yield from checker.find(steps, path, set())
+        elif messages.present(steps) is Answer.NO:
+            yield Found(NO_LIST, f"the list '{text_of(steps)}' may be missing", path, route.require(steps))
+        elif messages.holds_at(steps, {"type": "array"}) is Answer.NO:
+            advice = f"add 'type: array' {checker.index.where(steps)}"
+            yield Found(NO_LIST, f"'{text_of(steps)}' may not be a list", path, advice)
+
+
+class PathChecker:
+    """Checks paths against a schema."""
+
+    def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
+        self.messages = messages
+        self.index = index
+
+    def find(self, steps: Steps, where: Path, used: Collection[Steps | None]) -> Iterator[Found]:
+        """Reports a path that no message has, or that looks like a typo; `used` are the paths of the route."""
+        unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
+        level = steps[:-1] if unknown is None else steps[: unknown - 1]
+        near = "" if unknown is None else self._near(level, str(steps[unknown - 1]))
+        if self.messages.absent(steps) is Answer.YES:
+            advice = f"did you mean '{near}'?" if near else f"see what is declared {self.index.where(level)}"
+            yield Found(IMPOSSIBLE_PATH, f"no message that satisfies the schema has '{text_of(steps)}'", where, advice)
+        elif near and all(each is None or each[:unknown] != (*level, near) for each in used):
+            sentence = f"'{text_of(steps[:unknown])}' is not declared in the schema"
+            yield Found(UNDECLARED_PATH, sentence, where, f"did you mean '{near}'?")
+
+    def _near(self, level: Steps, name: str) -> str:
+        """Returns a declared name that is similar; "" if there is none."""
+        known = self.index.names(level) if self.index.complete else []
+        return closest(name, known, _SIMILARITY) or ""
+
+
+def _checker(route: AnalyzedRoute) -> PathChecker | None:
+    return None if route.mapped is None or route.index is None else PathChecker(route.mapped, route.index)
+
+
+def _out_of_scope(names: Steps, text: str, where: Path) -> Found:
+    near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
+    advice = f"did you mean '{near}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
+    return Found(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", where, advice)

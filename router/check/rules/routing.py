@@ -1,0 +1,64 @@
+"""Reports routes that no message reaches."""
+
+from collections.abc import Iterator
+
+from router.check.analysis.entailment import Answer, Entailment, entailment_without_schema
+from router.check.analysis.expressions import tree_of
+from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+
+NEVER_TAKEN = declare(
+    "RT211",
+    "a `when` that no valid message satisfies",
+    "Every message that satisfies `when` fails the schema, so that the route never writes anything.",
+)
+SHADOWED = declare(
+    "RT212",
+    "a route behind one that takes all its messages",
+    "With `match: first` a message goes to the first route whose `when` it satisfies.",
+)
+
+
+@rule(NEVER_TAKEN)
+def check_conditions(subject: Subject) -> Iterator[Found]:
+    """Reports routes whose `when` contradicts their schema."""
+    for route in subject.routes:
+        if route.messages.impossible_when:
+            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
+            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), "compare it with what the schema allows there")
+
+
+@rule(SHADOWED)
+def check_shadows(subject: Subject) -> Iterator[Found]:
+    """Reports routes whose messages all go to earlier routes."""
+    by_queue: dict[str, list[AnalyzedRoute]] = {}
+    for route in subject.routes:
+        if route.queue.match == "first":
+            by_queue.setdefault(route.route.queue, []).append(route)
+    anything = entailment_without_schema()
+    for routes in by_queue.values():
+        for index, route in enumerate(routes):
+            earlier = _earlier(routes[:index], route, anything)
+            if earlier is not None:
+                sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
+                yield Found(SHADOWED, sentence, route.path, f"put it before '{earlier.name}'", key=True)
+            elif route.messages.shadowed:
+                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
+                yield Found(SHADOWED, sentence, route.path, "put it before them", key=True)
+
+
+def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
+    """Returns the first route that takes all messages of a later one; None if there is none."""
+    unconditional = next((each for each in before if not is_set(each.route.when)), None)
+    if unconditional is not None or not is_set(route.route.when):
+        return unconditional
+    messages = anything.narrow(route.when.predicate, route.when.exact)
+    return next((each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None)
+
+
+def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: Entailment) -> bool:
+    condition = tree_of(str(earlier.route.when))
+    if condition is not None and condition == tree_of(str(route.route.when)):
+        return True
+    return earlier.when.exact and not messages.impossible and messages.entails(earlier.when.predicate) is Answer.YES

@@ -1,0 +1,92 @@
+"""Reports examples in schemas that do not satisfy the schema that contains them."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.model import Path
+from router.program.schemas.compile import Validation
+from router.program.schemas.documents import Document, escape, subschemas
+from router.program.schemas.links import missing_formats
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Registry, Validator
+
+BAD_EXAMPLE = declare(
+    "RT310",
+    "an example that does not satisfy its schema",
+    "Either the example or the schema is wrong, and a message that is made from the example is rejected.",
+    "warning",
+)
+BAD_PART = declare(
+    "RT314",
+    "an example of a part of a schema that does not satisfy the part",
+    "The example documents something else than the schema checks. Often it is an example of an element, in the schema "
+    "of a list.",
+    "info",
+)
+MAX_PARTS = 200
+"""The most parts with examples that are checked in one schema: more would take seconds."""
+
+
+@rule(BAD_EXAMPLE, BAD_PART)
+def check_examples(subject: Subject) -> Iterator[Found]:
+    """Reports examples of messages, and of parts of messages, that the schema rejects."""
+    checked: set[tuple[str, Path]] = set()
+    for validation in subject.schemas.validations.values():
+        parts: list[tuple[Document, Path, list[Any]]] = []
+        for document in validation.documents.values():
+            for path, schema in subschemas(document.content):
+                examples = schema.get("examples")
+                if isinstance(examples, list) and examples and (document.uri, path) not in checked:
+                    checked.add((document.uri, path))
+                    parts.append((document, path, examples))
+        validator_of = _validators(validation)
+        for document, path, examples in parts[:MAX_PARTS]:
+            yield from _check_examples(validation, validator_of(document, path), document, path, examples)
+
+
+def _check_examples(
+    validation: Validation, validator: "Validator", document: Document, path: Path, examples: list[Any]
+) -> Iterator[Found]:
+    of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
+    for index, example in enumerate(examples, 1):
+        error = next(validator.iter_errors(example), None)
+        if error is not None:
+            at = escape(list(error.instance_path)) or "the root"
+            sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
+            yield Found(BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema")
+
+
+def _validators(validation: Validation) -> "Callable[[Document, Path], Validator]":
+    """Returns a function from a place in a document to its validator, which parses the documents at most once."""
+
+    @cache
+    def registry() -> "Registry":
+        from jsonschema_rs import Registry
+
+        return Registry([(uri, document.content) for uri, document in validation.documents.items()])
+
+    def validator_of(document: Document, path: Path) -> "Validator":
+        if document is validation.root and not path:
+            return validation.validator
+        from jsonschema_rs import RegexOptions, validator_for
+
+        return validator_for(
+            _reference(document, path),
+            registry=registry(),
+            formats=missing_formats(min(each.draft for each in validation.documents.values())),
+            validate_formats=True,
+            pattern_options=RegexOptions(),
+        )
+
+    return validator_of
+
+
+def _reference(document: Document, path: Path) -> dict[str, Any]:
+    """Returns a schema that refers to a place in a document."""
+    content: Any = document.content
+    return {"$schema": content["$schema"], "$ref": f"{document.uri}#{quote(escape(path))}"}

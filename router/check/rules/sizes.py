@@ -1,0 +1,208 @@
+"""Reports items that can exceed the maximum size of DynamoDB, where the schema bounds their parts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.expressions import elements_of, path_of, tree_of
+from router.check.analysis.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
+from router.check.analysis.routes import AnalyzedRoute, is_set
+from router.check.analysis.schema_index import SchemaIndex
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.config import spec
+from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
+from router.model import Path
+from router.modes import MODES
+from router.program.expressions.tree import Tree
+from router.sources import Evaluated, Joined, values_of
+
+ITEM_TOO_LARGE = declare(
+    "RT615",
+    "an item that can be larger than 400 KB",
+    "DynamoDB accepts no larger item. A message may have 1 MiB, so that one can satisfy its schema and be rejected.",
+    "warning",
+)
+
+_LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
+"""Keywords that may exclude text of the maximum length, or of characters of four bytes."""
+_LENGTH_PRESERVING = ("lower", "upper", "strip")
+"""Transforms whose result can have the length of their input."""
+_MAX_DEPTH = 12
+_MAX_CHOICES = 4
+_MAX_PARTS = 24
+"""The most parts of an item that are considered, the largest first."""
+_BYTES_OF_A_CHARACTER = 4
+_LONG_NUMBER = 10**MAX_DIGITS - 1
+_NUMBER = (MAX_DIGITS + 1) // 2 + 1
+_OVERHEAD = 3
+
+
+class Size(Struct, frozen=True):
+    """A number of bytes, and the predicate that a message has at least as many at some place.
+
+    `shape` is the predicate for the shortest text and lists there: the library can construct these, but of long ones it
+    can only prove that there are none.
+    """
+
+    bytes: int
+    predicate: Schema
+    shape: Schema
+
+
+Choices = list[Size]
+"""The possible sizes of one part, the largest first: a branch of a schema may be impossible."""
+
+
+@rule(ITEM_TOO_LARGE)
+def check_sizes(subject: Subject) -> Iterator[Found]:
+    """Reports routes whose items can exceed the limit, if a message exists that shows it."""
+    for route in subject.routes:
+        if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
+            continue
+        size = _possible(route.mapped, _parts(route, route.index))
+        if size > MAX_ITEM_BYTES:
+            path: Path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
+            sentence = f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
+            yield Found(ITEM_TOO_LARGE, sentence, path, "lower 'maxLength' or 'maxItems', or map less", key=True)
+
+
+def _possible(messages: Entailment, parts: list[Choices]) -> int:
+    """Returns the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
+    parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
+    if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
+        return 0
+    total = 0
+    taken: list[Size] = []
+    for choices in parts:
+        for choice in choices[:_MAX_CHOICES]:
+            both = [*taken, choice]
+            shapes, predicates = [each.shape for each in both], [each.predicate for each in both]
+            if messages.allows(all_of(shapes)) is Answer.YES and messages.allows(all_of(predicates)) is not Answer.NO:
+                total, taken = total + choice.bytes, both
+                break
+    return total
+
+
+def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
+    if not is_set(route.route.item):
+        whole = route.scope.steps(("element",) if route.scope.each else ())
+        return [] if whole is None else list(_below(index, whole, _fixed(route)))
+    return [
+        part for name, attribute in route.attributes.items() for part in _of_attribute(route, index, name, attribute)
+    ]
+
+
+def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, name: str, attribute: spec.Attribute) -> Iterator[Choices]:
+    transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
+    values = values_of(attribute)
+    texts = values.expressions if isinstance(values, Joined) else ()
+    if isinstance(values, Evaluated):
+        texts = (values.text,)
+    if attribute.type in ("B", "BS") or any(each not in _LENGTH_PRESERVING for each in transforms):
+        return
+    for text in texts:
+        tree = tree_of(text)
+        for choices in () if tree is None else _of_tree(route, index, tree):
+            yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]
+
+
+def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[Choices]:
+    """Yields the sizes of the parts of the value of an expression."""
+    kind = tree["type"]
+    names = path_of(tree)
+    place = elements_of(tree) if names is None else names
+    steps = None if place is None else route.scope.steps(place)
+    if steps is not None:
+        yield from _below(index, steps, _fixed(route))
+    elif kind in ("multi_select_dict", "multi_select_list", "key_val_pair"):
+        for child in tree["children"]:
+            yield from _of_tree(route, index, child)
+    elif kind == "or_expression":
+        yield _of_either(route, index, *tree["children"])
+
+
+def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
+    """Returns the sizes of `left || right`, where the left is a path; the right counts only without the left."""
+    one = next(_of_tree(route, index, left), [])
+    names = path_of(left)
+    steps = None if names is None else route.scope.steps(names)
+    other = [] if steps is None else next(_of_tree(route, index, right), [])
+    no_left = {"not": there(steps or (), TRUTHY)}
+    without = [Size(each.bytes, all_of([each.predicate, no_left]), all_of([each.shape, no_left])) for each in other]
+    return _sorted([*one, *without])
+
+
+def _fixed(route: AnalyzedRoute) -> int:
+    """Returns how many steps lead to the input of the item: the message, or with `for_each` one element."""
+    return len(route.scope.element or ())
+
+
+def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
+    """Yields the sizes of the value at a path; of an object those of each property, as they may exclude each other."""
+    names = [] if len(steps) > _MAX_DEPTH or EACH in steps[fixed:] else index.names(steps)
+    for name in names:
+        for choices in _below(index, (*steps, name), fixed):
+            yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]
+    if not names:
+        yield _sorted([_placed(index, steps, fixed, size) for size in _sizes(index, steps)])
+
+
+def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
+    """Returns the size of all values at a path, with as many elements of lists as are allowed."""
+    bytes_, predicate, shape = size.bytes, size.predicate, size.shape
+    for end in range(len(steps), 0, -1):
+        step = steps[end - 1]
+        if step is None:
+            count = 1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
+            bytes_ = bytes_ if end <= fixed else _OVERHEAD + count * (bytes_ + 1)
+            predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
+        else:
+            predicate, shape = there((step,), predicate), there((step,), shape)
+    return Size(bytes_, predicate, shape)
+
+
+def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
+    """Returns the sizes of the value at a path."""
+    if len(steps) > _MAX_DEPTH:
+        return []
+    schemas = [each.content for each in index.at(steps)]
+    found = []
+    if not any(word in schema for schema in schemas for word in _LIMITING):
+        found = [_text(most) for most in _bounds(index, steps, "maxLength")]
+    counts = _bounds(index, steps, "maxItems")
+    for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
+        found += [
+            Size(_OVERHEAD + most * (element.bytes + 1), _list_of(element.predicate, most), _list_of(element.shape, 1))
+            for most in counts
+        ]
+    inside = {name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))}
+    if inside:
+        total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
+        predicates = [there((name,), size.predicate) for name, size in inside.items()]
+        shapes = [there((name,), size.shape) for name, size in inside.items()]
+        found.append(Size(_OVERHEAD + total, all_of(predicates), all_of(shapes)))
+    if any(schema.get("type") in ("number", "integer") for schema in schemas):
+        found.append(Size(_NUMBER, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
+    return _sorted(found)
+
+
+def _text(most: int) -> Size:
+    shape = {"type": "string", "minLength": 1}
+    return Size(most * _BYTES_OF_A_CHARACTER, {"type": "string", "minLength": most}, shape)
+
+
+def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:
+    """Returns the values of a keyword in the subschemas of a path."""
+    values: list[Any] = [each.content.get(keyword) for each in index.at(steps)]
+    return [value for value in values if type(value) is int]
+
+
+def _list_of(element: Schema, count: int) -> Schema:
+    return {"type": "array", "minItems": count, "items": element}
+
+
+def _sorted(choices: Choices) -> Choices:
+    return sorted(choices, key=lambda size: -size.bytes)

@@ -1,0 +1,109 @@
+"""Reports times to live that are not times, or not numbers of seconds."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.expressions import tree_of
+from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
+from router.check.analysis.routes import AnalyzedRoute
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.config import spec
+from router.model import Path
+from router.sources import Computed, Constant, expressions_of
+
+NEVER_A_TIME = declare(
+    "RT419",
+    "a time to live that counts from a value that is never a time",
+    "`ttl` counts from ISO 8601 text with an offset, or from seconds since 1970; other values are rejected.",
+)
+NOT_ALWAYS_A_TIME = declare(
+    "RT420",
+    "a time to live that counts from a value that may not be a time",
+    "A message that satisfies its schema can be rejected nevertheless.",
+    "warning",
+)
+TTL_NO_NUMBER = declare(
+    "RT421",
+    "a time-to-live attribute that is not a number of seconds",
+    "DynamoDB reads the time to live as a number of seconds since 1970. It never deletes an item with another type, "
+    "and milliseconds are tens of thousands of years in the future.",
+)
+TTL_NOT_ALWAYS = declare(
+    "RT423",
+    "a time-to-live attribute that may not be a number",
+    "DynamoDB never deletes an item whose time to live is not a number, and does not report it.",
+    "warning",
+)
+_NO_TIMES = ["", "x", "abc", "A", "a-1", "2026-01-02", "1767323045"]
+_FIRST_MS = 100_000_000_000
+"""Greater numbers of seconds are after the year 5138: they are milliseconds."""
+_MILLISECONDS = {"type": "number", "minimum": _FIRST_MS}
+
+
+@rule(NEVER_A_TIME, NOT_ALWAYS_A_TIME)
+def check_starts(subject: Subject) -> Iterator[Found]:
+    """Reports a `ttl` with a `from` that is not a time."""
+    for route in subject.routes:
+        for name, attribute in route.attributes.items():
+            for use in expressions_of(attribute):
+                if use.takes == "time":
+                    value = of_tree(route.mapped, route.scope, tree_of(use.text))
+                    what = f"'{use.place[0]}' of '{name}'"
+                    yield from _check_start(route, what, value, route.place(name, *use.place))
+
+
+def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path) -> Iterator[Found]:
+    unfit = value.other_than(("string", "number"))
+    messages, steps = route.mapped, value.origin
+    if value.can_be(["string", "number"]) is NO:
+        if unfit:
+            yield Found(NEVER_A_TIME, f"{what} counts from {in_words(unfit)}, which is not a time", where)
+        return
+    if messages is None or steps is None or value.untyped:
+        return
+    if messages.holds_at(steps, _MILLISECONDS) is YES:
+        sentence = f"{what} counts from milliseconds instead of seconds"
+        yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text")
+    elif unfit:
+        sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, "type: integer"))
+    elif value.can_be(["string"]) is YES and messages.can_be(steps, _NO_TIMES) is YES:
+        sentence = f"{what} may count from text that is not a time with an offset"
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, "format: date-time"))
+
+
+@rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS)
+def check_expiry(subject: Subject) -> Iterator[Found]:
+    """Reports attributes that a table's time to live reads and that are not numbers of seconds."""
+    for route in subject.routes:
+        if route.table is None or route.table.ttl not in route.attributes or not route.final:
+            continue
+        name, attribute = route.table.ttl, route.attributes[route.table.ttl]
+        inferred = infer(route, attribute)
+        value = inferred.value
+        others = value.other_than(("number",))
+        table, where = f"the time to live of table '{route.route.table}'", route.place(name)
+        advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
+        if value.can_be(["number"]) is NO and others:
+            sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
+            yield Found(TTL_NO_NUMBER, sentence, where, advice)
+        elif _is_in_ms(route, attribute, inferred):
+            sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
+            yield Found(TTL_NO_NUMBER, sentence, where, advice)
+        elif others and not value.untyped:
+            sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
+            yield Found(TTL_NOT_ALWAYS, sentence, where, route.constrain(value, "type: integer"))
+
+
+def _is_in_ms(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:
+    """Whether an attribute that is a number is proved to be in milliseconds."""
+    if attribute.transform:
+        return False
+    if isinstance(inferred.source, Constant):
+        return isinstance(inferred.source.value, int | Decimal) and inferred.source.value >= _FIRST_MS
+    if isinstance(inferred.source, Computed):
+        return inferred.source.milliseconds
+    messages, steps = route.mapped, inferred.value.origin
+    return messages is not None and steps is not None and messages.holds_at(steps, _MILLISECONDS) is YES

@@ -1,0 +1,71 @@
+"""The page of the checks, and the examples that are installed."""
+
+from pathlib import Path
+
+import pytest
+
+from docs.generate.checks import MAX_LINES, checks_page, collect_examples
+from router.check.examples import Example, shipped_examples
+from router.check.rule import known_codes
+
+FIRST = f"### RT001\n\nCannot be read. Severity: error.\n\n{known_codes()['RT001'].why}\n\n"
+
+
+def write(folder: Path, **files: bytes) -> None:
+    """Writes the fixture of RT001."""
+    fixture = folder / "checks" / "RT001"
+    fixture.mkdir(parents=True)
+    (fixture / "expected.txt").write_bytes(b"bad.yaml: RT001 x\n")
+    for name in ("bad", "good"):
+        (fixture / f"{name}.yaml").write_bytes(files.get(name, b""))
+
+
+def test_each_code_has_a_section(tmp_path: Path) -> None:
+    """The sections are in the order of the codes, with or without examples."""
+    sections = [line for line in checks_page(tmp_path).splitlines() if line.startswith("### ")]
+
+    assert sections == [f"### {name}" for name in known_codes()]
+
+
+def test_an_example_on_the_page(tmp_path: Path) -> None:
+    """It has the faulty config, the findings and the fixed config."""
+    write(tmp_path, bad=b"version: 2\n", good=b"version: 1\n")
+
+    page = checks_page(tmp_path)
+
+    assert page[page.index(FIRST) + len(FIRST) : page.index("### RT002")] == (
+        "```yaml title=bad.yaml\nversion: 2\n```\n\n```text\nbad.yaml: RT001 x\n```\n\n"
+        "```yaml title=good.yaml\nversion: 1\n```\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "bad", "good"),
+    [
+        ({"bad": b"a: 1\n", "good": b"a: 2\n"}, "a: 1", "a: 2"),
+        ({"bad": b"\xff", "good": b"a\n" * MAX_LINES}, "", ""),
+        ({"bad": b"\n"}, "", ""),
+    ],
+)
+def test_an_example(tmp_path: Path, files: dict[str, bytes], bad: str, good: str) -> None:
+    """A config that is not UTF-8, or long, is omitted."""
+    write(tmp_path, **files)
+
+    assert collect_examples(tmp_path) == {"RT001": Example("bad.yaml: RT001 x", bad, good)}
+
+
+def test_an_example_of_aws(tmp_path: Path) -> None:
+    """It has the lines with its code, each once, with names for the placeholders."""
+    folder = tmp_path / "aws" / "live" / "expected"
+    folder.mkdir(parents=True)
+    for name in ("RT721-one", "RT721-two"):
+        (folder / f"{name}.txt").write_text("x: RT721 no NAME-dlq, QUEUE-gone\nx: RT722 no\n", encoding="utf-8")
+
+    assert collect_examples(tmp_path) == {
+        "RT721": Example("x: RT721 no orders-dlq, arn:aws:sqs:eu-west-1:123456789012:orders-gone")
+    }
+
+
+def test_installed_examples() -> None:
+    """Each code of a config has one."""
+    assert shipped_examples()["RT101"].bad.startswith("version: 1")

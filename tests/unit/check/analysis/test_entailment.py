@@ -1,0 +1,114 @@
+"""What a schema entails, if the library fails, or a draft asserts less than the router."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.check.analysis.entailment import MAX_BYTES, Answer, Budget, Entailment, entailment_of
+from router.config.findings import Findings
+from router.model import Place
+from router.program.schemas.compile import SchemaStore
+
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+
+
+def messages(schema: Any, budget: Budget | None = None) -> Entailment | None:
+    store = SchemaStore(Path("/nowhere"))
+    store.compile(schema, Findings(lambda path, key: Place("x")), ("schema",))
+    linked = store.linked(schema, ("schema",))
+    assert linked
+    return entailment_of(linked, budget)
+
+
+class PanicException(BaseException):
+    """What the library raises if its own code fails."""
+
+
+class Failing:
+    """A schema that cannot be reasoned about."""
+
+    draft = 20
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
+    def covers(self, other: Any) -> Any:
+        raise self.error
+
+    intersect = covers
+
+    def satisfiability(self) -> Any:
+        raise self.error
+
+
+def failing(error: type[BaseException]) -> Entailment:
+    schema: Any = Failing(error)
+    return Entailment(schema, parse=lambda draft, text: schema)
+
+
+@pytest.mark.parametrize("error", [ValueError, PanicException])
+def test_a_failure_of_the_library(error: type[BaseException]) -> None:
+    """The answer is unknown, and narrowing has no effect."""
+    broken = failing(error)
+
+    answers = {broken.present(("a",)), broken.allows({}), broken.narrow({"type": "object"}).present(("a",))}
+    assert (answers, broken.impossible) == ({Answer.UNKNOWN}, False)
+
+
+def test_other_exceptions() -> None:
+    """An interrupt ends the program."""
+    with pytest.raises(KeyboardInterrupt):
+        failing(KeyboardInterrupt).present(("a",))
+
+
+@pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_7, None])
+@pytest.mark.parametrize("name", ["uuid", "duration", "iri", "idn-hostname", "relative-json-pointer", "date", "time"])
+def test_formats(name: str, draft: str | None) -> None:
+    """Empty text has none of these formats, also in the drafts that do not define them."""
+    given = {"type": "object", "properties": {"a": {"type": "string", "format": name}}}
+    known = messages(given if draft is None else {"$schema": draft, **given})
+
+    assert known
+    assert known.holds_at(("a",), {"minLength": 1}) is Answer.YES
+
+
+@pytest.mark.parametrize(("format_", "answer"), [("json-pointer", Answer.NO), ("uri-reference", Answer.NO)])
+def test_formats_of_empty_text(format_: str, answer: Answer) -> None:
+    """Empty text has these formats."""
+    known = messages({"type": "object", "properties": {"a": {"type": "string", "format": format_}}})
+
+    assert known
+    assert known.holds_at(("a",), {"minLength": 1}) is answer
+
+
+def test_a_slow_schema() -> None:
+    """Answers are cached; without time, others are unknown."""
+    budget = Budget()
+    known = messages({"type": "object", "required": ["a", "b"]}, budget)
+    assert known
+    before = known.holds_at((), {"required": ["a"]})
+    budget.seconds = 0
+
+    after = [known.holds_at((), {"required": [name]}) for name in "ab"]
+
+    assert (before, after, known.narrow({}).present(("a",))) == (
+        Answer.YES,
+        [Answer.YES, Answer.UNKNOWN],
+        Answer.UNKNOWN,
+    )
+
+
+def test_a_large_schema() -> None:
+    """Nothing is proved about it."""
+    assert messages({"enum": ["x" * MAX_BYTES]}) is None
+
+
+def test_numbers_are_exact() -> None:
+    """Numbers are exact in schemas and in predicates."""
+    known = messages(json.loads('{"type": "object", "properties": {"a": {"minimum": 1}}}'))
+
+    assert known
+    assert known.holds_at(("a",), {"minimum": 1}) is Answer.YES

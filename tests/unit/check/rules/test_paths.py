@@ -1,0 +1,164 @@
+"""Paths that lead to nothing, or nearly so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CODES = (
+    "RT410",
+    "RT422",
+)
+
+SCHEMA = {
+    "type": "object",
+    "required": ["id", "lines"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 9},
+        "device": {"$ref": "#/$defs/device"},
+        "lines": {
+            "type": "array",
+            "prefixItems": [{"properties": {"first": {}}}],
+            "items": {"anyOf": [{"$ref": "part.json#/$defs/line"}, {"required": ["b"]}]},
+        },
+        "text": {"type": "string"},
+    },
+    "patternProperties": {"^x-": {"properties": {"model": {}}}, "^(?P<y>y)": {}},
+    "$defs": {"device": {"type": "object", "properties": {"model": {}}, "additionalProperties": False}},
+}
+PART = '{"$defs": {"line": {"properties": {"product": {}}}}}'
+NOBODY = "RT410 no message that satisfies the schema has"
+UNKNOWN = "is not declared in the schema"
+DEVICE = "at /$defs/device of schema 'schema.json'"
+
+
+@pytest.fixture
+def paths(find: Any) -> Any:
+    """What is found of an attribute `a` beside a sound key."""
+
+    def run(attribute: str, more: str = "", schema: Any = SCHEMA) -> Any:
+        Path("part.json").write_text(PART, encoding="utf-8")
+        key = "message.id" if more else "id"
+        return find(f"item: {{id: {key}, a: {attribute}}}{more}", json.dumps(schema))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("attribute", "found"),
+    [
+        ("device.model", []),
+        ("device.madel", [f"{NOBODY} 'device.madel'; did you mean 'model'?"]),
+        ("device.colour", [f"{NOBODY} 'device.colour'; see what is declared {DEVICE}"]),
+        ("text.length", [f"{NOBODY} 'text.length'; see what is declared at /properties/text of schema 'schema.json'"]),
+        ("devize.model", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("colour", []),
+        ("'\"x-device\".model'", []),
+        ("'@.devize'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'@'", []),
+        ("'[devize, device]'", []),
+        ("'[devize]'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'devize | madel'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'devize.[madel]'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'@.[devize]'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'sort_by(lines, &madel)[0].x'", []),
+        ("'lines[0].produkt'", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        ("'lines[-1].product'", []),
+        ("'lines[*].[produkt]'", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        ("'lines[0:2].produkt'", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        ("'lines[?produkt].first'", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        ("'lines[].produkt'", []),
+        ("'lines.*.produkt'", []),
+        ("'lines[*].product | [0].produkt'", []),
+        ("'text[0].first'", [f"{NOBODY} 'text[].first'; see what is declared at /properties/text of"]),
+        ("'{x: devize, y: text}'", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("{template: '{devize}'}", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("{template: '{devize'}", ["RT405"]),
+        ("{hash: [devize]}", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("{ttl: {from: devize, after: 1d}}", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        ("'['", ["RT401"]),
+        ("{value: x}", []),
+    ],
+)  # fmt: skip
+def test_paths_of_a_message(paths: Any, attribute: str, found: list[str]) -> None:
+    """Errors where nothing can be, warnings where a name is nearly one that the schema has."""
+    lines = paths(attribute)
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("attribute", "found"),
+    [
+        ("element.product", []),
+        ("element.produkt", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        ("element.furst", [f"RT411 'lines[].furst' {UNKNOWN}; did you mean 'first'?"]),
+        ("message.devize", [f"RT411 'devize' {UNKNOWN}; did you mean 'device'?"]),
+        (
+            "product",
+            [
+                (
+                    "RT412 'product' begins with neither 'element' nor 'message'; "
+                    "write 'element.product' or 'message.product'"
+                )
+            ],
+        ),
+        ("'message.lines[0].produkt'", [f"RT411 'lines[].produkt' {UNKNOWN}; did you mean 'product'?"]),
+        (
+            "'[0].product'",
+            [
+                (
+                    "RT412 '[0].product' begins with neither 'element' nor 'message'; "
+                    "write 'element.[].product' or 'message.[].product'"
+                )
+            ],
+        ),
+        (
+            "elements.product",
+            ["RT412 'elements.product' begins with neither 'element' nor 'message'; did you mean 'element'?"],
+        ),
+    ],
+)
+def test_paths_of_an_element(paths: Any, attribute: str, found: list[str]) -> None:
+    """They begin with `element` or `message`."""
+    assert paths(attribute, ", for_each: lines") == found
+
+
+@pytest.mark.parametrize(
+    ("for_each", "found"),
+    [
+        ("lines", []),
+        ("'lines[?b]'", []),
+        ("'@'", []),
+        ("'['", ["RT401"]),
+        ("device", ["RT422 the list 'device' may be missing; add 'device' to 'required' at the root of"]),
+        ("id", ["RT422 'id' may not be a list; add 'type: array' at /properties/id of schema 'schema.json'"]),
+        ("device.lines", [f"{NOBODY} 'device.lines'; see what is declared {DEVICE}"]),
+    ],
+)
+def test_lists(paths: Any, for_each: str, found: list[str]) -> None:
+    """What `for_each` goes over is a list that is always there."""
+    lines = paths("{value: x}", f", for_each: {for_each}")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+NODE = {"$dynamicRef": "#node"}
+ANY = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"$ref": "#anchor", "$defs": {"d": {"$anchor": "anchor"}}},
+        {"$ref": "#/$defs/a~1b/anyOf/0", "$defs": {"a/b": {"anyOf": [NODE, {}], "$dynamicAnchor": "node"}}},
+        {"$ref": "own.json"},
+        {"patternProperties": {"\\p{L}": {}}},
+    ],
+)  # fmt: skip
+def test_references_that_are_not_followed(paths: Any, more: Any) -> None:
+    """There may be names behind them, so that nothing looks like a slip."""
+    Path("own.json").write_text('{"$id": "https://example.com/own.json"}', encoding="utf-8")
+
+    assert paths("idd", schema={**ANY, **more}) == []

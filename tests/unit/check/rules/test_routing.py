@@ -1,0 +1,189 @@
+"""Routes that no message reaches, queues that nobody reads, and what gets in the way of each other."""
+
+from typing import Any
+
+import pytest
+
+CODES = (
+    "RT610",
+    "RT211",
+    "RT212",
+    "RT213",
+    "RT214",
+    "RT215",
+    "RT216",
+    "RT217",
+    "RT218",
+)
+
+TABLES = "tables: {t: {name: table, key: {id: S}}}\n"
+FIRST = "queues: {q: {dead_letter: dlq, match: first}}\n" + TABLES
+ALL = "queues: {q: {dead_letter: dlq}, p: {dead_letter: dlq}}\n" + TABLES
+KEY = '"id": {"type": "string", "minLength": 1, "maxLength": 9}'
+SCHEMA = f'{{"type": "object", "required": ["id", "type"], "properties": {{{KEY}, "type": {{"enum": ["a", "b"]}}}}}}'
+
+TAKES_1 = "the earlier route 'r0' takes all messages of route 'r1'"
+
+
+def routes(*given: str) -> str:
+    """Routes of one queue, each with what else it has."""
+    return "routes:\n" + "".join(f"  r{index}: {{queue: q, table: t{each}}}\n" for index, each in enumerate(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((", when: \"type == 'a'\"", ", when: \"type == 'b'\""), []),
+        ((", when: a", ""), []),
+        (("", ", when: a", ""), [TAKES_1, "the earlier route 'r0' takes all messages of route 'r2'"]),
+        ((", when: a", ", when: a"), [TAKES_1]),
+        ((", when: length(a)", ", when: length(a)"), [TAKES_1]),
+        ((", when: length(a)", ", when: length(b)"), []),
+        ((", when: length(a)", ", when: length( a )"), [TAKES_1]),
+        ((", when: a > `1`", ", when: a > `5`"), [TAKES_1]),
+        ((", when: a > `5`", ", when: a > `1`"), []),
+        ((", when: a", ", when: a && length(b)"), [TAKES_1]),
+        ((", when: a", ", when: '`false`'"), []),
+        ((", when: '['", ", when: ']'"), []),
+        (
+            (", when: \"type == 'a'\"", ", when: \"type == 'b'\"", ", when: c, schema: schema.json"),
+            ["earlier routes take all messages that satisfy the schema of route 'r2'"],
+        ),
+    ],
+)  # fmt: skip
+def test_shadows(find_all: Any, given: tuple[str, ...], found: list[str]) -> None:
+    """With `match: first`, a route gets the messages that earlier routes do not take."""
+    lines = find_all(FIRST + routes(*given), schema=SCHEMA)
+
+    assert [line.partition("; ")[0] for line in lines if "RT401" not in line] == [f"RT212 {each}" for each in found]
+
+
+def test_many_earlier_routes(find_all: Any) -> None:
+    """The conditions of more than 16 earlier routes are not taken into account."""
+    cases = [f", when: \"type == 'x{index}'\", schema: schema.json, item: {{id: i{index}}}" for index in range(20)]
+
+    found = find_all(FIRST + routes(*cases), schema=SCHEMA.replace('"enum": ["a", "b"]', ""))
+
+    assert [line[:5] for line in found] == ["RT610"] * 17 + ["RT616"] * 3
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        *(
+            "type == 'c'",
+            "!id",
+            "type != 'a' && type != 'b'",
+            "`false`",
+            "starts_with(type, 'x')",
+            "ends_with(id, '') && !id",
+        ),
+        *("length(id) > `9`", "length(id) == `0`", "type(id) == 'number'", "type > `3`", "contains(type, 'c')"),
+    ],
+)
+def test_contradictions(find_all: Any, when: str) -> None:
+    """No valid message fulfils the condition."""
+    assert find_all(ALL + routes(f', when: "{when}", schema: schema.json'), schema=SCHEMA) == [
+        "RT214 no route reads queue 'p'; add a route, or remove it",
+        f"RT211 no message that satisfies the schema satisfies '{when}'; compare it with what the schema allows there",
+    ]
+
+
+def write(mode: str, more: str = "") -> str:
+    """A route `r` that writes in a mode."""
+    version = ", version: v" if mode == "newest" else ""
+    return f", item: {{id: id, v: v}}, write: {{mode: {mode}{version}{more}}}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (write("newest"), write("newest"), []),
+        (write("insert"), write("update"), []),
+        (write("insert"), write("delete"), []),
+        (write("put"), write("delete"), []),
+        (write("newest"), write("delete", ", version: v"), []),
+        (write("newest"), write("delete"), ["by 'delete' what 'r0' writes by 'newest'"]),
+        (write("put"), write("insert"), ["by 'insert' what 'r0' writes by 'put'"]),
+        (write("update"), write("put"), ["by 'put' what 'r0' writes by 'update'"]),
+        (write("update"), ", item: {id: other}", []),
+        (write("update"), ", item: {v: other}", []),
+        ("", write("update"), ["by 'update' what 'r0' writes by 'put'"]),
+        (", item: {id: '\"id\"', v: v}", write("insert"), ["by 'insert' what 'r0' writes by 'put'"]),
+        (", item: {id: {template: '{id}'}}", write("insert"), []),
+        (
+            ", for_each: l",
+            ", for_each: l, item: {id: element.id}, write: {mode: insert}",
+            ["by 'insert' what 'r0' writes by 'put'"],
+        ),
+    ],
+)
+def test_modes(find_all: Any, one: str, other: str, found: list[str]) -> None:
+    """Those that heed nothing undo what the others keep, where they write the same key."""
+    lines = find_all(ALL.replace(", p: {dead_letter: dlq}", "") + routes(one, other))
+
+    assert [line for line in lines if "RT602" not in line] == [
+        f"RT213 route 'r1' writes {each}; use a mode in both that depends on the stored item" for each in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (routes("", ""), ["r1"]),
+        (routes(", when: \"type == 'a'\"", ", when: \"type == 'b'\""), []),
+        (routes(", when: a", ", when: length(b)"), []),
+        (routes(", for_each: a", ", for_each: a"), []),
+        (routes("", "").replace("r1: {queue: q", "r1: {queue: p"), []),
+        (routes(*[""] * 17), []),
+    ],
+)
+def test_two_puts(find_all: Any, text: str, found: list[str]) -> None:
+    """One message that surely puts one key twice."""
+    lines = find_all(ALL + text)
+
+    assert [line for line in lines if "RT214" not in line] == [
+        f"RT218 routes 'r0' and '{name}' put the same key for one message; map both to one item, or use 'mode: update'"
+        for name in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queues", "found"),
+    [
+        ("q: {dead_letter: p}, p: {}", []),
+        ("q: {dead_letter: real}, p: {name: real}", []),
+        ("q: {dead_letter: 'arn:aws:sqs:eu-west-1:123456789012:d.fifo', name: q.fifo}", []),
+        ("q: {dead_letter: p}, p: {name: p.fifo}", ["RT215 queue 'q' is standard, and its dead-letter"]),
+        ("q: {dead_letter: p, unmatched: drop}, p: {unmatched: drop}", ["RT216 messages of 'q' that no route takes"]),
+        ("q: {dead_letter: d}, p: {envelope: [sns]}", ["RT214 no route reads queue 'p'"]),
+    ],
+)  # fmt: skip
+def test_queues(find_all: Any, queues: str, found: list[str]) -> None:
+    """Read, of one kind with their dead-letter queue, and losing nothing unsaid."""
+    lines = find_all(f"queues: {{{queues}}}\n{TABLES}{routes('')}")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_messages_that_fail_their_schema(find: Any) -> None:
+    """Are named if they are dropped; without a schema there are none."""
+    assert (find("on_invalid: drop", SCHEMA), find("on_invalid: drop")) == (
+        ["RT216 messages of route 'r' that fail its schema are dropped; "],
+        [],
+    )
+
+
+def test_what_was_not_understood(find_all: Any) -> None:
+    """A queue may be read by a route that could not be."""
+    assert [line[:5] for line in find_all(ALL + routes("") + "  x: {queue: p}\n")] == ["RT102"]
+
+
+def test_tables(find_all: Any) -> None:
+    """Each is there once."""
+    tables = TABLES.replace("}\n", ", table: {key: {id: S}}, other: {name: table, key: {id: S}}}\n")
+
+    assert find_all(FIRST.replace(TABLES, tables) + routes("")) == [
+        "RT217 'table' is the same table as 't'; use 't'",
+        "RT217 'other' is the same table as 't'; use 't'",
+    ]

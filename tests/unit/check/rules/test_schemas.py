@@ -1,0 +1,99 @@
+"""Examples and definitions of schemas."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CODES = (
+    "RT310",
+    "RT311",
+    "RT313",
+)
+
+
+TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
+BASE = {"type": "object", "required": ["id"], "properties": {"id": TEXT}}
+GOOD = {"id": "a"}
+UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({"examples": [GOOD]}, []),
+        ({"examples": []}, []),
+        ({"examples": [GOOD, {}]}, ["RT310 example 2 of schema 'schema.json' fails 'required' at the root"]),
+        ({"properties": {"id": {"$ref": "part.json"}}, "examples": [GOOD]}, []),
+        ({"properties": {"id": {**TEXT, "pattern": "\\p{L}"}}, "examples": [GOOD]}, []),
+        ({"properties": {"id": TEXT, "n": {"multipleOf": 0.01}}, "examples": [{"id": "a", "n": 0.29}]}, []),
+        ({"$defs": {"a": {}}}, ["RT311 no reference leads to /$defs/a of schema 'schema.json'"]),
+        ({"definitions": {"a": {"$anchor": "a"}, "b": True}}, [UNUSED_B.replace("s/b", "s/a"), UNUSED_B]),
+        ({"$ref": "#a", "definitions": {"a": {"$anchor": "a"}, "b": True}}, [UNUSED_B]),
+        ({"$ref": "#/definitions/b", "definitions": {"b": True}}, []),
+        ({"$ref": "#", "$dynamicRef": "#b", "definitions": {"b": {"$dynamicAnchor": "b"}}}, []),
+        ({"definitions": {"b": {"items": {"$ref": "#/definitions/b"}}}}, [UNUSED_B]),
+        ({"definitions": {"b": {"items": {"$ref": "#/definitions/b/$defs/c"}, "$defs": {"c": {}}}}}, [UNUSED_B]),
+        ({"$id": "https://a.example/s", "$ref": "s#/definitions/b", "definitions": {"b": {}}}, []),
+        ({"$ref": "c", "$id": "https://a.example/s", "$defs": {"b": {}, "c": {"$id": "c"}}}, []),
+        ({"properties": {"id": {"$ref": "part.json"}}, "definitions": {"b": {}}}, [UNUSED_B]),
+        ({"$ref": "back.json", "definitions": {"b": {}}}, []),
+        (
+            {"properties": {"id": TEXT, "o": {"$defs": {"c": {}}}}},
+            ["RT311 no reference leads to /properties/o/$defs/c of schema 'schema.json'"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"type": "integer", "examples": [1]}}}, []),
+        ({"properties": {"id": TEXT, "n": {"type": "integer", "examples": []}}}, []),
+        (
+            {"properties": {"id": TEXT, "n": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"enum": [1], "examples": [1, 2]}}},
+            ["RT314 example 2 at /$defs/n of schema 'schema.json' fails 'enum' at the root"],
+        ),
+        (
+            {"properties": {"id": {"$ref": "part.json"}, "n": {"$ref": "examples.json"}}},
+            ["RT314 example 1 at /properties/m of schema 'examples.json' fails 'type' at the root"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"$id": "n", "items": {"$ref": "#/$defs/o"}, "$defs": {"o": {}}}}}, []),
+        (
+            {"properties": {"id": TEXT, "a % b": {"type": "string", "examples": [1]}}},
+            ["RT314 example 1 at /properties/a % b of schema 'schema.json' fails 'type' at the root"],
+        ),
+        ({"properties": {"id": TEXT, "n": {"type": "integer"}}, "examples": [{"id": "a", "n": 1.0}]}, []),
+        ({"properties": {"id": TEXT, "n": {"uniqueItems": True}}, "examples": [{"id": "a", "n": [1.5, 1e300]}]}, []),
+        ({"$defs": {"a/b": {"properties": {"c": {}}}}, "anyOf": [{"$ref": "#/$defs/a~1b/properties/c"}, {}]}, []),
+    ],
+)  # fmt: skip
+def test_contents(find: Any, more: Any, found: list[str]) -> None:
+    """Examples satisfy their schema, and definitions are referenced."""
+    Path("part.json").write_text(json.dumps({**TEXT, "$defs": {"unused": {}}}), encoding="utf-8")
+    Path("back.json").write_text('{"$ref": "schema.json#/definitions/b"}', encoding="utf-8")
+    Path("examples.json").write_text('{"properties": {"m": {"type": "object", "examples": [1]}}}', encoding="utf-8")
+    lines = [line.partition(";")[0] for line in find("when: a", json.dumps({**BASE, **more}))]
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_true(find: Any) -> None:
+    """A schema that is `true` has no contents."""
+    assert find("item: {id: {value: x}}, schema: true") == []
+
+
+def test_definitions_for_others(find_all: Any) -> None:
+    """Definitions of a file that other schemas reference are not reported."""
+    found = find_all(
+        "queues: {q: {dead_letter: dlq}}\ntables: {t: {name: table, key: {id: S}}}\nroutes:\n"
+        "  one: {queue: q, table: t, when: a, schema: one.json}\n"
+        "  two: {queue: q, table: t, when: '!a', schema: two.json}\n",
+        one=json.dumps({**BASE, "$defs": {"unused": {}}}),
+        two='{"$ref": "one.json"}',
+    )
+
+    assert found == []
+
+
+@pytest.mark.parametrize("schema", ["{type: string, enum: [1]}", "false"])
+def test_no_message(find: Any, schema: str) -> None:
+    """A schema that no message satisfies is the only finding."""
+    assert find(f"item: {{id: a, b: {{from: c, type: M}}}}, schema: {schema}") == [
+        "RT313 no message can satisfy the schema of route 'r'; look for parts of it that contradict each other"
+    ]

@@ -1,0 +1,108 @@
+"""Versions that are not in order, and times that are none."""
+
+import json
+from typing import Any
+
+import pytest
+
+CODES = (
+    "RT410",
+    "RT417",
+    "RT419",
+    "RT421",
+)
+
+AT = "at /properties/at of schema 'schema.json'"
+
+
+def schema(at: Any, *required: str) -> str:
+    key = {"type": "string", "minLength": 1, "maxLength": 9}
+    return json.dumps({"type": "object", "required": ["id", *required], "properties": {"id": key, "at": at}})
+
+
+SEVERAL = "may be times in several formats, which do not sort as text in order of time"
+FORMS = f"RT418 version 'at' {SEVERAL}; add 'pattern' {AT} for one form"
+TIME = {"type": "string", "format": "date-time"}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "at", "found"),
+    [
+        ("at", {"type": "integer"}, []),
+        ("at", {"type": "string"}, []),
+        ("at", {}, ["RT417"]),
+        ("{from: at, default: 0}", {"type": "integer"}, []),
+        ("at", TIME, [FORMS]),
+        ("at", {**TIME, "pattern": "^.{19}Z$"}, []),
+        ("at", {**TIME, "maxLength": 20}, []),
+        ("{from: at, transform: to_epoch}", TIME, []),
+        ("at", {"type": "string", "pattern": "^[0-9]{1,12}$"}, ["RT418 version 'at' may be numbers as text"]),
+        ("{from: at, type: N}", {"type": "string", "pattern": "^[0-9]{1,12}$"}, []),
+        ("at", {"type": "string", "pattern": "^[0-9]{12}$"}, []),
+        ("at", {"type": ["string", "integer"]}, ["RT418 version 'at' may be text or a number, "]),
+        ("at", {**TIME, "pattern": "Z$"}, [FORMS]),
+        ("at", {"type": "boolean"}, ["RT418 version 'at' may be true or false, which has no order; add 'type:"]),
+        ("at", {"type": ["integer", "array"]}, ["RT418 version 'at' may be a list, which has no order"]),
+        ("{meta: sent_at}", {}, []),
+        ("{meta: sequence_number}", {}, ["RT417 version 'at' may be missing: the schema does not guarantee a value; "]),
+    ],
+)  # fmt: skip
+def test_versions(find: Any, attribute: str, at: Any, found: list[str]) -> None:
+    """They are there, and of one form."""
+    route = f"item: {{id: id, at: {attribute}}}, write: {{mode: newest, version: at}}"
+    lines = find(route, schema(at, "at"))
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_no_version(find: Any) -> None:
+    """Nothing to say of it, or nothing that can be known."""
+    assert (
+        find("item: {id: id}, write: {mode: newest, version: at}", schema({}))[0][:5],
+        find("when: x, write: {mode: newest, version: at}", schema({})),
+    ) == ("RT607", [])
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (TIME, []),
+        ({"type": "integer"}, []),
+        ({}, []),
+        ({"type": "string", "enum": ["2026-01-02T03:04:05Z"]}, []),
+        ({"type": "null"}, ["RT410"]),
+        ({"type": "boolean"}, ["RT419 'ttl' of 'x' counts from true or false, which is not a time"]),
+        ({"type": "integer", "minimum": 1600000000000}, ["RT419 'ttl' of 'x' counts from milliseconds"]),
+        ({"type": ["integer", "boolean"]}, ["RT420 'ttl' of 'x' may count from true or false, which is not a time"]),
+        ({"type": "string"}, ["RT420 'ttl' of 'x' may count from text that is not a time with an offset"]),
+    ],
+)  # fmt: skip
+def test_times_to_live(find: Any, at: Any, found: list[str]) -> None:
+    """They count from seconds, or from text that is a time."""
+    lines = find("item: {id: id, x: {ttl: {from: at, after: 1d}}}", schema(at))
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("attribute", "found"),
+    [
+        ("{ttl: 1d}", []),
+        ("at", ["RT421 attribute 'x' is text, and the time to live of table 't' is a number"]),
+        ("{from: at, transform: to_epoch}", []),
+        ("other", []),
+        ("ms", ["RT421 attribute 'x' is in milliseconds, and the time to live of table 't' is in seconds; map it"]),
+        ("{meta: sent_at, type: N}", ["RT421 attribute 'x' is in milliseconds"]),
+        ("{from: ms, transform: [{scale: 0.001}]}", []),
+        ("{value: 1767323045678}", ["RT421 attribute 'x' is in milliseconds"]),
+        ("{value: 1767323045}", []),
+        ("either", ["RT423 attribute 'x' may be text, and the time to live of table 't' is a number; add 'type: inte"]),
+    ],
+)  # fmt: skip
+def test_the_attribute_of_a_table(find: Any, attribute: str, found: list[str]) -> None:
+    """It is a number."""
+    more = '"ms": {"type": "integer", "minimum": 1000000000000}, "either": {"type": ["integer", "string"]}, "at":'
+    text = schema(TIME).replace('"at":', more)
+    lines = find(f"item: {{id: id, x: {attribute}}}", text, table="key: {id: S}, ttl: x")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
