@@ -41,14 +41,14 @@ DEFAULT_SECONDS = 900.0
 PartialBatchResponse = dict[str, list[dict[str, str]]]
 
 
-class Context(Protocol):
+class LambdaContext(Protocol):
     """The part of Lambda's context object that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until the invocation times out."""
 
 
-def handler(event: Mapping[str, Any], context: Context | None) -> PartialBatchResponse:
+def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialBatchResponse:
     """Route the records of an SQS event; return a partial batch response with those that failed."""
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
     deadline = FixedDeadline(time.monotonic() + remaining)

@@ -14,7 +14,7 @@ UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
 """The response to a batch does not mention the entry."""
 
 BatchEntry = dict[str, Any]
-Batch = list[tuple[str, BatchEntry]]
+EntryBatch = list[tuple[str, BatchEntry]]
 """Message ids, each with the entry of a batch operation."""
 SendEntries = Callable[[list[BatchEntry]], Mapping[str, Any] | AwsFault]
 """Calls a batch operation with its entries."""
@@ -27,24 +27,24 @@ def queue_request(reference: str) -> dict[str, str]:
     return {"QueueName": queue_name(reference), **owner}
 
 
-def receipt_batches(messages: Sequence[Receipt]) -> Iterator[Batch]:
+def receipt_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
     """Yield the batches of DeleteMessageBatch."""
     return _tens([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
 
-def visibility_batches(messages: Sequence[tuple[str, str, int]]) -> Iterator[Batch]:
+def visibility_batches(messages: Sequence[tuple[str, str, int]]) -> Iterator[EntryBatch]:
     """Yield the batches of ChangeMessageVisibilityBatch, for (id, receipt handle, seconds)."""
     return _tens([(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages])
 
 
-def _tens(entries: Batch) -> Iterator[Batch]:
+def _tens(entries: EntryBatch) -> Iterator[EntryBatch]:
     for start in range(0, len(entries), BATCH_ENTRIES):
         yield entries[start : start + BATCH_ENTRIES]
 
 
-def message_batches(messages: Sequence[OutgoingMessage]) -> Iterator[Batch]:
+def message_batches(messages: Sequence[OutgoingMessage]) -> Iterator[EntryBatch]:
     """Yield the batches of SendMessageBatch, of 1 MiB at most; a larger message is alone, and SQS refuses it."""
-    batch: Batch = []
+    batch: EntryBatch = []
     filled = 0
     for message in messages:
         size = message.size
@@ -68,12 +68,12 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
     return entry
 
 
-def number_entries(batch: Batch) -> list[BatchEntry]:
+def number_entries(batch: EntryBatch) -> list[BatchEntry]:
     """Return the entries of a batch, with their positions as ids: message ids may have characters that SQS forbids."""
     return [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]
 
 
-def call_in_batches(send: SendEntries, batches: Iterable[Batch]) -> dict[str, AwsFault]:
+def call_in_batches(send: SendEntries, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
     """Send each batch; return the faults of the entries that SQS does not confirm, by message id."""
     failed: dict[str, AwsFault] = {}
     for batch in batches:

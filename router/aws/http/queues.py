@@ -15,8 +15,8 @@ import msgspec
 
 from router.aws.batches import (
     BATCH_ENTRIES,
-    Batch,
     BatchEntry,
+    EntryBatch,
     call_in_batches,
     message_batches,
     number_entries,
@@ -122,7 +122,7 @@ class DirectQueues:
 
         return call_in_batches(send, message_batches(messages))
 
-    def _in_batches(self, operation: str, url: str, batches: Iterable[Batch]) -> dict[str, AwsFault]:
+    def _in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
         """Call a batch operation for each batch, in overlapping calls."""
         sent = [*batches]
         bodies = [_encode({"QueueUrl": url, "Entries": number_entries(batch)}) for batch in sent]
