@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from router.dev.run_tests import Rehearsal, Verdict
+    from router.dev.run_tests import Suite, Verdict
 
 OPTION = "router_config"
 _SUFFIXES = (".yaml", ".yml")
@@ -56,16 +56,16 @@ class ConfigFile(pytest.File):
 
     def collect(self) -> "Iterator[RouteTest]":
         """The tests, in the order of the file; raises CollectError with the findings if it has errors."""
-        from router.dev.run_tests import Rehearsal
+        from router.dev.run_tests import Suite
         from router.errors import ConfigError
 
         try:
-            rehearsal = Rehearsal(self.path, os.environ)
+            suite = Suite(self.path, os.environ)
         except ConfigError as error:
             raise self.CollectError(str(error)) from None
-        for route, name, index in rehearsal.names():
+        for route, name, index in suite.names():
             made: RouteTest = RouteTest.from_parent(
-                self, name=f"{route}: {name}", rehearsal=rehearsal, route=route, index=index
+                self, name=f"{route}: {name}", suite=suite, route=route, index=index
             )
             yield made
 
@@ -73,15 +73,15 @@ class ConfigFile(pytest.File):
 class RouteTest(pytest.Item):
     """One test of a route."""
 
-    def __init__(self, *, rehearsal: "Rehearsal", route: str, index: int, **more: Any) -> None:
+    def __init__(self, *, suite: "Suite", route: str, index: int, **more: Any) -> None:
         super().__init__(**more)
-        self._rehearsal = rehearsal
+        self._suite = suite
         self._route = route
         self._index = index
 
     def runtest(self) -> None:
         """Run it."""
-        verdict = self._rehearsal.run_one(self._route, self._index)
+        verdict = self._suite.run_one(self._route, self._index)
         if not verdict.passed:
             raise Failed(verdict)
 
@@ -93,7 +93,7 @@ class RouteTest(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the test stands in the file."""
-        place = self._rehearsal.loaded.findings.locate(("routes", self._route, "tests", self._index))
+        place = self._suite.loaded.findings.locate(("routes", self._route, "tests", self._index))
         return Path(place.file).absolute(), place.line - 1, self.name
 
 

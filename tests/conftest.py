@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.provision import clients, clients_of
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import LocalAws, clients, clients_of, local_aws
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """

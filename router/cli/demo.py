@@ -13,12 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cli.options import config_option
-from router.dev.demo import play_with_worker
-from router.dev.demo_dead_letters import DeadLetter
+from router.dev.demo import run_with_worker
 from router.dev.display import to_cell
-from router.dev.results import Ending, Played
-from router.dev.samples import Sending, environments, from_lines, from_tests
-from router.dev.server import local_aws
+from router.dev.emulator import local_aws
+from router.dev.results import DeadLetter, DemoResult, SampleResult
+from router.dev.samples import Sample, environments, from_lines, from_tests
 from router.errors import UsageError
 from router.model import Item
 from router.program.load import Program, load_program
@@ -51,31 +50,31 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
     """
     program = load_program(config, os.environ)
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    endings: list[Ending] = []
+    results: list[SampleResult] = []
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
             console.print(f"with {escape(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
-        played = _play(console, config, round_, as_lambda)
-        _print(console, played)
-        endings += played.endings
-    failed = sum(not ending.expected for ending in endings)
-    console.print(f"{len(endings) - failed} of {len(endings)} messages ended as they should")
+        demo = _run(console, config, round_, as_lambda)
+        _print(console, demo)
+        results += demo.results
+    failed = sum(not result.expected for result in results)
+    console.print(f"{len(results) - failed} of {len(results)} messages ended as they should")
     sys.exit(failed > 0)
 
 
-def _play(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> Played:
+def _run(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> DemoResult:
     status = Console(stderr=True).status("starting the embedded AWS")
     with status, local_aws(enforces_iam=as_lambda) as local:
         if as_lambda:
             # Only who deploys pays for importing what deploys.
             from router.cli.demo_deployed import show_deployed
-            from router.dev.demo_deployed import play_deployed
+            from router.dev.demo_deployed import run_deployed
 
-            shown = play_deployed(round_.program, config, round_.sendings, local, status.update, round_.env)
-            show_deployed(console, shown)
-            return shown.played
-        status.update(f"routing {len(round_.sendings)} messages")
-        return play_with_worker(round_.program, config, round_.sendings, local, round_.env)
+            deployed = run_deployed(round_.program, config, round_.samples, local, status.update, round_.env)
+            show_deployed(console, deployed)
+            return deployed.result
+        status.update(f"routing {len(round_.samples)} messages")
+        return run_with_worker(round_.program, config, round_.samples, local, round_.env)
 
 
 class _Round(Struct, frozen=True):
@@ -83,7 +82,7 @@ class _Round(Struct, frozen=True):
 
     env: Mapping[str, str]
     program: Program
-    sendings: list[Sending]
+    samples: list[Sample]
 
 
 def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[_Round]:
@@ -96,29 +95,29 @@ def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str 
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
     else:
         rounds = [_Round({}, program, from_lines(program, queue, messages))]
-    if not any(each.sendings for each in rounds):
+    if not any(each.samples for each in rounds):
         raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
     return rounds
 
 
-def _print(console: Console, played: Played) -> None:
+def _print(console: Console, demo: DemoResult) -> None:
     # Titles are lines of their own: those of rich are wrapped at the width of their table.
-    for name, items in played.tables.items():
+    for name, items in demo.tables.items():
         console.print(f"table {name}", _items(items), sep="\n")
-    if played.letters:
-        console.print("dead letters", _letters(played.letters), sep="\n")
+    if demo.dead_letters:
+        console.print("dead letters", _dead_letters(demo.dead_letters), sep="\n")
     table = Table("", "queue", "message", "ended", "why")
-    for ending in played.endings:
-        mark = "[green]ok[/]" if ending.expected else "[bold red]NO[/]"
-        colour = _COLOURS.get(ending.outcome, "red")
-        name, why = escape(ending.sending.name), escape(ending.why)
-        table.add_row(mark, ending.sending.queue, name, f"[{colour}]{ending.outcome}[/]", why)
+    for result in demo.results:
+        mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
+        colour = _COLOURS.get(result.outcome, "red")
+        name, why = escape(result.sample.name), escape(result.reason)
+        table.add_row(mark, result.sample.queue, name, f"[{colour}]{result.outcome}[/]", why)
     console.print("messages", table, sep="\n")
 
 
-def _letters(letters: Sequence[DeadLetter]) -> Table:
+def _dead_letters(dead_letters: Sequence[DeadLetter]) -> Table:
     table = Table("code", "reason", "queue", "message id")
-    for letter in letters:
+    for letter in dead_letters:
         table.add_row(letter.code, escape(letter.reason or "(it does not say)"), letter.queue, letter.message_id)
     return table
 

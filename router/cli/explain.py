@@ -12,7 +12,7 @@ import msgspec
 from router.cli.options import config_option
 from router.config import spec
 from router.dev.display import to_json
-from router.dev.explain import Condition, Explanation, explain, show_value
+from router.dev.explain import Explanation, RouteCondition, explain, show_value
 from router.dev.records import LISTS, MESSAGE_ID, META, RECEIPT_HANDLE, read_record, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
@@ -131,7 +131,7 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
 
 
-def _routes(conditions: list[Condition]) -> Iterable[str]:
+def _routes(conditions: list[RouteCondition]) -> Iterable[str]:
     yield click.style("routes", bold=True)
     marks: dict[Any, str] = {
         True: click.style("yes", fg="green"),

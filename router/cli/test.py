@@ -13,9 +13,8 @@ from router.cli.options import choose_config, config_argument
 from router.cli.test_report import describe, show_coverage, show_update, show_verdict, told
 from router.dev.display import to_json
 from router.dev.junit import Described, as_junit
-from router.dev.names import compile_names
-from router.dev.reach import Reach
-from router.dev.run_tests import Rehearsal, Verdict
+from router.dev.run_tests import Suite, Verdict, select_tests
+from router.dev.schema_coverage import SchemaCoverage
 from router.dev.update import Updated, update
 from router.errors import UsageError
 
@@ -55,22 +54,22 @@ def command(
       router test --update
       router test --junit results.xml
     """
-    chosen = compile_names(expression)
-    rehearsal = Rehearsal(choose_config(file, config), os.environ)
-    reach = Reach()
-    described = _run(rehearsal, reach, [(r, i) for r, name, i in rehearsal.names() if chosen(r, name)])
+    chosen = select_tests(expression)
+    suite = Suite(choose_config(file, config), os.environ)
+    reached = SchemaCoverage()
+    described = _run(suite, reached, [(r, i) for r, name, i in suite.names() if chosen(r, name)])
     verdicts = [verdict for verdict, _, _ in described]
     if junit:
         _write(junit, as_junit(described))
-    updated = update(rehearsal, verdicts, update_outcomes) if updating or update_outcomes else []
+    updated = update(suite, verdicts, update_outcomes) if updating or update_outcomes else []
     mended = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}
     failed = [each for each in verdicts if not each.passed and (each.route, each.index) not in mended]
     if as_json:
-        click.echo(to_json(told(described, updated, rehearsal, reach), indent=2))
+        click.echo(to_json(told(described, updated, suite, reached), indent=2))
     else:
         _show(verdicts, updated, quiet)
         if not expression:
-            show_coverage(rehearsal, reach, coverage)
+            show_coverage(suite, reached, coverage)
         passed = len(verdicts) - len(failed) - len(mended)
         click.echo(f"{passed} passed, {len(failed)} failed" + (f", {len(mended)} updated" if updated else ""))
     if not verdicts:
@@ -78,11 +77,11 @@ def command(
     sys.exit(bool(failed) or not verdicts)
 
 
-def _run(rehearsal: Rehearsal, reach: Reach, tests: Sequence[tuple[str, int]]) -> list[Described]:
+def _run(suite: Suite, reached: SchemaCoverage, tests: Sequence[tuple[str, int]]) -> list[Described]:
     described = []
     for route, index in tests:
         started = time.perf_counter()
-        verdict = rehearsal.run_one(route, index, reach)
+        verdict = suite.run_one(route, index, reached)
         described.append((verdict, time.perf_counter() - started, describe(verdict)))
     return described
 

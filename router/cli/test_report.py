@@ -6,13 +6,13 @@ from typing import Any
 import click
 from msgspec import UNSET
 
-from router.dev.changes import DELETE
 from router.dev.compare import cell, table
 from router.dev.display import to_json
 from router.dev.junit import Described
-from router.dev.reach import Reach
-from router.dev.run_tests import Rehearsal, Verdict
+from router.dev.run_tests import Suite, Verdict
+from router.dev.schema_coverage import SchemaCoverage
 from router.dev.update import Updated
+from router.dev.yaml_edit import DELETE
 
 _SHOWN = 10
 """Places that no test reaches which are listed unasked."""
@@ -54,11 +54,11 @@ def show_update(updated: Updated) -> None:
             click.echo(click.style(f"      + {change.key}: {to_json(change.new)}", fg="green"))
 
 
-def show_coverage(rehearsal: Rehearsal, reach: Reach, whole: bool) -> None:
+def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
     """Routes without tests by name, and what of the schemas no test reaches; without `whole`, the first of it."""
-    for name in _untested(rehearsal):
+    for name in _untested(suite):
         click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
-    unreached = reach.unreached(rehearsal.loaded)
+    unreached = reached.unreached(suite.loaded)
     shown = unreached if whole else unreached[:_SHOWN]
     for each in shown:
         click.echo(f"{click.style('note', fg='cyan')}  {each}")
@@ -68,12 +68,12 @@ def show_coverage(rehearsal: Rehearsal, reach: Reach, whole: bool) -> None:
         click.echo(f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them")
 
 
-def _untested(rehearsal: Rehearsal) -> list[str]:
-    return [name for name, route in rehearsal.program.config.routes.items() if not route.tests]
+def _untested(suite: Suite) -> list[str]:
+    return [name for name, route in suite.program.config.routes.items() if not route.tests]
 
 
 def told(
-    described: Sequence[Described], updated: Sequence[Updated], rehearsal: Rehearsal, reach: Reach
+    described: Sequence[Described], updated: Sequence[Updated], suite: Suite, reached: SchemaCoverage
 ) -> dict[str, Any]:
     """All of it, for machines; `changes` and `kept` only of what was to be updated."""
     updates = {(each.verdict.route, each.verdict.index): each for each in updated}
@@ -82,10 +82,10 @@ def told(
             _told_test(verdict, seconds, updates.get((verdict.route, verdict.index)))
             for verdict, seconds, _ in described
         ],
-        "untested_routes": _untested(rehearsal),
+        "untested_routes": _untested(suite),
         "unreached": [
             {"schema": each.schema, "pointer": each.pointer, "what": each.what}
-            for each in reach.unreached(rehearsal.loaded)
+            for each in reached.unreached(suite.loaded)
         ],
     }
 

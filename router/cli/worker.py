@@ -8,7 +8,7 @@ import click
 
 from router.cli.options import config_option
 from router.deliver.telemetry import number_lines, set_up_logging
-from router.dev.parent_watchdog import end_with_input
+from router.dev.guard import end_with_input
 from router.errors import MissingExtra
 
 

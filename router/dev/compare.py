@@ -1,4 +1,4 @@
-"""What a test expects, against what there is: each difference by its attribute."""
+"""Compares the expectations of a test with its observed outcome and items."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from router.dev.display import to_json
 from router.model import Item, Outcome
 
 ABSENT = "(no such attribute)"
-"""Stands where an attribute is not."""
+"""The value of an attribute that does not exist."""
 
 
 class Difference(Struct, frozen=True):
-    """One thing that is not as the test says: what (an attribute, or e.g. "outcome"), expected, found."""
+    """A difference: its subject (an attribute, or e.g. "outcome"), the expected and the found value."""
 
     what: str
     expected: Any
@@ -24,7 +24,7 @@ class Difference(Struct, frozen=True):
 
 
 class Observed(Struct, frozen=True):
-    """What became of a test's message: its outcome, and the items and requests of the test's route."""
+    """The outcome of a test's message, and the items and requests of the test's route."""
 
     outcome: Outcome
     items: Sequence[Item] = ()
@@ -32,19 +32,19 @@ class Observed(Struct, frozen=True):
 
 
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
-    """Everything in which they differ."""
+    """Return all differences."""
     return (*_compare_outcome(test, observed), *_compare_items(test, observed.items), *_compare_write(test, observed))
 
 
 def table(differences: Sequence[Difference]) -> list[str]:
-    """The differences as lines: what, expected, found."""
+    """Return the differences as lines of a table: subject, expected, found."""
     rows = [("", "expected", "found"), *((each.what, cell(each.expected), cell(each.found)) for each in differences)]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     return [f"{what:{first}}  {expected:{second}}  {found}" for what, expected, found in rows]
 
 
 def cell(value: Any) -> str:
-    """A value in a table of differences."""
+    """Return the text of a value in a table of differences."""
     return "-" if value == ABSENT else to_json(value)
 
 
@@ -55,7 +55,7 @@ def _compare_outcome(test: spec.Test, observed: Observed) -> list[Difference]:
         return [Difference("outcome", test.outcome, said)]
     says_of_items = (test.item, test.item_contains, test.items, test.write) != (UNSET,) * 4
     if outcome.kind == "written" and not observed.items and not says_of_items:
-        # Another route of the queue wrote the message: a test of this one must not pass by that.
+        # Another route of the queue wrote the message, which must not make a test of this route pass.
         return [Difference("outcome", "written", "not written by this route")]
     return [
         Difference(name, expected, found)
@@ -74,7 +74,7 @@ def _compare_write(test: spec.Test, observed: Observed) -> list[Difference]:
 
 
 def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
-    """The innermost parts in which they differ."""
+    """Return the innermost parts that differ."""
     if not (isinstance(expected, dict) and isinstance(found, dict)):
         return [] if same(expected, found) else [Difference(what, expected, found)]
     return [
@@ -104,16 +104,15 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
 
 def _compare_item(expected: Mapping[str, Any], item: Item, whole: bool) -> list[Difference]:
     names = [*expected, *(name for name in item if name not in expected)] if whole else [*expected]
-    absent = "(no such attribute)"
     return [
-        Difference(name, expected.get(name, absent), item.get(name, absent))
+        Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
         for name in names
         if name not in expected or name not in item or not same(expected[name], item[name])
     ]
 
 
 def same(expected: Any, found: Any) -> bool:
-    """Whether a value of a test is what was stored: sets are written as lists, binaries as base64."""
+    """Return whether a value of a test equals a stored one; tests write sets as lists, and binary as base64."""
     if isinstance(found, set):
         listed = expected if isinstance(expected, list) else []
         return len(listed) == len(found) and all(any(same(each, other) for each in listed) for other in found)

@@ -1,40 +1,118 @@
-"""The demo's run: the queues and tables of a config, its messages, and the real worker, all on the embedded AWS."""
+"""Runs a demo on the embedded AWS: sends messages, waits for empty queues, and collects the results."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TYPE_CHECKING, Protocol
 
-from router.dev.demo_run import play
-from router.dev.provision import QueueSpec, TableSpec, clients, create_queues, create_tables
-from router.dev.results import Played, Said
-from router.dev.samples import Sending
-from router.dev.server import LocalAws
+from router.aws.references import queue_name, table_name
+from router.dev.emulator import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
+from router.dev.results import DemoResult, DemoState, LogLine, evaluate, read_dead_letters, stays
+from router.dev.samples import Sample
 from router.errors import UsageError
 from router.program.load import Program
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+DRAIN_SECONDS = 60
+"""The longest wait for empty queues."""
+_POLL_SECONDS = 0.2
+
+
+class Consumer(Protocol):
+    """The process that reads the queues and writes the tables."""
+
+    def log(self) -> Mapping[str, LogLine]:
+        """Return its last log line about each message, by the message's id; raises UsageError if it has ended."""
+
+    def finish(self) -> Mapping[str, LogLine]:
+        """Stop it after it has finished its work, and return its log as `log` does."""
+
+
+def run_samples(
+    program: Program,
+    samples: Sequence[Sample],
+    local: LocalAws,
+    start: Callable[[], AbstractContextManager[Consumer]],
+) -> DemoResult:
+    """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist."""
+    tables, queues = clients(local)
+    names = {name: queue_name(queue.reference) for name, queue in program.engine.queues.items()}
+    urls = {name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"] for name, aws_name in names.items()}
+    sent = {_send(queues, urls[sample.queue], number, sample): sample for number, sample in enumerate(samples)}
+    dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
+    staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
+    with start() as consumer:
+        _drain(queues, list(urls.values()), staying, consumer)
+        log = consumer.finish()
+    # A dead-letter queue that a route reads contains messages of that route.
+    kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
+    found = read_dead_letters(queues, dict.fromkeys(kept.values()))
+    left = {name: _left(queues, url) for name, url in urls.items()}
+    stored = {
+        table_name(table.name or name): scan_table(tables, table.name or name)
+        for name, table in program.config.tables.items()
+    }
+    return evaluate(sent, DemoState(log, left, stored, found, kept))
+
+
+def _send(client: "SQSClient", url: str, number: int, sample: Sample) -> str:
+    attributes: dict[str, MessageAttributeValueTypeDef] = dict(sample.attributes)
+    if url.endswith(".fifo"):
+        return client.send_message(
+            QueueUrl=url,
+            MessageBody=sample.body,
+            MessageAttributes=attributes,
+            MessageGroupId="demo",
+            MessageDeduplicationId=str(number),
+        )["MessageId"]
+    return client.send_message(QueueUrl=url, MessageBody=sample.body, MessageAttributes=attributes)["MessageId"]
+
+
+def _drain(client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sample], consumer: Consumer) -> None:
+    """Wait until only messages that are expected to stay are on the queues, or until the time is over."""
+    end = time.monotonic() + DRAIN_SECONDS
+    while time.monotonic() < end:
+        log = consumer.log()
+        stay = sum(id_ in log and log[id_]["outcome"] == sample.outcome for id_, sample in staying.items())
+        if stay == len(staying) and sum(_left(client, url) for url in urls) <= stay:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _left(client: "SQSClient", url: str) -> int:
+    """Return the number of messages on a queue, including those in flight."""
+    answer = client.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )
+    return sum(int(number) for number in answer["Attributes"].values())
+
+
 STOP_SECONDS = 30
-"""How long the worker may take to end after SIGTERM."""
+"""The longest wait for the worker to end after SIGTERM."""
 
 
-def play_with_worker(
-    program: Program, config: Path, sendings: Sequence[Sending], local: LocalAws, env: Mapping[str, str] | None = None
-) -> Played:
-    """Make queues and tables, send the messages, run the worker until the queues are empty; raises UsageError.
+def run_with_worker(
+    program: Program, config: Path, samples: Sequence[Sample], local: LocalAws, env: Mapping[str, str] | None = None
+) -> DemoResult:
+    """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError.
 
-    `env` are variables that the worker gets too: those of the tests that the messages are of.
+    `env` has additional environment variables for the worker: those of the tests of these messages.
     """
     _provision(program, local)
-    return play(program, sendings, local, lambda: _working(config, local, env or {}))
+    return run_samples(program, samples, local, lambda: _working(config, local, env or {}))
 
 
 def _provision(program: Program, local: LocalAws) -> None:
-    """Make what the config names."""
+    """Create the queues and tables of the config."""
     tables, queues = clients(local)
     config = program.config
     create_tables(
@@ -45,41 +123,41 @@ def _provision(program: Program, local: LocalAws) -> None:
     create_queues(queues, [QueueSpec(queue.reference, queue.dead_letter) for queue in read])
 
 
-class Worker:
-    """The real worker, as a user would start it, but for its AWS; its log is read while it is written."""
+class WorkerProcess:
+    """The worker as a user starts it, on the embedded AWS; its log is read while it is written."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
         self._process = process
         self._log = log
 
-    def said(self) -> Mapping[str, Said]:
-        """The last line that it logged about each message; none says that it was written."""
+    def log(self) -> Mapping[str, LogLine]:
+        """Return its last log line about each message; a message that was written has none."""
         if self._process.poll() is not None:
-            raise UsageError(f"the worker ended by itself:\n{self._whole().decode(errors='replace')}")
+            raise UsageError(f"the worker ended by itself:\n{self._text().decode(errors='replace')}")
         return self._read()
 
-    def finish(self) -> Mapping[str, Said]:
-        """Stop it with SIGTERM; all that it said."""
+    def finish(self) -> Mapping[str, LogLine]:
+        """Stop it with SIGTERM, and return its log."""
         self._process.terminate()
         self._process.wait(STOP_SECONDS)
         return self._read()
 
-    def _read(self) -> Mapping[str, Said]:
-        said: dict[str, Said] = {}
-        for line in self._whole().splitlines(keepends=True):
+    def _read(self) -> Mapping[str, LogLine]:
+        log: dict[str, LogLine] = {}
+        for line in self._text().splitlines(keepends=True):
             fields = json.loads(line) if line.startswith(b"{") and line.endswith(b"\n") else {}
             if "outcome" in fields:
-                said[fields["message_id"]] = fields
-        return said
+                log[fields["message_id"]] = fields
+        return log
 
-    def _whole(self) -> bytes:
-        """All of the log: its position, which the writer shares, stays where it is."""
+    def _text(self) -> bytes:
+        """Return the whole log without moving the file position, which the writer shares."""
         return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
 
 
 @contextmanager
-def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[Worker]:
-    # No test can name another AWS.
+def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[WorkerProcess]:
+    # A test cannot select another AWS.
     env = local.environment() | {name: value for name, value in more.items() if not name.startswith("AWS_")}
     command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
     command += ["--bare-names", "--end-with-input"]
@@ -90,7 +168,7 @@ def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator
         ) as process,
     ):
         try:
-            yield Worker(process, log)
+            yield WorkerProcess(process, log)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -1,4 +1,4 @@
-"""The demo's run through the deployed thing: package, template, stack, and the function on the embedded AWS."""
+"""Runs a demo through a deployed stack: package, template, and the function on the embedded AWS."""
 
 import json
 import os
@@ -17,12 +17,19 @@ from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient
 from router.aws.references import is_name, queue_name, table_name
 from router.aws.stacks import StackResource, Stacks
-from router.dev.demo_run import play
-from router.dev.emulator_quirks import for_embedded_aws
-from router.dev.provision import QueueSpec, TableSpec, clients_of, create_queues, create_tables
-from router.dev.results import Played, Said
-from router.dev.samples import Sending
-from router.dev.server import ACCOUNT, LocalAws
+from router.dev.demo import run_samples
+from router.dev.emulator import (
+    ACCOUNT,
+    LocalAws,
+    QueueSpec,
+    TableSpec,
+    clients_of,
+    create_queues,
+    create_tables,
+    for_embedded_aws,
+)
+from router.dev.results import DemoResult, LogLine
+from router.dev.samples import Sample
 from router.errors import UsageError
 from router.ops.build import build
 from router.ops.change_set import propose
@@ -38,52 +45,52 @@ _BUCKET = "demo-packages"
 _LOG_GROUP = f"/aws/lambda/{STACK}"
 _OF_LAMBDA = ("START RequestId", "END RequestId", "REPORT RequestId")
 _METRICS = "_aws"
-"""The member by which CloudWatch knows that a line is metrics."""
+"""The member that marks a line as metrics for CloudWatch."""
 _SETTLE_SECONDS = 5
-"""How long the log of the last invocation may take after its messages are gone."""
+"""The longest wait for the log of the last invocation after its messages are deleted."""
 
 
-class Shown(Struct, frozen=True):
-    """What the demo came to, what the stack is made of, and what the function logged, metrics aside."""
+class DeployedDemo(Struct, frozen=True):
+    """The result of a demo, the resources of its stack, and the function's log without metrics."""
 
-    played: Played
+    result: DemoResult
     resources: tuple[StackResource, ...]
-    log: tuple[Said, ...]
+    log: tuple[LogLine, ...]
 
 
-def play_deployed(
+def run_deployed(
     program: Program,
     config: Path,
-    sendings: Sequence[Sending],
+    samples: Sequence[Sample],
     local: LocalAws,
-    tell: Callable[[str], object],
+    report: Callable[[str], object],
     more: Mapping[str, str],
-) -> Shown:
-    """Build, deploy, send the messages, wait until the queues are empty; raises UsageError.
+) -> DeployedDemo:
+    """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError.
 
-    `more` are variables that the deployment gets too: those of the tests that the messages are of.
+    `more` has additional environment variables for the function: those of the tests of these messages.
     """
     env = {**os.environ, **more}
     _refuse_real_accounts(program)
     make = clients_of(local)
     with _temporary_files_in(local.directory):
-        built = build(config, Path(local.directory, "lambda.zip"), this_machine(), env, tell)
-        tell("deploying the stack")
+        built = build(config, Path(local.directory, "lambda.zip"), this_machine(), env, report)
+        report("deploying the stack")
         document = make_document(read_for_deployment(config, env))
         document = structs.replace(document, body=for_embedded_aws(document.body))
         package = Package(built.path, built.size, built.sha256)
         deployment = make_deployment(STACK, document, package, _BUCKET, {}, env)
         _provide(program, deployment, local)
         resources = _deploy(deployment, make)
-    tell(f"routing {len(sendings)} messages")
-    function = Function(make("logs"))
-    played = play(program, sendings, local, lambda: _deployed(function))
-    return Shown(played, resources, function.lines())
+    report(f"routing {len(samples)} messages")
+    function = DeployedFunction(make("logs"))
+    result = run_samples(program, samples, local, lambda: _deployed(function))
+    return DeployedDemo(result, resources, function.lines())
 
 
 @contextmanager
 def _temporary_files_in(directory: str) -> Iterator[None]:
-    """Have temporary files of this program and of those that it starts go with the AWS, even if it is killed."""
+    """Put temporary files, also of child processes, into a directory that is removed with the embedded AWS."""
     before = os.environ.get("TMPDIR"), tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = directory
     try:
@@ -96,14 +103,14 @@ def _temporary_files_in(directory: str) -> Iterator[None]:
 
 
 def this_machine() -> Target:
-    """Lambda's runtime that is like this machine; raises UsageError if there is none."""
+    """Return the Lambda target that this machine can run; raises UsageError if there is none."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = next((each for each in _targets() if each.python == running and each.machine == platform.machine()), None)
     if found is None or sys.platform != "linux":
         raise UsageError(
             f"the package runs on Linux, on {' or '.join(ARCHES)}, with Python {PYTHONS[0]} to {PYTHONS[-1]}; "
             f"this is Python {running} on {sys.platform}, {platform.machine()}; "
-            "'router demo' shows the same flows without a package"
+            "'router demo' runs the same routes without a package"
         )
     return found
 
@@ -115,20 +122,20 @@ def _targets() -> Iterator[Target]:
 
 
 def _refuse_real_accounts(program: Program) -> None:
-    """Raise UsageError if the config names what is not in the account of the embedded AWS."""
+    """Raise UsageError if the config names a queue or table outside the account of the embedded AWS."""
     read = program.engine.queues.values()
     references = {each for queue in read for each in (queue.reference, queue.dead_letter) if each}
     references |= {table.name or name for name, table in program.config.tables.items()}
     for reference in sorted(references):
         if not is_name(reference):
             raise UsageError(
-                f"'{reference}' is in an account of its own, to which a function on the embedded AWS has no way; "
-                "'router demo' shows such flows"
+                f"'{reference}' is in another account, which a function on the embedded AWS cannot reach; "
+                "'router demo' supports such routes"
             )
 
 
 def _provide(program: Program, deployment: Deployment, local: LocalAws) -> None:
-    """Make what the config names and the template only refers to."""
+    """Create the queues and tables that the template only refers to."""
     config, read = program.config, program.engine.queues.values()
     made = set(deployment.names.values())
     make = clients_of(local)
@@ -145,7 +152,7 @@ def _provide(program: Program, deployment: Deployment, local: LocalAws) -> None:
 
 
 def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackResource, ...]:
-    """Deploy as `router deploy` does; what the stack is made of."""
+    """Deploy as `router deploy` does, and return the resources of the stack."""
     artifacts = Artifacts(ServiceClient("s3", make("s3")), _BUCKET, ACCOUNT)
     stacks = Stacks(ServiceClient("cloudformation", make("cloudformation")))
     template = deployment.put_template(artifacts)
@@ -154,31 +161,31 @@ def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackRe
     ended = conclude(stacks, proposal, list(execute(stacks, proposal)))
     if not ended.succeeded:
         why = f"{ended.cause.resource}: {ended.cause.reason}" if ended.cause else ended.status
-        raise UsageError(f"the stack could not be made on the embedded AWS: {why}")
+        raise UsageError(f"the stack could not be created on the embedded AWS: {why}")
     return stacks.resources(proposal.stack_id)
 
 
-class Function:
-    """The function, as far as its log tells of it."""
+class DeployedFunction:
+    """The deployed function, observed by its log."""
 
     def __init__(self, logs: Any) -> None:
         self._logs = logs
 
-    def said(self) -> Mapping[str, Said]:
-        """The last line that it logged about each message; none says that it was written."""
+    def log(self) -> Mapping[str, LogLine]:
+        """Return its last log line about each message; a message that was written has none."""
         return {line["message_id"]: line for line in self.lines() if "outcome" in line and "message_id" in line}
 
-    def finish(self) -> Mapping[str, Said]:
-        """Wait until its log says no more; all that it said."""
+    def finish(self) -> Mapping[str, LogLine]:
+        """Wait until its log has no new lines, and return it."""
         end = time.monotonic() + _SETTLE_SECONDS
-        before, said = None, self.said()
-        while said != before and time.monotonic() < end:
+        before, log = None, self.log()
+        while log != before and time.monotonic() < end:
             time.sleep(0.2)
-            before, said = said, self.said()
-        return said
+            before, log = log, self.log()
+        return log
 
-    def lines(self) -> tuple[Said, ...]:
-        """The lines of its log in the order of time, without Lambda's own and without metrics."""
+    def lines(self) -> tuple[LogLine, ...]:
+        """Return the lines of its log by time, without those of Lambda itself and without metrics."""
         found = []
         for page in self._logs.get_paginator("filter_log_events").paginate(logGroupName=_LOG_GROUP):
             for event in page["events"]:
@@ -188,8 +195,8 @@ class Function:
         return tuple(sorted(found, key=lambda line: line.get("time", "")))
 
 
-def _read_line(text: str) -> Said:
-    """The fields of a line; one that is no JSON, a traceback for example, is a `message`."""
+def _read_line(text: str) -> LogLine:
+    """Return the fields of a line; a line that is not JSON, such as a traceback, is a `message`."""
     if text.startswith(_OF_LAMBDA):
         return {}
     try:
@@ -200,6 +207,6 @@ def _read_line(text: str) -> Said:
 
 
 @contextmanager
-def _deployed(function: Function) -> Iterator[Function]:
-    """The function is there as long as its AWS is."""
+def _deployed(function: DeployedFunction) -> Iterator[DeployedFunction]:
+    """Yield the function, which ends with the embedded AWS."""
     yield function

@@ -1,22 +1,22 @@
-"""Values as people and machines read them: JSON, with sets as sorted lists and numbers exact."""
+"""Formats values as JSON, with sets as sorted lists and exact numbers."""
 
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-# What JSON does not have shows as Python shows it: REMOVE, or what a plugin made.
+# Values that JSON does not have are shown by `repr`: REMOVE, and objects that a plugin returned.
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 def to_json(value: Any, indent: int = 0) -> str:
-    """A value as JSON text, on one line or indented."""
+    """Return a value as JSON text, on one line or indented."""
     text = _ENCODER.encode(_plain(value))
     return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
 
 def to_cell(value: Any) -> str:
-    """A value as a table shows it: text as it is, the rest as JSON."""
+    """Return a value for a cell of a table: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else to_json(value)
 
 
@@ -31,6 +31,6 @@ def _plain(value: Any) -> Any:
 
 
 def _order(value: Any) -> Any:
-    """Numbers by value, and what has no order among its like by its text: a plugin can put anything into a set."""
+    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything into a set."""
     number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     return (0, value, "") if number else (1, 0, value if isinstance(value, str) else repr(value))

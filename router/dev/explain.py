@@ -1,12 +1,11 @@
-"""One message, stage by stage: what `router explain` shows."""
+"""Explains what becomes of one message, stage by stage, for `router explain`."""
 
 import time
 from typing import Any
 
 from msgspec import Struct, UnsetType
 
-from router.dev.requests import show_requests
-from router.dev.run_tests import rehearse_record
+from router.dev.run_tests import plan_record, show_requests
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.engine.writes import Write
 from router.errors import ExpressionError
@@ -18,7 +17,7 @@ from router.program.schemas.documents import pointer
 
 
 class Stage(Struct, frozen=True):
-    """A stage that the message passed: its route ("" before there is one), its value, its time in µs."""
+    """A stage that the message passed: its route (empty before routing), its value, its time in µs."""
 
     route: str
     stage: str
@@ -26,8 +25,8 @@ class Stage(Struct, frozen=True):
     micros: float
 
 
-class Condition(Struct, frozen=True):
-    """Whether a route takes the message: `result` is True, False, or None where the engine did not ask; `why` if so."""
+class RouteCondition(Struct, frozen=True):
+    """Whether a route takes the message: `result` is True, False, or None if it was not evaluated, with the reason."""
 
     route: str
     when: str
@@ -35,8 +34,8 @@ class Condition(Struct, frozen=True):
     why: str = ""
 
 
-class Fault(Struct, frozen=True):
-    """One thing by which the message fails its schema: the keyword, its place in the schema, that in the message."""
+class Violation(Struct, frozen=True):
+    """A violation of the schema: the keyword, its pointer in the schema, and the value's in the message."""
 
     schema: str
     keyword: str
@@ -46,22 +45,22 @@ class Fault(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """What becomes of a message, and how; `failed_at` is the stage that decided it, "" where it is written."""
+    """The outcome of a message, and its stages; `failed_at` is the stage that failed, empty if it is written."""
 
     queue: str
     outcome: Outcome
     stages: tuple[Stage, ...]
-    conditions: tuple[Condition, ...]
+    conditions: tuple[RouteCondition, ...]
     requests: tuple[dict[str, Any], ...] = ()
     failed_at: str = ""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Violation, ...] = ()
 
 
 def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Explanation:
-    """Run a record through the engine, and keep what was seen."""
+    """Run a record through the engine, and record the stages."""
     compiled = program.engine.queues[queue]
-    # Once before, so that what only happens the first time is not in the times.
-    rehearse_record(program, queue, record)
+    # A first run warms up, so that the times of the second exclude one-time work.
+    plan_record(program, queue, record)
     stages: list[Stage] = []
     began = time.perf_counter_ns()
 
@@ -70,7 +69,7 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
         stages.append(Stage(route, stage, _frozen(value), (time.perf_counter_ns() - began) / 1000))
         began = time.perf_counter_ns()
 
-    ticket = rehearse_record(program, queue, record, trace)
+    ticket = plan_record(program, queue, record, trace)
     outcome = ticket.outcome or WRITTEN
     return Explanation(
         queue,
@@ -84,30 +83,30 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
 
 
 def _frozen(value: Any) -> Any:
-    """A copy that later stages, which may change a message in place, do not reach; an outcome stays what it is."""
+    """Return a copy of maps and lists, since later stages may change a message in place."""
     if isinstance(value, dict):
         return {name: _frozen(each) for name, each in value.items()}
     return [_frozen(each) for each in value] if isinstance(value, list) else value
 
 
-def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> list[Condition]:
+def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> list[RouteCondition]:
     data = next((stage.value for stage in stages if stage.stage == "decode"), None)
-    asked = {stage.route: stage.value for stage in stages if stage.stage == "when"}
+    evaluated = {stage.route: stage.value for stage in stages if stage.stage == "when"}
     taken = {stage.route for stage in stages if stage.route and stage.value is not False}
     conditions = []
     for route in queue.routes:
         name = route.route.name
         when = program.config.routes[name].when
         if not stages:
-            conditions.append(Condition(name, _text(when), None, "the message could not be decoded"))
+            conditions.append(RouteCondition(name, _text(when), None, "the message could not be decoded"))
         elif isinstance(when, UnsetType):
             before = queue.first_only and taken - {name} and not any(each.route == name for each in stages)
-            conditions.append(Condition(name, "", None if before else True, _FIRST if before else ""))
-        elif name in asked:
-            why = "" if asked[name] else _why_not(when, data)
-            conditions.append(Condition(name, when, bool(asked[name]), why))
+            conditions.append(RouteCondition(name, "", None if before else True, _FIRST if before else ""))
+        elif name in evaluated:
+            why = "" if evaluated[name] else _why_not(when, data)
+            conditions.append(RouteCondition(name, when, bool(evaluated[name]), why))
         else:
-            conditions.append(Condition(name, when, None, _FIRST))
+            conditions.append(RouteCondition(name, when, None, _FIRST))
     return conditions
 
 
@@ -119,7 +118,7 @@ def _text(when: str | UnsetType) -> str:
 
 
 def _why_not(when: str, data: Any) -> str:
-    """Why an expression does not hold, if it is because it failed."""
+    """Return the error of an expression, or "" if it is false without one."""
     try:
         compile_expression(when)(data)
     except ExpressionError as error:
@@ -128,7 +127,7 @@ def _why_not(when: str, data: Any) -> str:
 
 
 def _failed_at(queue: CompiledQueue, stages: list[Stage], outcome: Outcome) -> str:
-    """The stage after the last one that was passed on the route that decided."""
+    """Return the stage after the last one that the message passed on the route of the outcome."""
     if outcome.kind == "written":
         return ""
     if not stages:
@@ -141,7 +140,7 @@ def _failed_at(queue: CompiledQueue, stages: list[Stage], outcome: Outcome) -> s
         return "validate"
     order = _order(route)
     at = order.index(passed[-1].stage) + 1 if passed else 0
-    # After the write of one item comes the next item.
+    # The write of one item is followed by the mapping of the next.
     return order[at] if at < len(order) else order[order.index("map") + 1]
 
 
@@ -157,8 +156,8 @@ def _order(route: CompiledRoute) -> list[str]:
     return [name for name, has in stages.items() if has]
 
 
-def _faults(loaded: Loaded, queue: CompiledQueue, stages: list[Stage]) -> list[Fault]:
-    """Everything that the schema has against the message, where the engine stops at the first."""
+def _faults(loaded: Loaded, queue: CompiledQueue, stages: list[Stage]) -> list[Violation]:
+    """Return all violations of the schema, where the engine stops at the first."""
     checks: dict[str, Check | None] = {route.route.name: route.validate for route in queue.routes}
     found = []
     for stage in stages:
@@ -168,7 +167,7 @@ def _faults(loaded: Loaded, queue: CompiledQueue, stages: list[Stage]) -> list[F
     return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 
-def _errors(validation: Any, data: Any) -> list[Fault]:
+def _errors(validation: Any, data: Any) -> list[Violation]:
     documents = validation.documents
     first = next(iter(documents.values()))
     found = []
@@ -177,12 +176,12 @@ def _errors(validation: Any, data: Any) -> list[Fault]:
         document = documents.get(uri, first)
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         at, where = pointer(error.schema_path), pointer(error.instance_path)
-        found.append(Fault(document.name, keyword, at, where, error.message))
+        found.append(Violation(document.name, keyword, at, where, error.message))
     return found
 
 
 def show_value(stage: Stage) -> Any:
-    """The value of a stage, as it is shown."""
+    """Return the value of a stage for display."""
     if isinstance(stage.value, Write):
         (request,) = show_requests([stage.value], False)
         return {"bytes": stage.value.size, **request}

@@ -1,6 +1,6 @@
-"""Verdicts as JUnit XML: the form that continuous integration servers read.
+"""Formats results of tests as JUnit XML, for continuous integration servers.
 
-There is no standard; this is what their readers have in common: https://github.com/testmoapp/junitxml
+There is no standard; these elements are common to all readers: https://github.com/testmoapp/junitxml
 """
 
 import re
@@ -11,14 +11,14 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from router.dev.run_tests import Verdict
 
 Described = tuple[Verdict, float, str]
-"""A verdict, the seconds that it took, and its differences in words."""
+"""A verdict, its duration in seconds, and its differences as text."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold: https://www.w3.org/TR/xml/#charsets"""
+"""Characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets"""
 
 
 def as_junit(described: Iterable[Described]) -> bytes:
-    """A suite for each route, in the order of the tests."""
+    """Return the document, with a suite for each route in the order of the tests."""
     root = Element("testsuites", name="router test")
     for route, group in groupby(described, key=lambda each: each[0].route):
         _suite(root, route, list(group))

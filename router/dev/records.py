@@ -1,4 +1,4 @@
-"""Makes the records of tests: what SQS adds to a message has fixed values, so that its items are always the same."""
+"""Records of tests: SQS's attributes have fixed values, so that a test always writes the same items."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ MESSAGE_ID = SAMPLE_ID
 """The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
 LISTS = ("Records", "Messages")
-"""Where a Lambda event, and an answer of ReceiveMessage, have their records."""
+"""The members with the records in a Lambda event and in a response of ReceiveMessage."""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -58,7 +58,7 @@ def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeForm
 def make_record(
     test: spec.Test, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES, folder: Path = Path()
 ) -> Record:
-    """Return the record of a test, its message wrapped as the queue unwraps it; raises UsageError for a faulty one."""
+    """Return the record of a test, its message wrapped in the queue's envelopes; raises UsageError if it is invalid."""
     if not isinstance(test.record, UnsetType):
         return read_record(test.record)
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in test.attributes.items()}
@@ -72,10 +72,10 @@ def make_record(
 
 
 def read_record(given: Mapping[str, Any]) -> Record:
-    """A record as ReceiveMessage has it, or as Lambda does: what it does not say is as in any test.
+    """Return a record from one of ReceiveMessage or Lambda; missing attributes have the fixed values of tests.
 
-    It may be the only one of a whole Lambda event, or of an answer of ReceiveMessage. A body that is no text becomes
-    JSON. Raises UsageError, where it is no record.
+    It may be inside a Lambda event, or a response of ReceiveMessage, that has no other. A body that is not text is
+    encoded as JSON. Raises UsageError if it is not a record.
     """
     record = _only(_lower_first(given))
     body = record.get("body")
@@ -93,7 +93,7 @@ def read_record(given: Mapping[str, Any]) -> Record:
 
 
 def _only(given: dict[str, Any]) -> dict[str, Any]:
-    """The one record of a Lambda event or of an answer; a record itself stays as it is."""
+    """Return the one record of a Lambda event or of a response; a record itself is returned as it is."""
     name = next((name for name in LISTS if name[:1].lower() + name[1:] in given and "body" not in given), "")
     if not name:
         return given
@@ -124,7 +124,7 @@ def _map(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _lower_first(given: Mapping[str, Any]) -> dict[str, Any]:
-    """ReceiveMessage's `MessageId` and Lambda's `messageId` are one key."""
+    """Return the map with lower-case initials: ReceiveMessage's `MessageId` is Lambda's `messageId`."""
     return {name[:1].lower() + name[1:]: value for name, value in given.items()}
 
 

@@ -1,30 +1,137 @@
-"""Runs the `tests:` of the routes, each with its own environment."""
+"""Runs the `tests:` of the routes, each with its own environment variables."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from router.config import spec
 from router.dev.compare import Difference, Observed, compare
-from router.dev.reach import Reach
 from router.dev.records import make_record
-from router.dev.requests import show_request
+from router.dev.schema_coverage import SchemaCoverage
 from router.engine.attributes import decode_item
 from router.engine.engine import Trace, plan
-from router.engine.writes import Ticket
+from router.engine.writes import Ticket, Write
 from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.program.load import Loaded, Program, load
 
-Chosen = Callable[[str, str], bool]
-"""Whether a test is to run, by its route and its name."""
+Holds = Callable[[str], bool]
+_TOKEN = re.compile(r"\s*(?:(\(|\))|'([^']*)'|\"([^\"]*)\"|([^\s()'\"]+))")
+_WORDS = ("and", "or", "not")
+
+
+def select_tests(expression: str) -> Callable[[str, str], bool]:
+    """Return a function that selects tests by route and name; raises UsageError.
+
+    A word holds if it is part of `route: name`, in upper or lower case; words are joined by `and`, `or`, `not` and
+    parentheses, and one with spaces in it stands in quotes. An empty expression means all.
+    """
+    if not expression.strip():
+        return lambda route, name: True
+    reader = _Reader(expression)
+    holds = reader.either()
+    if reader.tokens:
+        raise reader.fault()
+    return lambda route, name: holds(f"{route}: {name}".lower())
+
+
+class _Reader:
+    """A recursive-descent parser of an expression."""
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self.tokens: list[tuple[str, bool]] = []
+        position = 0
+        while expression[position:].strip():
+            match = _TOKEN.match(expression, position)
+            if match is None:
+                raise self.fault()
+            mark, single, double, word = match.groups()
+            quoted = single if single is not None else double
+            self.tokens.append((quoted, True) if quoted is not None else (mark or word, False))
+            position = match.end()
+
+    def fault(self) -> UsageError:
+        """Return the error for an expression that cannot be parsed."""
+        return UsageError(
+            f"'{self._expression}' does not select tests: it must be words joined by and, or, not and parentheses"
+        )
+
+    def either(self) -> Holds:
+        """Parse alternatives that `or` joins."""
+        parts = [self._both()]
+        while self._take("or"):
+            parts.append(self._both())
+        return lambda name: any(part(name) for part in parts)
+
+    def _both(self) -> Holds:
+        parts = [self._one()]
+        while self._take("and"):
+            parts.append(self._one())
+        return lambda name: all(part(name) for part in parts)
+
+    def _one(self) -> Holds:
+        if self._take("not"):
+            inside = self._one()
+            return lambda name: not inside(name)
+        if self._take("("):
+            within = self.either()
+            if not self._take(")"):
+                raise self.fault()
+            return within
+        if not self.tokens or (self.tokens[0][0] in (*_WORDS, ")") and not self.tokens[0][1]):
+            raise self.fault()
+        word = self.tokens.pop(0)[0].lower()
+        return lambda name: word in name
+
+    def _take(self, token: str) -> bool:
+        if self.tokens[:1] != [(token, False)]:
+            return False
+        self.tokens.pop(0)
+        return True
+
+
+def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
+    """Return the request of one write: the operation and its parameters.
+
+    BatchWriteItem has its one entry, and the transaction of an atomic queue only the part of this write.
+    """
+    if atomic or write.marker:
+        return _transaction([write])
+    if write.call is None:
+        return {"BatchWriteItem": {"RequestItems": {write.table.name: [write.batch_request()]}}}
+    operation, parameters = write.action()
+    return {f"{operation}Item": parameters}
+
+
+def show_requests(writes: Sequence[Write], atomic: bool) -> list[dict[str, Any]]:
+    """Return the requests of a message: one for each write, or one for all on an atomic queue."""
+    if atomic and writes:
+        return [_transaction(writes)]
+    return [show_request(write) for write in writes]
+
+
+def _transaction(writes: Sequence[Write]) -> dict[str, Any]:
+    actions: list[dict[str, Any]] = []
+    for write in writes:
+        if write.marker:
+            actions.append({"Put": write.marker.call})
+        operation, parameters = write.action()
+        actions.append({operation: parameters})
+    return {"TransactWriteItems": {"TransactItems": actions}}
+
+
+Selector = Callable[[str, str], bool]
+"""Returns whether to run a test, by its route and its name."""
 
 
 class Verdict(Struct, frozen=True):
-    """What a test came to; it passed if there are no differences.
+    """The result of a test, which passed if there are no differences.
 
-    `index` is its place among the tests of its route; `observed` is None where it could not run.
+    `index` is its index among the tests of its route; `observed` is None if it could not run.
     """
 
     route: str
@@ -35,15 +142,14 @@ class Verdict(Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Whether all is as the test says."""
+        """Whether there are no differences."""
         return not self.differences
 
 
-class Rehearsal:
+class Suite:
     """The tests of one config; raises ConfigError if it has errors.
 
-    `env` is the environment. A test with an `env` of its own runs on the config as it is with those variables; it is
-    loaded once for each distinct one.
+    `env` is the environment. The config is loaded once more for each distinct `env` of the tests, with those variables.
     """
 
     def __init__(self, path: Path, env: Mapping[str, str]) -> None:
@@ -53,26 +159,26 @@ class Rehearsal:
         self.program = self.program_of({})
 
     def program_of(self, env: Mapping[str, str]) -> Program:
-        """The program with more variables; raises ConfigError."""
+        """Return the program with additional variables; raises ConfigError."""
         loaded = self._load(env)
         if loaded.program is None:
             raise ConfigError(tuple(loaded.findings))
         return loaded.program
 
     def names(self) -> list[tuple[str, str, int]]:
-        """The tests in the order of the file: route, name, place among the route's tests."""
+        """Return the tests in the order of the file: route, name, index among the route's tests."""
         return [
             (route, test_name(test, index), index)
             for route, settings in self.program.config.routes.items()
             for index, test in enumerate(settings.tests)
         ]
 
-    def run(self, chosen: Chosen = lambda route, name: True) -> list[Verdict]:
-        """Run the tests that are chosen, in the order of the file."""
-        return [self.run_one(route, index) for route, name, index in self.names() if chosen(route, name)]
+    def run(self, selected: Selector = lambda route, name: True) -> list[Verdict]:
+        """Run the selected tests, in the order of the file."""
+        return [self.run_one(route, index) for route, name, index in self.names() if selected(route, name)]
 
-    def run_one(self, route: str, index: int, reach: Reach | None = None) -> Verdict:
-        """Run one test, by its route and place; `reach` is told where messages get in the schemas."""
+    def run_one(self, route: str, index: int, coverage: SchemaCoverage | None = None) -> Verdict:
+        """Run one test, by its route and index; `coverage` records which parts of the schemas its message reaches."""
         test = self.program.config.routes[route].tests[index]
         try:
             loaded = self._load(test.env)
@@ -80,14 +186,14 @@ class Rehearsal:
         except ConfigError as error:
             fault = Difference("env", "a config without errors", str(error.findings[0]))
             return Verdict(route, test_name(test, index), (fault,), index)
-        # The same test, with those variables in it too.
+        # The same test of the config with its variables.
         test = program.config.routes[route].tests[index]
-        trace = reach.trace_of(loaded) if reach else None
+        trace = coverage.trace(loaded) if coverage else None
         return run_test(program, route, test, index, trace)
 
     @property
     def loaded(self) -> Loaded:
-        """The config in the environment alone."""
+        """The config without additional variables."""
         return self._load({})
 
     def _load(self, env: Mapping[str, str]) -> Loaded:
@@ -97,13 +203,8 @@ class Rehearsal:
         return self._loaded[key]
 
 
-def rehearse(path: Path, env: Mapping[str, str]) -> list[Verdict]:
-    """Run all tests of a config; raises ConfigError."""
-    return Rehearsal(path, env).run()
-
-
 def test_name(test: spec.Test, index: int) -> str:
-    """What a test is called: by its name, or its number."""
+    """Return the name of a test, or its number if it has none."""
     return test.name or f"test {index + 1}"
 
 
@@ -116,18 +217,18 @@ def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trac
         record = make_record(test, settings, program.plugins.envelopes, program.folder)
     except UsageError as error:
         return Verdict(route, name, (Difference("message", "one that can be read", str(error)),), index)
-    observed = observe(program, route, rehearse_record(program, queue, record, trace))
+    observed = observe(program, route, plan_record(program, queue, record, trace))
     return Verdict(route, name, compare(test, observed), index, observed)
 
 
 def observe(program: Program, route: str, ticket: Ticket) -> Observed:
-    """What a ticket means for one of the routes."""
+    """Return the outcome of a ticket, and the items and requests of one of its routes."""
     atomic = program.engine.queues[program.config.routes[route].queue].atomic
     writes = [write for write in ticket.writes if write.route == route]
     requests = [show_request(write, atomic) for write in writes]
     return Observed(ticket.outcome or WRITTEN, [decode_item(write.item) for write in writes], requests)
 
 
-def rehearse_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> Ticket:
-    """What the engine plans for a record of a queue."""
+def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> Ticket:
+    """Return the ticket that the engine plans for a record of a queue."""
     return plan(program.engine.queues[queue], record, trace)

@@ -1,51 +1,157 @@
-"""`router test --update`: writes what was observed into the files that the tests stand in."""
+"""`router test --update`: changes the expectations of tests to what was observed."""
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from router.dev.changes import Change, Kept, changes_of
-from router.dev.edit import YamlFile
-from router.dev.run_tests import Rehearsal, Verdict
+from router.config import spec
+from router.dev.compare import Observed, same
+from router.dev.run_tests import Suite, Verdict
+from router.dev.yaml_edit import DELETE, CannotUpdate, KeyChange, YamlFile
+from router.model import REMOVE
 from router.model import Path as ConfigPath
+
+_OF_ITEMS = ("item", "item_contains", "items")
+
+
+def changes_of(
+    test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool = False
+) -> list[KeyChange]:
+    """Return the changes of a test; `written` is the test in the file, with its references to variables.
+
+    Expectations that are met do not change. A test without expectations gets the items that its route writes. With
+    `outcomes`, a test whose outcome differs is changed too. Raises CannotUpdate.
+    """
+    found: dict[str, Any] = {}
+    kind = observed.outcome.kind
+    if kind == "written" and not observed.items and (test.outcome != kind or _expects_written(test)):
+        raise CannotUpdate("its message is not written by this route; change its message or its expectations by hand")
+    if kind != test.outcome:
+        if not outcomes:
+            raise CannotUpdate(f"its outcome is '{kind}', not '{test.outcome}'; --update-outcomes changes that too")
+        found["outcome"] = DELETE if kind == "written" else kind
+        gone = ("code", "reason") if kind == "written" else (*_OF_ITEMS, "write")
+        found |= {name: DELETE for name in gone if name in written}
+    if kind == "written":
+        found |= _of_items(test, written, observed)
+    else:
+        if observed.outcome.code != test.code and (test.code is not UNSET or "outcome" in found):
+            found["code"] = observed.outcome.code
+        if test.reason not in (UNSET, observed.outcome.reason):
+            found["reason"] = _escape(observed.outcome.reason)
+    return [KeyChange(key, written.get(key, UNSET), new) for key, new in found.items()]
+
+
+def _expects_written(test: spec.Test) -> bool:
+    return (test.item, test.item_contains, test.items, test.write) == (UNSET,) * 4
+
+
+def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    items = list(observed.items)
+    name = next((name for name in _OF_ITEMS if getattr(test, name) is not UNSET), "")
+    if name == "items":
+        found[name] = merge(written.get(name), [*getattr(test, name)], items)
+    elif name and len(items) != 1:
+        raise CannotUpdate(f"its route writes {len(items)} items; '{name}' is for one: use 'items'")
+    elif name:
+        expected = getattr(test, name)
+        shown = items[0] if name == "item" else {key: items[0][key] for key in expected if key in items[0]}
+        found[name] = merge(written.get(name), expected, shown)
+    elif test.write is UNSET and not {"outcome", "code", "reason"} & written.keys():
+        found |= {"item": as_yaml(items[0])} if len(items) == 1 else {"items": as_yaml(items)}
+    if test.write is not UNSET:
+        if len(observed.requests) != 1:
+            raise CannotUpdate(f"its route makes {len(observed.requests)} requests; 'write' is for one")
+        found["write"] = merge(written.get("write"), test.write, observed.requests[0])
+    return {key: new for key, new in found.items() if not (key in written and _equal(written[key], new))}
+
+
+def merge(written: Any, expected: Any, found: Any) -> Any:
+    """Return the new value: parts of `found` that are as expected stay as they are `written`, with variables."""
+    if same(expected, found):
+        return written
+    if isinstance(found, dict) and isinstance(expected, dict) and isinstance(written, dict):
+        order = [*(name for name in expected if name in found), *(name for name in found if name not in expected)]
+        return {
+            name: merge(written.get(name), expected[name], found[name]) if name in expected else as_yaml(found[name])
+            for name in order
+        }
+    if isinstance(found, list) and isinstance(expected, list) and isinstance(written, list):
+        pairs = zip(written, expected, found, strict=False)
+        return [merge(*each) for each in pairs] + [as_yaml(each) for each in found[len(expected) :]]
+    return as_yaml(found)
+
+
+def as_yaml(value: Any) -> Any:
+    """Return a value of an item as in tests: sets as sorted lists, binary as base64, `${` as `$${`."""
+    if value is REMOVE:
+        return None
+    if isinstance(value, str):
+        return _escape(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: as_yaml(each) for name, each in value.items()}
+    if isinstance(value, set | frozenset):
+        return [as_yaml(each) for each in sorted(value)]
+    if isinstance(value, Sequence):
+        return [as_yaml(each) for each in value]
+    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value.adjusted()) < 38:
+        return int(value)
+    return value
+
+
+def _escape(text: str) -> str:
+    return text.replace("${", "$${")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Return whether two values are the same data with keys in the same order."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_equal(one[name], other[name]) for name in one)
+    return same(one, other)
 
 
 class Updated(Struct, frozen=True):
-    """What became of a test: the changes in its file, or why it was left as it is."""
+    """The changes of a test in its file, or the reason why it was not changed."""
 
     verdict: Verdict
     place: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[KeyChange, ...] = ()
     kept: str = ""
 
 
-def update(rehearsal: Rehearsal, verdicts: Iterable[Verdict], outcomes: bool = False) -> list[Updated]:
-    """Change the tests that fail, and fill in those that expect nothing; raises UsageError, MissingExtra."""
+def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) -> list[Updated]:
+    """KeyChange tests that fail, and fill in tests without expectations; raises UsageError, MissingExtra."""
     files: dict[str, YamlFile] = {}
     changed: set[str] = set()
     done = []
     for verdict in verdicts:
         path: ConfigPath = ("routes", verdict.route, "tests", verdict.index)
-        place = rehearsal.loaded.findings.locate(path)
+        place = suite.loaded.findings.locate(path)
         file = files.setdefault(place.file, YamlFile(Path(place.file)))
         try:
-            changes = _changes(rehearsal, verdict, file, path, outcomes)
+            changes = _changes(suite, verdict, file, path, outcomes)
             if changes:
                 file.change(path, changes)
                 changed.add(place.file)
                 done.append(Updated(verdict, str(place), tuple(changes)))
-        except Kept as kept:
-            done.append(Updated(verdict, str(place), kept=str(kept)))
+        except CannotUpdate as error:
+            done.append(Updated(verdict, str(place), kept=str(error)))
     for name in changed:
         files[name].save()
     return done
 
 
-def _changes(rehearsal: Rehearsal, verdict: Verdict, file: YamlFile, path: ConfigPath, outcomes: bool) -> list[Change]:
+def _changes(suite: Suite, verdict: Verdict, file: YamlFile, path: ConfigPath, outcomes: bool) -> list[KeyChange]:
     if verdict.observed is None:
-        raise Kept("it could not run")
-    settings = rehearsal.program.config.routes[verdict.route].tests[verdict.index]
-    # The same test as it is with its own variables.
-    test = rehearsal.program_of(settings.env).config.routes[verdict.route].tests[verdict.index]
+        raise CannotUpdate("it could not run")
+    settings = suite.program.config.routes[verdict.route].tests[verdict.index]
+    # The same test of the config with its variables.
+    test = suite.program_of(settings.env).config.routes[verdict.route].tests[verdict.index]
     return changes_of(test, file.data(path), verdict.observed, outcomes)

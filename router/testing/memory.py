@@ -1,4 +1,4 @@
-"""DynamoDB and SQS in memory, at the router's own seam to AWS: no network, no SDK."""
+"""DynamoDB and SQS in memory, by the protocols of the router's AWS clients: no network, no SDK."""
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
@@ -9,19 +9,18 @@ from router.aws.protocols import AwsFault, KeySchema, OutgoingMessage, Receipt, 
 from router.engine.attributes import decode_item
 from router.model import Action, Item, Operation, Record
 from router.program.load import Program
-from router.testing.expressions import Refused
-from router.testing.store import Key, Store, batch_actions
+from router.testing.store import Key, Refused, Store, batch_actions
 
 _MAX_BATCH = 25
 _CONDITION = "ConditionalCheckFailedException"
 
 
 class MemoryTables:
-    """The `Tables` of the interface: what the router writes is kept as DynamoDB would keep it.
+    """Tables in memory, with the results that DynamoDB has for the router's writes.
 
-    It knows the conditions, updates and transactions that the router sends. It throttles nothing and fails at nothing
-    but what the real one refuses: a table that is not there, a key that is not the table's, more than 25 in a batch.
-    `keys` are the key attributes of each table by its name, as {"things": (("id", "S"),)}.
+    It implements the conditions, updates and transactions that the router sends. It never throttles, and refuses what
+    DynamoDB refuses: a table that does not exist, a key that is not the table's, more than 25 requests in a batch.
+    `keys` are the key attributes of each table by its name, as {"users": (("id", "S"),)}.
     """
 
     def __init__(self, keys: Mapping[str, Key]) -> None:
@@ -30,12 +29,12 @@ class MemoryTables:
 
     @classmethod
     def of(cls, program: Program) -> Self:
-        """The tables of a config, empty."""
+        """Return the tables of a config, empty."""
         tables = program.config.tables.items()
         return cls({table.name or name: tuple(table.key.items()) for name, table in tables})
 
     def items(self, table: str) -> list[Item]:
-        """The items of a table, by its name in AWS, in Python's own types and in the order of their keys."""
+        """Return the items of a table, by its name in AWS, in Python's own types and in the order of their keys."""
         stored = self._store.items[table]
         return [decode_item(stored[key]) for key in sorted(stored)]
 
@@ -50,7 +49,7 @@ class MemoryTables:
         return self._write([(operation, parameters)])
 
     def transact(self, actions: Sequence[Action]) -> WriteResponse:
-        """All actions, or none; of several that are refused, a failed condition is told first, as the client does."""
+        """Apply all actions or none; of several refusals, a failed condition is reported first, as by the client."""
         with self._lock:
             effects, reasons = self._store.plan_each(actions)
             refused = [(reason, position) for position, reason in enumerate(reasons) if reason]
@@ -63,7 +62,7 @@ class MemoryTables:
         return WriteResponse()
 
     def key_schema(self, table: str) -> KeySchema | AwsFault:
-        """The key of a table."""
+        """Return the key attributes of a table."""
         key = self._store.keys.get(table)
         return translate("ResourceNotFoundException", 400) if key is None else key
 
@@ -77,10 +76,10 @@ class MemoryTables:
 
 
 class MemoryQueues:
-    """The `Queues` of the interface: takes every letter, and keeps what was asked of it.
+    """Queues in memory: they accept every message, and record all calls.
 
-    `letters` are by the queue that they were sent to, as the config calls it in AWS; `deleted` and `hidden` are ids of
-    messages, and for how many seconds.
+    `letters` are the messages that were sent, by the queue's reference; `deleted` are the ids of deleted messages, and
+    `hidden` the visibility timeouts in seconds, by message id.
     """
 
     def __init__(self) -> None:
@@ -89,28 +88,28 @@ class MemoryQueues:
         self.hidden: dict[str, int] = {}
 
     def url(self, reference: str) -> str | AwsFault:
-        """What a queue is called here."""
+        """Return the reference itself."""
         return reference
 
     def visibility(self, url: str) -> int | AwsFault:
-        """Thirty seconds, as SQS's default is."""
+        """Return 30 seconds, the default of SQS."""
         return 30
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
-        """Nothing: messages are given to `deliver`."""
+        """Return nothing: `deliver` takes the records."""
         return []
 
     def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
-        """Acknowledge messages."""
+        """Delete messages."""
         self.deleted += [message_id for message_id, _ in messages]
         return {}
 
     def send(self, url: str, letters: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
-        """Take letters."""
+        """Accept messages."""
         self.letters.setdefault(url, []).extend(letters)
         return {}
 
     def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
-        """Hide messages."""
+        """Change the visibility timeout of messages."""
         self.hidden |= {message_id: seconds for message_id, _, seconds in messages}
         return {}

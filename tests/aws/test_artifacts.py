@@ -11,7 +11,7 @@ import pytest
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account, connect_services
-from router.dev.server import ACCOUNT, LocalAws
+from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
 
 Inside = Callable[..., AbstractContextManager[None]]

@@ -20,7 +20,7 @@ from msgspec import structs
 from router.aws import boto, control_plane
 from router.cli import deploying
 from router.cli.app import app
-from router.dev.server import ACCOUNT, LocalAws
+from router.dev.emulator import ACCOUNT, LocalAws
 from router.ops.deployment import Deployment
 from router.ops.ownership import DESCRIPTION
 from router.ops.template.document import Config, Document, make_document, read_for_deployment

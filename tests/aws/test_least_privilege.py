@@ -24,8 +24,7 @@ from router.aws.control_plane import ServiceClient
 from router.aws.protocols import Aws, AwsFault, Objects
 from router.aws.stacks import Stacks, StackTemplate
 from router.deliver.delivery import Delivery
-from router.dev.emulator_quirks import for_embedded_aws, in_batches
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws, for_embedded_aws, in_batches
 from router.ops.change_set import propose
 from router.ops.execution import conclude, execute
 from router.ops.template.document import make_document, read_for_deployment

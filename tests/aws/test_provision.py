@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from router.dev.provision import (
+from router.dev.emulator import (
+    LocalAws,
     QueueSpec,
     TableSpec,
     clients,
@@ -17,7 +18,6 @@ from router.dev.provision import (
     refuse_foreign,
     scan_table,
 )
-from router.dev.server import LocalAws
 from router.errors import MissingExtra, UsageError
 
 

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import LocalAws, local_aws
 from router.errors import MissingExtra, UsageError
 
 PROGRAM = """
 import time
-from router.dev.server import local_aws
+from router.dev.emulator import local_aws
 with local_aws() as local:
     print(local.endpoint, flush=True)
     time.sleep(60)
@@ -82,7 +82,7 @@ def test_program_is_killed(temporary: Path) -> None:
 
 def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not end when asked to is killed."""
-    monkeypatch.setattr("router.dev.server._END_SECONDS", 0.1)
+    monkeypatch.setattr("router.dev.emulator._END_SECONDS", 0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Spied)
 
@@ -103,9 +103,7 @@ def test_broken_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
     with (
-        pytest.raises(
-            UsageError, match=r"(?s)^the embedded AWS did not come up; the end of its log:\n.*no luck today$"
-        ),
+        pytest.raises(UsageError, match=r"(?s)^the embedded AWS did not start; the end of its log:\n.*no luck today$"),
         local_aws(),
     ):
         pass
@@ -115,13 +113,13 @@ def test_no_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """If it says nothing at all, that is an error too, and no other server is taken for it."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
-    with pytest.raises(UsageError, match=r"^the embedded AWS did not come up"), local_aws():
+    with pytest.raises(UsageError, match=r"^the embedded AWS did not start"), local_aws():
         pass
 
 
 def test_no_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ministack the error names the extra to install."""
-    monkeypatch.setattr("router.dev.server.find_spec", lambda name: None)
+    monkeypatch.setattr("router.dev.emulator.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtra, match=r"message-router\[local\]"), local_aws():
         pass

@@ -18,7 +18,7 @@ from router.aws.control_plane import (
     delete_table,
 )
 from router.aws.stacks import ResourceChange, Stacks, StackTemplate
-from router.dev.server import ACCOUNT, LocalAws
+from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
 from router.ops.change_set import propose, withdraw
 from router.ops.execution import Cause, Ended, conclude, execute

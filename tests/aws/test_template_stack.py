@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from router.check.run import check
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import LocalAws, local_aws
 from router.ops.live_compare import Comparison
 from router.ops.template.document import Document, as_json, make_document, read_for_deployment
 

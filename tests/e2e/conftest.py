@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from router.dev.provision import QueueSpec, TableSpec, create_queues, create_tables
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
 from router.program.load import load_program
 
 FOLDER = Path(__file__).parent / "flows"

@@ -66,8 +66,8 @@ def test_queue_of_a_real_account(router: Run, tmp_path: Path) -> None:
         2,
         "",
         (
-            "router: 'arn:aws:sqs:eu-west-1:123456789012:users' is in an account of its own, to which a function on "
-            "the embedded AWS has no way; 'router demo' shows such flows\n"
+            "router: 'arn:aws:sqs:eu-west-1:123456789012:users' is in another account, which a function on the "
+            "embedded AWS cannot reach; 'router demo' supports such routes\n"
         ),
     )
 

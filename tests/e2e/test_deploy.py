@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from router.dev.server import REGION, LocalAws, local_aws
+from router.dev.emulator import REGION, LocalAws, local_aws
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
 

@@ -11,8 +11,7 @@ from router.aws.calls import FixedDeadline
 from router.aws.connect import connect
 from router.aws.protocols import Aws
 from router.deliver.delivery import Delivery
-from router.dev.provision import QueueSpec, TableSpec, create_queues, create_tables
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
 from router.program.load import load_program
 
 CONFIG = """\

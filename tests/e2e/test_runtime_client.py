@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.provision import TableSpec, create_tables
+from router.dev.emulator import TableSpec, create_tables
 from tests.e2e.event_source import EventSource
 from tests.e2e.runtime_api import Function, running
 

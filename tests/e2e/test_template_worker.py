@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.provision import QueueSpec, TableSpec, clients, create_queues, create_tables
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, local_aws
 
 CONFIG = """\
 version: 1

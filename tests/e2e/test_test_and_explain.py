@@ -114,7 +114,7 @@ def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
     ("words", "code", "sentence"),
     [
         (("-k", "nothing"), 1, "no test matches 'nothing'"),
-        (("-k", "(("), 2, "router: '((' is no choice of tests"),
+        (("-k", "(("), 2, "router: '((' does not select tests"),
         (("--junit", "no/such/folder.xml"), 2, "router: cannot write 'no/such/folder.xml'"),
     ],
 )

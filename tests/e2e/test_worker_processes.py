@@ -15,8 +15,16 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from router.dev.provision import QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import (
+    LocalAws,
+    QueueSpec,
+    TableSpec,
+    clients,
+    create_queues,
+    create_tables,
+    local_aws,
+    scan_table,
+)
 
 CONFIG = """
 version: 1

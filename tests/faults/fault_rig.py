@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from router.dev.provision import TableSpec, clients, create_tables, scan_table
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws, TableSpec, clients, create_tables, scan_table
 from router.program.load import load_program
 
 FOLDER = Path(__file__).parent

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from router.dev.server import LocalAws, local_aws
+from router.dev.emulator import LocalAws, local_aws
 from tests.faults.fault_model import (
     Model,
     Watch,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws
 from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
 from tests.faults.fault_proxy import FirstUnprocessed, Once, Plan, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_order, check_tables
 from tests.faults.fault_proxy import Plan, fault_proxy
 from tests.faults.fault_rig import Rig, running_worker

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws
 from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
 
 CONFIG = FOLDER / "answers" / "routes.yaml"

@@ -22,7 +22,7 @@ from router.config.schema import config_schema
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.telemetry import log_batch, log_result
 from router.dev.records import MESSAGE_ID, META
-from router.dev.run_tests import rehearse, run_test
+from router.dev.run_tests import Suite, run_test
 from router.engine.engine import plan
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
 from router.program.hooks.implementations import HOOKS
@@ -100,7 +100,7 @@ def test_each_config_is_without_errors(text: str, beside: dict[str, str], folder
     loaded = load(folder / "routes.yaml", {})
 
     failed = (
-        [verdict for verdict in rehearse(folder / "routes.yaml", {}) if not verdict.passed] if loaded.program else []
+        [verdict for verdict in Suite(folder / "routes.yaml", {}).run() if not verdict.passed] if loaded.program else []
     )
     assert ([str(finding) for finding in loaded.findings if finding.code.severity == "error"], failed) == ([], [])
 

@@ -20,7 +20,7 @@ import pytest
 from router.aws.boto import control_plane_clients
 from router.aws.live import SERVICES, Live
 from router.check.run import check
-from router.dev.server import REGION, LocalAws
+from router.dev.emulator import REGION, LocalAws
 from router.ops.live_compare import Comparison
 
 

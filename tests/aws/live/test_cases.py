@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from router.check.rule import known_codes
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws
 
 
 class Case(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.aws.boto import control_plane_clients
-from router.dev.server import LocalAws
+from router.dev.emulator import LocalAws
 from router.errors import UsageError
 
 CONFIG = """\

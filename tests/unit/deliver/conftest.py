@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from router.aws.dynamodb import DynamoTables
-from router.testing.expressions import Refused
-from router.testing.store import Store, batch_actions, target
+from router.testing.store import Refused, Store, batch_actions, target
 
 INDEX_KEY = "index"
 """The key of a secondary index of every table: an item that has it as anything but text is refused."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.dev.names import compile_names
+from router.dev.run_tests import select_tests
 from router.errors import UsageError
 
 NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not")]
@@ -27,7 +27,7 @@ NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not
 )
 def test_expressions(expression: str, meant: list[int]) -> None:
     """Words are parts of the route and name; and, or, not and parentheses join them."""
-    chosen = compile_names(expression)
+    chosen = select_tests(expression)
 
     assert [index for index, name in enumerate(NAMES) if chosen(*name)] == meant
 
@@ -35,5 +35,5 @@ def test_expressions(expression: str, meant: list[int]) -> None:
 @pytest.mark.parametrize("expression", ["and", "a b", "(a", "a)", "not", "a or", "()", "'a"])
 def test_what_is_none(expression: str) -> None:
     """What cannot be read is said with the expression."""
-    with pytest.raises(UsageError, match="is no choice of tests"):
-        compile_names(expression)
+    with pytest.raises(UsageError, match="does not select tests"):
+        select_tests(expression)

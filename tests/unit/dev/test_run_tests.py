@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from router.config import spec
 from router.dev.compare import Difference, same
 from router.dev.records import make_body, make_record, wrap_text
-from router.dev.run_tests import Verdict, rehearse_record, run_test
+from router.dev.run_tests import Verdict, plan_record, run_test
 from router.engine.decode import compile_decoder
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.model import Record
@@ -179,7 +179,7 @@ def test_stages_can_be_seen(program: Make) -> None:
     stages: list[tuple[str, str]] = []
     record = make_record(spec.Test(message={"id": "1"}), spec.Queue())
 
-    rehearse_record(program(), "q", record, lambda route, stage, value: stages.append((route, stage)))
+    plan_record(program(), "q", record, lambda route, stage, value: stages.append((route, stage)))
 
     assert stages[:3] == [("", "decode"), ("r", "when"), ("r", "map")]
 

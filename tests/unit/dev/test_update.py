@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.dev.run_tests import Rehearsal
+from router.dev.run_tests import Suite
 from router.dev.update import update
 
 Write = Callable[[str], Path]
@@ -14,8 +14,8 @@ SCHEMA = "    schema: {type: object, required: [id]}\n"
 
 def updated(file: Path, outcomes: bool = False, **env: str) -> tuple[str, list[str]]:
     """The text of the file after an update, and why tests were kept."""
-    rehearsal = Rehearsal(file, env)
-    done = update(rehearsal, rehearsal.run(), outcomes)
+    suite = Suite(file, env)
+    done = update(suite, suite.run(), outcomes)
     return file.read_text(encoding="utf-8"), [each.kept for each in done if each.kept]
 
 
@@ -145,7 +145,7 @@ def test_another_route_wrote_it(write: Write) -> None:
     file = write("    when: no\n    tests:\n      - {message: {id: a}}\n  s: {queue: q, table: things}\n")
 
     assert updated(file)[1] == [
-        "its message is not written by this route; change its message, or what it expects, by hand"
+        "its message is not written by this route; change its message or its expectations by hand"
     ]
 
 

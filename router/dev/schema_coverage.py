@@ -1,4 +1,4 @@
-"""Where the messages of the tests get in the schemas: properties that none has, branches that none takes."""
+"""The coverage of schemas by messages of tests: properties that no message has, branches that none takes."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -25,15 +25,15 @@ class Unreached(Struct, frozen=True):
         return f"{self.schema}: {self.what} at {self.pointer}"
 
 
-class Reach:
-    """Collects where messages get, test by test."""
+class SchemaCoverage:
+    """Records which locations of the schemas messages reach, test by test."""
 
     def __init__(self) -> None:
         self._present: set[str] = set()
         self._valid: set[str] = set()
 
-    def trace_of(self, loaded: Loaded) -> Trace:
-        """To be given to the engine with one message."""
+    def trace(self, loaded: Loaded) -> Trace:
+        """Return the trace function for the engine, for one message."""
         decoded: list[Any] = []
         checks = {
             route.route.name: route.validate
@@ -45,7 +45,7 @@ class Reach:
             if stage == "decode":
                 decoded.append(value)
             check = checks.get(route)
-            # At this stage no plugin has had the message in its hands.
+            # No plugin has changed the message before this stage.
             if stage == "validate" and loaded.schemas and check:
                 self._take(loaded.schemas.validations[check].validator.evaluate(decoded[-1]).list())
 
@@ -58,7 +58,7 @@ class Reach:
                 self._valid.add(node["schemaLocation"])
 
     def unreached(self, loaded: Loaded) -> list[Unreached]:
-        """What no message has reached, of all schemas of the config, in the order of each schema."""
+        """Return the locations that no message reached, of all schemas of the config, in the order of each schema."""
         found: dict[Unreached, None] = {}
         for validation in loaded.schemas.validations.values() if loaded.schemas else ():
             used = {name for document in validation.documents.values() for name in _referred(document.content)}
@@ -67,13 +67,13 @@ class Reach:
         return list(found)
 
     def _unreached(self, document: Document, used: Collection[str]) -> Iterator[Unreached]:
-        lost: list[Path] = []
+        reported: list[Path] = []
         for path, location, schema in _places(document, used):
-            if any(path[: len(above)] == above for above in lost):
-                continue  # What is said of the whole is not said again of its parts.
+            if any(path[: len(above)] == above for above in reported):
+                continue  # A part of a location that is reported already.
             what = self._what(path, location) if schema is not False else ""
             if what:
-                lost.append(path)
+                reported.append(path)
                 yield Unreached(document.name, pointer(path), what)
 
     def _what(self, path: Path, location: str) -> str:
@@ -88,7 +88,7 @@ def _is_choice(path: Path) -> bool:
 
 
 def _places(document: Document, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
-    """Every subschema that can be reached: its path, and the location by which the library speaks of it."""
+    """Yield each subschema that can be reached: its path, and its location as the library names it."""
     bases: dict[Path, str] = {(): document.uri}
     keyword = "id" if document.draft == 4 else "$id"
     for path, schema in _with_booleans(document.content):
@@ -103,7 +103,7 @@ def _places(document: Document, used: Collection[str]) -> Iterator[tuple[Path, s
 
 
 def _with_booleans(content: Any) -> Iterator[tuple[Path, Any]]:
-    """As `subschemas`, and those that are true or false too."""
+    """Yield subschemas as `subschemas` does, including those that are true or false."""
     for path, schema in subschemas(content):
         yield path, schema
         places: list[tuple[Path, Any]] = [((key,), schema.get(key)) for key in ("then", "else")]
@@ -118,7 +118,7 @@ def _as(kind: type, value: Any) -> Any:
 
 
 def _referred(content: Any) -> Iterator[str]:
-    """The definitions that references of a document lead to; "*" if that is not plain."""
+    """Yield the definitions that references of a document name; "*" for a reference that may name any."""
     for _, schema in subschemas(content):
         for key in ("$ref", "$dynamicRef", "$recursiveRef"):
             fragment = str(schema.get(key, "")).partition("#")[2]

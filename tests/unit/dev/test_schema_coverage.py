@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.dev.reach import Reach
-from router.dev.run_tests import Rehearsal
+from router.dev.run_tests import Suite
+from router.dev.schema_coverage import SchemaCoverage
 
 Write = Callable[[str], Path]
 
@@ -17,10 +17,10 @@ def unreached(write: Write, schema: Any, *messages: Any) -> list[tuple[str, str]
     """What of an inline schema the messages do not reach."""
     tests = [{"message": {"id": "1", **message}, "items": []} for message in messages]
     file = write(f"    schema: {json.dumps(schema)}\n    tests: {json.dumps(tests)}\n")
-    rehearsal, reach = Rehearsal(file, {}), Reach()
-    for route, _, index in rehearsal.names():
-        rehearsal.run_one(route, index, reach)
-    return [(each.pointer, each.what) for each in reach.unreached(rehearsal.loaded)]
+    suite, reach = Suite(file, {}), SchemaCoverage()
+    for route, _, index in suite.names():
+        suite.run_one(route, index, reach)
+    return [(each.pointer, each.what) for each in reach.unreached(suite.loaded)]
 
 
 BRANCH = "no message takes the branch"
