@@ -89,10 +89,10 @@ def steps(*, quick: bool, rounds: int) -> int:
     return rounds * sum(len(case.programs) * case.times for case in cases_of(quick=quick))
 
 
-def measure_one(server: Server, case: Case, program: str, expected: str) -> float:
+def measure_one(server: Server, case: Case, program: str, expected: str, seconds: float = SECONDS) -> float:
     """Return one figure, in seconds per record; raises BenchmarkError if the program did other work."""
     server.reset()
-    figure = run(server, program, case.size, case.count, SECONDS)
+    figure = run(server, program, case.size, case.count, seconds)
     report = server.report()
     who = f"{TITLES[program]} with {case.name} messages"
     first = min(FIRST, case.count)

@@ -9,6 +9,7 @@ import pytest
 
 from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.delivery import Delivery
+from router.deliver.writer import Writer
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
@@ -29,12 +30,6 @@ class RecordingStop(StopEvent):
     def wait(self, seconds: float) -> bool:
         self.pauses.append(seconds)
         return self.is_set()
-
-
-@pytest.fixture(autouse=True)
-def no_waits_between_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes are retried at once."""
-    monkeypatch.setattr("router.deliver.writer.uniform", lambda low, high: 0.0)
 
 
 @pytest.fixture
@@ -68,7 +63,7 @@ def receive(
         receiver = Receiver(
             polled,
             queues,
-            Delivery(program, aws),
+            Delivery(program, aws, writer=Writer(aws.tables, jitter=lambda low, high: 0.0)),
             leases,
             stop,
             on_round,
