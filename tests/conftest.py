@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.emulator import LocalAws, clients, clients_of, local_aws
+from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """

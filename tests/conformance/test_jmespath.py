@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import ExpressionError
-from router.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
+from tests.support.program import InvalidExpression, compile_condition, compile_expression
 
 NAMES = ["a", "b", "foo", "type", "Söl", "with space", "1x", ""]
 EXACT = msgspec.json.Decoder(float_hook=Decimal)

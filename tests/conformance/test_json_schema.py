@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from router.config.findings import Findings
 from router.model import Place
-from router.program.schemas.compile import SchemaStore
+from tests.support.config import Findings
+from tests.support.program import SchemaStore
 
 PAGE = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
 SERVER = "http://localhost:1234/"

@@ -6,7 +6,7 @@ https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite
 from pathlib import Path
 from urllib.parse import unquote
 
-from router.aws.http.sigv4 import Credentials, SigningScope, sign
+from tests.support.aws import Credentials, SigningScope, sign
 
 NEVER_SENT = {
     # Every request of the router goes to the path "/".

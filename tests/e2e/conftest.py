@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from router.dev.emulator import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
-from router.program.load import load_program
+from tests.support.dev import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
+from tests.support.program import load_program
 
 FOLDER = Path(__file__).parent / "flows"
 REPO = Path(__file__).parents[2]

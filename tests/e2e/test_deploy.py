@@ -13,9 +13,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from router.dev.emulator import REGION, LocalAws, local_aws
-from router.program.precompile import precompile
-from router.program.precompiled import COMPILED_NAME
+from tests.support.dev import REGION, LocalAws, local_aws
+from tests.support.program import COMPILED_NAME, precompile
 
 CONFIG = """\
 version: 1

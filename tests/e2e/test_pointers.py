@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import FixedDeadline
-from router.aws.connect import connect
-from router.aws.protocols import Aws
-from router.deliver.delivery import Delivery
-from router.dev.emulator import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
-from router.program.load import load_program
+from tests.support.aws import Aws, FixedDeadline, connect
+from tests.support.deliver import Delivery
+from tests.support.dev import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
+from tests.support.program import load_program
 
 CONFIG = """\
 version: 1

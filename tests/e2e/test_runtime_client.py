@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from router.dev.emulator import TableSpec, create_tables
 from tests.e2e.event_source import EventSource
 from tests.e2e.runtime_api import Function, running
+from tests.support.dev import TableSpec, create_tables
 
 VISIBILITY_SECONDS = 1
 ANSWERS = """

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.emulator import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, local_aws
+from tests.support.dev import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, local_aws
 
 CONFIG = """\
 version: 1

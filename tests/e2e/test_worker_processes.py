@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from router.dev.emulator import (
+from tests.support.dev import (
     LocalAws,
     QueueSpec,
     TableSpec,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from router.dev.emulator import LocalAws, local_aws
+from tests.support.dev import LocalAws, local_aws
 
 
 @pytest.fixture(scope="session")

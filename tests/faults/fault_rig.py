@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from router.dev.emulator import LocalAws, TableSpec, clients, create_tables, scan_table
-from router.program.load import load_program
+from tests.support.dev import LocalAws, TableSpec, clients, create_tables, scan_table
+from tests.support.program import load_program
 
 FOLDER = Path(__file__).parent
 FLOWS = FOLDER / "flows" / "routes.yaml"

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from router.dev.emulator import LocalAws, local_aws
 from tests.faults.fault_model import (
     Model,
     Watch,
@@ -29,6 +28,7 @@ from tests.faults.fault_proxy import FaultProxy, Plan, fault_proxy
 from tests.faults.fault_report import Run, page
 from tests.faults.fault_rig import Rig, running_function, running_worker
 from tests.faults.fault_runs import feed_function, run_interrupted, run_worker
+from tests.support.dev import LocalAws, local_aws
 
 WAVE = 200
 """Messages in a wave: the server slows down above some 2,000."""

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from router.dev.emulator import LocalAws
 from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
 from tests.faults.fault_proxy import FirstUnprocessed, Once, Plan, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
 from tests.faults.fault_runs import feed_function, run_worker
+from tests.support.dev import LocalAws
 
 WAVE = 100
 RATE = 0.25

@@ -3,11 +3,11 @@
 import random
 from pathlib import Path
 
-from router.dev.emulator import LocalAws
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_order, check_tables
 from tests.faults.fault_proxy import Plan, fault_proxy
 from tests.faults.fault_rig import Rig, running_worker
 from tests.faults.fault_runs import run_interrupted
+from tests.support.dev import LocalAws
 
 WAVES = 3
 WAVE = 200

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from router.dev.emulator import LocalAws
 from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
+from tests.support.dev import LocalAws
 
 CONFIG = FOLDER / "answers" / "routes.yaml"
 OutcomeAndCode = tuple[str, str]

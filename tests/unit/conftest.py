@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault, OutgoingMessage, WriteResponse
-from router.engine.attributes import decode_item, identify
-from router.engine.engine import plan
 from router.model import Record
-from router.program.load import Loaded, Program, load, load_program
+from tests.support.aws import Aws, AwsFault, OutgoingMessage, WriteResponse
+from tests.support.engine import decode_item, identify, plan
+from tests.support.program import Loaded, Program, load, load_program
 
 
 class Tables:

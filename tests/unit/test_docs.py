@@ -13,21 +13,17 @@ from typing import Any
 import pytest
 
 from router import codes as outcome_codes
-from router.check.rule import known_codes
-from router.cli.app import COMMANDS
-from router.cli.worker import command as worker
 from router.codes import RETIRED
-from router.config import spec
-from router.config.schema import config_schema
-from router.deliver.dead_letters import send_dead_letters
-from router.deliver.telemetry import log_batch, log_result
-from router.dev.records import MESSAGE_ID, META
-from router.dev.run_tests import Suite, run_test
-from router.engine.engine import plan
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
-from router.program.hooks.implementations import HOOKS
-from router.program.load import Program, load, load_program
-from router.transforms import TRANSFORMS
+from tests.support.check import known_codes
+from tests.support.cli import COMMANDS
+from tests.support.cli import command as worker
+from tests.support.config import config_schema, spec
+from tests.support.deliver import log_batch, log_result, send_dead_letters
+from tests.support.dev import MESSAGE_ID, META, Suite, run_test
+from tests.support.engine import plan
+from tests.support.program import HOOKS, Program, load, load_program
+from tests.support.transforms import TRANSFORMS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))]

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.aws.protocols import Aws, WriteResponse
-from router.deliver.delivery import Delivery
-from router.deliver.telemetry import LOGGER
+from tests.support.aws import Aws, WriteResponse
+from tests.support.deliver import LOGGER, Delivery
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 CASES = settings(

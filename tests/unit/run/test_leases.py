@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import AwsFault
 from router.model import Record
 from router.run.leases import MAX_SECONDS, Leases
+from tests.support.aws import AwsFault
 
 REFUSED = AwsFault("refused", "MessageNotInflight", 400)
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault, WriteResponse
-from router.deliver.delivery import Delivery
-from router.deliver.writer import Writer
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
+from tests.support.aws import Aws, AwsFault, WriteResponse
+from tests.support.deliver import Delivery, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)

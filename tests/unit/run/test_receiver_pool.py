@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws
-from router.aws.run_lock import RunLock
 from router.run.concurrency import Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
+from tests.support.aws import Aws, RunLock
 
 GRACE = 20.0
 UNTIMED = Tuning(200, *[float("inf")] * 5)

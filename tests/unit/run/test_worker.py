@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault
 from router.errors import UsageError
 from router.run.worker import Worker, WorkerOptions, raise_file_limit
+from tests.support.aws import Aws, AwsFault
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
