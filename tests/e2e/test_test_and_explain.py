@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from router.dev.samples import from_lines, from_tests
+from router.program.load import load_program
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 CONFIG = """\
@@ -217,3 +220,62 @@ def test_an_unknown_route(router: Run, config: Path) -> None:
         2,
         "router: no route 'x' reads the queue 'q'; there are counts, others, rest\n",
     )
+
+
+ENVELOPE_PLUGIN = """\
+import json
+from router import Reject, hookimpl
+
+
+def unwrap(payload, attributes):
+    outer = json.loads(payload)
+    if not isinstance(outer, dict) or "acme" not in outer:
+        raise Reject("the payload is not in an acme envelope")
+    return outer["acme"], attributes
+
+
+def wrap(payload):
+    return json.dumps({"acme": payload})
+
+
+@hookimpl
+def router_register_envelopes(register):
+    register("acme", unwrap, wrap=wrap)
+"""
+ENVELOPE_CONFIG = """\
+version: 1
+plugins: [acme.py]
+queues: {q: {dead_letter: d, envelope: [acme, sns]}}
+tables: {things: {key: {id: S}}}
+routes:
+  r:
+    queue: q
+    table: things
+    item: {id: id}
+    tests: [{name: wrapped, message: {id: a}, item: {id: a}}]
+"""
+
+
+def test_the_envelope_of_a_plugin(router: Run, tmp_path: Path) -> None:
+    """The messages of tests, of `explain` and of the demo are wrapped in it by its inverse."""
+    (tmp_path / "acme.py").write_text(ENVELOPE_PLUGIN)
+    (tmp_path / "routes.yaml").write_text(ENVELOPE_CONFIG)
+
+    tested = router("test")
+    explained = router("explain", "--queue", "q", "--json", "-", input='{"id": "b"}')
+
+    program = load_program(tmp_path / "routes.yaml", {})
+    bodies = [each.body for each in (*from_tests(program), *from_lines(program, "q", ['{"id": "c"}']))]
+    inner = [json.loads(json.loads(body)["acme"])["Message"] for body in bodies]
+    assert (tested.returncode, explained.returncode, inner) == (0, 0, ['{"id":"a"}', '{"id": "c"}']), tested.stdout
+
+
+def test_the_envelope_of_a_plugin_that_fails_to_wrap(router: Run, tmp_path: Path) -> None:
+    """The test fails, and names the plugin."""
+    failing = ENVELOPE_PLUGIN.replace('return json.dumps({"acme": payload})', "raise KeyError(payload)")
+    (tmp_path / "acme.py").write_text(failing)
+    (tmp_path / "routes.yaml").write_text(ENVELOPE_CONFIG)
+
+    done = router("test")
+
+    assert (done.returncode, "plugin 'acme': wrap of envelope 'acme' raised KeyError" in done.stdout) == (1, True)

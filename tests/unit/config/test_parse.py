@@ -17,6 +17,7 @@ from router.config.shape_faults import wrong_form
 from router.config.source import parse_text
 from router.model import Place
 from router.modes import MODES
+from router.sources import SOURCES
 from router.sources.ttl import TtlAfter
 
 ONE_OF_THE_MODES = " or ".join(", ".join(f"'{name}'" for name in sorted(MODES)).rsplit(", ", 1))
@@ -205,14 +206,8 @@ def test_an_optional_key_without_value_is_not_given() -> None:
             FLOW
             + "item: {b: {}, c: {type: S}, d: {from: x, value: 1, hash: [y]}, f: {source: x}, g: {form: 1, ttl: 1d}}\n",
             [
-                (
-                    "10:12: RT106 attribute 'b' of route 'r' has no source; "
-                    "give it one of from, hash, meta, template, ttl, value"
-                ),
-                (
-                    "10:19: RT106 attribute 'c' of route 'r' has no source; "
-                    "give it one of from, hash, meta, template, ttl, value"
-                ),
+                (f"10:12: RT106 attribute 'b' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
+                (f"10:19: RT106 attribute 'c' of route 'r' has no source; give it one of {', '.join(SOURCES)}"),
                 (
                     "10:46: RT106 attribute 'd' of route 'r' has two sources, 'from' and 'value'; "
                     "keep one; 'default' is for when there is no value"
@@ -223,7 +218,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
                 ),
                 (
                     "10:72: RT101 unknown key 'source' in attribute 'f' of route 'r'; "
-                    "it takes from, hash, meta, template, ttl, value, transform, type, default, missing"
+                    f"it takes {', '.join(SOURCES)}, transform, type, default, missing"
                 ),
                 "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
                 "10:94: RT103 'form' of attribute 'g' of route 'r' must be text, not a whole number; put it in quotes",

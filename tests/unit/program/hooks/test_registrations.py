@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from router.envelopes import ENVELOPES
 from router.errors import Drop, PluginError, Reject, Retry, Signal
 from router.model import Remark
 
@@ -20,7 +21,7 @@ def test_registered_things_are_there(load: Any) -> None:
         [],
         "A",
         "shout",
-        ["cloudevents", "eventbridge", "s3_pointer", "sns", "mine"],
+        [*ENVELOPES, "mine"],
     )
 
 
