@@ -9,7 +9,7 @@ from msgspec import Struct
 from router.engine.engine import Trace
 from router.model import Path
 from router.program.load import Loaded
-from router.program.schemas.documents import Document, escape, pointer, subschemas
+from router.program.schemas.documents import SchemaDocument, escape, pointer, subschemas
 
 _CHOICES = ("anyOf", "oneOf")
 
@@ -66,7 +66,7 @@ class SchemaCoverage:
                 found |= dict.fromkeys(self._unreached(document, used))
         return list(found)
 
-    def _unreached(self, document: Document, used: Collection[str]) -> Iterator[Unreached]:
+    def _unreached(self, document: SchemaDocument, used: Collection[str]) -> Iterator[Unreached]:
         reported: list[Path] = []
         for path, location, schema in _places(document, used):
             if any(path[: len(above)] == above for above in reported):
@@ -87,7 +87,7 @@ def _is_choice(path: Path) -> bool:
     return len(path) > 1 and isinstance(path[-1], int) and path[-2] in _CHOICES
 
 
-def _places(document: Document, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
+def _places(document: SchemaDocument, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
     """Yield each subschema that can be reached: its path, and its location as the library names it."""
     bases: dict[Path, str] = {(): document.uri}
     keyword = "id" if document.draft == 4 else "$id"

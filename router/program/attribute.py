@@ -13,7 +13,7 @@ from router.engine.convert import CONVERTERS
 from router.engine.writes import Mode
 from router.errors import Refusal
 from router.model import REMOVE, Code, Message, Path
-from router.program.context import Context
+from router.program.context import CompileContext
 from router.program.transforms import Step, compile_transforms
 from router.sources import CompiledExpression, GetValue, source_of
 
@@ -62,7 +62,7 @@ class Site(Struct, frozen=True):
 class _Compiler:
     """What an attribute offers to its source: see AttributeCompiler."""
 
-    def __init__(self, site: Site, type_: str, context: Context) -> None:
+    def __init__(self, site: Site, type_: str, context: CompileContext) -> None:
         self.route = site.route
         self.type = type_
         self._site = site
@@ -78,7 +78,7 @@ class _Compiler:
         return self._site.path if self._site.short else (*self._site.path, *place)
 
 
-def compile_attribute(site: Site, attribute: spec.Attribute, context: Context) -> Getter | None:
+def compile_attribute(site: Site, attribute: spec.Attribute, context: CompileContext) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
     name, path, is_key, findings = site.name, site.path, site.is_key, context.findings
     kind, given = source_of(attribute)

@@ -22,20 +22,20 @@ from router.program.schemas.compile import SchemaStore
 from router.sources import CompiledExpression
 
 
-class Tables(Struct, frozen=True):
+class CompiledTables(Struct, frozen=True):
     """The tables of a config: compiled, and their time-to-live attributes or ""."""
 
     shapes: Mapping[str, Table]
     ttl: Mapping[str, str]
 
 
-class Context(Struct, frozen=True):
+class CompileContext(Struct, frozen=True):
     """The tables, plugins and schemas of a config, and where to add findings.
 
     `trees` are the trees of expressions by their text, which a compiled config holds: those need no parser.
     """
 
-    tables: Tables
+    tables: CompiledTables
     plugins: Plugins
     schemas: SchemaStore
     findings: Findings

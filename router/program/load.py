@@ -1,16 +1,135 @@
-"""From the path of `routes.yaml` to a program: what check, worker, Lambda and tests all call."""
+"""Loads `routes.yaml`, or a compiled config, as a program.
+
+Check, the worker, the Lambda handler and the tests all enter here.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from router.config.reading import without_garbage_collector
-from router.errors import ConfigError, UsageError
-from router.model import Severity
-from router.program.precompiled import is_precompiled
-from router.program.program import Loaded, Program, compile_config
-from router.program.schemas.compile import SchemaStore
+from msgspec import Struct, structs
 
-__all__ = ["Loaded", "Program", "load", "load_program"]
+from router.aws.references import match_key, queue_name, table_fault, table_name
+from router.config import spec
+from router.config.findings import Findings
+from router.config.reading import Reading, without_garbage_collector
+from router.config_types import parse_duration
+from router.engine.engine import Backoff, CompiledQueue, CompiledRoute, Engine
+from router.engine.writes import MarkerShape
+from router.errors import ConfigError, UsageError
+from router.model import Route, Severity, Table
+from router.program.context import CompileContext, CompiledTables
+from router.program.expressions.compile import NO_TREES, Trees
+from router.program.hooks.plugins import Plugins, built_in
+from router.program.precompiled import is_precompiled, read_config
+from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, QueueSettings, compile_queues
+from router.program.route import UNKNOWN_PLUGIN, compile_route
+from router.program.schemas.compile import SchemaStore
+from router.program.transforms import UNKNOWN_TRANSFORM
+
+
+class Program(Struct, frozen=True):
+    """A config that can run: as it was written, and compiled; `folder` is what names of files are relative to."""
+
+    config: spec.Config
+    engine: Engine
+    plugins: Plugins
+    folder: FilePath = FilePath()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Names of the queues, in the order of the file."""
+        return tuple(self.engine.queues)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes, in the order of the file."""
+        compiled = {route.route.name: route.route for queue in self.engine.queues.values() for route in queue.routes}
+        return tuple(compiled[name] for name in self.config.routes)
+
+
+class Loaded(Struct, frozen=True):
+    """What loading came to: the program, unless there are errors, and the findings.
+
+    `config`, `plugins` and `schemas` are there as far as loading came; what they hold may have been found faulty.
+    """
+
+    program: Program | None
+    findings: Findings
+    config: spec.Config | None = None
+    plugins: Plugins | None = None
+    schemas: SchemaStore | None = None
+
+
+def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TREES) -> Loaded:
+    """Compile a config with the plugins and schemas that it names; every fault is a finding, none is raised.
+
+    `trees` are the trees of expressions by their text, as a compiled config holds them.
+    """
+    config, findings = reading.config, reading.findings
+    if config is None:
+        return Loaded(None, findings)
+    plugins = _load_plugins(config, reading.folder, findings)
+    if plugins.left_out or not reading.complete:
+        # A name that seems unknown may be defined by a part that was left out.
+        unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
+        findings = findings.without(unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN))
+    queues = compile_queues(config, plugins.envelopes, findings)
+    context = CompileContext(_compile_tables(config, findings), plugins, schemas, findings, trees)
+    routes = [compile_route(name, route, context) for name, route in config.routes.items()]
+    program = None
+    compiled = [route for route in routes if route is not None]
+    if not findings.failed and len(compiled) == len(routes):
+        engine = _engine(queues, compiled)
+        program = Program(config, engine, plugins, reading.folder)
+    return Loaded(program, findings, config, plugins, schemas)
+
+
+def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
+    if not config.plugins:
+        return built_in()
+    # Who has no plugins does not pay for what loads them.
+    from router.program.hooks.registry import load_plugins
+
+    return load_plugins(config.plugins, folder, findings)
+
+
+def _compile_tables(config: spec.Config, findings: Findings) -> CompiledTables:
+    tables = {}
+    for name, table in config.tables.items():
+        reference = table.name or name
+        fault = table_fault(reference)
+        if fault:
+            path = ("tables", name, "name") if table.name else ("tables", name)
+            findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
+        tables[name] = Table(reference, tuple(table.key.items()))
+    return CompiledTables(tables, {name: table.ttl for name, table in config.tables.items()})
+
+
+def _engine(queues: Mapping[str, QueueSettings], routes: list[CompiledRoute]) -> Engine:
+    by_queue: dict[str, list[CompiledRoute]] = {name: [] for name in queues}
+    for route in routes:
+        by_queue[route.route.queue].append(route)
+    compiled = {
+        name: CompiledQueue(
+            name=name,
+            reference=queue.reference,
+            fifo=queue.fifo,
+            decode=queue.decode,
+            routes=tuple(by_queue[name]),
+            first_only=queue.settings.match == "first",
+            unmatched=queue.settings.unmatched,
+            dead_letter=queue.dead_letter,
+            atomic=queue.settings.atomic,
+            backoff=_backoff(queue.settings.retry),
+            pointers=queue.pointers,
+        )
+        for name, queue in queues.items()
+    }
+    return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})
+
+
+def _backoff(retry: spec.Retry) -> Backoff:
+    return Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_)
 
 
 def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
@@ -29,21 +148,52 @@ def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
 
     Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
     """
-    if is_precompiled(path):
-        from router.program.start import load_precompiled  # who has the YAML file does not need it
-
-        loaded = load_precompiled(path, env)
-    else:
-        loaded = _load_yaml(path, env, "error")
+    loaded = _load_precompiled(path, env) if is_precompiled(path) else _load_yaml(path, env, "error")
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))
     return loaded.program
 
 
+def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
+    with without_garbage_collector():
+        reading, opened = read_config(path, env)
+        return compile_config(reading, SchemaStore(reading.folder, opened.schemas), opened.trees)
+
+
 def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loaded:
-    # Who has compiled the config before does not pay for reading YAML.
-    from router.config.include import read_config
+    # A compiled config is loaded without the modules that read YAML.
+    from router.config import include
 
     with without_garbage_collector():
-        reading = read_config(path, env, unset)
+        reading = include.read_config(path, env, unset)
         return compile_config(reading, SchemaStore(reading.folder))
+
+
+def with_bare_names(program: Program) -> Program:
+    """The same program, calling its queues and tables by name alone."""
+    queues = {name: _bare_queue(queue) for name, queue in program.engine.queues.items()}
+    return structs.replace(program, engine=Engine(queues, program.engine.by_reference))
+
+
+def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
+    return structs.replace(
+        queue,
+        reference=queue_name(queue.reference),
+        dead_letter=queue_name(queue.dead_letter),
+        routes=tuple(map(_bare_route, queue.routes)),
+    )
+
+
+def _bare_route(route: CompiledRoute) -> CompiledRoute:
+    table = route.shape.table
+    shape = structs.replace(
+        route.shape, table=structs.replace(table, name=table_name(table.name)), once=_bare_once(route)
+    )
+    return structs.replace(route, shape=shape)
+
+
+def _bare_once(route: CompiledRoute) -> MarkerShape | None:
+    once = route.shape.once
+    if once is None:
+        return None
+    return structs.replace(once, table=structs.replace(once.table, name=table_name(once.table.name)))

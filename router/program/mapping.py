@@ -13,7 +13,7 @@ from router.errors import ExpressionError, Refusal
 from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
-from router.program.context import Context
+from router.program.context import CompileContext
 
 MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message], list[Item]]
@@ -23,7 +23,7 @@ def compile_mapping(
     name: str,
     route: spec.Route,
     table: Table,
-    context: Context,
+    context: CompileContext,
     path: Path,
 ) -> MapItems | None:
     """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
@@ -45,7 +45,7 @@ def _compile_item(
     mode: Mode,
     attributes: Mapping[str, str | spec.Attribute],
     table: Table,
-    context: Context,
+    context: CompileContext,
     path: Path,
 ) -> MapItem | None:
     keys = {name for name, _ in table.key}

@@ -53,7 +53,7 @@ _POINTER = ENVELOPE.name
 _OTHER = "name another queue"
 
 
-class Queue(Struct, frozen=True):
+class QueueSettings(Struct, frozen=True):
     """A queue of the config, named or not; `path` is where it stands in the file."""
 
     name: str
@@ -72,12 +72,12 @@ class Queue(Struct, frozen=True):
 
 def compile_queues(
     config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], findings: Findings
-) -> dict[str, Queue]:
+) -> dict[str, QueueSettings]:
     """The queues that routes read, by the name that routes use; faulty parts of one are noted and left out."""
     used: dict[str, Path] = {}
     for name, route in config.routes.items():
         used.setdefault(route.queue, ("routes", name, "queue"))
-    queues: dict[str, Queue] = {}
+    queues: dict[str, QueueSettings] = {}
     keys: dict[str, str] = {}
     for name in [*config.queues, *(name for name in used if name not in config.queues)]:
         known = name in config.queues
@@ -110,7 +110,7 @@ def _compile_queue(
     envelopes: Mapping[str, EnvelopeFormat],
     findings: Findings,
     path: Path,
-) -> Queue:
+) -> QueueSettings:
     reference = settings.name or name
     dead_letter = _find_dead_letter(name, reference, settings.dead_letter, config, findings, (*path, "dead_letter"))
     found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
@@ -121,7 +121,7 @@ def _compile_queue(
         allowed = settings.s3_pointer
         pointers = PointerFinder(layers[:fetch_at], frozenset(allowed.buckets), allowed.max_bytes)
     decode = compile_decoder(layers, settings.encoding, fetch_at)
-    return Queue(name, reference, settings, dead_letter, decode, pointers, path)
+    return QueueSettings(name, reference, settings, dead_letter, decode, pointers, path)
 
 
 def _find_dead_letter(
@@ -161,7 +161,7 @@ def _fetch_at(name: str, settings: spec.Queue, findings: Findings, path: Path) -
     return places[0] if places else None
 
 
-def _check_name(queue: Queue, findings: Findings, known: bool) -> None:
+def _check_name(queue: QueueSettings, findings: Findings, known: bool) -> None:
     fault = queue_fault(queue.reference)
     if fault:
         named = bool(queue.settings.name)

@@ -7,7 +7,7 @@ from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.engine import CompiledRoute
 from router.model import Path, Route, Table
-from router.program.context import Context
+from router.program.context import CompileContext
 from router.program.hooks.plugins import Plugins
 from router.program.mapping import compile_mapping
 from router.program.writes import compile_write
@@ -35,7 +35,7 @@ TEST_SHAPE = declare(
 )
 
 
-def compile_route(name: str, route: spec.Route, context: Context) -> CompiledRoute | None:
+def compile_route(name: str, route: spec.Route, context: CompileContext) -> CompiledRoute | None:
     """The compiled route, or None if it has faults; all of them are noted."""
     findings = context.findings
     path: Path = ("routes", name)

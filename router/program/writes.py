@@ -12,7 +12,7 @@ from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
 from router.errors import ExpressionError, Refusal
 from router.model import Path, Table
 from router.modes import MODES
-from router.program.context import Context
+from router.program.context import CompileContext
 
 UNMAPPED_KEY = declare(
     "RT602",
@@ -57,7 +57,7 @@ MARKER_TABLE = declare(
 _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
-def compile_write(name: str, route: spec.Route, table: Table, context: Context, path: Path) -> WriteShape:
+def compile_write(name: str, route: spec.Route, table: Table, context: CompileContext, path: Path) -> WriteShape:
     """Return how the items of a route are written; faults are added to the findings."""
     where, findings = (*path, "write"), context.findings
     mode = MODES[route.write.mode]
@@ -168,7 +168,7 @@ def _check_named(
         seen.add(name)
 
 
-def _compile_once(write: spec.Write, name: str, context: Context, path: Path) -> MarkerShape | None:
+def _compile_once(write: spec.Write, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
     tables, findings = context.tables, context.findings
     table = tables.shapes.get(name)
     where = (*path, "once")
@@ -190,7 +190,7 @@ def _compile_once(write: spec.Write, name: str, context: Context, path: Path) ->
     return MarkerShape(table, tables.ttl.get(name, ""), key)
 
 
-def _compile_once_key(text: str, context: Context, path: Path) -> Callable[[Any], Any] | None:
+def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callable[[Any], Any] | None:
     compiled = context.expression(text, path)
     if compiled is None:
         return None

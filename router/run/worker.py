@@ -20,8 +20,7 @@ from router.aws.protocols import Aws, AwsFault
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
-from router.program.load import Program, load_program
-from router.program.local_names import with_bare_names
+from router.program.load import Program, load_program, with_bare_names
 from router.run.child import ControlServer
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.run.leases import Leases

@@ -110,7 +110,7 @@ class Setting(Struct, frozen=True):
     type: str = ""
 
 
-class Source(Struct, frozen=True):
+class AttributeSource(Struct, frozen=True):
     """An attribute source: all facts about one of the keys that an attribute takes its value from.
 
     `spec` is the type of the key's value in the config, a union with UnsetType, with a description and examples.
@@ -136,7 +136,7 @@ def no_expressions(given: Any) -> tuple[()]:
     return ()
 
 
-def source_of(attribute: Any) -> tuple[Source, Any]:
+def source_of(attribute: Any) -> tuple[AttributeSource, Any]:
     """The source of an attribute, and the value of its key."""
     for source in SOURCES.values():
         given = getattr(attribute, source.field)
@@ -158,5 +158,5 @@ def values_of(attribute: Any, fifo: bool = False) -> Values:
 
 
 MODULES: list[ModuleType] = import_modules(__name__, __path__)
-SOURCES: Mapping[str, Source] = {module.SOURCE.key: module.SOURCE for module in MODULES}
+SOURCES: Mapping[str, AttributeSource] = {module.SOURCE.key: module.SOURCE for module in MODULES}
 """Every source by its key."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, UnsetType
 
 from router.config_types import Expression
-from router.sources import AttributeCompiler, Evaluated, ExpressionUse, Lookup, Setting, Source
+from router.sources import AttributeCompiler, AttributeSource, Evaluated, ExpressionUse, Lookup, Setting
 
 
 def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
@@ -26,7 +26,7 @@ def _values(text: str, setting: Setting) -> Evaluated:
     return Evaluated(text)
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="from",
     spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
     compile=_compile,

@@ -10,7 +10,7 @@ from msgspec import Meta, UnsetType
 from router.config_types import Expression
 from router.engine.convert import scalar_text
 from router.model import Message
-from router.sources import AttributeCompiler, Computed, ExpressionUse, Lookup, Setting, Source
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup, Setting
 
 
 def hash_values(values: Sequence[Any]) -> str:
@@ -58,7 +58,7 @@ def _values(texts: Sequence[str], setting: Setting) -> Computed:
     return Computed("string", 64, tuple(texts), required=True)
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="hash",
     spec=Annotated[
         Annotated[tuple[Expression, ...], Meta(min_length=1)] | UnsetType,

@@ -6,7 +6,7 @@ from msgspec import Meta, UnsetType
 
 from router.config_types import MetaName
 from router.model import META_TIMES, iso_ms
-from router.sources import AttributeCompiler, Computed, GetValue, Lookup, Setting, Source, no_expressions
+from router.sources import AttributeCompiler, AttributeSource, Computed, GetValue, Lookup, Setting, no_expressions
 
 ID_LENGTH = 128
 """Longest message id, group id, deduplication id or sender id, in characters."""
@@ -55,7 +55,7 @@ def _values(name: str, setting: Setting) -> Computed:
     return Computed("string", ID_LENGTH, missing=missing)
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="meta",
     spec=Annotated[
         MetaName | UnsetType,

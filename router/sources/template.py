@@ -8,7 +8,7 @@ from msgspec import Meta, UnsetType
 from router.codes import declare
 from router.engine.convert import scalar_text
 from router.model import Message
-from router.sources import AttributeCompiler, Computed, ExpressionUse, Joined, Lookup, Setting, Source
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup, Setting
 
 NO_TEMPLATE = declare(
     "RT405",
@@ -119,7 +119,7 @@ def _pieces(text: str) -> list[tuple[bool, str]]:
         return []
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="template",
     spec=Annotated[
         str | UnsetType,

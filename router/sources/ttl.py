@@ -9,7 +9,7 @@ from msgspec import Meta, UnsetType, field
 
 from router.config_types import Duration, Expression, Spec, parse_duration
 from router.model import Message
-from router.sources import AttributeCompiler, Computed, ExpressionUse, Lookup, Setting, Source
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup, Setting
 
 MAX_EPOCH_SECONDS = 99_999_999_999
 """The year 5138; a greater number is milliseconds, which DynamoDB's time to live would take for a far future."""
@@ -77,7 +77,7 @@ def _values(ttl: str | TtlAfter, setting: Setting) -> Computed:
     return Computed("number") if isinstance(ttl, str) else Computed("number", expressions=(ttl.from_,))
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="ttl",
     spec=Annotated[
         Duration | TtlAfter | UnsetType,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from router.sources import AttributeCompiler, Constant, Lookup, Setting, Source, no_expressions
+from router.sources import AttributeCompiler, AttributeSource, Constant, Lookup, Setting, no_expressions
 
 
 def _compile(value: Any, compiler: AttributeCompiler) -> Lookup:
@@ -19,7 +19,7 @@ def _values(value: Any, setting: Setting) -> Constant:
     return Constant(value)
 
 
-SOURCE = Source(
+SOURCE = AttributeSource(
     key="value",
     spec=Annotated[Any, Meta(description="A constant.", examples=["mobile"])],
     compile=_compile,

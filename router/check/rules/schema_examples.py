@@ -9,7 +9,7 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import Document, escape, subschemas
+from router.program.schemas.documents import SchemaDocument, escape, subschemas
 from router.program.schemas.links import missing_formats
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_examples(subject: Subject) -> Iterator[Found]:
     """Reports examples of messages, and of parts of messages, that the schema rejects."""
     checked: set[tuple[str, Path]] = set()
     for validation in subject.schemas.validations.values():
-        parts: list[tuple[Document, Path, list[Any]]] = []
+        parts: list[tuple[SchemaDocument, Path, list[Any]]] = []
         for document in validation.documents.values():
             for path, schema in subschemas(document.content):
                 examples = schema.get("examples")
@@ -50,7 +50,7 @@ def check_examples(subject: Subject) -> Iterator[Found]:
 
 
 def _check_examples(
-    validation: Validation, validator: "Validator", document: Document, path: Path, examples: list[Any]
+    validation: Validation, validator: "Validator", document: SchemaDocument, path: Path, examples: list[Any]
 ) -> Iterator[Found]:
     of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
     for index, example in enumerate(examples, 1):
@@ -61,7 +61,7 @@ def _check_examples(
             yield Found(BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema")
 
 
-def _validators(validation: Validation) -> "Callable[[Document, Path], Validator]":
+def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":
     """Returns a function from a place in a document to its validator, which parses the documents at most once."""
 
     @cache
@@ -70,7 +70,7 @@ def _validators(validation: Validation) -> "Callable[[Document, Path], Validator
 
         return Registry([(uri, document.content) for uri, document in validation.documents.items()])
 
-    def validator_of(document: Document, path: Path) -> "Validator":
+    def validator_of(document: SchemaDocument, path: Path) -> "Validator":
         if document is validation.root and not path:
             return validation.validator
         from jsonschema_rs import RegexOptions, validator_for
@@ -86,7 +86,7 @@ def _validators(validation: Validation) -> "Callable[[Document, Path], Validator
     return validator_of
 
 
-def _reference(document: Document, path: Path) -> dict[str, Any]:
+def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
     """Returns a schema that refers to a place in a document."""
     content: Any = document.content
     return {"$schema": content["$schema"], "$ref": f"{document.uri}#{quote(escape(path))}"}

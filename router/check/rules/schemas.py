@@ -8,7 +8,7 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import Document, escape, subschemas
+from router.program.schemas.documents import SchemaDocument, escape, subschemas
 
 UNUSED_DEFINITION = declare(
     "RT311",
@@ -104,7 +104,7 @@ def _references(part: dict[str, Any]) -> list[str]:
     return [part[key] for key in _REFERENCES if isinstance(part.get(key), str)]
 
 
-def _leads_back(reference: str, root: Document) -> bool:
+def _leads_back(reference: str, root: SchemaDocument) -> bool:
     """Whether a reference in another file may be one to the root's document, by its file name or $id."""
     own = str(root.content.get("$id", "")) if isinstance(root.content, dict) else ""
     name = urldefrag(reference).url.rpartition("/")[2]

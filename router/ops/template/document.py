@@ -24,10 +24,9 @@ from router.ops.template.queues import queue_resources
 from router.ops.template.resources import make_plan
 from router.ops.template.substitutions import Texts
 from router.ops.template.tables import table_resources
-from router.program.load import Loaded
+from router.program.load import Loaded, Program
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, File, unpack
-from router.program.program import Program
 
 if TYPE_CHECKING:
     from yaml import SafeDumper as _FastestDumper

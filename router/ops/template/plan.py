@@ -8,7 +8,7 @@ from router.config import spec
 from router.errors import UsageError
 from router.ops.template.expressions import Expression, attribute, sub
 from router.ops.template.substitutions import Texts
-from router.program.program import Program
+from router.program.load import Program
 
 
 class Thing(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from router.ops.template.expressions import ACCOUNT, PARTITION, REGION
 from router.ops.template.names import logical_id
 from router.ops.template.plan import Batching, Plan, Queue, Table
 from router.ops.template.substitutions import Texts
-from router.program.program import Program
+from router.program.load import Program
 
 MAX_QUEUE_NAME = 80
 """Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""

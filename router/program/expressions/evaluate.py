@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from router.program.expressions.functions import FUNCTIONS, Function, check_argument
-from router.program.expressions.tree import Tree
-from router.program.expressions.values import equal, is_true
+from router.program.expressions.tree import Tree, equal, is_true
 
 Look = Callable[[Any], Any]
 """From data to the value of an expression; what it raises for a value that does not fit is not an ExpressionError."""

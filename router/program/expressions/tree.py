@@ -1,12 +1,23 @@
-"""The tree of a JMESPath expression."""
+"""The tree of a JMESPath expression, and the types, equality and truth of JMESPath values."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 Tree = dict[str, Any]
 """A node as jmespath.py has it: type, children and perhaps value; `start` and `quoted` are ours."""
 MAX_LENGTH = 4096
 """Characters of an expression: far more than a person writes, and less than Python's limit on digits of an int."""
+_KINDS: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    Decimal: "number",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
@@ -16,3 +27,24 @@ def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
         node, depth = stack.pop()
         yield node, depth
         stack += [(child, depth + 1) for child in reversed(node["children"]) if isinstance(child, dict)]
+
+
+def kind_of(value: Any) -> str | None:
+    """The JMESPath type of a value; None for what JSON does not have, and only a plugin can have put there."""
+    return _KINDS.get(type(value))
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal: numbers by value, and true and false are no numbers, at any depth."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
+    return bool(left == right)
+
+
+def is_true(value: Any) -> bool:
+    """JMESPath's truth: everything but null, false, and empty text, lists and objects; 0 is true."""
+    return value is not False and (bool(value) or isinstance(value, int | float | Decimal))

@@ -12,7 +12,7 @@ from router.model import Path
 from router.program.precompiled import NO_BUNDLE, Bundle
 from router.program.schemas.documents import (
     DEFAULT_DRAFT,
-    Document,
+    SchemaDocument,
     declared_names,
     draft_of,
     escape,
@@ -42,11 +42,11 @@ class Validation(Struct, frozen=True):
     """
 
     validator: "Validator"
-    documents: Mapping[str, Document]
+    documents: Mapping[str, SchemaDocument]
     path: Path = ()
 
     @property
-    def root(self) -> Document:
+    def root(self) -> SchemaDocument:
         """The schema's own document."""
         return next(iter(self.documents.values()))
 
@@ -71,7 +71,7 @@ class SchemaStore:
         self._root = folder.resolve()
         self._bundle = bundle
         self._links: dict[str, str] = {}
-        self._opened: dict[pathlib.Path, Document | None] = {}
+        self._opened: dict[pathlib.Path, SchemaDocument | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
         self._linked: dict[str, Validation] = {}
 
@@ -127,7 +127,7 @@ class SchemaStore:
     def _is_there(self, file: pathlib.Path) -> bool:
         return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
 
-    def _open(self, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+    def _open(self, file: pathlib.Path, path: Path, report: _Report) -> SchemaDocument | None:
         """The document in a file, or None if it has errors; what is wrong is reported the first time."""
         if file not in self._opened:
             name = file.relative_to(self._root).as_posix()
@@ -144,7 +144,9 @@ class SchemaStore:
                 self._opened[file] = self._accept(content, f"schema '{name}'", file, path, report)
         return self._opened[file]
 
-    def _accept(self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report) -> Document | None:
+    def _accept(
+        self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report
+    ) -> SchemaDocument | None:
         """The document with this content, or None if it has errors."""
         faults = verify(content, name)
         for fault in faults:
@@ -153,7 +155,7 @@ class SchemaStore:
             return None
         return self._take(content, name, file, path)
 
-    def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> Document:
+    def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> SchemaDocument:
         """The document with this content, which has no errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
@@ -162,14 +164,14 @@ class SchemaStore:
         self.uses[shown] = path
         if isinstance(content, dict):
             content = {"$schema": DEFAULT_DRAFT, **content}
-        return Document(name, uri_of(file), file.parent, content, draft)
+        return SchemaDocument(name, uri_of(file), file.parent, content, draft)
 
-    def _link(self, document: Document | None, path: Path, report: _Report) -> Check | None:
+    def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
         """The check of a document with all that it refers to, or None if something in it has errors."""
         if document is None:
             return None
 
-        def refer(file: pathlib.Path) -> Document:
+        def refer(file: pathlib.Path) -> SchemaDocument:
             inside = self._inside(file)
             if inside is None:
                 raise Unresolved("it leads out of the folder of the config")
@@ -226,7 +228,7 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
     return check
 
 
-def _reason(failure: "Failure", root: str, documents: Mapping[str, Document]) -> str:
+def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
     """The keyword and its place in the schema; the only name in it is one that the schema has."""
     if failure.schema_path is None:
         return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"

@@ -92,7 +92,7 @@ _NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies"
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
 
-class Document(Struct, frozen=True):
+class SchemaDocument(Struct, frozen=True):
     """A schema document: `name` as sentences show it, and the base URI and folder of its references."""
 
     name: str

@@ -15,7 +15,7 @@ from router.config.findings import ConfigFault
 from router.model import Path
 from router.program.schemas.documents import (
     ASSERTED_SINCE,
-    Document,
+    SchemaDocument,
     invalid,
     pointer,
     subschemas,
@@ -40,7 +40,7 @@ PREFIX = "https://config.invalid"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _FILES_ONLY = "only files of the config's folder are read"
 
-Refer = Callable[[pathlib.Path], Document]
+Refer = Callable[[pathlib.Path], SchemaDocument]
 """Gives the document in a file that a reference names; raises Unresolved."""
 
 
@@ -60,7 +60,7 @@ def uri_of(file: pathlib.Path) -> str:
 class Linker:
     """Links one document; `reached` are the documents by URI, the first of them the one to link."""
 
-    def __init__(self, root: Document, refer: Refer) -> None:
+    def __init__(self, root: SchemaDocument, refer: Refer) -> None:
         self.reached = {root.uri: root}
         self._root = root
         self._refer = refer
@@ -142,7 +142,7 @@ class Linker:
             faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         return faults
 
-    def _links(self) -> Iterator[tuple[Document, Path, str, str]]:
+    def _links(self) -> Iterator[tuple[SchemaDocument, Path, str, str]]:
         """The references of all documents, with the URI of each; those that the library did not try are tried."""
         known = {base for document in self.reached.values() for _, _, base in _bases(document)}
         done = 0
@@ -193,18 +193,18 @@ def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: in
     )
 
 
-def own_base(document: Document) -> str:
+def own_base(document: SchemaDocument) -> str:
     """The base URI of a document: its own `$id` if it has one, else its file's."""
     content = document.content
     own = content.get(_id_keyword(document)) if isinstance(content, dict) else None
     return urljoin(document.uri, own) if isinstance(own, str) else document.uri
 
 
-def _id_keyword(document: Document) -> str:
+def _id_keyword(document: SchemaDocument) -> str:
     return "id" if document.draft == 4 else "$id"
 
 
-def _bases(document: Document) -> Iterator[tuple[Path, dict[str, Any], str]]:
+def _bases(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str]]:
     """The subschemas of a document, each with the base URI of its references."""
     bases: dict[Path, str] = {}
     for path, schema in subschemas(document.content):

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.program.schemas.documents import Document, subschemas
+from router.program.schemas.documents import SchemaDocument, subschemas
 from router.program.schemas.links import own_base
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class Locator:
     Validators of branches are compiled when a message first fails there, and kept.
     """
 
-    def __init__(self, root: str, documents: Mapping[str, Document], validator: "Validator", build: Build) -> None:
+    def __init__(
+        self, root: str, documents: Mapping[str, SchemaDocument], validator: "Validator", build: Build
+    ) -> None:
         self._root = root
         self._documents = documents
         self._published = {**documents, **{own_base(document): document for document in documents.values()}}
@@ -222,7 +224,7 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-def _look_up(documents: Mapping[str, Document], uri: str, fragment: str) -> Any:
+def _look_up(documents: Mapping[str, SchemaDocument], uri: str, fragment: str) -> Any:
     """What stands at a JSON Pointer of a document, or None."""
     found: Any = documents[uri].content if uri in documents else None
     for part in fragment.split("/")[1:]:
@@ -234,7 +236,7 @@ def _look_up(documents: Mapping[str, Document], uri: str, fragment: str) -> Any:
     return found
 
 
-def _fixed_properties(documents: Mapping[str, Document], uri: str, fragment: str) -> dict[str, Any]:
+def _fixed_properties(documents: Mapping[str, SchemaDocument], uri: str, fragment: str) -> dict[str, Any]:
     """The properties that a schema, or what it refers to, fixes by `const` or `enum`, with that keyword."""
     for _ in range(MAX_REFERENCES):
         part = _look_up(documents, uri, fragment)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from router.program.local_names import with_bare_names
+from router.program.load import with_bare_names
 
 CONFIG = """
 version: 1

@@ -17,7 +17,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.errors import Refusal
 from router.model import Message, Place, Table
-from router.program.context import Context, Tables
+from router.program.context import CompileContext, CompiledTables
 from router.program.expressions.compile import compile_condition
 from router.program.hooks.plugins import Plugins
 from router.program.hooks.registry import load_plugins
@@ -246,7 +246,7 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
     route = spec.Route(queue="q", table="t", schema=schema, item={"k": attribute})
     config = spec.Config(version=1, tables={"t": spec.Table(key={"k": "S"})}, routes={"r": route})
     value = infer(Subject(config, plugins, store).routes[0], attribute).value
-    context = Context(Tables({}, {}), plugins, store, _findings(), {})
+    context = CompileContext(CompiledTables({}, {}), plugins, store, _findings(), {})
     map_items = compile_mapping("r", route, Table("t", ()), context, ("routes", "r"))
     assume(map_items is not None)
     assert map_items
