@@ -130,7 +130,12 @@ def _condition_failed(write: Write, stored: StoredItem | None, *, is_marker: boo
 
 
 def _can_combine(write: Write, later: Write) -> bool:
-    how = write.mode.combine
-    if how == "never" or how != later.mode.combine:
+    if write.mode.combine != later.mode.combine:
         return False
-    return how == "greatest version" or (write.call is None and later.call is None)
+    match write.mode.combine:
+        case "last":
+            return write.call is None and later.call is None
+        case "greatest version":
+            return True
+        case "never":
+            return False

@@ -22,8 +22,8 @@ def test_names_of_the_package() -> None:
 
 
 def test_modules_that_a_package_discovers() -> None:
-    """The attribute sources are there, though no import statement names them."""
-    assert {"router.sources.from_", "router.sources.ttl"} <= set(run_time_modules())
+    """The write modes and attribute sources are there, though no import statement names them."""
+    assert {"router.modes.put", "router.sources.from_", "router.sources.ttl"} <= set(run_time_modules())
 
 
 def test_files() -> None:
