@@ -1,58 +1,83 @@
-"""The `router` command: a group whose commands are imported when they are called."""
+"""The `router` command: a group that discovers its commands and imports each when it is called.
+
+A command is a module of this package, NAME.py, with a click command named `command` and a docstring that begins with
+"`router NAME`: HELP": the help is read from there without importing the module.
+"""
 
 import importlib
 import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from router.errors import ConfigError, MissingExtra, RouterError
 
-COMMANDS = {
-    "check": "Prove a config: every fault at once, each with its place.",
-    "test": "Run the tests of the routes, offline.",
-    "explain": "Show one message, stage by stage.",
-    "demo": "Show the whole path on an embedded AWS.",
-    "worker": "Route messages, from real queues to real tables.",
-    "template": "Print the CloudFormation template of a config.",
-    "compile": "Write a config as one file, from which the router starts faster.",
-    "build": "Pack the Lambda function, for its platform.",
-    "deploy": "Show what would change in AWS, and change it.",
-    "undeploy": "Delete a deployment, but for its tables.",
-    "schema": "Print the JSON Schema of the config, for editors.",
-}
-"""Each command and what it does; its module in this package has its name."""
+_FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
+_EXTRAS = {"rich": "cli", "packaging": "cli", "boto3": "worker", "botocore": "worker", "prometheus_client": "worker"}
+"""The optional modules that commands import, each with the extra that installs it."""
+
+
+@cache
+def commands() -> Mapping[str, str]:
+    """Returns the name and the help of each command in alphabetical order, without importing any."""
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        with file.open(encoding="utf-8") as source:
+            match = _FIRST_LINE.match(source.readline().rstrip())
+        if match and match[1] == file.stem:
+            found[match[1]] = match[2][0].upper() + match[2][1:]
+    return found
+
+
+@contextmanager
+def _naming_extras(command: str | click.Context) -> Iterator[None]:
+    """Raises MissingExtra if an optional module is missing that a command imports inside."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        name = command if isinstance(command, str) else command.invoked_subcommand
+        raise MissingExtra(f"router {name}", _EXTRAS[error.name]) from None
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is called: `--help` and completion stay fast."""
+    """A group that imports a command only when it is called, so that `--help` and completion stay fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order of use."""
-        return list(COMMANDS)
+        """Returns the names of the commands."""
+        return list(commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name."""
-        if cmd_name not in COMMANDS:
+        """Imports a command; returns None if there is no such command."""
+        if cmd_name not in commands():
             return None
-        try:
+        with _naming_extras(cmd_name):
             command = importlib.import_module(f"router.cli.{cmd_name}").command
-        except ModuleNotFoundError as error:
-            if error.name not in ("rich", "packaging"):
-                raise
-            raise MissingExtra(f"router {cmd_name}", "cli") from None
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands for `--help`, without importing any."""
+        """Writes the list of commands for `--help`."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(commands().items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes the names of commands and the options of `router`."""
+        found = [CompletionItem(name, help=text) for name, text in commands().items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what is a person's mistake ends with its sentence and exit code 2, not with a traceback."""
+        """Runs a command; an error of the user ends with a sentence and exit code 2, not with a traceback."""
         try:
-            return super().invoke(ctx)
+            with _naming_extras(ctx):
+                return super().invoke(ctx)
         except ConfigError as error:
             for finding in error.findings:
                 click.echo(str(finding), err=True)
@@ -67,7 +92,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Shell completion: eval "$(_ROUTER_COMPLETE=bash_source router)" (or zsh_source, fish_source).',
 )
-@click.version_option(package_name="message-router", prog_name="router")  # looked up where it is asked for
+@click.version_option(package_name="message-router", prog_name="router")  # read from the metadata only when needed
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Route messages from Amazon SQS queues into DynamoDB tables, as a YAML file says.

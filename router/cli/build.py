@@ -1,4 +1,4 @@
-"""`router build`: the package of the Lambda function."""
+"""`router build`: build the package of the Lambda function for its platform."""
 
 import os
 import sys
@@ -12,17 +12,15 @@ from rich.table import Table
 
 from router.check.run import examine
 from router.cli.options import config_option
-from router.cli.report.text import as_text, count_findings
+from router.cli.report import as_text, count_findings
+from router.cli.terminal import output as stdout
 from router.config.environment import RT005
 from router.errors import ConfigError
 from router.ops.archive import as_megabytes
-from router.ops.build import HANDLER, OUTPUT, Built, build, target_of
+from router.ops.build import HANDLER, OUTPUT, BuildResult, build, target_of
 from router.ops.requirements import FILE, PLUGINS
 from router.ops.targets import ARCHES, PYTHONS, Arch, Python, Target
 from router.program.load import load
-
-_WIDE = 160
-"""Characters of a line where the output is no terminal, so that a table is not cut at 80."""
 
 
 @click.command("build")
@@ -37,16 +35,14 @@ _WIDE = 160
     show_default=True,
     help="The file.",
 )
-@click.option(
-    "--bytecode", is_flag=True, help="Compile all modules, by the function's Python, for a faster cold start."
-)
+@click.option("--bytecode", is_flag=True, help="Compile all modules with the function's Python: a faster cold start.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(config: Path, arch: Arch | None, python: Python | None, output: Path, bytecode: bool, form: str) -> None:
-    """Check a config, and pack the Lambda function: router, plugins, schemas, compiled config, and packages.
+    """Check a config and build the Lambda package: router, plugins, schemas, compiled config, and dependencies.
 
-    pip downloads the packages as wheels for Lambda, whatever machine this is: those of the router in the versions that
-    are installed here, and those that plugins/requirements.txt asks for. Then the package is imported in a clean
-    Python, where there is one like the function's. The same files make the same bytes, on any day.
+    pip downloads the dependencies as wheels for Lambda, on any machine: those of the router in the versions that are
+    installed here, and those in plugins/requirements.txt. Then a clean Python imports the package, if there is one like
+    the function's. The same files always make the same bytes.
 
     Exit code 0: built; 1: the config has errors, or the package is too large; 2: could not run.
 
@@ -56,24 +52,29 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
       router build --arch x86_64 --python 3.12
       router build -c flows/routes.yaml -o dist/flows.zip --format json
     """
+    _check(config)
+    target = _target(config, arch, python)
+    with Console(stderr=True).status("building") as status:
+        built = build(config, output, target, report=status.update, bytecode=bytecode)
+    if form == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(_as_record(built)), indent=2).decode())
+    else:
+        _show(built)
+    if built.over:
+        click.echo(f"router: {built.over}; nothing was written", err=True)
+        sys.exit(1)
+
+
+def _check(config: Path) -> None:
+    """Prints the findings; exits if there are errors."""
     report = examine(config, os.environ, None, "warning")
     # Variables are read where the function starts.
     unset = (RT005.id, "warning")
     findings = [finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset]
     if findings:
         click.echo(as_text(findings, excerpts=sys.stderr.isatty()), err=True)
-    if any(finding.code.severity == "error" for finding in report.findings):
+    if any(finding.code.severity == "error" for finding in findings):
         click.echo(count_findings(report.findings, report.ignored), err=True)
-        sys.exit(1)
-    target = _target(config, arch, python)
-    with Console(stderr=True).status("building") as status:
-        built = build(config, output, target, tell=status.update, bytecode=bytecode)
-    if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(_told(built)), indent=2).decode())
-    else:
-        _show(built)
-    if built.over:
-        click.echo(f"router: {built.over}; nothing was written", err=True)
         sys.exit(1)
 
 
@@ -84,8 +85,7 @@ def _target(config: Path, arch: Arch | None, python: Python | None) -> Target:
     return target_of(loaded.config, arch, python)
 
 
-def _show(built: Built) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=not sys.stdout.isatty())
+def _show(built: BuildResult) -> None:
     table = Table("part", "files", "zipped", "unzipped")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -94,23 +94,24 @@ def _show(built: Built) -> None:
     table.add_section()
     files = sum(part.files for part in built.parts)
     table.add_row("all", str(files), as_megabytes(built.size), as_megabytes(built.unzipped))
-    console.print(table)
+    stdout(soft_wrap=not sys.stdout.isatty()).print(table)
     for name in built.provided:
-        click.echo(f"left out: {name}, which Lambda has, in a version of its own")
+        click.echo(f"left out: {name}, which the Lambda runtime has, in its own version")
     for each in built.left_out:
-        click.echo(f"left out: {each.name}: {each.why}")
-    for missing in built.absent:
+        click.echo(f"left out: {each.name}: {each.reason}")
+    for missing in built.missing_imports:
         click.echo(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}")
     if built.floating:
         names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in built.floating)
-        click.echo(f"not fixed: {names}; write exact versions into {PLUGINS}/{FILE}, or other days bring others")
-    if built.proof:
-        click.echo(f"{built.target}: {built.proof}")
+        click.echo(f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later")
+    if built.smoke_test:
+        click.echo(f"{built.target}: {built.smoke_test}")
         click.echo(f"built {built.path}, handler {HANDLER}, sha256 {built.sha256}")
 
 
-def _told(built: Built) -> dict[str, Any]:
-    """All of it, for machines; sizes are in bytes."""
+def _as_record(built: BuildResult) -> dict[str, Any]:
+    """Returns the result for JSON; sizes are in bytes."""
+    test = built.smoke_test
     return {
         "path": None if built.over else str(built.path),
         "handler": HANDLER,
@@ -124,9 +125,9 @@ def _told(built: Built) -> dict[str, Any]:
         "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in built.wheels],
         "provided": built.provided,
         "floating": [f"{wheel.name}=={wheel.version}" for wheel in built.floating],
-        "left_out": [msgspec.to_builtins(each) for each in built.left_out],
-        "absent": [msgspec.to_builtins(missing) for missing in built.absent],
-        "binaries": built.proof.binaries if built.proof else None,
-        "imported_in": built.proof.interpreter if built.proof else None,
-        "not_imported": built.proof.why if built.proof else None,
+        "left_out": [{"name": each.name, "why": each.reason} for each in built.left_out],
+        "missing_imports": [msgspec.to_builtins(missing) for missing in built.missing_imports],
+        "binaries": test.binaries if test else None,
+        "imported_in": test.interpreter if test else None,
+        "not_imported": test.reason if test else None,
     }

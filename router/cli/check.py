@@ -1,4 +1,4 @@
-"""`router check`: every fault of a config at once."""
+"""`router check`: validate a config: every error at once, with its place and a suggestion."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ import click
 from router.check.ignore import Ignored
 from router.check.run import examine
 from router.cli.options import choose_config, config_argument
-from router.cli.report.text import as_text, count_findings
+from router.cli.report import as_github, as_json, as_sarif, as_text, count_findings
 from router.model import Finding
 
 if TYPE_CHECKING:
-    from router.ops.live_compare import Comparison
+    from router.ops.live import LiveComparison
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -24,11 +24,11 @@ FORMATS = ("text", "json", "sarif", "github")
 @config_argument
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
-@click.option("--show-ignored", is_flag=True, help="Show what `ignore` in the config passes over, too.")
-@click.option("--no-env", is_flag=True, help="A variable of the environment that is not set is only a warning.")
-@click.option("--live", is_flag=True, help="Compare with what is deployed, too, by calls to AWS that only read.")
+@click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences.")
+@click.option("--no-env", is_flag=True, help="Only warn about environment variables that are not set.")
+@click.option("--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls.")
 @click.option("--function", default="", metavar="NAME", help="With --live: the Lambda function that runs the router.")
-@click.option("--explain", "code", metavar="RTnnn", help="Say what a code means, and why it matters.")
+@click.option("--explain", "code", metavar="RTnnn", help="Explain a code.")
 def command(
     file: Path | None,
     config: Path | None,
@@ -40,7 +40,7 @@ def command(
     function: str,
     code: str | None,
 ) -> None:
-    """Validate a config: report every fault at once, with its place and what to do.
+    """Validate a config: every error at once, each with its place and a suggestion.
 
     Exit code 0: no error; 1: errors, or with --strict warnings; 2: could not run.
 
@@ -58,49 +58,43 @@ def command(
     if function and not live:
         raise click.UsageError("--function needs --live")
     if live and no_env:
-        raise click.UsageError("--live asks for what the variables name: set them, and leave out --no-env")
-    comparison = _comparison(function) if live else None
+        raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
+    comparison = None
+    if live:
+        # boto3 is optional and takes 0.2 s to import.
+        from router.ops.live import LiveComparison
+
+        comparison = LiveComparison(function)
     report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
-    _show(form, report.findings, report.ignored if show_ignored else (), comparison)
+    text = _format(form, report.findings, report.ignored if show_ignored else (), comparison)
+    if text:
+        click.echo(text)
     click.echo(count_findings(report.findings, report.ignored), err=True)
     failing = ("error", "warning") if strict else ("error",)
     sys.exit(any(finding.code.severity in failing for finding in report.findings))
 
 
-def _comparison(function: str) -> "Comparison":
-    # For start-up time: most checks look at nothing but the config.
-    from router.ops.live_compare import Comparison
-
-    return Comparison(function)
-
-
-def _show(form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], comparison: "Comparison | None") -> None:
-    # Each form is imported where it is asked for, for start-up time.
+def _format(
+    form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], comparison: "LiveComparison | None"
+) -> str:
     match form:
         case "text":
             if comparison:
-                from router.ops.live_report import show_seen
+                from router.cli.live_report import show_seen
 
                 show_seen(comparison.seen)
-            text = as_text(findings, ignored, excerpts=sys.stdout.isatty())
+            return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            from router.cli.report.records import as_json
-
             text = as_json(findings, ignored)
             if comparison:
-                from router.ops.live_report import with_seen
+                from router.cli.live_report import with_seen
 
                 text = with_seen(text, comparison.seen)
+            return text
         case "sarif":
-            from router.cli.report.sarif import as_sarif
-
-            text = as_sarif(findings, ignored)
+            return as_sarif(findings, ignored)
         case _:
-            from router.cli.report.github import as_github
-
-            text = as_github(findings, ignored)
-    if text:
-        click.echo(text)
+            return as_github(findings, ignored)
 
 
 def _explain(name: str) -> None:
@@ -120,5 +114,5 @@ def _explain(name: str) -> None:
         return
     for title, text in (("bad", example.bad), ("found", example.found), ("good", example.good)):
         if text:
-            shown = "".join(f"  {line}".rstrip() + "\n" for line in text.splitlines())
-            click.echo(f"\n{click.style(title, bold=True)}\n{shown}", nl=False)
+            indented = "".join(f"  {line}".rstrip() + "\n" for line in text.splitlines())
+            click.echo(f"\n{click.style(title, bold=True)}\n{indented}", nl=False)

@@ -1,4 +1,4 @@
-"""`router compile`: a config as one file, from which the router starts faster."""
+"""`router compile`: write a config as one file, from which the router starts faster."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from router.check.run import examine
-from router.cli.options import choose_config, config_argument
-from router.cli.report.text import as_text, count_findings
+from router.cli.options import choose_config, config_argument, write_file
+from router.cli.report import as_text, count_findings
 from router.config.environment import variables_in
 from router.config.merge import relocate_plugin
 from router.errors import UsageError
@@ -23,14 +23,14 @@ from router.program.precompiled import Opened, unpack
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help="The file to write, as routes.compiled.json.",
+    help="The file to write, such as routes.compiled.json.",
 )
 def command(file: Path | None, config: Path | None, output: Path) -> None:
-    """Check a config, and write it as one file with all that it includes and its schemas.
+    """Check a config and write it as one file, with its included files and its schemas.
 
-    The router starts from that file as from the YAML file, and faster: ROUTER_CONFIG of the Lambda function and
-    --config of the worker may name it. `${NAME}` in it is read at the start. Plugins are not in it: they are found by
-    their names, relative to the folder of the file. The same config makes the same bytes.
+    The router starts faster from that file than from the YAML file: set it as ROUTER_CONFIG of the Lambda function or
+    as --config of the worker. `${NAME}` in it is read at the start. Plugins are not in it: they are found by their
+    names, relative to the folder of the file. The same config always makes the same bytes.
 
     Exit code 0: written; 1: the config has errors; 2: could not run.
 
@@ -41,24 +41,21 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
     """
     path = choose_config(file, config)
     if output.exists() and output.samefile(path):
-        raise UsageError(f"{output} is the config itself: name another file with -o")
+        raise UsageError(f"{output} is the config itself: give another file with -o")
     report = examine(path, os.environ, None, "warning")
     if any(finding.code.severity == "error" for finding in report.findings):
         click.echo(as_text(report.findings, excerpts=sys.stdout.isatty()))
         click.echo(count_findings(report.findings, report.ignored), err=True)
         sys.exit(1)
     content = precompile(path)
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {(error.strerror or type(error).__name__).lower()}") from None
+    write_file(output, content)
     click.echo(f"wrote {output}: {len(content):,} bytes")
-    for what, names in _contents(unpack(content, str(output))).items():
-        click.echo(f"  {what:<9}  {', '.join(names) or 'none'}")
+    for label, names in _contents(unpack(content, str(output))).items():
+        click.echo(f"  {label:<9}  {', '.join(names) or 'none'}")
 
 
 def _contents(compiled: Opened) -> dict[str, list[str]]:
-    """What a person may want to know of a compiled config."""
+    """Returns the names of what a compiled config has, and of the plugins that it needs."""
     files = compiled.files.files
     return {
         "files": [file.name for file in files],

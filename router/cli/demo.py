@@ -1,10 +1,11 @@
-"""`router demo`: the whole path on an embedded AWS."""
+"""`router demo`: show the whole path on an embedded AWS."""
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 from msgspec import Struct
@@ -13,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cli.options import config_option
+from router.cli.terminal import output
 from router.dev.demo import run_with_worker
-from router.dev.display import to_cell
+from router.dev.display import to_cell, to_json
 from router.dev.emulator import local_aws
 from router.dev.results import DeadLetter, DemoResult, SampleResult
 from router.dev.samples import Sample, environments, from_lines, from_tests
@@ -22,9 +24,11 @@ from router.errors import UsageError
 from router.model import Item
 from router.program.load import Program, load_program
 
+if TYPE_CHECKING:
+    from router.dev.demo_deployed import DeployedDemo
+
 _COLOURS = {"written": "green", "dropped": "yellow", "rejected": "yellow", "retry": "red"}
-_WIDE = 160
-"""Characters of a line where the output is no terminal, so that a table is not cut at 80."""
+_LOG_COLUMNS = ("time", "level", "message")
 
 
 @click.command("demo")
@@ -33,14 +37,13 @@ _WIDE = 160
     "--messages", type=click.File(encoding="utf-8"), help="Send these JSON lines instead (- for standard input)."
 )
 @click.option("--queue", help="The queue of --messages: its name in the config.")
-@click.option("--lambda", "as_lambda", is_flag=True, help="Through the deployed function, instead of the worker.")
+@click.option("--lambda", "as_lambda", is_flag=True, help="Route through the deployed function instead of the worker.")
 def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda: bool) -> None:
     """Show the whole path: queues and tables of the config on an embedded AWS, its test messages, the real worker.
 
-    With --lambda it goes through what is deployed: the package is built, the template is deployed, and the function
-    routes the messages with its own role and no other permission. It starts the AWS itself, on the loopback address,
-    and ends it; no other is ever touched. Exit code 0: every message ended as its test says; 1: one did not; 2: could
-    not run.
+    With --lambda, the package is built, the template is deployed, and the function routes the messages with the
+    permissions of its own role only. The embedded AWS listens on the loopback address and ends with the command; no
+    other AWS is called. Exit code 0: every message had the outcome of its test; 1: one had not; 2: could not run.
 
     \b
     Examples:
@@ -49,7 +52,7 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
       router demo --queue user-metadata --messages messages.jsonl
     """
     program = load_program(config, os.environ)
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = output()
     results: list[SampleResult] = []
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
@@ -58,7 +61,7 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
         _print(console, demo)
         results += demo.results
     failed = sum(not result.expected for result in results)
-    console.print(f"{len(results) - failed} of {len(results)} messages ended as they should")
+    console.print(f"{len(results) - failed} of {len(results)} messages had the expected outcome")
     sys.exit(failed > 0)
 
 
@@ -66,19 +69,18 @@ def _run(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> D
     status = Console(stderr=True).status("starting the embedded AWS")
     with status, local_aws(enforces_iam=as_lambda) as local:
         if as_lambda:
-            # Only who deploys pays for importing what deploys.
-            from router.cli.demo_deployed import show_deployed
+            # Imported only here, for start-up time.
             from router.dev.demo_deployed import run_deployed
 
             deployed = run_deployed(round_.program, config, round_.samples, local, status.update, round_.env)
-            show_deployed(console, deployed)
+            _show_deployed(console, deployed)
             return deployed.result
         status.update(f"routing {len(round_.samples)} messages")
         return run_with_worker(round_.program, config, round_.samples, local, round_.env)
 
 
 class _Round(Struct, frozen=True):
-    """What is sent in one environment, with an embedded AWS of its own; `env` is what it has beyond the usual one."""
+    """The messages of tests with the same environment, for one embedded AWS; `env` has their additional variables."""
 
     env: Mapping[str, str]
     program: Program
@@ -101,12 +103,12 @@ def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str 
 
 
 def _print(console: Console, demo: DemoResult) -> None:
-    # Titles are lines of their own: those of rich are wrapped at the width of their table.
+    # Rich wraps the title of a table at the width of the table.
     for name, items in demo.tables.items():
         console.print(f"table {name}", _items(items), sep="\n")
     if demo.dead_letters:
         console.print("dead letters", _dead_letters(demo.dead_letters), sep="\n")
-    table = Table("", "queue", "message", "ended", "why")
+    table = Table("", "queue", "message", "outcome", "reason")
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         colour = _COLOURS.get(result.outcome, "red")
@@ -115,10 +117,26 @@ def _print(console: Console, demo: DemoResult) -> None:
     console.print("messages", table, sep="\n")
 
 
+def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
+    """Prints the resources of the stack and the log of the function."""
+    from router.dev.demo_deployed import STACK
+    from router.ops.changes import kind_of
+
+    counts = Counter(kind_of(each.type) for each in deployed.resources)
+    resources = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items()))
+    console.print(f"stack {STACK}: {resources}")
+    table = Table(*_LOG_COLUMNS, "")
+    for line in deployed.log:
+        others = {name: value for name, value in line.items() if name not in _LOG_COLUMNS and value}
+        rest = " ".join(f"{name}={to_json(value)}" for name, value in others.items())
+        table.add_row(*(escape(str(line.get(name, ""))) for name in _LOG_COLUMNS), escape(rest))
+    console.print("log of the function", table, sep="\n")
+
+
 def _dead_letters(dead_letters: Sequence[DeadLetter]) -> Table:
     table = Table("code", "reason", "queue", "message id")
     for letter in dead_letters:
-        table.add_row(letter.code, escape(letter.reason or "(it does not say)"), letter.queue, letter.message_id)
+        table.add_row(letter.code, escape(letter.reason or "(none)"), letter.queue, letter.message_id)
     return table
 
 

@@ -1,4 +1,4 @@
-"""`router explain`: one message, stage by stage."""
+"""`router explain`: show one message, stage by stage."""
 
 import os
 import sys
@@ -19,26 +19,25 @@ from router.model import Record
 from router.program.load import Program, load
 
 _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
-"""What an object has that is a record of Lambda, or a message of ReceiveMessage."""
+"""The keys of a record of Lambda, and of a message of ReceiveMessage."""
 
 
 @click.command("explain")
 @config_option
-@click.option("--queue", required=True, help="The queue that the message is on: its name in the config.")
+@click.option("--queue", required=True, help="The queue of the message: its name in the config.")
 @click.option(
     "--raw",
     is_flag=True,
-    help="The file is a body as SQS has it, a record, or an event of one; else it is put into the queue's envelopes.",
+    help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
-@click.option("--route", help="Show this route only.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@click.option("--route", help="Show only this route.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.argument("message", type=click.File("rb"))
 def command(config: Path, queue: str, raw: bool, route: str | None, as_json: bool, message: BinaryIO) -> None:
-    """Show what becomes of one MESSAGE (a file, or - for standard input), stage by stage, without AWS.
+    """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
 
-    Each stage is shown with its value and its time in µs, each route with its condition, and each request to DynamoDB
-    as it would be sent. Exit code 0: it would be written or dropped; 1: it would be rejected or retried; 2: could
-    not run.
+    The output has the value and time (µs) of each stage, the condition of each route, and the requests to DynamoDB.
+    Exit code 0: the message would be written or dropped; 1: it would be rejected or retried; 2: could not run.
 
     \b
     Examples:
@@ -67,7 +66,7 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise UsageError("the message is not UTF-8 text, and SQS takes no other") from None
+        raise UsageError("the message is not UTF-8 text, which SQS requires") from None
     if not raw:
         settings = program.config.queues.get(queue) or spec.Queue()
         text = wrap_text(text, settings, program.plugins.envelopes)
@@ -77,7 +76,7 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
 
 
 def _candidates(text: str) -> list[Any]:
-    """What of a text may be records: all of it, and what a Lambda event or an answer lists."""
+    """Returns the values that may be records: the whole text, and the items of a Lambda event or an AWS response."""
     try:
         given = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
@@ -87,12 +86,12 @@ def _candidates(text: str) -> list[Any]:
 
 
 def _is_record(given: Any) -> bool:
-    # The events of S3, which are bodies of messages, have `Records` too, but no body in them.
+    # S3 events, which are bodies of messages, have `Records` without bodies.
     return isinstance(given, dict) and any(keys <= given.keys() for keys in _RECORD_KEYS)
 
 
 def _as_json(explained: Explanation, only: str | None) -> str:
-    told = {
+    record = {
         "queue": explained.queue,
         "conditions": [msgspec.to_builtins(each) for each in explained.conditions if only in (None, each.route)],
         "stages": [
@@ -105,7 +104,7 @@ def _as_json(explained: Explanation, only: str | None) -> str:
         "faults": [msgspec.to_builtins(each) for each in explained.faults],
         "requests": explained.requests,
     }
-    return to_json(told, indent=2)
+    return to_json(record, indent=2)
 
 
 def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
@@ -121,9 +120,9 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
     outcome = explained.outcome
     good = outcome.kind in ("written", "dropped")
     yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
-    shown = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
-    shown += [("stage", explained.failed_at), ("at", outcome.pointer)]
-    yield from (f"  {label}: {text}" for label, text in shown if text)
+    details = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
+    details += [("stage", explained.failed_at), ("at", outcome.pointer)]
+    yield from (f"  {label}: {text}" for label, text in details if text)
     for fault in explained.faults:
         yield f"  {fault.schema}: '{fault.keyword}' at {fault.at}, of {fault.pointer} in the message: {fault.sentence}"
     if len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages) and not explained.failed_at:

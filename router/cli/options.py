@@ -1,10 +1,12 @@
-"""Options that several commands have."""
+"""The options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from router.errors import UsageError
 
 DEFAULT_CONFIG = Path("routes.yaml")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -16,16 +18,24 @@ config_option: Callable[[Any], Any] = click.option(
 
 
 def config_argument(function: Any) -> Any:
-    """`[FILE]`, or `-c FILE`; the function gets `file` and `config`, to be put into `choose_config`."""
+    """Adds `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
     option = click.option("-c", "--config", type=_FILE, help="The config.  [default: routes.yaml]")
     return click.argument("file", type=_FILE, required=False)(option(function))
 
 
 def choose_config(file: Path | None, config: Path | None) -> Path:
-    """The config that was named, in either way; raises click.UsageError for both, or where there is none."""
+    """Returns the config given as FILE or --config; raises click.UsageError for both, or if it does not exist."""
     if file and config:
-        raise click.UsageError("name the config once: as FILE, or with --config")
+        raise click.UsageError("give the config once: as FILE, or with --config")
     chosen = file or config or DEFAULT_CONFIG
     if not chosen.exists():
-        raise click.UsageError(f"there is no {chosen} here; name the config, as FILE or with --config")
+        raise click.UsageError(f"there is no {chosen} here; give the config as FILE or with --config")
     return chosen
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes the file of `--output` or `--junit`; raises UsageError."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {(error.strerror or type(error).__name__).lower()}") from None

@@ -1,4 +1,4 @@
-"""`router schema`: the JSON Schema of the config."""
+"""`router schema`: print the JSON Schema of the config, for editors."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ from router.program.load import load
 
 @click.command("schema")
 @config_argument
-@click.option("--included", is_flag=True, help="That of the files which `include` names.")
+@click.option("--included", is_flag=True, help="The schema of files that `include` names.")
 def command(file: Path | None, config: Path | None, included: bool) -> None:
     """Print the JSON Schema of routes.yaml, with which editors complete and check while you type.
 
-    With a config named, the schema knows its tables too.
+    With a config, the schema also has the names of its tables.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What `router test` prints: each difference as a row, each change, and what no test reaches."""
+"""The output of `router test`: verdicts with their differences, updates, and schema coverage."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from router.dev.update import Updated
 from router.dev.yaml_edit import DELETE
 
 _SHOWN = 10
-"""Places that no test reaches which are listed unasked."""
+"""The number of unreached schema locations that are listed without --coverage."""
 
 
 def show_verdict(verdict: Verdict) -> None:
-    """A line for the test, and a row for each difference."""
+    """Prints a line for the test, and a row for each difference."""
     mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
     click.echo(f"{mark}  {verdict.route}: {verdict.name}")
     if verdict.passed:
@@ -30,17 +30,17 @@ def show_verdict(verdict: Verdict) -> None:
         found = cell(each.found)
         start = head.index("expected")
         end = len(row) - len(found)
-        told = row[:start], click.style(row[start:end], fg="green"), click.style(found, fg="red")
-        click.echo(f"      {''.join(told)}")
+        expected = click.style(row[start:end], fg="green")
+        click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
 
 
 def describe(verdict: Verdict) -> str:
-    """The differences in words, without colours."""
+    """Returns the differences as text without colours."""
     return "" if verdict.passed else "\n".join(table(verdict.differences))
 
 
 def show_update(updated: Updated) -> None:
-    """What was changed in the file, or why nothing was."""
+    """Prints the changes of the file, or why there are none."""
     if updated.kept:
         show_verdict(updated.verdict)
         click.echo(f"      {click.style('not updated', fg='yellow')}: {updated.kept}")
@@ -55,7 +55,7 @@ def show_update(updated: Updated) -> None:
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
-    """Routes without tests by name, and what of the schemas no test reaches; without `whole`, the first of it."""
+    """Prints the routes without tests and the schema locations that no test reaches: all with `whole`, or the first."""
     for name in _untested(suite):
         click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
     unreached = reached.unreached(suite.loaded)
@@ -72,14 +72,14 @@ def _untested(suite: Suite) -> list[str]:
     return [name for name, route in suite.program.config.routes.items() if not route.tests]
 
 
-def told(
+def as_record(
     described: Sequence[Described], updated: Sequence[Updated], suite: Suite, reached: SchemaCoverage
 ) -> dict[str, Any]:
-    """All of it, for machines; `changes` and `kept` only of what was to be updated."""
+    """Returns all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
     updates = {(each.verdict.route, each.verdict.index): each for each in updated}
     return {
         "tests": [
-            _told_test(verdict, seconds, updates.get((verdict.route, verdict.index)))
+            _test_record(verdict, seconds, updates.get((verdict.route, verdict.index)))
             for verdict, seconds, _ in described
         ],
         "untested_routes": _untested(suite),
@@ -90,7 +90,7 @@ def told(
     }
 
 
-def _told_test(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
+def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
     test: dict[str, Any] = {
         "route": verdict.route,
         "name": verdict.name,

@@ -1,4 +1,4 @@
-"""`router undeploy`: takes a deployment away."""
+"""`router undeploy`: delete a deployment, but keep its tables."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,28 +9,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router.cli.prompt import confirmed, typed
-from router.cli.stack_events import WIDE, diagnostics, watch
+from router.cli.terminal import confirm, confirm_by_typing, diagnostics, output
 from router.dev.display import to_json
-from router.errors import MissingExtra, UsageError
+from router.errors import UsageError
 
 if TYPE_CHECKING:
     from router.aws.control_plane import ServiceClient
-    from router.aws.stacks import Stack, StackEvent
-    from router.ops.removal import Fate
+    from router.aws.stacks import Stack, Stacks
+    from router.ops.removal import PlannedRemoval
 
 
 @click.command("undeploy")
-@click.option("--stack", "name", required=True, metavar="NAME", help="The stack, as it was named at its deployment.")
-@click.option("--delete-tables", is_flag=True, help="Delete the tables too, and all that is in them.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@click.option("--stack", "name", required=True, metavar="NAME", help="The stack, as it was named when deployed.")
+@click.option("--delete-tables", is_flag=True, help="Delete the tables too, with all their items.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
-    """Delete a deployment: the function or worker, its role, alarms and queues. Tables stay.
+    """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
-    What goes and what stays is shown, with the messages that are still on queues, and has to be confirmed. With
-    --delete-tables the name of the stack has to be typed. Exit code 0: it is gone, or was not there; 1: AWS could not
-    delete it, or you said no; 2: could not run.
+    The resources that are deleted and kept are shown, with the number of messages on the queues, and the deletion has
+    to be confirmed. With --delete-tables, the name of the stack has to be typed. Exit code 0: deleted, or there was no
+    such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
 
     \b
     Examples:
@@ -38,98 +37,90 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
       router undeploy --stack flows --delete-tables
       router undeploy --stack flows --yes --json
     """
-    services = _connect()
+    # boto3 is optional and takes 0.2 s to import.
+    from router.aws.control_plane import connect_services
     from router.aws.stacks import Stacks
-    from router.ops.ownership import refuse_foreign
-    from router.ops.removal import foresee, tables_that_stay
-    from router.ops.stack_status import is_absent
+    from router.ops.stack_status import is_absent, require_own
 
+    services = connect_services(("cloudformation", "sqs", "dynamodb"))
     stacks = Stacks(services["cloudformation"])
-    console = diagnostics()
     stack = stacks.find(name)
+    record = {"stack": name, "deleted": False, "tables_kept": [], "tables_deleted": []}
+    code = 0
     if stack is None or is_absent(stack):
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
-        _print(as_json, name, False, [], [])
-        return
-    refuse_foreign(stacks, stack)
-    fates = foresee(stacks, services["sqs"], stack)
-    tables = tables_that_stay(fates)
-    if not as_json:
-        _show(fates, delete_tables)
-    _confirm(name, yes, bool(tables) and delete_tables)
-    events = _delete(stacks, stack, console, sum(not fate.stays for fate in fates))
-    failed = events[-1].status != "DELETE_COMPLETE"
-    if failed:
-        _explain(stack.id, name, events)
-    gone = [] if failed or not delete_tables else _delete_tables(services["dynamodb"], tables, console)
-    kept = [table for table in tables if table not in gone]
-    if kept and not failed:
-        click.echo(f"kept: {', '.join(kept)} (the next deployment takes them over)", err=True)
-    _print(as_json, name, not failed, kept, gone)
-    sys.exit(failed)
-
-
-def _connect() -> "Mapping[str, ServiceClient]":
-    try:
-        # boto3 is optional, and takes 0.2 s to import.
-        from router.aws.control_plane import connect_services
-    except ModuleNotFoundError as error:
-        if error.name not in ("boto3", "botocore"):
-            raise
-        raise MissingExtra("router undeploy", "worker") from None
-    return connect_services(("cloudformation", "sqs", "dynamodb"))
-
-
-def _show(fates: "Sequence[Fate]", delete_tables: bool) -> None:
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    table = Table("", "resource", "name", "what is lost")
-    for fate in fates:
-        stays = fate.stays and not (delete_tables and fate.kind == "table")
-        mark = "[green]stays[/]" if stays else "[red]DELETED[/]"
-        table.add_row(mark, fate.kind, escape(fate.name), "" if stays else _loss(fate))
-    console.print(table)
-
-
-def _loss(fate: "Fate") -> str:
-    if fate.kind == "table":
-        return "[bold red]all its items[/]"
-    if fate.kind != "queue" or fate.messages == 0:
-        return ""
-    return "[yellow]messages, if there are any[/]" if fate.messages is None else _messages(fate.messages)
-
-
-def _messages(count: int) -> str:
-    return f"[bold red]{count} message{'' if count == 1 else 's'}[/]"
-
-
-def _confirm(name: str, yes: bool, types_name: bool) -> None:
-    """Return if it is to be done; else end with exit code 1, or raise UsageError where nobody can be asked."""
-    if yes:
-        return
-    if types_name:
-        agreed = typed(name, "This deletes tables and all that is in them.")
     else:
-        agreed = confirmed(f"Delete the stack '{name}'?")
-    if not agreed:
-        click.echo("nothing was done", err=True)
+        require_own(stacks, stack)
+        record |= _undeploy(stacks, services, stack, delete_tables, yes, as_json)
+        code = int(not record["deleted"])
+    if as_json:
+        click.echo(to_json(record, indent=2))
+    sys.exit(code)
+
+
+def _undeploy(
+    stacks: "Stacks",
+    services: "Mapping[str, ServiceClient]",
+    stack: "Stack",
+    delete_tables: bool,
+    yes: bool,
+    as_json: bool,
+) -> Mapping[str, Any]:
+    """Deletes a stack; returns whether it is deleted, and which tables are kept and deleted."""
+    from router.cli.stack_progress import watch
+    from router.ops.removal import TABLE, delete_stack, plan_removal
+    from router.ops.stack_events import first_failure
+
+    name, console = stack.name, diagnostics()
+    planned = plan_removal(stacks, services["sqs"], stack)
+    tables = [each.name for each in planned if each.kept and each.type == TABLE]
+    if not as_json:
+        _show(planned, delete_tables)
+    if not yes and not _confirmed(name, bool(tables) and delete_tables):
+        click.echo("nothing was deleted", err=True)
         sys.exit(1)
+    total = sum(not each.kept for each in planned)
+    events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}", total)
+    deleted = events[-1].status == "DELETE_COMPLETE"
+    if not deleted:
+        cause = first_failure(events, stack.id)
+        why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
+        click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
+        return {"deleted": False, "tables_kept": tables}
+    if delete_tables:
+        _delete_tables(services["dynamodb"], tables, console)
+        return {"deleted": True, "tables_deleted": tables}
+    if tables:
+        click.echo(f"kept: {', '.join(tables)} (the next deployment imports them)", err=True)
+    return {"deleted": True, "tables_kept": tables}
 
 
-def _delete(stacks: Any, stack: "Stack", console: Console, total: int) -> "list[StackEvent]":
-    from router.ops.removal import remove
-
-    return watch(console, remove(stacks, stack), stack.id, f"deleting {stack.name}", total)
-
-
-def _explain(stack_id: str, name: str, events: "Sequence[StackEvent]") -> None:
-    from router.ops.stack_events import first_cause
-
-    cause = first_cause(events, stack_id)
-    why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
-    click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
+def _show(planned: "Sequence[PlannedRemoval]", delete_tables: bool) -> None:
+    table = Table("", "resource", "name", "what is lost")
+    for each in planned:
+        kept = each.kept and not (delete_tables and each.kind == "table")
+        mark = "[green]kept[/]" if kept else "[red]DELETED[/]"
+        table.add_row(mark, each.kind, escape(each.name), "" if kept else _loss(each))
+    output().print(table)
 
 
-def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Console) -> list[str]:
+def _loss(planned: "PlannedRemoval") -> str:
+    if planned.kind == "table":
+        return "[bold red]all its items[/]"
+    if planned.kind != "queue" or planned.messages == 0:
+        return ""
+    if planned.messages is None:
+        return "[yellow]messages, if there are any[/]"
+    return f"[bold red]{planned.messages} message{'' if planned.messages == 1 else 's'}[/]"
+
+
+def _confirmed(name: str, with_tables: bool) -> bool:
+    if with_tables:
+        return confirm_by_typing(name, "This deletes tables with all their items.")
+    return confirm(f"Delete the stack '{name}'?")
+
+
+def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Console) -> None:
     from router.aws.control_plane import delete_table
 
     for done, table in enumerate(tables):
@@ -140,10 +131,3 @@ def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Co
                 click.echo(f"not deleted: {', '.join(tables[done:])}", err=True)
                 raise
         console.print(f"deleted table {escape(table)}")
-    return list(tables)
-
-
-def _print(as_json: bool, name: str, deleted: bool, kept: Sequence[str], gone: Sequence[str]) -> None:
-    if as_json:
-        told = {"stack": name, "deleted": deleted, "tables_kept": list(kept), "tables_deleted": list(gone)}
-        click.echo(to_json(told, indent=2))

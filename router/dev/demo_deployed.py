@@ -32,10 +32,8 @@ from router.dev.results import DemoResult, LogLine
 from router.dev.samples import Sample
 from router.errors import UsageError
 from router.ops.build import build
-from router.ops.change_set import propose
-from router.ops.deployment import Deployment, make_deployment
-from router.ops.execution import conclude, execute
-from router.ops.package import Package
+from router.ops.change_set import create_change_set, execute, read_result
+from router.ops.deployment import Deployment, Package, make_deployment
 from router.ops.targets import ARCHES, PYTHONS, Target
 from router.ops.template.document import make_document, read_for_deployment
 from router.program.load import Program
@@ -155,14 +153,14 @@ def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackRe
     """Deploy as `router deploy` does, and return the resources of the stack."""
     artifacts = Artifacts(ServiceClient("s3", make("s3")), _BUCKET, ACCOUNT)
     stacks = Stacks(ServiceClient("cloudformation", make("cloudformation")))
-    template = deployment.put_template(artifacts)
-    proposal = propose(stacks, STACK, template, deployment.parameters)
-    deployment.put_package(artifacts)
-    ended = conclude(stacks, proposal, list(execute(stacks, proposal)))
-    if not ended.succeeded:
-        why = f"{ended.cause.resource}: {ended.cause.reason}" if ended.cause else ended.status
+    template = deployment.upload_template(artifacts)
+    prepared = create_change_set(stacks, STACK, template, deployment.parameters)
+    deployment.upload_package(artifacts)
+    result = read_result(stacks, prepared, list(execute(stacks, prepared)))
+    if not result.succeeded:
+        why = f"{result.cause.logical_id}: {result.cause.reason}" if result.cause else result.status
         raise UsageError(f"the stack could not be created on the embedded AWS: {why}")
-    return stacks.resources(proposal.stack_id)
+    return stacks.resources(prepared.stack_id)
 
 
 class DeployedFunction:

@@ -1,17 +1,16 @@
-"""Bytecode for the package: Lambda's folder of code cannot be written, so without it each cold start compiles anew."""
+"""Bytecode for the package: the code folder of Lambda is read-only, so that each cold start would compile otherwise."""
 
 import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from router.errors import UsageError
 from router.ops.contents import Entry
-from router.ops.smoke_test import find_interpreter
-from router.ops.targets import Target
+from router.ops.targets import Target, find_interpreter
 
-# Checked by nothing at run time (PEP 552): the package is never edited, and times of files mean nothing in it.
+# Not checked at run time (PEP 552): the package is never edited, and it has no modification times.
 _COMPILE = """
 import json, os, py_compile, sys
 unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
@@ -26,15 +25,15 @@ _SECONDS = 300
 
 
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
-    """Bytecode of Python sources, where the target's Python looks for it; what is no Python of its version has none.
+    """Yields the bytecode of Python sources; a source that the target's Python cannot compile has none.
 
-    `folder` is to work in, and has to be there until the entries are read. Raises UsageError without a CPython of the
-    target's version on this machine; of which processor does not matter.
+    `folder` is a working folder. Raises UsageError if this machine has no CPython of the target's version; the
+    processor does not matter.
     """
     interpreter = find_interpreter(target, any_machine=True)
     if interpreter is None:
         raise UsageError(
-            f"bytecode for {target.runtime} is compiled by a Python {target.python}, and this machine has none; "
+            f"bytecode for {target.runtime} needs a Python {target.python}, and this machine has none; "
             "install one, or build without --bytecode"
         )
     sources = {entry.name: entry for entry in entries if entry.name.endswith(".py")}
@@ -44,27 +43,23 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
         path.write_bytes(entry.read())
     _compile(interpreter, sorted(sources), folder)
     for name, entry in sources.items():
-        package, _, module = name.rpartition("/")
-        compiled = f"{package}/" * bool(package) + f"__pycache__/{module.removesuffix('.py')}.{_tag(target)}.pyc"
+        source = PurePosixPath(name)
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-{target.python.replace('.', '')}.pyc"
         if (folder / compiled).is_file():
-            yield Entry(entry.part, compiled, (folder / compiled).read_bytes)
+            yield Entry(entry.part, str(compiled), (folder / compiled).read_bytes)
 
 
 def _compile(interpreter: str, names: Sequence[str], folder: Path) -> None:
-    result = subprocess.run(  # noqa: S603 — an interpreter of this machine, and our own lines
+    result = subprocess.run(  # noqa: S603 — an interpreter of this machine and a constant script
         [interpreter, "-s", "-S", "-P", "-W", "ignore", "-c", _COMPILE, str(folder)],
         input=json.dumps(names),
         capture_output=True,
         text=True,
         errors="replace",
-        # The order of sets is in the bytecode.
+        # The order of sets is part of the bytecode.
         env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
         timeout=_SECONDS,
         check=False,
     )
     if result.returncode:
         raise UsageError(f"{interpreter} cannot compile the package: {result.stderr.strip().splitlines()[-1:]}")
-
-
-def _tag(target: Target) -> str:
-    return f"cpython-{target.python.replace('.', '')}"

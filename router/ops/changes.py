@@ -1,28 +1,43 @@
-"""What a change set would do, in words, and whether messages or items would be lost by it."""
+"""Describes the changes of a change set: which resources, for which routes, and whether messages or items are lost."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from router.aws.stacks import ResourceChange
 
-Verb = Literal["add", "take over", "modify", "may modify", "replace", "may replace", "remove", "let go", "unknown"]
-"""`take over`: it exists already, and comes into the stack. `let go`: it leaves the stack, and stays.
-`may modify`: it refers to what changes, and mostly stays as it is."""
+Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"]
+"""`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
+`may modify`: the resource refers to one that changes."""
 
-_HOLDERS = ("AWS::SQS::Queue", "AWS::DynamoDB::Table")
-"""What holds messages or items."""
+MANY = 3
+"""More routes than these are shown as their number, or as "all"."""
+_STORES = ("AWS::SQS::Queue", "AWS::DynamoDB::Table")
+"""The types of resources that store messages or items."""
 _LOSING: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown")
-_RETAINED = "Retain"
+_ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify")
+_REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
+_NAMED = (
+    *_STORES,
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::ECS::Service",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+)
+"""The types of resources whose physical id is a name that users know, not one that AWS generated."""
+_QUEUE = "Queue"
+_OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
+"""The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
 
 
-class Planned(Struct, frozen=True):
-    """What is to become of one resource.
+class PlannedChange(Struct, frozen=True):
+    """The change of one resource.
 
-    `kind` is its type in words, `flows` the routes that it is there for, `loses` whether messages or items may be
+    `kind` is the type in words, `routes` the routes that use the resource, `loses` whether messages or items may be
     lost, `details` the properties that change.
     """
 
@@ -30,7 +45,7 @@ class Planned(Struct, frozen=True):
     logical_id: str
     name: str
     kind: str
-    flows: str = ""
+    routes: str = ""
     loses: bool = False
     details: tuple[str, ...] = ()
 
@@ -39,32 +54,31 @@ class Planned(Struct, frozen=True):
         """What may be lost, or ""."""
         if not self.loses:
             return ""
-        held = "messages" if self.kind == "queue" else "items"
+        content = "messages" if self.kind == "queue" else "items"
         return {
-            "remove": f"DELETES the {self.kind} and its {held}",
-            "replace": f"REPLACES the {self.kind} by an empty one",
-            "may replace": f"MAY REPLACE the {self.kind} by an empty one",
-        }.get(self.verb, f"AWS cannot tell what becomes of the {self.kind}")
+            "remove": f"DELETES the {self.kind} and its {content}",
+            "replace": f"REPLACES the {self.kind} with an empty one",
+            "may replace": f"MAY REPLACE the {self.kind} with an empty one",
+        }.get(self.verb, f"AWS does not say what happens to the {self.kind}")
 
 
-def read_changes(
-    changes: Iterable[ResourceChange], flows: Mapping[str, str], names: Mapping[str, str]
-) -> tuple[Planned, ...]:
-    """The changes, those that lose something first; `flows` and `names` are by logical id."""
-    planned = [_read(change, flows, names) for change in changes]
+def describe_changes(
+    changes: Iterable[ResourceChange], routes: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[PlannedChange, ...]:
+    """Returns the changes, those that lose something first; `routes` and `names` are keyed by logical id."""
+    planned = [_describe(change, routes, names) for change in changes]
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
 
 
-def _read(change: ResourceChange, flows: Mapping[str, str], names: Mapping[str, str]) -> Planned:
+def _describe(change: ResourceChange, routes: Mapping[str, str], names: Mapping[str, str]) -> PlannedChange:
     verb = _verb(change)
-    known = names.get(change.logical_id) or resource_name(change.type, change.logical_id, change.physical_id)
-    return Planned(
+    return PlannedChange(
         verb,
         change.logical_id,
-        known,
+        names.get(change.logical_id) or resource_name(change.type, change.logical_id, change.physical_id),
         kind_of(change.type),
-        flows.get(change.logical_id, ""),
-        change.type in _HOLDERS and verb in _LOSING,
+        routes.get(change.logical_id, ""),
+        change.type in _STORES and verb in _LOSING,
         change.details,
     )
 
@@ -74,11 +88,11 @@ def _verb(change: ResourceChange) -> Verb:
         case "Add":
             return "add"
         case "Import":
-            return "take over"
+            return "import"
         case "Remove":
-            return "let go" if change.policy == _RETAINED else "remove"
-        case "Modify" if not change.certain and change.type not in _HOLDERS:
-            # It refers to what changes, by an ARN that mostly stays as it is.
+            return "retain" if change.policy == "Retain" else "remove"
+        case "Modify" if not change.certain and change.type not in _STORES:
+            # The resource refers to one that changes by an ARN, which usually stays the same.
             return "may modify"
         case "Modify":
             certain: Verb = "modify" if change.certain else "may modify"
@@ -87,47 +101,60 @@ def _verb(change: ResourceChange) -> Verb:
             return "unknown"
 
 
-_REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
-_ORDER: tuple[Verb, ...] = (
-    "remove",
-    "replace",
-    "may replace",
-    "unknown",
-    "let go",
-    "modify",
-    "take over",
-    "add",
-    "may modify",
-)
-
-
 def kind_of(type_: str) -> str:
-    """A type of resource in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
-    return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in _WORD.findall(_last(type_)))
-
-
-_NAMED = (
-    *_HOLDERS,
-    "AWS::CloudFormation::Stack",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::ECS::Service",
-    "AWS::Lambda::Function",
-    "AWS::Logs::LogGroup",
-)
-"""What has a name that people know, rather than one that AWS has made up."""
+    """Returns a resource type in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
+    words = _WORD.findall(type_.rpartition("::")[2])
+    return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in words)
 
 
 def resource_name(type_: str, logical_id: str, physical_id: str) -> str:
-    """What to call a resource: its name if people know it, else its logical id."""
+    """Returns the name of a resource if users know it, else its logical id."""
     return (short_name(physical_id) if type_ in _NAMED else "") or logical_id
 
 
 def short_name(physical_id: str) -> str:
-    """The name in an ARN, a queue's URL, or what has no more than a name."""
+    """Returns the name in an ARN or in the URL of a queue; any other physical id is a name."""
     if physical_id.startswith(("https://", "http://")):
         return physical_id.rpartition("/")[2]
     return physical_id.split(":", 5)[-1] if physical_id.startswith("arn:") else physical_id
 
 
-def _last(type_: str) -> str:
-    return type_.rpartition("::")[2]
+def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]], total: int) -> dict[str, str]:
+    """Returns the routes of each resource of a template as text, by logical id.
+
+    `known` has the routes of queues and tables. Alarms and mappings have those of their queue, any other resource those
+    of the queues and tables that it refers to. `total` is the number of all routes.
+    """
+    suffixes = {id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)}
+    of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in _OF_A_QUEUE}
+    found = {}
+    for id_, resource in resources.items():
+        routes = known.get(id_) or of_queues.get(id_)
+        if not routes:
+            routes = tuple(dict.fromkeys(route for used in _references(resource) for route in known.get(used, ())))
+        found[id_] = _label(routes, total)
+    return found
+
+
+def _label(routes: Sequence[str], total: int) -> str:
+    if len(routes) <= MANY:
+        return ", ".join(routes)
+    return "all" if len(routes) == total else f"{len(routes)} routes"
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Yields the logical ids in Ref, Fn::GetAtt and the `${…}` of Fn::Sub, in order."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "Ref":
+                yield inner
+            elif key == "Fn::GetAtt":
+                yield inner.partition(".")[0] if isinstance(inner, str) else inner[0]
+            elif key == "Fn::Sub":
+                text = inner if isinstance(inner, str) else inner[0]
+                yield from re.findall(r"\$\{([^!}.][^}.]*)[^}]*\}", text)
+            else:
+                yield from _references(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _references(inner)

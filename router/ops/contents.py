@@ -1,4 +1,4 @@
-"""What goes into the package: files of the router, of wheels, and of the config's folder."""
+"""Selects the files of the package: those of the router, of wheels, and of the config's folder."""
 
 import os
 import posixpath
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.ops.imports import package_folder, run_time_modules
-from router.ops.wheels import Wheel
+from router.ops.packages import Wheel
 
 _CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
 _HIDDEN = (".*",)
@@ -23,17 +23,17 @@ _SECRET_DATA = (
     *("*.env", "*credentials", "*credentials.*", "secret.*", "*.keystore", "kubeconfig*", "rootkey*", "*accesskeys*"),
     *("service-account*", "service_account*"),
 )
-"""So are modules named too, which are to be packed: keys in them are found by what they look like."""
+"""Not for modules, which may have such names: their content is searched for keys instead."""
 _LISTS = ("requirements*.txt", "requirements*.in")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; AWS's own examples end in EXAMPLE.
 _KEYS = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_LINK = "it is a link to a folder; put the folder itself there"
+_LINK = "it is a link to a folder; copy the folder there"
 _RELOCATED = ("purelib", "platlib")
-_NOT_TRUE_ANY_MORE = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
+_INSTALLER_FILES = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
 class Entry(Struct, frozen=True):
-    """A file of the package: its name there, what reads it, and the part that it is counted with."""
+    """A file of the package: the part that it belongs to, its name in the package, and a function that reads it."""
 
     part: str
     name: str
@@ -41,21 +41,21 @@ class Entry(Struct, frozen=True):
 
 
 class LeftOut(Struct, frozen=True):
-    """A file of the config's folder that is not packed, and why."""
+    """A file of the config's folder that is not packed, and the reason."""
 
     name: str
-    why: str
+    reason: str
 
 
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
-    """The router's own modules, as far as the handler or a plugin file can come to import them."""
+    """Yields the modules of the router that the handler or a plugin file can import."""
     folder = package_folder()
     for file in run_time_modules(plugins).values():
         yield Entry(folder.name, f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes)
 
 
 def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
-    """What a wheel installs into site-packages, without its tests, its caches, its scripts and its list of files.
+    """Yields the files that a wheel installs into site-packages, without tests, caches, scripts and installer files.
 
     Format: https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """
@@ -70,7 +70,7 @@ def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
             rest = rest[1:]
         else:
             rest = [first, *rest]
-        if first.endswith(".dist-info") and rest[-1] in _NOT_TRUE_ANY_MORE:
+        if first.endswith(".dist-info") and rest[-1] in _INSTALLER_FILES:
             continue
         if _matches(rest, _CACHES) or "tests" in rest[:-1] or _matches(rest[1:], ("conftest.py",)):
             continue
@@ -83,25 +83,23 @@ def _read_member(file: Path, member: str) -> bytes:
 
 
 def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
-    """The plugin files of a config; raises UsageError for one that a copy of the config's folder would not have."""
+    """Returns the plugin files of a config; raises UsageError for one outside the config's folder."""
     root = folder.resolve()
     for entry in entries:
         if Path(entry).is_absolute():
-            raise UsageError(
-                f"plugin '{entry}' is named by its place on this machine; name it from the config's folder"
-            )
+            raise UsageError(f"plugin '{entry}' is an absolute path; use a path relative to the config's folder")
         if not (folder / entry).resolve().is_relative_to(root):
             raise UsageError(
-                f"plugin '{entry}' is outside the folder of the config, and the package has that folder's files only; "
-                "move it there, or make it an installed module that plugins/requirements.txt names"
+                f"plugin '{entry}' is outside the folder of the config, and only files of that folder are packed; "
+                "move it there, or make it a distribution and list it in plugins/requirements.txt"
             )
     return [folder / posixpath.normpath(entry) for entry in entries]
 
 
 def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:
-    """Plugin files with all that lies beside and below them; of the config's own folder the plugin files alone.
+    """Yields plugin files with all files beside and below them; in the config's own folder only the plugin files.
 
-    What is not packed is added to `left_out`, but for caches. Raises UsageError for links that lead out.
+    Files that are not packed, except for caches, are added to `left_out`. Raises UsageError for links to outside files.
     """
     folders = {file.parent for file in files}
     inside = {path for path in folders if path.resolve() != folder.resolve()}
@@ -113,23 +111,21 @@ def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut])
             left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in _links(place, below)]
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
-        why = "" if file in files else _why_not(name.parts)
-        if why is None:
-            continue
-        if why:
-            left_out.append(LeftOut(name.as_posix(), why))
-            continue
-        yield _entry("plugins", name, folder)
+        reason = "" if file in files else _exclusion(name.parts)
+        if reason:
+            left_out.append(LeftOut(name.as_posix(), reason))
+        elif reason is not None:
+            yield _entry("plugins", name, folder)
 
 
 def module_files(entry: str, folder: Path) -> list[Path]:
-    """The file of an installed module that is no package of an index, but lies in the config's folder; or none."""
+    """Returns the file of a plugin module that is in the config's folder, not in a distribution; or no file."""
     top = folder / entry.partition(".")[0]
     return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
 
 
 def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
-    """The schema files of a config; inline schemas have no file."""
+    """Yields the schema files of a config; inline schemas have no file."""
     for name in sorted(names):
         if (folder / name).is_file():
             yield _entry("schemas", Path(name), folder)
@@ -138,17 +134,17 @@ def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
 def _entry(part: str, name: Path, folder: Path) -> Entry:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"{file} is a link that leads out of the folder of the config; put the file itself there")
+        raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
     return Entry(part, PurePosixPath(name).as_posix(), partial(_read_clean, file, name.as_posix()))
 
 
 def _read_clean(file: Path, name: str) -> bytes:
-    """The content; raises UsageError, without the value, if there is a key in it."""
+    """Returns the content; raises UsageError, without the value, if it has a secret key."""
     content = file.read_bytes()
     found = _KEYS.search(content)
     if found:
         line = content.count(b"\n", 0, found.start()) + 1
-        raise UsageError(f"{name}:{line}: this looks like a secret key; take it out, the function's role is enough")
+        raise UsageError(f"{name}:{line}: this looks like a secret key; remove it, and use the role of the function")
     return content
 
 
@@ -156,16 +152,16 @@ def _links(place: str, names: Iterable[str]) -> list[Path]:
     return [path for path in (Path(place, name) for name in sorted(names)) if path.is_symlink()]
 
 
-def _why_not(parts: Sequence[str]) -> str | None:
-    """Why a file is not packed; None for caches, hidden files and lists of packages, and empty if it is."""
+def _exclusion(parts: Sequence[str]) -> str | None:
+    """Returns why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
     if parts[-1] == ".env" or parts[-1].startswith(".env."):
         return "environment files may hold secrets"
     if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
         return None
     is_module = parts[-1].endswith(".py")
     if _matches(parts[-1:], _SECRETS) or (not is_module and _matches(parts[-1:], _SECRET_DATA)):
-        return "it is named as credentials are"
-    return "tests are not for Lambda" if _matches(parts, _TESTS) else ""
+        return "its name suggests credentials"
+    return "tests are not packed" if _matches(parts, _TESTS) else ""
 
 
 def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:

@@ -1,61 +1,87 @@
-"""All that a deployment needs before AWS is asked: the template, the values of its parameters, and the package."""
+"""Prepares a deployment: the template, the values of its parameters, and the package."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import MAX_BODY, ResourceChange, StackTemplate
 from router.errors import UsageError
-from router.ops.changes import Planned, read_changes
-from router.ops.flows import flows_of
-from router.ops.literal_names import names_of, values_of, with_plain_tables
-from router.ops.package import FOLDER, Package
-from router.ops.parameters import parameter_values
+from router.ops.changes import PlannedChange, describe_changes, routes_of
 from router.ops.template.document import Document
 from router.ops.template.function import CODE_BUCKET, CODE_KEY, CODE_VERSION
+from router.program.precompile import precompile
+from router.program.precompiled import COMPILED_NAME
 
+FOLDER = "message-router"
+"""The prefix of the keys of packages and templates in a bucket."""
 MAX_FUNCTION_NAME = 64
-"""The function has the stack's name: lambda/latest/api/API_CreateFunction.html"""
+"""The function has the name of the stack: lambda/latest/api/API_CreateFunction.html"""
+_TABLE = "AWS::DynamoDB::Table"
+_NAMES = {_TABLE: "TableName", "AWS::SQS::Queue": "QueueName"}
+_REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
+
+
+class Package(Struct, frozen=True):
+    """The package of the Lambda function: its file, size in bytes and SHA-256 in hexadecimal."""
+
+    path: Path
+    size: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """The key in a bucket; it depends on the content."""
+        return f"{FOLDER}/{self.sha256}.zip"
 
 
 class Deployment(Struct, frozen=True):
-    """A stack to be: the text of its template, its parameters, what to tell of its resources, and the package."""
+    """A stack to deploy: the text of its template, its parameters and package.
+
+    `routes` and `names` are the routes and the names of its resources, by logical id.
+    """
 
     stack: str
     body: str
     parameters: Mapping[str, str]
-    flows: Mapping[str, str]
+    routes: Mapping[str, str]
     names: Mapping[str, str]
     package: Package | None
 
-    def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[Planned, ...]:
-        """Changes in words."""
-        return read_changes(changes, self.flows, self.names)
+    def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[PlannedChange, ...]:
+        """Returns a description of each change."""
+        return describe_changes(changes, self.routes, self.names)
 
-    def put_template(self, artifacts: Artifacts) -> StackTemplate:
-        """The template as AWS takes it: a long one is put into the bucket, which is made if there is none."""
+    def upload_template(self, artifacts: Artifacts) -> StackTemplate:
+        """Returns the template for CloudFormation; one too long for a request is uploaded to the bucket."""
         body = self.body.encode()
         if len(body) <= MAX_BODY:
             return StackTemplate(self.body)
         digest = hashlib.sha256(body).hexdigest()
         key = f"{FOLDER}/{digest}.json"
-        artifacts.prepare()
-        if not artifacts.has(key, digest):
-            artifacts.put(key, body, digest)
+        _upload(artifacts, key, body, digest)
         return StackTemplate(url=artifacts.url(key))
 
-    def put_package(self, artifacts: Artifacts) -> bool:
-        """Put the package into the bucket, unless it is there; whether it had to be put."""
+    def upload_package(self, artifacts: Artifacts) -> bool:
+        """Uploads the package to the bucket; returns False if there is none or the bucket has it already."""
         if self.package is None:
             return False
-        artifacts.prepare()
-        if artifacts.has(self.package.key, self.package.sha256):
-            return False
-        artifacts.put(self.package.key, self.package.path, self.package.sha256)
-        return True
+        return _upload(artifacts, self.package.key, self.package.path, self.package.sha256)
+
+
+def _upload(artifacts: Artifacts, key: str, content: Path | bytes, sha256: str) -> bool:
+    artifacts.prepare()
+    if artifacts.has(key, sha256):
+        return False
+    artifacts.put(key, content, sha256)
+    return True
 
 
 def make_deployment(
@@ -66,13 +92,116 @@ def make_deployment(
     given: Mapping[str, str],
     env: Mapping[str, str],
 ) -> Deployment:
-    """A deployment of a template; raises UsageError for parameters or a name that AWS would refuse."""
+    """Returns the deployment of a template; raises UsageError for parameters or a name that AWS would reject."""
     if package and len(stack) > MAX_FUNCTION_NAME:
-        raise UsageError(f"the function has the stack's name, of {MAX_FUNCTION_NAME} characters at most: '{stack}'")
-    ours = {CODE_BUCKET: bucket, CODE_KEY: package.key, CODE_VERSION: ""} if package else {}
-    values = parameter_values(document.body["Parameters"], document.variables, given, env, ours)
-    known = values_of(document.body, values)
-    template = with_plain_tables(document.body, known)
+        raise UsageError(
+            f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
+        )
+    own = {CODE_BUCKET: bucket, CODE_KEY: package.key, CODE_VERSION: ""} if package else {}
+    declared = document.body["Parameters"]
+    parameters = parameter_values(declared, document.variables, given, env, own)
+    values = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each} | parameters
+    template = with_literal_table_names(document.body, values)
+    routes = routes_of(template["Resources"], document.routes, len(set().union(*document.routes.values())))
     body = json.dumps(template, separators=(",", ":"))
-    flows = flows_of(template["Resources"], document.flows, len(set().union(*document.flows.values())))
-    return Deployment(stack, body, values, flows, names_of(template, known), package)
+    return Deployment(stack, body, parameters, routes, literal_names(template, values), package)
+
+
+def read_assignments(given: Sequence[str]) -> dict[str, str]:
+    """Returns `NAME=VALUE` texts as a mapping; raises UsageError."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise UsageError(f"'{each}' is not NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def parameter_values(
+    declared: Mapping[str, Mapping[str, Any]],
+    variables: Mapping[str, str],
+    given: Mapping[str, str],
+    env: Mapping[str, str],
+    own: Mapping[str, str],
+) -> dict[str, str]:
+    """Returns the values of a template's parameters: `given`, else from the environment, else left to the template.
+
+    `declared` has the parameters of the template, `variables` the parameter of each variable of the config; `given` is
+    keyed by variable or parameter; `own` are parameters that users cannot set. Raises UsageError for an unknown name,
+    and for a parameter without a value.
+    """
+    # The router uses the default for an empty variable, too.
+    values = {parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)}
+    labels = {parameter: variable for variable, parameter in variables.items()}
+    for name, value in given.items():
+        parameter = variables.get(name, name)
+        if parameter not in declared or parameter in own:
+            known = ", ".join(labels.get(each, each) for each in declared if each not in own) or "none"
+            raise UsageError(f"there is no variable or parameter '{name}'; there are: {known}")
+        values[parameter] = value
+    values |= own
+    missing = [labels.get(each, each) for each in declared if each not in values and "Default" not in declared[each]]
+    if missing:
+        where = " or set it in the environment" if set(missing) <= set(variables) else ""
+        raise UsageError(f"no value for {', '.join(missing)}: pass --parameter {missing[0]}=…{where}")
+    return values
+
+
+def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """Returns a template with literal names of tables, as far as the values of parameters give them.
+
+    CloudFormation imports an existing table only if its name is literal in the template.
+    """
+    resources = dict(template["Resources"])
+    for id_, resource in resources.items():
+        name = _literal_name(resource, values)
+        if name and resource["Type"] == _TABLE:
+            resources[id_] = {**resource, "Properties": {**resource["Properties"], _NAMES[_TABLE]: name}}
+    return {**template, "Resources": resources}
+
+
+def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """Returns the names of queues and tables by logical id, as far as the values of parameters give them."""
+    found = {id_: _literal_name(resource, values) for id_, resource in template["Resources"].items()}
+    return {id_: name for id_, name in found.items() if name}
+
+
+def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str:
+    """Returns the name of a queue or table, or "" for another resource or a name that needs more than parameters."""
+    match resource.get("Properties", {}).get(_NAMES.get(resource["Type"], "")):
+        case str(name):
+            return name
+        case {"Ref": str(parameter)}:
+            return values.get(parameter, "")
+        case {"Fn::Sub": str(text)} if all(name in values for escaped, name in _REFERENCE.findall(text) if not escaped):
+            return _REFERENCE.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], text)
+        case _:
+            return ""
+
+
+def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Package:
+    """Returns an existing package; raises UsageError if it is not one, or not built from the config as it is now."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            compiled = archive.read(COMPILED_NAME)
+            stale = _stale_file(archive, config.parent)
+    except (OSError, KeyError, zipfile.BadZipFile):
+        raise UsageError(f"{path} is not a package made by router build") from None
+    if compiled != precompile(config, env):
+        raise UsageError(f"{path} was built from another {config.name} or by another version; build it again")
+    if stale:
+        raise UsageError(f"{path} has an older {stale}; build it again")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Package(path, path.stat().st_size, digest)
+
+
+def _stale_file(archive: zipfile.ZipFile, folder: Path) -> str:
+    """Returns the first packed file, for example of a plugin, that has changed since; or ""."""
+    for name in archive.namelist():
+        file = folder / name
+        # Bytecode contains the modification time of its source here, but not in the package.
+        if file.suffix != ".pyc" and file.is_file() and file.read_bytes() != archive.read(name):
+            return name
+    return ""

@@ -1,27 +1,40 @@
-"""Which modules of the router a Lambda function can come to import: the package has those and no others."""
+"""Finds which modules of the router a package needs, and which imports it lacks, from the import statements."""
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 import router
+from router.errors import UsageError
+from router.ops.requirements import DISTRIBUTION, PROVIDED
 
 PACKAGE = "router"
 HANDLER = "router.lambda_handler"
 """The module of the handler."""
+LAMBDA_MODULES = PROVIDED | {"dateutil", "jmespath", "six", "urllib3"}
+"""The top-level modules that the Lambda runtime has besides Python's own: boto3 and its dependencies."""
+
+
+class MissingImport(Struct, frozen=True):
+    """A module that a plugin file imports and that neither the package nor Lambda has."""
+
+    file: str
+    name: str
 
 
 def package_folder() -> Path:
-    """Where the router's own modules are: a checkout, or what a wheel installed."""
+    """Returns the folder of the router's modules."""
     return Path(router.__file__).parent
 
 
 def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
-    """The files of the handler's modules, of all that these import, and of what plugin files import of the router.
+    """Returns the files, by name, of the handler's module and of all modules of the router that it or plugins import.
 
-    Imports inside functions count, those for type checkers do not. A text that is exactly the name of a module counts
-    too: names of the package are imported when they are asked for.
+    Imports inside functions count, those for type checkers do not. A string that is the name of a module counts too:
+    `router` imports its public names lazily.
     """
     files: dict[str, Path] = {}
     pending = [PACKAGE, HANDLER]
@@ -37,14 +50,36 @@ def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def packages_of(modules: Mapping[str, Path]) -> set[str]:
-    """The names of what modules import that is neither the router's nor Python's own."""
-    names = {name.partition(".")[0] for file in modules.values() for name in _imported(file)}
+def top_names(names: Iterable[str]) -> set[str]:
+    """Returns the top-level modules and packages of a package's files."""
+    return {name.partition("/")[0].partition(".")[0] for name in names}
+
+
+def require_packages(modules: Mapping[str, Path], packed: Iterable[str]) -> None:
+    """Raises UsageError unless the package has all that the router's modules import."""
+    missing = _third_party(modules.values()) - top_names(packed) - LAMBDA_MODULES
+    if missing:
+        raise UsageError(
+            f"the router imports {', '.join(sorted(missing))}, which its installed metadata does not list: "
+            f"reinstall {DISTRIBUTION} to update the metadata"
+        )
+
+
+def find_missing_imports(plugins: Sequence[Path], packed: Iterable[str], folder: Path) -> Iterator[MissingImport]:
+    """Yields the imports of plugin files, anywhere in them, that will fail; a plugin may handle that."""
+    available = top_names(packed) | LAMBDA_MODULES
+    for plugin in plugins:
+        for name in sorted(_third_party([plugin]) - available):
+            yield MissingImport(plugin.relative_to(folder).as_posix(), name)
+
+
+def _third_party(files: Iterable[Path]) -> set[str]:
+    names = {name.partition(".")[0] for file in files for name in _imported(file)}
     return names - sys.stdlib_module_names - {PACKAGE}
 
 
 def _file(name: str) -> Path | None:
-    """The file of a module of the router; None for anything else."""
+    """Returns the file of a module of the router; None for any other name."""
     first, *rest = name.split(".")
     if first != PACKAGE:
         return None
@@ -53,7 +88,7 @@ def _file(name: str) -> Path | None:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Names that may be modules of the router, in the source of a module."""
+    """Yields the names in a module's source that it may import."""
     for node in _run_time_nodes(ast.parse(file.read_bytes(), str(file))):
         match node:
             case ast.Import(names=names):

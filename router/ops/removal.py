@@ -1,6 +1,6 @@
-"""Takes a stack away, and says before what of it would go and what would stay."""
+"""Deletes a stack, and says before which of its resources are deleted and which are kept."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -8,46 +8,40 @@ from router.aws.control_plane import ServiceClient, count_messages
 from router.aws.stacks import Stack, StackEvent, Stacks
 from router.ops.changes import kind_of, resource_name
 from router.ops.stack_events import follow
-from router.ops.stack_status import EMPTY, refuse_running
+from router.ops.stack_status import EMPTY, require_idle
 
-QUEUE = "AWS::SQS::Queue"
-TABLE = "AWS::DynamoDB::Table"
+QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
-class Fate(Struct, frozen=True):
-    """What is to become of a resource; `messages` are those on a queue that goes, None where nobody knows."""
+class PlannedRemoval(Struct, frozen=True):
+    """What happens to one resource: `messages` counts those of a deleted queue, None if the count is unknown."""
 
     name: str
     kind: str
     type: str
-    stays: bool
+    kept: bool
     messages: int | None = 0
 
 
-def foresee(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Fate, ...]:
-    """What would become of each resource of a stack; raises UsageError if somebody is changing it."""
-    refuse_running(stack)
+def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[PlannedRemoval, ...]:
+    """Returns what happens to each resource of a stack; raises UsageError if an operation on it is in progress."""
+    require_idle(stack)
     if stack.status == EMPTY:
         return ()
     declared: Mapping[str, Mapping[str, str]] = stacks.template(stack.id).get("Resources", {})
-    fates = []
+    planned = []
     for each in stacks.resources(stack.id):
-        stays = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
-        goes = each.type == QUEUE and not stays and each.physical_id
-        messages = count_messages(sqs, each.physical_id) if goes else 0
+        kept = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
+        counts = each.type == QUEUE and not kept and each.physical_id
+        messages = count_messages(sqs, each.physical_id) if counts else 0
         name = resource_name(each.type, each.logical_id, each.physical_id)
-        fates.append(Fate(name, kind_of(each.type), each.type, stays, messages))
-    return tuple(sorted(fates, key=lambda fate: (fate.stays, fate.type != QUEUE, fate.kind, fate.name)))
+        planned.append(PlannedRemoval(name, kind_of(each.type), each.type, kept, messages))
+    return tuple(sorted(planned, key=lambda each: (each.kept, each.type != QUEUE, each.kind, each.name)))
 
 
-def tables_that_stay(fates: Sequence[Fate]) -> tuple[str, ...]:
-    """The names of the tables that a stack leaves behind."""
-    return tuple(fate.name for fate in fates if fate.stays and fate.type == TABLE)
-
-
-def remove(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:
-    """Begin to delete a stack; its events, as they come, until it is gone or cannot be deleted."""
+def delete_stack(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:
+    """Deletes a stack and yields its events until it is deleted or the deletion has failed."""
     after = stacks.newest_event(stack.id)
     stacks.delete(stack.id)
     yield from follow(stacks, stack.id, after)

@@ -1,36 +1,28 @@
-"""Proves a package before anybody deploys it: it imports in a clean interpreter, and its binaries are the target's."""
+"""Tests a package before it is deployed: its binaries match the target, and a clean interpreter imports the handler."""
 
-import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.ops.missing_imports import LAMBDA_HAS
-from router.ops.targets import Target
+from router.ops.imports import LAMBDA_MODULES
+from router.ops.targets import Target, find_interpreter
 
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 """`e_machine` of an ELF header: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
 _BINARY = re.compile(r"\.so(\.\d+)*$")
-_INTERPRETER = re.compile(r"\.cpython-(\d+)-")
+_PYTHON_OF_BINARY = re.compile(r"\.cpython-(\d+)-")
 _MISSING = re.compile(r"No module named '(\w+)")
-_SAID = 8
-"""Lines of what the interpreter said that are repeated."""
+_QUOTED_LINES = 8
+"""The number of the interpreter's last lines that an error quotes."""
 _SECONDS = 120
 
-_ASK = (
-    "import json, platform, sys; "
-    "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.implementation.name, sys.platform, platform.machine()]))"
-)
-# Plugins are loaded, and not started: that is for where they run, and may reach for what is there.
+# Plugins are loaded but not started: that may call services that are available only where they run.
 _IMPORT = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -43,55 +35,57 @@ try:
 except ConfigError:
     sys.exit(3)
 """
-_CONFIG_FAULTS = 3
+_CONFIG_ERRORS = 3
 
 
-class Proof(Struct, frozen=True):
-    """What was proved: how many binaries are the target's, and how the import went.
+class SmokeTest(Struct, frozen=True):
+    """The result: how many binaries are for the target, and which interpreter imported the handler.
 
-    `interpreter` is the one that imported it, or empty; then `why` says why none did.
+    If `interpreter` is empty, `reason` says why none did.
     """
 
     binaries: int
     interpreter: str
-    why: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
-        """As people read it."""
-        checked = f"its binaries ({self.binaries}) are for that" if self.binaries else "it has no binaries"
+        """The result as a sentence."""
+        binaries = f"all binaries ({self.binaries}) match" if self.binaries else "no binaries"
         if self.interpreter:
-            return f"{checked}; the handler imports in a clean {self.interpreter}"
-        return f"{checked}; not imported, because {self.why}"
+            return f"{binaries}; the handler imports in a clean {self.interpreter}"
+        return f"{binaries}; the import was not tested: {self.reason}"
 
 
-def prove(archive: Path, target: Target, environment: Mapping[str, str], unset: tuple[str, ...] = ()) -> Proof:
-    """Prove a package; raises UsageError if it would not start.
+def run_smoke_test(
+    archive: Path, target: Target, environment: Mapping[str, str], unset: tuple[str, ...] = ()
+) -> SmokeTest:
+    """Tests a package; raises UsageError if the function would not start.
 
-    `environment` is what the function will have; of the variables in it, those of `unset` only have placeholders.
+    `environment` has the variables of the function; those in `unset` only have placeholders.
     """
     binaries = check_binaries(archive, target)
     interpreter = find_interpreter(target)
     if interpreter is None:
-        return Proof(binaries, "", f"there is no {target.runtime} for {target.machine} on this machine")
+        return SmokeTest(binaries, "", f"there is no {target.runtime} for {target.machine} on this machine")
     with tempfile.TemporaryDirectory(prefix="router-package-") as folder:
         with zipfile.ZipFile(archive) as content:
             content.extractall(folder)
-        code, said = _import(interpreter, folder, environment)
-    if code == _CONFIG_FAULTS and unset:
-        return Proof(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
-    missing = _MISSING.search(said)
-    if code and missing and missing[1] in LAMBDA_HAS:
-        return Proof(binaries, "", f"a plugin imports {missing[1]}, which is in Lambda, and not in a clean interpreter")
+        code, output = _import(interpreter, folder, environment)
+    if code == _CONFIG_ERRORS and unset:
+        return SmokeTest(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
+    missing = _MISSING.search(output)
+    if code and missing and missing[1] in LAMBDA_MODULES:
+        return SmokeTest(binaries, "", f"a plugin imports {missing[1]}, which only the Lambda runtime has")
     if code:
-        lines = [f"  {line.replace(f'{folder}/', '')}" for line in said.strip().splitlines()[-_SAID:]]
+        lines = [f"  {line.replace(f'{folder}/', '')}" for line in output.strip().splitlines()[-_QUOTED_LINES:]]
         raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
-    return Proof(binaries, f"Python {target.python}")
+    return SmokeTest(binaries, f"Python {target.python}")
 
 
 def _import(interpreter: str, folder: str, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Import the handler of an unpacked package; the exit code, and what was said."""
+    """Imports the handler of an unpacked package; returns the exit code and the output."""
     try:
-        result = subprocess.run(  # noqa: S603 — an interpreter of this machine, and our own lines
+        result = subprocess.run(  # noqa: S603 — an interpreter of this machine and a constant script
             [interpreter, "-I", "-S", "-B", "-c", _IMPORT, folder],
             cwd=folder,
             env={"LAMBDA_TASK_ROOT": folder, **environment},
@@ -103,65 +97,29 @@ def _import(interpreter: str, folder: str, environment: Mapping[str, str]) -> tu
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return 1, f"it did not end in {_SECONDS} seconds; a plugin may wait for something when it is imported"
+        return 1, f"the import did not end within {_SECONDS} seconds; a plugin may wait for something when imported"
     return result.returncode, result.stderr or result.stdout
 
 
 def check_binaries(archive: Path, target: Target) -> int:
-    """How many binaries a package has; raises UsageError for one of another machine or another Python."""
+    """Returns the number of binaries of a package; raises UsageError for one of another processor or Python."""
     count = 0
-    for name, machine in binaries(archive):
-        count += 1
-        built = _INTERPRETER.search(name)
-        if machine != target.machine:
-            raise UsageError(
-                f"{name} is a binary for {machine or 'no machine that is known'}, and the package is for {target}"
-            )
-        if built and built[1] != target.python.replace(".", ""):
-            raise UsageError(f"{name} is a binary for another Python, and the package is for {target}")
+    with zipfile.ZipFile(archive) as content:
+        for name in filter(_BINARY.search, content.namelist()):
+            count += 1
+            with content.open(name) as stream:
+                machine = _machine(stream.read(20))
+            python = _PYTHON_OF_BINARY.search(name)
+            if machine != target.machine:
+                raise UsageError(f"{name} is a binary for {machine or 'an unknown processor'}, not for {target}")
+            if python and python[1] != target.python.replace(".", ""):
+                raise UsageError(f"{name} is a binary for another Python, not for {target}")
     return count
 
 
-def binaries(archive: Path) -> Iterator[tuple[str, str]]:
-    """The binaries of a package, with the machine that their ELF header names, or nothing."""
-    with zipfile.ZipFile(archive) as content:
-        for name in content.namelist():
-            if _BINARY.search(name):
-                with content.open(name) as stream:
-                    yield name, _machine(stream.read(20))
-
-
 def _machine(header: bytes) -> str:
-    # Magic, 64 bits, least significant byte first; the machine is at 18.
+    """Returns the processor of an ELF header, or ""."""
+    # Magic number, 64 bits, little endian; the machine is at offset 18.
     if header[:6] != b"\x7fELF\x02\x01":
         return ""
     return _MACHINES.get(int.from_bytes(header[18:20], "little"), "")
-
-
-def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
-    """A CPython of the target's version on this machine, if that is one of the target's kind, or is to be any."""
-    wanted = [target.python, "cpython", "linux", target.machine]
-    count = 2 if any_machine else len(wanted)
-    # Each of the path: the first may be a stand-in of a version manager for a Python that is not chosen here.
-    on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
-    for candidate in filter(None, (sys.executable, *on_path)):
-        described = _describe(candidate)
-        if described and described[:count] == wanted[:count]:
-            return candidate
-    return None
-
-
-def _describe(interpreter: str) -> list[str] | None:
-    try:
-        result = subprocess.run(  # noqa: S603 — an interpreter of this machine
-            [interpreter, "-I", "-S", "-c", _ASK],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            env={"PATH": os.environ.get("PATH", "")},
-            check=True,
-        )
-        described: list[str] = json.loads(result.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-    return described

@@ -1,9 +1,14 @@
-"""Lambda's runtimes as platforms: which wheels run on them.
+"""The Lambda runtimes as platforms: their wheel tags, environment markers, and interpreters on this machine.
 
 Runtimes and their systems: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 The C library of Amazon Linux 2 and 2023: https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html
 """
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from typing import Literal
 
 from msgspec import Struct
@@ -15,10 +20,15 @@ ARCHES: tuple[Arch, ...] = ("arm64", "x86_64")
 PYTHONS: tuple[Python, ...] = ("3.11", "3.12", "3.13", "3.14")
 
 _MACHINES: dict[Arch, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
-# The oldest C library that manylinux tags speak of, and tags from before they were numbers (PEP 600).
-_OLDEST: dict[Arch, int] = {"arm64": 17, "x86_64": 5}
-_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+# The oldest glibc with a manylinux tag, and the tags from before they had numbers (PEP 600).
+_OLDEST_GLIBC: dict[Arch, int] = {"arm64": 17, "x86_64": 5}
+_LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _AMAZON_LINUX_2: frozenset[Python] = frozenset(["3.11"])
+_SECONDS = 120
+_DESCRIBE = (
+    "import json, platform, sys; "
+    "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.implementation.name, sys.platform, platform.machine()]))"
+)
 
 
 class Target(Struct, frozen=True):
@@ -28,7 +38,7 @@ class Target(Struct, frozen=True):
     python: Python
 
     def __str__(self) -> str:
-        """As sentences name it: `python3.13 on arm64`."""
+        """The target in a sentence: `python3.13 on arm64`."""
         return f"{self.runtime} on {self.arch}"
 
     @property
@@ -38,7 +48,7 @@ class Target(Struct, frozen=True):
 
     @property
     def machine(self) -> str:
-        """The processor, as Linux and wheels name it."""
+        """The processor as Linux and wheel tags name it."""
         return _MACHINES[self.arch]
 
     @property
@@ -48,17 +58,17 @@ class Target(Struct, frozen=True):
 
     @property
     def glibc(self) -> int:
-        """The minor version of its C library, whose major version is 2."""
+        """The minor version of its glibc 2."""
         return 26 if self.python in _AMAZON_LINUX_2 else 34
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """Platform tags of wheels that run there, the best first (PEP 600)."""
+        """The platform tags of the wheels that run there, the best first (PEP 600)."""
         tags = []
-        for minor in range(self.glibc, _OLDEST[self.arch] - 1, -1):
+        for minor in range(self.glibc, _OLDEST_GLIBC[self.arch] - 1, -1):
             tags.append(f"manylinux_2_{minor}_{self.machine}")
-            if minor in _LEGACY:
-                tags.append(f"{_LEGACY[minor]}_{self.machine}")
+            if minor in _LEGACY_TAGS:
+                tags.append(f"{_LEGACY_TAGS[minor]}_{self.machine}")
         return (*tags, f"linux_{self.machine}")
 
     @property
@@ -68,7 +78,7 @@ class Target(Struct, frozen=True):
 
     @property
     def markers(self) -> dict[str, str]:
-        """What environment markers of requirements see there (PEP 508)."""
+        """The values of environment markers there (PEP 508)."""
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.0",
@@ -83,3 +93,34 @@ class Target(Struct, frozen=True):
             "sys_platform": "linux",
             "extra": "",
         }
+
+
+def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
+    """Returns a CPython of the target's version on this machine, if this is Linux on the same processor.
+
+    With `any_machine`, the system and the processor do not matter.
+    """
+    wanted = [target.python, "cpython", "linux", target.machine]
+    count = 2 if any_machine else len(wanted)
+    # All of the path: the first may be a version manager's stand-in for a Python that is not active here.
+    on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
+    for candidate in filter(None, (sys.executable, *on_path)):
+        if _describe(candidate)[:count] == wanted[:count]:
+            return candidate
+    return None
+
+
+def _describe(interpreter: str) -> list[str]:
+    try:
+        result = subprocess.run(  # noqa: S603 — an interpreter of this machine
+            [interpreter, "-I", "-S", "-c", _DESCRIBE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            env={"PATH": os.environ.get("PATH", "")},
+            check=True,
+        )
+        described: list[str] = json.loads(result.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+    return described

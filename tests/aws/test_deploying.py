@@ -18,12 +18,12 @@ from click.testing import CliRunner, Result
 from msgspec import structs
 
 from router.aws import boto, control_plane
-from router.cli import deploying
+from router.cli import deploy_run
 from router.cli.app import app
 from router.dev.emulator import ACCOUNT, LocalAws
 from router.ops.deployment import Deployment
-from router.ops.ownership import DESCRIPTION
-from router.ops.template.document import Config, Document, make_document, read_for_deployment
+from router.ops.stack_status import DESCRIPTION
+from router.ops.template.document import DeployableConfig, Document, make_document, read_for_deployment
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
 
@@ -118,7 +118,7 @@ def test_dry_run(project: Project, clients: Mapping[str, Any]) -> None:
 
     told = json.loads(done.stdout)
     stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
-    made = sorted((each["verb"], each["resource"], each["name"], each["flows"]) for each in told["changes"])
+    made = sorted((each["verb"], each["resource"], each["name"], each["routes"]) for each in told["changes"])
     assert (done.exit_code, last(done), project.stack in stacks) == (0, "this was a dry run: nothing is changed", False)
     assert [each for each in made if each[1] in ("queue", "table", "function")] == [
         ("add", "function", "Function", ""),
@@ -235,7 +235,7 @@ def test_removed_table(project: Project, clients: Mapping[str, Any]) -> None:
     done = project.deploy("--yes")
 
     table = f"{project.stack}-old"
-    assert (changes, done.exit_code) == ([("let go", "table", table, [])], 0)
+    assert (changes, done.exit_code) == ([("retain", "table", table, [])], 0)
     assert clients["dynamodb"].describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
 
 
@@ -250,7 +250,7 @@ def test_another_key(deployed: Project) -> None:
 
 
 @pytest.mark.parametrize("command", ["deploy", "undeploy"])
-@pytest.mark.parametrize(("description", "told"), [("", ""), ("the shop", ", described as 'the shop'")])
+@pytest.mark.parametrize(("description", "told"), [("", ""), ("the shop", " (its description is 'the shop')")])
 def test_stack_of_something_else(
     project: Project, clients: Mapping[str, Any], command: str, description: str, told: str
 ) -> None:
@@ -262,7 +262,7 @@ def test_stack_of_something_else(
 
     done = project.deploy("--yes", "--allow-destructive") if command == "deploy" else project.run(command, "--yes")
 
-    sentence = f"the stack '{project.stack}' was not made by the router{told}: it is left alone; give another name"
+    sentence = f"the stack '{project.stack}' was not created by the router{told}; use another stack name"
     assert (done.exit_code, last(done)) == (2, f"router: {sentence}")
 
 
@@ -280,7 +280,7 @@ def test_nobody_to_ask(project: Project, clients: Mapping[str, Any]) -> None:
     stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
     assert (done.exit_code, last(done), project.stack in stacks) == (
         2,
-        "router: there is nobody to ask: this is no terminal; --yes goes on without asking",
+        "router: cannot ask for confirmation: standard input is not a terminal; --yes continues without asking",
         False,
     )
 
@@ -301,7 +301,7 @@ def test_another_package(project: Project) -> None:
 
     done = project.deploy("--yes")
 
-    assert (done.exit_code, "was built from another routes.yaml, or by another version" in last(done)) == (2, True)
+    assert (done.exit_code, "was built from another routes.yaml or by another version" in last(done)) == (2, True)
 
 
 def test_package_of_before(project: Project, tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_package_of_before(project: Project, tmp_path: Path) -> None:
 
     done = project.deploy("--yes")
 
-    assert (done.exit_code, "has another plugins/devices.py than there is now; build it again" in last(done)) == (
+    assert (done.exit_code, "has an older plugins/devices.py; build it again" in last(done)) == (
         2,
         True,
     )
@@ -325,17 +325,17 @@ def test_no_package(project: Project, tmp_path: Path) -> None:
 
     done = project.deploy("--yes")
 
-    assert (done.exit_code, "is no package that router build made" in last(done)) == (2, True)
+    assert (done.exit_code, "is not a package made by router build" in last(done)) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("words", "variables", "sentence"),
     [
-        ((), {"STAGE": ""}, "no value for STAGE: give it by --parameter STAGE=… or in the environment"),
+        ((), {"STAGE": ""}, "no value for STAGE: pass --parameter STAGE=… or set it in the environment"),
         (("--parameter", "STAG=x"), {}, "there is no variable or parameter 'STAG'; there are: "),
-        (("--parameter", "STAGE"), {}, "'STAGE' is no NAME=VALUE"),
+        (("--parameter", "STAGE"), {}, "'STAGE' is not NAME=VALUE"),
         (("--stack", "two words"), {}, "'two words' is no name of a stack"),
-        (("--stack", "x" * 65), {}, "the function has the stack's name, of 64 characters at most"),
+        (("--stack", "x" * 65), {}, "the function gets the name of the stack, and"),
         (("--bucket", "no-such-bucket-here"), {}, "there is no bucket 'no-such-bucket-here'; without --bucket one is"),
     ],
 )
@@ -365,14 +365,14 @@ def test_long_template(project: Project) -> None:
 def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """--worker makes a service instead of the function, and puts no package anywhere."""
 
-    def without_scaling(config: Config, as_worker: bool) -> Document:
+    def without_scaling(config: DeployableConfig, as_worker: bool) -> Document:
         # ministack's CloudFormation does not know these.
         document = make_document(config, as_worker)
         resources = document.body["Resources"].items()
         kept = {id_: each for id_, each in resources if "ApplicationAutoScaling" not in each["Type"]}
         return structs.replace(document, body={**document.body, "Resources": kept})
 
-    monkeypatch.setattr(deploying, "make_document", without_scaling)
+    monkeypatch.setattr(deploy_run, "make_document", without_scaling)
     given = {"Image": "worker:1", "Subnets": "subnet-1,subnet-2", "SecurityGroups": "sg-1"}
     words = [word for name, value in given.items() for word in ("--parameter", f"{name}={value}")]
 
@@ -391,7 +391,7 @@ def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """An update that fails says why, and leaves the stack as it was."""
     # Somebody deletes the package before the function gets it.
-    monkeypatch.setattr(Deployment, "put_package", lambda self, artifacts: True)
+    monkeypatch.setattr(Deployment, "upload_package", lambda self, artifacts: True)
     deployed.write(CONFIG + ORDERS)
 
     done = deployed.deploy("--yes", "--json")
@@ -399,7 +399,7 @@ def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> Non
     told = json.loads(done.stdout)
     assert (done.exit_code, told["status"], told["cause"]["resource"]) == (1, "UPDATE_ROLLBACK_COMPLETE", "Function")
     assert f"the stack '{deployed.stack}' could not be updated: Function (AWS::Lambda::Function): " in done.stderr
-    assert last(done) == "the stack is as it was before"
+    assert last(done) == "the stack is rolled back to its previous state"
 
 
 def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,11 +409,11 @@ def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> No
         next(events)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(deploying, "watch", interrupted)
+    monkeypatch.setattr(deploy_run, "watch", interrupted)
 
     done = project.deploy("--yes")
 
-    sentence = f"AWS goes on with the stack '{project.stack}', unwatched; deploy again to see how it ended"
+    sentence = f"AWS continues to change the stack '{project.stack}'; deploy again to see the result"
     assert (done.exit_code, sentence in done.stderr) == (1, True)
 
 
@@ -428,9 +428,9 @@ def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
     again = deployed.deploy("--yes", "--json")
 
     (row,) = [line for line in done.stdout.splitlines() if f"{table}-dlq" in line]
-    assert (done.exit_code, last(done)) == (0, f"kept: {table} (the next deployment takes them over)")
+    assert (done.exit_code, last(done)) == (0, f"kept: {table} (the next deployment imports them)")
     assert [cell.strip() for cell in row.split("│")[1:5]] == ["DELETED", "queue", f"{table}-dlq", "1 message"]
-    taken = [each["name"] for each in json.loads(again.stdout)["changes"] if each["verb"] == "take over"]
+    taken = [each["name"] for each in json.loads(again.stdout)["changes"] if each["verb"] == "import"]
     assert (again.exit_code, taken, clients["dynamodb"].scan(TableName=table)["Count"]) == (0, [table], 1)
 
 
@@ -463,6 +463,6 @@ def test_undeploy_asks(deployed: Project) -> None:
 
     assert (done.exit_code, last(done)) == (
         2,
-        "router: there is nobody to ask: this is no terminal; --yes goes on without asking",
+        "router: cannot ask for confirmation: standard input is not a terminal; --yes continues without asking",
     )
     assert deployed.changes() == []

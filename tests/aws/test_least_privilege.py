@@ -25,8 +25,7 @@ from router.aws.protocols import Aws, AwsFault, Objects
 from router.aws.stacks import Stacks, StackTemplate
 from router.deliver.delivery import Delivery
 from router.dev.emulator import LocalAws, for_embedded_aws, in_batches
-from router.ops.change_set import propose
-from router.ops.execution import conclude, execute
+from router.ops.change_set import create_change_set, execute, read_result
 from router.ops.template.document import make_document, read_for_deployment
 from router.program.load import Program, load_program
 
@@ -95,10 +94,10 @@ class Deployed:
         values = {parameter: self.names[name] for name, parameter in document.variables.items()}
         values |= {"CodeBucket": bucket, "CodeKey": "code"}
         stacks = Stacks(ServiceClient("cloudformation", self.clients["cloudformation"]))
-        proposal = propose(stacks, self.stack, StackTemplate(json.dumps({**body, "Resources": kept})), values)
-        ended = conclude(stacks, proposal, list(execute(stacks, proposal)))
-        assert ended.succeeded, ended
-        return next(each.physical_id for each in stacks.resources(proposal.stack_id) if each.logical_id == "Role")
+        prepared = create_change_set(stacks, self.stack, StackTemplate(json.dumps({**body, "Resources": kept})), values)
+        result = read_result(stacks, prepared, list(execute(stacks, prepared)))
+        assert result.succeeded, result
+        return next(each.physical_id for each in stacks.resources(prepared.stack_id) if each.logical_id == "Role")
 
     def allow(self, change: Callable[[Policy], None]) -> None:
         """Give the role its policies, with a change to each statement."""

@@ -20,9 +20,8 @@ from router.aws.control_plane import (
 from router.aws.stacks import ResourceChange, Stacks, StackTemplate
 from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
-from router.ops.change_set import propose, withdraw
-from router.ops.execution import Cause, Ended, conclude, execute
-from router.ops.removal import Fate, foresee, remove, tables_that_stay
+from router.ops.change_set import DeploymentResult, create_change_set, discard, execute, read_result
+from router.ops.removal import PlannedRemoval, delete_stack, plan_removal
 
 Inside = Callable[..., AbstractContextManager[None]]
 
@@ -74,19 +73,19 @@ def template(name: str, retention: int = 60, table: bool = True, **more: Any) ->
 BROKEN = {"Type": "AWS::SQS::Queue", "DependsOn": ["Queue", "Table"], "Properties": {"VisibilityTimeout": 99_999}}
 
 
-def deploy(stacks: Stacks, name: str, template: StackTemplate, **parameters: str) -> Ended:
+def deploy(stacks: Stacks, name: str, template: StackTemplate, **parameters: str) -> DeploymentResult:
     """Propose and execute."""
-    proposal = propose(stacks, name, template, parameters)
-    return conclude(stacks, proposal, list(execute(stacks, proposal)))
+    prepared = create_change_set(stacks, name, template, parameters)
+    return read_result(stacks, prepared, list(execute(stacks, prepared)))
 
 
 def test_creates(stacks: Stacks, name: str) -> None:
     """A new stack: what is added, each event from the beginning to the end, and its outputs."""
-    proposal = propose(stacks, name, template(name), {"Visibility": "45"})
-    events = list(execute(stacks, proposal))
-    ended = conclude(stacks, proposal, events)
+    prepared = create_change_set(stacks, name, template(name), {"Visibility": "45"})
+    events = list(execute(stacks, prepared))
+    result = read_result(stacks, prepared, events)
 
-    assert (proposal.creates, proposal.fresh, proposal.changes) == (
+    assert (prepared.creates, prepared.fresh, prepared.changes) == (
         True,
         True,
         (
@@ -102,7 +101,7 @@ def test_creates(stacks: Stacks, name: str) -> None:
         ("Table", "CREATE_COMPLETE"),
         (name, "CREATE_COMPLETE"),
     ]
-    assert (ended.succeeded, ended.status, ended.outputs["Url"].rpartition("/")[2], ended.cause, ended.kept) == (
+    assert (result.succeeded, result.status, result.outputs["Url"].rpartition("/")[2], result.cause, result.kept) == (
         True,
         "CREATE_COMPLETE",
         name,
@@ -115,11 +114,11 @@ def test_nothing_to_change(stacks: Stacks, name: str) -> None:
     """The same template again is no change, and leaves no change set."""
     deploy(stacks, name, template(name))
 
-    proposal = propose(stacks, name, template(name), {})
+    prepared = create_change_set(stacks, name, template(name), {})
 
-    assert proposal.changes is None
+    assert prepared.changes is None
     with pytest.raises(AwsCallError) as caught:
-        stacks.change_set(proposal.change_set)
+        stacks.change_set(prepared.change_set)
     assert caught.value.code == "ChangeSetNotFound"
 
 
@@ -127,12 +126,12 @@ def test_changes_by_template_and_by_parameter(stacks: Stacks, name: str) -> None
     """What changes is told by property, whether the template or a parameter says it; a table that is retained stays."""
     deploy(stacks, name, template(name))
 
-    by_template = propose(stacks, name, template(name, retention=90, table=False), {})
-    by_parameter = propose(stacks, name, template(name), {"Visibility": "60"})
+    by_template = create_change_set(stacks, name, template(name, retention=90, table=False), {})
+    by_parameter = create_change_set(stacks, name, template(name), {"Visibility": "60"})
 
     found = [
-        [(each.action, each.logical_id, each.replacement, each.policy, each.details) for each in proposal.changes or ()]
-        for proposal in (by_template, by_parameter)
+        [(each.action, each.logical_id, each.replacement, each.policy, each.details) for each in prepared.changes or ()]
+        for prepared in (by_template, by_parameter)
     ]
     assert found == [
         [
@@ -145,23 +144,23 @@ def test_changes_by_template_and_by_parameter(stacks: Stacks, name: str) -> None
 
 def test_creation_fails(stacks: Stacks, name: str) -> None:
     """A creation that fails deletes what it made but tables; the cause is the resource that failed first."""
-    ended = deploy(stacks, name, template(name, Broken=BROKEN))
+    result = deploy(stacks, name, template(name, Broken=BROKEN))
 
     reason = "Invalid value for the parameter VisibilityTimeout. Value must be between 0 and 43200."
-    assert (ended, stacks.find(name)) == (
-        Ended("DELETE_COMPLETE", {}, Cause("Broken", "AWS::SQS::Queue", reason), (name,)),
-        None,
-    )
+    cause = result.cause
+    assert cause
+    assert (result, stacks.find(name)) == (DeploymentResult("DELETE_COMPLETE", {}, cause, (name,)), None)
+    assert (cause.logical_id, cause.type, cause.reason) == ("Broken", "AWS::SQS::Queue", reason)
 
 
 def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """An update that fails leaves the stack as it was."""
     url = deploy(stacks, name, template(name)).outputs["Url"]
 
-    ended = deploy(stacks, name, template(name, retention=90, Broken=BROKEN))
+    result = deploy(stacks, name, template(name, retention=90, Broken=BROKEN))
 
     attributes = services["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])
-    assert (ended.status, ended.cause and ended.cause.resource, attributes["Attributes"]) == (
+    assert (result.status, result.cause and result.cause.logical_id, attributes["Attributes"]) == (
         "UPDATE_ROLLBACK_COMPLETE",
         "Broken",
         {"MessageRetentionPeriod": "60"},
@@ -170,19 +169,19 @@ def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, ServiceC
 
 def test_withdrawn(stacks: Stacks, name: str) -> None:
     """A change set that is withdrawn takes the stack with it that there is only for its sake."""
-    proposal = propose(stacks, name, template(name), {})
+    prepared = create_change_set(stacks, name, template(name), {})
 
-    withdraw(stacks, proposal)
+    discard(stacks, prepared)
 
     assert stacks.find(name) is None
 
 
 def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
     """Somebody else's change set for a stack that is not there yet stays."""
-    theirs = propose(stacks, name, template(name), {})
-    ours = propose(stacks, name, template(name), {})
+    theirs = create_change_set(stacks, name, template(name), {})
+    ours = create_change_set(stacks, name, template(name), {})
 
-    withdraw(stacks, ours)
+    discard(stacks, ours)
 
     assert (ours.fresh, stacks.change_set(theirs.change_set).status) == (False, "CREATE_COMPLETE")
 
@@ -190,7 +189,7 @@ def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
 def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
     """What AWS refuses is a sentence with the action, and leaves no stack."""
     with pytest.raises(UsageError, match=r"^AWS refuses cloudformation:CreateChangeSet: Template format error"):
-        propose(stacks, name, StackTemplate("{nonsense"), {})
+        create_change_set(stacks, name, StackTemplate("{nonsense"), {})
 
     assert stacks.find(name) is None
 
@@ -202,9 +201,10 @@ def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
     deploy(stacks, other, template(other, Log=function))
 
     with pytest.raises(
-        UsageError, match=r"^AWS cannot make a change set of the template: .*; a queue or table .* 'managed: false'"
+        UsageError,
+        match=r"^AWS cannot create a change set of the template: .*; set 'managed: false' on a queue or table",
     ):
-        propose(stacks, name, template(name, Log=function), {})
+        create_change_set(stacks, name, template(name, Log=function), {})
 
     assert stacks.find(name) is None
 
@@ -223,23 +223,20 @@ def test_removal(stacks: Stacks, name: str, services: Mapping[str, ServiceClient
     stack = stacks.find(name)
     assert stack
 
-    fates = foresee(stacks, services["sqs"], stack)
-    events = list(remove(stacks, stack))
+    planned = plan_removal(stacks, services["sqs"], stack)
+    events = list(delete_stack(stacks, stack))
 
-    assert fates == (
-        Fate(name, "queue", "AWS::SQS::Queue", False, 1),
-        Fate(name, "table", "AWS::DynamoDB::Table", True),
+    assert planned == (
+        PlannedRemoval(name, "queue", "AWS::SQS::Queue", False, 1),
+        PlannedRemoval(name, "table", "AWS::DynamoDB::Table", True),
     )
-    assert (tables_that_stay(fates), [(each.logical_id, each.status) for each in events]) == (
-        (name,),
-        [
-            (name, "DELETE_IN_PROGRESS"),
-            ("Table", "DELETE_SKIPPED"),
-            ("Queue", "DELETE_IN_PROGRESS"),
-            ("Queue", "DELETE_COMPLETE"),
-            (name, "DELETE_COMPLETE"),
-        ],
-    )
+    assert [(each.logical_id, each.status) for each in events] == [
+        (name, "DELETE_IN_PROGRESS"),
+        ("Table", "DELETE_SKIPPED"),
+        ("Queue", "DELETE_IN_PROGRESS"),
+        ("Queue", "DELETE_COMPLETE"),
+        (name, "DELETE_COMPLETE"),
+    ]
 
 
 def test_removal_of_what_was_made_from_yaml(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
@@ -256,18 +253,21 @@ Resources:
     stack = stacks.find(name)
     assert stack
 
-    fates = foresee(stacks, services["sqs"], stack)
+    planned = plan_removal(stacks, services["sqs"], stack)
 
-    assert [(fate.kind, fate.stays) for fate in fates] == [("queue", False), ("table", True)]
+    assert [(each.kind, each.kept) for each in planned] == [("queue", False), ("table", True)]
 
 
 def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """A stack that has nothing but a change set has nothing to lose, and goes."""
-    propose(stacks, name, template(name), {})
+    create_change_set(stacks, name, template(name), {})
     stack = stacks.find(name)
     assert stack
 
-    assert (foresee(stacks, services["sqs"], stack), list(remove(stacks, stack))[-1].status) == ((), "DELETE_COMPLETE")
+    assert (plan_removal(stacks, services["sqs"], stack), list(delete_stack(stacks, stack))[-1].status) == (
+        (),
+        "DELETE_COMPLETE",
+    )
 
 
 def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
@@ -307,7 +307,7 @@ def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, Service
 def test_not_permitted(nobody: Mapping[str, ServiceClient], name: str) -> None:
     """What the credentials may not do is named as IAM names it."""
     with pytest.raises(UsageError) as caught:
-        propose(Stacks(nobody["cloudformation"]), name, template(name), {})
+        create_change_set(Stacks(nobody["cloudformation"]), name, template(name), {})
 
     assert str(caught.value).startswith(
         "these credentials may not do cloudformation:DescribeStacks: User: arn:aws:iam:"

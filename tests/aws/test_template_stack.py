@@ -14,7 +14,7 @@ import pytest
 
 from router.check.run import check
 from router.dev.emulator import LocalAws, local_aws
-from router.ops.live_compare import Comparison
+from router.ops.live import LiveComparison
 from router.ops.template.document import Document, as_json, make_document, read_for_deployment
 
 SECONDS = 30
@@ -94,7 +94,7 @@ def test_the_function(gone: None, config: Path) -> None:
     where = {"CodeBucket": "packages", "CodeKey": "package.zip", "VariableStage": "test"}
 
     stack = deploy(document, **where)
-    found = check(config, {**os.environ, "STAGE": "test"}, Comparison("flows"))
+    found = check(config, {**os.environ, "STAGE": "test"}, LiveComparison("flows"))
 
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert [str(each) for each in found if each.code.severity != "info" and each.code.id not in MISSING] == []
@@ -117,7 +117,7 @@ def test_the_worker(gone: None, config: Path) -> None:
     document = make_document(read_for_deployment(config, {}), as_worker=True)
     resources = document.body["Resources"]
     known = {name: each for name, each in resources.items() if not each["Type"].startswith(NOT_KNOWN)}
-    document = Document({**document.body, "Resources": known}, document.flows, document.variables)
+    document = Document({**document.body, "Resources": known}, document.routes, document.variables)
 
     stack = deploy(document, Image="router:1", Subnets=",".join(subnets), SecurityGroups=",".join(groups))
 

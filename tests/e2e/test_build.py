@@ -84,7 +84,7 @@ def test_never(package: Any) -> None:
 def test_run_time_only(package: Any) -> None:
     """Of the router it has what the handler can come to import."""
     rooms = {name.split("/")[1] for name in names(package.file) if name.startswith("router/")}
-    left = {"cli", "checks", "worker", "local", "testing", "deploy", "report", "rehearse", "live", "pytest_plugin.py"}
+    left = {"cli", "check", "run", "dev", "ops", "pytest_plugin.py"}
     assert (rooms & left, {"lambda_handler.py", "engine", "aws"} - rooms) == (set(), set())
 
 
@@ -92,13 +92,13 @@ def test_output(package: Any) -> None:
     """The output names the files that were left out, and the Python that imported the package."""
     lines = package.output.splitlines()
     assert [line for line in lines if line.startswith("left out")] == [
-        "left out: boto3, which Lambda has, in a version of its own",
+        "left out: boto3, which the Lambda runtime has, in its own version",
         "left out: plugins/.env: environment files may hold secrets",
-        "left out: plugins/conftest.py: tests are not for Lambda",
-        "left out: plugins/credentials: it is named as credentials are",
-        "left out: plugins/signing.pem: it is named as credentials are",
-        "left out: plugins/test_places.py: tests are not for Lambda",
-        "left out: plugins/tests/test_again.py: tests are not for Lambda",
+        "left out: plugins/conftest.py: tests are not packed",
+        "left out: plugins/credentials: its name suggests credentials",
+        "left out: plugins/signing.pem: its name suggests credentials",
+        "left out: plugins/test_places.py: tests are not packed",
+        "left out: plugins/tests/test_again.py: tests are not packed",
     ]
     assert f"the handler imports in a clean Python {package.python}" in package.output
 
@@ -198,7 +198,7 @@ def test_json(package: Any, again: tuple[Path, Any]) -> None:
         "over": "",
         "provided": ["boto3"],
         "floating": [],
-        "absent": [],
+        "missing_imports": [],
         "binaries": 5,
         "imported_in": f"Python {package.python}",
         "not_imported": "",
@@ -252,7 +252,7 @@ def test_too_large(router: Any, tmp_path: Path) -> None:
     done = router("build")
 
     assert (done.returncode, "plugins" in done.stdout, (tmp_path / "dist").exists()) == (1, True, False)
-    assert "zipped is over Lambda's limit of 50.00 MB: https://docs.aws.amazon.com/lambda/" in done.stderr
+    assert "zipped exceeds Lambda's limit of 50.00 MB: https://docs.aws.amazon.com/lambda/" in done.stderr
     assert done.stderr.endswith("; nothing was written\n")
 
 
@@ -264,6 +264,6 @@ def test_module_of_no_package(router: Any, tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "router: plugin 'py' is an installed module, and none of the packages has it; "
-        "name its distribution in plugins/requirements.txt"
+        "router: plugin 'py' is an installed module that no package contains; "
+        "list its distribution in plugins/requirements.txt"
     )

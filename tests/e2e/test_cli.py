@@ -76,7 +76,7 @@ def test_version(router: Run) -> None:
         (("check", "--format", "yaml"), "'yaml' is not one of 'text', 'json'"),
         (("check", "--explain", "RT999"), "there is no code RT999; see docs/checks.md"),
         (("check", "absent.yaml"), "File 'absent.yaml' does not exist"),
-        (("check",), "there is no routes.yaml here; name the config, as FILE or with --config"),
+        (("check",), "there is no routes.yaml here; give the config as FILE or with --config"),
         (("test", "absent.yaml"), "File 'absent.yaml' does not exist"),
         (("explain", "--queue", "users", "absent.json"), "absent.json"),
         (("worker",), "does not exist"),
@@ -94,7 +94,7 @@ def test_config_named_twice(router: Run, config: Path) -> None:
     """One config is enough."""
     done = router("check", "routes.yaml", "-c", "routes.yaml")
 
-    assert (done.returncode, "name the config once: as FILE, or with --config" in done.stderr) == (2, True)
+    assert (done.returncode, "give the config once: as FILE, or with --config" in done.stderr) == (2, True)
 
 
 def test_check_sample(router: Run, repo: Path) -> None:
@@ -419,7 +419,7 @@ def test_explain_raw(router: Run, config: Path, words: tuple[str, ...], code: in
     ("queue", "message", "sentence"),
     [
         ("user", b"{}", "no route reads the queue 'user'; there are users"),
-        ("users", b"\xff", "the message is not UTF-8 text, and SQS takes no other"),
+        ("users", b"\xff", "the message is not UTF-8 text, which SQS requires"),
     ],
 )
 def test_explain_cannot(config: Path, queue: str, message: bytes, sentence: str) -> None:
@@ -476,13 +476,24 @@ PathFinder.find_spec = find_spec
     [
         ("click", ("check",), "the command line needs more packages: pip install 'message-router[cli]'"),
         ("rich", ("demo",), "router demo needs more packages: pip install 'message-router[cli]'"),
-        ("prometheus_client", ("worker",), "the worker needs more packages: pip install 'message-router[worker]'"),
+        ("prometheus_client", ("worker",), "router worker needs more packages: pip install 'message-router[worker]'"),
         (
             "boto3 botocore",
             ("worker",),
             "a profile or role for credentials needs more packages: pip install 'message-router[worker]'",
         ),
         ("boto3 botocore ministack", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
+        ("boto3", ("check", "--live"), "router check needs more packages: pip install 'message-router[worker]'"),
+        (
+            "boto3",
+            ("deploy", "--stack", "s"),
+            "router deploy needs more packages: pip install 'message-router[worker]'",
+        ),
+        (
+            "boto3",
+            ("undeploy", "--stack", "s"),
+            "router undeploy needs more packages: pip install 'message-router[worker]'",
+        ),
         ("boto3 botocore", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
     ],
 )

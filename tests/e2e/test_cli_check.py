@@ -153,7 +153,7 @@ def test_live_needs_the_environment(router: Run, flow: Path) -> None:
     """The names that are compared with AWS can contain variables, so `--live` needs the environment."""
     done = router("check", "--live", "--no-env")
 
-    assert (done.returncode, "--live asks for what the variables name" in done.stderr) == (2, True)
+    assert (done.returncode, "--live needs the values of all variables" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])

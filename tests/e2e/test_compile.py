@@ -84,7 +84,7 @@ def test_a_config_with_errors(router: Run, config: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
-        ("routes.yaml", "routes.yaml is the config itself: name another file with -o"),
+        ("routes.yaml", "routes.yaml is the config itself: give another file with -o"),
         ("gone/out.json", "cannot write gone/out.json: no such file or directory"),
     ],
 )

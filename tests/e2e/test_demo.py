@@ -58,7 +58,7 @@ def test_sample(router: Run, repo: Path) -> None:
             ["RT806", "fails 'required' at /required: 'user_id' is missing", "user-metadata-dlq"],
             ["RT806", "fails 'type' at /properties/at/type", "playback-events-dlq"],
         ],
-        "7 of 7 messages ended as they should",
+        "7 of 7 messages had the expected outcome",
         False,
     )
 
@@ -157,7 +157,7 @@ def router_outcome(outcome):
             ["NO", "users", "users: a letter that is gone", "rejected", "its dead letter is not in users-dlq"],
             ["ok", "users", "users: right", "written", ""],
         ],
-        "1 of 4 messages ended as they should",
+        "1 of 4 messages had the expected outcome",
     )
 
 
@@ -301,5 +301,5 @@ routes:
     assert (rows(usual, "table users")[1:], rows(prod, "table users")[1:], done.stdout.splitlines()[-1]) == (
         [["f", "8", "dev"], ["r", "7", "dev"]],
         [["e", "prod"]],
-        "3 of 3 messages ended as they should",
+        "3 of 3 messages had the expected outcome",
     )

@@ -44,7 +44,7 @@ def test_sample(repo: Path) -> None:
             "messages",
         ],
         {'outcome="rejected"', 'outcome="dropped"'},
-        "7 of 7 messages ended as they should",
+        "7 of 7 messages had the expected outcome",
     )
 
 

@@ -140,8 +140,8 @@ def test_on_a_terminal(terminal: Callable[..., Terminal]) -> None:
     for words, question, answer in (
         (deploy, "Change the stack 'asked'? [y/N]", "n"),
         (deploy, "Change the stack 'asked'? [y/N]", "y"),
-        (undeploy, "Type 'asked' to go on", "yes"),
-        (undeploy, "Type 'asked' to go on", "asked"),
+        (undeploy, "Type 'asked' to continue", "yes"),
+        (undeploy, "Type 'asked' to continue", "asked"),
     ):
         screen = terminal(*words)
         screen.wait_for(question)
@@ -149,6 +149,6 @@ def test_on_a_terminal(terminal: Callable[..., Terminal]) -> None:
         codes.append((screen.end(), screen.shown))
 
     assert [code for code, _ in codes] == [1, 0, 1, 0]
-    sentences = ["nothing was changed", "is CREATE_COMPLETE", "nothing was done", "deleted table people"]
+    sentences = ["nothing was changed", "is CREATE_COMPLETE", "nothing was deleted", "deleted table people"]
     assert [sentence in shown for sentence, (_, shown) in zip(sentences, codes, strict=True)] == [True] * 4
     assert ["\x1b[" in shown for _, shown in codes] == [True] * 4

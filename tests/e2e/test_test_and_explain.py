@@ -118,7 +118,7 @@ def test_machines(router: Run, config: Path, tmp_path: Path) -> None:
     [
         (("-k", "nothing"), 1, "no test matches 'nothing'"),
         (("-k", "(("), 2, "router: '((' does not select tests"),
-        (("--junit", "no/such/folder.xml"), 2, "router: cannot write 'no/such/folder.xml'"),
+        (("--junit", "no/such/folder.xml"), 2, "router: cannot write no/such/folder.xml"),
     ],
 )
 def test_what_cannot_be(router: Run, config: Path, words: tuple[str, ...], code: int, sentence: str) -> None:

@@ -43,16 +43,16 @@ MAX_INLINE_BYTES = 51_200
 class Document(Struct, frozen=True):
     """A template: its body, as JSON or YAML has it, and what its parts are in the config's terms.
 
-    `flows` are the routes that each queue and table is there for, by logical id; `variables` the parameters that take
+    `routes` are the routes that each queue and table is there for, by logical id; `variables` the parameters that take
     the values of the config's variables, by the variables' names.
     """
 
     body: Json
-    flows: Mapping[str, tuple[str, ...]]
+    routes: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, str]
 
 
-class Config(Struct, frozen=True):
+class DeployableConfig(Struct, frozen=True):
     """A config that was checked, and its files as they are written."""
 
     path: Path
@@ -76,17 +76,17 @@ class Config(Struct, frozen=True):
         return (self.path.parent / name).is_file()
 
 
-def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Config:
+def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
     """Check a config and read it, for a template; a variable need not be set. Raises ConfigError if it has errors."""
     seen: list[Loaded] = []
     report = examine(path, env, seen.append, "warning")
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
     if errors or seen[0].program is None:
         raise ConfigError(errors)
-    return Config(path, seen[0].program, seen[0], unpack(precompile(path, env), COMPILED_NAME).files.files)
+    return DeployableConfig(path, seen[0].program, seen[0], unpack(precompile(path, env), COMPILED_NAME).files.files)
 
 
-def make_document(config: Config, as_worker: bool = False) -> Document:
+def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """The template of a config; raises UsageError for what no stack can hold."""
     plan = make_plan(config.program, Texts(config.files), as_worker)
     body: Json = {

@@ -21,7 +21,7 @@ from router.aws.boto import control_plane_clients
 from router.aws.live import SERVICES, Live
 from router.check.run import check
 from router.dev.emulator import REGION, LocalAws
-from router.ops.live_compare import Comparison
+from router.ops.live import LiveComparison
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
     def run(endpoint: str, config: str, function: str = "") -> str:
         (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
         monkeypatch.setattr("router.aws.live.connect", lambda: connection(endpoint))
-        findings = check(Path("routes.yaml"), {}, Comparison(function))
+        findings = check(Path("routes.yaml"), {}, LiveComparison(function))
         return "".join(f"{finding}\n" for finding in findings if finding.code.id.startswith("RT7"))
 
     return run

@@ -1,34 +1,39 @@
 """What `router deploy` says when it failed, and where it sends people."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from router.aws.stacks import StackEvent
 from router.cli.deploy_report import dashboard_link, explain_failure
-from router.ops.execution import Cause, Ended
+from router.ops.change_set import DeploymentResult
 
-CAUSE = Cause("LogGroup", "AWS::Logs::LogGroup", "it exists already")
+CAUSE = StackEvent(
+    "1", datetime(2026, 1, 2, tzinfo=UTC), "LogGroup", "", "AWS::Logs::LogGroup", "CREATE_FAILED", "it exists already"
+)
 
 
 @pytest.mark.parametrize(
-    ("ended", "creates", "sentences"),
+    ("result", "creates", "sentences"),
     [
         (
-            Ended("DELETE_COMPLETE", cause=CAUSE, kept=("users", "orders")),
+            DeploymentResult("DELETE_COMPLETE", cause=CAUSE, kept=("users", "orders")),
             True,
             (
                 "the stack 'flows' could not be created: LogGroup (AWS::Logs::LogGroup): it exists already",
                 (
-                    "what had been made is removed again; the tables users, orders are kept, and the next deployment "
-                    "takes them over"
+                    "the resources that were created are deleted again; the tables users, orders are kept, and the "
+                    "next deployment imports them"
                 ),
             ),
         ),
         (
-            Ended("UPDATE_ROLLBACK_COMPLETE"),
+            DeploymentResult("UPDATE_ROLLBACK_COMPLETE"),
             False,
-            ("the stack 'flows' could not be updated", "the stack is as it was before"),
+            ("the stack 'flows' could not be updated", "the stack is rolled back to its previous state"),
         ),
         (
-            Ended("UPDATE_ROLLBACK_FAILED", cause=CAUSE),
+            DeploymentResult("UPDATE_ROLLBACK_FAILED", cause=CAUSE),
             False,
             (
                 "the stack 'flows' could not be updated: LogGroup (AWS::Logs::LogGroup): it exists already",
@@ -37,9 +42,9 @@ CAUSE = Cause("LogGroup", "AWS::Logs::LogGroup", "it exists already")
         ),
     ],
 )
-def test_failures(ended: Ended, creates: bool, sentences: tuple[str, ...]) -> None:
+def test_failures(result: DeploymentResult, creates: bool, sentences: tuple[str, ...]) -> None:
     """Why it failed, and how things stand now."""
-    assert tuple(explain_failure(ended, "flows", creates).splitlines()) == sentences
+    assert tuple(explain_failure(result, "flows", creates).splitlines()) == sentences
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import UsageError
-from router.ops.archive import MAX_UNZIPPED, MAX_ZIPPED, Archive, Part, place, write_archive
+from router.ops.archive import MAX_UNZIPPED, MAX_ZIPPED, Archive, PackagePart, move_archive, write_archive
 from router.ops.contents import Entry
 
 
@@ -61,7 +61,7 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         write_archive([entry("a", b"1", "one"), entry("a", b"2", "two")], tmp_path)
 
-    assert str(raised.value) == "one and two both have a file a; rename one, or take it out"
+    assert str(raised.value) == "one and two both have a file a; rename or remove one"
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
         (
             MAX_ZIPPED + 6000,
             1,
-            "50.01 MB zipped is over Lambda's limit of 50.00 MB: https://docs.aws.amazon.com/lambda/",
+            "50.01 MB zipped exceeds Lambda's limit of 50.00 MB: https://docs.aws.amazon.com/lambda/",
         ),
         (
             1,
             MAX_UNZIPPED + 6000,
-            "250.01 MB unzipped is over Lambda's limit of 250.00 MB: https://docs.aws.amazon.com/",
+            "250.01 MB unzipped exceeds Lambda's limit of 250.00 MB: https://docs.aws.amazon.com/",
         ),
     ],
 )
 def test_limits(tmp_path: Path, size: int, unzipped: int, over: str) -> None:
     """A package over a limit of Lambda's says by how much, and names the page."""
-    archive = Archive(tmp_path, (Part("p", 1, 1, unzipped),), size, "")
+    archive = Archive(tmp_path, (PackagePart("p", 1, 1, unzipped),), size, "")
 
     assert archive.over.startswith(over)
     assert bool(archive.over) is bool(over)
@@ -95,7 +95,7 @@ def test_place(tmp_path: Path) -> None:
     output.parent.mkdir(parents=True)
     output.write_bytes(b"old")
 
-    placed = place(archive, output)
+    placed = move_archive(archive, output)
 
     assert (placed.path, output.read_bytes(), list(output.parent.iterdir()), output.stat().st_mode & 0o777) == (
         output,
@@ -111,6 +111,6 @@ def test_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UsageError) as raised:
-        place(archive, tmp_path / "file" / "lambda.zip")
+        move_archive(archive, tmp_path / "file" / "lambda.zip")
 
     assert str(raised.value).startswith(f"cannot write {tmp_path / 'file' / 'lambda.zip'}: ")

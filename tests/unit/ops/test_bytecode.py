@@ -11,8 +11,7 @@ import pytest
 from router.errors import UsageError
 from router.ops.bytecode import bytecode_entries
 from router.ops.contents import Entry
-from router.ops.smoke_test import find_interpreter
-from router.ops.targets import ARCHES, PYTHONS, Target
+from router.ops.targets import ARCHES, PYTHONS, Target, find_interpreter
 
 PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
 TARGETS = [Target(arch, PYTHON) for arch in ARCHES]
@@ -76,6 +75,6 @@ def test_no_interpreter(tmp_path: Path) -> None:
         compiled(tmp_path, Target("arm64", absent))
 
     assert str(raised.value) == (
-        f"bytecode for python{absent} is compiled by a Python {absent}, and this machine has none; "
+        f"bytecode for python{absent} needs a Python {absent}, and this machine has none; "
         "install one, or build without --bytecode"
     )

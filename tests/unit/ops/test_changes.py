@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.aws.stacks import ResourceChange
-from router.ops.changes import Planned, kind_of, read_changes, resource_name, short_name
+from router.ops.changes import PlannedChange, describe_changes, kind_of, resource_name, short_name
 
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
 
@@ -19,31 +19,31 @@ def change(action: str, type_: str, **more: Any) -> ResourceChange:
     ("given", "verb", "warning"),
     [
         (change("Add", QUEUE), "add", ""),
-        (change("Import", TABLE), "take over", ""),
+        (change("Import", TABLE), "import", ""),
         (change("Modify", QUEUE, replacement="False"), "modify", ""),
         (change("Modify", QUEUE, replacement="False", certain=False), "may modify", ""),
-        (change("Modify", QUEUE, replacement="True"), "replace", "REPLACES the queue by an empty one"),
-        (change("Modify", TABLE, replacement="True"), "replace", "REPLACES the table by an empty one"),
-        (change("Modify", TABLE, replacement="Conditional"), "may replace", "MAY REPLACE the table by an empty one"),
+        (change("Modify", QUEUE, replacement="True"), "replace", "REPLACES the queue with an empty one"),
+        (change("Modify", TABLE, replacement="True"), "replace", "REPLACES the table with an empty one"),
+        (change("Modify", TABLE, replacement="Conditional"), "may replace", "MAY REPLACE the table with an empty one"),
         (change("Modify", ROLE, replacement="True"), "replace", ""),
         (change("Modify", ROLE, replacement="Conditional", certain=False), "may modify", ""),
         (
             change("Modify", TABLE, replacement="Conditional", certain=False),
             "may replace",
-            "MAY REPLACE the table by an empty one",
+            "MAY REPLACE the table with an empty one",
         ),
         (change("Remove", QUEUE, policy="Delete"), "remove", "DELETES the queue and its messages"),
         # An older region does not tell the policy: nothing says that it stays.
         (change("Remove", TABLE), "remove", "DELETES the table and its items"),
-        (change("Remove", TABLE, policy="Retain"), "let go", ""),
+        (change("Remove", TABLE, policy="Retain"), "retain", ""),
         (change("Remove", ROLE, policy="Delete"), "remove", ""),
-        (change("Dynamic", QUEUE), "unknown", "AWS cannot tell what becomes of the queue"),
+        (change("Dynamic", QUEUE), "unknown", "AWS does not say what happens to the queue"),
         (change("Dynamic", ROLE), "unknown", ""),
     ],
 )
 def test_verbs(given: ResourceChange, verb: str, warning: str) -> None:
     """Each action of AWS's has its verb; what loses messages or items has its warning."""
-    (planned,) = read_changes([given], {}, {})
+    (planned,) = describe_changes([given], {}, {})
 
     assert (planned.verb, planned.warning, planned.loses) == (verb, warning, bool(warning))
 
@@ -57,13 +57,13 @@ def test_order_names_and_flows() -> None:
         ResourceChange("Add", "Unnamed", "", ROLE),
     ]
 
-    planned = read_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"})
+    planned = describe_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"})
 
     assert planned == (
-        Planned("remove", "Old", "old", "queue", "", True),
-        Planned("modify", "Kept", "orders", "queue", "orders, order-lines", False, ("Tags",)),
-        Planned("add", "New", "users", "queue", "users"),
-        Planned("add", "Unnamed", "Unnamed", "role"),
+        PlannedChange("remove", "Old", "old", "queue", "", True),
+        PlannedChange("modify", "Kept", "orders", "queue", "orders, order-lines", False, ("Tags",)),
+        PlannedChange("add", "New", "users", "queue", "users"),
+        PlannedChange("add", "Unnamed", "Unnamed", "role"),
     )
 
 

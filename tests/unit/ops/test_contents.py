@@ -16,8 +16,8 @@ from router.ops.contents import (
     schema_entries,
     wheel_entries,
 )
+from router.ops.packages import download
 from router.ops.targets import Target
-from router.ops.wheels import download
 
 KEY = "AKIA" + "ABCDEFGH23456724"
 
@@ -76,9 +76,9 @@ def test_left_out(folder: Path) -> None:
         ["plugins/a.py"],
         [
             LeftOut("plugins/.env.prod", "environment files may hold secrets"),
-            LeftOut("plugins/k/x.pem", "it is named as credentials are"),
-            LeftOut("plugins/test_a.py", "tests are not for Lambda"),
-            LeftOut("plugins/tests/a.json", "tests are not for Lambda"),
+            LeftOut("plugins/k/x.pem", "its name suggests credentials"),
+            LeftOut("plugins/test_a.py", "tests are not packed"),
+            LeftOut("plugins/tests/a.json", "tests are not packed"),
         ],
     )
 
@@ -101,7 +101,7 @@ def test_named_as_credentials(folder: Path, name: str) -> None:
 
     assert packed(folder, "plugins/a.py") == (
         ["plugins/a.py"],
-        [LeftOut(f"plugins/{name}", "it is named as credentials are")],
+        [LeftOut(f"plugins/{name}", "its name suggests credentials")],
     )
 
 
@@ -140,12 +140,10 @@ def test_links(folder: Path, tmp_path: Path) -> None:
 
     assert (names, left_out) == (
         ["plugins/a.py"],
-        [LeftOut("plugins/linked", "it is a link to a folder; put the folder itself there")],
+        [LeftOut("plugins/linked", "it is a link to a folder; copy the folder there")],
     )
     link = folder / "plugins" / "out.py"
-    assert str(raised.value) == (
-        f"{link} is a link that leads out of the folder of the config; put the file itself there"
-    )
+    assert str(raised.value) == (f"{link} is a link to a file outside the folder of the config; copy the file there")
 
 
 @pytest.mark.parametrize("text", [f"key = '{KEY}'\n", "-----BEGIN RSA PRIVATE KEY-----\n"])
@@ -158,7 +156,7 @@ def test_secrets(folder: Path, text: str) -> None:
         entry.read()
 
     assert str(raised.value) == (
-        "plugins/a.py:2: this looks like a secret key; take it out, the function's role is enough"
+        "plugins/a.py:2: this looks like a secret key; remove it, and use the role of the function"
     )
 
 
@@ -176,8 +174,8 @@ def test_plugin_outside(folder: Path) -> None:
         plugin_files(["../shared/a.py"], folder)
 
     assert str(raised.value) == (
-        "plugin '../shared/a.py' is outside the folder of the config, and the package has that folder's files only; "
-        "move it there, or make it an installed module that plugins/requirements.txt names"
+        "plugin '../shared/a.py' is outside the folder of the config, and only files of that folder are packed; "
+        "move it there, or make it a distribution and list it in plugins/requirements.txt"
     )
 
 
@@ -186,9 +184,7 @@ def test_absolute_plugin(folder: Path) -> None:
     with pytest.raises(UsageError) as raised:
         plugin_files(["/srv/a.py"], folder)
 
-    assert str(raised.value) == (
-        "plugin '/srv/a.py' is named by its place on this machine; name it from the config's folder"
-    )
+    assert str(raised.value) == ("plugin '/srv/a.py' is an absolute path; use a path relative to the config's folder")
 
 
 def test_roundabout(folder: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from router.ops.imports import run_time_modules
+from router.errors import UsageError
+from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules
 
 
 def test_rooms() -> None:
@@ -51,3 +52,35 @@ def test_plugins(tmp_path: Path, source: str, there: bool) -> None:
     plugin.write_text(source)
 
     assert ("router.dev.compare" in run_time_modules([plugin])) is there
+
+
+def test_missing_imports(tmp_path: Path) -> None:
+    """An import of a plugin that neither the package nor Python nor Lambda has is found, with its file."""
+    plugin = tmp_path / "plugins" / "a.py"
+    plugin.parent.mkdir()
+    plugin.write_text(
+        "import json, boto3, six, packed.part, single, binary, plugins.b\n"
+        "from router import hookimpl\n"
+        "def late():\n    from absent.part import x\n"
+        "try:\n    import perhaps\nexcept ImportError:\n    perhaps = None\n"
+    )
+
+    packed = ("packed/__init__.py", "single.py", "binary.cpython-313-aarch64-linux-gnu.so", "plugins/a.py")
+    assert list(find_missing_imports([plugin], packed, tmp_path)) == [
+        MissingImport("plugins/a.py", "absent"),
+        MissingImport("plugins/a.py", "perhaps"),
+    ]
+
+
+def test_packages_of_the_router(tmp_path: Path) -> None:
+    """A package that the router imports and its metadata does not list stops the build."""
+    module = tmp_path / "a.py"
+    module.write_text("import httptools, boto3, msgspec\n")
+
+    with pytest.raises(UsageError) as raised:
+        require_packages({"router.a": module}, ["msgspec/__init__.py"])
+
+    assert str(raised.value) == (
+        "the router imports httptools, which its installed metadata does not list: reinstall message-router to "
+        "update the metadata"
+    )

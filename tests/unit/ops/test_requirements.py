@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.requirements import Asked, own_requirements, read_requirements
+from router.ops.requirements import Requirements, own_requirements, read_requirements
 from router.ops.targets import Target
 
 TARGET = Target("arm64", "3.13")
-NO_REQUIREMENT = "is no requirement that can be packed; write NAME==VERSION, or the path of a wheel"
+NO_REQUIREMENT = "is not a requirement that can be packed; use NAME==VERSION or the path of a wheel"
 HASH = "--hash=sha256:" + "0" * 64
 
 
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "requirements.txt"
 
 
-def read(file: Path, text: str) -> Asked:
+def read(file: Path, text: str) -> Requirements:
     """What a file with this text asks for."""
     file.write_text(text)
     return read_requirements([file], TARGET)
@@ -91,13 +91,13 @@ def test_wheel_by_path(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("alpha==1\n-e .\n", ":2: what is editable cannot be packed; build a wheel of it, and name that"),
+        ("alpha==1\n-e .\n", ":2: an editable package cannot be packed; build a wheel and name its path"),
         (
             "./alpha\n",
-            ":1: './alpha' is no requirement that can be packed; write NAME==VERSION, or the path of a wheel",
+            ":1: './alpha' is not a requirement that can be packed; use NAME==VERSION or the path of a wheel",
         ),
-        ("al pha\n", ":1: 'al pha' is no requirement that can be packed; write NAME==VERSION, or the path of a wheel"),
-        ("x.whl\n", ":1: 'x.whl' is no requirement that can be packed; write NAME==VERSION, or the path of a wheel"),
+        ("al pha\n", ":1: 'al pha' is not a requirement that can be packed; use NAME==VERSION or the path of a wheel"),
+        ("x.whl\n", ":1: 'x.whl' is not a requirement that can be packed; use NAME==VERSION or the path of a wheel"),
     ],
 )
 def test_refused(file: Path, text: str, sentence: str) -> None:

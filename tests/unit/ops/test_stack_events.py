@@ -7,7 +7,7 @@ import pytest
 
 from router.aws.stacks import StackEvent, Stacks
 from router.ops import stack_events as following
-from router.ops.stack_events import first_cause, follow, kept_tables
+from router.ops.stack_events import first_failure, follow, retained_tables
 
 STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/flows/1"
 
@@ -104,9 +104,9 @@ def test_deletion_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     assert statuses == ["CREATE_IN_PROGRESS", "ROLLBACK_FAILED"]
 
 
-def test_first_cause() -> None:
+def test_first_failure() -> None:
     """The cause is the first resource that failed by itself, not one that was cancelled or failed later."""
-    cause = first_cause(FAILED, STACK)
+    cause = first_failure(FAILED, STACK)
 
     assert cause == FAILED[4]
 
@@ -115,9 +115,9 @@ def test_cause_of_the_stack() -> None:
     """Where no resource failed, the stack says why."""
     asked = event("ROLLBACK_IN_PROGRESS", "flows", "Rollback requested by user")
 
-    assert (first_cause([event("CREATE_IN_PROGRESS"), asked], STACK), first_cause([], STACK)) == (asked, None)
+    assert (first_failure([event("CREATE_IN_PROGRESS"), asked], STACK), first_failure([], STACK)) == (asked, None)
 
 
-def test_kept_tables() -> None:
+def test_retained_tables() -> None:
     """Tables that stayed behind are known by their names."""
-    assert kept_tables([*FAILED, *FAILED]) == ("items",)
+    assert retained_tables([*FAILED, *FAILED]) == ("items",)

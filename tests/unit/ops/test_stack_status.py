@@ -7,7 +7,7 @@ from botocore.loaders import Loader
 
 from router.aws.stacks import Stack
 from router.errors import UsageError
-from router.ops.stack_status import is_good, is_running, must_create, refuse_running
+from router.ops.stack_status import has_succeeded, is_in_progress, must_create, require_idle
 
 
 def in_state(status: str, reason: str = "") -> Stack:
@@ -50,16 +50,15 @@ def test_updates(status: str) -> None:
             "ROLLBACK_COMPLETE",
             "The following resource(s) failed to create: [Queue]. ",
             (
-                "the stack 'flows' is in ROLLBACK_COMPLETE, from which it can only be deleted (The following "
-                "resource(s) failed to create: [Queue]); 'router undeploy --stack flows' does that and keeps its "
-                "tables; then deploy again"
+                "the stack 'flows' is in ROLLBACK_COMPLETE and can only be deleted (The following resource(s) failed "
+                "to create: [Queue]); run 'router undeploy --stack flows', which keeps its tables, then deploy again"
             ),
         ),
         (
             "UPDATE_ROLLBACK_FAILED",
             "",
             (
-                "the stack 'flows' is in UPDATE_ROLLBACK_FAILED; mend the cause, then "
+                "the stack 'flows' is in UPDATE_ROLLBACK_FAILED; fix the cause, run "
                 "'aws cloudformation continue-update-rollback --stack-name flows', then deploy again"
             ),
         ),
@@ -67,14 +66,14 @@ def test_updates(status: str) -> None:
             "UPDATE_FAILED",
             "",
             (
-                "the stack 'flows' is in UPDATE_FAILED; "
-                "'aws cloudformation rollback-stack --stack-name flows' takes it back, then deploy again"
+                "the stack 'flows' is in UPDATE_FAILED; run "
+                "'aws cloudformation rollback-stack --stack-name flows', then deploy again"
             ),
         ),
         (
             "UPDATE_IN_PROGRESS",
             "",
-            "the stack 'flows' is in UPDATE_IN_PROGRESS: somebody else is changing it; wait until that has ended",
+            "the stack 'flows' is in UPDATE_IN_PROGRESS: another operation is in progress; wait until it ends",
         ),
     ],
 )
@@ -95,13 +94,13 @@ def test_each_state_is_known() -> None:
         except UsageError as error:
             told[status] = str(error)
 
-    at_work = {status for status, sentence in told.items() if "somebody else" in sentence}
-    assert at_work == {status for status in all_states() if is_running(status)} - {"REVIEW_IN_PROGRESS"}
+    at_work = {status for status, sentence in told.items() if "another operation" in sentence}
+    assert at_work == {status for status in all_states() if is_in_progress(status)} - {"REVIEW_IN_PROGRESS"}
 
 
 def test_good_states() -> None:
     """A rollback ends well for nobody."""
-    assert {status for status in all_states() if is_good(status)} == {
+    assert {status for status in all_states() if has_succeeded(status)} == {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
         "IMPORT_COMPLETE",
@@ -110,6 +109,6 @@ def test_good_states() -> None:
 
 def test_refuses_running() -> None:
     """Who deletes waits for others, but not for a stack that is only being looked at."""
-    refuse_running(in_state("REVIEW_IN_PROGRESS"))
-    with pytest.raises(UsageError, match="somebody else is changing it"):
-        refuse_running(in_state("UPDATE_IN_PROGRESS"))
+    require_idle(in_state("REVIEW_IN_PROGRESS"))
+    with pytest.raises(UsageError, match="another operation is in progress"):
+        require_idle(in_state("UPDATE_IN_PROGRESS"))

@@ -1,8 +1,11 @@
 """Lambda's runtimes as platforms."""
 
+import platform
+import sys
+
 import pytest
 
-from router.ops.targets import ARCHES, PYTHONS, Target
+from router.ops.targets import ARCHES, PYTHONS, Target, find_interpreter
 
 TARGETS = [Target(arch, python) for arch in ARCHES for python in PYTHONS]
 
@@ -46,3 +49,11 @@ def test_legacy_names() -> None:
         "manylinux1_x86_64",
         "linux_x86_64",
     ]
+
+
+def test_interpreter() -> None:
+    """The Python of the tests is one for its own runtime, and for no other architecture."""
+    python = next(each for each in PYTHONS if each == f"{sys.version_info[0]}.{sys.version_info[1]}")
+    own, other = sorted((Target(arch, python) for arch in ARCHES), key=lambda each: each.machine != platform.machine())
+
+    assert (find_interpreter(own), find_interpreter(other)) == (sys.executable, None)

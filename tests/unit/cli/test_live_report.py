@@ -1,4 +1,4 @@
-"""Tests of router.ops.live_report."""
+"""Tests of router.cli.live_report."""
 
 import json
 
@@ -15,7 +15,7 @@ from router.aws.deployed import (
     TtlFacts,
     Unanswered,
 )
-from router.ops.live_report import show_seen, with_seen
+from router.cli.live_report import show_seen, with_seen
 
 ARN = "arn:aws:sqs:eu-west-1:1:orders"
 FUNCTION = "arn:aws:lambda:eu-west-1:1:function:router:live"
@@ -67,8 +67,8 @@ lines|ACTIVE|id S, n N|dynamodb:DescribeTimeToLive: AccessDenied|on demand|none
 queues
 queue|kind|visibility|retention|largest message|receives|then to
 orders|standard|360 s|4 days|262144 bytes|5|orders-dlq
-orders-dlq|standard|30 s|14 days|262144 bytes|any number|nowhere
-orders.fifo|FIFO|30 s|90 s|1024 bytes|any number|nowhere
+orders-dlq|standard|30 s|14 days|262144 bytes|unlimited|none
+orders.fifo|FIFO|30 s|90 s|1024 bytes|unlimited|none
 absent|sqs:GetQueueUrl: AccessDenied|||||
 event source mappings
 queue|function|state|batch|window|reports failures|concurrency|filters

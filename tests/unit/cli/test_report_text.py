@@ -6,7 +6,7 @@ import click
 import pytest
 
 from router.check.ignore import Ignored
-from router.cli.report.text import as_text, count_findings
+from router.cli.report import as_text, count_findings
 from router.model import Code, Finding, Place, Severity
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.ops.parameters import parameter_values, read_assignments, with_given
+from router.ops.deployment import parameter_values, read_assignments
 
 DECLARED: dict[str, dict[str, Any]] = {
     "CodeKey": {"Type": "String"},
@@ -51,7 +51,7 @@ def test_missing() -> None:
     with pytest.raises(UsageError) as caught:
         values({}, {})
 
-    assert str(caught.value) == "no value for STAGE: give it by --parameter STAGE=… or in the environment"
+    assert str(caught.value) == "no value for STAGE: pass --parameter STAGE=… or set it in the environment"
 
 
 def test_missing_parameter() -> None:
@@ -59,7 +59,7 @@ def test_missing_parameter() -> None:
     with pytest.raises(UsageError) as caught:
         parameter_values({"Image": {}, **DECLARED}, VARIABLES, {}, {"Image": "x"}, {"CodeKey": "k"})
 
-    assert str(caught.value) == "no value for Image, STAGE: give it by --parameter Image=…"
+    assert str(caught.value) == "no value for Image, STAGE: pass --parameter Image=…"
 
 
 def test_assignments() -> None:
@@ -70,10 +70,5 @@ def test_assignments() -> None:
 @pytest.mark.parametrize("text", ["A", "=x", ""])
 def test_no_assignment(text: str) -> None:
     """What is none is told."""
-    with pytest.raises(UsageError, match=f"^'{text}' is no NAME=VALUE$"):
+    with pytest.raises(UsageError, match=f"^'{text}' is not NAME=VALUE$"):
         read_assignments([text])
-
-
-def test_environment() -> None:
-    """The config is read with what is given."""
-    assert with_given({"A": "1", "B": "2"}, {"B": "3"}) == {"A": "1", "B": "3"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.ops.literal_names import names_of, values_of, with_plain_tables
+from router.ops.deployment import literal_names, with_literal_table_names
 
 
 def template(name: Any, type_: str = "AWS::DynamoDB::Table") -> dict[str, Any]:
@@ -29,7 +29,7 @@ def test_tables(name: Any, plain: str) -> None:
     """The name of a table becomes plain; nothing else changes, and the template that was given does not either."""
     given = template(name)
 
-    made = with_plain_tables(given, {"Stage": "prod"})
+    made = with_literal_table_names(given, {"Stage": "prod"})
 
     assert (made, given) == (template(plain), template(name))
 
@@ -39,22 +39,22 @@ def test_tables(name: Any, plain: str) -> None:
 )
 def test_unknown(name: Any) -> None:
     """A name that depends on what nobody knows yet stays as it is."""
-    assert (with_plain_tables(template(name), {"Stage": "prod"}), names_of(template(name), {})) == (template(name), {})
+    assert (with_literal_table_names(template(name), {"Stage": "prod"}), literal_names(template(name), {})) == (
+        template(name),
+        {},
+    )
 
 
 def test_queues_stay() -> None:
     """Queues are never taken over, so that their names stay as they are written; they are known all the same."""
     given = template({"Fn::Sub": "${Stage}-q"}, "AWS::SQS::Queue")
 
-    assert (with_plain_tables(given, {"Stage": "x"}), names_of(given, {"Stage": "x"})) == (given, {"X": "x-q"})
+    assert (with_literal_table_names(given, {"Stage": "x"}), literal_names(given, {"Stage": "x"})) == (
+        given,
+        {"X": "x-q"},
+    )
 
 
 def test_others_have_no_names() -> None:
     """Only queues and tables are told by name."""
-    assert names_of({"Resources": {"R": {"Type": "AWS::IAM::Role"}}}, {}) == {}
-
-
-def test_values() -> None:
-    """What is given goes before defaults; a parameter with neither has no value."""
-    assert values_of(template("x"), {"Stage": "prod"}) == {"Stage": "prod"}
-    assert values_of(template("x"), {}) == {"Stage": "dev"}
+    assert literal_names({"Resources": {"R": {"Type": "AWS::IAM::Role"}}}, {}) == {}

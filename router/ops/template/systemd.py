@@ -42,7 +42,7 @@ UMask=0077
 """
 
 
-def unit(config: Path, variables: Sequence[str]) -> str:
+def systemd_unit(config: Path, variables: Sequence[str]) -> str:
     """The text of a unit file; `variables` are those of the config."""
     command = worker_command(f"{PLACE}/{config.name}", f"127.0.0.1:{PORT}")
     needed = f" Variables of the config: {', '.join(variables)}." if variables else ""

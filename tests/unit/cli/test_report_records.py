@@ -5,8 +5,7 @@ import json
 import pytest
 
 from router.check.ignore import Ignored
-from router.cli.report.github import as_github
-from router.cli.report.records import as_json
+from router.cli.report import as_github, as_json
 from router.model import Code, Finding, Place, Severity
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")

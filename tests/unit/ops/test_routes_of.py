@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from router.ops.flows import flows_of
+from router.ops.changes import routes_of
 
 KNOWN = {"QueueA": ("a",), "QueueB": ("b", "c"), "TableB": ("b",)}
 
@@ -26,7 +26,7 @@ def test_flows() -> None:
         "AgeAlarmA": referring({"Fn::Sub": "${Stage}-a"}),
     }
 
-    assert flows_of(resources, KNOWN, 4) == {
+    assert routes_of(resources, KNOWN, 4) == {
         "QueueB": "b, c",
         "ByRef": "a",
         "ByAttribute": "b, c",
@@ -43,6 +43,6 @@ def test_many_flows() -> None:
     """What is there for many is not told by all their names."""
     known = {"Q": ("a", "b", "c", "d")}
 
-    found = [flows_of({"R": referring({"Ref": "Q"})}, known, total)["R"] for total in (4, 5)]
+    found = [routes_of({"R": referring({"Ref": "Q"})}, known, total)["R"] for total in (4, 5)]
 
-    assert found == ["all", "4 flows"]
+    assert found == ["all", "4 routes"]

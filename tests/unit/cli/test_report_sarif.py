@@ -11,7 +11,7 @@ import pytest
 
 from router.check.ignore import Ignored
 from router.check.rule import known_codes
-from router.cli.report.sarif import as_sarif
+from router.cli.report import as_sarif
 from router.model import Code, Finding, Place
 
 ERROR = Finding(Code("RT101", "unknown key", "Why."), "unknown key 'x'", Place("a b/routes.yaml", 5, 13), "remove it")

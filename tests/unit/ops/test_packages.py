@@ -9,20 +9,19 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from router.errors import UsageError
-from router.ops.closure import Closure, resolve
+from router.ops.packages import ResolvedPackages, Wheel, dependencies_of, download, resolve
 from router.ops.requirements import read_requirements
 from router.ops.targets import Target
-from router.ops.wheels import Wheel, download, requires
 
 TARGET = Target("arm64", "3.14")
-Resolve = Callable[..., Closure]
+Resolve = Callable[..., ResolvedPackages]
 
 
 @pytest.fixture
 def resolved(tmp_path: Path) -> Resolve:
     """Resolves the text of a requirements file, beside wheels of the router's own."""
 
-    def resolve_text(text: str, *own: Wheel, target: Target = TARGET) -> Closure:
+    def resolve_text(text: str, *own: Wheel, target: Target = TARGET) -> ResolvedPackages:
         file = tmp_path / "requirements.txt"
         file.write_text(text)
         work = tmp_path / "work"
@@ -32,7 +31,7 @@ def resolved(tmp_path: Path) -> Resolve:
     return resolve_text
 
 
-def named(closure: Closure) -> list[str]:
+def named(closure: ResolvedPackages) -> list[str]:
     """Names and versions of wheels."""
     return [f"{wheel.name} {wheel.version}" for wheel in closure.wheels]
 
@@ -103,7 +102,7 @@ def test_conflict(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: 
         resolved("alpha\n", *own)
 
     assert str(raised.value).splitlines() == [
-        "no versions suit all that is asked for on python3.14 on arm64; the router's own are those installed here",
+        "no versions satisfy all requirements on python3.14 on arm64; those of the router are the installed ones",
         "  pip: alpha 1 depends on shared>=2",
         "  pip: The user requested (constraint) shared==1.0",
     ]
@@ -119,7 +118,7 @@ def test_two_versions(make_wheel: Callable[..., Path], resolved: Resolve, tmp_pa
         resolved(f"shared==2.0 --hash=sha256:{hashlib.sha256(other.read_bytes()).hexdigest()}\n", *own)
 
     assert str(raised.value) == (
-        "the plugins' requirements bring shared 2.0, and the router here runs with 1.0; a package has one of them: "
+        "the plugins' requirements need shared 2.0, and the router here runs with 1.0; a package can have only one: "
         "install shared==2.0 here, run the tests, and build again"
     )
 
@@ -131,7 +130,7 @@ def test_wrong_hash(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
     with pytest.raises(UsageError) as raised:
         resolved("alpha==1.0 --hash=sha256:" + "0" * 64 + "\n")
 
-    assert "pip cannot get the packages for python3.14 on arm64" in str(raised.value)
+    assert "pip cannot download the packages for python3.14 on arm64" in str(raised.value)
     assert "DO NOT MATCH THE HASHES" in str(raised.value)
 
 
@@ -144,8 +143,8 @@ def test_no_wheel(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
 
     first, *said = str(raised.value).splitlines()
     assert first == (
-        "there is no wheel of alpha for python3.14 on arm64 (Amazon Linux 2023, glibc 2.34); name a version that has "
-        "one, or leave the package out"
+        "there is no wheel of alpha for python3.14 on arm64 (Amazon Linux 2023, glibc 2.34); use a version that has "
+        "one, or remove the package"
     )
     assert said[-1] == "  pip: ERROR: No matching distribution found for alpha"
 
@@ -158,7 +157,7 @@ def test_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         download(["alpha"], TARGET, tmp_path / "work", dependencies=False)
 
     assert str(raised.value) == (
-        "router build needs pip to download the packages, and this Python has none; get it by: "
+        "router build needs pip to download packages, and this Python does not have it; install it with: "
         f"{sys.executable} -m ensurepip"
     )
 
@@ -168,10 +167,10 @@ def test_odd_metadata(make_wheel: Callable[..., Path]) -> None:
     file = make_wheel("alpha", "1", "beta ~ 1")
 
     with pytest.raises(UsageError) as raised:
-        requires(Wheel(canonicalize_name("alpha"), "1", file, ""))
+        dependencies_of(Wheel(canonicalize_name("alpha"), "1", file, ""))
 
-    assert str(raised.value).startswith("the metadata of alpha-1-py3-none-any.whl cannot be read: ")
-    assert str(raised.value).endswith("; name another version")
+    assert str(raised.value).startswith("the metadata of alpha-1-py3-none-any.whl is invalid: ")
+    assert str(raised.value).endswith("; use another version")
 
 
 def test_two_contents(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: Path) -> None:
@@ -184,5 +183,5 @@ def test_two_contents(make_wheel: Callable[..., Path], resolved: Resolve, tmp_pa
         resolved("shared==1.0\n", *own)
 
     assert str(raised.value) == (
-        "shared-1.0-py3-none-any.whl of shared came with two contents; look at the indexes that pip uses"
+        "two indexes have different contents of shared-1.0-py3-none-any.whl; check the indexes that pip uses"
     )

@@ -1,0 +1,198 @@
+"""Findings in the formats of `router check`: text, JSON, SARIF, and GitHub's workflow commands."""
+
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from router.check.ignore import Ignored
+from router.errors import ConfigError
+from router.model import Code, Finding, Place, Severity
+
+SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_COLOURS: Mapping[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
+_SARIF_LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB_COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+_WIDTH = 110
+"""The maximum number of characters of a source line that are shown."""
+
+
+def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerpts: bool = False) -> str:
+    """Returns a line for each finding, `file:line:column: RTnnn sentence; suggestion`, coloured on a terminal.
+
+    Ignored findings follow with the reason. With `excerpts`, each finding has its source line and a caret.
+    """
+    lines = [line for finding in findings for line in _entry(finding, excerpts)]
+    reasons = [f"{each.finding} {click.style(f'(ignored: {each.reason.strip()})', dim=True)}" for each in ignored]
+    return "\n".join([*lines, *reasons])
+
+
+def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
+    """Returns the number of findings of each severity, and of those ignored."""
+    counts = []
+    for severity in _COLOURS:
+        number = sum(finding.code.severity == severity for finding in findings)
+        if number:
+            counts.append(f"{number} {severity}{'s' if number > 1 else ''}")
+    if ignored:
+        counts.append(f"{len(ignored)} ignored")
+    return ", ".join(counts) or "no findings"
+
+
+@contextmanager
+def exit_on_findings(err: bool) -> Iterator[None]:
+    """Prints the findings of a ConfigError that is raised inside, and exits with code 1."""
+    try:
+        yield
+    except ConfigError as error:
+        click.echo(as_text(error.findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err)
+        click.echo(count_findings(error.findings), err=True)
+        sys.exit(1)
+
+
+def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
+    text = str(finding)
+    place, code = str(finding.place), finding.code.id
+    rest = text[len(place) + len(code) + 3 :]
+    colour = _COLOURS[finding.code.severity]
+    yield f"{click.style(place, bold=True)}: {click.style(code, fg=colour)} {rest}"
+    if excerpt:
+        yield from _excerpt(finding.place, colour)
+
+
+def _excerpt(place: Place, colour: str) -> Iterator[str]:
+    """Yields the source line and a caret below the column; nothing if the place is a whole file."""
+    lines = _lines(place.file)
+    if not 0 < place.line <= len(lines):
+        return
+    line, column = lines[place.line - 1], place.column - 1
+    start = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
+    shown = "".join(map(_printable, line[start : start + _WIDTH]))
+    before = sum(map(_columns, shown[: column - start]))
+    number = f"{place.line:>6} | "
+    yield f"{click.style(number, dim=True)}{shown}"
+    yield f"{' ' * (len(number) + before)}{click.style('^', fg=colour, bold=True)}"
+
+
+@cache
+def _lines(file: str) -> Sequence[str]:
+    """Returns the lines of a file as YAML counts them; none if the file cannot be read as text."""
+    try:
+        text = Path(file).read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return ()
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _printable(char: str) -> str:
+    """Replaces a character that would move the cursor or control the terminal."""
+    if char == "\t":
+        return " "
+    return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _columns(char: str) -> int:
+    """Returns the width of a character on a terminal."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
+    """Returns a JSON list of the findings; ignored ones follow and have the reason as `ignored`."""
+    listed = [_record(finding) for finding in findings]
+    listed += [{**_record(each.finding), "ignored": each.reason} for each in ignored]
+    return _format(listed)
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code.id,
+        "severity": finding.code.severity,
+        "sentence": finding.sentence,
+        "suggestion": finding.suggestion,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+    }
+
+
+def as_github(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
+    """Returns a workflow command for each finding; ignored ones are notices with the reason."""
+    lines = [_github_command(_GITHUB_COMMANDS[finding.code.severity], finding, "") for finding in findings]
+    lines += [_github_command("notice", each.finding, f" (ignored: {each.reason})") for each in ignored]
+    return "\n".join(lines)
+
+
+def _github_command(name: str, finding: Finding, suffix: str) -> str:
+    place = finding.place
+    properties = {"file": place.file}
+    if place.line:
+        properties |= {"line": str(place.line), "col": str(place.column)}
+    properties["title"] = finding.code.id
+    listed = ",".join(f"{key}={_escape(value, ':,')}" for key, value in properties.items())
+    return f"::{name} {listed}::{_escape(_message(finding) + suffix)}"
+
+
+def _escape(text: str, more: str = "") -> str:
+    return "".join(f"%{ord(char):02X}" if char in f"%\r\n{more}" else char for char in text)
+
+
+def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
+    """Returns a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
+
+    Format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
+    """
+    # Imported here for start-up time.
+    from importlib.metadata import version
+
+    codes = {finding.code.id: finding.code for finding in (*findings, *(each.finding for each in ignored))}
+    index = {id_: number for number, id_ in enumerate(codes)}
+    results = [_result(finding, index) for finding in findings]
+    for each in ignored:
+        suppression = {"kind": "inSource", "justification": each.reason}
+        results.append({**_result(each.finding, index), "suppressions": [suppression]})
+    driver = {"name": "router", "version": version("message-router"), "rules": list(map(_rule, codes.values()))}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _rule(code: Code) -> dict[str, Any]:
+    return {
+        "id": code.id,
+        "shortDescription": {"text": code.title},
+        "fullDescription": {"text": code.why},
+        "help": {"text": f"router check --explain {code.id}"},
+        "defaultConfiguration": {"level": _SARIF_LEVELS[code.severity]},
+    }
+
+
+def _result(finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+    file = Path(finding.place.file)
+    location: dict[str, Any] = {
+        "artifactLocation": {"uri": file.as_uri() if file.is_absolute() else quote(file.as_posix())}
+    }
+    if finding.place.line:
+        location["region"] = {"startLine": finding.place.line, "startColumn": finding.place.column}
+    return {
+        "ruleId": finding.code.id,
+        "ruleIndex": index[finding.code.id],
+        "level": _SARIF_LEVELS[finding.code.severity],
+        "message": {"text": _message(finding)},
+        "locations": [{"physicalLocation": location}],
+    }
+
+
+def _message(finding: Finding) -> str:
+    return "; ".join(filter(None, [finding.sentence, finding.suggestion]))
+
+
+def _format(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()

@@ -1,0 +1,109 @@
+"""Compares a config with the deployed resources, by concurrent read-only calls to AWS."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from msgspec import structs
+
+from router.aws.deployed import Decision, DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
+from router.aws.live import Live, connect
+from router.check.live.answers import NOT_COMPARED
+from router.check.live.deployed import LIVE_RULES, Deployment
+from router.check.live.permissions import needed
+from router.check.run import run_rules
+from router.program.load import Loaded, Program
+
+CONCURRENT_CALLS = 8
+
+_Answer = TypeVar("_Answer")
+_Queues = Mapping[str, QueueFacts | Unanswered]
+_Mappings = Mapping[str, tuple[MappingFacts, ...] | Unanswered]
+_Functions = Mapping[str, FunctionFacts | Unanswered]
+
+
+class LiveComparison:
+    """Adds the findings about deployed resources to those of a config.
+
+    Afterwards `seen` has the state of the resources; it is None if the config has errors, so that nothing was compared.
+    """
+
+    def __init__(self, function: str = "") -> None:
+        self._function = function
+        self.seen: DeployedState | None = None
+
+    def __call__(self, loaded: Loaded) -> None:
+        """Compares a config; raises UsageError without a region or credentials."""
+        if loaded.program is None:
+            loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
+            return
+        self.seen = survey(connect(), loaded.program, self._function)
+        deployment = Deployment(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
+        run_rules(LIVE_RULES.all(), deployment, loaded.findings)
+
+
+def survey(live: Live, program: Program, function: str = "") -> DeployedState:
+    """Returns the state of all resources that a config names, for the rules.
+
+    With a `function`, a name or ARN, only its mappings are read and the permissions are those of its role; otherwise
+    all mappings are read and the permissions are those of the caller. Raises UsageError for invalid credentials.
+    """
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
+        return _Survey(live, program, pool).run(function)
+
+
+class _Survey:
+    def __init__(self, live: Live, program: Program, pool: ThreadPoolExecutor) -> None:
+        self._live, self._config, self._queues, self._pool = live, program.config, program.engine.queues, pool
+
+    def run(self, function: str) -> DeployedState:
+        principal = self._live.caller()
+        references = {name: table.name or name for name, table in self._config.tables.items()}
+        found_tables = self._get_all(self._live.table, references.values())
+        tables = {name: found_tables[each] for name, each in references.items()}
+        queues = self._read_queues()
+        functions: _Functions = {}
+        mappings: _Mappings = {}
+        found = self._live.function(function) if function else None
+        if isinstance(found, FunctionFacts):
+            functions, principal = {found.arn: found}, found.role
+        elif found:
+            functions, principal = {function: found}, ""
+        if not (isinstance(found, Unanswered) and found.absent):
+            mappings = self._read_mappings(queues, function)
+        listed = [each for each in mappings.values() if not isinstance(each, Unanswered)]
+        arns = [mapping.function for each in listed for mapping in each if mapping.function not in functions]
+        functions = {**functions, **self._get_all(self._live.function, arns)}
+        seen = DeployedState(tables, queues, mappings, functions, principal)
+        return structs.replace(seen, decisions=self._decide(seen))
+
+    def _get_all(self, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:
+        """Returns the answer for each distinct key."""
+        distinct = list(dict.fromkeys(keys))
+        return dict(zip(distinct, self._pool.map(get, distinct), strict=True))
+
+    def _read_queues(self) -> _Queues:
+        """Reads the queues, their dead-letter queues, and the queues of their redrive policies (by ARN)."""
+        references = [queue.reference for queue in self._queues.values()]
+        dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
+        found = self._get_all(self._live.queue, [*references, *dead_letter])
+        sources = [facts for facts in map(found.__getitem__, references) if isinstance(facts, QueueFacts)]
+        targets = [facts.redrive_to for facts in sources if facts.redrive_to]
+        known = {facts.arn: facts for facts in found.values() if isinstance(facts, QueueFacts)}
+        others = self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
+        return found | {arn: known[arn] for arn in targets if arn in known} | others
+
+    def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
+        """Reads the event source mappings of each queue that exists, by its name in the config."""
+        facts = {name: queues[queue.reference] for name, queue in self._queues.items()}
+        arns = {name: each.arn for name, each in facts.items() if isinstance(each, QueueFacts)}
+        found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
+        return {name: found[arn] for name, arn in arns.items()}
+
+    def _decide(self, seen: DeployedState) -> tuple[Decision | Unanswered, ...]:
+        """Simulates which of the needed actions the principal may perform on each resource."""
+        principal = seen.principal
+        if isinstance(principal, Unanswered) or not principal:
+            return ()
+        needs = needed(self._config, self._queues, seen)
+        return tuple(self._get_all(lambda arn: self._live.decide(principal, arn, needs[arn]), needs).values())
