@@ -105,7 +105,7 @@ class _Repair:
 
     def _narrow(self, error: ValidationError) -> Iterator[ValidationError]:
         if isinstance(error.kind, Kind.AnyOf):
-            value = self._value(error.instance_path)
+            value = self._value(self._path(error))
             for branch, inside in zip(branches(self._schema, self._node(error)), error.kind.context, strict=False):
                 if takes(branch, value):
                     for each in inside:
@@ -115,7 +115,7 @@ class _Repair:
 
     def _settle_keys(self, error: ValidationError) -> bool:
         """Settle the keys that an error is about; return whether it is about any."""
-        path = tuple(error.instance_path)
+        path = self._path(error)
         if isinstance(error.kind, Kind.AdditionalProperties):
             unknown = set(error.kind.unexpected)
             for key in [key for key in self._value(path) if key in unknown]:
@@ -143,7 +143,7 @@ class _Repair:
         return "properties" in around and path[-1] not in around["required"]
 
     def _report(self, error: ValidationError) -> None:
-        path = tuple(error.instance_path)
+        path = self._path(error)
         match error.kind:
             case Kind.Required(property=key):
                 sentence = f"missing key {key!r} in {describe(self._as_written(path))}"
@@ -232,6 +232,14 @@ class _Repair:
         node: Node = reduce(getitem, error.schema_path[:-1], self._schema)  # type: ignore[arg-type]
         return node
 
+    def _path(self, error: ValidationError) -> Path:
+        """Return the path of an error; jsonschema-rs reports a key that is a number, such as "7", as an index."""
+        value, path = self.data, []
+        for step in error.instance_path:
+            path.append(_key_of(value, step) if isinstance(value, dict) and isinstance(step, int) else step)
+            value = value[path[-1]]
+        return tuple(path)
+
     def _value(self, path: Any) -> Any:
         return reduce(getitem, path, self.data)
 
@@ -241,6 +249,10 @@ def _copy(value: Any, old: str, new: str) -> Any:
     if isinstance(value, dict):
         return {new if name == old else name: _copy(child, old, new) for name, child in value.items()}
     return [_copy(child, old, new) for child in value] if isinstance(value, list) else value
+
+
+def _key_of(value: dict[str, Any], number: int) -> str:
+    return next(key for key in value if key.removeprefix("+").isdecimal() and int(key) == number)
 
 
 def _index(path: Path) -> int:

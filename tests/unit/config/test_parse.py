@@ -440,6 +440,14 @@ def test_any_data_parses_or_has_findings(data: Any) -> None:
     assert config is not None or findings.failed
 
 
+@pytest.mark.parametrize("key", ["0", "7", "007", "2024"])
+def test_keys_that_are_numbers(key: str) -> None:
+    """An error below a key that is a number is reported at that key."""
+    _, findings = parse(f'version: 1\ntables: {{"{key}": 5}}\nroutes: {{r: {{queue: q, table: "{key}"}}}}\n')
+
+    assert findings == [f"2:{13 + len(key) + 1}: RT103 table '{key}' must be a map, not a whole number"]
+
+
 def test_fractions_are_no_whole_numbers() -> None:
     """JSON Schema counts `2.0` as an integer, and YAML does not."""
     config, findings = parse(
