@@ -1,6 +1,6 @@
-"""A plugin for pytest: the `tests:` of a `routes.yaml` are tests of a pytest run.
+"""A plugin for pytest that runs the `tests:` of a `routes.yaml`.
 
-It is imported by every pytest run where the router is installed, so it imports the router only when there is a config.
+Every pytest run imports it where the router is installed, so it imports the router only if a config is given.
 """
 
 import os
@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Configs that the option or the ini file names are collected, wherever they are."""
+    """Add the configs that the option or the ini file names to the arguments, so that they are collected."""
     for path in _named(config):
         if not path.is_file():
             raise pytest.UsageError(f"router_config: there is no file {path}")
@@ -36,12 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _named(config: pytest.Config) -> list[Path]:
     named = [Path(name).absolute() for name in config.getoption(OPTION)]
-    # Whoever names tests to run means these, and not what the ini file adds.
+    # Tests that are named as arguments replace the configs of the ini file.
     return named if config.args_source is pytest.Config.ArgsSource.ARGS else named + config.getini(OPTION)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ConfigFile | None":
-    """A config that was named, by option, ini file or as a test to run; no other file is even looked at."""
+    """Collect a config that is named by the option, the ini file or an argument, and no other file."""
     if file_path.suffix not in _SUFFIXES:
         return None
     arguments = [Path(argument.partition("::")[0]).absolute() for argument in parent.config.args]
@@ -52,10 +52,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ConfigFil
 
 
 class ConfigFile(pytest.File):
-    """A config; its tests are items."""
+    """A config, whose tests are items."""
 
     def collect(self) -> "Iterator[RouteTest]":
-        """The tests, in the order of the file; raises CollectError with the findings if it has errors."""
+        """Yield the tests in the order of the file; raises CollectError with the findings if the config has errors."""
         from router.dev.run_tests import Suite
         from router.errors import ConfigError
 
@@ -80,25 +80,25 @@ class RouteTest(pytest.Item):
         self._index = index
 
     def runtest(self) -> None:
-        """Run it."""
+        """Run the test; raises RouteTestFailed."""
         verdict = self._suite.run_one(self._route, self._index)
         if not verdict.passed:
-            raise Failed(verdict)
+            raise RouteTestFailed(verdict)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Each difference, and nothing of how that was found."""
-        if isinstance(excinfo.value, Failed):
+        """Return the differences, without a traceback."""
+        if isinstance(excinfo.value, RouteTestFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the test stands in the file."""
+        """Return the place of the test in the file."""
         place = self._suite.loaded.findings.locate(("routes", self._route, "tests", self._index))
         return Path(place.file).absolute(), place.line - 1, self.name
 
 
-class Failed(Exception):
-    """A test did not pass; the text has each difference."""
+class RouteTestFailed(Exception):
+    """A test did not pass; the text has its differences."""
 
     def __init__(self, verdict: "Verdict") -> None:
         from router.dev.compare import table

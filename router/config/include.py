@@ -9,7 +9,7 @@ from router.config import spec
 from router.config.findings import Findings, quote, stopped
 from router.config.merge import as_read, folder_of, merge
 from router.config.parse import parse_part
-from router.config.reading import Part, Reading, Source
+from router.config.reading import IncludedFile, Reading, SourceFile
 from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Finding, Path, Severity
@@ -36,7 +36,7 @@ def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "e
     config, left_out = parse_part(spec.Config, root.data, root.findings)
     if config is None or not config.include:
         return as_read(root, config, left_out)
-    parts: list[Part] = []
+    parts: list[IncludedFile] = []
     unreadable: list[Finding] = []
     for file in included_files(path, config.include, root.findings):
         try:
@@ -48,10 +48,10 @@ def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "e
     return merge(root, config, left_out, parts, unreadable)
 
 
-def _parse(source: Source, folder: str) -> Part:
+def _parse(source: SourceFile, folder: str) -> IncludedFile:
     content, left_out = parse_part(spec.Included, source.data, source.findings)
     assert content is not None  # since none of its keys is required
-    return Part(source, folder, content, left_out)
+    return IncludedFile(source, folder, content, left_out)
 
 
 def included_files(path: pathlib.Path, include: str | tuple[str, ...], findings: Findings) -> Iterator[pathlib.Path]:

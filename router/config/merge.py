@@ -11,7 +11,7 @@ from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, describe
 from router.config.places import SourceMap
-from router.config.reading import Part, Reading, Source
+from router.config.reading import IncludedFile, Reading, SourceFile
 from router.model import Finding, Path, names_file
 
 DEFINED_TWICE = declare(
@@ -25,10 +25,10 @@ SECTIONS = ("queues", "tables", "routes")
 
 
 def merge(
-    root: Source,
+    root: SourceFile,
     config: spec.Config,
     left_out: set[Path],
-    parts: Sequence[Part],
+    parts: Sequence[IncludedFile],
     unreadable: Iterable[Finding] = (),
 ) -> Reading:
     """Return the config with the entries of the included files; every fault is a finding.
@@ -42,7 +42,7 @@ def merge(
     return merger.merge(config, parts)
 
 
-def as_read(root: Source, config: spec.Config | None, left_out: set[Path]) -> Reading:
+def as_read(root: SourceFile, config: spec.Config | None, left_out: set[Path]) -> Reading:
     """Return the config of a file that includes no others."""
     kept = config and without_dependents(config, left_out)
     return Reading(kept, root.findings, root.folder, not _whole_sections(left_out))
@@ -83,7 +83,7 @@ def _whole_sections(left_out: set[Path]) -> set[Path]:
 class _Merger:
     """Merges included files into a config, one after the other."""
 
-    def __init__(self, root: Source, left_out: set[Path]) -> None:
+    def __init__(self, root: SourceFile, left_out: set[Path]) -> None:
         self._root = root
         self._sources = SourceMap(root.locate)
         self._findings = Findings(self._sources.locate)
@@ -94,7 +94,7 @@ class _Merger:
         self._findings.add_finding(finding)
         self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
 
-    def merge(self, config: spec.Config, parts: Sequence[Part]) -> Reading:
+    def merge(self, config: spec.Config, parts: Sequence[IncludedFile]) -> Reading:
         entries: dict[str, dict[str, Any]] = {name: dict(getattr(config, name)) for name in SECTIONS}
         plugins, ignored = list(config.plugins), list(config.ignore)
         self._findings.take(self._root.findings)
@@ -119,7 +119,7 @@ class _Merger:
         sentence = "there are no routes, neither in the config nor in what it includes"
         self._findings.add(RT102, sentence, ("include",), suggestion="add 'routes: …'")
 
-    def _define(self, section: str, part: Part, entries: dict[str, Any]) -> None:
+    def _define(self, section: str, part: IncludedFile, entries: dict[str, Any]) -> None:
         """Add the entries of a section, except those that an earlier file defines, even if with a fault."""
         locate = part.source.locate
         for where in part.left_out:
@@ -139,7 +139,7 @@ class _Merger:
                 entries.pop(name, None)
                 self._left_out.add(here)
 
-    def _add_plugins(self, part: Part, plugins: list[str]) -> None:
+    def _add_plugins(self, part: IncludedFile, plugins: list[str]) -> None:
         """Add the plugins of a file, except those that another file loads already."""
         others = tuple(plugins)
         for index, entry in enumerate(part.content.plugins):

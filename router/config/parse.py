@@ -99,7 +99,7 @@ class _Repair:
             pass
 
     def _errors(self) -> Iterator[ValidationError]:
-        """The errors of the schema; of alternatives, those of the one that takes values of this type."""
+        """Yield the errors of the schema; of alternatives, those of the one that takes values of this type."""
         for error in self._validator.iter_errors(self.data):
             yield from self._narrow(error)
 
@@ -209,7 +209,7 @@ class _Repair:
             self.left_out.add(path)
 
     def _essential(self, node: Node, value: dict[str, Any]) -> set[str]:
-        """The keys without which a map cannot be used, whether or not it has them."""
+        """Return the keys without which a map cannot be used, whether or not it has them."""
         keys = set(node["required"])
         if node is self._schema and "include" in node["properties"]:
             keys.add("routes" if "routes" in value or "include" not in value else "include")
@@ -228,7 +228,7 @@ class _Repair:
         return tuple("" if step == _EMPTY else step for step in steps)
 
     def _node(self, error: ValidationError) -> Node:
-        """The node whose keyword an error is about."""
+        """Return the node with the keyword that an error is about."""
         node: Node = reduce(getitem, error.schema_path[:-1], self._schema)  # type: ignore[arg-type]
         return node
 

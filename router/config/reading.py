@@ -13,7 +13,7 @@ from router.config.findings import Findings
 from router.model import Path, Place
 
 
-class Source(Struct, frozen=True):
+class SourceFile(Struct, frozen=True):
     """A file that was read: its data, and the places of its keys and values."""
 
     file: str
@@ -28,13 +28,13 @@ class Source(Struct, frozen=True):
     """Returns the place of the value (or, with True, of the key) at a path."""
 
 
-class Part(Struct, frozen=True):
+class IncludedFile(Struct, frozen=True):
     """An included file, and its folder relative to that of the config, such as `flows`, or empty.
 
     `left_out` are the paths of entries that are not in `content` because they have faults.
     """
 
-    source: Source
+    source: SourceFile
     folder: str
     content: spec.Included
     left_out: set[Path]

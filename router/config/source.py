@@ -12,7 +12,7 @@ from router.codes import declare
 from router.config.core_schema import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, compose
 from router.config.environment import RT005, substitute
 from router.config.findings import Findings
-from router.config.reading import Source, without_garbage_collector
+from router.config.reading import SourceFile, without_garbage_collector
 from router.config.tree import Tree
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
@@ -32,7 +32,7 @@ RT006 = declare(
 
 def read_source(
     path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "", unset: Severity = "error"
-) -> Source:
+) -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
     Findings call the file `shown`. Without `env`, references stay as they are written. `unset` is the severity of a
@@ -63,7 +63,7 @@ def parse_text(
     shown: str = "routes.yaml",
     folder: pathlib.Path = pathlib.Path(),
     unset: Severity = "error",
-) -> Source:
+) -> SourceFile:
     """Read a config from text, as `read_source` does from a file."""
     with without_garbage_collector():
         tree = Tree(_compose(text, shown), shown)
@@ -80,7 +80,7 @@ def parse_text(
             for fault in faults:
                 code = structs.replace(RT005, severity=unset) if fault.unset else RT005
                 findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
-    return Source(shown, folder, data, findings, tree.locate)
+    return SourceFile(shown, folder, data, findings, tree.locate)
 
 
 def _compose(text: str, file: str) -> MappingNode:

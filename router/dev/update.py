@@ -127,7 +127,7 @@ class Updated(Struct, frozen=True):
 
 
 def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) -> list[Updated]:
-    """KeyChange tests that fail, and fill in tests without expectations; raises UsageError, MissingExtra."""
+    """Change tests that fail, and fill in tests without expectations; raises UsageError, MissingExtra."""
     files: dict[str, YamlFile] = {}
     changed: set[str] = set()
     done = []

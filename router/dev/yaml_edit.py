@@ -173,7 +173,7 @@ class YamlFile:
         return _at(parse_text(self._text).data, path)
 
     def change(self, path: Path, changes: list[KeyChange]) -> None:
-        """KeyChange keys of the map at a path; raises CannotUpdate, without any change, if that is not safe."""
+        """Change keys of the map at a path; raises CannotUpdate, without any change, if that is not safe."""
         before = _copy(parse_text(self._text).data)
         _assign(_at(before, path), changes)
         text = self._text

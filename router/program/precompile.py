@@ -16,7 +16,7 @@ from router.config.include import included_files
 from router.config.merge import folder_of, relocate
 from router.config.parse import without_empty_keys
 from router.config.places import list_places
-from router.config.reading import Source, without_garbage_collector
+from router.config.reading import SourceFile, without_garbage_collector
 from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Path, Place
@@ -51,7 +51,7 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
         return write(config)
 
 
-def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[Source]:
+def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
     """The files of the config as they are written, with their `${…}`."""
     yield _read(path, spec.Config)
     # What it does not find was a finding before.
@@ -59,12 +59,12 @@ def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[Source]
         yield _read(file, spec.Included)
 
 
-def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> Source:
+def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> SourceFile:
     source = read_source(path)
     return structs.replace(source, data=without_empty_keys(cls, source.data))
 
 
-def _file(source: Source, root: FilePath) -> File:
+def _file(source: SourceFile, root: FilePath) -> File:
     data = _needed(source.data)
     name = FilePath(source.file).relative_to(root).as_posix()
     return File(name, folder_of(FilePath(source.file), root), tuple(find_references(data)), data)
@@ -80,7 +80,7 @@ def _needed(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "routes": routes} if routes else kept
 
 
-def _trees(sources: list[Source]) -> dict[str, dict[str, Any]]:
+def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
     """The trees of the expressions that no variable can change, and that are no plain paths."""
     texts = {text for source in sources for text in _expressions(source.data) if "${" not in text}
     return {text: parse_expression(text) for text in sorted(texts) if not is_plain_path(text)}
@@ -105,7 +105,7 @@ def _texts(holder: Mapping[str, Any], *names: str) -> Iterator[str]:
     yield from (holder[name] for name in names if isinstance(holder.get(name), str))
 
 
-def _bundle(sources: list[Source], root: FilePath) -> Bundle:
+def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
     """All schema files that routes name, or may name with other variables, and what those refer to."""
     store = SchemaStore(root)
     for source in sources:

@@ -21,7 +21,7 @@ from router.config.environment import RT005, replace_references
 from router.config.findings import Findings, Locate
 from router.config.merge import as_read, merge
 from router.config.places import locate_by
-from router.config.reading import Part, Reading, Source
+from router.config.reading import IncludedFile, Reading, SourceFile
 from router.errors import UsageError
 from router.model import Path, Place
 from router.version import VERSION
@@ -187,7 +187,7 @@ def _merge_files(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Read
 class _Filled(Struct, frozen=True):
     """A file with the environment put in; `proved` tells that nothing put in can have a fault that `convert` misses."""
 
-    source: Source
+    source: SourceFile
     folder: str
     proved: bool
 
@@ -210,7 +210,7 @@ def _put_in(
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
     # msgspec's `$` matches before a line feed at the end, too.
     proved = not faults and not any(_at(file.data, where).endswith("\n") for where in file.references)
-    return _Filled(Source(shown, folder, file.data, findings, locate), file.folder, proved)
+    return _Filled(SourceFile(shown, folder, file.data, findings, locate), file.folder, proved)
 
 
 def _at(data: Any, path: Path) -> str:
@@ -233,10 +233,10 @@ def _parse(cls: type[_Kind], filled: _Filled) -> tuple[_Kind | None, set[Path]]:
     return parse_part(cls, filled.source.data, filled.source.findings)
 
 
-def _parse_part(filled: _Filled) -> Part:
+def _parse_part(filled: _Filled) -> IncludedFile:
     content, left_out = _parse(spec.Included, filled)
     assert content is not None  # it can do without any of its keys
-    return Part(filled.source, filled.folder, content, left_out)
+    return IncludedFile(filled.source, filled.folder, content, left_out)
 
 
 def _listed(patterns: tuple[str, ...]) -> str:

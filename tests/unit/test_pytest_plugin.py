@@ -1,4 +1,4 @@
-"""The plugin for pytest, in runs of its own."""
+"""The plugin for pytest, in separate runs of pytest."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ GOOD, BAD = "PASSED routes.yaml::r: good", "FAILED routes.yaml::r: bad"
 
 
 def test_without_a_config(run: Any) -> None:
-    """A config that nobody names is not looked at, and nothing of the router is imported."""
+    """A config that is not named is not read, and nothing of the router is imported."""
     assert run()[:2] == (0, [OWN])
 
 
@@ -70,12 +70,12 @@ def test_without_a_config(run: Any) -> None:
     ],
 )
 def test_what_is_collected(run: Any, words: Any, ini: Any, ended: Any) -> None:
-    """The tests of configs that are named: as an argument, by the option, in the ini file."""
+    """Tests of named configs run: as an argument, by the option, in the ini file."""
     assert sorted(run(*words, ini=ini)[1]) == sorted(ended)
 
 
 def test_a_failure(run: Any) -> None:
-    """Shows each difference, the place in the file, and no traceback."""
+    """A failure shows the differences and the place in the file, without a traceback."""
     _, _, printed = run("routes.yaml")
 
     assert 'r: bad\n    expected  found\nid  "b"       "a"\n' in printed
@@ -87,7 +87,7 @@ def test_a_failure(run: Any) -> None:
     [("version: 1\n", "RT102"), (None, "router_config: there is no file")],
 )
 def test_a_faulty_config(run: Any, tmp_path: Path, text: Any, sentence: Any) -> None:
-    """Its findings are an error of collection; a file that is not there one of usage."""
+    """Findings are an error of collection; a missing file is an error of usage."""
     if text:
         (tmp_path / "other.yaml").write_text(text)
 

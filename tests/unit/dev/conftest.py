@@ -1,4 +1,4 @@
-"""Configs in a folder of their own."""
+"""Configs in temporary folders."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ routes:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes a config of one route `r` with more lines, and gives its path."""
+    """Return a function that writes a config of one route `r` with more lines, and returns its path."""
 
     def put(route: str, head: str = HEAD) -> Path:
         file = tmp_path / "routes.yaml"

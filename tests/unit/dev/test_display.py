@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Values as JSON text and as cells of tables."""
 
 import json
 from decimal import Decimal
@@ -34,22 +34,22 @@ ITEMS = st.recursive(
     ],
 )
 def test_to_json(value: Any, text: str) -> None:
-    """On one line, sets as sorted lists, binaries as base64, numbers exact."""
+    """A value is one line, with sets as sorted lists, binary as base64, and exact numbers."""
     assert to_json(value) == text
 
 
 def test_to_json_indented() -> None:
-    """Over several lines."""
+    """With an indentation, a value has several lines."""
     assert to_json({"a": {1}}, indent=2) == '{\n  "a": [\n    1\n  ]\n}'
 
 
 @given(ITEMS)
 def test_numbers_are_exact(value: Any) -> None:
-    """What is read back is what was shown."""
+    """JSON text of a value decodes to the value."""
     assert json.loads(to_json(value), parse_float=Decimal) == value
 
 
 @pytest.mark.parametrize(("value", "text"), [("a b", "a b"), ("", ""), (1, "1"), ({"a": {"x"}}, '{"a":["x"]}')])
 def test_to_cell(value: Any, text: str) -> None:
-    """Text as it is, the rest as JSON."""
+    """Text is shown as it is, anything else as JSON."""
     assert to_cell(value) == text

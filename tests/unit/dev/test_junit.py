@@ -1,4 +1,4 @@
-"""Verdicts as JUnit XML."""
+"""Results of tests as JUnit XML."""
 
 from xml.etree import ElementTree as ET
 
@@ -10,7 +10,7 @@ FAILED = Verdict("r", 'a "<b>" & \x00', (Difference("x", 1, 2), Difference("y", 
 
 
 def test_the_structure() -> None:
-    """Suites with counts and times, a case for each test, a failure with its differences in each that failed."""
+    """There are suites with counts and times, a case for each test, and a failure with the differences if it failed."""
     content = as_junit([(Verdict("r", "good"), 0.5, ""), (FAILED, 0.25, "x\x1b 1 2"), (Verdict("s", "t"), 0.0, "")])
 
     root = ET.fromstring(content)

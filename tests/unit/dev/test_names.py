@@ -1,4 +1,4 @@
-"""Which tests an expression means."""
+"""Selection of tests by an expression."""
 
 import pytest
 
@@ -26,7 +26,7 @@ NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not
     ],
 )
 def test_expressions(expression: str, meant: list[int]) -> None:
-    """Words are parts of the route and name; and, or, not and parentheses join them."""
+    """Words match parts of the route and name; and, or, not and parentheses combine them."""
     chosen = select_tests(expression)
 
     assert [index for index, name in enumerate(NAMES) if chosen(*name)] == meant
@@ -34,6 +34,6 @@ def test_expressions(expression: str, meant: list[int]) -> None:
 
 @pytest.mark.parametrize("expression", ["and", "a b", "(a", "a)", "not", "a or", "()", "'a"])
 def test_what_is_none(expression: str) -> None:
-    """What cannot be read is said with the expression."""
+    """The error quotes the expression."""
     with pytest.raises(UsageError, match="does not select tests"):
         select_tests(expression)

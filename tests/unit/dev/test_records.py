@@ -1,4 +1,4 @@
-"""The records of tests."""
+"""Records of tests."""
 
 import base64
 from pathlib import Path
@@ -51,7 +51,7 @@ BYTES = base64.b64encode(b"\x00\x01").decode()
     ],
 )
 def test_a_record(given: Any, record: Record) -> None:
-    """Lambda's and ReceiveMessage's shapes are taken; what is not said is as in any test."""
+    """Records of Lambda and of ReceiveMessage are accepted; missing attributes have the fixed values of tests."""
     assert read_record(given) == record
 
 
@@ -75,7 +75,7 @@ def test_a_record(given: Any, record: Record) -> None:
     ],
 )
 def test_a_faulty_record(given: Any, sentence: str | None) -> None:
-    """What is wrong is said in a sentence."""
+    """The error is a sentence about the fault."""
     said = None
     try:
         read_record(given)
@@ -85,7 +85,7 @@ def test_a_faulty_record(given: Any, sentence: str | None) -> None:
 
 
 def test_a_file(tmp_path: Path) -> None:
-    """Its text is the message, as it is; its queue's encoding is put around it."""
+    """The text of the file is the message, in the encoding of the queue."""
     (tmp_path / "m.json").write_text('\ufeff{"a": 1.50}\n', encoding="utf-8")
 
     record = make_record(spec.Test(file="m.json"), spec.Queue(encoding="base64"), folder=tmp_path)
@@ -94,7 +94,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_of_bytes(tmp_path: Path) -> None:
-    """SQS takes text only."""
+    """SQS accepts text only."""
     (tmp_path / "m.json").write_bytes(b"\xff")
 
     with pytest.raises(UsageError, match=r"'m\.json' is not UTF-8 text"):

@@ -1,4 +1,4 @@
-"""The tests of routes, run without any AWS."""
+"""Tests of routes, run without AWS."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ Make = Callable[..., Program]
 
 @pytest.fixture
 def program(tmp_path: Path) -> Make:
-    """A program with a route `r`, and the tests that are given, beside a route `other` of the same queue."""
+    """Return a program with a route `r` with tests, and a route `other` of the same queue."""
 
     def make(*tests: Any, **route: Any) -> Program:
         given = {"queue": "q", "table": "things", "when": "kind != 'other'", "tests": tests}
@@ -66,7 +66,7 @@ def program(tmp_path: Path) -> Make:
 
 
 def run_all(program: Program) -> list[Verdict]:
-    """The tests of a program."""
+    """Run the tests of a program."""
     return [
         run_test(program, name, test, index)
         for name, route in program.config.routes.items()
@@ -75,7 +75,7 @@ def run_all(program: Program) -> list[Verdict]:
 
 
 def differences(program: Program) -> list[tuple[str, Any, Any]]:
-    """What the one test of a program came to."""
+    """Run the one test of a program."""
     [verdict] = run_all(program)
     return [(each.what, each.expected, each.found) for each in verdict.differences]
 
@@ -87,7 +87,7 @@ def differences(program: Program) -> list[tuple[str, Any, Any]]:
 )
 @given(message=JSON)
 def test_wrapping_is_undone_by_the_engine(encoding: Any, envelopes: tuple[str, ...], message: Any) -> None:
-    """Whatever the message, its envelopes and its encoding: it comes out as it went in."""
+    """Any message, wrapped in any envelopes and encoding, is decoded to itself."""
     queue = spec.Queue(envelope=envelopes, encoding=encoding)
     decode = compile_decoder([ENVELOPES[name].unwrap for name in envelopes], encoding)
 
@@ -99,7 +99,7 @@ def test_wrapping_is_undone_by_the_engine(encoding: Any, envelopes: tuple[str, .
 @pytest.mark.parametrize("envelope", ["sns", "eventbridge", "cloudevents"])
 @pytest.mark.parametrize("text", ["", "{", "nonsense", "1e99999999999999999999999"])
 def test_what_is_no_json_can_be_wrapped(envelope: str, text: str) -> None:
-    """A body of a test may be anything; the engine has the last word on it."""
+    """The body of a test may be any text; the engine decides about it."""
     body = wrap_text(text, spec.Queue(envelope=(envelope,)))
 
     payload, _ = ENVELOPES[envelope].unwrap(body, {})
@@ -108,7 +108,7 @@ def test_what_is_no_json_can_be_wrapped(envelope: str, text: str) -> None:
 
 
 def test_an_envelope_of_a_plugin() -> None:
-    """With its inverse it is wrapped; without, a test gives the whole body."""
+    """A message is wrapped if the envelope has an inverse; otherwise the test has the whole body."""
     queue = spec.Queue(envelope=("acme",))
     formats = [EnvelopeFormat("acme", divmod, wrap) for wrap in (lambda text: f"<{text}>", None)]
 
@@ -116,7 +116,7 @@ def test_an_envelope_of_a_plugin() -> None:
 
 
 def test_a_record() -> None:
-    """The message, wrapped, with message attributes as strings; or the body as it is."""
+    """A record has the wrapped message with string attributes, or the body as it is."""
     queue = spec.Queue(encoding="base64")
     records = [
         make_record(spec.Test(message={"a": Decimal("1.50")}, attributes={"trace": "x"}), queue),
@@ -130,7 +130,7 @@ def test_a_record() -> None:
 
 
 def test_fixed_values(program: Make) -> None:
-    """All that SQS would say has a value that is always the same."""
+    """Each attribute of SQS has a fixed value."""
     item = {
         "id": "1",
         "message_id": "11111111-2222-4333-8444-555555555555",
@@ -152,7 +152,7 @@ def test_fixed_values(program: Make) -> None:
 
 
 def test_verdicts(program: Make) -> None:
-    """One a test, in the order of the file, by its name or its number."""
+    """There is one result for each test, in the order of the file, by its name or its number."""
     made = program({"name": "good", "message": {"id": "1"}}, {"message": {"id": 1}})
     reason = "rejected (RT808 key attribute 'id' is of type N, the table's key is S)"
 
@@ -165,17 +165,17 @@ def test_verdicts(program: Make) -> None:
 
 
 def test_one_test(program: Make) -> None:
-    """Can be run by itself."""
+    """A single test can be run."""
     assert run_test(program(), "other", spec.Test(message={"id": "1", "kind": "x"})).passed
 
 
 def test_a_queue_without_settings(program: Make) -> None:
-    """Is one of plain JSON."""
+    """A queue without settings has messages of plain JSON."""
     assert differences(program({"message": {"id": "1"}, "item": {"id": "1"}}, queue="elsewhere")) == []
 
 
 def test_stages_can_be_seen(program: Make) -> None:
-    """`router explain` and this run the same code."""
+    """`router explain` traces the same stages."""
     stages: list[tuple[str, str]] = []
     record = make_record(spec.Test(message={"id": "1"}), spec.Queue())
 
@@ -190,7 +190,7 @@ ABSENT = "no such file or directory"
 
 
 def put(item: Any) -> Any:
-    """The request that puts an item, as a test has it."""
+    """Return the request that puts an item, as a test expects it."""
     return {"BatchWriteItem": {"RequestItems": {"things": [{"PutRequest": {"Item": item}}]}}}
 
 
@@ -255,7 +255,7 @@ STORED = {"id": "1", "n": 1.5, "tags": ["b", "a"]}
     ],
 )
 def test_differences(program: Make, test: Any, found: Any) -> None:
-    """Each is told with what the test says and what there is."""
+    """Each difference has the expected and the found value."""
     assert differences(program(test)) == found
 
 
@@ -288,5 +288,5 @@ def test_differences(program: Make, test: Any, found: Any) -> None:
     ],
 )
 def test_same(expected: Any, found: Any, equal: bool) -> None:
-    """Sets are written as lists, binaries as base64; numbers are equal by value, and never to truth or text."""
+    """Sets are written as lists, binary as base64; numbers are equal by value, and never to booleans or text."""
     assert same(expected, found) is equal

@@ -1,4 +1,4 @@
-"""What of the schemas the tests reach."""
+"""The coverage of schemas by tests."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Write = Callable[[str], Path]
 
 
 def unreached(write: Write, schema: Any, *messages: Any) -> list[tuple[str, str]]:
-    """What of an inline schema the messages do not reach."""
+    """Return the locations of an inline schema that no message reaches."""
     tests = [{"message": {"id": "1", **message}, "items": []} for message in messages]
     file = write(f"    schema: {json.dumps(schema)}\n    tests: {json.dumps(tests)}\n")
     suite, reach = Suite(file, {}), SchemaCoverage()
@@ -66,5 +66,5 @@ BRANCH = "no message takes the branch"
     ],
 )
 def test_unreached(write: Write, schema: Any, messages: list[Any], found: Any) -> None:
-    """Properties that no message has, branches that none takes; parts of such are not listed again."""
+    """It lists properties that no message has, and branches that none takes, without their parts."""
     assert unreached(write, schema, *messages) == found

@@ -1,4 +1,4 @@
-"""`router test --update`: what changes in the file, and what stays."""
+"""`router test --update`: which parts of the file change."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ SCHEMA = "    schema: {type: object, required: [id]}\n"
 
 
 def updated(file: Path, outcomes: bool = False, **env: str) -> tuple[str, list[str]]:
-    """The text of the file after an update, and why tests were kept."""
+    """Return the text of the file after an update, and why tests were not changed."""
     suite = Suite(file, env)
     done = update(suite, suite.run(), outcomes)
     return file.read_text(encoding="utf-8"), [each.kept for each in done if each.kept]
@@ -61,7 +61,7 @@ BLOCK_AFTER = """\
 
 
 def test_an_item_in_block_style(write: Write) -> None:
-    """Comments, order and what is equal stay; a test that expects nothing gets its item."""
+    """Comments, order and equal values stay; a test without expectations gets its item."""
     text, kept = updated(write(BLOCK))
 
     assert (text.partition("things\n")[2], kept) == (BLOCK_AFTER, [])
@@ -101,14 +101,14 @@ def test_an_item_in_block_style(write: Write) -> None:
     ],
 )
 def test_in_flow_style(write: Write, before: str, after: str) -> None:
-    """Only what differs changes."""
+    """Only values that differ change."""
     text, kept = updated(write(f"{SCHEMA}    tests:\n      - {before}\n"))
 
     assert (text.partition("tests:\n      - ")[2], kept) == (f"{after}\n", [])
 
 
 def test_variables_stay(write: Write) -> None:
-    """Where the value of a variable is right, its name stays; a test's own variables count."""
+    """A reference stays where its value is right, with the test's own variables."""
     test = "{message: {id: '${A}', n: 1}, env: {A: x}, item: {id: '${A}', n: 2}}"
 
     text, _ = updated(write(f"    tests:\n      - {test}\n"), A="y")
@@ -133,7 +133,7 @@ OUTCOME = "its outcome is 'rejected', not 'written'; --update-outcomes changes t
     ],
 )  # fmt: skip
 def test_what_is_kept(write: Write, tests: str, kept: list[str]) -> None:
-    """What needs a person stays, and why is said."""
+    """A test that cannot be changed safely is kept, with the reason."""
     file = write(SCHEMA + tests)
     before = file.read_text(encoding="utf-8")
 
@@ -141,7 +141,7 @@ def test_what_is_kept(write: Write, tests: str, kept: list[str]) -> None:
 
 
 def test_another_route_wrote_it(write: Write) -> None:
-    """A message that its route does not take is no matter of items."""
+    """A message that its route does not take is kept, with the reason."""
     file = write("    when: no\n    tests:\n      - {message: {id: a}}\n  s: {queue: q, table: things}\n")
 
     assert updated(file)[1] == [
@@ -165,14 +165,14 @@ def test_another_route_wrote_it(write: Write) -> None:
     ],
 )  # fmt: skip
 def test_outcomes(write: Write, before: str, after: str) -> None:
-    """Asked to, it changes the outcome too, and removes what can no longer be."""
+    """On request, it changes the outcome too, and removes expectations that contradict it."""
     text, kept = updated(write(f"{SCHEMA}    tests:\n      - {before}\n"), outcomes=True)
 
     assert (text.partition("tests:\n      - ")[2].replace(" # c", ""), kept) == (f"{after}\n", [])
 
 
 def test_ends_of_lines_stay(tmp_path: Path, write: Write) -> None:
-    """A file with a byte order mark and Windows' ends of lines keeps them."""
+    """A byte order mark and Windows line endings stay."""
     file = write("    tests:\n      - message: {id: a}\n        item: {id: b}\n      - message: {id: c}\n")
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
     expected = file.read_bytes().replace(b"id: b", b"id: a") + b"        item: {id: c}\r\n"

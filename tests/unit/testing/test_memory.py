@@ -1,4 +1,4 @@
-"""AWS in memory, as tests of plugins get it."""
+"""AWS in memory, for tests of plugins."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -32,7 +32,7 @@ def tables() -> MemoryTables:
 
 
 def test_a_batch(tables: MemoryTables) -> None:
-    """Puts and deletes, all or none: two of one key are refused, and more than 25."""
+    """All requests or none are applied: two of one key, or more than 25, are refused."""
     put, delete = {"PutRequest": {"Item": item("a", n={"N": "1"})}}, {"DeleteRequest": {"Key": item("a")}}
     answers = [
         tables.batch_write("things", [put]),
@@ -57,7 +57,7 @@ def test_a_batch(tables: MemoryTables) -> None:
 
 
 def test_a_condition(tables: MemoryTables) -> None:
-    """One that fails writes nothing, and tells what is there."""
+    """A failed condition writes nothing, and returns the stored item."""
     answers = [tables.write(*insert("a")), tables.write(*insert("a"))]
 
     told = [(answer.fault and answer.fault.kind, answer.stored) for answer in answers]
@@ -65,7 +65,7 @@ def test_a_condition(tables: MemoryTables) -> None:
 
 
 def test_a_transaction(tables: MemoryTables) -> None:
-    """All or none; of what is refused, a failed condition is told first, with its position."""
+    """All actions or none are applied; of several refusals, a failed condition is reported first, with its position."""
     tables.write(*insert("a"))
     answers = [
         tables.transact([insert("b"), insert("b", "others")]),
@@ -86,13 +86,13 @@ def test_a_transaction(tables: MemoryTables) -> None:
 
 
 def test_the_key_of_a_table(tables: MemoryTables) -> None:
-    """Is that of the table; of one that is not there, a fault of the set-up."""
+    """The key is that of the table; for a table that does not exist, it is a configuration error."""
     absent: Any = tables.key_schema("nothing")
     assert (tables.key_schema("things"), absent.kind) == (KEY, "configuration")
 
 
 def test_queues() -> None:
-    """Keep what was asked of them."""
+    """Queues record all calls."""
     queues = MemoryQueues()
     queues.delete("q", [("m", "h")])
     queues.change_visibility("q", [("n", "h", 7)])
@@ -102,7 +102,7 @@ def test_queues() -> None:
 
 
 def test_a_record() -> None:
-    """Each has an id of its own; attributes have the type of their value; the message is in the queue's envelopes."""
+    """Each record has its own id; attributes have the type of their value; the message is in the queue's envelopes."""
     made = record({"a": 1}, queue=spec.Queue(encoding="base64"), attributes={"s": "x", "n": Decimal("1.5"), "b": b"\0"})
     other = record(body="x", message_id="m", MessageGroupId="g")
 
@@ -164,7 +164,7 @@ def program(tmp_path: Path) -> Callable[[str, str], Program]:
     ],
 )
 def test_deliver(program: Any, mode: str, messages: Any, outcomes: list[str], items: Any) -> None:
-    """Every write mode leaves what it leaves in DynamoDB, one delivery after the other."""
+    """Every write mode has the same effect as in DynamoDB, one delivery after the other."""
     made = program(mode)
     tables = MemoryTables.of(made)
 
@@ -174,7 +174,7 @@ def test_deliver(program: Any, mode: str, messages: Any, outcomes: list[str], it
 
 
 def test_a_second_delivery(program: Any) -> None:
-    """With a marker, the effect is had once."""
+    """With an idempotency key, an update is applied once."""
     made = program("once")
     tables = MemoryTables.of(made)
     message = record({"id": "1", "n": 5})
@@ -189,7 +189,7 @@ def test_a_second_delivery(program: Any) -> None:
 
 
 def test_an_attribute_that_is_removed(program: Any) -> None:
-    """An update with REMOVE removes it, and makes no item of that alone."""
+    """An update with REMOVE removes the attribute, and creates no item by that alone."""
     more = ", item: {id: id, x: {from: x, missing: remove}}"
     made = program("set", more)
     tables = MemoryTables.of(made)
@@ -201,7 +201,7 @@ def test_an_attribute_that_is_removed(program: Any) -> None:
 
 
 def test_dead_letters(program: Any) -> None:
-    """What the router says of a message that it rejects; it is acknowledged then."""
+    """A rejected message becomes a dead letter with the reason, and is acknowledged."""
     run = deliver(program("insert"), "q", [record(body="{")])
 
     (letter,) = run.dead_letters
@@ -209,6 +209,6 @@ def test_dead_letters(program: Any) -> None:
 
 
 def test_a_queue_that_no_route_reads(program: Any) -> None:
-    """Is said."""
+    """An unknown queue raises UsageError."""
     with pytest.raises(UsageError, match="no route reads the queue 'x'; there are q"):
         deliver(program("insert"), "x", [])
