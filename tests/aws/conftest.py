@@ -1,4 +1,4 @@
-"""The seam, connected to the two servers, and to one that says what a test wants it to."""
+"""The AWS clients, connected to the two servers, and to a scripted one."""
 
 import datetime as dt
 import ipaddress
@@ -24,7 +24,7 @@ from router.dev.emulator import LocalAws, local_aws
 
 @contextmanager
 def in_environment_of(server: LocalAws, **more: str) -> Iterator[None]:
-    """The environment of a process that knows that server alone."""
+    """The environment of a process that knows that server only."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(server.environment() | more)
@@ -37,20 +37,20 @@ def in_environment_of(server: LocalAws, **more: str) -> Iterator[None]:
 
 @contextmanager
 def connected(server: LocalAws, transport: str = "direct") -> Iterator[Aws]:
-    """A connection made in the environment of a process that knows that server alone."""
+    """A connection made in the environment of a process that knows that server only."""
     with in_environment_of(server, **{TRANSPORT_VARIABLE: transport}):
         yield connect(4)
 
 
 @pytest.fixture(scope="session")
 def inside() -> Callable[..., AbstractContextManager[None]]:
-    """Makes the environment that of a process which knows one server alone, for a block."""
+    """Replaces the environment, for a block, by that of a process that knows one server only."""
     return in_environment_of
 
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[LocalAws]:
-    """Ministack where policies hold; use names of your own."""
+    """Ministack with IAM policies enforced; use names of your own."""
     with local_aws(enforces_iam=True) as local:
         yield local
 
@@ -63,13 +63,13 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def aws(server: LocalAws, transport: str) -> Aws:
-    """The seam, connected to the server."""
+    """The AWS clients, connected to the server."""
     with connected(server, transport) as connection:
         return connection
 
 
 class ScriptedAws:
-    """A server that gives one answer to everything, but for what comes first; it keeps what it was asked."""
+    """A server with one response to every call, after some first ones; it keeps the requests."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -94,7 +94,7 @@ class ScriptedAws:
 
 @pytest.fixture
 def scripted() -> Iterator[ScriptedAws]:
-    """A server that says what the test tells it to say."""
+    """A server with the responses of the test."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -119,13 +119,13 @@ def scripted() -> Iterator[ScriptedAws]:
 
 @pytest.fixture
 def scripted_aws(scripted: ScriptedAws, transport: str) -> Aws:
-    """The seam, connected to the scripted server."""
+    """The AWS clients, connected to the scripted server."""
     with connected(LocalAws(scripted.endpoint), transport) as connection:
         return connection
 
 
 def objects_of(endpoint: str) -> Objects:
-    """S3 through the seam. Its client is made when it is first used, and must find the environment of that server."""
+    """The S3 client. It is made with the first object, and must find the environment of that server."""
     with connected(LocalAws(endpoint)) as connection:
         connection.objects.fetch("absent", "k", 0)
         return connection.objects
@@ -133,19 +133,19 @@ def objects_of(endpoint: str) -> Objects:
 
 @pytest.fixture(scope="session")
 def objects(server: LocalAws) -> Objects:
-    """S3 through the seam, connected to the server."""
+    """The S3 client, connected to the server."""
     return objects_of(server.endpoint)
 
 
 @pytest.fixture
 def unreachable_objects() -> Objects:
-    """S3 through the seam, connected to a port where nobody listens."""
+    """The S3 client, connected to a port where no server listens."""
     return objects_of("http://127.0.0.1:9")
 
 
 @pytest.fixture
 def odd_s3() -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
-    """Makes an S3 that gives one answer: status, headers, body; a Content-Length of "" is left out."""
+    """Makes an S3 with one response: status, headers, body; a Content-Length of "" is left out."""
     given: list[tuple[int, dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -176,14 +176,14 @@ def odd_s3() -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
 
 @pytest.fixture
 def unreachable() -> Aws:
-    """The seam, connected to a port where nobody listens."""
+    """The AWS clients, connected to a port where no server listens."""
     with connected(LocalAws("http://127.0.0.1:9")) as connection:
         return connection
 
 
 @pytest.fixture
 def in_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Replaces what the environment says about AWS."""
+    """Replaces the AWS variables of the environment."""
 
     def replace(**variables: str) -> None:
         for known in [known for known in os.environ if known.startswith("AWS_")]:
@@ -196,7 +196,7 @@ def in_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a certificate of 127.0.0.1 that vouches for itself, with its key; it ends in so many days."""
+    """Makes a self-signed certificate of 127.0.0.1, with its key, that is valid for so many days."""
 
     def make(days: int = 2) -> Path:
         ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)

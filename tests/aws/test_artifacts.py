@@ -22,7 +22,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(scope="module")
 def service(server: LocalAws, inside: Inside) -> ServiceClient:
-    """S3 through the seam."""
+    """The S3 client."""
     with inside(server):
         return connect_services(("s3",))["s3"]
 
@@ -34,8 +34,8 @@ def account(server: LocalAws, inside: Inside) -> str:
         return caller_account(connect_services(("sts",))["sts"])[0]
 
 
-def test_makes_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
-    """A bucket of its own is private, encrypted and versioned, and refuses what does not come by TLS."""
+def test_creates_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
+    """The own bucket is private, encrypted and versioned, and refuses requests without TLS."""
     made = Artifacts(service, name, account).prepare()
 
     policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
@@ -68,14 +68,14 @@ def test_makes_its_own(service: ServiceClient, account: str, s3: Any, name: str)
 
 
 def test_finds_its_own(service: ServiceClient, account: str, name: str) -> None:
-    """One that is there is taken as it is."""
+    """An existing own bucket is used as it is."""
     artifacts = Artifacts(service, name, account)
 
     assert [artifacts.prepare(), artifacts.prepare()] == [True, False]
 
 
-def test_finishes_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
-    """One that somebody was stopped at making gets what it lacks."""
+def test_completes_its_own(service: ServiceClient, account: str, s3: Any, name: str) -> None:
+    """An own bucket whose creation was interrupted gets the missing settings."""
     s3.create_bucket(Bucket=name)
 
     made = Artifacts(service, name, account).prepare()
@@ -84,8 +84,8 @@ def test_finishes_its_own(service: ServiceClient, account: str, s3: Any, name: s
     assert "TlsOnly" in s3.get_bucket_policy(Bucket=name)["Policy"]
 
 
-def test_one_that_was_named(service: ServiceClient, s3: Any, name: str) -> None:
-    """A bucket that was named is not touched."""
+def test_named_bucket(service: ServiceClient, s3: Any, name: str) -> None:
+    """A bucket that the user named is not changed."""
     s3.create_bucket(Bucket=name)
 
     made = Artifacts(service, name).prepare()
@@ -93,8 +93,8 @@ def test_one_that_was_named(service: ServiceClient, s3: Any, name: str) -> None:
     assert (made, "Status" in s3.get_bucket_versioning(Bucket=name)) == (False, False)
 
 
-def test_one_that_is_not_there(service: ServiceClient, name: str) -> None:
-    """A bucket that was named and is not there is not made."""
+def test_missing_named_bucket(service: ServiceClient, name: str) -> None:
+    """A bucket that the user named is not created."""
     with pytest.raises(UsageError) as caught:
         Artifacts(service, name).prepare()
 
@@ -102,7 +102,7 @@ def test_one_that_is_not_there(service: ServiceClient, name: str) -> None:
 
 
 def test_objects(service: ServiceClient, s3: Any, name: str, tmp_path: Path) -> None:
-    """Files and text are put as they are."""
+    """Files and text are stored unchanged."""
     s3.create_bucket(Bucket=name)
     artifacts = Artifacts(service, name)
     file = tmp_path / "code.zip"
@@ -114,8 +114,8 @@ def test_objects(service: ServiceClient, s3: Any, name: str, tmp_path: Path) -> 
     assert [s3.get_object(Bucket=name, Key=key)["Body"].read() for key in ("code", "text")] == [CONTENT, CONTENT]
 
 
-def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
-    """What was put is known by its content; something else that happens to have its name is not taken for it."""
+def test_existing_object(guarded: LocalAws, inside: Inside, name: str) -> None:
+    """An object is identified by its content, not by its key alone."""
     with inside(guarded):
         service = connect_services(("s3",))["s3"]
     artifacts = Artifacts(service, name, ACCOUNT)
@@ -129,7 +129,7 @@ def test_what_is_there(guarded: LocalAws, inside: Inside, name: str) -> None:
 
 
 def test_urls(service: ServiceClient) -> None:
-    """The address of an object is what CloudFormation takes, in China too."""
+    """The URL of an object is one for CloudFormation, in China too."""
     assert [Artifacts(service, "code", "1", partition).url("a/b.json") for partition in ("aws", "aws-cn")] == [
         "https://s3.us-east-1.amazonaws.com/code/a/b.json",
         "https://s3.us-east-1.amazonaws.com.cn/code/a/b.json",

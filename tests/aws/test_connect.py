@@ -1,4 +1,4 @@
-"""Connecting: what the environment must say, and what is said when it does not."""
+"""Connecting: the settings of the environment, and the errors about them."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def test_no_region(in_environment: Callable[..., None], transport: str) -> None:
 
 @pytest.mark.parametrize("transport", ["direct", "boto3"])
 def test_no_such_profile(in_environment: Callable[..., None], transport: str) -> None:
-    """A profile that is not there is an error of the environment."""
+    """A profile that does not exist is an error of the environment."""
     in_environment(AWS_CONFIG_FILE="none", AWS_PROFILE="absent", AWS_REGION="eu-west-1", ROUTER_TRANSPORT=transport)
 
     with pytest.raises(UsageError, match=r"^the AWS settings of this environment do not work: .*absent"):
@@ -30,7 +30,7 @@ def test_no_such_profile(in_environment: Callable[..., None], transport: str) ->
 
 
 def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without boto3 the error of who asks for it names the extra to install."""
+    """Without boto3 the error names the extra to install."""
     monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
     monkeypatch.delitem(sys.modules, "router.aws.boto", raising=False)
     monkeypatch.setattr("router.aws.boto", None, raising=False)
@@ -42,7 +42,7 @@ def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module missing for another reason is not passed off as a missing extra."""
+    """A module that is missing for another reason is not reported as a missing extra."""
     monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
     monkeypatch.setattr("router.aws.boto", None, raising=False)
     monkeypatch.delattr("router.aws.boto")
@@ -53,7 +53,7 @@ def test_other_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_such_transport(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelt transport is told, with those that there are."""
+    """The error about an unknown transport names the valid ones."""
     monkeypatch.setenv(TRANSPORT_VARIABLE, "boto")
 
     with pytest.raises(UsageError, match="ROUTER_TRANSPORT is 'boto'; there are 'direct' and 'boto3'"):
@@ -90,7 +90,7 @@ def test_interface_costs_no_boto3() -> None:
     ("proxy", "taken"), [("https://127.0.0.1:9", "DynamoTables"), ("http://127.0.0.1:9", "DirectTables")]
 )
 def test_proxy_by_tls(in_environment: Callable[..., None], proxy: str, taken: str) -> None:
-    """Only the SDK goes to a proxy by TLS."""
+    """Only the SDK supports a proxy by TLS."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
     in_environment(HTTPS_PROXY=proxy, **keys)
 
@@ -109,7 +109,7 @@ def test_proxy_by_tls(in_environment: Callable[..., None], proxy: str, taken: st
 def test_settings_of_a_profile(
     in_environment: Callable[..., None], tmp_path: Path, setting: str, chosen: str, taken: str
 ) -> None:
-    """What only the SDK reads from its config file is not passed over."""
+    """Settings of the config file that only the SDK supports select the SDK."""
     file = tmp_path / "config"
     file.write_text(f"[default]\nregion = eu-west-1\n{setting}\n")
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

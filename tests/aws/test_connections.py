@@ -1,4 +1,4 @@
-"""Connections over real sockets, with and without TLS: slow servers, servers that go, and proxies."""
+"""Connections over real sockets, with and without TLS: slow servers, servers that close, and proxies."""
 
 import base64
 import socket
@@ -18,15 +18,15 @@ from router.aws.run_lock import RunLock
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024
-"""Bytes; more than the system keeps for a connection whose other end does not read."""
+"""Bytes; more than the system buffers for a connection whose other end does not read."""
 SECONDS = 5.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Act = Callable[[socket.socket], None]
-"""What a server does with a connection, which is closed afterwards."""
+"""Handles a connection, which is closed afterwards."""
 
 
 class Listener:
-    """A server of this machine: for each connection in turn does what it is told; keeps how many there were."""
+    """A server of this machine that handles each connection with the next act; counts them."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.acts: list[Act] = []
@@ -64,7 +64,7 @@ class Listener:
 
 @pytest.fixture(params=["plain", "TLS"])
 def server(request: pytest.FixtureRequest, certificate: Callable[[], Path]) -> Iterator[Listener]:
-    """A server that is spoken to with and without TLS."""
+    """A server with and without TLS."""
     context = None
     if request.param == "TLS":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -97,7 +97,7 @@ def _some(connection: socket.socket) -> bytes:
 
 
 def read_request(connection: socket.socket) -> int:
-    """Read a request; how long its body was."""
+    """Read a request, and return the length of its body."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += _some(connection)
@@ -110,18 +110,18 @@ def read_request(connection: socket.socket) -> int:
 
 
 def answer(connection: socket.socket) -> None:
-    """Answer one request."""
+    """Respond to one request."""
     read_request(connection)
     connection.sendall(OK)
 
 
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS) -> bytes:
-    """The body of the answer."""
+    """Return the body of the response."""
     return connections.receive(connections.send({"Host": "h"}, body, seconds)).body
 
 
 def test_slow_reader(server: Listener, connections: Connections) -> None:
-    """A request that is more than the server takes at once is sent whole."""
+    """A request that is more than the server takes at once is sent completely."""
     sizes = []
 
     def act(connection: socket.socket) -> None:
@@ -135,7 +135,7 @@ def test_slow_reader(server: Listener, connections: Connections) -> None:
 
 
 def test_slow_writer(server: Listener, connections: Connections) -> None:
-    """An answer may come in pieces, each in time."""
+    """A response may come in parts, each in time."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
@@ -150,7 +150,7 @@ def test_slow_writer(server: Listener, connections: Connections) -> None:
 
 @pytest.mark.parametrize("size", [2, LARGE])
 def test_silence(server: Listener, connections: Connections, size: int) -> None:
-    """Where a server neither reads nor answers, the call ends in time."""
+    """If a server neither reads nor responds, the call ends in time."""
     over = threading.Event()
 
     def act(connection: socket.socket) -> None:
@@ -164,8 +164,8 @@ def test_silence(server: Listener, connections: Connections, size: int) -> None:
         over.set()
 
 
-def test_used_again(server: Listener, connections: Connections) -> None:
-    """A connection is used for one request after the other."""
+def test_reused(server: Listener, connections: Connections) -> None:
+    """A connection is used for consecutive requests."""
 
     def act(connection: socket.socket) -> None:
         for _ in range(3):
@@ -204,7 +204,7 @@ def test_lock_is_released(server: Listener, connections: Connections, size: int)
 
 @pytest.mark.parametrize("linger", [None, 0], ids=["closed", "reset"])
 def test_closed_while_idle(server: Listener, connections: Connections, linger: int | None) -> None:
-    """Where the server has closed or reset a connection that was idle, a new one is used."""
+    """If the server has closed or reset an idle connection, a new one is used."""
     read = threading.Event()
 
     def act(connection: socket.socket) -> None:
@@ -222,7 +222,7 @@ def test_closed_while_idle(server: Listener, connections: Connections, linger: i
 
 
 def test_closed_at_once(server: Listener, connections: Connections) -> None:
-    """Where it closes a new one, there is no answer."""
+    """If it closes a new connection, there is no response."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
@@ -234,7 +234,7 @@ def test_closed_at_once(server: Listener, connections: Connections) -> None:
 
 
 def test_cut_short(server: Listener, connections: Connections) -> None:
-    """Half an answer is none."""
+    """An incomplete response is a transient fault."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
@@ -256,7 +256,7 @@ def test_too_long(server: Listener, connect: Callable[..., Connections]) -> None
 
 
 def test_idle_for_long() -> None:
-    """A connection that was idle for longer than servers keep it is not used again."""
+    """A connection that was idle for longer than servers keep it is not reused."""
     now = 0.0
     listener = Listener()
 
@@ -273,8 +273,8 @@ def test_idle_for_long() -> None:
     listener.close()
 
 
-def test_nobody_listens() -> None:
-    """A port where nobody listens."""
+def test_refused_connection() -> None:
+    """A port where no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -283,7 +283,7 @@ def test_nobody_listens() -> None:
 
 
 class Proxy(Listener):
-    """A proxy of this machine, which opens tunnels; keeps what it was asked."""
+    """A proxy of this machine, which opens tunnels; keeps the requests."""
 
     def __init__(self, status: bytes = b"200 OK") -> None:
         super().__init__()
@@ -363,14 +363,14 @@ def test_proxy(proxied: Callable[..., tuple[Connections, Proxy]], secure: Listen
 
 @pytest.mark.parametrize("names", ["127.0.0.1", "*"])
 def test_no_proxy(proxied: Callable[..., tuple[Connections, Proxy]], names: str) -> None:
-    """What NO_PROXY names is asked without it."""
+    """A host in NO_PROXY is reached without the proxy."""
     connections, through = proxied("http://127.0.0.1:{}", NO_PROXY=names)
 
     assert (ask(connections), through.asked) == (b"{}", [])
 
 
 def test_proxy_refuses(proxied: Callable[..., tuple[Connections, Proxy]], secure: Listener) -> None:
-    """A proxy that opens no tunnel is as good as a server that is not there."""
+    """A proxy that opens no tunnel is like a server that does not listen."""
     connections, through = proxied("http://127.0.0.1:{}", status=b"407 Proxy Authentication Required")
 
     with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
@@ -390,7 +390,7 @@ def test_proxy_refuses(proxied: Callable[..., tuple[Connections, Proxy]], secure
     ],
 )
 def test_no_such_proxy(in_environment: Callable[..., None], proxy: str) -> None:
-    """A proxy of another kind is told by its variable, without its password."""
+    """The error about a proxy of another kind names its variable, and shows no password."""
     in_environment(HTTPS_PROXY=proxy)
 
     with pytest.raises(

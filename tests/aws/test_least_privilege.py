@@ -41,7 +41,7 @@ import os
 def handler(event, context):
     return {name: value for name, value in os.environ.items() if name in event}
 """
-"""A function that tells the credentials of its role."""
+"""A function that returns the credentials of its role."""
 CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
 
 
@@ -201,7 +201,7 @@ class Deployed:
 
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> str:
-    """The code with which AWS refuses a call, or ""."""
+    """AWS's error code of a call, or ""."""
     try:
         call(**parameters)
     except ClientError as error:
@@ -222,13 +222,13 @@ def deployed(guarded: LocalAws, inside: Inside) -> Deployed:
 
 @pytest.fixture(scope="module")
 def whole(deployed: Deployed) -> dict[str, Any]:
-    """What becomes of all with the role as it is in the template."""
+    """The outcomes with the role of the template."""
     return deployed.run()
 
 
 @pytest.fixture
 def restored(deployed: Deployed) -> Iterator[None]:
-    """The role is as it was afterwards."""
+    """Restores the role afterwards."""
     yield
     deployed.allow(lambda statement: None)
 
@@ -247,7 +247,7 @@ def test_all_that_the_router_does(whole: dict[str, Any]) -> None:
 
 
 def test_again(deployed: Deployed, whole: dict[str, Any]) -> None:
-    """The same comes of it again: what differs below differs for want of a permission."""
+    """A second run has the same outcomes: differences below are due to a missing permission."""
     assert deployed.run() == whole
 
 
@@ -326,7 +326,7 @@ def test_no_wildcard() -> None:
     ],
 )
 def test_nothing_else(deployed: Deployed, service: str, operation: str, parameters: dict[str, Any]) -> None:
-    """What the router never does is refused."""
+    """Actions that the router never uses are refused."""
     queues = deployed.clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-letters")["QueueUrl"]
     names = {"{p}": deployed.stack, "{q}": queues.removesuffix("-letters"), "{KEY}": deployed.names["KEY"]}
     filled = json.dumps(parameters)

@@ -1,4 +1,4 @@
-"""S3 through the seam, on both servers, and on one that answers what no S3 does."""
+"""The S3 client, on both servers, and on one with invalid responses."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from router.aws.protocols import TOO_LARGE, AwsFault, Objects
 from router.aws.s3 import S3Objects
 
 LARGE = bytes(range(256)) * 3000
-"""Of several pieces, the last one not full."""
+"""Several parts, the last one not full."""
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def bucket(s3: Any, name: str) -> str:
 @pytest.mark.parametrize("key", ["k", "2026/a b+c é.json", "a//b", "/k", "100%25", "?x=1#y"])
 @pytest.mark.parametrize("content", [b"", b'{"a": 1}', LARGE], ids=["empty", "small", "large"])
 def test_fetch(objects: Objects, s3: Any, bucket: str, key: str, content: bytes) -> None:
-    """An object is had whole, whatever its key; it may be as large as is allowed."""
+    """An object is fetched completely, whatever its key; it may have the maximum size."""
     s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     assert objects.fetch(bucket, key, max(len(content), 1)) == content
@@ -28,24 +28,24 @@ def test_fetch(objects: Objects, s3: Any, bucket: str, key: str, content: bytes)
 
 @pytest.mark.parametrize("content", [b"x" * 11, LARGE], ids=["small", "large"])
 def test_too_large(objects: Objects, s3: Any, bucket: str, content: bytes) -> None:
-    """An object of one byte more than is allowed is refused."""
+    """An object of one byte more than the maximum is refused."""
     s3.put_object(Bucket=bucket, Key="k", Body=content)
 
     assert objects.fetch(bucket, "k", len(content) - 1) == TOO_LARGE
 
 
 def test_no_such_object(objects: Objects, bucket: str) -> None:
-    """It will not come: the message is at fault."""
+    """The message is at fault."""
     assert objects.fetch(bucket, "k", 9) == AwsFault("refused", "NoSuchKey", 404)
 
 
 def test_no_such_bucket(objects: Objects, name: str) -> None:
-    """The config names the buckets: the set-up is at fault."""
+    """The config names the buckets: a configuration error."""
     assert objects.fetch(name, "k", 9) == AwsFault("configuration", "NoSuchBucket", 404)
 
 
 def test_unreachable(unreachable_objects: Objects, name: str) -> None:
-    """Without an answer the same may succeed later."""
+    """A call without a response may succeed later."""
     assert unreachable_objects.fetch(name, "k", 9) == AwsFault("retry", "EndpointConnectionError")
 
 
@@ -73,7 +73,7 @@ ERROR = "<Error><Code>{}</Code><Message>secret</Message></Error>"
     ],
 )
 def test_answers(odd_s3: Any, status: int, headers: dict[str, str], body: str, found: Any) -> None:
-    """Errors by their code; a page that no object is, one that ends too early, or is not what was stored, is none."""
+    """Errors by their code; a page, an incomplete object and a damaged one are transient faults."""
     objects = odd_s3(status, headers, body.encode())
 
     assert objects.fetch("payloads", "k", 60) == found

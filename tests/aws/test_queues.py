@@ -1,4 +1,4 @@
-"""SQS through the seam, on both servers."""
+"""The SQS clients, on both servers."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def received(aws: Aws, url: str) -> list[Any]:
 
 
 def test_receive(aws: Aws, sqs: Any, queue: str) -> None:
-    """A message comes with its body, the sender's attributes and those of SQS."""
+    """A message is received with its body, the sender's attributes and those of SQS."""
     sent = sqs.send_message(QueueUrl=queue, MessageBody='{"a": 1}', MessageAttributes=ATTRIBUTES)
 
     (record,) = received(aws, queue)
@@ -54,12 +54,12 @@ def test_receive(aws: Aws, sqs: Any, queue: str) -> None:
 
 
 def test_receive_nothing(aws: Aws, queue: str) -> None:
-    """An empty queue gives no messages."""
+    """An empty queue has no messages."""
     assert aws.queues.receive(queue, 10, 0) == []
 
 
 def test_receive_many(aws: Aws, queue: str) -> None:
-    """More than ten come by several calls."""
+    """More than ten messages are received by several calls."""
     bodies = {str(number) for number in range(35)}
     aws.queues.send(queue, [OutgoingMessage(body, body) for body in bodies])
 
@@ -71,7 +71,7 @@ def test_receive_many(aws: Aws, queue: str) -> None:
 
 
 def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
-    """Where some of several calls fail, the messages of the others are not lost."""
+    """If some of several calls fail, the messages of the others are not lost."""
     message = {"MessageId": "m", "ReceiptHandle": "handle", "Body": "body"}
     scripted.first({"Messages": [message] * 10})
     scripted.answers({"__type": "AccessDenied"}, 400)
@@ -85,7 +85,7 @@ def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
 
 
 def test_send_with_attributes(aws: Aws, queue: str) -> None:
-    """What is sent arrives with its attributes, bytes as bytes."""
+    """A message is received with the attributes that were sent, bytes as bytes."""
     failed = aws.queues.send(queue, [OutgoingMessage("1", "body", ATTRIBUTES)])
 
     (record,) = received(aws, queue)
@@ -93,7 +93,7 @@ def test_send_with_attributes(aws: Aws, queue: str) -> None:
 
 
 def test_send_fifo(aws: Aws, fifo: str) -> None:
-    """Letters for a FIFO queue keep their group, their deduplication id and their order."""
+    """Messages for a FIFO queue keep their group, their deduplication id and their order."""
     failed = aws.queues.send(fifo, [OutgoingMessage(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)])
 
     records = received(aws, fifo)
@@ -104,14 +104,14 @@ def test_send_fifo(aws: Aws, fifo: str) -> None:
 
 
 def test_send_many(aws: Aws, queue: str) -> None:
-    """Any number of letters goes out in tens."""
+    """Any number of messages is sent in batches of ten."""
     failed = aws.queues.send(queue, [OutgoingMessage(f"an id/{n}", str(n)) for n in range(23)])
 
     assert (failed, sorted(int(record.body) for record in received(aws, queue))) == ({}, list(range(23)))
 
 
 def test_send_too_long(aws: Aws, queue: str) -> None:
-    """A letter over 1 MiB is refused, and takes no other with it."""
+    """A message over 1 MiB is refused, and the others are sent."""
     failed = aws.queues.send(
         queue, [OutgoingMessage("a", "x"), OutgoingMessage("b", "x" * 1_048_577), OutgoingMessage("c", "y")]
     )
@@ -123,7 +123,7 @@ def test_send_too_long(aws: Aws, queue: str) -> None:
 
 
 def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
-    """Deleted messages are gone, also more than ten of them."""
+    """More than ten messages can be deleted."""
     aws.queues.send(queue, [OutgoingMessage(str(n), str(n)) for n in range(12)])
     records = received(aws, queue)
 
@@ -138,7 +138,7 @@ def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
 
 
 def test_delete_in_part(aws: Aws, queue: str) -> None:
-    """A receipt handle that SQS does not know fails alone."""
+    """An unknown receipt handle does not affect the others."""
     aws.queues.send(queue, [OutgoingMessage("1", "body")])
     (record,) = received(aws, queue)
 
@@ -148,7 +148,7 @@ def test_delete_in_part(aws: Aws, queue: str) -> None:
 
 
 def test_release(aws: Aws, queue: str) -> None:
-    """A message released with 0 seconds is there again at once."""
+    """A message with a visibility timeout of 0 is visible at once."""
     aws.queues.send(queue, [OutgoingMessage("1", "body")])
     (record,) = received(aws, queue)
 
@@ -171,7 +171,7 @@ def test_url_of_an_arn(aws: Aws, sqs: Any, queue: str) -> None:
 
 
 def test_url_of_a_url(aws: Aws, queue: str) -> None:
-    """A URL is what it is."""
+    """A URL is returned as it is."""
     assert aws.queues.url(queue) == queue
 
 
@@ -184,12 +184,12 @@ def test_url_is_kept(aws: Aws, sqs: Any, queue: str, name: str) -> None:
 
 
 def test_url_of_no_queue(aws: Aws, name: str) -> None:
-    """A queue that is not there is a fault of the set-up."""
+    """A queue that does not exist is a configuration error."""
     assert aws.queues.url(name) == GONE
 
 
 def test_no_such_queue(aws: Aws, queue: str) -> None:
-    """Whatever is asked of a queue that is not there, the set-up is at fault."""
+    """Each operation on a queue that does not exist is a configuration error."""
     gone = queue + "-gone"
 
     answers = (
@@ -203,7 +203,7 @@ def test_no_such_queue(aws: Aws, queue: str) -> None:
 
 
 def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
-    """Only what SQS confirms is done: an entry that it says nothing of is not, nor is one that failed."""
+    """Only entries that SQS confirms are done, not those that failed or are missing in the response."""
     scripted.answers(
         {
             "Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}],
@@ -226,7 +226,7 @@ def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
 
 
 def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
-    """A call never holds over 1 MiB, attributes included, nor over ten letters."""
+    """A call never has over 1 MiB, attributes included, nor over ten messages."""
     half = OutgoingMessage("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
     rest = OutgoingMessage("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})
 
@@ -238,7 +238,7 @@ def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
 
 
 def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
-    """Without messages nothing is asked."""
+    """Without messages no call is made."""
     scripted_aws.queues.send("http://127.0.0.1/1/q", [])
     scripted_aws.queues.delete("http://127.0.0.1/1/q", [])
 
@@ -246,12 +246,12 @@ def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
 
 
 def test_unreachable(unreachable: Aws) -> None:
-    """An endpoint where nobody listens may come back."""
+    """An endpoint where no server listens is a transient fault."""
     assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0) == AwsFault("retry", "EndpointConnectionError", 0)
 
 
 def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
-    """A page that is no answer of AWS confirms nothing."""
+    """A page that is no response of AWS confirms nothing."""
     scripted.answers(b"<html>a proxy's page</html>")
 
     answers = (

@@ -1,4 +1,4 @@
-"""The embedded AWS as a process: it comes up, is found by nobody else, and never stays behind."""
+"""The embedded AWS as a process: it starts, is not reachable from elsewhere, and always ends."""
 
 import os
 import signal
@@ -26,14 +26,14 @@ with local_aws() as local:
 
 
 def answers(endpoint: str) -> bool:
-    """Whether anybody listens there."""
+    """Whether a server listens there."""
     address = urlsplit(endpoint)
     with socket.socket() as client:
         return client.connect_ex((address.hostname, address.port)) == 0
 
 
 class Spied(subprocess.Popen[bytes]):
-    """A process that a test can get hold of."""
+    """A process that a test can access."""
 
     started: ClassVar[list["Spied"]] = []
 
@@ -44,14 +44,14 @@ class Spied(subprocess.Popen[bytes]):
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go, and nothing else does."""
+    """The folder of temporary files only."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     return tmp_path
 
 
 def test_up_and_gone(temporary: Path) -> None:
-    """It answers on the loopback address inside the block; after it nothing answers, and no file is left."""
+    """It responds on the loopback address within the block; after it no server listens, and no file is left."""
     with local_aws() as local:
         up = (local.endpoint.rpartition(":")[0], answers(local.endpoint))
 
@@ -59,7 +59,7 @@ def test_up_and_gone(temporary: Path) -> None:
 
 
 def test_program_fails(temporary: Path) -> None:
-    """It ends with the block also when that ends in an error."""
+    """It ends with the block, after an exception too."""
     with pytest.raises(ZeroDivisionError), local_aws() as local:
         _ = 1 / 0
 
@@ -67,7 +67,7 @@ def test_program_fails(temporary: Path) -> None:
 
 
 def test_program_is_killed(temporary: Path) -> None:
-    """It ends, and takes its files with it, when the program is killed without a chance to say so."""
+    """It ends and deletes its files if the program is killed."""
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout
         endpoint = program.stdout.readline().strip()
@@ -81,7 +81,7 @@ def test_program_is_killed(temporary: Path) -> None:
 
 
 def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that does not end when asked to is killed."""
+    """A server that does not end after SIGTERM is killed."""
     monkeypatch.setattr("router.dev.emulator._END_SECONDS", 0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Spied)
@@ -96,7 +96,7 @@ def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If it does not come up, the error shows the end of its log."""
+    """If it does not start, the error shows the end of its log."""
     (tmp_path / "ministack").mkdir()
     (tmp_path / "ministack" / "__init__.py").touch()
     (tmp_path / "ministack" / "app.py").write_text("raise RuntimeError('no luck today')")
@@ -110,7 +110,7 @@ def test_broken_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If it says nothing at all, that is an error too, and no other server is taken for it."""
+    """If it prints nothing, that is an error too, and no other server is mistaken for it."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
     with pytest.raises(UsageError, match=r"^the embedded AWS did not start"), local_aws():
@@ -126,7 +126,7 @@ def test_no_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_environment(in_environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its environment has the endpoint, dummy credentials, and nothing of the user's AWS or proxy; the rest stays."""
+    """The environment has the endpoint, dummy credentials, and no AWS or proxy variables of the user; others stay."""
     in_environment(AWS_PROFILE="production", AWS_SESSION_TOKEN="secret", AWS_ENDPOINT_URL_SQS="https://example.com")
     monkeypatch.setenv("https_proxy", "http://proxy.example.com")
     monkeypatch.setenv("STAGE", "dev")

@@ -74,7 +74,7 @@ BROKEN = {"Type": "AWS::SQS::Queue", "DependsOn": ["Queue", "Table"], "Propertie
 
 
 def deploy(stacks: Stacks, name: str, template: StackTemplate, **parameters: str) -> DeploymentResult:
-    """Propose and execute."""
+    """Create a change set and execute it."""
     prepared = create_change_set(stacks, name, template, parameters)
     return read_result(stacks, prepared, list(execute(stacks, prepared)))
 
@@ -111,7 +111,7 @@ def test_creates(stacks: Stacks, name: str) -> None:
 
 
 def test_nothing_to_change(stacks: Stacks, name: str) -> None:
-    """The same template again is no change, and leaves no change set."""
+    """The same template is no change, and leaves no change set."""
     deploy(stacks, name, template(name))
 
     prepared = create_change_set(stacks, name, template(name), {})
@@ -123,7 +123,7 @@ def test_nothing_to_change(stacks: Stacks, name: str) -> None:
 
 
 def test_changes_by_template_and_by_parameter(stacks: Stacks, name: str) -> None:
-    """What changes is told by property, whether the template or a parameter says it; a table that is retained stays."""
+    """Changes of the template and of parameters are listed by property; a retained table stays."""
     deploy(stacks, name, template(name))
 
     by_template = create_change_set(stacks, name, template(name, retention=90, table=False), {})
@@ -143,7 +143,7 @@ def test_changes_by_template_and_by_parameter(stacks: Stacks, name: str) -> None
 
 
 def test_creation_fails(stacks: Stacks, name: str) -> None:
-    """A creation that fails deletes what it made but tables; the cause is the resource that failed first."""
+    """A creation that fails deletes its resources but tables; the cause is the resource that failed first."""
     result = deploy(stacks, name, template(name, Broken=BROKEN))
 
     reason = "Invalid value for the parameter VisibilityTimeout. Value must be between 0 and 43200."
@@ -168,7 +168,7 @@ def test_update_fails(stacks: Stacks, name: str, services: Mapping[str, ServiceC
 
 
 def test_withdrawn(stacks: Stacks, name: str) -> None:
-    """A change set that is withdrawn takes the stack with it that there is only for its sake."""
+    """With a discarded change set the stack that exists only for it is deleted."""
     prepared = create_change_set(stacks, name, template(name), {})
 
     discard(stacks, prepared)
@@ -177,7 +177,7 @@ def test_withdrawn(stacks: Stacks, name: str) -> None:
 
 
 def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
-    """Somebody else's change set for a stack that is not there yet stays."""
+    """Another user's change set for a stack that does not exist yet stays."""
     theirs = create_change_set(stacks, name, template(name), {})
     ours = create_change_set(stacks, name, template(name), {})
 
@@ -187,7 +187,7 @@ def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
 
 
 def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
-    """What AWS refuses is a sentence with the action, and leaves no stack."""
+    """The error about a refused call names the action, and no stack is left."""
     with pytest.raises(UsageError, match=r"^AWS refuses cloudformation:CreateChangeSet: Template format error"):
         create_change_set(stacks, name, StackTemplate("{nonsense"), {})
 
@@ -195,7 +195,7 @@ def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
 
 
 def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
-    """If AWS takes the request and then cannot make the change set, it says why, and no stack is left."""
+    """If AWS accepts the request but cannot create the change set, the error has the reason, and no stack is left."""
     other = f"{name}-other"
     function = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
     deploy(stacks, other, template(other, Log=function))
@@ -211,13 +211,13 @@ def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
 
 @pytest.mark.parametrize("bad", ["1st", "two words", "", "x" * 129])
 def test_bad_name(stacks: Stacks, bad: str) -> None:
-    """A name that no stack can have is told before AWS is asked."""
+    """An invalid name of a stack is an error before any call."""
     with pytest.raises(UsageError, match="is no name of a stack: letters, digits and '-', beginning with a letter"):
         stacks.find(bad)
 
 
 def test_removal(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
-    """What goes and what stays is foreseen, with the messages that would be lost, and so it comes."""
+    """The resources that are deleted and that stay are predicted, with the number of lost messages."""
     url = deploy(stacks, name, template(name)).outputs["Url"]
     services["sqs"].call("SendMessage", QueueUrl=url, MessageBody="m")
     stack = stacks.find(name)
@@ -240,7 +240,7 @@ def test_removal(stacks: Stacks, name: str, services: Mapping[str, ServiceClient
 
 
 def test_removal_of_what_was_made_from_yaml(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
-    """A stack that somebody made from YAML, with its short forms of functions, is foreseen too."""
+    """The same for a stack that was created from YAML, with short forms of functions."""
     text = f"""\
 Resources:
   Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: !Sub "{name}"}}}}
@@ -259,7 +259,7 @@ Resources:
 
 
 def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
-    """A stack that has nothing but a change set has nothing to lose, and goes."""
+    """A stack that has only a change set has no resources, and is deleted."""
     create_change_set(stacks, name, template(name), {})
     stack = stacks.find(name)
     assert stack
@@ -271,7 +271,7 @@ def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: M
 
 
 def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
-    """A table is deleted for good, protected or not; one that is gone already is no fault."""
+    """A table is deleted, protected or not; one that does not exist is no error."""
     deploy(stacks, name, template(name))
 
     delete_table(services["dynamodb"], name)
@@ -283,12 +283,12 @@ def test_protected_table(stacks: Stacks, name: str, services: Mapping[str, Servi
 
 
 def test_messages_of_a_queue_that_is_gone(services: Mapping[str, ServiceClient], name: str) -> None:
-    """How many messages are on a queue that cannot be asked, nobody knows."""
+    """If the call fails, the number of messages is unknown."""
     assert count_messages(services["sqs"], f"http://localhost/{ACCOUNT}/{name}") is None
 
 
 def test_account(services: Mapping[str, ServiceClient]) -> None:
-    """Who calls says which account and partition it is."""
+    """The identity of the caller has the account and the partition."""
     assert caller_account(services["sts"]) == (ACCOUNT, "aws")
 
 
@@ -305,7 +305,7 @@ def nobody(guarded: LocalAws, inside: Inside, name: str) -> Mapping[str, Service
 
 
 def test_not_permitted(nobody: Mapping[str, ServiceClient], name: str) -> None:
-    """What the credentials may not do is named as IAM names it."""
+    """The error about a missing permission has IAM's name of the action."""
     with pytest.raises(UsageError) as caught:
         create_change_set(Stacks(nobody["cloudformation"]), name, template(name), {})
 
@@ -317,7 +317,7 @@ def test_not_permitted(nobody: Mapping[str, ServiceClient], name: str) -> None:
 def test_not_permitted_by_another_name(
     nobody: Mapping[str, ServiceClient], services: Mapping[str, ServiceClient], name: str
 ) -> None:
-    """Where S3's action has another name than its operation, it is that of the action."""
+    """If S3's action has another name than its operation, the error has that of the action."""
     services["s3"].call("CreateBucket", Bucket=name)
 
     with pytest.raises(UsageError) as caught:
@@ -327,7 +327,7 @@ def test_not_permitted_by_another_name(
 
 
 def test_unknown_credentials(guarded: LocalAws, inside: Inside) -> None:
-    """Credentials that AWS does not know are told."""
+    """Invalid credentials are an error."""
     with inside(guarded, AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE"):
         sts = connect_services(("sts",))["sts"]
 
@@ -336,7 +336,7 @@ def test_unknown_credentials(guarded: LocalAws, inside: Inside) -> None:
 
 
 def test_no_credentials(in_environment: Any) -> None:
-    """Without credentials it says so."""
+    """Missing credentials are an error."""
     in_environment(
         AWS_REGION="us-east-1",
         AWS_CONFIG_FILE="/dev/null",
@@ -349,7 +349,7 @@ def test_no_credentials(in_environment: Any) -> None:
 
 
 def test_no_answer(in_environment: Any) -> None:
-    """A network that is down is told as that."""
+    """An unreachable endpoint is an error."""
     in_environment(
         AWS_REGION="us-east-1", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x"
     )

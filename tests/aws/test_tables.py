@@ -1,4 +1,4 @@
-"""DynamoDB through the seam, on both servers."""
+"""The DynamoDB clients, on both servers."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def table(dynamodb: Any, name: str) -> str:
 
 
 def test_put(aws: Aws, dynamodb: Any, table: str) -> None:
-    """A put stores the item as it is given, bytes and all."""
+    """A put stores the item unchanged, with bytes."""
     answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}])
 
     stored = dynamodb.get_item(TableName=table, Key=KEY)["Item"]
@@ -60,7 +60,7 @@ def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
 
 
 def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
-    """An item without its key is refused, and with it the whole batch."""
+    """An item without its key is refused, with the whole batch."""
     answer = aws.tables.batch_write(
         table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}]
     )
@@ -70,14 +70,14 @@ def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
 
 
 def test_no_such_table(aws: Aws, name: str) -> None:
-    """A table that is not there is a fault of the set-up."""
+    """A table that does not exist is a configuration error."""
     answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}])
 
     assert answer == WriteResponse([], AwsFault("configuration", "ResourceNotFoundException", 400))
 
 
 def test_key_schema(aws: Aws, table: str) -> None:
-    """The key comes partition key first, with types."""
+    """The partition key is first, each key has its type."""
     assert aws.tables.key_schema(table) == (("pk", "S"), ("sk", "N"))
 
 
@@ -90,12 +90,12 @@ def test_key_schema_is_kept(aws: Aws, dynamodb: Any, table: str) -> None:
 
 
 def test_key_schema_of_no_table(aws: Aws, name: str) -> None:
-    """The key of a table that is not there is a fault of the set-up."""
+    """The key of a table that does not exist is a configuration error."""
     assert aws.tables.key_schema(name) == AwsFault("configuration", "ResourceNotFoundException", 400)
 
 
 def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
-    """What DynamoDB did not process comes back as requests, with raw bytes again."""
+    """Unprocessed items are returned as requests, with raw bytes."""
     first = {"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": "AP8="}}}}
     scripted.answers({"UnprocessedItems": {"some-table": [first]}})
 
@@ -131,7 +131,7 @@ def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
     ],
 )
 def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, fault: AwsFault) -> None:
-    """Each failure is one fault after one call, without any retry below the seam."""
+    """Each failure is one fault after one call, without retries in the client."""
     scripted.answers(answer, status)
 
     written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}])
@@ -140,7 +140,7 @@ def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, faul
 
 
 def test_unreachable(unreachable: Aws) -> None:
-    """An endpoint where nobody listens may come back."""
+    """An endpoint where no server listens is a transient fault."""
     answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}])
 
     assert answer == WriteResponse([], AwsFault("retry", "EndpointConnectionError", 0))

@@ -1,4 +1,4 @@
-"""Certificates are checked, by both clients."""
+"""Certificates are verified, by both clients."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Quiet(ThreadingHTTPServer):
-    """A server that does not tell of clients who do not trust it."""
+    """A server that does not log clients that distrust it."""
 
     def handle_error(self, *_: Any) -> None:
         pass
@@ -79,7 +79,7 @@ def test_certificates(
     trusted: bool,
     found: Any,
 ) -> None:
-    """A server is believed if somebody who is trusted vouches for it now, by its name."""
+    """A server is trusted if its certificate is issued by a trusted authority, valid now, and for its name."""
     file = certificate(days)
     bundle = {"AWS_CA_BUNDLE": str(file)} if trusted else {}
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
@@ -89,7 +89,7 @@ def test_certificates(
 
 
 def test_no_bundle(in_environment: Callable[..., None]) -> None:
-    """A bundle that is not there is told by the variable that names it."""
+    """The error about a missing bundle names its variable."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
     in_environment(AWS_CA_BUNDLE="/none.pem", **keys)
 

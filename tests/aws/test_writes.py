@@ -1,4 +1,4 @@
-"""Each write mode's real request through the seam, on both servers: taken, and with the effect that it is to have."""
+"""The real requests of each write mode, on both servers, and their effects."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -89,12 +89,12 @@ def stored(dynamodb: Any, table: Table) -> Callable[..., Any]:
 
 
 def full(**item: Any) -> Any:
-    """An item as a failed condition tells it."""
+    """An item as a failed condition returns it."""
     return encode_item(key() | item)[0]
 
 
 def test_insert(send: Send, stored: Callable[..., Any]) -> None:
-    """The first wins, and the second is told of it."""
+    """The first wins, and the second gets the stored item."""
     answers = [send("insert", item={ODD: value}) for value in (1, 2)]
 
     assert (answers, stored()) == (
@@ -117,7 +117,7 @@ def test_insert(send: Send, stored: Callable[..., Any]) -> None:
     ],
 )
 def test_newest(send: Send, stored: Callable[..., Any], versions: tuple[Any, Any], last: Any) -> None:
-    """Only a greater version of the same type replaces; else the stored item is told."""
+    """Only a greater version of the same type replaces; else the stored item is returned."""
     answers = [send("newest", item={ODD: version}, version=ODD) for version in versions]
 
     second = (
@@ -143,7 +143,7 @@ def test_types_are_not_ordered(
 
 @pytest.mark.parametrize("mode", ["newest", "update", "delete"])
 def test_no_version_is_older_than_any(send: Send, stored: Callable[..., Any], mode: str) -> None:
-    """Whatever is stored without one gives way."""
+    """A stored item without a version is replaced."""
     send("insert", item={"x": 1})
 
     answer = send(mode, item={ODD: 0}, version=ODD)
@@ -154,7 +154,7 @@ def test_no_version_is_older_than_any(send: Send, stored: Callable[..., Any], mo
 
 @pytest.mark.parametrize(("version", "gone"), [(1, False), (2, False), (3, True)])
 def test_versioned_delete(send: Send, stored: Callable[..., Any], version: int, gone: bool) -> None:
-    """Deletes only what is older; nothing there is fine."""
+    """Deletes only an older item; a missing one is no error."""
     send("insert", item={ODD: 2})
 
     answer = send("delete", item={ODD: version}, version=ODD)
@@ -166,7 +166,7 @@ def test_versioned_delete(send: Send, stored: Callable[..., Any], version: int, 
 
 
 def test_update(send: Send, stored: Callable[..., Any]) -> None:
-    """Sets, adds numbers and sets, appends, sets once, and removes; what is not mapped stays."""
+    """Sets, adds numbers and sets, appends, sets once, and removes; other attributes stay."""
     shape = {
         "add": frozenset({"n", "names", "numbers", "blobs"}),
         "append": frozenset({"log.x", "logs"}),
@@ -214,7 +214,7 @@ def test_update(send: Send, stored: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(("version", "fault"), [(3, None), (2, FAILED), (1, FAILED)])
 def test_versioned_update(send: Send, stored: Callable[..., Any], version: int, fault: AwsFault | None) -> None:
-    """Changes only what is older; else the whole stored item is told."""
+    """Changes only an older item; else the whole stored item is returned."""
     send("insert", item={ODD: 2, "x": "old", "other": 1})
 
     answer = send("update", item={ODD: version, "x": "new"}, version=ODD)
@@ -236,7 +236,7 @@ def test_update_of_the_key_alone(send: Send, stored: Callable[..., Any], markers
 def test_update_of_another_type(
     send: Send, stored: Callable[..., Any], markers: Table, setting: str, request: pytest.FixtureRequest
 ) -> None:
-    """What cannot be added to is refused, by itself and in a transaction."""
+    """An attribute that cannot be added to is refused, by itself and in a transaction."""
     if setting == "append" and "ministack" in request.node.callspec.id:
         pytest.skip("ministack makes a list of what is none")
     send("insert", item={"x": "text"})
@@ -249,7 +249,7 @@ def test_update_of_another_type(
 
 
 def test_once(send: Send, stored: Callable[..., Any], dynamodb: Any, markers: Table) -> None:
-    """The marker is written with the effect, and refuses a second one."""
+    """The marker is written with the update, and prevents a second one."""
     shape = {"add": frozenset({"n"}), "once": MarkerShape(markers, "")}
 
     answers = [send("update", message=message, item={"n": 5}, **shape) for message in ("m1", "m1", "m2")]
@@ -265,7 +265,7 @@ def test_once(send: Send, stored: Callable[..., Any], dynamodb: Any, markers: Ta
 def test_a_failed_condition_leaves_no_marker(
     send: Send, stored: Callable[..., Any], dynamodb: Any, markers: Table
 ) -> None:
-    """Neither the effect nor its marker is there, and the answer tells of the update."""
+    """Neither the update nor its marker is made, and the response is about the update."""
     send("insert", item={ODD: 2})
 
     answer = send("update", item={ODD: 1, "x": 1}, version=ODD, once=MarkerShape(markers, ""))
@@ -296,7 +296,7 @@ def test_transaction(aws: Aws, plan: Callable[..., Write], stored: Callable[...,
 def test_a_failed_condition_writes_nothing(
     aws: Aws, send: Send, plan: Callable[..., Write], stored: Callable[..., Any]
 ) -> None:
-    """The answer tells the first that failed, and what was there."""
+    """The response has the first that failed, and the stored item."""
     send("insert", item={"v": 5})
     made = [
         plan("put", "b"),
@@ -312,7 +312,7 @@ def test_a_failed_condition_writes_nothing(
 
 @pytest.mark.parametrize("mode", ["insert", "newest", "update"])
 def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: str) -> None:
-    """A fault of the set-up, by itself and in a transaction."""
+    """A configuration error, by itself and in a transaction."""
     nowhere = Table(f"{name}-nowhere", (("key.name", "S"), ("order", "N")))
     shape = WriteShape("r", nowhere, MODES[mode], "v")
     write = shape.mode.plan(shape, key() | {"v": 1}, Message({}, "m"), 0)
@@ -351,7 +351,7 @@ def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: st
 def test_why_a_transaction_was_cancelled(
     scripted: Any, scripted_aws: Aws, codes: list[str], expected: WriteResponse
 ) -> None:
-    """What can never succeed, or has had its effect, decides over what may pass."""
+    """A refused or already applied action takes precedence over transient faults."""
     scripted.answers(
         {
             "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",

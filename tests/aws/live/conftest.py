@@ -1,4 +1,4 @@
-"""Deploys what a config names, sound but for what a test changes; and a server that answers by operation."""
+"""Deploys the resources of a config, correct but for the changes of a test; and a server with scripted responses."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from router.ops.live import LiveComparison
 
 @dataclass(frozen=True)
 class Stack:
-    """What is deployed for the config of test_cases.py; each part is sound as it stands, and left out if it is None."""
+    """The resources for the config of test_cases.py; each default is correct, and None leaves a part out."""
 
     key: Mapping[str, str] = field(default_factory=lambda: {"pk": "S", "sk": "N"})
     table: Mapping[str, Any] | None = field(default_factory=lambda: {"BillingMode": "PAY_PER_REQUEST"})
@@ -37,7 +37,7 @@ class Stack:
     timeout: int = 60
     reserved: int | None = None
     mappings: tuple[Mapping[str, Any] | None, ...] = ({},)
-    """What each mapping has otherwise; for None a function is made that reads no queue."""
+    """The differences of each mapping; for None a function without a queue is made."""
     allowed: str = "*"
 
 
@@ -156,13 +156,13 @@ def deployer(server: LocalAws) -> Deployer:
 
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller may do all, as on ministack; moto does not simulate policies."""
+    """The caller has all permissions, as on ministack; moto does not simulate policies."""
     monkeypatch.setattr(Live, "caller", lambda self: "")
 
 
 @contextmanager
 def environment(endpoint: str) -> Iterator[None]:
-    """The environment of a process that knows that server alone."""
+    """The environment of a process that knows that server only."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(LocalAws(endpoint).environment())
@@ -175,19 +175,19 @@ def environment(endpoint: str) -> Iterator[None]:
 
 @cache
 def clients_of(endpoint: str) -> Mapping[str, Any]:
-    """boto3's clients of a server; making them takes longer than all that a case asks."""
+    """boto3's clients of a server; making them takes longer than all calls of a case."""
     with environment(endpoint):
         return control_plane_clients(SERVICES)
 
 
 def connection(endpoint: str) -> Live:
-    """What asks a server, and has asked nothing yet."""
+    """A new reader of a server."""
     return Live(clients_of(endpoint))
 
 
 @pytest.fixture
 def ask() -> Callable[[str], Live]:
-    """Makes what asks a server."""
+    """Makes a reader of a server."""
     return connection
 
 
@@ -196,7 +196,7 @@ Checked = Callable[..., str]
 
 @pytest.fixture
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
-    """What a check against a server says beyond the config itself."""
+    """The findings of a check against a server beyond those of the config."""
     monkeypatch.chdir(tmp_path)
 
     def run(endpoint: str, config: str, function: str = "") -> str:
@@ -210,12 +210,12 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
 
 @pytest.fixture(scope="session")
 def live(server: LocalAws) -> Live:
-    """What asks the server."""
+    """The reader of the server."""
     return connection(server.endpoint)
 
 
 class Answers:
-    """What a server says to each operation: JSON, a text of XML, or a function of what was asked."""
+    """The response to each operation: JSON, a text of XML, or a function of the request."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -242,7 +242,7 @@ LAMBDA = {
 
 @pytest.fixture
 def answers(answering: Answers) -> Answers:
-    """A server that says what the test tells it to say, to each operation."""
+    """A server with the responses of the test by operation."""
     answering.by_operation = {}
     answering.asked = []
     return answering

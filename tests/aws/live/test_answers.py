@@ -1,4 +1,4 @@
-"""What AWS says, as nouns: on the servers, and on one that says what neither of them does."""
+"""Reading what is deployed, on the servers, and on a scripted one."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ XML_DENIED = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResp
 
 
 def result(operation: str, content: str) -> str:
-    """An answer in XML, as IAM and STS give it."""
+    """A response in XML, as those of IAM and STS."""
     return f"<{operation}Response><{operation}Result>{content}</{operation}Result></{operation}Response>"
 
 
@@ -81,7 +81,7 @@ def simulated(**decisions: str) -> str:
 
 @pytest.fixture
 def sound(answers: Any) -> Any:
-    """A server where all is as it should be, but for the table, which is archived."""
+    """A server with a correct deployment, but for the table, which is archived."""
     answers.by_operation = {
         "GetCallerIdentity": identity("arn:aws:iam::123456789012:root"),
         "DescribeTable": {"Table": TABLE},
@@ -96,12 +96,12 @@ def sound(answers: Any) -> Any:
 
 
 def test_not_active(sound: Any, checked: Any) -> None:
-    """A table that is archived takes no writes."""
+    """An archived table accepts no writes."""
     assert checked(sound.endpoint, CONFIG) == (SCRIPTED / "RT702.txt").read_text(encoding="utf-8")
 
 
 def test_ignored(sound: Any, checked: Any) -> None:
-    """What is found in AWS can be accepted in the file, as anything else."""
+    """Findings about AWS can be ignored in the file, as any others."""
     accepted = "ignore: [{code: RT702, at: tables.orders, reason: it is only read}]\n"
 
     assert checked(sound.endpoint, CONFIG + accepted) == ""
@@ -118,7 +118,7 @@ def test_ignored(sound: Any, checked: Any) -> None:
     ],
 )
 def test_not_permitted(sound: Any, checked: Any, operation: str, said: str) -> None:
-    """A call that the caller may not make is named, with what it would have been about; the others are made."""
+    """A call without permission is named, with its resource; the others are made."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     sound.by_operation[operation] = DENIED
     action = said.split()[2]
@@ -137,7 +137,7 @@ def test_as_the_page_shows_it(sound: Any, checked: Any) -> None:
 
 
 def test_function_not_permitted(sound: Any, checked: Any) -> None:
-    """Of a function that may not be looked at the mappings are seen nevertheless."""
+    """The mappings of a function are read even if the function may not be."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     sound.by_operation["ListEventSourceMappings"] = {"EventSourceMappings": [MAPPING | {"State": "Disabled"}]}
     sound.by_operation["GetFunctionConfiguration"] = DENIED
@@ -152,7 +152,7 @@ def test_function_not_permitted(sound: Any, checked: Any) -> None:
 
 
 def test_queue_not_permitted(sound: Any, checked: Any) -> None:
-    """Each place that names a queue has what could not be asked about it."""
+    """Each place that names a queue has the calls about it that failed."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     sound.by_operation["GetQueueUrl"] = DENIED
 
@@ -172,7 +172,7 @@ def test_not_answered(sound: Any, checked: Any) -> None:
 
 
 def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
-    """The call that would have shown the permissions is named, once."""
+    """The call that would have returned the permissions is named, once."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     user = "arn:aws:iam::123456789012:user/anna"
     sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": XML_DENIED}
@@ -184,7 +184,7 @@ def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
 
 
 def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
-    """Without a function it is the caller's permissions that are asked about, for each queue and table."""
+    """Without a function the permissions of the caller are read, for each queue and table."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     user = "arn:aws:iam::123456789012:user/anna"
     decided = simulated(sqs_SendMessage="explicitDeny", sqs_GetQueueUrl="allowed")
@@ -213,7 +213,7 @@ def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
 
 @pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken"])
 def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
-    """Without credentials that AWS takes there is nothing to compare with."""
+    """Without valid credentials nothing is compared."""
     sound.by_operation["GetCallerIdentity"] = XML_DENIED.replace("AccessDenied", code)
 
     with pytest.raises(UsageError, match=rf"^AWS does not accept the credentials of this environment \({code}\)$"):
@@ -221,7 +221,7 @@ def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
 
 
 def test_errors_first(sound: Any, checked: Any) -> None:
-    """Nothing is asked about a config with errors."""
+    """No call is made for a config with errors."""
     said = checked(sound.endpoint, CONFIG.replace("table: orders", "table: order"))
 
     assert (said, sound.asked) == ((SCRIPTED / "RT756.txt").read_text(encoding="utf-8"), [])
@@ -238,21 +238,21 @@ def test_errors_first(sound: Any, checked: Any) -> None:
     ids=["root", "user", "role", "role that may not be looked at"],
 )
 def test_caller(answers: Any, ask: Any, arn: str, role: str, known: str) -> None:
-    """Whose policies are asked about: those of a user, or of the role behind a session; the root may do all."""
+    """The policies of a user, or of the role of a session, are read; the root user has all permissions."""
     answers.by_operation = {"GetCallerIdentity": identity(arn), "GetRole": role}
 
     assert ask(answers.endpoint).caller() == known
 
 
 def test_caller_not_answered(answers: Any, ask: Any) -> None:
-    """A failure of another kind says nothing about the credentials."""
+    """Another error is not about the credentials."""
     answers.by_operation = {"GetCallerIdentity": XML_DENIED.replace("AccessDenied", "SomethingNew")}
 
     assert ask(answers.endpoint).caller() == Unanswered("sts:GetCallerIdentity", "the caller", "SomethingNew")
 
 
 def test_pages_of_mappings(answers: Any, ask: Any) -> None:
-    """Mappings come in pages."""
+    """Mappings are returned in pages."""
     answers.by_operation["ListEventSourceMappings"] = lambda asked: {
         "EventSourceMappings": [MAPPING | {"UUID": asked.get("Marker", "first")}],
         **({} if "Marker" in asked else {"NextMarker": "second"}),
@@ -287,7 +287,7 @@ def test_table(live: Live, deployer: Any, name: str) -> None:
 
 
 def test_queue(live: Live, deployer: Any, name: str) -> None:
-    """A queue by its name and by its ARN, with the queue that its messages go to in the end."""
+    """A queue by its name and by its ARN, with its dead-letter queue."""
     deployer.deploy({"mappings": ()}, name)
     arn = f"arn:aws:sqs:us-east-1:{deployer.account}:{name}"
 
@@ -295,7 +295,7 @@ def test_queue(live: Live, deployer: Any, name: str) -> None:
 
 
 def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
-    """A mapping, and the function that it leads to."""
+    """A mapping, and its function."""
     mapping = {
         "BatchSize": 100,
         "MaximumBatchingWindowInSeconds": 3,
@@ -316,14 +316,14 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
 
 
 def test_nothing_there(live: Live, name: str) -> None:
-    """What is not there is said to be absent."""
+    """Resources that do not exist are absent."""
     answers: list[Any] = [live.table(name), live.queue(name), live.function(name)]
 
     assert [each.absent for each in answers] == [True] * 3
 
 
 def test_decision(answers: Any, ask: Any) -> None:
-    """What is not allowed is denied, whether by a statement or for want of one, in the order asked."""
+    """Actions that are not allowed are denied, explicitly or implicitly, in the order of the call."""
     answers.by_operation["SimulatePrincipalPolicy"] = simulated(a_C="implicitDeny", a_B="allowed", a_A="explicitDeny")
 
     decision = ask(answers.endpoint).decide(ROLE, ARN, ["a:A", "a:B", "a:C"])
@@ -332,7 +332,7 @@ def test_decision(answers: Any, ask: Any) -> None:
 
 
 def test_each_call_is_an_action(sound: Any, checked: Any) -> None:
-    """No call is made but those of the policy in docs, and who calls."""
+    """Only the calls of the policy in the docs are made, and GetCallerIdentity."""
     user = "arn:aws:sts::1:assumed-role/deploy/me"
     sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": simulated()}
 

@@ -1,4 +1,4 @@
-"""Each code of `router check --live`, on the servers: a deployment that is sound but for one thing gives that code."""
+"""Each code of `router check --live`, on the servers: a deployment that is correct but for one error has that code."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from router.dev.emulator import LocalAws
 
 
 class Case(NamedTuple):
-    """What is deployed otherwise than it should be, and what the config says otherwise.
+    """The differences of a deployment and of a config from the correct ones.
 
     `name` is that of the file with what the check says, and begins with the code.
     """
@@ -20,7 +20,7 @@ class Case(NamedTuple):
     config: tuple[str, str] = ("", "")
     function: str = ""
     only: str = ""
-    """The server on which this is so, where it is not on both."""
+    """The server on which this holds, if not on both."""
 
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -103,7 +103,7 @@ that nobody is asked about (tests/unit/live/test_compare.py)."""
 
 
 def filled(text: str, name: str, account: str) -> str:
-    """A text with what its capitals stand for."""
+    """A text with its capitals replaced."""
     arns = {
         "ROLE": f"arn:aws:iam::{account}:role/NAME-0",
         "TABLE": f"arn:aws:dynamodb:us-east-1:{account}:table/NAME",
@@ -118,7 +118,7 @@ def filled(text: str, name: str, account: str) -> str:
 def test_case(
     case: Case, server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None, request: pytest.FixtureRequest
 ) -> None:
-    """It says what it should, and nothing else."""
+    """The findings are the expected ones only."""
     if case.only not in ("", request.node.callspec.params["server"].__name__):
         pytest.skip(f"only {case.only} has it")
     deployer.deploy(case.stack, name)
@@ -131,7 +131,7 @@ def test_case(
 
 
 def test_sound(server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None) -> None:
-    """Nothing is said of a deployment that is as it should be."""
+    """A correct deployment has no findings."""
     deployer.deploy({}, name)
 
     assert checked(server.endpoint, filled(CONFIG, name, "")) == ""
@@ -144,7 +144,7 @@ def test_each_code_has_its_case() -> None:
 
 
 def test_each_case_shows_its_code() -> None:
-    """What is expected has the code of the case, and no file is without a case."""
+    """Expected findings have the code of the case, and each file a case."""
     said = {file.stem: file.read_text(encoding="utf-8") for file in EXPECTED.iterdir()}
 
     assert {name for name, lines in said.items() if f" {name[:5]} " in lines} == {case.name for case in CASES}

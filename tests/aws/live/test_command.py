@@ -36,7 +36,7 @@ def deployed(deployer: Any, name: str, tmp_path: Path) -> str:
 
 
 def test_text(server: LocalAws, deployed: str, tmp_path: Path) -> None:
-    """The numbers that were seen stand in tables, the findings below; an error ends it with 1."""
+    """The numbers are in tables, the findings below; with an error the exit code is 1."""
     done = run(tmp_path, server, "--live")
 
     assert (done.returncode, "│ 262144 bytes" in done.stdout) == (1, True)
@@ -44,7 +44,7 @@ def test_text(server: LocalAws, deployed: str, tmp_path: Path) -> None:
 
 
 def test_json(server: LocalAws, deployed: str, tmp_path: Path) -> None:
-    """For machines there is one document, with the function that was asked about."""
+    """JSON is one document, with the function of the command."""
     done = run(tmp_path, server, "--live", "--format", "json", "--function", f"{deployed}-0")
 
     document = json.loads(done.stdout)
@@ -53,7 +53,7 @@ def test_json(server: LocalAws, deployed: str, tmp_path: Path) -> None:
 
 
 def test_function_without_live(server: LocalAws, deployed: str, tmp_path: Path) -> None:
-    """A function is of no use where nothing is compared."""
+    """A function without --live is an error."""
     done = run(tmp_path, server, "--function", "router")
 
     assert (done.returncode, done.stdout, "--function needs --live" in done.stderr) == (2, "", True)
@@ -68,7 +68,7 @@ def test_function_without_live(server: LocalAws, deployed: str, tmp_path: Path) 
     ids=["no region", "no such profile"],
 )
 def test_settings(in_environment: Callable[..., None], variables: dict[str, str], said: str) -> None:
-    """What is wrong with the settings of the environment is said plainly."""
+    """Errors in the settings of the environment are explained."""
     in_environment(AWS_CONFIG_FILE="none", **variables)
 
     with pytest.raises(UsageError, match=f"^{said}"):

@@ -29,7 +29,7 @@ def answer(job: int) -> WriteResponse:
 
 
 class Wire:
-    """Calls that are answered when a test says so: `begun` in order, and `most` of them were under way at a time."""
+    """Calls with scripted responses: `begun` in order; `most` of them were under way at a time."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -37,7 +37,7 @@ class Wire:
         self.most = 0
         self.ends: dict[int, socket.socket] = {}
         self.answers_at: dict[int, int] = {}
-        """A job that is answered only when the other one has begun."""
+        """By job, the other job that must have begun before its response comes."""
         self.never: set[int] = set()
         self.refused: set[int] = set()
         self.seconds = 0.05
@@ -83,14 +83,14 @@ NO_LIMIT = StartLimit(FixedDeadline(float("inf")), 0.0, [Duration()])
 
 
 def test_each_job_has_its_answer(wire: Wire) -> None:
-    """Many more jobs than may be under way: each is answered, in its place, and no more were under way than may."""
+    """Each of many jobs has its response, in its place; the limit of concurrent calls holds."""
     jobs = range(5 * CONCURRENT_CALLS)
     answers = PolledCalls(wire.begin).make(jobs, NO_LIMIT)
     assert (answers, wire.most) == ([answer(job) for job in jobs], CONCURRENT_CALLS)
 
 
 def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
-    """One that is answered only after the last has begun is ended last, and the others do not wait for it."""
+    """A call whose response comes after the last has begun is read last; the others do not wait for it."""
     last = 3 * CONCURRENT_CALLS - 1
     wire.answers_at[0] = last
     answers = PolledCalls(wire.begin).make(range(last + 1), NO_LIMIT)
@@ -99,13 +99,13 @@ def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
 
 
 def test_one_that_never_answers_is_late(wire: Wire) -> None:
-    """It is given up after its seconds, and the others are answered."""
+    """It times out, and the others have their responses."""
     wire.never = {1}
     assert PolledCalls(wire.begin).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
 
 
 def test_not_sent(wire: Wire) -> None:
-    """One that cannot even be sent is answered at once."""
+    """A call that cannot be sent has its response at once."""
     wire.refused = {0, 2}
     assert PolledCalls(wire.begin).make(range(4), NO_LIMIT) == [answer(job) for job in range(4)]
 
@@ -117,7 +117,7 @@ def limit(moment: float) -> StartLimit:
 
 @pytest.mark.parametrize("overlap", ["one thread", "threads"])
 def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
-    """What began before it is answered; what is left has no answer."""
+    """Calls that began before it have responses; the others have none."""
     time_ = iter(range(1000))
 
     def clock() -> float:
@@ -128,7 +128,7 @@ def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
 
 
 def test_call_seconds(wire: Wire) -> None:
-    """The longest call of late is remembered, and forgotten little by little."""
+    """The longest recent duration is kept, and decays."""
     times = iter([0.0, 10.0, 20.0, 21.0])
     calls: PolledCalls[int] = PolledCalls(wire.begin, lambda: next(times))
     calls.make([0], NO_LIMIT)
@@ -138,7 +138,7 @@ def test_call_seconds(wire: Wire) -> None:
 
 
 def test_threads() -> None:
-    """Calls that end with their answer overlap in threads: all of these wait for each other."""
+    """Blocking calls overlap in threads: all of these wait for each other."""
     together = threading.Barrier(CONCURRENT_CALLS)
 
     def call(job: int) -> WriteResponse:
@@ -149,7 +149,7 @@ def test_threads() -> None:
     assert ThreadedCalls(call).make(jobs, NO_LIMIT) == [answer(job) for job in jobs]
 
 
-def test_which_overlap() -> None:
+def test_non_blocking_tables() -> None:
     """The router's own client overlaps in one thread; boto3's cannot."""
     client: Any = None
     assert isinstance(DirectTables(client), NonBlockingTables)

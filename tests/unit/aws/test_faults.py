@@ -29,7 +29,7 @@ CALLS = {
 
 
 def declared() -> set[str]:
-    """Every error that AWS's own models declare for the calls we make."""
+    """Every error that AWS's own models declare for the router's calls."""
     session: Any = botocore.session.get_session()
     models = {service: session.get_service_model(service) for service in CALLS}
     return {
@@ -42,7 +42,7 @@ def declared() -> set[str]:
 
 
 def test_table_is_complete() -> None:
-    """No error that a call of ours is declared to give is left to chance."""
+    """Each error that a call can return is in the table."""
     assert declared() - KINDS.keys() == set()
 
 
@@ -59,7 +59,7 @@ def test_every_reason_of_a_cancelled_transaction_is_known() -> None:
 
 
 def test_each_code_once() -> None:
-    """No code stands in two lists, where the later would win unseen."""
+    """No code is in two lists: the later one would silently win."""
     from router.aws import faults
 
     assert len(KINDS) == sum(len(codes.split()) for codes in faults._BY_KIND.values())
@@ -78,7 +78,7 @@ def test_each_code_once() -> None:
     ],
 )
 def test_translate(code: str, fault: AwsFault) -> None:
-    """A code means the same in each of its spellings; an unknown one may pass."""
+    """A code has the same kind in each of its spellings; an unknown one is retried."""
     assert translate(code, 400) == fault
 
 
@@ -92,5 +92,5 @@ def test_translate(code: str, fault: AwsFault) -> None:
     ],
 )
 def test_sender_fault(code: str, fault: AwsFault) -> None:
-    """That the sender is at fault decides about unknown codes only."""
+    """`SenderFault` decides about unknown codes only."""
     assert translate(code, 200, sender_fault=True) == fault

@@ -35,19 +35,19 @@ NO_TABLE_ARN = "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME
     ],
 )
 def test_match_key(reference: str, key: str) -> None:
-    """As much of region, account and name as the reference tells."""
+    """As much of region, account and name as the reference has."""
     assert match_key(reference) == key
 
 
 @pytest.mark.parametrize("reference", ["events", QUEUE_ARN, "https://sqs.eu-west-1.amazonaws.com/123456789012/events"])
 def test_queue_name(reference: str) -> None:
-    """The name in whatever refers to a queue."""
+    """The name in a name, ARN or URL."""
     assert queue_name(reference) == "events"
 
 
 @pytest.mark.parametrize("reference", ["things", TABLE_ARN])
 def test_table_name(reference: str) -> None:
-    """The name in whatever refers to a table."""
+    """The name in a name or ARN."""
     assert table_name(reference) == "things"
 
 
@@ -125,6 +125,6 @@ def test_table_fault(reference: str, fault: str | None) -> None:
     | st.text("[]:/@?#%a0").map("http://{}".format)
 )
 def test_any_text_gets_an_answer(reference: str) -> None:
-    """Nothing that could stand in a config makes these raise."""
+    """No text makes these functions raise."""
     assert [type(answer(reference)) for answer in (match_key, queue_name, table_name)] == [str] * 3
     assert {type(fault(reference)) for fault in (queue_fault, table_fault)} <= {str, type(None)}

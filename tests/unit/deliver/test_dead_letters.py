@@ -17,7 +17,7 @@ CONFIG = Path(__file__).parents[3] / "routes.yaml"
 
 @pytest.mark.parametrize(("others", "known"), [(9, True), (9, False), (10, False)])
 def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> None:
-    """It replaces the reason of an earlier time, and is left out where ten others are there."""
+    """It replaces an earlier reason, and is left out if there are ten other attributes."""
     names = [f"a{number}" for number in range(others)] + ["router"] * known
     given = {name: {"DataType": "String", "StringValue": "{}"} for name in names}
     queue = load_program(CONFIG, {}).engine.queues["user-metadata"]

@@ -59,7 +59,7 @@ def test_nothing(deliver: Any, tables: Any) -> None:
 
 
 def test_throttled(deliver: Any, tables: Any, messages: Any) -> None:
-    """A call that fails for a while is made again, whole."""
+    """A call that fails for a transient reason is repeated as a whole."""
     tables.answers.extend([THROTTLED, THROTTLED])
 
     delivered = deliver(messages("a", "b"))
@@ -71,7 +71,7 @@ def test_throttled(deliver: Any, tables: Any, messages: Any) -> None:
 
 
 def test_throttled_for_long(deliver: Any, tables: Any, messages: Any) -> None:
-    """What fails too often stays on its queue."""
+    """A message whose write fails too often stays on its queue."""
     tables.answers.extend([THROTTLED] * 8)
 
     (delivered,) = deliver(messages("a"))
@@ -80,7 +80,7 @@ def test_throttled_for_long(deliver: Any, tables: Any, messages: Any) -> None:
 
 
 def test_unprocessed(deliver: Any, tables: Any, messages: Any) -> None:
-    """What comes back as unprocessed is sent again, and nothing else."""
+    """Only unprocessed requests are sent again."""
     tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "b"}}}}]))
 
     delivered = deliver(messages("a", "b", "c"))
@@ -116,7 +116,7 @@ def test_refused_batch(deliver: Any, tables: Any, queues: Any, messages: Any) ->
     ],
 )
 def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: Any, reason: str) -> None:
-    """If the table has another key, or none that can be known, the set-up is at fault, and no message."""
+    """A table with another key, or one whose key cannot be read, is a configuration error."""
     tables.refused = {"a", "b"}
     tables.keys["things"] = key
 
@@ -128,8 +128,8 @@ def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: A
     )
 
 
-def test_key_not_told(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """While the key of the table cannot be looked up, nobody knows what is at fault: the message stays."""
+def test_unknown_key(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """While the key of the table cannot be read, the cause is not known, and the message stays."""
     tables.refused = {"a"}
     tables.keys["things"] = AwsFault("retry", "InternalServerError", 500)
 
@@ -143,7 +143,7 @@ def test_key_not_told(deliver: Any, tables: Any, queues: Any, messages: Any) -> 
 
 
 def test_no_table(deliver: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """A table that is not there leaves every message on its queue, after one call."""
+    """If the table does not exist, every message stays on its queue, after one call."""
     tables.answers.append(WriteResponse(fault=GONE))
 
     delivered = deliver(messages("a", "b"))
@@ -171,7 +171,7 @@ def test_no_time(deliver: Any, tables: Any, queues: Any, messages: Any, arrive: 
 
 
 def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> None:
-    """Where the deadline comes between two tries, the second is not made."""
+    """If the deadline is between two tries, the second is not made."""
     tables.answers.append(THROTTLED)
     time_.step = 2
 
@@ -190,10 +190,10 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
         ("m1", AwsFault("refused", "InvalidMessageContents", 400), False),
     ],
 )
-def test_letter_not_taken(
+def test_dead_letter_not_sent(
     deliver: Any, queues: Any, arrive: Any, where: str, fault: AwsFault, configuration_error: bool
 ) -> None:
-    """A rejected message whose letter is not taken stays on its queue."""
+    """A rejected message whose dead letter is not sent stays on its queue."""
     queues.faults[where] = fault
 
     delivered = deliver([arrive("{"), arrive("{", "m2")])
@@ -208,7 +208,7 @@ def test_letter_not_taken(
 
 
 def test_no_dead_letter_queue(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
-    """Without a dead-letter queue a rejected message stays on its queue, for the queue's own policy."""
+    """Without a dead-letter queue a rejected message is left to the redrive policy of its queue."""
     delivered = deliver([arrive("{")], compile_(queue=""))
 
     assert (ends(delivered), queues.letters) == ([("m1", "rejected", False)], [])
@@ -245,7 +245,7 @@ def test_one_item_twice(deliver: Any, tables: Any, arrive: Any) -> None:
 
 
 def test_same_message_twice(deliver: Any, tables: Any) -> None:
-    """A message that comes twice in a batch is one message, with its newest receipt handle."""
+    """A message that was received twice in a batch is one message, with its newest receipt handle."""
     delivered = deliver([Record("m1", "old", '{"id":"a"}'), Record("m1", "new", '{"id":"a"}')])
 
     assert ([(each.record.receipt_handle, each.outcome.kind) for each in delivered], tables.calls) == (
@@ -286,7 +286,7 @@ def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any)
 
 
 def test_fifo_group_goes_on(deliver: Any, queues: Any, compile_: Any, arrive: Any) -> None:
-    """A dead letter does not stop its group: it is off the queue, and keeps its group and its order."""
+    """A dead letter does not stop its group: it keeps its group and its order."""
     records = grouped(arrive, "a1", "a3")
     records.insert(1, arrive("{", "m-a2", MessageGroupId="a"))
 
@@ -311,7 +311,7 @@ def test_fifo_group_goes_on(deliver: Any, queues: Any, compile_: Any, arrive: An
 def test_insert(
     deliver: Any, tables: Any, compile_: Any, arrive: Any, stored: Any, outcome: Any, conflict: bool
 ) -> None:
-    """What an insert finds there decides between a repetition and a conflict; both may be deleted."""
+    """The stored item decides between a duplicate and a conflict; both messages may be deleted."""
     tables.answers.append(
         WriteResponse(fault=AwsFault("condition", "ConditionalCheckFailedException", 400), stored=stored)
     )
@@ -344,7 +344,7 @@ ONCE = "{queue: q, table: things, item: {id: id, n: n}, write: {mode: update, ad
 
 
 def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
-    """An effect and its marker are one transaction; a marker that is there is a repetition."""
+    """An update and its marker are one transaction; if the marker exists, the message is a duplicate."""
     condition = AwsFault("condition", "TransactionCanceledException", 400)
     tables.answers.extend([WriteResponse(), WriteResponse(fault=condition, position=0)])
     records = [arrive('{"id":"a","n":1}', "m1"), arrive('{"id":"a","n":1}', "m2")]
@@ -359,7 +359,7 @@ def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
 
 @pytest.mark.parametrize("table", ["things", "markers"])
 def test_marker_with_wrong_key(deliver: Any, tables: Any, compile_: Any, arrive: Any, table: str) -> None:
-    """A refused transaction looks at the key of each of its tables."""
+    """After a refused transaction the key of each of its tables is checked."""
     tables.refused = {"a"}
     tables.keys[table] = (("pk", "S"),)
 
@@ -399,7 +399,7 @@ def router_batch_done(summary):
 
 
 def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Plugins and the meter are told of each message and of the batch; a plugin that fails is logged, no more."""
+    """Plugins observe each message and the batch, the meter the batch; a plugin that fails is only logged."""
     program = compile_(watcher=WATCHER)
     metered: list[Summary] = []
     delivery = Delivery(program, aws, clock=lambda: 1.0, meter=metered.append)
@@ -421,8 +421,8 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
     )
 
 
-def test_letter(deliver: Any, queues: Any, arrive: Any) -> None:
-    """A letter has body and attributes untouched, and the reason as JSON."""
+def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
+    """A dead letter has the unchanged body and attributes, and the reason as JSON."""
     attributes = {"colour": {"DataType": "String", "StringValue": "red"}}
     record = Record("m1", "h", '{"id":7}', {"ApproximateReceiveCount": "3"}, attributes)
 
@@ -450,8 +450,8 @@ def test_letter(deliver: Any, queues: Any, arrive: Any) -> None:
 
 
 @pytest.mark.parametrize(("length", "names"), [(1_048_576, []), (1_048_000, ["router"])])
-def test_large_letter(deliver: Any, queues: Any, arrive: Any, length: int, names: list[str]) -> None:
-    """A letter that has no room for the reason goes without it."""
+def test_large_dead_letter(deliver: Any, queues: Any, arrive: Any, length: int, names: list[str]) -> None:
+    """A dead letter with no room for the reason is sent without it."""
     deliver([arrive("x" * length)])
 
     (letter,) = queues.letters
@@ -459,7 +459,7 @@ def test_large_letter(deliver: Any, queues: Any, arrive: Any, length: int, names
 
 
 def hidden(queues: Any) -> list[list[tuple[str, int]]]:
-    """What was hidden in each call: id and seconds."""
+    """The visibility timeouts that each call set: id and seconds."""
     return [[(id_, seconds) for id_, _, seconds in call] for call in queues.released]
 
 
@@ -484,7 +484,7 @@ def outcomes(arrive: Any) -> list[Delivered]:
 def test_visibility(
     aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered], wait: int | None, seconds: int
 ) -> None:
-    """What stays is invisible as long as its outcome says; what was not started is visible at once, and first."""
+    """The visibility timeout depends on the outcome; messages not started become visible at once, and first."""
     program = compile_()
     queue = structs.replace(program.engine.queues["q"], backoff=Always())
     queues.faults["asked"] = AwsFault("refused", "MessageNotInflight", 400)
@@ -535,7 +535,7 @@ def test_none_is_lost(
     lost: set[int],
     fifo: bool,
 ) -> None:
-    """Any batch, any failures: each message has one outcome, and none is deleted that is not stored or a letter."""
+    """Any batch, any failures: each message has one outcome, and only stored messages and dead letters are deleted."""
     tables, queues = in_memory()
     tables.answers.extend(answers)
     tables.refused = refused

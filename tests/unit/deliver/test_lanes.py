@@ -58,7 +58,7 @@ def ticket(*writes: Any) -> Any:
 
 
 def outcomes(*tickets: Any) -> Any:
-    """How tickets ended."""
+    """The outcomes of tickets."""
     return [each.outcome for each in tickets]
 
 

@@ -15,7 +15,7 @@ from router.model import Outcome, Result, Summary
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """What is logged from here on, as objects; the time of each is checked and taken away."""
+    """The lines that are logged, as objects; the time of each is checked and removed."""
     before = LOGGER.handlers, LOGGER.level, LOGGER.propagate
     errors = StringIO()
     monkeypatch.setattr("sys.stderr", errors)
@@ -88,7 +88,7 @@ def test_batch(lines: Any) -> None:
 
 
 def test_exception(lines: Any) -> None:
-    """Of an exception the type is told, and neither its text nor a traceback."""
+    """Only the type of an exception is logged, neither its text nor a traceback."""
     try:
         raise LookupError("a value of a message")
     except LookupError:
@@ -107,14 +107,14 @@ def test_text_on_one_line(lines: Any) -> None:
 
 
 def test_of_no_exception() -> None:
-    """A record that says there is an exception, where there is none, is a line like any other."""
+    """A record with `exc_info` but no exception is a line like any other."""
     record = logging.LogRecord("router", logging.INFO, "file", 1, "message", (), (None, None, None))
 
     assert "exception" not in json.loads(JsonLines().format(record))
 
 
 def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Setting up again does not double the lines, which go where standard error is now."""
+    """Setting up again does not double the lines, which go to the current standard error."""
     set_up_logging()
 
     LOGGER.info("once")
@@ -123,7 +123,7 @@ def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_numbered(lines: Any) -> None:
-    """One of several processes puts its number into each line."""
+    """Each line of one of several processes has the number of the process."""
     number_lines(2)
     LOGGER.info("worker started", extra={"fields": {"queues": ["q"]}})
     LOGGER.info("stopping")

@@ -28,7 +28,7 @@ def test_measure() -> None:
 
 
 def test_measure_without_faults() -> None:
-    """What a batch adds nothing to is left out."""
+    """A metric to which a batch adds nothing is left out."""
     assert measure(Summary("orders", {"written": 1}, 0.5)) == {
         "router_messages_written_total": 1,
         "router_batches_total": 1,
@@ -37,7 +37,7 @@ def test_measure_without_faults() -> None:
 
 
 def test_embedded() -> None:
-    """The line has a directive that names each of its values, and when it was."""
+    """The line has a directive that names each of its values, and the time."""
     line = json.loads(embedded(SUMMARY))
     assert line.pop("_aws")["CloudWatchMetrics"] == [
         {
@@ -53,7 +53,7 @@ def test_embedded() -> None:
 
 
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lambda's meter prints one line; the other one nothing."""
+    """Lambda's meter prints one line, the default one nothing."""
     print_embedded(SUMMARY)
     ignore(SUMMARY)
     out = capsys.readouterr().out

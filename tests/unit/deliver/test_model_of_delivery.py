@@ -1,4 +1,4 @@
-"""Any batches, any faults: what is acknowledged is done, what is done is done once, and in the end all is done.
+"""Any batches, any faults: acknowledged messages are applied, once, and in the end all are.
 
 Random messages go through the real engine, `Delivery` and client into a DynamoDB in memory and queues in memory, which
 fail at random for some rounds and then work; what was not acknowledged comes again. A reference model of a few lines
@@ -73,7 +73,7 @@ def config(kind: Any) -> Any:
 
 
 class Queues:
-    """Takes letters, but fails as it is told to; keeps which were confirmed and what was hidden."""
+    """Takes dead letters, with scripted failures; keeps the confirmed ones and the visibility timeouts."""
 
     def __init__(self) -> None:
         self.clear()
@@ -110,7 +110,7 @@ class Serial:
 
 @pytest.fixture(scope="module", params=["standard", "fifo", "atomic", "atomic fifo"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, dynamo_of: Any) -> Iterator[Any]:
-    """A program, its one delivery for all cases, and both ends of it."""
+    """A program, its one delivery for all cases, and in-memory AWS services."""
     path = tmp_path_factory.mktemp("model") / "routes.yaml"
     path.write_text(json.dumps(config(request.param)), encoding="utf-8")
     program = load_program(path, {})
@@ -191,7 +191,7 @@ ROUNDS = st.lists(st.tuples(FAULTS, QUEUE_FAULTS, st.integers(0, 12), st.integer
 
 
 class DeadlineAfter:
-    """A deadline that comes when it has been read so often; 0, and more than 20, never."""
+    """A deadline that has passed after so many readings; with 0 or more than 20, never."""
 
     def __init__(self, looks: int) -> None:
         self.left = looks if looks <= 20 else 0
@@ -203,7 +203,7 @@ class DeadlineAfter:
 
 
 class Run:
-    """One case: deliver until nothing is left, and look at each step."""
+    """One case: deliver until no message is left, and check each step."""
 
     def __init__(self, world: Any, sent: Any) -> None:
         self.world, self.sent = world, sent
@@ -365,7 +365,7 @@ class Run:
 
 
 def reference(sent: Any, atomic: Any) -> Any:
-    """What the tables hold, and which messages have letters, if each message is done whole, in order, once."""
+    """The expected items and dead letters, if each message is applied completely, in order, once."""
     tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
     letters: set[str] = set()
     for message in sent:
@@ -389,14 +389,14 @@ def reference(sent: Any, atomic: Any) -> Any:
 
 
 def condition(mode: Any, old: Any, message: Any) -> Any:
-    """Whether a mode does something, given what is stored."""
+    """Whether a mode changes anything, given the stored item."""
     if old is None or mode in ("put", "again", "erase", "update", "once"):
         return True
     return mode != "insert" and message.version > old["v"]
 
 
 def effect(mode: Any, old: Any, message: Any) -> Any:
-    """What a mode leaves."""
+    """The item that a mode leaves."""
     item = {"id": message.key, "v": message.version, "t": message.id}
     if mode == "again":
         item["twice"] = True
@@ -409,7 +409,7 @@ def effect(mode: Any, old: Any, message: Any) -> Any:
 
 
 def test_nothing_is_lost_and_nothing_is_done_twice(world: Any) -> None:
-    """Whatever fails, and whatever comes again."""
+    """Whatever calls fail, and whatever messages are received again."""
 
     @CASES
     @given(messages(world.kind), ROUNDS)

@@ -1,4 +1,4 @@
-"""Each code of run time is produced by a message that a person can picture, through the code that runs."""
+"""Each code of run time has an example message that produces it."""
 
 import sys
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def router_transform_message(message):
 
 
 class Case(Struct, frozen=True):
-    """A message and its surroundings: how it ends, and why."""
+    """A message, its configuration, and its expected outcome."""
 
     outcome: str
     body: str = '{"id":"a"}'
@@ -82,13 +82,13 @@ CASES = {
         queue="dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}",
     ),
 }
-"""By code; what only Lambda says is `test_unknown_queue`."""
+"""By code; `test_unknown_queue` has the one that only Lambda uses."""
 OF_LAMBDA = {"RT817"}
 
 
 @pytest.mark.parametrize(("code", "case"), CASES.items(), ids=CASES)
 def test_case(code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile_: Any) -> None:
-    """The message ends so, with that code and a reason; it is off its queue only if that is safe."""
+    """The message has that outcome and code, with a reason; it is acknowledged only if that is safe."""
     tables.answers.extend(case.answers)
     if case.no_letter:
         queues.faults["url"] = AwsFault("configuration", "NonExistentQueue", 400)
@@ -127,7 +127,7 @@ def handler(
 def test_unknown_queue(
     handler: Callable[[Any, Any], dict[str, Any]], queues: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """RT817: the messages of a queue that the config does not know are reported, and hidden for a while."""
+    """RT817: messages of an unknown queue are reported as failed, with a long visibility timeout."""
     record = {"messageId": "m1", "receiptHandle": "h", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}
 
     answer = handler({"Records": [record]}, None)
@@ -142,5 +142,5 @@ def test_unknown_queue(
 
 
 def test_each_code_has_a_case() -> None:
-    """No code of run time is without a case, and no case without a code."""
+    """Each code of run time has a case, and each case a code."""
     assert {code for code in known_codes() if code.startswith("RT8")} == CASES.keys() | OF_LAMBDA

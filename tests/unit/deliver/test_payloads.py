@@ -1,4 +1,4 @@
-"""Fetching what messages point to, from an S3 that says what a test wants it to."""
+"""Fetching the payloads that messages point to, from a scripted S3."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ routes:
 
 
 class Bucket:
-    """An S3 whose answers are scripted by key: one for each try, the last for ever; it keeps what it was asked."""
+    """An S3 with scripted responses by key, one for each try, the last for ever; it keeps its calls."""
 
     def __init__(self, **answers: Iterable[bytes | AwsFault]) -> None:
         self.answers = {key: list(each) for key, each in answers.items()}
@@ -49,7 +49,7 @@ class Bucket:
 
 
 class Time:
-    """A clock that only sleeping moves, and each look at it by `step`."""
+    """A clock that sleeping moves, and each reading by `step`."""
 
     def __init__(self, step: float = 0.0) -> None:
         self.now = 0.0
@@ -83,12 +83,12 @@ def large(queues: Any) -> CompiledQueue:
 
 
 def pointer(key: str, bucket: str = "payloads") -> Record:
-    """A message that points to a key, and is called so."""
+    """A message that points to a key, with the key as its id."""
     return Record(key, "receipt", json.dumps([CLASSES[0], {"s3BucketName": bucket, "s3Key": key}]))
 
 
 def finder(queue: CompiledQueue) -> PointerFinder:
-    """What finds the pointers in the messages of a queue."""
+    """The finder of pointers in the messages of a queue."""
     assert queue.pointers
     return queue.pointers
 
@@ -112,7 +112,7 @@ def run(
 
 
 def test_each_record_in_its_place(large: CompiledQueue) -> None:
-    """Those with a pointer have its payload, the others none; one that points elsewhere is decided."""
+    """Records with a pointer have its payload, the others none; one that points elsewhere is rejected."""
     bucket = Bucket(a=[b"A"], b=[b""])
 
     found = run(large, bucket, pointer("a"), Record("small", "r", "{}"), pointer("x", "foreign"), pointer("b"))
@@ -122,7 +122,7 @@ def test_each_record_in_its_place(large: CompiledQueue) -> None:
 
 
 def test_without_s3(large: CompiledQueue) -> None:
-    """A connection that was made without it cannot follow pointers."""
+    """A connection without S3 cannot follow pointers."""
     (found,) = Fetcher(Aws(NONE, NONE)).fetch(finder(large), [pointer("a")], limit(1e18))
 
     assert isinstance(found, Ticket)
@@ -150,8 +150,8 @@ def test_without_s3(large: CompiledQueue) -> None:
         ),
     ],
 )
-def test_what_another_try_would_not_mend(large: CompiledQueue, fault: AwsFault, outcome: Outcome) -> None:
-    """It is asked for once."""
+def test_no_retry(large: CompiledQueue, fault: AwsFault, outcome: Outcome) -> None:
+    """The object is fetched once."""
     bucket = Bucket(a=[fault])
 
     found = run(large, bucket, pointer("a"))
@@ -159,8 +159,8 @@ def test_what_another_try_would_not_mend(large: CompiledQueue, fault: AwsFault, 
     assert (found, len(bucket.asked)) == ([outcome], 1)
 
 
-def test_it_is_tried_again(large: CompiledQueue) -> None:
-    """A few times, after random waits that grow."""
+def test_retries(large: CompiledQueue) -> None:
+    """A few retries, after random waits that grow."""
     time = Time()
 
     found = run(large, Bucket(a=[THROTTLED] * (MAX_TRIES - 1) + [b"A"]), pointer("a"), time=time)
@@ -171,8 +171,8 @@ def test_it_is_tried_again(large: CompiledQueue) -> None:
     )
 
 
-def test_it_is_not_tried_for_ever(large: CompiledQueue) -> None:
-    """What does not come is left for the next delivery."""
+def test_last_try(large: CompiledQueue) -> None:
+    """After the last try the message is left for its next delivery."""
     bucket = Bucket(a=[THROTTLED], b=[b"B"])
 
     found = run(large, bucket, pointer("a"), pointer("b"))
@@ -182,7 +182,7 @@ def test_it_is_not_tried_for_ever(large: CompiledQueue) -> None:
 
 
 def test_nothing_is_fetched_after_the_deadline(large: CompiledQueue) -> None:
-    """Nor is there a wait beyond it."""
+    """No wait is longer than until the deadline either."""
     time = Time()
     bucket = Bucket(a=[THROTTLED])
 
@@ -193,7 +193,7 @@ def test_nothing_is_fetched_after_the_deadline(large: CompiledQueue) -> None:
 
 
 def test_payloads_of_a_batch_are_bounded(large: CompiledQueue) -> None:
-    """Those that no longer fit come again at once."""
+    """Messages whose payloads do not fit become visible at once."""
     bucket = Bucket(**{f"k{number}": [b"12"] for number in range(50)})
 
     found = run(large, bucket, *(pointer(f"k{number}") for number in range(50)), max_batch_bytes=4)
@@ -205,7 +205,7 @@ def test_payloads_of_a_batch_are_bounded(large: CompiledQueue) -> None:
 
 
 def test_fetches_overlap(large: CompiledQueue) -> None:
-    """All of them are under way before the first is answered."""
+    """All fetches are under way before the first one ends."""
     meeting = threading.Barrier(CONCURRENT_FETCHES, timeout=10)
 
     class Slow(Bucket):
@@ -219,7 +219,7 @@ def test_fetches_overlap(large: CompiledQueue) -> None:
 
 
 def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
-    """The longest of late is known, for the deadlines of others."""
+    """The longest recent duration is known, for the margin before deadlines."""
     time = Time(step=0.5)
     fetcher = Fetcher(Aws(NONE, NONE, Bucket(a=[b"A"])), time.clock, time.sleep)
 
@@ -231,7 +231,7 @@ def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
 @pytest.mark.parametrize("queue", ["large", "packed"])
 @given(payload=st.binary() | st.text().map(str.encode))
 def test_any_payload_is_planned(queues: Any, queue: str, payload: bytes) -> None:
-    """Whatever is in the object: a write, or an outcome that tells of it."""
+    """Whatever the object contains: there is a write, or an outcome."""
     (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(finder(queues[queue]), [pointer("a")], limit(1e18))
     assert isinstance(record, Record)
 

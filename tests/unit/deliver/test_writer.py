@@ -22,7 +22,7 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 
 class Clock:
-    """Goes on when somebody sleeps, and by a tick each time somebody looks."""
+    """Moves when a caller sleeps, and by a tick with each reading."""
 
     def __init__(self, tick: Any = 0.0) -> None:
         self.now = 0.0
@@ -50,7 +50,7 @@ def clock() -> Any:
 
 @pytest.fixture
 def write(dynamo: Any, clock: Any) -> Any:
-    """Writes tickets, and gives their outcomes."""
+    """Writes tickets, and returns their outcomes."""
 
     def run(*tickets: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
         writer = Writer(dynamo.tables, clock, clock.sleep, **({"jitter": jitter} if jitter else {}))
@@ -91,7 +91,7 @@ def add(id_: Any, number: Any, message: Any = "m", **shape: Any) -> Any:
 
 
 def fails(*faults: Any) -> Any:
-    """Calls fail so, one after the other; then they succeed."""
+    """Calls fail with these faults, one after another; then they succeed."""
     left = list(faults)
     return lambda operation: left.pop(0) if left else None
 
@@ -132,8 +132,8 @@ def test_puts_of_a_table_are_one_call(write: Any, dynamo: Any) -> None:
     )
 
 
-def test_what_came_back_unprocessed_is_sent_again_alone(write: Any, dynamo: Any, clock: Any) -> None:
-    """What was written is not."""
+def test_only_unprocessed_items_are_sent_again(write: Any, dynamo: Any, clock: Any) -> None:
+    """Only these are sent again."""
     dynamo.fault = fails("unprocessed", "unprocessed")
 
     outcomes = write(*(one(id_) for id_ in "abcd"))
@@ -142,7 +142,7 @@ def test_what_came_back_unprocessed_is_sent_again_alone(write: Any, dynamo: Any,
 
 
 def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:
-    """A refused batch is split until each bad item stands alone; no try of a good one is used up."""
+    """A refused batch is split until each bad item is alone; that uses up no try of the good ones."""
     tickets = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
 
     outcomes = write(*tickets)
@@ -152,7 +152,7 @@ def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:
 
 
 def test_each_write_has_tries_of_its_own(write: Any, dynamo: Any) -> None:
-    """One that never succeeds is left after its own tries; the others need one each."""
+    """A write that never succeeds has its own tries; the others need one each."""
 
     def fault(operation: Any) -> Any:
         return THROTTLED if operation == "Put" else None
@@ -166,7 +166,7 @@ def test_each_write_has_tries_of_its_own(write: Any, dynamo: Any) -> None:
 
 
 def test_writes_that_fail_together_count_their_own_tries(write: Any, dynamo: Any) -> None:
-    """One that joins a batch late is tried as often as any other."""
+    """A write that joins a batch late is tried as often as any other."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" else None
 
     # The put of "a" comes when its insert is through; by then the put of "b" has failed once.
@@ -177,7 +177,7 @@ def test_writes_that_fail_together_count_their_own_tries(write: Any, dynamo: Any
 
 
 def test_waits_grow_and_have_a_bound(write: Any, dynamo: Any, clock: Any) -> None:
-    """A random part of a bound that doubles."""
+    """Each wait is random up to a bound that doubles."""
     dynamo.fault = lambda operation: THROTTLED
 
     write(one("a"))
@@ -188,7 +188,7 @@ def test_waits_grow_and_have_a_bound(write: Any, dynamo: Any, clock: Any) -> Non
 
 
 def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock: Any) -> None:
-    """What is ready is sent while another waits."""
+    """A lane that is ready is sent while another waits."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" and clock.now == 0 else None
 
     write(one("a"), one("b", "insert"), one("b", "update", x=1))
@@ -202,7 +202,7 @@ def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock
     [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", configuration_error(CONFIGURATION_ERROR))],
 )
 def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fault: Any, outcome: Any) -> None:
-    """What follows in the lane is left too; other lanes go on."""
+    """Later writes of the lane are not made either; other lanes go on."""
     dynamo.fault = lambda operation: fault if operation == "Update" else None
 
     outcomes = write(one("a"), one("a", "update", x=1), one("a", x=2), one("a", "insert"), one("b"))
@@ -212,14 +212,14 @@ def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fau
 
 
 def test_a_rejected_write_does_not_hold_up_its_lane(write: Any, dynamo: Any) -> None:
-    """It will never be made."""
+    """The rejected write will never be made."""
     outcomes = write(one("a", "insert", index=1), one("a", "update", x=2))
 
     assert (outcomes, dynamo.items["things"]["a"]) == ([refused(), WRITTEN], {"id": {"S": "a"}, "x": {"N": "2"}})
 
 
 def test_writes_of_one_item_are_made_in_order(write: Any, dynamo: Any) -> None:
-    """Neighbouring puts are one, an update is a barrier."""
+    """Adjacent puts are combined, an update is a barrier."""
     tickets = [one("a", x=1), one("a", x=2), one("a", "update", y=1), one("a", "update", y=2), one("a", x=3)]
 
     outcomes = write(*tickets, one("a", "delete"), one("a", "insert", z=1))
@@ -230,7 +230,7 @@ def test_writes_of_one_item_are_made_in_order(write: Any, dynamo: Any) -> None:
 
 
 def test_a_put_that_is_refused_gives_way_to_the_one_before(write: Any, dynamo: Any) -> None:
-    """That one is sent, though it was to be replaced."""
+    """The earlier put is sent, which the refused one would have replaced."""
     outcomes = write(one("a", x=1), one("a", index=1))
 
     assert (outcomes, dynamo.items["things"]["a"]["x"]) == ([WRITTEN, refused()], {"N": "1"})
@@ -264,14 +264,14 @@ def test_the_greatest_version_goes_first(write: Any, dynamo: Any) -> None:
         (one("a", "update", shape={"version": "v"}, v=3, y=5), WRITTEN),
     ],
 )
-def test_a_failed_condition_is_told_from_what_is_there(write: Any, second: Any, outcome: Any) -> None:
-    """The same content is a duplicate, other content a conflict."""
+def test_the_stored_item_decides_about_a_failed_condition(write: Any, second: Any, outcome: Any) -> None:
+    """An item with the same content is a duplicate, one with other content a conflict."""
     write(newest("a", 2, x=1))
 
     assert write(Ticket(second.record, None, second.writes)) == [outcome]
 
 
-def test_equal_versions_of_a_batch_are_told_apart(write: Any) -> None:
+def test_equal_versions_of_a_batch_are_distinguished(write: Any) -> None:
     """The first received is stored; the same again is a duplicate, another a conflict."""
     outcomes = write(newest("a", 1, x=1), newest("a", 1, x=1), newest("a", 1, x=2))
 
@@ -279,14 +279,14 @@ def test_equal_versions_of_a_batch_are_told_apart(write: Any) -> None:
 
 
 def test_an_item_without_a_version_gives_way(write: Any, dynamo: Any) -> None:
-    """Whatever is stored without one counts as older."""
+    """A stored item without a version counts as older."""
     write(one("a", x=1))
 
     assert (write(newest("a", 0)), dynamo.items["things"]["a"]["v"]) == ([WRITTEN], {"N": "0"})
 
 
 def test_an_update_of_the_key_alone_changes_nothing(write: Any, dynamo: Any) -> None:
-    """By itself, with a marker, and in a transaction; what is stored stays, and nothing is made."""
+    """By itself, with a marker, and in a transaction: the stored item stays, and none is created."""
     write(one("b", x=1))
     both = Ticket(Record("m", "h", ""), None, [planned("b", "update"), planned("d", "update")])
 
@@ -299,8 +299,8 @@ def test_an_update_of_the_key_alone_changes_nothing(write: Any, dynamo: Any) -> 
 
 
 @pytest.mark.parametrize("fault", ["lost", THROTTLED, "TransactionConflictException", None])
-def test_an_effect_is_had_once(write: Any, dynamo: Any, fault: Any) -> None:
-    """Also when the answer to the first try is lost, and when the message comes again."""
+def test_an_update_is_applied_once(write: Any, dynamo: Any, fault: Any) -> None:
+    """Also if the response to the first try is lost, and if the message is received again."""
     dynamo.fault = fails(fault)
 
     outcomes = write(add("a", 5, "m1")) + write(add("a", 5, "m1")) + write(add("a", 5, "m2"))
@@ -321,7 +321,7 @@ def test_an_effect_is_had_once(write: Any, dynamo: Any, fault: Any) -> None:
     ],
 )
 def test_a_lost_answer_is_no_lost_write(write: Any, dynamo: Any, ticket: Any, outcome: Any) -> None:
-    """Tried again, the same item is there."""
+    """The retry finds the same item stored."""
     dynamo.fault = fails("lost")
 
     assert write(ticket) == [outcome]
@@ -336,7 +336,7 @@ def test_a_message_that_writes_an_item_twice_ends_once(write: Any, dynamo: Any) 
 
 
 def test_the_worst_write_decides_about_a_message(write: Any) -> None:
-    """Written, though one of its writes was there already."""
+    """The message is written, though one of its writes is a duplicate."""
     write(one("a", "insert"))
     both = Ticket(Record("m", "h", ""), None, [planned("a", "insert"), planned("b", "insert")])
 
@@ -344,7 +344,7 @@ def test_the_worst_write_decides_about_a_message(write: Any) -> None:
 
 
 def test_a_transaction_is_made_whole_or_not_at_all(write: Any, dynamo: Any) -> None:
-    """A failed condition writes nothing, and decides."""
+    """A failed condition writes nothing, and decides the outcome."""
     write(one("a", "insert"))
     tickets = [
         Ticket(Record(f"m{number}", "h", ""), None, [planned(f"x{number}"), planned(id_, "insert")])
@@ -357,7 +357,7 @@ def test_a_transaction_is_made_whole_or_not_at_all(write: Any, dynamo: Any) -> N
 
 
 def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) -> None:
-    """Not even when it could be made by itself."""
+    """Not even if it could be made by itself."""
     dynamo.fault = lambda operation: THROTTLED if operation == "TransactWriteItems" else None
     first = Ticket(Record("m1", "h", ""), None, [planned("a", x=1), planned("b")])
 
@@ -368,14 +368,14 @@ def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) 
 
 
 def test_time_is_up(write: Any, dynamo: Any) -> None:
-    """Nothing is sent any more, and each message stays on its queue."""
+    """No call is made, and each message stays on its queue."""
     late = Outcome("retry", "RT814", "time was up before it was written")
 
     assert (write(one("a"), one("b", "insert"), until=0.0), dynamo.calls) == ([late, late], [])
 
 
 def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock: Any) -> None:
-    """What is then left stays on its queue."""
+    """A message that is left stays on its queue."""
     dynamo.fault = lambda operation: THROTTLED
 
     outcomes = write(one("a"), until=0.05)
@@ -384,7 +384,7 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
 
 
 def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
-    """Time may be up between a batch and its halves."""
+    """The limit may be between a batch and its halves."""
     clock = Clock(tick=1.0)
     tickets = [one("a"), one("b", index=1)]
     (lanes,) = schedule(tickets, atomic=False)
@@ -406,8 +406,8 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_a_fault_of_the_setup_is_not_tried_again(write: Any, dynamo: Any, ticket: Any, names: Any, code: Any) -> None:
-    """It is no message's fault; of a transaction, AWS does not say which table it is."""
+def test_a_configuration_error_is_not_retried(write: Any, dynamo: Any, ticket: Any, names: Any, code: Any) -> None:
+    """AWS does not say which table of a transaction it means."""
     dynamo.fault = lambda operation: code
 
     outcomes = write(Ticket(ticket.record, None, ticket.writes))
@@ -417,7 +417,7 @@ def test_a_fault_of_the_setup_is_not_tried_again(write: Any, dynamo: Any, ticket
 
 @pytest.mark.parametrize("ticket", [one("a"), one("a", "insert"), add("a", 1)])
 def test_another_table_key_is_a_configuration_error(write: Any, dynamo: Any, ticket: Any) -> None:
-    """DescribeTable tells, once, when an item alone is refused."""
+    """DescribeTable is called, once, after an item alone is refused."""
     dynamo.keys["things"] = (("other", "N"),)
 
     outcomes = write(Ticket(ticket.record, None, ticket.writes))
@@ -427,7 +427,7 @@ def test_another_table_key_is_a_configuration_error(write: Any, dynamo: Any, tic
 
 
 def test_another_key_of_the_marker_table_is_a_configuration_error(write: Any, dynamo: Any) -> None:
-    """It is asked for too."""
+    """The key of the marker's table is checked too."""
     dynamo.keys["markers"] = (("other", "S"),)
 
     assert write(add("a", 1)) == [configuration_error("table 'markers' has another key than the config says")]
@@ -442,7 +442,7 @@ def test_another_key_of_the_marker_table_is_a_configuration_error(write: Any, dy
     ],
 )
 def test_a_table_that_cannot_be_described(write: Any, dynamo: Any, faults: Any, outcome: Any) -> None:
-    """Without its key nobody knows whose fault it is; if it may be known later, it is tried again."""
+    """Without its key the cause is not known; if the call may succeed later, the write is retried."""
     left = list(faults)
     dynamo.fault = lambda operation: left.pop(0) if operation == "DescribeTable" and left else None
 
@@ -461,7 +461,7 @@ def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
 
 
 def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
-    """As many as may are under way at a time, and never one more."""
+    """The limit of concurrent calls is reached, and never exceeded."""
     together = Barrier(CONCURRENT_CALLS)
 
     def meet() -> None:
@@ -477,8 +477,8 @@ def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
     assert (outcomes, dynamo.most_under_way) == ([WRITTEN] * 3 * CONCURRENT_CALLS, CONCURRENT_CALLS)
 
 
-def test_it_knows_how_long_calls_take(dynamo: Any) -> None:
-    """The longest of late, forgotten little by little."""
+def test_duration_of_calls(dynamo: Any) -> None:
+    """The longest recent duration, which decays."""
     clock = Clock(tick=1.0)
     writer = Writer(dynamo.tables, clock, clock.sleep)
     seconds = []

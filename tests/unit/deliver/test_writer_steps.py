@@ -1,4 +1,4 @@
-"""Writing: how long it waits between tries, and when it gives up."""
+"""Writing: the waits between tries, and when a write is given up."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ Open = Callable[..., Ticket]
 
 
 def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None:
-    """Write lanes until a moment; each wait is as long as it may be."""
+    """Write lanes until a moment; each wait has its upper bound."""
     limit: Any = SimpleNamespace(moment=until)
     Writer(tables, time_, time_.sleep, jitter=lambda low, high: high).write(lanes, limit)
 
@@ -52,7 +52,7 @@ def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
 
 
 def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
-    """It waits no longer than to the deadline, and then leaves what is open."""
+    """No wait is longer than until the limit; then open writes are given up."""
     tables.answers.extend([THROTTLED] * 8)
     steps, tickets = lane("a", "b")
 
@@ -62,7 +62,7 @@ def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
 
 
 def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
-    """What one lane waits for does not hold up another one."""
+    """A lane that waits does not hold up another one."""
     tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
     (first, first_tickets), (second, second_tickets) = lane("a1", "a2"), lane("b1", "b2")
 
@@ -74,8 +74,8 @@ def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
     )
 
 
-def test_tries_are_counted_anew(tables: Any, time_: Any, lane: Any) -> None:
-    """A lane may try each of its writes as often."""
+def test_tries_of_each_write(tables: Any, time_: Any, lane: Any) -> None:
+    """Each write of a lane has all of the tries."""
     tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
     steps, tickets = lane("a", "b")
 
@@ -84,8 +84,8 @@ def test_tries_are_counted_anew(tables: Any, time_: Any, lane: Any) -> None:
     assert (kinds(tickets), len(tables.calls)) == (["written", "written"], 16)
 
 
-def test_setup_fault_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
-    """Where the set-up is at fault, what would follow is not sent."""
+def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
+    """After a configuration error the later writes of the lane are not sent."""
     tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
     steps, tickets = lane("a", "b")
 
@@ -94,8 +94,8 @@ def test_setup_fault_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
     assert ([ticket.outcome.code for ticket in tickets if ticket.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
 
 
-def test_too_late_to_call(tables: Any, time_: Any, lane: Any) -> None:
-    """A call whose turn comes after the deadline is not made, though its round had begun."""
+def test_no_call_after_the_limit(tables: Any, time_: Any, lane: Any) -> None:
+    """A call that would start after the limit is not made, even if others were sent together with it."""
     time_.step = 1
     steps, tickets = lane("a")
 

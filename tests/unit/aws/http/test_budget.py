@@ -12,7 +12,7 @@ LATE = AwsFault("retry", "ReadTimeoutError")
 
 
 class Service:
-    """Answers as it is told, the same again and again at the end; counts."""
+    """Scripted responses, the last one repeated; counts the calls."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -30,8 +30,8 @@ def make(*answers: Any, budget: RetryBudget | None = None) -> tuple[DirectQueues
     return DirectQueues(service, slept.append, budget=budget), service, slept
 
 
-def test_a_service_in_trouble_is_asked_less() -> None:
-    """When the budget is spent, each call is made once, until calls that go well have earned another try."""
+def test_spent_budget() -> None:
+    """After the budget is spent, each call is made once, until successful calls have refunded a retry."""
     queues, service, _ = make(FailedCall(BUSY))
     tries = []
     for _ in range(RETRY_CAPACITY // RETRY_COST // (TRIES - 1) + 2):
@@ -42,7 +42,7 @@ def test_a_service_in_trouble_is_asked_less() -> None:
 
 
 def test_timeouts_cost_more() -> None:
-    """Half as many calls that time out are tried again."""
+    """Half as many calls that time out are retried."""
     queues, service, _ = make(FailedCall(LATE))
     for _ in range(RETRY_CAPACITY // TIMEOUT_COST):
         queues.visibility("https://q")
@@ -51,8 +51,8 @@ def test_timeouts_cost_more() -> None:
     )
 
 
-def test_success_pays_back() -> None:
-    """A call that goes well at last gets back what its last try cost."""
+def test_refund_after_a_retry() -> None:
+    """A call that succeeds after a retry refunds its cost."""
     answer = {"Attributes": {"VisibilityTimeout": "30"}}
     budget = RetryBudget()
     queues, _, slept = make(FailedCall(BUSY), answer, answer, budget=budget)
@@ -60,8 +60,8 @@ def test_success_pays_back() -> None:
     assert (found, len(slept), budget.left) == ([30, 30], 1, RETRY_CAPACITY)
 
 
-def test_earns_little_by_little() -> None:
-    """What goes well earns a fifth of a try, up to what there was at first."""
+def test_small_refunds() -> None:
+    """A successful call refunds a fifth of a retry, up to the capacity."""
     budget = RetryBudget()
     while budget.spend():
         pass

@@ -12,7 +12,7 @@ from router.aws.http.connections import receive_bytes, send_all
 
 
 class OtherWay(socket.socket):
-    """Cannot go on in one direction before something comes in the other, as in TLS; counts how often it is tried."""
+    """Cannot send before it has received, as may happen in TLS; counts the tries."""
 
     tries = 0
 
@@ -36,7 +36,7 @@ def ends() -> Iterator[tuple[OtherWay, socket.socket]]:
 
 
 def test_the_other_direction(ends: tuple[OtherWay, socket.socket]) -> None:
-    """Where sending has to wait for something to come it does, and does not try again and again until then."""
+    """If sending has to wait for incoming data it does, without repeated tries."""
     here, theirs = ends
     later = threading.Timer(0.1, theirs.send, (b"x",))
     later.start()
@@ -48,7 +48,7 @@ def test_the_other_direction(ends: tuple[OtherWay, socket.socket]) -> None:
 
 
 def test_nothing_comes(ends: tuple[OtherWay, socket.socket]) -> None:
-    """What does not come in time is an error."""
+    """Data that does not come in time is an error."""
     here, _ = ends
 
     with pytest.raises(TimeoutError):

@@ -23,7 +23,7 @@ def profile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_environment() -> None:
-    """Keys of the environment are taken as they are, with a token if there is one."""
+    """Keys of the environment are used, with a token if there is one."""
     assert (find_credentials(KEYS)(), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})()) == (
         Credentials("a", "b"),
         Credentials("a", "b", "t"),
@@ -32,7 +32,7 @@ def test_environment() -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile that is named comes before keys in the environment."""
+    """AWS_PROFILE takes precedence over keys in the environment."""
     monkeypatch.setenv("AWS_PROFILE", "work")
     env = {**KEYS, "AWS_PROFILE": "work"}
     assert (find_credentials(env)(), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
@@ -40,21 +40,21 @@ def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_none() -> None:
-    """Where there are none, whoever signs is told."""
+    """Without credentials an error is raised when a request is signed."""
     with pytest.raises(CredentialsError):
         find_credentials({})()
 
 
 @pytest.mark.usefixtures("profile")
 def test_unknown_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile that is not there is an error of the environment."""
+    """A profile that does not exist is an error of the environment."""
     monkeypatch.setenv("AWS_PROFILE", "absent")
     with pytest.raises(UsageError, match="absent"):
         find_credentials({"AWS_PROFILE": "absent"})
 
 
 def test_region() -> None:
-    """Lambda's own variable comes first."""
+    """Lambda's own variable takes precedence."""
     assert (find_region({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}), find_region({"AWS_DEFAULT_REGION": "b"})) == (
         "a",
         "b",
@@ -64,7 +64,7 @@ def test_region() -> None:
 @pytest.mark.parametrize("name", [*KEYS, "AWS_SESSION_TOKEN"])
 @pytest.mark.parametrize("value", ["key\n", "two keys", "kéy"])
 def test_no_key(name: str, value: str) -> None:
-    """What cannot be a key is told by its name, and is not shown."""
+    """The error about an invalid key names its variable, and does not show it."""
     with pytest.raises(
         UsageError, match=f"^{name} has a character that no key has; often that is a line break at its end$"
     ):
@@ -73,7 +73,7 @@ def test_no_key(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "eu.west", "é", "e" * 64])
 def test_region_that_is_none(region: str) -> None:
-    """What cannot be a part of a host's name is told by the variable to set."""
+    """The error about an invalid region names the variable to set."""
     with pytest.raises(UsageError, match="is no AWS region: set AWS_REGION"):
         find_region({"AWS_REGION": region})
 

@@ -39,7 +39,7 @@ def from_ours(service: Any, region: str, fips: bool, dual: bool) -> str:
 
 @pytest.mark.parametrize("service", OPERATIONS)
 def test_as_botocore(service: str) -> None:
-    """One region of each partition and all of its kinds of name; every region by its usual name."""
+    """One region of each partition with all kinds of names; every region with its default name."""
     session = botocore.session.Session()
     session.set_config_variable("region", "us-east-1")
     cases: list[tuple[str, bool, bool]] = []
@@ -72,7 +72,7 @@ def test_as_botocore(service: str) -> None:
     ],
 )
 def test_environment(env: dict[str, str], endpoint: Endpoint) -> None:
-    """An endpoint of the service comes before one of all services, and both before the region's."""
+    """An endpoint of the service takes precedence over one of all services, and both over the region's."""
     assert find_endpoint("sqs", "eu-west-1", env) == endpoint
 
 
@@ -86,7 +86,7 @@ def test_environment(env: dict[str, str], endpoint: Endpoint) -> None:
     ],
 )
 def test_host(endpoint: Endpoint, host: str) -> None:
-    """The Host header has the port unless it is usual."""
+    """The Host header has the port unless it is the default one."""
     assert endpoint.host == host
 
 
@@ -112,7 +112,7 @@ def test_host(endpoint: Endpoint, host: str) -> None:
     ],
 )
 def test_no_url(url: str, shown: str) -> None:
-    """What is no URL of a server alone is an error for who set it, without passwords."""
+    """An invalid URL is an error, which shows no password."""
     with pytest.raises(UsageError) as raised:
         parse_endpoint(url)
 

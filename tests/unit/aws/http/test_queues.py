@@ -14,7 +14,7 @@ LATE = AwsFault("retry", "ReadTimeoutError", 0)
 
 
 class Service:
-    """Calls that end after some seconds, by a clock of their own; what was done is kept in `noted`."""
+    """Calls that end after some seconds of their own clock; `noted` keeps what happened."""
 
     def __init__(self, seconds: float, digest: str | None = None) -> None:
         self.now = 0.0
@@ -49,7 +49,7 @@ class Call:
 
 @pytest.fixture
 def receive() -> Callable[[Service, int], list[str]]:
-    """Receive so many messages: the ids of those that come."""
+    """Receives messages, and returns their ids."""
 
     def run(service: Any, count: int) -> list[str]:
         found = DirectQueues(service, clock=lambda: service.now).receive("url", count, 0)
@@ -60,7 +60,7 @@ def receive() -> Callable[[Service, int], list[str]]:
 
 
 def test_the_last_is_waited_for_first(receive: Callable[[Service, int], list[str]]) -> None:
-    """All are sent, then the last is waited for; what comes is in the order of the calls."""
+    """All are sent, then the last is read first; the messages are in the order of the calls."""
     service = Service(seconds=0)
 
     ids = receive(service, 30)
@@ -72,7 +72,7 @@ def test_the_last_is_waited_for_first(receive: Callable[[Service, int], list[str
 
 
 def test_bounded(receive: Callable[[Service, int], list[str]]) -> None:
-    """No more are under way than may be; the others come after them."""
+    """The limit of concurrent calls holds; the others follow."""
     service = Service(seconds=0)
 
     ids = receive(service, 10 * (CONCURRENT_CALLS + 1))
@@ -84,7 +84,7 @@ def test_bounded(receive: Callable[[Service, int], list[str]]) -> None:
 
 
 def test_they_wait_together(receive: Callable[[Service, int], list[str]]) -> None:
-    """However many are slow, all have the time of one; then only what is there already counts, and no more is tried."""
+    """All calls together have the time of one; then only responses that are there are read, without retries."""
     service = Service(seconds=SECONDS * 0.6)
 
     ids = receive(service, 40)

@@ -22,7 +22,7 @@ Script = list[Callable[[bytes], bytes | None]]
 
 
 class Server:
-    """Answers each request by the next part of its script: the bytes to send, or None to break off."""
+    """Responds to each request with the next bytes of its script, or closes the connection for None."""
 
     def __init__(self) -> None:
         self.script: Script = []
@@ -94,7 +94,7 @@ def make(server: Server, now: Callable[[], float] = lambda: 1_767_323_045.0, tok
 
 
 def test_request(server: Server) -> None:
-    """The request has its target, its moment, the token, and a signature."""
+    """The request has its target, its date, the token, and a signature."""
     server.script = [says({"a": 1})]
     service = make(server, token="a-token")
 
@@ -115,7 +115,7 @@ def test_request(server: Server) -> None:
 
 
 def test_connection_is_kept(server: Server, service: JsonService) -> None:
-    """Calls one after the other go over one connection."""
+    """Consecutive calls use one connection."""
     server.script = [says({}), says({}), says({})]
     for _ in range(3):
         service.begin("A", b"{}", 5).finish()
@@ -123,27 +123,27 @@ def test_connection_is_kept(server: Server, service: JsonService) -> None:
 
 
 def test_connection_close(server: Server, service: JsonService) -> None:
-    """A server that closes gets a new connection the next time."""
+    """After a server closes, the next call opens a new connection."""
     server.script = [says({}, Connection="close"), says({})]
     answers = [service.begin("A", b"{}", 5).finish(), service.begin("A", b"{}", 5).finish()]
     assert (answers, server.connections) == ([{}, {}], 2)
 
 
 def test_idle_connection_was_closed(server: Server, service: JsonService) -> None:
-    """A connection that the server closed while it was idle costs no fault."""
+    """A connection that the server closed while it was idle causes no fault."""
     server.script = [says({}), lambda request: None, says({"again": True})]
     answers = [service.begin("A", b"{}", 5).finish(), service.begin("A", b"{}", 5).finish()]
     assert (answers, server.connections) == ([{}, {"again": True}], 2)
 
 
 def test_broken_off(server: Server, service: JsonService) -> None:
-    """No answer on a new connection is a fault that may pass."""
+    """No response on a new connection is a transient fault."""
     server.script = [lambda request: None]
     assert service.begin("A", b"{}", 5).finish() == FailedCall(AwsFault("retry", "ConnectionClosedError"))
 
 
 def test_cut_short(server: Server, service: JsonService) -> None:
-    """Half an answer is none."""
+    """An incomplete response is a transient fault."""
     server.script = [lambda request: b"HTTP/1.1 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{}"]
     threading.Timer(0.2, server.close).start()
     answer = service.begin("A", b"{}", 1).finish()
@@ -163,13 +163,13 @@ def test_cut_short(server: Server, service: JsonService) -> None:
     ids=["interim", "chunked", "old"],
 )
 def test_forms(answer: bytes, server: Server, service: JsonService) -> None:
-    """An answer may come in each form that HTTP has for it."""
+    """A response may have each form that HTTP allows."""
     server.script = [lambda request: answer]
     assert service.begin("A", b"{}", 5).finish() == {"a": 1}
 
 
 def test_until_close(server: Server, service: JsonService) -> None:
-    """An answer without a length ends where the server closes."""
+    """A response without a length ends when the server closes."""
     head = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n{}"
     server.script = [lambda request: head]
     threading.Timer(0.2, server.hang_up).start()
@@ -177,13 +177,13 @@ def test_until_close(server: Server, service: JsonService) -> None:
 
 
 def test_no_http(server: Server, service: JsonService) -> None:
-    """What is no HTTP is a fault that may pass."""
+    """A response that is no HTTP is a transient fault."""
     server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
     assert service.begin("A", b"{}", 5).finish() == FailedCall(AwsFault("retry", "HTTPClientError"))
 
 
 def test_too_slow(server: Server, service: JsonService) -> None:
-    """An answer that does not come in time is a fault that may pass."""
+    """A response that does not come in time is a transient fault."""
     done = threading.Event()
     server.script = [lambda request: None if done.wait(5) else b""]
     answer = service.begin("A", b"{}", 0.2).finish()
@@ -191,8 +191,8 @@ def test_too_slow(server: Server, service: JsonService) -> None:
     assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
 
 
-def test_nobody_there(server: Server) -> None:
-    """A refused connection is a fault that may pass."""
+def test_refused_connection(server: Server) -> None:
+    """A refused connection is a transient fault."""
     server.close()
     unused = socket.create_server(("127.0.0.1", 0))
     server.port = unused.getsockname()[1]
@@ -223,7 +223,7 @@ def test_nobody_there(server: Server) -> None:
     ],
 )
 def test_faults(answer: Callable[[bytes], bytes], failed: AwsFault, server: Server, service: JsonService) -> None:
-    """Errors by their code; what is no answer of the service may pass."""
+    """Errors by their code; a response that is not the service's is a transient fault."""
     server.script = [answer]
     result = service.begin("A", b"{}", 5).finish()
     assert isinstance(result, FailedCall)
@@ -231,7 +231,7 @@ def test_faults(answer: Callable[[bytes], bytes], failed: AwsFault, server: Serv
 
 
 def test_details(server: Server, service: JsonService) -> None:
-    """What an error's document says besides is kept."""
+    """The other members of an error are kept."""
     document = {"__type": "x#ConditionalCheckFailedException", "Item": {"id": {"S": "a"}}}
     server.script = [says(document, 400)]
     result = service.begin("A", b"{}", 5).finish()
@@ -240,13 +240,13 @@ def test_details(server: Server, service: JsonService) -> None:
 
 
 def test_checksum(server: Server, service: JsonService) -> None:
-    """A body with its right checksum passes."""
+    """A body with the right checksum is accepted."""
     server.script = [says(b'{"a":1}', x_amz_crc32=str(zlib.crc32(b'{"a":1}')))]
     assert service.begin("A", b"{}", 5).finish() == {"a": 1}
 
 
 def test_wrong_clock(server: Server) -> None:
-    """A clock that is wrong by an hour is corrected by AWS's own, and stays so."""
+    """A clock that is wrong by an hour is corrected by AWS's clock, and stays corrected."""
     there = 1_767_323_045
     date = format_datetime(datetime.fromtimestamp(there, UTC), usegmt=True)
     refused = says({"__type": "x#InvalidSignatureException"}, 400, Date=date)
@@ -266,7 +266,7 @@ def test_wrong_clock(server: Server) -> None:
 
 @pytest.mark.parametrize("date", ["Fri, 02 Jan 2026 03:04:05 GMT", "yesterday"])
 def test_right_clock(date: str, server: Server, service: JsonService) -> None:
-    """A wrong signature for another reason is not tried again."""
+    """A wrong signature for another reason is not retried."""
     server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
     assert service.begin("A", b"{}", 5).finish() == FailedCall(
         AwsFault("configuration", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
@@ -274,7 +274,7 @@ def test_right_clock(date: str, server: Server, service: JsonService) -> None:
 
 
 def test_no_keys(server: Server, service: JsonService) -> None:
-    """Without keys nothing is sent, and that is the set-up's fault."""
+    """Without keys nothing is sent: a configuration error."""
 
     def none() -> Credentials:
         raise CredentialsError
