@@ -84,7 +84,7 @@ def _line_end(head: bytes, start: int) -> int:
     return end if end >= 0 else len(head)
 
 
-class Server:
+class CannedServer:
     """Accepts requests on all connections, and sends each answer when it is due."""
 
     def __init__(self) -> None:
@@ -175,7 +175,7 @@ class Server:
 
 def main() -> None:
     """Serve until standard input ends."""
-    server = Server()
+    server = CannedServer()
     print(server.port, flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     # The server keeps all requests and creates no cycles, so that collections would only cost time.

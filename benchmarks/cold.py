@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from environment import HERE, BenchmarkError, prepare
-from figures import Budget, Figures
+from figures import FigureBudget, Figures
 from messages import event
 from rounds import Rounds
 from serving import Server
@@ -30,9 +30,9 @@ PROGRAMS = {
     "powertools": "peers.powertools",
 }
 BUDGETS = (
-    Budget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
-    Budget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
-    Budget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
+    FigureBudget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
+    FigureBudget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
+    FigureBudget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
 )
 _FOLDERS = (str(HERE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 _EVENT = json.dumps(event("small", COUNT)).encode()

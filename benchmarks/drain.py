@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
 from environment import HERE, BenchmarkError, prepare
-from figures import Budget, Figures
+from figures import FigureBudget, Figures
 from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
@@ -32,7 +32,7 @@ LOOK_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class Case:
+class DrainCase:
     """A worker, and the messages in its queue."""
 
     program: str
@@ -51,15 +51,15 @@ class Case:
 
 
 CASES = (
-    Case("router", 1, 0, 60_000),
-    Case("router", 1, 0, 60_000, cores=1),
-    Case("boto3 loop", 1, 0, 3_000),
-    Case("router", 2, 0, 120_000),
-    Case("boto3 loop", 2, 0, 6_000),
-    Case("router", 1, LATENCY_MS, 60_000),
-    Case("boto3 loop", 1, LATENCY_MS, 1_000),
-    Case("router", 2, LATENCY_MS, 120_000),
-    Case("boto3 loop", 2, LATENCY_MS, 2_000),
+    DrainCase("router", 1, 0, 60_000),
+    DrainCase("router", 1, 0, 60_000, cores=1),
+    DrainCase("boto3 loop", 1, 0, 3_000),
+    DrainCase("router", 2, 0, 120_000),
+    DrainCase("boto3 loop", 2, 0, 6_000),
+    DrainCase("router", 1, LATENCY_MS, 60_000),
+    DrainCase("boto3 loop", 1, LATENCY_MS, 1_000),
+    DrainCase("router", 2, LATENCY_MS, 120_000),
+    DrainCase("boto3 loop", 2, LATENCY_MS, 2_000),
 )
 """So many messages that the start, in which workers find their batch size, is a small part."""
 QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
@@ -68,13 +68,13 @@ PAIR = tuple(case for case in CASES if case.program == "router" and case.latency
 in direct succession."""
 PAIRS = 3
 BUDGETS = (
-    Budget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
-    Budget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
-    Budget(SCALING, f"{LATENCY_MS} ms a call", "2 processes", "1 process", 1.8, at_least=True),
+    FigureBudget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
+    FigureBudget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 8),
+    FigureBudget(SCALING, f"{LATENCY_MS} ms a call", "2 processes", "1 process", 1.8, at_least=True),
 )
 
 
-def cases_of(*, quick: bool) -> tuple[Case, ...]:
+def cases_of(*, quick: bool) -> tuple[DrainCase, ...]:
     """Return the names of the figures."""
     cases = QUICK if quick else CASES
     return cases if hasattr(os, "sched_setaffinity") else tuple(case for case in cases if not case.cores)
@@ -130,7 +130,7 @@ class Drained(NamedTuple):
     memory: int
 
 
-def drain(server: Server, case: Case, expected: str) -> Drained:
+def drain(server: Server, case: DrainCase, expected: str) -> Drained:
     """Let a worker empty a queue; raises BenchmarkError if it did not write and delete all messages."""
     server.slow_down(case.latency)
     server.fill(SIZE, case.count)
@@ -153,7 +153,7 @@ def drain(server: Server, case: Case, expected: str) -> Drained:
     return Drained(cpu, report["busy"], report["speed"], sum(report["calls"].values()), memory)
 
 
-def _speed(case: Case, drained: Drained) -> float:
+def _speed(case: DrainCase, drained: Drained) -> float:
     if drained.speed is None:
         raise BenchmarkError(f"{case.program}, {case.name}: all was done before each process had begun")
     return drained.speed
@@ -175,7 +175,7 @@ def _cores(server: Server, count: int) -> Iterator[None]:
         os.sched_setaffinity(0, every)
 
 
-def _await(server: Server, case: Case, workers: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:
+def _await(server: Server, case: DrainCase, workers: list[subprocess.Popen[bytes]], log: IO[bytes]) -> None:
     """Wait until the queue is empty and each process has started, so that no figure has the start of some only.
 
     Raises BenchmarkError if a worker ends or the time limit passes.
@@ -188,7 +188,7 @@ def _await(server: Server, case: Case, workers: list[subprocess.Popen[bytes]], l
             raise BenchmarkError(f"{case.program}, {case.name}: it did not empty the queue: {' '.join(last)}")
 
 
-def _commands(case: Case) -> list[list[str]]:
+def _commands(case: DrainCase) -> list[list[str]]:
     if case.program != "router":
         return [[sys.executable, "-m", "peers.loop"]] * case.processes
     processes = ["--processes", str(case.processes)] if case.processes > 1 else []

@@ -75,7 +75,7 @@ def _short(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Budget:
+class FigureBudget:
     """The limit of a ratio: at most `limit`, or with `at_least` no less."""
 
     figure: str
@@ -101,7 +101,7 @@ class Budget:
 class Judged:
     """A budget and its result."""
 
-    budget: Budget
+    budget: FigureBudget
     ratio: Ratio
 
     @property
@@ -114,7 +114,7 @@ class Judged:
         return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met}
 
 
-def judge(figures: dict[str, Figures], budgets: tuple[Budget, ...]) -> list[Judged]:
+def judge(figures: dict[str, Figures], budgets: tuple[FigureBudget, ...]) -> list[Judged]:
     """Return the results of the budgets whose figures were measured."""
     found = []
     for budget in budgets:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from drain import FEW, LATENCY_MS, SIZE, Case, drain
+from drain import FEW, LATENCY_MS, SIZE, DrainCase, drain
 from environment import HERE, ask, prepare
 from rounds import Rounds
 from serving import Server
@@ -102,7 +102,7 @@ def _drains(server: Server, *, quick: bool) -> dict[int, float]:
     """Return the processor seconds per message, by the number of processes of the worker."""
     found = {}
     for count in COUNTS:
-        case = Case("router", count, LATENCY_MS, count * (EACH // 10 if quick else EACH))
+        case = DrainCase("router", count, LATENCY_MS, count * (EACH // 10 if quick else EACH))
         started, drained = (
             drain(server, each, expected_digest(SIZE, each.count)) for each in (replace(case, count=FEW), case)
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from environment import BenchmarkError, ask, prepare
-from figures import Budget, Figures
+from figures import FigureBudget, Figures
 from messages import most
 from rounds import Rounds
 from serving import Server
@@ -56,10 +56,10 @@ CASES = (
 )
 QUICK = (Case("small", 1000, ALL[:3]), Case("medium", 200), Case("large", 10))
 BUDGETS = (
-    Budget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 8),
-    Budget(FIGURE, "1,000 small", "router", "put_item", 1 / 40),
-    Budget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 5),
-    Budget(FIGURE, "40 large", "router", "batch_writer", 1 / 2),
+    FigureBudget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 8),
+    FigureBudget(FIGURE, "1,000 small", "router", "put_item", 1 / 40),
+    FigureBudget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 5),
+    FigureBudget(FIGURE, "40 large", "router", "batch_writer", 1 / 2),
 )
 
 

@@ -70,11 +70,11 @@ def _limits(results: Results) -> dict[str, str]:
     cores = int(results.machine["cores"])
     values = {"cores": str(cores), "latency": str(drain.LATENCY_MS)}
     for prefix, latency in (("", 0), ("late_", drain.LATENCY_MS)):
-        case = drain.Case("router", 2, latency, 0).name
+        case = drain.DrainCase("router", 2, latency, 0).name
         worker = results.figures[drain.CPU].median(case, "router")
         server = results.figures[drain.SERVER].median(case, "router")
         most = cores * 1e6 / (worker + server)
-        one = results.figures[drain.SPEED].median(drain.Case("router", 1, latency, 0).name, "router")
+        one = results.figures[drain.SPEED].median(drain.DrainCase("router", 1, latency, 0).name, "router")
         values[f"{prefix}share"] = f"{server / (worker + server):.0%}"
         values[f"{prefix}speed"] = f"{most:,.0f}"
         values[f"{prefix}scaling"] = f"{most / one:.2f}"

@@ -26,7 +26,7 @@ SECONDS = 15.0
 """The time limit for repetitions."""
 
 
-class Stage(NamedTuple):
+class TimedStage(NamedTuple):
     """A stage: the function that makes its input (not timed), and the timed function.
 
     With `on_top` it repeats the previous stage and the difference is its own cost: a record is then in the processor's
@@ -72,7 +72,7 @@ def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
 
     given = event(size, count)
     handler(given, None)
-    made = [*stages(size, given), Stage("whole", lambda: given, lambda event: handler(event, None))]
+    made = [*stages(size, given), TimedStage("whole", lambda: given, lambda event: handler(event, None))]
     # The collector must not traverse objects of the stages during the handler.
     gc.freeze()
     took = least(made, repetitions)
@@ -93,7 +93,7 @@ def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     return found | {"collector": cycles, "whole": whole + cycles}
 
 
-def least(made: list[Stage], repetitions: int) -> dict[str, float | str]:
+def least(made: list[TimedStage], repetitions: int) -> dict[str, float | str]:
     """The least processor seconds of each stage, without the collector, or why it is gone.
 
     A repetition takes all of them in turn, so that what else the machine does meets all alike.
@@ -139,7 +139,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
     return spent / repetitions
 
 
-def stages(size: str, given: dict[str, Any]) -> list[Stage]:
+def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
     from router.aws.http.sigv4 import Credentials, SigningScope, sign
@@ -179,21 +179,23 @@ def stages(size: str, given: dict[str, Any]) -> list[Stage]:
         return None
 
     return [
-        Stage("read", nothing, lambda _: [lambda_handler.read_record(record) for record in given["Records"]]),
+        TimedStage("read", nothing, lambda _: [lambda_handler.read_record(record) for record in given["Records"]]),
         *record_stages(queue, records),
-        Stage("plan", nothing, lambda _: [plan(queue, record) for record in records], on_top=True),
-        Stage("schedule", tickets, lambda made: next(iter(schedule(made, atomic=False)))),
-        Stage("pack", lanes, lambda made: pack(lane[0] for lane in made)),
-        Stage("encode", batches, encode),
-        Stage(
+        TimedStage("plan", nothing, lambda _: [plan(queue, record) for record in records], on_top=True),
+        TimedStage("schedule", tickets, lambda made: next(iter(schedule(made, atomic=False)))),
+        TimedStage("pack", lanes, lambda made: pack(lane[0] for lane in made)),
+        TimedStage("encode", batches, encode),
+        TimedStage(
             "sign", nothing, lambda _: [sign(credentials, scope, moment, "POST", "/", headers, each) for each in bodies]
         ),
-        Stage("send", nothing, lambda _: [connections.receive(connections.send(signed, body, 10)) for body in bodies]),
-        Stage("settle", batches, lambda made: [batch.settle([]) for batch in made]),
+        TimedStage(
+            "send", nothing, lambda _: [connections.receive(connections.send(signed, body, 10)) for body in bodies]
+        ),
+        TimedStage("settle", batches, lambda made: [batch.settle([]) for batch in made]),
     ]
 
 
-def record_stages(queue: Any, records: list[Any]) -> list[Stage]:
+def record_stages(queue: Any, records: list[Any]) -> list[TimedStage]:
     """Return the stages before the writes."""
     from router.model import Message
 
@@ -226,10 +228,10 @@ def record_stages(queue: Any, records: list[Any]) -> list[Stage]:
         return None
 
     return [
-        Stage("decode", nothing, decoded),
-        Stage("validate", nothing, validated, on_top=True),
-        Stage("map", nothing, mapped, on_top=True),
-        Stage("write", nothing, written, on_top=True),
+        TimedStage("decode", nothing, decoded),
+        TimedStage("validate", nothing, validated, on_top=True),
+        TimedStage("map", nothing, mapped, on_top=True),
+        TimedStage("write", nothing, written, on_top=True),
     ]
 
 

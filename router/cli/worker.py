@@ -62,7 +62,7 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     """
     # The worker's libraries are optional.
     from router.run.supervisor import Supervisor
-    from router.run.worker import Worker, WorkerOptions
+    from router.run.worker import WorkerOptions, WorkerService
 
     set_up_logging()
     is_child = options["control"] is not None
@@ -76,7 +76,7 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
         again = [sys.executable, *sys.orig_argv[1:]]
         code = Supervisor(again, processes, options["grace"], options["listen"]).run()
     else:
-        code = Worker(WorkerOptions(**options), os.environ).run()
+        code = WorkerService(WorkerOptions(**options), os.environ).run()
     sys.stderr.flush()
     # Not sys.exit: a hanging call in another thread must not keep the process alive.
     os._exit(code)

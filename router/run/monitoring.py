@@ -114,7 +114,7 @@ def _handler(status: Callable[[], WorkerStatus]) -> type[BaseHTTPRequestHandler]
             return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", exposition(status().totals)
         return HTTPStatus.NOT_FOUND, "text/plain", b"pages: /healthz, /readyz, /metrics\n"
 
-    class Handler(BaseHTTPRequestHandler):
+    class PageHandler(BaseHTTPRequestHandler):
         """Handles GET requests."""
 
         def do_GET(self) -> None:
@@ -129,7 +129,7 @@ def _handler(status: Callable[[], WorkerStatus]) -> type[BaseHTTPRequestHandler]
         def log_message(self, format: str, *args: Any) -> None:
             """Log nothing: probes and scrapes come every few seconds."""
 
-    return Handler
+    return PageHandler
 
 
 def _probe(passes: bool) -> Page:

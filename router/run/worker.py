@@ -57,7 +57,7 @@ class WorkerOptions(Struct, frozen=True):
     control: int | None = None
 
 
-class Worker:
+class WorkerService:
     """A process that routes messages until it is stopped."""
 
     def __init__(self, options: WorkerOptions, env: Mapping[str, str], connect: Callable[[int], Aws] = connect) -> None:

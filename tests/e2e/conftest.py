@@ -142,7 +142,7 @@ def flows(server: LocalAws, dynamodb: Any, sqs: Any) -> Flows:
     return Flows(server, dynamodb, sqs)
 
 
-class Package:
+class BuiltPackage:
     """What `router build` made of the config of `packed/` for a runtime like this Python, and what it printed."""
 
     def __init__(self, folder: Path) -> None:
@@ -187,9 +187,9 @@ def build(config: Path, output: Path, arch: str, python: str, *words: str, **set
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+def package(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackage:
     """The package of the config in `packed/`, unpacked beside it."""
-    return Package(tmp_path_factory.mktemp("package"))
+    return BuiltPackage(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from tests.e2e.runtime_api import Answer
+from tests.e2e.runtime_api import FunctionAnswer
 
 RECEIVED_AT_ONCE = 10
 
 
-def reported(answer: Answer, batch: Collection[str]) -> set[str]:
+def reported(answer: FunctionAnswer, batch: Collection[str]) -> set[str]:
     """The ids that are to come again after an answer: none, those that it reports, or the whole batch.
 
     The whole batch: an error, no JSON, an id that is empty, null, under another key, or of no message of the batch.
@@ -47,7 +47,7 @@ class EventSource:
     It never changes a visibility timeout: what failed comes again when that of its queue is over.
     """
 
-    def __init__(self, sqs: Any, url: str, invoke: Callable[[Any], Answer], batch_size: int = 10) -> None:
+    def __init__(self, sqs: Any, url: str, invoke: Callable[[Any], FunctionAnswer], batch_size: int = 10) -> None:
         self._sqs, self._url, self._invoke, self._batch_size = sqs, url, invoke, batch_size
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         self._arn = answer["Attributes"]["QueueArn"]

@@ -12,7 +12,7 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 
-class Context:
+class DriverContext:
     """What Lambda gives with each invocation."""
 
     def __init__(self, milliseconds: int) -> None:
@@ -25,5 +25,5 @@ class Context:
 
 for line in sys.stdin:
     invocation = json.loads(line)
-    answer = handler(invocation["event"], Context(invocation["milliseconds"]))
+    answer = handler(invocation["event"], DriverContext(invocation["milliseconds"]))
     print(json.dumps(answer), file=answers, flush=True)

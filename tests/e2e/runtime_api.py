@@ -28,7 +28,7 @@ main(["bootstrap", sys.argv[3]])
 
 
 @dataclass(frozen=True)
-class Answer:
+class FunctionAnswer:
     """What became of an invocation: `response`, `error`, `init/error`, or `exit`, and the body as it was sent."""
 
     kind: str
@@ -40,7 +40,7 @@ class RuntimeApi:
 
     def __init__(self) -> None:
         self._events: queue.Queue[tuple[str, bytes, int]] = queue.Queue()
-        self._answers: queue.Queue[tuple[str, Answer]] = queue.Queue()
+        self._answers: queue.Queue[tuple[str, FunctionAnswer]] = queue.Queue()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
@@ -57,7 +57,7 @@ class RuntimeApi:
         """The next invocation, once there is one: its id, its event, and when its time is over in milliseconds."""
         return self._events.get()
 
-    def take(self, request_id: str, answer: Answer) -> None:
+    def take(self, request_id: str, answer: FunctionAnswer) -> None:
         """What the client says of an invocation; of none, if it could not start."""
         self._answers.put((request_id, answer))
 
@@ -68,7 +68,7 @@ class RuntimeApi:
         self._events.put((request_id, body, int(time.time() * 1000) + milliseconds))
         return request_id
 
-    def answer(self) -> tuple[str, Answer] | None:
+    def answer(self) -> tuple[str, FunctionAnswer] | None:
         """What the client said next, if it does within a moment."""
         try:
             return self._answers.get(timeout=0.1)
@@ -77,7 +77,7 @@ class RuntimeApi:
 
 
 def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class RuntimeHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1
         disable_nagle_algorithm = True
@@ -96,7 +96,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             *_, request_id, kind = self.path.split("/")
-            api.take(request_id, Answer("init/error" if request_id == "init" else kind, body))
+            api.take(request_id, FunctionAnswer("init/error" if request_id == "init" else kind, body))
             self._send(202, b'{"status":"OK"}', {"Content-Type": "application/json"})
 
         def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
@@ -111,16 +111,16 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    return Handler
+    return RuntimeHandler
 
 
-class Function:
+class EmulatedFunction:
     """A function whose code is a folder, run by AWS's runtime client in a process of its own."""
 
     def __init__(self, api: RuntimeApi, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self._api, self._process, self._log = api, process, log
 
-    def invoke(self, event: Any, milliseconds: int = 30_000) -> Answer:
+    def invoke(self, event: Any, milliseconds: int = 30_000) -> FunctionAnswer:
         """What it answers to an event, with so much time; the event is JSON unless it is bytes."""
         request_id = self._api.hand_out(event, milliseconds)
         end = time.monotonic() + SECONDS
@@ -130,7 +130,7 @@ class Function:
                 assert response[0] in (request_id, "init")
                 return response[1]
             if self._process.poll() is not None:
-                return Answer("exit", self._log.read_bytes())
+                return FunctionAnswer("exit", self._log.read_bytes())
         raise AssertionError(f"no answer in {SECONDS} seconds:\n{self._log.read_text()}")
 
     def lines(self) -> list[dict[str, Any]]:
@@ -141,7 +141,7 @@ class Function:
 @contextmanager
 def running(
     code: Path, log: Path, environment: Mapping[str, str], handler: str = "router.lambda_handler.handler"
-) -> Iterator[Function]:
+) -> Iterator[EmulatedFunction]:
     """The function of a folder; beside its code there is nothing but Python's own library and the runtime client."""
     api = RuntimeApi()
     variables = {
@@ -167,7 +167,7 @@ def running(
             ) as process,
         ):
             try:
-                yield Function(api, process, log)
+                yield EmulatedFunction(api, process, log)
             finally:
                 process.kill()
     finally:

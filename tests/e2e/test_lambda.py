@@ -18,7 +18,7 @@ DRIVER = Path(__file__).parent / "lambda_driver.py"
 SENT = "1767323045678"
 
 
-class Function:
+class FunctionProcess:
     """The function's process, and the log lines that it wrote."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
@@ -45,7 +45,7 @@ class Function:
 
 
 @pytest.fixture(scope="module")
-def function(flows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+def function(flows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionProcess]:
     """The function with the flows as its config."""
     log = tmp_path_factory.mktemp("lambda") / "log"
     with (
@@ -59,7 +59,7 @@ def function(flows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
             text=True,
         ) as process,
     ):
-        yield Function(process, log)
+        yield FunctionProcess(process, log)
         assert process.stdin
         process.stdin.close()
         assert process.wait(10) == 0
@@ -96,7 +96,7 @@ def failed(*records: dict[str, Any]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
 
 
-def test_standard_event(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_standard_event(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """The documented event is written, with attributes of each type, times and exact numbers."""
     attributes = {
         "colour": {"stringValue": "grün", "stringListValues": [], "binaryListValues": [], "dataType": "String"},
@@ -127,7 +127,7 @@ def test_standard_event(flows: Any, function: Function, make: Any, name: str) ->
     )
 
 
-def test_whole_batch(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_whole_batch(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """More messages than one call takes are all written."""
     records = [make("loose", {"id": f"{name}-{n}", "n": n}) for n in range(60)]
 
@@ -139,7 +139,7 @@ def test_whole_batch(flows: Any, function: Function, make: Any, name: str) -> No
     )
 
 
-def test_one_item_several_times(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_one_item_several_times(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Of several messages for one item in one batch the last one stays."""
     records = [make("loose", {"id": name, "n": n}) for n in range(3)]
 
@@ -148,7 +148,7 @@ def test_one_item_several_times(flows: Any, function: Function, make: Any, name:
     assert (answer, flows.item(name)) == (failed(), {"id": {"S": name}, "n": {"N": "2"}})
 
 
-def test_fifo_event(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_fifo_event(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """The documented FIFO event is written in the order of its groups, each with what SQS says of it."""
 
     def ordered(id_: str, number: int, group: str) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def test_fifo_event(flows: Any, function: Function, make: Any, name: str) -> Non
     )
 
 
-def test_fifo_group_stops(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_fifo_group_stops(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """After the first of a group that stays on its queue the rest of it stays too, unwritten; other groups go on."""
 
     def ordered(number: int, group: str, mood: str = "") -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_fifo_group_stops(flows: Any, function: Function, make: Any, name: str) 
     assert (answer, written) == (failed(records[1], records[2], records[4]), [1, 4])
 
 
-def test_fifo_letter(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_fifo_letter(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A rejected message of a FIFO queue goes to a FIFO dead-letter queue in its group, and the group goes on."""
     bad = make("ordered.fifo", {"id": f"{name}-1", "mood": "reject"}, MessageGroupId="a group")
     good = make("ordered.fifo", {"id": f"{name}-2"}, MessageGroupId="a group")
@@ -238,7 +238,7 @@ def notification(message: Any, attributes: Any) -> dict[str, Any]:
     }
 
 
-def test_sns(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_sns(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A notification without raw delivery is unwrapped, its attributes too."""
     body = notification({"id": name, "number": 1.5}, {"colour": {"Type": "String", "Value": "red"}})
 
@@ -250,7 +250,7 @@ def test_sns(flows: Any, function: Function, make: Any, name: str) -> None:
     )
 
 
-def test_sns_raw(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_sns_raw(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """With raw delivery there is no envelope, and the topic's attributes are the message's own."""
     attributes = {"colour": {"stringValue": "red", "dataType": "String"}}
 
@@ -267,7 +267,7 @@ def test_sns_raw(flows: Any, function: Function, make: Any, name: str) -> None:
     )
 
 
-def test_sns_raw_by_mistake(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_sns_raw_by_mistake(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Raw delivery to a queue that is configured for envelopes is a dead letter that says so."""
     bad = make("topic", {"id": name})
 
@@ -281,7 +281,7 @@ def test_sns_raw_by_mistake(flows: Any, function: Function, make: Any, name: str
     )
 
 
-def test_eventbridge(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_eventbridge(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """An event of EventBridge is unwrapped: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
     body = {
         "version": "0",
@@ -303,7 +303,7 @@ def test_eventbridge(flows: Any, function: Function, make: Any, name: str) -> No
     )
 
 
-def test_several_queues(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_several_queues(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Each record of one event goes the way of its own queue; those of a queue that nobody knows are reported."""
     stranger = make("stranger", {"id": f"{name}-3"})
     records = [make("plain", {"id": f"{name}-1"}), stranger, make("topic", notification({"id": f"{name}-2"}, {}))]
@@ -325,7 +325,7 @@ def test_several_queues(flows: Any, function: Function, make: Any, name: str) ->
         ("break", ("retry", "RT813", "plugin 'moods': router_transform_message raised LookupError")),
     ],
 )
-def test_retry(flows: Any, function: Function, make: Any, name: str, mood: str, outcome: Any) -> None:
+def test_retry(flows: Any, function: FunctionProcess, make: Any, name: str, mood: str, outcome: Any) -> None:
     """What may succeed later is reported, alone; nothing of it is written."""
     later = make("plain", {"id": f"{name}-1", "mood": mood})
 
@@ -335,7 +335,7 @@ def test_retry(flows: Any, function: Function, make: Any, name: str, mood: str, 
     assert (flows.item(f"{name}-1"), flows.item(f"{name}-2") is not None) == (None, True)
 
 
-def test_drop(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_drop(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A dropped message is acknowledged, and not written."""
     dropped = make("plain", {"id": name, "mood": "drop"})
 
@@ -348,7 +348,7 @@ def test_drop(flows: Any, function: Function, make: Any, name: str) -> None:
     )
 
 
-def test_letter(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_letter(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A dead letter has the untouched body and attributes, and says all about why and when."""
     body = f' {{"id":"{name}", "number": "é"}}\n'
     attributes = {
@@ -416,7 +416,7 @@ BAD = {
 """Queue, body, and the code of its dead letter."""
 
 
-def test_bad_input(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_bad_input(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Whatever comes in, the good messages are written and the bad ones are dead letters, each with its code."""
     bad = {what: make(queue, body) for what, (queue, body, _) in BAD.items()}
     good = [make("plain", {"id": f"{name}-{n}"}) for n in range(3)]
@@ -432,7 +432,7 @@ def test_bad_input(flows: Any, function: Function, make: Any, name: str) -> None
 
 
 @pytest.mark.parametrize("body", ["", '{"id": "\ud800"}'], ids=["empty", "half a surrogate pair"])
-def test_impossible_body(flows: Any, function: Function, make: Any, name: str, body: str) -> None:
+def test_impossible_body(flows: Any, function: FunctionProcess, make: Any, name: str, body: str) -> None:
     """A body that SQS takes from nobody is a dead letter, or stays on its queue if its letter is not taken."""
     empty = make("impossible", body)
 
@@ -446,7 +446,7 @@ def test_impossible_body(flows: Any, function: Function, make: Any, name: str, b
     assert flows.item(name) is not None
 
 
-def test_largest_body(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_largest_body(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A body of 1 MiB leaves no room for a reason: its letter is the body alone, and the log has the reason."""
     text = f'{{"id": "{name}", "text": "'
     body = text + "x" * (1024 * 1024 - len(text) - 2) + '"}'
@@ -462,7 +462,7 @@ def test_largest_body(flows: Any, function: Function, make: Any, name: str) -> N
     )
 
 
-def test_ten_attributes(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_ten_attributes(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A message with ten attributes has no room for another: its letter has those ten."""
     attributes = {f"a{n}": {"stringValue": str(n), "dataType": "String"} for n in range(10)}
     body = f"not JSON: {name}"
@@ -476,14 +476,14 @@ def test_ten_attributes(flows: Any, function: Function, make: Any, name: str) ->
     )
 
 
-def test_duplicate_in_one_event(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_duplicate_in_one_event(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Two records with one message id count as one message, with one outcome."""
     twice = make("plain", {"id": name, "mood": "retry"})
 
     assert function.invoke(twice, twice) == failed(twice)
 
 
-def test_no_dead_letter_queue(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_no_dead_letter_queue(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Without a dead-letter queue in the config a rejected message stays on its queue, for its own redrive policy."""
     bad = make("unwatched", "{}")
 
@@ -493,7 +493,7 @@ def test_no_dead_letter_queue(flows: Any, function: Function, make: Any, name: s
     assert flows.item(name) is not None
 
 
-def test_dead_letter_queue_is_gone(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_dead_letter_queue_is_gone(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """A rejected message whose dead letter nobody takes stays on its queue."""
     bad = make("undeliverable", "{}")
 
@@ -506,7 +506,7 @@ def test_dead_letter_queue_is_gone(flows: Any, function: Function, make: Any, na
     assert flows.item(name) is not None
 
 
-def test_table_is_gone(flows: Any, function: Function, make: Any) -> None:
+def test_table_is_gone(flows: Any, function: FunctionProcess, make: Any) -> None:
     """A table that is not there is nobody's fault: no message is dead-lettered, but one that is bad by itself."""
     before = flows.left("plain-dlq")
     good, bad = make("lost", {"id": "x"}), make("lost", "{}")
@@ -522,7 +522,7 @@ def test_table_is_gone(flows: Any, function: Function, make: Any) -> None:
     )
 
 
-def test_no_time_left(flows: Any, function: Function, make: Any, name: str) -> None:
+def test_no_time_left(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:
     """Without time nothing is begun: all is reported, and nothing is written or dead-lettered."""
     records = [make("plain", {"id": name}), make("plain", "{}")]
 

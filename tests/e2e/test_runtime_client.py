@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.event_source import EventSource
-from tests.e2e.runtime_api import Function, running
+from tests.e2e.runtime_api import EmulatedFunction, running
 from tests.support.dev import TableSpec, create_tables
 
 VISIBILITY_SECONDS = 1
@@ -44,7 +44,7 @@ class Deployed:
         url: str = self._sqs.create_queue(QueueName=f"{self.prefix}-{name}", Attributes=attributes)["QueueUrl"]
         return url
 
-    def source(self, queue: str, function: Function, milliseconds: int = 30_000) -> EventSource:
+    def source(self, queue: str, function: EmulatedFunction, milliseconds: int = 30_000) -> EventSource:
         """The mapping of a queue to the function, whose invocations have so much time."""
         return EventSource(self._sqs, self.urls[queue], lambda event: function.invoke(event, milliseconds))
 
@@ -73,14 +73,14 @@ def deployed(server: Any, dynamodb: Any, sqs: Any) -> Deployed:
 
 
 @pytest.fixture(scope="module")
-def function(package: Any, deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+def function(package: Any, deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedFunction]:
     """The package, unpacked, with the variables that its config names."""
     with running(package.code, tmp_path_factory.mktemp("function") / "log", deployed.environment) as running_function:
         yield running_function
 
 
 @pytest.fixture
-def source(deployed: Deployed, function: Function) -> EventSource:
+def source(deployed: Deployed, function: EmulatedFunction) -> EventSource:
     """The mapping of the queue of readings."""
     return deployed.source("readings", function)
 
@@ -110,7 +110,7 @@ def test_written(deployed: Deployed, source: EventSource, name: str) -> None:
     )
 
 
-def test_several_queues(deployed: Deployed, function: Function, source: EventSource, name: str) -> None:
+def test_several_queues(deployed: Deployed, function: EmulatedFunction, source: EventSource, name: str) -> None:
     """One function serves a standard queue and a FIFO queue; the record says which queue it came from."""
     step = json.dumps({"id": f"{name}-step"})
     deployed.send("readings", reading(name))
@@ -145,7 +145,7 @@ def test_rejected(deployed: Deployed, source: EventSource, name: str, wait: Any)
     assert (polled, wait(lambda: deployed.bodies("readings-dlq"), "the letter")) == ({bad: True}, [bad])
 
 
-def test_fifo_order(deployed: Deployed, function: Function, name: str, wait: Any) -> None:
+def test_fifo_order(deployed: Deployed, function: EmulatedFunction, name: str, wait: Any) -> None:
     """What comes after a failed message of its group is reported too, and is written after it."""
     late, after = (json.dumps({"id": each}) for each in (f"late-{name}", f"after-{name}"))
     deployed.send("steps.fifo", late, after, MessageGroupId=name)
@@ -160,7 +160,7 @@ def test_fifo_order(deployed: Deployed, function: Function, name: str, wait: Any
     assert (first, early, again) == ({late: False, after: False}, None, {late: True, after: True})
 
 
-def test_no_time(deployed: Deployed, function: Function, name: str, wait: Any) -> None:
+def test_no_time(deployed: Deployed, function: EmulatedFunction, name: str, wait: Any) -> None:
     """With no time left nothing is begun: everything is reported, and is written by the next invocation."""
     deployed.send("readings", reading(name))
 
@@ -171,7 +171,7 @@ def test_no_time(deployed: Deployed, function: Function, name: str, wait: Any) -
     assert (hasty, before, again) == ({reading(name): False}, None, {reading(name): True})
 
 
-def test_log(deployed: Deployed, source: EventSource, function: Function, name: str) -> None:
+def test_log(deployed: Deployed, source: EventSource, function: EmulatedFunction, name: str) -> None:
     """All that the function prints is lines of JSON, each once: of messages, of batches, and metrics."""
     deployed.send("readings", reading(f"late-{name}"))
     printed = len(function.lines())
@@ -195,7 +195,7 @@ def test_no_variable(package: Any, deployed: Deployed, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedFunction]:
     """A function that answers what the first message says, for the mapping's own rules."""
     code = tmp_path_factory.mktemp("answers")
     (code / "answers.py").write_text(ANSWERS)
@@ -222,7 +222,7 @@ DOCUMENTED = [
 
 
 @pytest.mark.parametrize(("answer", "deleted"), DOCUMENTED, ids=[case[0] for case in DOCUMENTED])
-def test_rules(sqs: Any, deployed: Deployed, answering: Function, name: str, answer: str, deleted: Any) -> None:
+def test_rules(sqs: Any, deployed: Deployed, answering: EmulatedFunction, name: str, answer: str, deleted: Any) -> None:
     """The mapping of these tests does with each answer what AWS documents, as the runtime client hands it on."""
     url = deployed.queue(name)
     bodies = {json.dumps({"name": each, "answer": answer}): each for each in ("first", "second")}

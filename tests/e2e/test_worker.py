@@ -15,7 +15,7 @@ QUEUES = ("plain", "ordered", "unwatched")
 """Those that the worker of most tests reads."""
 
 
-class Worker:
+class RunningWorker:
     """A running worker, and the lines that it wrote."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path, wait: Callable[..., Any]) -> None:
@@ -43,11 +43,13 @@ class Worker:
 
 
 @contextmanager
-def running(flows: Any, log: Path, wait: Callable[..., Any], queues: Sequence[str], *more: str) -> Iterator[Worker]:
+def running(
+    flows: Any, log: Path, wait: Callable[..., Any], queues: Sequence[str], *more: str
+) -> Iterator[RunningWorker]:
     chosen = [word for queue in queues for word in ("--queue", queue)]
     command = [sys.executable, "-m", "router", "worker", "-c", str(flows.config), "--wait", "1", *chosen, *more]
     with log.open("wb") as stderr, subprocess.Popen(command, env=flows.environment, stderr=stderr) as process:
-        worker = Worker(process, log, wait)
+        worker = RunningWorker(process, log, wait)
         try:
             worker.wait_for_line(message="worker started")
             yield worker
@@ -56,14 +58,14 @@ def running(flows: Any, log: Path, wait: Callable[..., Any], queues: Sequence[st
 
 
 @pytest.fixture(scope="module")
-def worker(flows: Any, wait: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+def worker(flows: Any, wait: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
     """A worker that runs as long as the tests of this file."""
     with running(flows, tmp_path_factory.mktemp("worker") / "log", wait, QUEUES, "--receivers", "2") as worker:
         yield worker
         assert worker.stop() == 0
 
 
-def test_writes_and_deletes(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -> None:
+def test_writes_and_deletes(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name: str) -> None:
     """A message is written, with its attributes, and then it is gone from its queue, without a line about it."""
     attributes = {
         "colour": {"DataType": "String", "StringValue": "grün"},
@@ -88,7 +90,7 @@ def test_writes_and_deletes(flows: Any, worker: Worker, wait: Callable[..., Any]
     assert [line for line in worker.lines() if line.get("message_id") == message_id] == []
 
 
-def test_rejected(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -> None:
+def test_rejected(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name: str) -> None:
     """A message that can never succeed is a dead letter, and gone from its queue."""
     message_id = flows.send("plain", {"id": name, "number": "x"})
 
@@ -110,7 +112,7 @@ def test_rejected(flows: Any, worker: Worker, wait: Callable[..., Any], name: st
     wait(lambda: flows.left("plain") == 0)
 
 
-def test_dropped(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -> None:
+def test_dropped(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name: str) -> None:
     """A dropped message is logged, and gone from its queue, unwritten."""
     message_id = flows.send("plain", {"id": name, "mood": "drop"})
 
@@ -121,7 +123,7 @@ def test_dropped(flows: Any, worker: Worker, wait: Callable[..., Any], name: str
     assert flows.item(name) is None
 
 
-def test_retry(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -> None:
+def test_retry(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name: str) -> None:
     """A message to retry, and one without a dead-letter queue to go to, stay on their queue; others are deleted."""
     later = flows.send("unwatched", {"id": f"{name}-1", "mood": "retry"})
     bad = flows.send("unwatched", {"id": 1})
@@ -136,7 +138,7 @@ def test_retry(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) 
     )
 
 
-def test_fifo(flows: Any, worker: Worker, wait: Callable[..., Any], name: str) -> None:
+def test_fifo(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name: str) -> None:
     """Messages of a group are written in order; after one that stays, the rest of its group stays, unwritten."""
 
     def send(id_: str, number: int, group: str, mood: str = "") -> None:

@@ -41,7 +41,7 @@ def ministack() -> Iterator[LocalAws]:
         yield server
 
 
-class Stack:
+class WorkerStack:
     """A queue, a table, and several workers that move messages from one to the other."""
 
     def __init__(self, server: LocalAws, name: str, folder: Path, wait: Callable[..., Any]) -> None:
@@ -129,12 +129,12 @@ class Stack:
 
 
 @pytest.fixture
-def stack(ministack: LocalAws, name: str, tmp_path: Path, wait: Callable[..., Any]) -> Stack:
+def stack(ministack: LocalAws, name: str, tmp_path: Path, wait: Callable[..., Any]) -> WorkerStack:
     """With nothing sent yet."""
-    return Stack(ministack, name, tmp_path, wait)
+    return WorkerStack(ministack, name, tmp_path, wait)
 
 
-def test_work_as_one(stack: Stack, wait: Callable[..., Any]) -> None:
+def test_work_as_one(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     """They share the work, have one address for health and metrics, reload together, and stop together."""
     with stack.running():
         wait(lambda: stack.get("/readyz")[0] == 200)
@@ -156,7 +156,7 @@ def test_work_as_one(stack: Stack, wait: Callable[..., Any]) -> None:
     assert stack.lines(level="ERROR") == []
 
 
-def test_killed(stack: Stack, wait: Callable[..., Any]) -> None:
+def test_killed(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     """One that is killed is started again, nothing is lost, and what it had counted still counts."""
     with stack.running():
         stack.send(200)
@@ -174,7 +174,7 @@ def test_killed(stack: Stack, wait: Callable[..., Any]) -> None:
     assert (code, ended["exit_code"], counted_then >= counted) == (0, -9, True)
 
 
-def test_second_signal(stack: Stack, wait: Callable[..., Any]) -> None:
+def test_second_signal(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     """A second signal ends all at once."""
     with stack.running("--wait", "10"):
         children = stack.children()
@@ -186,7 +186,7 @@ def test_second_signal(stack: Stack, wait: Callable[..., Any]) -> None:
         wait(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in children))
 
 
-def test_killed_parent(stack: Stack) -> None:
+def test_killed_parent(stack: WorkerStack) -> None:
     """Where the process that started them is killed, they stop as on SIGTERM."""
     with stack.running():
         stack.process.kill()
@@ -196,7 +196,7 @@ def test_killed_parent(stack: Stack) -> None:
     assert [line["finished"] for line in stopped] == [True, True]
 
 
-def test_cannot_start(stack: Stack) -> None:
+def test_cannot_start(stack: WorkerStack) -> None:
     """What is wrong with a config is said once, with exit code 2."""
     stack.config.write_text(CONFIG.replace("table: items", "table: item"))
 

@@ -51,7 +51,7 @@ _ERRORS: dict[tuple[bool, Kind], tuple[int, str]] = {
 }
 
 
-class Plan:
+class FaultPlan:
     """Decides the fault of each call: a share of `rate` of them fails; `seed` decides which, and how."""
 
     def __init__(self, seed: int, rate: float, kinds: Sequence[Kind] = tuple(DESCRIPTIONS)) -> None:
@@ -76,7 +76,7 @@ class Plan:
         return passed, [parts[number] for number in sorted(withheld)]
 
 
-class Once(Plan):
+class Once(FaultPlan):
     """Injects one fault into the first call of an operation."""
 
     def __init__(self, kind: Kind, operation: str) -> None:
@@ -89,7 +89,7 @@ class Once(Plan):
             return self._left.pop(operation, None)
 
 
-class FirstUnprocessed(Plan):
+class FirstUnprocessed(FaultPlan):
     """Withholds the first part of each batch of an operation."""
 
     def __init__(self, operation: str) -> None:
@@ -146,7 +146,7 @@ class Journal:
 class FaultProxy:
     """A running proxy: its endpoint, its journal, and its plan, which may be replaced at any time."""
 
-    def __init__(self, server: str, plan: Plan) -> None:
+    def __init__(self, server: str, plan: FaultPlan) -> None:
         self.plan = plan
         self.journal = Journal()
         address = urlsplit(server)
@@ -155,7 +155,7 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(server: str, plan: Plan) -> Iterator[FaultProxy]:
+def fault_proxy(server: str, plan: FaultPlan) -> Iterator[FaultProxy]:
     """Run a proxy to `server` while the context lasts."""
     proxy = FaultProxy(server, plan)
     with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy})) as http:

@@ -65,7 +65,7 @@ starts no new wave. If an invariant does not hold, the command exits with 1 and 
 """
 
 
-class Run(NamedTuple):
+class SoakRun(NamedTuple):
     """The result of a run."""
 
     name: str
@@ -77,14 +77,14 @@ class Run(NamedTuple):
     duplicates: int
 
 
-def page(runs: Sequence[Run], seed: int) -> str:
+def page(runs: Sequence[SoakRun], seed: int) -> str:
     """Render the page."""
     return _PAGE.format(
         injected="\n".join(f"- {description}" for description in DESCRIPTIONS.values()), result=_result(runs, seed)
     )
 
 
-def _result(runs: Sequence[Run], seed: int) -> str:
+def _result(runs: Sequence[SoakRun], seed: int) -> str:
     faults = sum((run.faults for run in runs), Counter[str]())
     rows = [
         (
@@ -106,8 +106,8 @@ def _result(runs: Sequence[Run], seed: int) -> str:
     )
 
 
-def _total(runs: Sequence[Run]) -> Run:
-    return Run(
+def _total(runs: Sequence[SoakRun]) -> SoakRun:
+    return SoakRun(
         "all",
         sum(run.messages for run in runs),
         sum(run.calls for run in runs),

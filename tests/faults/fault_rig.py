@@ -122,7 +122,7 @@ def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Ca
     raise AssertionError(f"{what}: not in {seconds} seconds")
 
 
-class WorkerProcess:
+class RigWorker:
     """`router worker` as a process that can be killed and restarted; all of them write one log file."""
 
     def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str) -> None:
@@ -169,9 +169,9 @@ class WorkerProcess:
 
 
 @contextmanager
-def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Iterator[WorkerProcess]:
+def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Iterator[RigWorker]:
     """Run a worker while the context lasts."""
-    worker = WorkerProcess(rig, log, receivers, *more)
+    worker = RigWorker(rig, log, receivers, *more)
     try:
         worker.start()
         yield worker
@@ -179,7 +179,7 @@ def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Itera
         worker.kill()
 
 
-class Function:
+class RigFunction:
     """The Lambda function's process."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
@@ -199,7 +199,7 @@ class Function:
 
 
 @contextmanager
-def running_function(rig: Rig, log: Path) -> Iterator[Function]:
+def running_function(rig: Rig, log: Path) -> Iterator[RigFunction]:
     """Run the function while the context lasts; it ends with its input."""
     command = [sys.executable, str(FOLDER / "hasty.py"), str(FOLDER / "function_driver.py")]
     with (
@@ -214,7 +214,7 @@ def running_function(rig: Rig, log: Path) -> Iterator[Function]:
         ) as process,
     ):
         try:
-            yield Function(process, log)
+            yield RigFunction(process, log)
         finally:
             assert process.stdin
             with suppress(OSError):

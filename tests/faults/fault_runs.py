@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.faults.fault_model import Model, QueueMessages, Watch
-from tests.faults.fault_rig import BATCH, Function, Rig, WorkerProcess, lambda_record, wait_until
+from tests.faults.fault_rig import BATCH, Rig, RigFunction, RigWorker, lambda_record, wait_until
 
 TIMEOUT = 120
 """Seconds for the processing of a wave."""
@@ -31,7 +31,7 @@ def run_worker(rig: Rig, model: Model, size: int, report: Report = lambda left: 
 
 def run_interrupted(
     rig: Rig,
-    worker: WorkerProcess,
+    worker: RigWorker,
     model: Model,
     size: int,
     chance: random.Random,
@@ -64,7 +64,7 @@ def _send(rig: Rig, model: Model, size: int) -> None:
         rig.send(queue, bodies, groups)
 
 
-def feed_function(function: Function, rig: Rig, wave: Iterable[QueueMessages], watch: Watch) -> int:
+def feed_function(function: RigFunction, rig: Rig, wave: Iterable[QueueMessages], watch: Watch) -> int:
     """Invoke the function with batches of a wave, as Lambda does, until none fails; return the number of calls."""
     left: dict[str, list[dict[str, Any]]] = {}
     for queue, bodies, groups in wave:

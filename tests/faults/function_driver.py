@@ -11,7 +11,7 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 
-class Context:
+class RigContext:
     """A function with 30 seconds for each invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
@@ -20,5 +20,5 @@ class Context:
 
 
 for line in sys.stdin:
-    response = handler({"Records": json.loads(line)}, Context())
+    response = handler({"Records": json.loads(line)}, RigContext())
     print(json.dumps([each["itemIdentifier"] for each in response["batchItemFailures"]]), file=answers, flush=True)

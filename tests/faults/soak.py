@@ -24,8 +24,8 @@ from tests.faults.fault_model import (
     count_duplicates,
     count_lost,
 )
-from tests.faults.fault_proxy import FaultProxy, Plan, fault_proxy
-from tests.faults.fault_report import Run, page
+from tests.faults.fault_proxy import FaultPlan, FaultProxy, fault_proxy
+from tests.faults.fault_report import SoakRun, page
 from tests.faults.fault_rig import Rig, running_function, running_worker
 from tests.faults.fault_runs import feed_function, run_interrupted, run_worker
 from tests.support.dev import LocalAws, local_aws
@@ -95,11 +95,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]) -> Run:
+def _run(
+    server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]
+) -> SoakRun:
     """Run a scene and check it; raises AssertionError if the order or an acknowledgement is wrong."""
     model = Model(seed)
     restarts = 0
-    with fault_proxy(server.endpoint, Plan(seed, scene.rate)) as proxy:
+    with fault_proxy(server.endpoint, FaultPlan(seed, scene.rate)) as proxy:
         name = f"soak-{uuid.uuid4().hex[:8]}"
         rig = Rig(server, proxy.endpoint, name, visibility=scene.visibility, transport=scene.transport)
         with _program(scene, rig, random.Random(seed), lambda left: bar(max(0, model.sent - left))) as wave:
@@ -110,7 +112,7 @@ def _run(server: LocalAws, scene: Scene, seed: int, messages: int, until: float,
         if not lost and not duplicates:
             _check(scene, model, rig, proxy)
         calls = proxy.journal.calls()
-        return Run(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, duplicates)
+        return SoakRun(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, duplicates)
 
 
 def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
-from tests.faults.fault_proxy import FirstUnprocessed, Once, Plan, fault_proxy
+from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, Once, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
 from tests.faults.fault_runs import feed_function, run_worker
 from tests.support.dev import LocalAws
@@ -18,7 +18,7 @@ RATE = 0.25
 def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, transport: str) -> None:
     """A quarter of the worker's calls fail, and the result is the same as without faults."""
     model = Model(seed)
-    with fault_proxy(ministack.endpoint, Plan(seed, RATE)) as proxy:
+    with fault_proxy(ministack.endpoint, FaultPlan(seed, RATE)) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, transport=transport)
         with running_worker(rig, tmp_path / "log"):
             for _ in range(2):
@@ -33,7 +33,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, trans
 def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
     """The same holds for the Lambda function, whose failed messages are redelivered."""
     model = Model(3)
-    with fault_proxy(ministack.endpoint, Plan(3, 0.3)) as proxy:
+    with fault_proxy(ministack.endpoint, FaultPlan(3, 0.3)) as proxy:
         rig = Rig(ministack, proxy.endpoint, name)
         with running_function(rig, tmp_path / "log") as function:
             for _ in range(2):
@@ -66,7 +66,7 @@ def test_group_is_deleted_in_order(ministack: LocalAws, name: str, tmp_path: Pat
         rig.send("groups.fifo", [f'{{"id": "g", "number": {number}}}' for number in range(3)], ["g"] * 3)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "groups") as worker:
             wait_until(lambda: "cannot delete" in worker.log.read_text(), 30, "a delete that fails for good")
-            proxy.plan = Plan(seed=0, rate=0)
+            proxy.plan = FaultPlan(seed=0, rate=0)
             wait_until(lambda: not rig.left(), 30, "an empty queue")
 
     assert rig.items("latest") == [{"id": "g", "number": 2}]

@@ -4,14 +4,14 @@ import random
 from pathlib import Path
 
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_order, check_tables
-from tests.faults.fault_proxy import Plan, fault_proxy
+from tests.faults.fault_proxy import FaultPlan, fault_proxy
 from tests.faults.fault_rig import Rig, running_worker
 from tests.faults.fault_runs import run_interrupted
 from tests.support.dev import LocalAws
 
 WAVES = 3
 WAVE = 200
-SOUND = Plan(seed=0, rate=0)
+SOUND = FaultPlan(seed=0, rate=0)
 
 
 def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ WRITTEN: OutcomeAndCode = ("written", "")
 LATER: OutcomeAndCode = ("retry", "RT819")
 
 
-class Case(NamedTuple):
+class AnswerCase(NamedTuple):
     """Messages for a queue, sent together, and their outcomes; the second round finds the items of the first."""
 
     queue: str
@@ -28,65 +28,69 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "written": Case("plain", [{"id": "w"}], [WRITTEN]),
-    "with attributes": Case(
+    "written": AnswerCase("plain", [{"id": "w"}], [WRITTEN]),
+    "with attributes": AnswerCase(
         "plain",
         [{"id": "a", "weight": "1.50", "tags": ["y", "x"]}],
         [WRITTEN],
         attributes={"colour": {"DataType": "String", "StringValue": "grün"}},
     ),
-    "exact numbers": Case("plain", ['{"id": "n", "more": 0.1234567890123456789012345678901234567}'], [WRITTEN]),
-    "not JSON": Case("plain", ["{"], [("rejected", "RT801")]),
-    "no envelope": Case("topic", ['{"id": "t"}'], [("rejected", "RT802")]),
-    "too deep": Case("plain", ["[" * 65 + "]" * 65], [("rejected", "RT803")]),
-    "no version": Case("versions", [{"id": "nv"}], [("rejected", "RT804")]),
-    "no route": Case("plain", [{"id": "o", "kind": "other"}], [("rejected", "RT805")]),
-    "no route, dropped": Case("ignored", [{"id": "o", "kind": "other"}], [("dropped", "RT805")]),
-    "no route, kept": Case("waiting", [{"id": "o", "kind": "other"}], [("retry", "RT805")]),
-    "fails its schema": Case("plain", [{"id": 1}], [("rejected", "RT806")]),
-    "fails its schema, dropped": Case("ignored", [{"id": 1}], [("dropped", "RT806")]),
-    "fails its schema, kept": Case("waiting", [{"id": 1}], [("retry", "RT806")]),
-    "no number": Case("plain", [{"id": "u", "weight": "much"}], [("rejected", "RT807")]),
-    "empty key": Case("plain", [{"id": ""}], [("rejected", "RT808")]),
-    "too many digits": Case("plain", [{"id": "d", "more": 10**39 + 1}], [("rejected", "RT809")]),
-    "plugin rejects": Case("plain", [{"id": "pr", "mood": "reject"}], [("rejected", "RT810")]),
-    "plugin drops": Case("plain", [{"id": "pd", "mood": "drop"}], [("dropped", "RT811")]),
-    "plugin retries": Case("plain", [{"id": "py", "mood": "retry"}], [("retry", "RT812")]),
-    "plugin fails": Case("plain", [{"id": "pf", "mood": "break"}], [("retry", "RT813")]),
-    "two messages of one key": Case("plain", [{"id": "k", "more": 1}, {"id": "k", "more": 2}], [WRITTEN, WRITTEN]),
-    "first": Case("firsts", [{"id": "f", "value": 1}], [WRITTEN]),
-    "duplicate": Case("firsts", [{"id": "f", "value": 1}], [("duplicate", "RT820")], second_round=True),
-    "conflict": Case("firsts", [{"id": "f", "value": 2}], [("duplicate", "RT820")], second_round=True),
-    "version": Case("versions", [{"id": "v", "version": 5}], [WRITTEN]),
-    "same version": Case("versions", [{"id": "v", "version": 5}], [("duplicate", "RT820")], second_round=True),
-    "stale": Case("versions", [{"id": "v", "version": 4}], [("stale", "RT821")], second_round=True),
-    "other type of version": Case(
+    "exact numbers": AnswerCase("plain", ['{"id": "n", "more": 0.1234567890123456789012345678901234567}'], [WRITTEN]),
+    "not JSON": AnswerCase("plain", ["{"], [("rejected", "RT801")]),
+    "no envelope": AnswerCase("topic", ['{"id": "t"}'], [("rejected", "RT802")]),
+    "too deep": AnswerCase("plain", ["[" * 65 + "]" * 65], [("rejected", "RT803")]),
+    "no version": AnswerCase("versions", [{"id": "nv"}], [("rejected", "RT804")]),
+    "no route": AnswerCase("plain", [{"id": "o", "kind": "other"}], [("rejected", "RT805")]),
+    "no route, dropped": AnswerCase("ignored", [{"id": "o", "kind": "other"}], [("dropped", "RT805")]),
+    "no route, kept": AnswerCase("waiting", [{"id": "o", "kind": "other"}], [("retry", "RT805")]),
+    "fails its schema": AnswerCase("plain", [{"id": 1}], [("rejected", "RT806")]),
+    "fails its schema, dropped": AnswerCase("ignored", [{"id": 1}], [("dropped", "RT806")]),
+    "fails its schema, kept": AnswerCase("waiting", [{"id": 1}], [("retry", "RT806")]),
+    "no number": AnswerCase("plain", [{"id": "u", "weight": "much"}], [("rejected", "RT807")]),
+    "empty key": AnswerCase("plain", [{"id": ""}], [("rejected", "RT808")]),
+    "too many digits": AnswerCase("plain", [{"id": "d", "more": 10**39 + 1}], [("rejected", "RT809")]),
+    "plugin rejects": AnswerCase("plain", [{"id": "pr", "mood": "reject"}], [("rejected", "RT810")]),
+    "plugin drops": AnswerCase("plain", [{"id": "pd", "mood": "drop"}], [("dropped", "RT811")]),
+    "plugin retries": AnswerCase("plain", [{"id": "py", "mood": "retry"}], [("retry", "RT812")]),
+    "plugin fails": AnswerCase("plain", [{"id": "pf", "mood": "break"}], [("retry", "RT813")]),
+    "two messages of one key": AnswerCase(
+        "plain", [{"id": "k", "more": 1}, {"id": "k", "more": 2}], [WRITTEN, WRITTEN]
+    ),
+    "first": AnswerCase("firsts", [{"id": "f", "value": 1}], [WRITTEN]),
+    "duplicate": AnswerCase("firsts", [{"id": "f", "value": 1}], [("duplicate", "RT820")], second_round=True),
+    "conflict": AnswerCase("firsts", [{"id": "f", "value": 2}], [("duplicate", "RT820")], second_round=True),
+    "version": AnswerCase("versions", [{"id": "v", "version": 5}], [WRITTEN]),
+    "same version": AnswerCase("versions", [{"id": "v", "version": 5}], [("duplicate", "RT820")], second_round=True),
+    "stale": AnswerCase("versions", [{"id": "v", "version": 4}], [("stale", "RT821")], second_round=True),
+    "other type of version": AnswerCase(
         "versions", [{"id": "v", "version": "6"}], [("rejected", "RT804")], second_round=True
     ),
-    "count": Case("counts", [{"id": "c", "amount": 2, "event": "e"}], [WRITTEN]),
-    "counted": Case("counts", [{"id": "c", "amount": 2, "event": "e"}], [("duplicate", "RT820")], second_round=True),
-    "count on": Case("counts", [{"id": "c", "amount": 3, "event": "f"}], [WRITTEN], second_round=True),
-    "to be deleted": Case("plain", [{"id": "x"}], [WRITTEN]),
-    "deleted": Case("deletes", [{"id": "x"}], [WRITTEN], second_round=True),
-    "atomic": Case("orders", [{"id": "at", "lines": [1, 2, 3]}], [WRITTEN]),
-    "atomic, two writes of one item": Case("orders", [{"id": "at2", "lines": [1, 1]}], [("rejected", "RT822")]),
-    "atomic, nothing": Case("orders", [{"id": "at0", "lines": []}], [("dropped", "RT811")]),
-    "group": Case("groups.fifo", [{"id": "g", "n": n} for n in range(3)], [WRITTEN] * 3),
-    "group that fails": Case(
+    "count": AnswerCase("counts", [{"id": "c", "amount": 2, "event": "e"}], [WRITTEN]),
+    "counted": AnswerCase(
+        "counts", [{"id": "c", "amount": 2, "event": "e"}], [("duplicate", "RT820")], second_round=True
+    ),
+    "count on": AnswerCase("counts", [{"id": "c", "amount": 3, "event": "f"}], [WRITTEN], second_round=True),
+    "to be deleted": AnswerCase("plain", [{"id": "x"}], [WRITTEN]),
+    "deleted": AnswerCase("deletes", [{"id": "x"}], [WRITTEN], second_round=True),
+    "atomic": AnswerCase("orders", [{"id": "at", "lines": [1, 2, 3]}], [WRITTEN]),
+    "atomic, two writes of one item": AnswerCase("orders", [{"id": "at2", "lines": [1, 1]}], [("rejected", "RT822")]),
+    "atomic, nothing": AnswerCase("orders", [{"id": "at0", "lines": []}], [("dropped", "RT811")]),
+    "group": AnswerCase("groups.fifo", [{"id": "g", "n": n} for n in range(3)], [WRITTEN] * 3),
+    "group that fails": AnswerCase(
         "groups.fifo",
         [{"id": "h1"}, {"id": "h2", "mood": "retry"}, {"id": "h3"}],
         [WRITTEN, ("retry", "RT812"), LATER],
     ),
-    "group with a rejection": Case(
+    "group with a rejection": AnswerCase(
         "groups.fifo", [{"id": "j1"}, {"id": ""}, {"id": "j3"}], [WRITTEN, ("rejected", "RT808"), WRITTEN]
     ),
-    "no dead-letter queue": Case("unwatched", [{"id": 1}], [("rejected", "RT806")]),
-    "dead-letter queue is missing": Case("undeliverable", [{"id": 1}], [("retry", "RT818")]),
-    "table is missing": Case("lost", [{"id": "l"}], [("retry", "RT816")]),
+    "no dead-letter queue": AnswerCase("unwatched", [{"id": 1}], [("rejected", "RT806")]),
+    "dead-letter queue is missing": AnswerCase("undeliverable", [{"id": 1}], [("retry", "RT818")]),
+    "table is missing": AnswerCase("lost", [{"id": "l"}], [("retry", "RT816")]),
 }
 
 
-class Results(NamedTuple):
+class ProgramResults(NamedTuple):
     """The results of all cases: log lines by message, tables, dead letters, and messages that are still queued."""
 
     lines: dict[str, list[dict[str, Any]]]
@@ -106,7 +110,7 @@ def send(rig: Rig, *, second_round: bool) -> dict[str, list[str]]:
     return ids
 
 
-def of_worker(server: LocalAws, prefix: str, log: Path) -> Results:
+def of_worker(server: LocalAws, prefix: str, log: Path) -> ProgramResults:
     """Run all cases in the worker."""
     rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
     ids = send(rig, second_round=False)
@@ -125,7 +129,7 @@ def of_worker(server: LocalAws, prefix: str, log: Path) -> Results:
         return look(rig, ids, worker.lines())
 
 
-def of_function(server: LocalAws, prefix: str, log: Path) -> Results:
+def of_function(server: LocalAws, prefix: str, log: Path) -> ProgramResults:
     """Run all cases in the Lambda function, and delete the messages that it does not report as failed."""
     rig = Rig(server, server.endpoint, prefix, CONFIG, visibility=20)
     ids: dict[str, list[str]] = {}
@@ -141,7 +145,7 @@ def of_function(server: LocalAws, prefix: str, log: Path) -> Results:
     return look(rig, ids, [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")])
 
 
-def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> Results:
+def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> ProgramResults:
     """Collect the results, without ids and times."""
     fields = ("outcome", "code", "reason", "queue", "route", "pointer", "conflict", "receive_count")
     logged: dict[str, dict[str, Any]] = {}
@@ -149,7 +153,7 @@ def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> 
         if "outcome" in line:
             line["reason"] = line["reason"].replace(f"{rig.prefix}-", "")
             logged.setdefault(line["message_id"], {name: line[name] for name in fields})
-    return Results(
+    return ProgramResults(
         {name: [logged.get(id_, {"outcome": "written", "code": ""}) for id_ in sent] for name, sent in ids.items()},
         {table: sorted(rig.items(table), key=repr) for table in ("items", "lines", "markers")},
         sorted((letter_of(each) for queue in ("dead", "dead.fifo") for each in rig.letters(queue)), key=repr),

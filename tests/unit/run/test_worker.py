@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.run.worker import Worker, WorkerOptions, raise_file_limit
+from router.run.worker import WorkerOptions, WorkerService, raise_file_limit
 from tests.support.aws import Aws, AwsFault
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -45,7 +45,9 @@ def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Callable[.
 
     def run(**options: Any) -> tuple[int, list[str]]:
         with caplog.at_level(logging.INFO, "router"):
-            code = Worker(WorkerOptions(config, receivers=1, wait=0, **options), {}, lambda max_connections: aws).run()
+            code = WorkerService(
+                WorkerOptions(config, receivers=1, wait=0, **options), {}, lambda max_connections: aws
+            ).run()
         return code, [entry.getMessage() for entry in caplog.records]
 
     return run
