@@ -1,4 +1,4 @@
-"""What a failed condition says about a write, from the item that is stored instead."""
+"""What a failed condition means for a write, judged by the item that is stored."""
 
 from collections.abc import Iterable
 from decimal import Decimal

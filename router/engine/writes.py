@@ -198,7 +198,7 @@ def call_parameters(
 
 
 def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> Marker:
-    """Return the marker of an update, the `index`-th of its route and message; its Put fails if the update was applied.
+    """Return the marker of the `index`-th update of a route and message; its Put fails if the update was applied.
 
     Raises Refusal if the idempotency key cannot be a key in DynamoDB.
     """
