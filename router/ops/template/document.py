@@ -15,15 +15,11 @@ from msgspec import Struct
 from router.check.run import examine
 from router.errors import ConfigError, UsageError
 from router.model import names_file
-from router.ops.template import alarms, function, worker
-from router.ops.template.dashboard import dashboard_resources
+from router.ops.template import function, monitoring, worker
 from router.ops.template.expressions import Json, attribute, ref
-from router.ops.template.mappings import mapping_resources
-from router.ops.template.plan import Plan
-from router.ops.template.queues import queue_resources
-from router.ops.template.resources import make_plan
-from router.ops.template.substitutions import Texts
-from router.ops.template.tables import table_resources
+from router.ops.template.plan import StackPlan, make_plan
+from router.ops.template.resources import queue_resources, table_resources
+from router.ops.template.substitutions import Substitutions
 from router.program.load import Loaded, Program
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, File, unpack
@@ -63,7 +59,7 @@ class DeployableConfig(Struct, frozen=True):
     @property
     def variables(self) -> tuple[str, ...]:
         """The variables of the environment that it has."""
-        return tuple(Texts(self.files).variables)
+        return tuple(Substitutions(self.files).variables)
 
     @property
     def needed(self) -> frozenset[str]:
@@ -88,7 +84,7 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """The template of a config; raises UsageError for what no stack can hold."""
-    plan = make_plan(config.program, Texts(config.files), as_worker)
+    plan = make_plan(config.program, Substitutions(config.files), as_worker)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the flows of {config.path.name}",
@@ -101,8 +97,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
     _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
     return Document(
         body,
-        {each.id: each.flows for things in (plan.queues, plan.tables) for each in things.values() if each.made},
-        {each.name: each.parameter for each in plan.texts.variables.values() if each.parameter in body["Parameters"]},
+        {each.id: each.routes for group in (plan.queues, plan.tables) for each in group.values() if each.made},
+        {
+            each.name: each.parameter
+            for each in plan.substitutions.variables.values()
+            if each.parameter in body["Parameters"]
+        },
     )
 
 
@@ -129,35 +129,37 @@ class _Plain(_FastestDumper):
         return True
 
 
-def _resources(plan: Plan) -> dict[str, Json]:
+def _resources(plan: StackPlan) -> dict[str, Json]:
     parts = [queue_resources(plan), table_resources(plan)]
     parts += (
-        [worker.worker_resources(plan)] if plan.worker else [function.function_resources(plan), mapping_resources(plan)]
+        [worker.worker_resources(plan)]
+        if plan.worker
+        else [function.function_resources(plan), function.mapping_resources(plan)]
     )
-    parts += [alarms.alarm_resources(plan), dashboard_resources(plan)]
+    parts += [monitoring.alarm_resources(plan), monitoring.dashboard_resources(plan)]
     found: dict[str, Json] = {}
     for part in parts:
         for logical_id, resource in part.items():
             if logical_id in found:
                 raise UsageError(
-                    f"two things of the config are called {logical_id} in the template; rename one of them"
+                    f"two resources of the config have the logical id {logical_id} in the template; rename one of them"
                 )
             found[logical_id] = resource
     return found
 
 
-def _parameters(plan: Plan) -> dict[str, Json]:
-    made = [each.name for things in (plan.queues, plan.tables) for each in things.values() if each.made]
+def _parameters(plan: StackPlan) -> dict[str, Json]:
+    made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
     own = worker.worker_parameters() if plan.worker else function.function_parameters()
-    return {**own, **alarms.alarm_parameters(), **plan.texts.parameters(made)}
+    return {**own, **monitoring.alarm_parameters(), **plan.substitutions.parameters(made)}
 
 
-def _conditions(plan: Plan) -> dict[str, Json]:
+def _conditions(plan: StackPlan) -> dict[str, Json]:
     own = worker.worker_conditions() if plan.worker else function.function_conditions()
-    return {**own, **alarms.alarm_conditions()}
+    return {**own, **monitoring.alarm_conditions()}
 
 
-def _outputs(plan: Plan) -> dict[str, Json]:
+def _outputs(plan: StackPlan) -> dict[str, Json]:
     if plan.worker:
         named = {"ClusterName": ref(worker.CLUSTER), "ServiceName": attribute(worker.SERVICE, "Name")}
     else:
@@ -170,5 +172,5 @@ def _check(what: str, count: int, most: int) -> None:
     if count > most:
         raise UsageError(
             f"the template has {count:,} {what}, and CloudFormation takes {most:,}; "
-            "make two configs of this one, and a stack of each"
+            "split the config, and deploy a stack for each part"
         )

@@ -1,6 +1,7 @@
-"""The function as a resource, with its role and its log.
+"""The Lambda function as resources: its log, role, and an event source mapping for each queue that routes read.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
 """
 
 from collections.abc import Callable
@@ -18,9 +19,8 @@ from router.ops.template.expressions import (
     text_parameter,
     when,
 )
-from router.ops.template.permissions import statements
-from router.ops.template.plan import Plan
-from router.ops.template.policies import VERSION, Policies, attach
+from router.ops.template.plan import PlannedQueue, StackPlan
+from router.ops.template.policies import VERSION, Policies, attach, statements
 
 HANDLER = "router.lambda_handler.handler"
 FUNCTION, ROLE, LOG_GROUP = "Function", "Role", "LogGroup"
@@ -32,7 +32,7 @@ _DAY = 86_400
 
 
 def function_parameters() -> dict[str, Json]:
-    """Where the code is."""
+    """Returns the parameters of the function: the place of its package."""
     return {
         CODE_BUCKET: text_parameter("The bucket that has the package which `router build` makes", MinLength=3),
         CODE_KEY: text_parameter("The key of the package in that bucket; a new package needs a new key", MinLength=1),
@@ -41,15 +41,15 @@ def function_parameters() -> dict[str, Json]:
 
 
 def function_conditions() -> dict[str, Json]:
-    """Whether a version is given."""
+    """Returns the condition that a version is given."""
     return {"HasCodeVersion": is_given(CODE_VERSION)}
 
 
-def function_resources(plan: Plan) -> dict[str, Json]:
-    """The log, the role and the function; raises UsageError for more than a role or function can have."""
+def function_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns the log, the role and the function; raises UsageError if they exceed a limit of AWS."""
     settings = plan.config.function
     policies = attach(statements(plan), place_in(plan), "Flows")
-    variables = plan.texts.environment(settings.environment, "function")
+    plan.substitutions.require_lambda_names()
     properties: Json = {
         "FunctionName": ref("AWS::StackName"),
         "Description": "Routes messages from queues into tables",
@@ -66,12 +66,7 @@ def function_resources(plan: Plan) -> dict[str, Json]:
         "Role": attribute(ROLE, "Arn"),
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(LOG_GROUP)},
     }
-    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
-    if size > MAX_ENVIRONMENT:
-        raise UsageError(
-            f"the function's environment variables have {size:,} bytes, and Lambda takes {MAX_ENVIRONMENT:,}; "
-            "shorten function.environment, or let a plugin read a file"
-        )
+    variables = _environment(plan)
     if variables:
         properties["Environment"] = {"Variables": {name: sub(text) for name, text in variables.items()}}
     return {
@@ -82,14 +77,30 @@ def function_resources(plan: Plan) -> dict[str, Json]:
     }
 
 
-def place_in(plan: Plan) -> Callable[[str], Expression]:
-    """What gives the expression of a resource from its ARN as a text: what is made is referred to."""
-    made = {thing.arn: thing.place for things in (plan.queues, plan.tables) for thing in things.values()}
+def _environment(plan: StackPlan) -> dict[str, str]:
+    """Returns the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
+    variables = plan.substitutions.environment(plan.config.function.environment, "function")
+    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
+    if size > MAX_ENVIRONMENT:
+        raise UsageError(
+            f"the function's environment variables have {size:,} bytes, and Lambda accepts {MAX_ENVIRONMENT:,}; "
+            "shorten function.environment, or let a plugin read a file"
+        )
+    return variables
+
+
+def place_in(plan: StackPlan) -> Callable[[str], Expression]:
+    """Returns a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
+    made = {
+        resource.arn: resource.arn_expression
+        for resources in (plan.queues, plan.tables)
+        for resource in resources.values()
+    }
     return lambda arn: made.get(arn) or sub(arn)
 
 
 def log_group(name: str, retention: str) -> Json:
-    """A log group that keeps its lines for a while."""
+    """Returns a log group with a retention."""
     return {
         "Type": "AWS::Logs::LogGroup",
         "DeletionPolicy": "Delete",
@@ -99,7 +110,7 @@ def log_group(name: str, retention: str) -> Json:
 
 
 def log_statement() -> Json:
-    """What writing to that log needs; its ARN ends in `:*`, which stands for its streams."""
+    """Returns the statement for writing to the log; its ARN ends in `:*`, which means its streams."""
     return {
         "Sid": "Log",
         "Effect": "Allow",
@@ -109,7 +120,7 @@ def log_statement() -> Json:
 
 
 def role(service: str, policies: Policies, more: list[Json]) -> Json:
-    """A role that a service takes, with policies, and a policy of further statements if there are any."""
+    """Returns a role that a service assumes, with policies, and a policy of more statements if there are any."""
     properties: Json = {
         "AssumeRolePolicyDocument": {
             "Version": VERSION,
@@ -121,3 +132,23 @@ def role(service: str, policies: Policies, more: list[Json]) -> Json:
         log = {"PolicyName": "Log", "PolicyDocument": {"Version": VERSION, "Statement": more}}
         properties["Policies"] = [*properties.get("Policies", ()), log]
     return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def mapping_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns an event source mapping for each queue, with partial batch responses."""
+    return {f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read}
+
+
+def _mapping(queue: PlannedQueue) -> Json:
+    batching = queue.batching
+    properties: Json = {
+        "EventSourceArn": queue.arn_expression,
+        "FunctionName": attribute(FUNCTION, "Arn"),
+        "BatchSize": batching.size,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    if batching.window:
+        properties["MaximumBatchingWindowInSeconds"] = batching.window
+    if batching.maximum:
+        properties["ScalingConfig"] = {"MaximumConcurrency": batching.maximum}
+    return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}

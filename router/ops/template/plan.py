@@ -1,107 +1,296 @@
-"""What a template is about: the queues and tables of a config, made by it or only referred to."""
+"""Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
+import re
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
+from router.check.rules.queues import retention_of
 from router.config import spec
+from router.config_types import parse_duration
 from router.errors import UsageError
-from router.ops.template.expressions import Expression, attribute, sub
-from router.ops.template.substitutions import Texts
+from router.model import Path
+from router.ops.template.expressions import ACCOUNT, PARTITION, REGION, Expression, attribute, logical_id, sub
+from router.ops.template.substitutions import Substitutions
 from router.program.load import Program
 
 
-class Thing(Struct, frozen=True, kw_only=True):
-    """A queue or table: its logical id, and its name, ARN and key as texts.
+class PlannedResource(Struct, frozen=True, kw_only=True):
+    """A queue or table: its logical id, and its name, ARN and KMS key as texts.
 
-    `shown` is its name in the environment in which the template is made, `flows` the routes that it is there for.
+    `label` is its name with the values of variables in this environment, `routes` are the routes that use it.
     """
 
     id: str
     name: str
     arn: str
-    shown: str
+    label: str
     made: bool
     kms_key: str = ""
-    flows: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
 
     @property
-    def place(self) -> Expression:
-        """Its ARN."""
+    def arn_expression(self) -> Expression:
+        """An expression for its ARN."""
         return attribute(self.id, "Arn") if self.made else sub(self.arn)
 
 
 class Batching(Struct, frozen=True):
-    """How Lambda reads a queue; the window is in seconds, and without maximum it is 0."""
+    """How Lambda reads a queue; `window` is in seconds, `maximum` is 0 without a maximum concurrency."""
 
     size: int
     window: int
     maximum: int
 
 
-class Queue(Thing, frozen=True, kw_only=True):
+class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
     """A queue; times are in seconds.
 
-    If routes read it, it has a `name_in_config`, `batching`, and in `letters` the id of its dead-letter queue or "".
-    `sources` are the ARNs, as texts, of the queues whose dead letters it takes.
+    If routes read it, it has `name_in_config`, `batching` and `dead_letter`, the id of its dead-letter queue or "".
+    `sources` are the ARNs, as texts, of the queues that it is the dead-letter queue of.
     """
 
     fifo: bool
     retention: int
     name_in_config: str = ""
-    letters: str = ""
+    dead_letter: str = ""
     sources: tuple[str, ...] = ()
     max_receive_count: int = 0
     visibility: int = 0
     batching: Batching = Batching(1, 0, 0)
 
 
-class Table(Thing, frozen=True, kw_only=True):
+class PlannedTable(PlannedResource, frozen=True, kw_only=True):
     """A table; `name_in_config` is its key there."""
 
     name_in_config: str
     settings: spec.Table
 
 
-class Plan(Struct, frozen=True):
-    """All queues and tables, by logical id, in the order of the config."""
+class StackPlan(Struct, frozen=True):
+    """The queues and tables of a stack, by logical id, in the order of the config."""
 
     program: Program
-    texts: Texts
-    queues: Mapping[str, Queue]
-    tables: Mapping[str, Table]
+    substitutions: Substitutions
+    queues: Mapping[str, PlannedQueue]
+    tables: Mapping[str, PlannedTable]
     worker: bool = False
 
     @property
     def config(self) -> spec.Config:
-        """The config."""
+        """The config of the program."""
         return self.program.config
 
     @property
-    def read(self) -> tuple[Queue, ...]:
+    def read(self) -> tuple[PlannedQueue, ...]:
         """The queues that routes read."""
         return tuple(queue for queue in self.queues.values() if queue.name_in_config)
 
-    def letters_of(self, queue: Queue) -> Queue | None:
-        """The dead-letter queue of a queue."""
-        return self.queues.get(queue.letters)
+    def dead_letter_queue_of(self, queue: PlannedQueue) -> PlannedQueue | None:
+        """Returns the dead-letter queue of a queue."""
+        return self.queues.get(queue.dead_letter)
 
-    def table_of(self, name: str) -> Table:
-        """A table by its name in the config."""
+    def table_of(self, name: str) -> PlannedTable:
+        """Returns a table by its name in the config."""
         return next(table for table in self.tables.values() if table.name_in_config == name)
 
     def check(self) -> None:
-        """Raise UsageError if one thing in AWS would be made twice, under two ids."""
-        kinds: tuple[tuple[str, Iterable[Thing]], ...] = (
+        """Raises UsageError if the template would create one resource twice, with two logical ids."""
+        kinds: tuple[tuple[str, Iterable[PlannedResource]], ...] = (
             ("queue", self.queues.values()),
             ("table", self.tables.values()),
         )
-        for kind, things in kinds:
-            seen: dict[str, Thing] = {}
-            for thing in things:
-                other = seen.setdefault(thing.shown, thing) if thing.made else thing
-                if other is not thing:
+        for kind, resources in kinds:
+            seen: dict[str, PlannedResource] = {}
+            for resource in resources:
+                other = seen.setdefault(resource.label, resource) if resource.made else resource
+                if other is not resource:
                     raise UsageError(
-                        f"the {kind} '{thing.shown}' has two names in the config: "
-                        f"'{other.name}' and '{thing.name}'; write both alike"
+                        f"the {kind} '{resource.label}' has two names in the config: "
+                        f"'{other.name}' and '{resource.name}'; write both the same way"
                     )
+
+
+MAX_QUEUE_NAME = 80
+"""Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
+MAX_RECEIVE_COUNT = 5
+WORKER_VISIBILITY = 60
+"""Seconds; the worker renews it while it works on a message."""
+ADVISED_TIMEOUTS = 6
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+_BATCH, _BATCH_FIFO, _WINDOW = 100, 10, 1
+_FIFO = ".fifo"
+_LETTERS = "-dlq"
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+
+def make_plan(program: Program, substitutions: Substitutions, worker: bool = False) -> StackPlan:
+    """Returns the plan of a config; raises UsageError for a resource that cannot be created."""
+    finder = _Finder(program, substitutions, worker)
+    plan = StackPlan(program, substitutions, finder.queues(), _tables(program.config, substitutions), worker)
+    plan.check()
+    return plan
+
+
+class _Finder:
+    """Finds the queues that routes read, in the order of the config, each with its dead-letter queue."""
+
+    def __init__(self, program: Program, substitutions: Substitutions, worker: bool) -> None:
+        self._config, self._substitutions, self._worker = program.config, substitutions, worker
+        self._names = tuple(program.engine.queues)
+        compiled = program.engine.queues.values()
+        self._taken = {queue_name(name) for queue in compiled for name in (queue.reference, queue.dead_letter)}
+        self._takers = {queue.dead_letter for queue in self._config.queues.values()}
+        self._readers: dict[str, list[str]] = {name: [] for name in self._names}
+        for name, route in self._config.routes.items():
+            self._readers[route.queue].append(name)
+
+    def queues(self) -> Mapping[str, PlannedQueue]:
+        """Returns the queues, by logical id."""
+        found: dict[str, PlannedQueue] = {}
+        for name in self._names:
+            settings = self._config.queues.get(name, spec.Queue())
+            queue = self._read_queue(name, settings)
+            dead_letters = self._dead_letter_queue(name, settings, queue)
+            if dead_letters:
+                queue = structs.replace(queue, dead_letter=dead_letters.id)
+            for each in (queue, dead_letters):
+                if each:
+                    found[each.id] = _merged(found[each.id], each) if each.id in found else each
+        return found
+
+    def _read_queue(self, name: str, settings: spec.Queue) -> PlannedQueue:
+        routes = tuple(self._readers[name])
+        queue = self._queue(name, ("routes", routes[0], "queue"), settings, ("queues", name))
+        count, batching = settings.max_receive_count, _batching(settings.lambda_, queue.fifo)
+        advised = ADVISED_TIMEOUTS * parse_duration(self._config.function.timeout) + batching.window
+        return structs.replace(
+            queue,
+            routes=routes,
+            name_in_config=name,
+            max_receive_count=count if isinstance(count, int) else MAX_RECEIVE_COUNT,
+            visibility=WORKER_VISIBILITY if self._worker else advised,
+            batching=batching,
+        )
+
+    def _dead_letter_queue(self, name: str, settings: spec.Queue, queue: PlannedQueue) -> PlannedQueue | None:
+        """Returns the dead-letter queue of a queue; a queue that the stack creates always has one."""
+        letter = settings.dead_letter
+        # Without its own settings it has those of its queue.
+        like = spec.Queue(managed=queue.made, kms_key=settings.kms_key)
+        if letter in self._config.queues:
+            found = self._queue(letter, (), self._config.queues[letter], ("queues", letter), is_dead_letter=True)
+        elif letter:
+            found = self._queue(letter, ("queues", name, "dead_letter"), like, ("queues", name), is_dead_letter=True)
+        elif queue.made:
+            found = self._default_dead_letter_queue(queue, name)
+        else:
+            return None
+        return structs.replace(found, routes=queue.routes, sources=(queue.arn,))
+
+    def _default_dead_letter_queue(self, queue: PlannedQueue, name: str) -> PlannedQueue:
+        end = _FIFO if queue.fifo else ""
+        label = f"{queue.label.removesuffix(end)}{_LETTERS}{end}"
+        if len(label) > MAX_QUEUE_NAME or not queue.name.endswith(end) or label in self._taken:
+            raise UsageError(
+                f"there is no valid name for a dead-letter queue of '{name}'; add 'dead_letter:' to the queue"
+            )
+        text = f"{queue.name.removesuffix(end)}{_LETTERS}{end}"
+        like = spec.Queue(managed=True)
+        return structs.replace(self._described(label, text, like, is_dead_letter=True), kms_key=queue.kms_key)
+
+    def _queue(
+        self, name: str, referred: Path, settings: spec.Queue, entry: Path, *, is_dead_letter: bool = False
+    ) -> PlannedQueue:
+        """Returns a queue by its key, or by the reference at a path of the config, with the KMS key of an entry."""
+        own = self._config.queues.get(name)
+        reference = (own.name if own else "") or name
+        text = self._substitutions.at(("queues", name, "name") if own else referred, reference)
+        queue = self._described(reference, text, settings, is_dead_letter=is_dead_letter or name in self._takers)
+        key = self._substitutions.at((*entry, "kms_key"), settings.kms_key) if settings.kms_key else ""
+        return structs.replace(queue, kms_key=key)
+
+    def _described(self, reference: str, text: str, settings: spec.Queue, *, is_dead_letter: bool) -> PlannedQueue:
+        name, arn = _queue_texts(reference, text)
+        return PlannedQueue(
+            id=logical_id("Queue", name if is_name(reference) else arn),
+            name=name,
+            arn=arn,
+            label=queue_name(reference),
+            made=settings.managed and is_name(reference),
+            fifo=is_fifo(reference),
+            retention=retention_of(settings, is_dead_letter=is_dead_letter),
+        )
+
+
+def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, PlannedTable]:
+    """Returns the tables, by logical id; raises UsageError for one with two names."""
+    users: dict[str, dict[str, None]] = {name: {} for name in config.tables}
+    for name, route in config.routes.items():
+        users[route.table][name] = None
+        if isinstance(route.write.once, str):
+            users[route.write.once][name] = None
+    found: dict[str, PlannedTable] = {}
+    for name, settings in config.tables.items():
+        reference = settings.name or name
+        text = substitutions.at(("tables", name, "name"), reference)
+        named = is_name(reference)
+        table = PlannedTable(
+            id=logical_id("Table", text),
+            name=text if named else _last(text, "/", table_name(reference)),
+            arn=f"arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{text}" if named else text,
+            label=table_name(reference),
+            made=settings.managed and named,
+            kms_key=substitutions.at(("tables", name, "kms_key")) if settings.kms_key else "",
+            routes=tuple(users[name]),
+            name_in_config=name,
+            settings=settings,
+        )
+        other = found.setdefault(table.id, table)
+        if other is not table:
+            raise UsageError(f"'{name}' and '{other.name_in_config}' are the same table; use one name for both")
+    return found
+
+
+def _batching(mapping: spec.EventSourceMapping, fifo: bool) -> Batching:
+    size = mapping.batch_size if isinstance(mapping.batch_size, int) else (_BATCH_FIFO if fifo else _BATCH)
+    window = _WINDOW if size > _BATCH_FIFO else 0
+    if isinstance(mapping.window, str):
+        window = parse_duration(mapping.window)
+    maximum = mapping.maximum_concurrency if isinstance(mapping.maximum_concurrency, int) else 0
+    return Batching(size, window, maximum)
+
+
+def _queue_texts(reference: str, text: str) -> tuple[str, str]:
+    """Returns the name and the ARN of a queue as texts, from its reference and that as a text."""
+    if is_name(reference):
+        return text, f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{text}"
+    if reference.startswith("arn:"):
+        return _last(text, ":", queue_name(reference)), text
+    # A URL has the account and the name, and AWS's own host names have the region.
+    account, name = match_key(reference).rsplit(":", 1)
+    return name, f"arn:{PARTITION}:sqs:{account if ':' in account else f'{REGION}:{account}'}:{name}"
+
+
+def _last(text: str, separator: str, otherwise: str) -> str:
+    """Returns the part of a text after the last separator; `otherwise` if that is within a variable."""
+    plain = _VARIABLE.sub(lambda found: "x" * len(found[0]), text)
+    place = plain.rfind(separator)
+    return text[place + 1 :] if place >= 0 else otherwise
+
+
+def _merged(one: PlannedQueue, other: PlannedQueue) -> PlannedQueue:
+    """Merges two plans of one queue: one that routes read, or the dead-letter queue of others."""
+    main = other if other.name_in_config else one
+    if one.made and other.made and one.kms_key != other.kms_key and not main.name_in_config:
+        raise UsageError(
+            f"queues with different KMS keys share the dead-letter queue '{main.label}'; add an entry "
+            "for it in 'queues', with its kms_key"
+        )
+    return structs.replace(
+        main,
+        made=one.made or other.made,
+        routes=tuple(dict.fromkeys((*one.routes, *other.routes))),
+        sources=(*one.sources, *other.sources),
+    )

@@ -1,22 +1,115 @@
-"""Statements as policies of a role, as many as their size asks for.
+"""IAM policies of the role of the function or the worker: the permissions that `router check --live` requires.
 
-Sizes, white space aside: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+Sizes, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType, structs
 
+from router.aws.deployed import DeployedState, QueueFacts, TableFacts, TtlFacts
+from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
+from router.config import spec
 from router.errors import UsageError
 from router.ops.template.expressions import Expression, Json, ref
-from router.ops.template.permissions import Statement, each_resource
+from router.ops.template.plan import StackPlan
+
+_BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ReadQueues", READ),
+    ("SendDeadLetters", SEND),
+    ("DescribeTables", (DESCRIBE,)),
+    ("WriteBatches", ("dynamodb:BatchWriteItem",)),
+    ("PutItems", ("dynamodb:PutItem",)),
+    ("UpdateItems", ("dynamodb:UpdateItem",)),
+    ("DeleteItems", ("dynamodb:DeleteItem",)),
+    ("DecryptWithKeys", (DECRYPT,)),
+    ("MakeDataKeys", ("kms:GenerateDataKey",)),
+    ("FetchPayloads", ("s3:GetObject",)),
+)
+"""The statements with their actions: adding or removing a route changes only their resources."""
+
+
+class Statement(Struct, frozen=True):
+    """Actions that are allowed on resources, whose ARNs are texts."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+def statements(plan: StackPlan) -> list[Statement]:
+    """Returns the statements in a fixed order; together they allow exactly the needed actions."""
+    needs = _needs(plan)
+    left = {arn: set(actions) for arn, actions in needs.items()}
+    found = []
+    for sid, actions in _BUNDLES:
+        # An action may be in several statements: it is allowed by the one whose actions are all needed.
+        matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
+        for arn in matching:
+            left[arn] -= set(actions)
+        if matching:
+            found.append(Statement(sid, actions, tuple(matching)))
+    for action in sorted(set().union(*left.values())):
+        service, name = action.split(":")
+        found.append(
+            Statement(f"{service.title()}{name}", (action,), tuple(arn for arn in left if action in left[arn]))
+        )
+    return found
+
+
+def _needs(plan: StackPlan) -> Needs:
+    """Returns the needed actions by ARN, as a text."""
+    queues = {}
+    for queue in plan.read:
+        compiled = plan.program.engine.queues[queue.name_in_config]
+        dead_letters = plan.dead_letter_queue_of(queue)
+        queues[compiled.reference] = _facts(queue.arn)
+        if dead_letters and compiled.dead_letter:
+            queues[compiled.dead_letter] = _facts(dead_letters.arn)
+    tables = {
+        table.name_in_config: TableFacts(table.arn, "", (), TtlFacts("DISABLED")) for table in plan.tables.values()
+    }
+    return needed(_with_substitutions(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
+
+
+def _facts(arn: str) -> QueueFacts:
+    return QueueFacts(arn, False, 0, 0, 0)
+
+
+def _with_substitutions(plan: StackPlan) -> spec.Config:
+    """Returns the config with texts for the values that are resources."""
+    config, substitutions = plan.config, plan.substitutions
+    queues = {}
+    for name, queue in config.queues.items():
+        pointers = queue.s3_pointer
+        if not isinstance(pointers, UnsetType):
+            buckets = enumerate(pointers.buckets)
+            where = ("queues", name, "s3_pointer", "buckets")
+            pointers = structs.replace(
+                pointers, buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets)
+            )
+        key = substitutions.at(("queues", name, "kms_key"), queue.kms_key)
+        queues[name] = structs.replace(queue, s3_pointer=pointers, kms_key=key)
+    tables = {
+        name: structs.replace(table, kms_key=substitutions.at(("tables", name, "kms_key"), table.kms_key))
+        for name, table in config.tables.items()
+    }
+    return structs.replace(config, queues=queues, tables=tables)
+
+
+def each_resource(found: Iterable[Statement]) -> Iterator[tuple[Statement, str]]:
+    """Yields each resource with its statement."""
+    for statement in found:
+        for resource in statement.resources:
+            yield statement, resource
+
 
 MAX_INLINE = 10_240
 """Characters of all inline policies of a role together."""
 _OTHERS = 512
-"""Of those, what the policy about the log may have."""
+"""Of matching, what the policy about the log may have."""
 MAX_MANAGED = 6_144
 """Characters of a managed policy."""
 MAX_ATTACHED = 10
@@ -24,21 +117,21 @@ MAX_ATTACHED = 10
 VERSION = "2012-10-17"
 _LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
 _LONG_VARIABLE = 32
-"""Characters that a variable is taken to have, beside those of AWS."""
+"""Characters that a variable is taken to have, beside matching of AWS."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Policies(Struct, frozen=True):
-    """What a role has: properties of its own, and managed policies as resources."""
+    """The policies of a role: its inline properties, and managed policies as resources."""
 
     properties: Json
     resources: dict[str, Json]
 
 
 def attach(statements: Sequence[Statement], place: Callable[[str], Expression], name: str) -> Policies:
-    """The policies of a role; `place` gives the expression for a resource, `name` is that of the policy.
+    """Returns the policies of a role; `place` gives the expression of a resource, `name` is the name of the policy.
 
-    Raises UsageError for more than a role can have.
+    Raises UsageError if they exceed the limits of a role.
     """
     if _size(statements) <= MAX_INLINE - _OTHERS:
         document = _document(statements, place)
@@ -46,8 +139,8 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
     chunks = _split(statements)
     if len(chunks) > MAX_ATTACHED:
         raise UsageError(
-            f"a role can have {MAX_ATTACHED} policies, and these flows need {len(chunks)}; "
-            "make two configs of this one, and a stack of each"
+            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(chunks)}; "
+            "split the config, and deploy a stack for each part"
         )
     resources = {
         f"{name}{number}": {
@@ -60,7 +153,7 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
 
 
 def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
-    """The statements in parts that fit, in order."""
+    """Splits the statements, in order, into parts that fit into a managed policy."""
     parts: list[list[Statement]] = [[]]
     for statement, resource in each_resource(statements):
         bigger = _with(parts[-1], statement, resource)
@@ -78,7 +171,7 @@ def _with(part: list[Statement], statement: Statement, resource: str) -> list[St
 
 
 def _size(statements: Iterable[Statement]) -> int:
-    """The characters that a policy may have when its variables have values."""
+    """Returns the estimated length of a policy with the values of its variables."""
     text = json.dumps(_document(statements, str), separators=(",", ":"))
     return len(_VARIABLE.sub(lambda found: "x" * _LONG.get(found[1], _LONG_VARIABLE), text))
 

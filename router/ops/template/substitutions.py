@@ -1,7 +1,7 @@
-"""The texts of a config as they are written: with variables, which are parameters of the template.
+"""Substitutions of a config: its texts with variables, which become parameters of the template.
 
-What AWS has to know by name (queues, tables, keys, buckets, environment variables) keeps its variables. Everything else
-is as it is in the environment in which the template is made.
+Names that AWS needs (queues, tables, keys, buckets, environment variables) keep their variables. All other values are
+those of the environment in which the template is made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +13,16 @@ from router.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
 from router.config.environment import Reference, split_references
 from router.errors import UsageError
 from router.model import Path
-from router.ops.template.expressions import REGION, Json, text_parameter
-from router.ops.template.names import variable_id
+from router.ops.template.expressions import REGION, Json, text_parameter, variable_id
 from router.program.precompiled import File
 
 _SET_BY_AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-"""Variables that are there wherever AWS runs something, and what stands for them in a template."""
+"""Variables that AWS sets in each function and task, and their values in a template."""
 _NAMES_ONLY = r"[A-Za-z0-9_.-]*"
 
 
 class Variable(Struct, frozen=True):
-    """A variable of the environment that a config has, and its defaults there."""
+    """A variable of the environment in a config, and its defaults."""
 
     name: str
     defaults: tuple[str, ...]
@@ -34,20 +33,20 @@ class Variable(Struct, frozen=True):
         return variable_id(self.name)
 
     def declare(self, named: bool) -> Json:
-        """Its parameter; `named` tells that it is a part of a name of a queue or table to be made."""
+        """Returns its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
         more: Json = {}
         if len(self.defaults) == 1:
             more["Default"] = self.defaults[0]
             if self.defaults[0]:
-                # The router takes the default for an empty variable, and so the name would be another.
+                # The router uses the default for an empty variable, so the name would differ.
                 more["MinLength"] = 1
         if named:
             more |= {"AllowedPattern": _NAMES_ONLY, "ConstraintDescription": "letters, digits, '_', '.' and '-'"}
         return text_parameter(f"The variable {self.name} of the config", **more)
 
 
-class Texts:
-    """Finds texts by their path in the config, and the variables of all its files."""
+class Substitutions:
+    """The texts of a config by their path, and the variables of all its files."""
 
     def __init__(self, files: Sequence[File]) -> None:
         self._files = files
@@ -59,12 +58,12 @@ class Texts:
         return self._files[0].name
 
     def at(self, path: Path, otherwise: str = "") -> str:
-        """What stands at a path, as `Fn::Sub` takes it; if nothing does, `otherwise`, taken literally."""
+        """Returns the text at a path for `Fn::Sub`; if there is none, `otherwise` as a literal."""
         found = self._find(path)
         return _as_text(found) if isinstance(found, str) else _literal(otherwise)
 
     def parameters(self, named: Sequence[str]) -> dict[str, Json]:
-        """The parameters, by logical id; `named` are texts of names of what is made."""
+        """Returns the parameters, by logical id; `named` are the names of created resources."""
         return {
             each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
             for each in self.variables.values()
@@ -72,9 +71,9 @@ class Texts:
         }
 
     def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
-        """The texts of the environment variables of what runs the router: those of the config, and more.
+        """Returns the texts of the environment variables of the function or worker: those of the config, and more.
 
-        `section` is where the config names those. Raises UsageError for one that is in both.
+        `section` is where the config has these. Raises UsageError for one that is in both.
         """
         for name in more:
             if name in self.variables:
@@ -84,6 +83,12 @@ class Texts:
                 )
         own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in _SET_BY_AWS}
         return own | {name: self.at((section, "environment", name)) for name in more}
+
+    def require_lambda_names(self) -> None:
+        """Raises UsageError for a variable that cannot be set on a Lambda function."""
+        for name in self.variables:
+            if name not in _SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
+                raise UsageError(f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it")
 
     def _find(self, path: Path) -> Any:
         for file in self._files:
@@ -100,7 +105,7 @@ class Texts:
 
 
 def _variables(files: Sequence[File]) -> Iterator[Variable]:
-    """The variables by name; raises UsageError for one that Lambda would not take."""
+    """Yields the variables in order of names."""
     defaults: dict[str, dict[str, None]] = {}
     for file in files:
         for path in file.references:
@@ -113,10 +118,6 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
                     if piece.default is not None:
                         known[piece.default] = None
     for name in sorted(defaults):
-        if name not in _SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
-            raise UsageError(
-                f"the config has ${{{name}}}, and Lambda lets nobody set a variable of that name; rename it"
-            )
         yield Variable(name, tuple(defaults[name]))
 
 

@@ -1,8 +1,10 @@
-"""The worker as resources: a service of ECS on Fargate, with its roles and its log.
+"""The worker as resources: an ECS service on Fargate that scales with the backlog, its roles and its log.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ECS.html
+https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html
 """
 
+from router.errors import UsageError
 from router.ops.template.container import (
     HEALTH_COMMAND,
     HEALTH_RETRIES,
@@ -26,22 +28,20 @@ from router.ops.template.expressions import (
     when,
 )
 from router.ops.template.function import LOG_GROUP, log_group, log_statement, place_in, role
-from router.ops.template.permissions import statements
-from router.ops.template.plan import Plan
-from router.ops.template.policies import Policies, attach
-from router.ops.template.scaling import scaling_resources
+from router.ops.template.plan import PlannedQueue, StackPlan
+from router.ops.template.policies import Policies, attach, statements
 
 CLUSTER, SERVICE, TASK, TASK_ROLE, EXECUTION_ROLE = "Cluster", "Service", "TaskDefinition", "TaskRole", "ExecutionRole"
 IMAGE, REPOSITORY, SUBNETS, GROUPS, PUBLIC = "Image", "ImageRepository", "Subnets", "SecurityGroups", "AssignPublicIp"
 _HAS_REPOSITORY = "HasImageRepository"
 _CONTAINER = "worker"
-_TASKS = "ecs-tasks.amazonaws.com"
+_FARGATE_TASKS = "ecs-tasks.amazonaws.com"
 _CORE = 1024
 _MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
 def worker_parameters() -> dict[str, Json]:
-    """The image, and the network that tasks are in."""
+    """Returns the parameters of the worker: its image and its network."""
     return {
         IMAGE: text_parameter("The image of the worker, with its tag or digest", MinLength=1),
         REPOSITORY: text_parameter("The ARN of the repository in ECR that has the image, if it is there", Default=""),
@@ -56,19 +56,21 @@ def worker_parameters() -> dict[str, Json]:
 
 
 def worker_conditions() -> dict[str, Json]:
-    """Whether the image is in ECR."""
+    """Returns the condition that the image is in ECR."""
     return {_HAS_REPOSITORY: is_given(REPOSITORY)}
 
 
-def worker_resources(plan: Plan) -> dict[str, Json]:
-    """The log, the roles, the cluster, the service, and what scales it."""
+def worker_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns the log, the roles, the cluster, the service and its scaling."""
     policies = attach(statements(plan), place_in(plan), "Flows")
     cluster: Json = {"ClusterName": ref("AWS::StackName"), "ClusterSettings": [_INSIGHTS]}
     return {
         LOG_GROUP: log_group(f"/ecs/{STACK}", plan.config.worker.log_retention),
         **policies.resources,
-        TASK_ROLE: role(_TASKS, policies, []),
-        EXECUTION_ROLE: role(_TASKS, Policies({}, {}), [log_statement(), when(_HAS_REPOSITORY, _LOG_IN), _pull()]),
+        TASK_ROLE: role(_FARGATE_TASKS, policies, []),
+        EXECUTION_ROLE: role(
+            _FARGATE_TASKS, Policies({}, {}), [log_statement(), when(_HAS_REPOSITORY, _LOG_IN), _pull()]
+        ),
         CLUSTER: {"Type": "AWS::ECS::Cluster", "Properties": cluster},
         TASK: {"Type": "AWS::ECS::TaskDefinition", "Properties": _task(plan)},
         SERVICE: {"Type": "AWS::ECS::Service", "Properties": _service()},
@@ -76,7 +78,7 @@ def worker_resources(plan: Plan) -> dict[str, Json]:
     }
 
 
-# Who counts the running tasks.
+# Container Insights counts the running tasks, which the scaling needs.
 _INSIGHTS: Json = {"Name": "containerInsights", "Value": "enabled"}
 # An action that has no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 _LOG_IN: Json = {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]}
@@ -88,7 +90,7 @@ def _pull() -> Json:
     return when(_HAS_REPOSITORY, statement)
 
 
-def _task(plan: Plan) -> Json:
+def _task(plan: StackPlan) -> Json:
     settings = plan.config.worker
     return {
         "Family": ref("AWS::StackName"),
@@ -103,8 +105,8 @@ def _task(plan: Plan) -> Json:
     }
 
 
-def _container(plan: Plan) -> Json:
-    variables = plan.texts.environment(plan.config.worker.environment, "worker")
+def _container(plan: StackPlan) -> Json:
+    variables = plan.substitutions.environment(plan.config.worker.environment, "worker")
     return {
         "Name": _CONTAINER,
         "Image": ref(IMAGE),
@@ -131,17 +133,17 @@ def _container(plan: Plan) -> Json:
     }
 
 
-def _command(plan: Plan) -> Json:
-    """The command of the image, with a process for each core where there are several."""
+def _command(plan: StackPlan) -> Json:
+    """Returns the command, with a process for each core, if there are several; else that of the image applies."""
     processes = plan.config.worker.cpu // _CORE
     if processes <= 1:
         return {}
-    command = worker_command(f"{PLACE}/{plan.texts.file}", f"0.0.0.0:{PORT}")
+    command = worker_command(f"{PLACE}/{plan.substitutions.file}", f"0.0.0.0:{PORT}")
     return {"Command": [*command, "--processes", str(processes)]}
 
 
 def _service() -> Json:
-    """The service; how many tasks it has is for the scaling to say, and so not for the template."""
+    """Returns the service; the scaling sets its number of tasks, so the template does not."""
     return {
         "ServiceName": ref("AWS::StackName"),
         "Cluster": ref(CLUSTER),
@@ -160,4 +162,80 @@ def _service() -> Json:
                 "AssignPublicIp": ref(PUBLIC),
             }
         },
+    }
+
+
+TARGET = "ScalableTarget"
+MAX_POLICIES = 50
+"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
+_OUT_SECONDS, _IN_SECONDS = 60, 300
+
+
+def scaling_resources(plan: StackPlan, cluster: str, service: str) -> dict[str, Json]:
+    """Returns a scaling policy for each queue; the service has the largest number of tasks of all policies.
+
+    Raises UsageError for more queues than a service can have policies.
+    """
+    if len(plan.read) > MAX_POLICIES:
+        raise UsageError(
+            f"a service can scale on {MAX_POLICIES} queues, and the config has {len(plan.read)}; "
+            "split the config, and deploy a stack for each part"
+        )
+    settings = plan.config.worker
+    target: Json = {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ServiceNamespace": "ecs",
+            "ScalableDimension": "ecs:service:DesiredCount",
+            "ResourceId": {"Fn::Join": ["/", ["service", ref(cluster), attribute(service, "Name")]]},
+            "MinCapacity": settings.min_tasks,
+            "MaxCapacity": settings.max_tasks,
+        },
+    }
+    policies = {f"Scaling{queue.id.removeprefix('Queue')}": _policy(plan, queue) for queue in plan.read}
+    return {TARGET: target, **policies}
+
+
+def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
+    tracked = {
+        "TargetValue": plan.config.worker.backlog_per_task,
+        "ScaleOutCooldown": _OUT_SECONDS,
+        "ScaleInCooldown": _IN_SECONDS,
+        "CustomizedMetricSpecification": {"Metrics": _backlog_per_task(queue)},
+    }
+    return {
+        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Properties": {
+            "PolicyName": sub(f"{STACK}-{queue.name}"),
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": ref(TARGET),
+            "TargetTrackingScalingPolicyConfiguration": tracked,
+        },
+    }
+
+
+def _backlog_per_task(queue: PlannedQueue) -> list[Json]:
+    visible = _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue.name})
+    tasks = _metric("ECS/ContainerInsights", "RunningTaskCount", {"ClusterName": STACK, "ServiceName": STACK})
+    return [
+        {"Id": "visible", "Label": "visible messages", "ReturnData": False, "MetricStat": visible},
+        {"Id": "tasks", "Label": "running tasks", "ReturnData": False, "MetricStat": tasks},
+        # Avoids a division by zero before the first task runs.
+        {
+            "Id": "backlog",
+            "Label": "messages for each task",
+            "Expression": "visible / IF(tasks < 1, 1, tasks)",
+            "ReturnData": True,
+        },
+    ]
+
+
+def _metric(namespace: str, name: str, dimensions: dict[str, str]) -> Json:
+    return {
+        "Metric": {
+            "Namespace": namespace,
+            "MetricName": name,
+            "Dimensions": [{"Name": key, "Value": sub(value)} for key, value in dimensions.items()],
+        },
+        "Stat": "Average",
     }

@@ -77,8 +77,8 @@ def test_many_flows(make: Any, resolve: Any) -> None:
 @pytest.mark.parametrize(
     ("names", "worker", "fault"),
     [
-        (84, False, "the template has 515 resources, and CloudFormation takes 500; make two configs"),
-        (51, True, "a service scales on 50 queues at most, and these are 51; make two configs of this one"),
+        (84, False, "the template has 515 resources, and CloudFormation takes 500; split the config"),
+        (51, True, "a service can scale on 50 queues, and the config has 51; split the config"),
     ],
 )
 def test_more_than_a_stack_holds(make: Any, names: Any, worker: Any, fault: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tests of router.ops.template.names."""
+"""Logical ids."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.ops.template.names import logical_id, variable_id
+from router.ops.template.expressions import logical_id, variable_id
 
 NAMES = st.one_of(
     st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True),

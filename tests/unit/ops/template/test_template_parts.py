@@ -65,7 +65,7 @@ def test_one_table_under_two_names(make: Any) -> None:
     """It cannot be made twice."""
     config = FLOW.replace("key: {id: S}}}", "key: {id: S}}, same: {name: things, key: {id: S}}}")
 
-    with pytest.raises(UsageError, match="'same' and 'things' are one table; use one of them for both"):
+    with pytest.raises(UsageError, match="'same' and 'things' are the same table; use one name for both"):
         make(config)
 
 
@@ -194,7 +194,7 @@ def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
     [
         (
             False,
-            ["invocations", "errors and throttles", "duration, ms", "at a time"],
+            ["invocations", "errors and throttles", "duration, ms", "concurrency"],
             "written duplicate stale dropped rejected retry setup_faults",
         ),
         (True, ["tasks", "processor, %", "memory, %", "restarts"], "Sent Received Deleted"),
@@ -239,4 +239,4 @@ def test_a_row_without_dead_letters(make: Any, resolve: Any) -> None:
     """Where there is no queue for them, the row says so."""
     shown = resolve(make(FLOW.replace("q: {dead_letter: letters}", "q: {managed: false}"))).widgets()
 
-    assert shown[6]["properties"] == {"markdown": "**r**: the config names no dead-letter queue"}
+    assert shown[6]["properties"] == {"markdown": "**r**: the config has no dead-letter queue"}

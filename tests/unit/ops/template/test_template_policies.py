@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.ops.template.permissions import Statement
-from router.ops.template.policies import _OTHERS, MAX_INLINE, MAX_MANAGED, _size, attach
+from router.ops.template.policies import _OTHERS, MAX_INLINE, MAX_MANAGED, Statement, _size, attach
 
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
 
@@ -60,5 +59,7 @@ def test_what_does_not_fit_is_split() -> None:
 
 def test_more_than_a_role_can_have() -> None:
     """Somebody has to split the config then."""
-    with pytest.raises(UsageError, match=r"a role can have 10 policies, and these flows need 1[0-9]; make two configs"):
+    with pytest.raises(
+        UsageError, match=r"a role can have 10 policies, and these routes need 1[0-9]; split the config"
+    ):
         attach([statement(1, 11 * largest(MAX_MANAGED))], str, "Flows")

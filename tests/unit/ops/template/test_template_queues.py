@@ -111,13 +111,13 @@ def test_a_dead_letter_queue_that_nobody_names(make: Any, resolve: Any, queue: A
 @pytest.mark.parametrize("name", ["q" * 77, "${QUEUE}"])
 def test_no_name_for_a_dead_letter_queue(make: Any, name: Any) -> None:
     """Where none can be made up, somebody has to name it."""
-    with pytest.raises(UsageError, match="no name can be made for the dead-letter queue of 'q'; add 'dead_letter:'"):
+    with pytest.raises(UsageError, match="there is no valid name for a dead-letter queue of 'q'; add 'dead_letter:'"):
         make(f"queues: {{q: {{name: '{name}'}}}}\n" + flows("q"), env={"QUEUE": "q.fifo"})
 
 
 def test_a_name_that_another_queue_has(make: Any) -> None:
     """Nobody asked for that one to get dead letters."""
-    with pytest.raises(UsageError, match="no name can be made for the dead-letter queue of 'q'; add 'dead_letter:'"):
+    with pytest.raises(UsageError, match="there is no valid name for a dead-letter queue of 'q'; add 'dead_letter:'"):
         make(flows("q", "q-dlq"))
 
 
@@ -183,7 +183,7 @@ def test_one_queue_under_two_names(make: Any) -> None:
         make(config)
 
     assert str(raised.value) == (
-        "the queue 'l' has two names in the config: 'l' and '${VariableLetters}'; write both alike"
+        "the queue 'l' has two names in the config: 'l' and '${VariableLetters}'; write both the same way"
     )
 
 
@@ -192,7 +192,7 @@ def test_letters_of_different_keys(make: Any, resolve: Any) -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/"
     queues = f"q: {{dead_letter: l}}, p: {{dead_letter: l, kms_key: '{key}1'}}"
 
-    with pytest.raises(UsageError, match="different keys of KMS share the dead-letter queue 'l'; give it an entry"):
+    with pytest.raises(UsageError, match="different KMS keys share the dead-letter queue 'l'; add an entry"):
         make(f"queues: {{{queues}}}\n" + flows("q", "p"))
 
     template = resolve(make(f"queues: {{{queues}, l: {{kms_key: '{key}2'}}}}\n" + flows("q", "p")))

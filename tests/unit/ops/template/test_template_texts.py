@@ -102,11 +102,11 @@ def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
         ),
         (
             LETTERS + FLOW.replace("STAGE", "S"),
-            "the config has ${S}, and Lambda lets nobody set a variable of that name; rename it",
+            "the config has ${S}, and Lambda rejects a variable of that name; rename it",
         ),
         (
             LETTERS + FLOW.replace("STAGE", "AWS_LAMBDA_FUNCTION_NAME"),
-            "the config has ${AWS_LAMBDA_FUNCTION_NAME}, and Lambda lets nobody set a variable of that name; rename it",
+            "the config has ${AWS_LAMBDA_FUNCTION_NAME}, and Lambda rejects a variable of that name; rename it",
         ),
     ],
 )
@@ -118,9 +118,17 @@ def test_variables_that_cannot_be(make: Any, config: Any, fault: Any) -> None:
     assert str(raised.value) == fault
 
 
+@pytest.mark.parametrize("name", ["S", "AWS_LAMBDA_FUNCTION_NAME"])
+def test_the_worker_accepts_variables_that_lambda_rejects(make: Any, name: str) -> None:
+    """The rules of Lambda apply to the function only."""
+    document = make(LETTERS + FLOW.replace("STAGE", name), worker=True)
+
+    assert document.variables == {name: next(iter(document.variables.values()))}
+
+
 def test_more_than_the_environment_holds(make: Any) -> None:
     """Lambda takes four kilobytes."""
     with pytest.raises(
-        UsageError, match=r"the function's environment variables have 5,0[0-9][0-9] bytes, and Lambda takes"
+        UsageError, match=r"the function's environment variables have 5,0[0-9][0-9] bytes, and Lambda accepts"
     ):
         make(f"function: {{environment: {{MORE: {'x' * 5000}}}}}\n{LETTERS}{FLOW}")
