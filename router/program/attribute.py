@@ -1,4 +1,4 @@
-"""From one attribute of `item` to the callable that gets its value: source, transforms, default, type, missing."""
+"""Compiles an attribute of `item` to a callable: source, transforms, default, type, missing."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -32,7 +32,7 @@ _EMPTY_SET: frozenset[Any] = frozenset()
 
 
 class Getter(Struct, frozen=True):
-    """How an attribute gets its value: `get` gives it or None, and raises as a source does; `absent` is for None.
+    """A compiled attribute: `get` returns its value or None, and raises as a source does; `absent` is called for None.
 
     `absent` gives UNSET to leave the attribute out, or raises Refusal. `pointer` is to the source, if that is a path.
     `field` is the field of the message that `get` gives as it is, or empty.
@@ -46,7 +46,7 @@ class Getter(Struct, frozen=True):
 
 
 class Site(Struct, frozen=True):
-    """Where an attribute stands: its name and path, its route and how that writes, and whether it is of the key.
+    """The position of an attribute: its name and path, its route and write mode, and whether it is a key attribute.
 
     `short` tells that it is written as an expression alone.
     """
@@ -60,7 +60,7 @@ class Site(Struct, frozen=True):
 
 
 class _Compiler:
-    """What an attribute offers to its source: see AttributeCompiler."""
+    """The AttributeCompiler of one attribute."""
 
     def __init__(self, site: Site, type_: str, context: CompileContext) -> None:
         self.route = site.route
@@ -113,10 +113,10 @@ def _compile_default(
     findings: Findings,
     path: Path,
 ) -> Callable[[], Any] | None:
-    """What gives the default, already of its type; None if it has faults."""
+    """Return a callable for the default, converted to its type; None if it has faults."""
     value = attribute.default
     faulty = False
-    # A constant is checked here too: it fails on each message, or on none.
+    # A constant is checked at load, because it fails on each message or on none.
     for field, constant in {**constants, "default": value}.items():
         if convert and constant is not UNSET and constant is not None:
             try:
@@ -131,7 +131,7 @@ def _compile_default(
     if convert:
         value = convert(value)
     if isinstance(value, list | dict | set):
-        # A copy for each item: a plugin may change it in place.
+        # A copy for each item, because a plugin may change it in place.
         return lambda: deepcopy(value)
     return lambda: value
 
@@ -142,7 +142,7 @@ def _compose(
     convert: Callable[[Any], Any] | None,
     default: Callable[[], Any],
 ) -> GetValue:
-    """Source, transforms, default and type as one; the source itself where it is alone."""
+    """Compose source, transforms, default and type; a source alone is returned as it is."""
     if not steps and convert is None and default is _return_none:
         return get
 

@@ -1,6 +1,6 @@
 """Loads `routes.yaml`, or a compiled config, as a program.
 
-Check, the worker, the Lambda handler and the tests all enter here.
+`router check`, the worker, the Lambda handler and the test runner call it.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from router.program.transforms import UNKNOWN_TRANSFORM
 
 
 class Program(Struct, frozen=True):
-    """A config that can run: as it was written, and compiled; `folder` is what names of files are relative to."""
+    """A config without errors, parsed and compiled; names of files in it are relative to `folder`."""
 
     config: spec.Config
     engine: Engine
@@ -37,7 +37,7 @@ class Program(Struct, frozen=True):
 
     @property
     def queues(self) -> tuple[str, ...]:
-        """Names of the queues, in the order of the file."""
+        """The names of the queues, in the order of the file."""
         return tuple(self.engine.queues)
 
     @property
@@ -48,7 +48,7 @@ class Program(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True):
-    """What loading came to: the program, unless there are errors, and the findings.
+    """The result of loading: the findings, and the program unless one of them is an error.
 
     `config`, `plugins` and `schemas` are there as far as loading came; what they hold may have been found faulty.
     """
@@ -87,7 +87,7 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
 def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
     if not config.plugins:
         return built_in()
-    # Who has no plugins does not pay for what loads them.
+    # A config without plugins is loaded without the modules that load plugins.
     from router.program.hooks.registry import load_plugins
 
     return load_plugins(config.plugins, folder, findings)
@@ -133,7 +133,7 @@ def _backoff(retry: spec.Retry) -> Backoff:
 
 
 def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
-    """Read, parse and compile a config with what it includes; every fault is a finding, none is raised.
+    """Read, parse and compile a config with the files that it includes; every fault is a finding, none is raised.
 
     `unset` is how bad it is if a variable of the environment is not set and has no default. If that is no error, the
     program has placeholders, and is there to be looked at only. Raises UsageError for a compiled config.
@@ -144,7 +144,7 @@ def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> L
 
 
 def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
-    """The program of a config, in YAML or compiled.
+    """Return the program of a config, in YAML or compiled.
 
     Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
     """
@@ -170,7 +170,10 @@ def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loade
 
 
 def with_bare_names(program: Program) -> Program:
-    """The same program, calling its queues and tables by name alone."""
+    """Return the program with its queues and tables named without account and region.
+
+    A config with ARNs and URLs of real accounts then runs on an embedded AWS, which has one account and one region.
+    """
     queues = {name: _bare_queue(queue) for name, queue in program.engine.queues.items()}
     return structs.replace(program, engine=Engine(queues, program.engine.by_reference))
 

@@ -1,4 +1,4 @@
-"""From `item` of a route to the callable that makes a message's items."""
+"""Compiles `item` and `for_each` of a route to a callable from a message to its items."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def compile_mapping(
     context: CompileContext,
     path: Path,
 ) -> MapItems | None:
-    """The items of a message, one or (with `for_each`) several; None if the config has faults. It raises Refusal."""
+    """Return a callable from a message to its items, which raises Refusal; None if the config has faults."""
     single = isinstance(route.for_each, UnsetType)
     if isinstance(route.item, UnsetType):
         map_item: MapItem | None = _whole("message" if single else "element")
@@ -60,8 +60,8 @@ def _compile_item(
 
 
 def _mapped(getters: list[Getter]) -> MapItem:
-    # Each message runs through this: what it needs is unpacked once, and one `try` serves all attributes.
-    # What is no more than a field of the message, as most attributes are, is taken from it without a call.
+    # On the hot path: attributes are unpacked once, and one `try` serves all of them.
+    # A top-level field of the message, as most attributes are, is read without a call.
     parts = [(getter.name, getter.field, getter.get) for getter in getters]
     absent = {getter.name: getter.absent for getter in getters}
     pointers = {getter.name: getter.pointer for getter in getters}
@@ -82,7 +82,7 @@ def _mapped(getters: list[Getter]) -> MapItem:
             reason = f"the expression of attribute '{name}' fails on the message"
             raise Refusal(UNMAPPABLE, reason, pointers[name]) from None
         except ValueError as error:
-            # Sources and conversions word their reasons themselves, without any value.
+            # The reasons of sources and conversions hold no value.
             raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
         return item
 
@@ -90,21 +90,21 @@ def _mapped(getters: list[Getter]) -> MapItem:
 
 
 def _take_nothing(field: str) -> None:
-    """The field of what is no object."""
+    """Return None: the field of data that is no object."""
 
 
 def _whole(what: str) -> MapItem:
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
             raise Refusal(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
-        # A copy, since an item hook may add to it while others still read the message.
+        # A copy, because an item hook may change it while other routes read the message.
         return dict(data)
 
     return map_item
 
 
 def _for_each(select: Callable[[Any], Any], map_item: MapItem, pointer: str, whole_element: bool) -> MapItems:
-    """`pointer` is to the list in the message, or "" if it is not known."""
+    """Return a callable that maps each element; `pointer` is that of the list in the message, or ""."""
 
     def map_element(index: int, element: Any, message: Message) -> Item:
         data = element if whole_element else {"element": element, "message": message.data}
@@ -129,7 +129,7 @@ def _for_each(select: Callable[[Any], Any], map_item: MapItem, pointer: str, who
 
 
 def _in_message(pointer: str, element: str) -> str:
-    """From what an expression of an element sees, `element` and `message`, to the message itself."""
+    """Return the pointer into the message of one into `element` and `message`, which expressions see."""
     _, root, *rest = (pointer or "/element").split("/")
     if root == "message":
         return "".join(f"/{name}" for name in rest)

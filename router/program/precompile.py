@@ -1,4 +1,4 @@
-"""From `routes.yaml` to the bytes of a compiled config."""
+"""Compiles `routes.yaml` to the bytes of a compiled config."""
 
 import glob
 import os
@@ -28,7 +28,7 @@ from router.sources import SOURCES
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
-    """The compiled config of the file at `path`; raises ConfigError if it has errors.
+    """Return the compiled config of the file at `path`; raises ConfigError if it has errors.
 
     A variable that is not set is none, since only the environment of the start counts. Of `env` nothing gets into the
     bytes, but which files `include` names if it has a `${…}`.
@@ -52,9 +52,9 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
 
 
 def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
-    """The files of the config as they are written, with their `${…}`."""
+    """Yield the files of the config with their `${…}`."""
     yield _read(path, spec.Config)
-    # What it does not find was a finding before.
+    # Loading has reported its findings before.
     for file in included_files(path, include, Findings(lambda where, key: Place(str(path)))):
         yield _read(file, spec.Included)
 
@@ -71,7 +71,7 @@ def _file(source: SourceFile, root: FilePath) -> File:
 
 
 def _needed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data without what only the commands of a developer read; with variables in it, it may stop a start."""
+    """Return the data without `ignore` and `tests`, unless they have variables: a missing variable stops a start."""
     kept = {name: value for name, value in data.items() if name != "ignore" or find_references(value)}
     routes = {name: dict(route) for name, route in (data.get("routes") or {}).items()}
     for route in routes.values():
@@ -81,7 +81,7 @@ def _needed(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
-    """The trees of the expressions that no variable can change, and that are no plain paths."""
+    """Return the trees of expressions without variables that are no plain paths."""
     texts = {text for source in sources for text in _expressions(source.data) if "${" not in text}
     return {text: parse_expression(text) for text in sorted(texts) if not is_plain_path(text)}
 
@@ -96,7 +96,7 @@ def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
                 continue
             for source in SOURCES.values():
                 given = attribute.get(source.key)
-                # In `{a}${B}` the braces of the variable are none of the template's.
+                # The braces of a variable would be taken for those of a template.
                 if given is not None and not (isinstance(given, str) and "${" in given):
                     yield from (use.text for use in source.expressions(given))
 
@@ -106,13 +106,13 @@ def _texts(holder: Mapping[str, Any], *names: str) -> Iterator[str]:
 
 
 def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
-    """All schema files that routes name, or may name with other variables, and what those refer to."""
+    """Return the schema files that routes name, or may name with other variables, and those that they refer to."""
     store = SchemaStore(root)
     for source in sources:
         folder = folder_of(FilePath(source.file), root)
         for name, route in (source.data.get("routes") or {}).items():
             schema = route.get("schema")
-            # What has faults is not in the bundle; a start that needs it finds it beside the compiled config.
+            # A schema with faults is not in the bundle; a start that needs it reads it beside the compiled config.
             findings = Findings(lambda where, key: Place(""))
             for each in _meant(schema, root / folder) if isinstance(schema, str) else [schema]:
                 if each is not None:
@@ -122,7 +122,7 @@ def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
 
 
 def _meant(schema: str, folder: FilePath) -> list[str]:
-    """The files that a name can mean: its own, or with a variable those that differ from its default in a name only."""
+    """Return the files that a name can stand for: with a variable, all in the folder of its default that match."""
     if "${" not in schema:
         return [schema]
     pieces = split_references(schema)

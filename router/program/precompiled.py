@@ -1,7 +1,7 @@
-"""The file of a compiled config: what it holds, and how it is written and read.
+"""Writes and reads compiled configs.
 
 Five lines of JSON: the head; the files of the config as data, with their `${…}`; the schema files; the trees of
-expressions; and where everything stands in the files, which is read only if there is a finding. Numbers are exact, and
+expressions; and the positions in the files, which are decoded only if there is a finding. Numbers are exact, and
 the same config always makes the same bytes.
 """
 
@@ -29,9 +29,9 @@ from router.version import VERSION
 _Kind = TypeVar("_Kind", spec.Config, spec.Included)
 
 COMPILED_NAME = "routes.compiled.json"
-"""How the file is called in a package for Lambda: beside the code, where the handler looks for it."""
+"""The name of the file in a Lambda package, in the folder of the code."""
 FORMAT = 1
-"""Raised with each change of what follows; a file of another format is refused."""
+"""The version of the format; a file of another version is refused."""
 _MARK = b'{"compiled_router_config":'
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DIGITS = frozenset("-0123456789")
@@ -51,25 +51,25 @@ class File(Struct, frozen=True):
 
 
 class Files(Struct, frozen=True):
-    """The files of a config; `include` is what it includes, in the environment that it was compiled in."""
+    """The files of a config; `include` are its patterns in the environment in which it was compiled."""
 
     include: tuple[str, ...]
     files: tuple[File, ...]
 
 
 class Bundle(Struct, frozen=True):
-    """Schema files by their names from the config's folder; `links` are other names that lead to them."""
+    """Schema files by their names relative to the config; `links` are symbolic links to them."""
 
     files: Mapping[str, Any] = {}
     links: Mapping[str, str] = {}
 
 
 NO_BUNDLE = Bundle()
-"""That of a config in YAML: its schema files are read."""
+"""The bundle of a config in YAML, whose schema files are read."""
 
 
 class Precompiled(Struct, frozen=True):
-    """A compiled config; `trees` are those of expressions by their text, `places` one list a file."""
+    """A compiled config; `trees` are the trees of expressions by their text, `places` one list of positions a file."""
 
     files: Files
     schemas: Bundle
@@ -84,7 +84,7 @@ class _Head(Struct, frozen=True):
 
 
 class Opened:
-    """A compiled config, read line by line when asked: most starts never look at the places."""
+    """A compiled config whose positions are decoded on demand: a start without findings needs none."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
         self._lines = lines
@@ -93,12 +93,12 @@ class Opened:
         self.trees: Mapping[str, dict[str, Any]] = _decode(lines[2], dict[str, Any])
 
     def places(self) -> list[list[int]]:
-        """Where everything stands, one list a file: what `list_places` gave."""
+        """Decode the positions: the results of `list_places`, one list a file."""
         return msgspec.json.decode(self._lines[3], type=list[list[int]])
 
 
 def is_precompiled(path: FilePath) -> bool:
-    """Whether there is a compiled config, rather than one in YAML, or none."""
+    """Return whether a file exists and is a compiled config."""
     try:
         with path.open("rb") as stream:
             return stream.read(len(_MARK)) == _MARK
@@ -107,7 +107,7 @@ def is_precompiled(path: FilePath) -> bool:
 
 
 def write(config: Precompiled) -> bytes:
-    """The bytes of a compiled config; raises UsageError for text that no file can hold."""
+    """Return the bytes of a compiled config; raises UsageError for text that UTF-8 cannot encode."""
     parts = (config.files, config.schemas, config.trees, config.places)
     try:
         body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in parts)
@@ -122,7 +122,7 @@ def read(path: FilePath) -> Opened:
 
 
 def unpack(content: bytes, shown: str) -> Opened:
-    """The compiled config in bytes, called `shown` in errors; raises UsageError as `read` does."""
+    """Decode a compiled config, named `shown` in errors; raises UsageError as `read` does."""
     head, _, body = content.partition(b"\n")
     try:
         told = msgspec.json.decode(head, type=_Head)
@@ -140,7 +140,7 @@ _AGAIN = "compile the config again, with router compile"
 
 
 def _exact(value: Any) -> Any:
-    """The value with its decimals as they are to be written: one without fraction would be read as an integer."""
+    """Return the value with decimals as raw JSON: without an exponent, a whole decimal would be read as an integer."""
     if isinstance(value, Struct):
         value = structs.asdict(value)
     if isinstance(value, dict):
@@ -185,7 +185,7 @@ def _merge_files(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Read
 
 
 class _Filled(Struct, frozen=True):
-    """A file with the environment put in; `proved` tells that nothing put in can have a fault that `convert` misses."""
+    """A file with its variables replaced; if `proved`, msgspec.convert finds each fault that a variable can cause."""
 
     source: SourceFile
     folder: str
@@ -220,7 +220,7 @@ def _at(data: Any, path: Path) -> str:
 
 
 def _parse(cls: type[_Kind], filled: _Filled) -> tuple[_Kind | None, set[Path]]:
-    """A file as its typed part of the config.
+    """Convert a file to its typed part of the config.
 
     What does not come from the environment had no fault when it was compiled; what does is text, and `convert` finds
     whether it may stand there. Only if it finds that it may not is the walk needed that says what is wrong.

@@ -1,4 +1,4 @@
-"""From `queues`, and what routes say of queues, to the queues that there are."""
+"""Compiles `queues` of the config, and the queues that only routes name."""
 
 from collections.abc import Mapping
 
@@ -54,7 +54,7 @@ _OTHER = "name another queue"
 
 
 class QueueSettings(Struct, frozen=True):
-    """A queue of the config, named or not; `path` is where it stands in the file."""
+    """A queue of the config, under `queues` or named by a route only; `path` is its position in the config."""
 
     name: str
     reference: str
@@ -73,7 +73,7 @@ class QueueSettings(Struct, frozen=True):
 def compile_queues(
     config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], findings: Findings
 ) -> dict[str, QueueSettings]:
-    """The queues that routes read, by the name that routes use; faulty parts of one are noted and left out."""
+    """Return the queues that routes read, by the names that routes use, without their faulty parts."""
     used: dict[str, Path] = {}
     for name, route in config.routes.items():
         used.setdefault(route.queue, ("routes", name, "queue"))
@@ -127,10 +127,10 @@ def _compile_queue(
 def _find_dead_letter(
     name: str, reference: str, dead_letter: str, config: spec.Config, findings: Findings, path: Path
 ) -> str:
-    """What a queue's dead-letter queue is called at AWS; "" without one."""
+    """Return the name, ARN or URL of the dead-letter queue of a queue; "" without one."""
     known = dead_letter in config.queues
     called = (config.queues[dead_letter].name or dead_letter) if known else dead_letter
-    # A queue of `queues` is checked where it stands.
+    # A queue of `queues` is checked there.
     fault = queue_fault(called) if called and not known else None
     if fault:
         findings.add(BAD_NAME, f"'{called}' {fault}", path)
@@ -143,7 +143,7 @@ def _find_dead_letter(
 
 
 def _fetch_at(name: str, settings: spec.Queue, findings: Findings, path: Path) -> int | None:
-    """Which of the envelopes is the pointer; None if none is."""
+    """Return the index of the pointer among the envelopes; None without one."""
     places = [index for index, envelope in enumerate(settings.envelope) if envelope == _POINTER]
     allowed = not isinstance(settings.s3_pointer, UnsetType)
     if allowed and not places:
@@ -170,7 +170,7 @@ def _check_name(queue: QueueSettings, findings: Findings, known: bool) -> None:
 
 
 def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
-    """Whether dead-letter queues lead back to a queue."""
+    """Return whether dead-letter queues lead back to a queue."""
     seen = set[str]()
     while dead_letter in config.queues and dead_letter not in seen and dead_letter != name:
         seen.add(dead_letter)

@@ -1,4 +1,4 @@
-"""From one route of the config to its plain callables."""
+"""Compiles a route of the config to plain callables."""
 
 from msgspec import UNSET, UnsetType
 
@@ -36,7 +36,7 @@ TEST_SHAPE = declare(
 
 
 def compile_route(name: str, route: spec.Route, context: CompileContext) -> CompiledRoute | None:
-    """The compiled route, or None if it has faults; all of them are noted."""
+    """Return the compiled route, or None if it has faults, which become findings."""
     findings = context.findings
     path: Path = ("routes", name)
     _check_tests(route, findings, path)
@@ -49,7 +49,7 @@ def compile_route(name: str, route: spec.Route, context: CompileContext) -> Comp
     if table is None:
         hint = did_you_mean(route.table, context.tables.shapes, "add it under 'tables', with its key")
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
-    # Without its table a mapping can still be checked, all but its key.
+    # The mapping of an unknown table is checked too, without its key.
     keyed = table or Table(route.table, ())
     map_items = compile_mapping(name, route, keyed, context, path)
     shape = compile_write(name, route, keyed, context, path)
@@ -68,7 +68,7 @@ def compile_route(name: str, route: spec.Route, context: CompileContext) -> Comp
 
 
 def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path: Path) -> tuple[str, ...] | None:
-    """The route's plugins that there are, or None for all."""
+    """Return the names of the route's plugins that are loaded, or None for all plugins."""
     given = () if isinstance(route.plugins, UnsetType) else route.plugins
     for index, name in enumerate(given):
         if name in given[:index]:

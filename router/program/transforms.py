@@ -1,4 +1,4 @@
-"""From `transform:` of an attribute to callables of one value."""
+"""Compiles `transform` of an attribute to callables of one value."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -22,7 +22,7 @@ TRANSFORM_ARGUMENTS = declare(
 )
 
 Step = Callable[[Any], Any]
-"""From a value to the next; raises Refusal if it cannot take the value."""
+"""Takes a value and returns the next; raises Refusal for a value that it cannot take."""
 
 
 def compile_transforms(
@@ -31,7 +31,7 @@ def compile_transforms(
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
-    """The steps in their order, or None if one has a fault."""
+    """Return the steps in their order, or None if one has a fault."""
     if isinstance(given, str):
         steps = [_compile_step(given, {}, transforms, findings, path)]
     else:
@@ -61,14 +61,14 @@ def _compile_step(
 
 
 def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
-    """Whether a function surely takes the value, so many arguments more, and these by name; False if it is unclear."""
+    """Return whether a function is known to take the value, `count` more arguments, and the keywords."""
     if type(function) is not FunctionType:
         return False
     code = function.__code__
     names = code.co_varnames[code.co_posonlyargcount : code.co_argcount]
     given = {*code.co_varnames[: count + 1], *keywords}
     needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
-    # The keywords must be arguments that are not given by their place already.
+    # A keyword must not name an argument that is given by position.
     fits = code.co_argcount > count and given.issuperset(needed) and len(given) == count + 1 + len(keywords)
     return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
 
@@ -76,7 +76,7 @@ def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool
 def _argument_fault(
     name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[str, str] | None:
-    """Why a function does not take the arguments, and what it takes; None if it takes them."""
+    """Return why a function does not take the arguments, and its signature; None if it takes them."""
     import inspect  # most transforms are plain functions with the right arguments: start-up does without it
 
     try:
@@ -85,13 +85,13 @@ def _argument_fault(
     except TypeError as error:
         return str(error), f"it takes {name}{signature}"
     except ValueError:
-        # Some functions written in C have no signature; they are called as the config says.
+        # Some functions written in C have no signature; their arguments are not checked.
         pass
     return None
 
 
 def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """A list is several arguments, a map is arguments by name, anything else is one."""
+    """Return the arguments by position and by name: a list is several, a map is by name, any other value is one."""
     if not call:
         return [], {}
     argument = call["argument"]
@@ -101,7 +101,7 @@ def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]
 
 
 def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:
-    # A transform may give an argument back, and a plugin may change what it is given in place.
+    # A transform may return an argument, which a plugin may then change in place.
     lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
 
     def step(value: Any) -> Any:

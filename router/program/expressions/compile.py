@@ -1,4 +1,4 @@
-"""Compiles JMESPath to plain callables: direct look-ups for paths, an exact evaluator for the rest."""
+"""Compiles JMESPath to plain callables: direct lookups for paths, an exact evaluator for other expressions."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -29,13 +29,13 @@ Trees = Mapping[str, Tree]
 NO_TREES: Trees = MappingProxyType({})
 
 _FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What Python raises on values that do not fit."""
+"""Exceptions of an evaluation on values of unsuitable types."""
 _SHOWN = 60
 _PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class InvalidExpression(ValueError):
-    """A text is no JMESPath expression; `sentence` says why, for a finding."""
+    """Raised for text that is no JMESPath expression; `sentence` is the reason, for a finding."""
 
     def __init__(self, text: str, reason: str) -> None:
         self.sentence = f"{_quote(text)} is not a JMESPath expression: {reason}"
@@ -55,7 +55,7 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
 
 
 def is_plain_path(text: str) -> bool:
-    """Whether an expression is names with dots between, which need no parser."""
+    """Return whether an expression is names separated by dots, which need no parser."""
     return len(text) <= MAX_LENGTH and _PLAIN_PATH.fullmatch(text) is not None
 
 
@@ -77,7 +77,7 @@ def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], boo
 
 
 def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
-    """The names in double quotes that the expression compares with something that is no literal.
+    """Return the names in double quotes that an expression compares with anything but a literal.
 
     In `x == "y"` that is y: a field, where nearly always the text 'y' is meant.
     """
@@ -108,7 +108,7 @@ def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
 
 
 def _path(tree: Tree) -> Look | None:
-    """A direct look-up if the tree is `@` or a dotted path; a field of what is no object is None."""
+    """Return a direct lookup if the tree is `@` or a dotted path; a field of a value that is no object is None."""
     steps = tree["children"] if tree["type"] == "subexpression" else [tree]
     if steps[0]["type"] == "current":
         steps = steps[1:]
@@ -148,7 +148,7 @@ def _look_up_more(names: list[str]) -> Look:
 
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
-    """A direct comparison if the tree is a path and a text, compared by `==` or `!=`."""
+    """Return a direct comparison if the tree compares a path with text by `==` or `!=`."""
     if tree["type"] != "comparator" or tree["value"] not in ("eq", "ne"):
         return None
     left, right = tree["children"]
@@ -163,7 +163,7 @@ def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
 
 
 def _interpreted(tree: Tree, text: str) -> Look:
-    # Plain paths and comparisons do without.
+    # Imported here, because plain paths and comparisons do not need it.
     from router.program.expressions.evaluate import compile_tree
 
     look = compile_tree(tree)
@@ -173,14 +173,14 @@ def _interpreted(tree: Tree, text: str) -> Look:
         try:
             return look(data)
         except (*_FAILURES, ExpressionError) as error:
-            # Without its cause: texts of exceptions may hold values of the message.
+            # Raised without a cause, because the text of an exception may hold values of the message.
             raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
 
     return evaluate
 
 
 def _reason(error: Exception) -> str:
-    """Why an evaluation failed, without any value."""
+    """Return why an evaluation failed, without any value."""
     if isinstance(error, ExpressionError):
         return str(error)
     if isinstance(error, TypeError):

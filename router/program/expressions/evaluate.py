@@ -1,4 +1,4 @@
-"""From the tree of a JMESPath expression to a callable that evaluates it on exact numbers, without the library.
+"""Compiles the tree of a JMESPath expression to a callable that evaluates it on exact numbers.
 
 https://jmespath.org/specification.html; the trees are those of jmespath.py's parser. Each kind of node is compiled once
 into a callable of its own, so that a message is not walked through by names.
@@ -13,11 +13,11 @@ from router.program.expressions.functions import FUNCTIONS, Function, check_argu
 from router.program.expressions.tree import Tree, equal, is_true
 
 Look = Callable[[Any], Any]
-"""From data to the value of an expression; what it raises for a value that does not fit is not an ExpressionError."""
+"""Takes data and returns the value of an expression; raises various exceptions for values of unsuitable types."""
 
 
 def compile_tree(tree: Tree) -> Look:
-    """The callable of a tree whose calls fit the functions."""
+    """Return the callable of a tree, whose function calls must be checked already."""
     return _COMPILERS[tree["type"]](tree)
 
 
@@ -37,13 +37,13 @@ def _same(tree: Tree) -> Look:
 def _literal(tree: Tree) -> Look:
     literal = tree["value"]
     if isinstance(literal, list | dict):
-        # What comes after could change it, and the next message is to see it as it was.
+        # A copy, because a later step may change it.
         return lambda data: deepcopy(literal)
     return lambda data: literal
 
 
 def _sequence(tree: Tree) -> Look:
-    """Each part sees what the one before gave."""
+    """Apply each part to the value of the previous one."""
     first, *others = _parts(tree)
     if len(others) == 1:
         second = others[0]
@@ -180,7 +180,7 @@ def _comparator(tree: Tree) -> Look:
 
 
 def _has_order(value: Any) -> bool:
-    """Numbers have an order, and text has one here as in the library, though not in the specification."""
+    """Return whether a value is ordered: numbers, and text as in the library, though not in the specification."""
     return isinstance(value, int | Decimal | str | float) and not isinstance(value, bool)
 
 
@@ -215,7 +215,7 @@ def _argument(tree: Tree) -> Look:
 
 
 def _checks(function: Function) -> list[tuple[int, tuple[str, ...]]]:
-    """The arguments whose types are restricted, and the types."""
+    """Return the indexes of arguments with restricted types, and the types."""
     return [(index, allowed) for index, allowed in enumerate(function.takes) if allowed and allowed != ("expref",)]
 
 

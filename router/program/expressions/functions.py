@@ -46,7 +46,7 @@ Types = tuple[str, ...]
 
 
 class Function(Struct, frozen=True):
-    """A function: what it takes, the last of which may come more than once, and how it is called.
+    """A function: the types of its arguments, the last of which may repeat if `variadic`, and its implementation.
 
     An argument of type `expref` is given as the callable that evaluates it.
     """
@@ -57,7 +57,7 @@ class Function(Struct, frozen=True):
 
 
 def refuse(name: str, value: Any) -> ExpressionError:
-    """What to raise for a value that a function does not take."""
+    """Return the exception for an argument of the wrong type."""
     return ExpressionError(f"{name}() cannot take {kind_of(value) or 'such a value'}")
 
 
@@ -78,7 +78,7 @@ def check_argument(name: str, allowed: Types, value: Any) -> None:
 
 
 def _total(numbers: Sequence[Number]) -> Number:
-    """The exact sum; raises Inexact where it would have to be rounded."""
+    """Return the exact sum; raises Inexact if it would be rounded."""
     if all(isinstance(number, int) for number in numbers):
         return sum(numbers)
     return reduce(_SUM.add, numbers, Decimal(0))
@@ -89,7 +89,7 @@ def _average(numbers: Sequence[Number]) -> Decimal | None:
 
 
 def _absolute(number: Number) -> Number:
-    # abs() of a decimal rounds it.
+    # abs() of a Decimal rounds.
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
 
 
@@ -139,7 +139,7 @@ def _merge(*objects: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(name: str, look: Look, allowed: Types) -> Look:
-    """The key to compare elements by, which has one of the types."""
+    """Return the function that computes the key of an element, and checks its type."""
 
     def key(element: Any) -> Any:
         value = look(element)
@@ -153,7 +153,7 @@ def _key(name: str, look: Look, allowed: Types) -> Look:
 def _sort_by(elements: list[Any], look: Look) -> list[Any]:
     if not elements:
         return elements
-    # The first element says what the keys of all have to be.
+    # All keys must have the type of the first.
     first = _key("sort_by", look, _ORDERED)(elements[0])
     return sorted(elements, key=_key("sort_by", look, (str(kind_of(first)),)))
 

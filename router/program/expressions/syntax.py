@@ -1,4 +1,4 @@
-"""JMESPath text to a tree: the library's parser with exact literals, and every fault in plain words."""
+"""Parses JMESPath: the library's parser with exact literals, and faults in plain words."""
 
 import json
 from decimal import Decimal
@@ -11,12 +11,12 @@ from router.program.expressions.functions import FUNCTIONS
 from router.program.expressions.tree import MAX_LENGTH, Tree, nodes
 
 MAX_DEPTH = 150
-"""Levels of a tree: the interpreter needs up to five frames for two of them, of Python's thousand."""
+"""Maximum levels of a tree: evaluation needs up to five frames for two of them, and Python has a thousand."""
 _SHOWN = 20
 
 
 class SyntaxFault(Exception):
-    """What is wrong with an expression, in words, and the position (from 0) if it is at one."""
+    """Raised for a malformed expression; `reason` includes the column, if there is one."""
 
     def __init__(self, reason: str, position: int | None = None) -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class SyntaxFault(Exception):
 
 
 class ExactLexer(lexer.Lexer):
-    """The library's lexer; fractions in literals are decimals, and literals that are no JSON are faults."""
+    """The library's lexer; fractions in literals are Decimals, and literals that are no JSON are faults."""
 
     def _consume_until(self, delimiter: str) -> str:
         try:
@@ -54,7 +54,7 @@ class ExactLexer(lexer.Lexer):
 
 
 class ExactParser(parser.Parser):
-    """The library's parser over `ExactLexer`; it does not use the cache that all parsers of the library share."""
+    """The library's parser with `ExactLexer`, and without the cache that all parsers of the library share."""
 
     def tree(self, text: str) -> Tree:
         """Parse `text`; raises the library's ParseError, or SyntaxFault."""
@@ -76,7 +76,7 @@ class ExactParser(parser.Parser):
 
 
 def parse(text: str) -> Tree:
-    """The tree of an expression whose calls fit the functions; raises SyntaxFault."""
+    """Return the tree of an expression with valid function calls; raises SyntaxFault."""
     if len(text) > MAX_LENGTH:
         raise SyntaxFault(f"it is longer than {MAX_LENGTH} characters")
     try:
@@ -103,7 +103,7 @@ def _is_deep(value: Any) -> bool:
 
 
 def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:
-    """The fault that the library found, by the place it found it at."""
+    """Return the fault of an error of the library, by its position."""
     position = getattr(error, "lex_position", 0)
     if not text.strip():
         return SyntaxFault("it is empty")
@@ -117,7 +117,7 @@ def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:
 
 
 def _check(tree: Tree) -> None:
-    """Find what the library would find only when it evaluates, and then for every message."""
+    """Check what the library checks only at evaluation; raises SyntaxFault."""
     if tree["type"] == "expref":
         raise SyntaxFault("'&' stands only before an argument of a function")
     for node, depth in nodes(tree):

@@ -7,7 +7,7 @@ from typing import Any
 Tree = dict[str, Any]
 """A node as jmespath.py has it: type, children and perhaps value; `start` and `quoted` are ours."""
 MAX_LENGTH = 4096
-"""Characters of an expression: far more than a person writes, and less than Python's limit on digits of an int."""
+"""Maximum characters of an expression; below Python's limit on the digits of an int."""
 _KINDS: dict[type, str] = {
     str: "string",
     bool: "boolean",
@@ -21,7 +21,7 @@ _KINDS: dict[type, str] = {
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
-    """Every node of a tree with its depth, from the left."""
+    """Yield every node of a tree with its depth, from the left."""
     stack = [(tree, 1)]
     while stack:
         node, depth = stack.pop()
@@ -30,12 +30,12 @@ def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
 
 
 def kind_of(value: Any) -> str | None:
-    """The JMESPath type of a value; None for what JSON does not have, and only a plugin can have put there."""
+    """Return the JMESPath type of a value; None for a value that JSON does not have, which a plugin may create."""
     return _KINDS.get(type(value))
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Whether two JSON values are equal: numbers by value, and true and false are no numbers, at any depth."""
+    """Return whether two JSON values are equal: numbers by value; true and false are no numbers, at any depth."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):
@@ -46,5 +46,5 @@ def equal(left: Any, right: Any) -> bool:
 
 
 def is_true(value: Any) -> bool:
-    """JMESPath's truth: everything but null, false, and empty text, lists and objects; 0 is true."""
+    """Return JMESPath's truth of a value: false for null, false, and empty text, lists and objects; 0 is true."""
     return value is not False and (bool(value) or isinstance(value, int | float | Decimal))

@@ -36,9 +36,9 @@ class Invalid(Struct, frozen=True):
 
 
 class Validation(Struct, frozen=True):
-    """What is behind a check: the library's validator, and the documents by URI, the schema's own first.
+    """A compiled schema: the library's validator, and the documents by URI, the root first.
 
-    `path` is where in the config the schema was first met.
+    `path` is the first path in the config that names the schema.
     """
 
     validator: "Validator"
@@ -47,7 +47,7 @@ class Validation(Struct, frozen=True):
 
     @property
     def root(self) -> SchemaDocument:
-        """The schema's own document."""
+        """The root document."""
         return next(iter(self.documents.values()))
 
 
@@ -56,7 +56,7 @@ _Report = Callable[[ConfigFault], None]
 
 
 class SchemaStore:
-    """The schemas of one load: each file is read, checked and compiled once, and its faults are told once.
+    """The schemas of one load: each file is read, checked, compiled and reported once.
 
     `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
     `validations` has what is behind each check. Files in the `bundle` of a compiled config are not read again, and were
@@ -76,18 +76,18 @@ class SchemaStore:
         self._linked: dict[str, Validation] = {}
 
     def bundle(self) -> Bundle:
-        """The files that were read and have no errors."""
+        """Return the files that were read and have no errors."""
         names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
         files = {name: self.documents[name] for name in sorted(names)}
         return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
 
     def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
-        """What is behind the check of a schema that was compiled for `path`; None if it has errors."""
+        """Return the validation of a schema that was compiled for `path`; None if it has errors."""
         file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
         return None if file is None else self._linked.get(uri_of(file))
 
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
-        """The check of a schema: a file relative to the folder, or the schema itself; None after an error."""
+        """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
 
         def report(fault: ConfigFault) -> None:
             findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
@@ -107,7 +107,7 @@ class SchemaStore:
         return self._checks[file]
 
     def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
-        """The file with links followed, or None if it is then not in the folder."""
+        """Resolve symbolic links; None for a file outside the folder."""
         asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
         known = self._bundle.links.get(asked, asked)
         if known in self._bundle.files:
@@ -128,7 +128,7 @@ class SchemaStore:
         return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
 
     def _open(self, file: pathlib.Path, path: Path, report: _Report) -> SchemaDocument | None:
-        """The document in a file, or None if it has errors; what is wrong is reported the first time."""
+        """Return the document in a file, or None if it has errors, which are reported once."""
         if file not in self._opened:
             name = file.relative_to(self._root).as_posix()
             self._opened[file] = None
@@ -147,7 +147,7 @@ class SchemaStore:
     def _accept(
         self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report
     ) -> SchemaDocument | None:
-        """The document with this content, or None if it has errors."""
+        """Verify a document; None if it has errors."""
         faults = verify(content, name)
         for fault in faults:
             report(fault)
@@ -156,7 +156,7 @@ class SchemaStore:
         return self._take(content, name, file, path)
 
     def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> SchemaDocument:
-        """The document with this content, which has no errors."""
+        """Keep a document without errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
         shown = file.relative_to(self._root).as_posix()
@@ -167,7 +167,7 @@ class SchemaStore:
         return SchemaDocument(name, uri_of(file), file.parent, content, draft)
 
     def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
-        """The check of a document with all that it refers to, or None if something in it has errors."""
+        """Compile a document with those that it refers to; None if one has errors."""
         if document is None:
             return None
 
@@ -195,7 +195,7 @@ class SchemaStore:
 
 
 def _inline(path: Path) -> str:
-    """The file that an inline schema is thought of as."""
+    """Return the file name that stands for an inline schema."""
     return ".".join(map(str, path))
 
 
@@ -204,7 +204,7 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
 
     @cache
     def names() -> frozenset[str]:
-        """Looked for when a message fails, and not at the start: schemas may be large."""
+        """Return the names that the schemas declare; computed at the first failure, because schemas may be large."""
         return frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
 
     @cache
@@ -220,7 +220,7 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
             if is_valid(data):
                 return None
             failure = locator().locate(data)
-        except ValueError:  # bytes, half of a surrogate pair: what only a plugin can have put there
+        except ValueError:  # bytes, or half of a surrogate pair: only a plugin can create these values
             return Invalid("holds a value that JSON does not have", "")
         shown = [part if isinstance(part, int) or part in names() else "*" for part in failure.instance_path]
         return Invalid(_reason(failure, root, documents), escape(shown))
@@ -229,7 +229,7 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
 
 
 def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
-    """The keyword and its place in the schema; the only name in it is one that the schema has."""
+    """Return the keyword and its place in the schema; it holds no name but those of the schema."""
     if failure.schema_path is None:
         return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
     where = pointer(failure.schema_path)

@@ -1,4 +1,4 @@
-"""What can be said about one schema document by itself: draft, validity, patterns, formats, names."""
+"""Verifies a schema document by itself: draft, validity, patterns, formats, names."""
 
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ UNKNOWN_DRAFT = declare(
 )
 
 MAX_DEPTH = 64
-"""Levels of a schema document: no deeper than a message may be, and jsonschema-rs overflows its stack at thousands."""
+"""Maximum levels of a schema document, as of a message; jsonschema-rs overflows its stack at thousands."""
 DRAFTS = {
     "http://json-schema.org/draft-04/schema#": 4,
     "http://json-schema.org/draft-06/schema#": 6,
@@ -87,13 +87,13 @@ ASSERTED_SINCE: Mapping[str, int] = {
     "duration": 2019,
     "uuid": 2019,
 }
-"""The formats that are checked, and the first draft in which jsonschema-rs does so by itself."""
+"""The formats that are checked, and the first draft in which jsonschema-rs checks them by default."""
 _NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
 
 class SchemaDocument(Struct, frozen=True):
-    """A schema document: `name` as sentences show it, and the base URI and folder of its references."""
+    """A schema document: its name in messages, and the base URI and folder of its references."""
 
     name: str
     uri: str
@@ -104,23 +104,23 @@ class SchemaDocument(Struct, frozen=True):
 
 
 def pointer(path: Path | list[str | int]) -> str:
-    """A JSON Pointer (RFC 6901) in words: the root has a name."""
+    """Return a JSON Pointer (RFC 6901) for messages, in which the root has a name."""
     return escape(path) or "the root"
 
 
 def escape(path: Path | list[str | int]) -> str:
-    """A JSON Pointer (RFC 6901)."""
+    """Return a JSON Pointer (RFC 6901)."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def draft_of(content: Any) -> int | None:
-    """The draft that a document names in `$schema`, 2020 if it names none, None if it is unknown."""
+    """Return the draft that a document names in `$schema`, 2020 if it names none, None if it is unknown."""
     named = content.get("$schema", DEFAULT_DRAFT) if isinstance(content, dict) else DEFAULT_DRAFT
     return _BY_URI.get(named.removesuffix("#")) if isinstance(named, str) else 2020
 
 
 def verify(content: Any, name: str) -> list[ConfigFault]:
-    """Everything wrong with one document, its references aside."""
+    """Return the faults of one document, except those of its references."""
     if not isinstance(content, dict | bool):
         return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
     if _is_deeper(content, MAX_DEPTH):
@@ -132,7 +132,7 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
 
 
 def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every object in a document that is a schema by its place, with its path; data in `const` or `default` is none."""
+    """Yield every subschema that is an object, with its path; objects in `const` or `default` are data."""
     stack: list[tuple[Path, Any]] = [((), content)]
     while stack:
         path, schema = stack.pop()
@@ -149,7 +149,7 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def declared_names(content: Any) -> set[str]:
-    """The property names that a document itself speaks of: they may be shown, others may be secrets."""
+    """Return the property names that a document declares: messages may show them, others may be secrets."""
     names: set[str] = set()
     for _, schema in subschemas(content):
         lists = [schema.get("required")]
@@ -180,19 +180,19 @@ def _is_deeper(content: Any, limit: int) -> bool:
 
 
 def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
-    import jsonschema_rs  # up to 50 ms that a config without schemas is spared
+    import jsonschema_rs  # up to 50 ms: a config without schemas does not import it
 
     try:
         jsonschema_rs.meta.validate(content)
     except jsonschema_rs.ValidationError as error:
         if getattr(error.kind, "format", "") == "regex":
-            return []  # `_check_patterns` finds it, and its like
+            return []  # `_check_patterns` reports it
         return [invalid(error.instance_path, error.kind.name, name)]
     return []
 
 
 def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
-    """The fault of a document that its meta-schema refuses at `path` by `keyword`."""
+    """Return the fault of a document that fails its meta-schema at `path` by `keyword`."""
     sentence = f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema"
     return ConfigFault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
 
@@ -208,7 +208,7 @@ def _check_patterns(content: Any, name: str) -> Iterator[ConfigFault]:
 
 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
-    """The fault of a pattern at `path` that the engine does not take."""
+    """Return the fault of a pattern at `path` that the regex engine does not support."""
     sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
     return ConfigFault(
         UNSUPPORTED_PATTERN, sentence, "write it without look-around and back-references; check its brackets"

@@ -18,14 +18,14 @@ UNREADABLE_SCHEMA = declare(
     "Without its schema a route would take every message, or none.",
 )
 MAX_BYTES = 4 * 1024 * 1024
-"""How large a schema file may be; the largest in public use have a few hundred KiB."""
+"""Maximum size of a schema file; the largest in public use have a few hundred KiB."""
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _FAILURES = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
 
 
 class SchemaError(Exception):
-    """A schema cannot be used; `faults` say why."""
+    """Raised for a schema with errors, its `faults`."""
 
     def __init__(self, *faults: ConfigFault) -> None:
         super().__init__(faults)
@@ -33,7 +33,7 @@ class SchemaError(Exception):
 
 
 def read_schema(file: pathlib.Path, name: str, shown: str) -> Any:
-    """The content of a schema file, called `name` in sentences and `shown` in places; raises SchemaError."""
+    """Return the content of a schema file, named `name` in sentences and `shown` in places; raises SchemaError."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -60,7 +60,7 @@ def _parse_json(text: str, shown: str) -> Any:
 
 
 def _not_json(text: str, shown: str) -> ConfigFault:
-    """The fault at the place where the standard library's reader stops; msgspec only knows bytes."""
+    """Return the fault, at the place where the json module stops; msgspec reports no line."""
     place = Place(shown)
     try:
         json.loads(text)
@@ -75,7 +75,7 @@ def _not_json(text: str, shown: str) -> ConfigFault:
 
 
 def _parse_yaml(text: str, shown: str) -> Any:
-    # Most schemas are JSON, and a compiled config has all of them: neither is to pay for reading YAML.
+    # Imported here, because most schemas are JSON, and a compiled config holds its schemas.
     from router.config.source import parse_text
 
     try:

@@ -36,16 +36,16 @@ UNRESOLVED_REFERENCE = declare(
 FormatCheck = Callable[[object], bool]
 
 PREFIX = "https://config.invalid"
-"""Before a file's path it is the file's URI: references resolve by the common rules, and the name can never exist."""
+"""Prefix of a file's path that makes it a URI; the host name is reserved (RFC 2606) and never exists."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _FILES_ONLY = "only files of the config's folder are read"
 
 Refer = Callable[[pathlib.Path], SchemaDocument]
-"""Gives the document in a file that a reference names; raises Unresolved."""
+"""Returns the document in a file that a reference names; raises Unresolved."""
 
 
 class Unresolved(Exception):
-    """A file cannot be referred to; `reason` says why, and is empty if that is told elsewhere."""
+    """Raised for a file that cannot be referred to; `reason` is empty if the fault is reported already."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -53,12 +53,12 @@ class Unresolved(Exception):
 
 
 def uri_of(file: pathlib.Path) -> str:
-    """The URI of a file, given by its absolute path."""
+    """Return the URI of a file by its absolute path."""
     return PREFIX + quote(file.as_posix())
 
 
 class Linker:
-    """Links one document; `reached` are the documents by URI, the first of them the one to link."""
+    """Links one document; `reached` are the documents that it refers to, by URI, itself first."""
 
     def __init__(self, root: SchemaDocument, refer: Refer) -> None:
         self.reached = {root.uri: root}
@@ -67,8 +67,8 @@ class Linker:
         self._refused: dict[str, str] = {}
 
     def link(self) -> "Validator":
-        """The validator of the document; raises SchemaError."""
-        from jsonschema_rs import ValidationError  # up to 50 ms that a config without schemas is spared
+        """Return the validator of the document; raises SchemaError."""
+        from jsonschema_rs import ValidationError  # up to 50 ms: a config without schemas does not import it
 
         try:
             validator = self._validator(self._root.draft)
@@ -85,11 +85,11 @@ class Linker:
         return min(document.draft for document in self.reached.values())
 
     def _validator(self, draft: int) -> "Validator":
-        # The retriever is asked for every document that is not at hand; with it, the library fetches nothing itself.
+        # With a retriever, the library reads no file and makes no request itself.
         return _validator(self._root.content, self._root.uri, self._retrieve, draft)
 
     def _retrieve(self, uri: str) -> Any:
-        """The content of the document at `uri`; raises Unresolved, and then remembers why."""
+        """Return the content of the document at `uri`; raises Unresolved, and keeps the reason."""
         try:
             if uri not in self.reached:
                 self.reached[uri] = self._refer(self._file(uri))
@@ -101,7 +101,7 @@ class Linker:
     def _file(self, uri: str) -> pathlib.Path:
         if uri.startswith(PREFIX + "/"):
             return pathlib.Path(unquote(urlsplit(uri).path))
-        # A document with an $id of its own is thought of as published there, with its neighbours beside it.
+        # References of a document with an $id are relative to it: files beside the document are found there.
         for document in self.reached.values():
             published = own_base(document).rpartition("/")[0] + "/"
             if uri.startswith(published) and published != "/":
@@ -126,7 +126,7 @@ class Linker:
         return [invalid(error.instance_path, error.kind.name, name)]
 
     def _unresolved(self) -> list[ConfigFault]:
-        """Every reference that cannot be resolved, where the library stops at the first."""
+        """Return a fault for every unresolved reference; the library stops at the first."""
         links = list(self._links())
         resolves = self._resolver()
         faults = []
@@ -143,7 +143,7 @@ class Linker:
         return faults
 
     def _links(self) -> Iterator[tuple[SchemaDocument, Path, str, str]]:
-        """The references of all documents, with the URI of each; those that the library did not try are tried."""
+        """Yield the references of all documents with their URIs, and retrieve those that the library did not."""
         known = {base for document in self.reached.values() for _, _, base in _bases(document)}
         done = 0
         while done < len(self.reached):
@@ -160,7 +160,7 @@ class Linker:
                         yield document, (*path, keyword), reference, target
 
     def _resolver(self) -> Callable[[str], bool]:
-        """Whether there is something at a URI; what was refused counts as an empty document."""
+        """Return a predicate of URIs that resolve; a refused document counts as an empty one."""
         from jsonschema_rs import ReferencingError, Registry
 
         try:
@@ -194,7 +194,7 @@ def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: in
 
 
 def own_base(document: SchemaDocument) -> str:
-    """The base URI of a document: its own `$id` if it has one, else its file's."""
+    """Return the base URI of a document: its `$id`, or else the URI of its file."""
     content = document.content
     own = content.get(_id_keyword(document)) if isinstance(content, dict) else None
     return urljoin(document.uri, own) if isinstance(own, str) else document.uri
@@ -205,7 +205,7 @@ def _id_keyword(document: SchemaDocument) -> str:
 
 
 def _bases(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str]]:
-    """The subschemas of a document, each with the base URI of its references."""
+    """Yield the subschemas of a document, each with the base URI of its references."""
     bases: dict[Path, str] = {}
     for path, schema in subschemas(document.content):
         above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
@@ -215,7 +215,7 @@ def _bases(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str
 
 
 def _at(content: Any, path: list[str | int]) -> Any:
-    """What is at a path of a document, or None."""
+    """Return the value at a path of a document, or None."""
     for part in path:
         try:
             content = content[part]
@@ -237,7 +237,7 @@ def missing_formats(draft: int) -> dict[str, FormatCheck]:
 
 
 def import_library(name: str = "jsonschema_rs") -> None:
-    """Import jsonschema-rs, once, for all who then do so as usual.
+    """Import jsonschema-rs without the email package.
 
     To say when it was built, it asks the standard library to parse a date as mails have it. Alone that is three times
     the work of the rest of its import, and a twentieth of a cold start; here the date stays as it is written.
