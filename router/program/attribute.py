@@ -34,8 +34,8 @@ _EMPTY_SET: frozenset[Any] = frozenset()
 class Getter(Struct, frozen=True):
     """A compiled attribute: `get` returns its value or None, and raises as a source does; `absent` is called for None.
 
-    `absent` gives UNSET to leave the attribute out, or raises Refusal. `pointer` is to the source, if that is a path.
-    `field` is the field of the message that `get` gives as it is, or empty.
+    `absent` returns UNSET to leave the attribute out, or raises Refusal. `pointer` is that of a source that is a path.
+    `field` is the top-level field of the message that `get` returns unchanged, or empty.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Getter(Struct, frozen=True):
 class Site(Struct, frozen=True):
     """The position of an attribute: its name and path, its route and write mode, and whether it is a key attribute.
 
-    `short` tells that it is written as an expression alone.
+    An attribute in its `short` form is an expression alone.
     """
 
     name: str

@@ -50,7 +50,7 @@ class Program(Struct, frozen=True):
 class Loaded(Struct, frozen=True):
     """The result of loading: the findings, and the program unless one of them is an error.
 
-    `config`, `plugins` and `schemas` are there as far as loading came; what they hold may have been found faulty.
+    `config`, `plugins` and `schemas` are None if loading stopped before them, and may have faults.
     """
 
     program: Program | None
@@ -136,7 +136,7 @@ def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> L
     """Read, parse and compile a config with the files that it includes; every fault is a finding, none is raised.
 
     `unset` is how bad it is if a variable of the environment is not set and has no default. If that is no error, the
-    program has placeholders, and is there to be looked at only. Raises UsageError for a compiled config.
+    program has placeholders, and is only for inspection. Raises UsageError for a compiled config.
     """
     if is_precompiled(path):
         raise UsageError(f"{path} is a compiled config: name the YAML file that it was made from")

@@ -125,13 +125,13 @@ def unpack(content: bytes, shown: str) -> Opened:
     """Decode a compiled config, named `shown` in errors; raises UsageError as `read` does."""
     head, _, body = content.partition(b"\n")
     try:
-        told = msgspec.json.decode(head, type=_Head)
+        decoded = msgspec.json.decode(head, type=_Head)
     except msgspec.DecodeError:
-        told = None
-    if told is None or (told.compiled_router_config, told.router) != (FORMAT, VERSION):
-        maker = f"router {told.router}" if told and told.router != VERSION else "another version of the router"
+        decoded = None
+    if decoded is None or (decoded.compiled_router_config, decoded.router) != (FORMAT, VERSION):
+        maker = f"router {decoded.router}" if decoded and decoded.router != VERSION else "another version of the router"
         raise UsageError(f"{shown} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
-    if zlib.crc32(body) != told.checksum:
+    if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{shown} is damaged: {_AGAIN}")
     return Opened(body.split(b"\n"))
 
@@ -222,8 +222,8 @@ def _at(data: Any, path: Path) -> str:
 def _parse(cls: type[_Kind], filled: _Filled) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
-    What does not come from the environment had no fault when it was compiled; what does is text, and `convert` finds
-    whether it may stand there. Only if it finds that it may not is the walk needed that says what is wrong.
+    The values in the file had no faults when it was compiled, and a variable is text: msgspec.convert finds whether the
+    config accepts that text. Only if it does not, the parser that reports faults is imported.
     """
     if filled.proved:
         with suppress(msgspec.ValidationError):

@@ -22,8 +22,8 @@ BAD_NAME = declare(
 NO_DEAD_LETTER_QUEUE = declare(
     "RT203",
     "a queue without dead-letter queue",
-    "A rejected message stays on its queue and comes again until the queue's own redrive policy, if there is one, "
-    "takes it away; the reason is in the log only.",
+    "A rejected message stays on its queue and is received again until the queue's own redrive policy moves it; "
+    "the reason is in the log only.",
     severity="warning",
 )
 UNKNOWN_ENVELOPE = declare(
@@ -34,8 +34,8 @@ UNKNOWN_ENVELOPE = declare(
 )
 OWN_DEAD_LETTER = declare(
     "RT206",
-    "a queue whose dead letters come back to it",
-    "Its rejected messages would come back to it for ever.",
+    "a queue whose dead letters return to it",
+    "Its rejected messages would be received for ever.",
 )
 SAME_QUEUE = declare(
     "RT207",

@@ -25,7 +25,7 @@ UNKNOWN_PLUGIN = declare(
 NAMED_TWICE = declare(
     "RT111",
     "a plugin that a route names twice",
-    "Its hooks would change the message twice, or once: nobody can tell which was meant.",
+    "It is ambiguous whether its hooks change the message once or twice.",
 )
 TEST_SHAPE = declare(
     "RT208",

@@ -18,7 +18,7 @@ UNKNOWN_TRANSFORM = declare(
 TRANSFORM_ARGUMENTS = declare(
     "RT404",
     "arguments that the transform does not take",
-    "A transform takes the value, then what its signature says; wrong arguments would fail on each message.",
+    "A transform takes the value, then the arguments of its signature; wrong ones would fail on each message.",
 )
 
 Step = Callable[[Any], Any]

@@ -1,6 +1,6 @@
 """Attribute sources: where the value of an attribute of an item comes from, one module each.
 
-A module of this package defines `SOURCE`. Its fields are all that the router knows of that source: the parser, the
+A module of this package defines `SOURCE`. Its fields hold all facts about that source: the parser, the
 published schema, the compiler, `router check` and the documentation read them. Modules are found by their presence.
 """
 

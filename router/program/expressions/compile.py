@@ -19,7 +19,7 @@ FIELD_COMPARISON = declare(
     "RT402",
     "comparison with a field",
     'In JMESPath "x" in double quotes is the field x of the message. Compared with it, a field nearly always '
-    "differs, so the route takes no message or the attribute is never as meant.",
+    "differs, so that the route matches no message, or the attribute never has the intended value.",
     "warning",
 )
 
@@ -79,7 +79,7 @@ def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], boo
 def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
     """Return the names in double quotes that an expression compares with anything but a literal.
 
-    In `x == "y"` that is y: a field, where nearly always the text 'y' is meant.
+    In `x == "y"` that is y: a field, where the text 'y' is nearly always intended.
     """
     if is_plain_path(text):
         return []

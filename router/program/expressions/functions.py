@@ -48,7 +48,7 @@ Types = tuple[str, ...]
 class Function(Struct, frozen=True):
     """A function: the types of its arguments, the last of which may repeat if `variadic`, and its implementation.
 
-    An argument of type `expref` is given as the callable that evaluates it.
+    An argument of type `expref` is passed as the callable that evaluates it.
     """
 
     takes: tuple[Types, ...]

@@ -19,7 +19,7 @@ from router.program.hooks import specs
 NO_SUCH_HOOK = declare(
     "RT503",
     "a plugin implements no hook of the router",
-    "A misspelt hook, or one that asks for an argument the hook does not have, would never be called.",
+    "A function with a misspelt name, or with an argument that the hook does not have, would never be called.",
 )
 UNMARKED = declare(
     "RT504",
@@ -78,8 +78,8 @@ def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list
             continue
         found += _argument_faults(value, hook, at)
         if hook in implemented:
-            said = f"{at} implements {hook!r} again, after {implemented[hook]!r}"
-            found.append(ConfigFault(SECOND, said, "make one function of the two"))
+            sentence = f"{at} implements {hook!r} again, after {implemented[hook]!r}"
+            found.append(ConfigFault(SECOND, sentence, "make one function of the two"))
         implemented.setdefault(hook, name)
     return found
 
@@ -121,8 +121,8 @@ def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
         plain = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         if plain and parameter.default is parameter.empty and name not in HOOKS[hook]:
             has = f"{hook} has {', '.join(HOOKS[hook])}"
-            said = f"{at} takes {name!r}, which {hook} does not have"
-            yield ConfigFault(NO_SUCH_HOOK, said, did_you_mean(name, HOOKS[hook], has))
+            sentence = f"{at} takes {name!r}, which {hook} does not have"
+            yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(name, HOOKS[hook], has))
 
 
 def shown(file: str, folder: Path) -> str:

@@ -27,7 +27,7 @@ from router.program.hooks.plugins import OBSERVED, Check, Plugins, built_in
 SAME_NAME = declare(
     "RT502",
     "two plugins have one name",
-    "Routes name plugins in `plugins` and `options`: with two of one name nobody could say which is meant.",
+    "Routes name plugins in `plugins` and `options`: two of one name would be ambiguous.",
 )
 BAD_REGISTRATION = declare(
     "RT507",

@@ -13,18 +13,18 @@ from router.model import Path
 INVALID_SCHEMA = declare(
     "RT302",
     "not a valid schema",
-    "A schema that its draft does not allow means something else than was thought, if anything.",
+    "The keywords of a schema that its draft does not allow are ignored, or validate something else.",
 )
 UNSUPPORTED_PATTERN = declare(
     "RT304",
     "pattern that the linear-time engine does not take",
-    "Messages come from outside: a pattern that backtracks lets one of them stop the router for minutes. Look-around "
+    "Messages are untrusted: with a pattern that backtracks, one of them can stop the router for minutes. Look-around "
     "and back-references need backtracking.",
 )
 UNKNOWN_FORMAT = declare(
     "RT305",
     "unknown format",
-    "A format that is not known checks nothing, so values that were meant to be refused are taken.",
+    "An unknown format validates nothing, so that invalid values are accepted.",
     "warning",
 )
 UNKNOWN_DRAFT = declare(

@@ -239,7 +239,7 @@ def missing_formats(draft: int) -> dict[str, FormatCheck]:
 def import_library(name: str = "jsonschema_rs") -> None:
     """Import jsonschema-rs without the email package.
 
-    To say when it was built, it asks the standard library to parse a date as mails have it. Alone that is three times
+    To compute its build date, the library parses a date with the email package. That import alone is three times
     the work of the rest of its import, and a twentieth of a cold start; here the date stays as it is written.
     """
     if name in sys.modules or "email.utils" in sys.modules:
