@@ -169,7 +169,7 @@ RECORDS = st.lists(st.sampled_from(list(WRAPPED)).flatmap(record_of), min_size=1
 
 
 class Silent:
-    """Both ends of the seam, which take everything that can be sent."""
+    """Tables and queues that take everything that can be sent."""
 
     def batch_write(self, table: str, requests: Any) -> WriteResponse:
         msgspec.json.encode(requests)
