@@ -203,8 +203,15 @@ def test_explain_shows_examples(router: Run) -> None:
     assert (done.returncode, titles, "  bad.yaml:" in done.stdout) == (0, ["bad", "found", "good"], True)
 
 
-def test_explain_what_has_no_example(router: Run) -> None:
-    """What is seen in AWS, or of a message, has a reason only."""
+def test_explain_a_retired_code(router: Run) -> None:
+    """`--explain` prints why the code is no longer in use."""
+    done = router("check", "--explain", "rt307")
+
+    assert (done.returncode, done.stdout.startswith("RT307 is retired: ")) == (0, True)
+
+
+def test_explain_without_an_example(router: Run) -> None:
+    """The code of an outcome has a reason only."""
     done = router("check", "--explain", "RT801")
 
     assert (done.returncode, len(done.stdout.split("\n\n"))) == (0, 2)

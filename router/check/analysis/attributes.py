@@ -99,7 +99,7 @@ def _source(route: AnalyzedRoute, values: Values) -> Value:
             return of_constant(value)
         case Joined(literals, expressions):
             return of_template(literals, [_of_text(route, text) for text in expressions])
-        case Computed():
+        case _:
             return _computed(route, values)
 
 

@@ -147,7 +147,8 @@ def test_function_not_permitted(sound: Any, checked: Any) -> None:
     assert lines == (
         f"routes.yaml:1:1: RT751 lambda:GetFunctionConfiguration of '{FUNCTION}' is not permitted "
         "(AccessDeniedException); allow lambda:GetFunctionConfiguration, or check with another profile\n"
-        "routes.yaml:3:3: RT748 the mapping to function 'router' is Disabled; enable it, unless it is off on purpose\n"
+        "routes.yaml:3:3: RT748 the mapping to function 'router' is Disabled; "
+        "enable it, unless it is disabled on purpose\n"
     )
 
 

@@ -43,7 +43,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(body: str = "    return []", text: str = CONFIG) -> list[tuple[str, str]]:
         Path("routes.yaml").write_text(text, encoding="utf-8")
         Path("own.py").write_text(CHECK + body, encoding="utf-8")
-        return [(str(finding), finding.code.severity) for finding in check(Path("routes.yaml"), {})]
+        return [(str(finding), finding.code.severity) for finding in check(Path("routes.yaml"), {}, rules=())]
 
     return run
 
@@ -172,7 +172,7 @@ def test_a_comparison_that_crashes(found: Any) -> None:
     """It is a finding besides the others."""
     found()
 
-    assert list(map(str, check(Path("routes.yaml"), {}, _fail(KeyError("x"))))) == [
+    assert list(map(str, check(Path("routes.yaml"), {}, _fail(KeyError("x")), rules=()))) == [
         (
             "routes.yaml:1:1: RT009 the comparison with AWS failed with KeyError; "
             "report it, with a config that reproduces it"
