@@ -1,1 +1,1 @@
-"""From the text of `routes.yaml` to typed, located values."""
+"""Reads `routes.yaml` into typed values with their places."""

@@ -1,4 +1,4 @@
-"""Reads a YAML file into plain data that knows where each key and value stands."""
+"""Reads a YAML file into plain data, with the place of each key and value."""
 
 import pathlib
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ def _over_limit(error: LimitError, file: str) -> ConfigError:
 _LIMITS: dict[Limit, tuple[str, str]] = {
     "levels": (f"more than {MAX_DEPTH} lists and maps inside each other", "nest less deeply"),
     "nodes": (f"more than {MAX_NODES:,} keys and values", "use fewer aliases, or split the config"),
-    "recursion": ("an alias stands inside of what it stands for", "write the value out"),
+    "recursion": ("an alias is inside its own anchor", "write the value out"),
 }
 
 

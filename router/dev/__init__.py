@@ -1,1 +1,1 @@
-"""Messages through the engine without any AWS: what `router test`, `explain` and the pytest plugin stand on."""
+"""Commands at the desk: `router test`, `explain` and `demo`, and the embedded AWS."""

@@ -51,8 +51,8 @@ def cell(value: Any) -> str:
 def _compare_outcome(test: spec.Test, observed: Observed) -> list[Difference]:
     outcome = observed.outcome
     if outcome.kind != test.outcome:
-        said = f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
-        return [Difference("outcome", test.outcome, said)]
+        found = f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
+        return [Difference("outcome", test.outcome, found)]
     says_of_items = (test.item, test.item_contains, test.items, test.write) != (UNSET,) * 4
     if outcome.kind == "written" and not observed.items and not says_of_items:
         # Another route of the queue wrote the message, which must not make a test of this route pass.

@@ -18,7 +18,7 @@ from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.program.load import Loaded, Program, load
 
-Holds = Callable[[str], bool]
+Matches = Callable[[str], bool]
 _TOKEN = re.compile(r"\s*(?:(\(|\))|'([^']*)'|\"([^\"]*)\"|([^\s()'\"]+))")
 _WORDS = ("and", "or", "not")
 
@@ -26,16 +26,16 @@ _WORDS = ("and", "or", "not")
 def select_tests(expression: str) -> Callable[[str, str], bool]:
     """Return a function that selects tests by route and name; raises UsageError.
 
-    A word holds if it is part of `route: name`, in upper or lower case; words are joined by `and`, `or`, `not` and
-    parentheses, and one with spaces in it stands in quotes. An empty expression means all.
+    A word matches if it is part of `route: name`, in upper or lower case. `and`, `or`, `not` and parentheses combine
+    words; a word with spaces is quoted. An empty expression selects all tests.
     """
     if not expression.strip():
         return lambda route, name: True
     reader = _Reader(expression)
-    holds = reader.either()
+    matches = reader.either()
     if reader.tokens:
         raise reader.fault()
-    return lambda route, name: holds(f"{route}: {name}".lower())
+    return lambda route, name: matches(f"{route}: {name}".lower())
 
 
 class _Reader:
@@ -60,20 +60,20 @@ class _Reader:
             f"'{self._expression}' does not select tests: it must be words joined by and, or, not and parentheses"
         )
 
-    def either(self) -> Holds:
+    def either(self) -> Matches:
         """Parse alternatives that `or` joins."""
         parts = [self._both()]
         while self._take("or"):
             parts.append(self._both())
         return lambda name: any(part(name) for part in parts)
 
-    def _both(self) -> Holds:
+    def _both(self) -> Matches:
         parts = [self._one()]
         while self._take("and"):
             parts.append(self._one())
         return lambda name: all(part(name) for part in parts)
 
-    def _one(self) -> Holds:
+    def _one(self) -> Matches:
         if self._take("not"):
             inside = self._one()
             return lambda name: not inside(name)

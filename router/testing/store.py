@@ -151,8 +151,8 @@ class Store:
             raise Refused("ValidationException")
         old = self.items[table].get(key)
         if not holds(parameters, old or {}):
-            told = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            raise Refused("ConditionalCheckFailedException", old if told else None)
+            returns_item = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            raise Refused("ConditionalCheckFailedException", old if returns_item else None)
         new: StoredItem | None = None
         if operation == "Put":
             new = parameters["Item"]

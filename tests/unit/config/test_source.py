@@ -95,10 +95,10 @@ NEEDS = "it needs the keys version, tables and routes"
             "routes.yaml:1:1001: RT006 more than 100 lists and maps inside each other; nest less deeply",
         ),
         ("- " * 100_000, "routes.yaml:1:201: RT006 more than 100 lists and maps inside each other; nest less deeply"),
-        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write the value out"),
+        ("a: &a [*a]", "routes.yaml:1:4: RT006 an alias is inside its own anchor; write the value out"),
         (
             "a: &a {<<: *a}",
-            "routes.yaml:1:4: RT006 an alias stands inside of what it stands for; write the value out",
+            "routes.yaml:1:4: RT006 an alias is inside its own anchor; write the value out",
         ),
     ],
 )
