@@ -29,15 +29,15 @@ def queue_request(reference: str) -> dict[str, str]:
 
 def receipt_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
     """Yield the batches of DeleteMessageBatch."""
-    return _tens([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
+    return _batches_of_ten([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
 
 def visibility_batches(messages: Sequence[tuple[str, str, int]]) -> Iterator[EntryBatch]:
     """Yield the batches of ChangeMessageVisibilityBatch, for (id, receipt handle, seconds)."""
-    return _tens([(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages])
+    return _batches_of_ten([(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages])
 
 
-def _tens(entries: EntryBatch) -> Iterator[EntryBatch]:
+def _batches_of_ten(entries: EntryBatch) -> Iterator[EntryBatch]:
     for start in range(0, len(entries), BATCH_ENTRIES):
         yield entries[start : start + BATCH_ENTRIES]
 

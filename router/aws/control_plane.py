@@ -71,9 +71,9 @@ class ServiceClient:
 
     def wait(self, condition: str, seconds: int, **parameters: Any) -> bool:
         """Wait by one of boto3's waiters, such as `table_not_exists`; return whether the condition holds in time."""
-        pace = {"Delay": _POLL_SECONDS, "MaxAttempts": seconds // _POLL_SECONDS}
+        waiting = {"Delay": _POLL_SECONDS, "MaxAttempts": seconds // _POLL_SECONDS}
         try:
-            self._client.get_waiter(condition).wait(WaiterConfig=pace, **parameters)
+            self._client.get_waiter(condition).wait(WaiterConfig=waiting, **parameters)
         except WaiterError:
             return False
         return True

@@ -19,7 +19,7 @@ _REFERENCE = r"\$\{"
 _KEPT = frozenset({"examples", "default", "propertyNames"})
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 WHOLE = "x-whole"
-"""A keyword of ours that refuses `2.0`: an integer in JSON Schema, and not in YAML."""
+"""The router's own keyword, which refuses `2.0`: an integer in JSON Schema, and not in YAML."""
 
 
 def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:

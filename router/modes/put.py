@@ -14,7 +14,7 @@ def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
 
 MODE = Mode(
     name="put",
-    summary="stores the item, replacing what is there",
+    summary="stores the item and replaces an existing one",
     when_duplicate="stores the same again",
     when_late="replaces the newer item",
     settings=frozenset(),

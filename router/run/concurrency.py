@@ -17,7 +17,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-s
 SPARSE_MESSAGES = 5
 """A round with fewer messages indicates more receivers than the queue needs."""
 BASELINE_GROWTH = 0.005
-"""The shortest round time grows by this share each second, so that an old measurement does not apply for ever."""
+"""The shortest round time grows by this share each second, so that an old measurement does not apply indefinitely."""
 CPU_WINDOW_SECONDS = 0.05
 """The CPU share is measured over at least this time: accurate enough, and short beside the growth of receivers."""
 

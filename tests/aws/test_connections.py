@@ -350,11 +350,11 @@ def test_proxy(proxied: Callable[..., tuple[Connections, Proxy]], secure: Listen
     """Requests go through the proxy's tunnel, with its password if it has one."""
     connections, through = proxied(proxy, name)
 
-    told = ask(connections)
+    reported = ask(connections)
 
     lines = through.asked[0].split(b"\r\n")
     user = base64.b64encode(b"us@er:se:cret")
-    assert (told, lines[0].rpartition(b" ")[0], b"Proxy-Authorization: Basic " + user in lines) == (
+    assert (reported, lines[0].rpartition(b" ")[0], b"Proxy-Authorization: Basic " + user in lines) == (
         b"{}",
         b"CONNECT 127.0.0.1:%d" % secure.port,
         "@" in proxy,

@@ -85,10 +85,10 @@ class Project:
 
     def changes(self, *words: str) -> list[tuple[str, str, str, list[str]]]:
         """What would change for certain, without changing it; the function's code, which is new each time, aside."""
-        told = json.loads(self.deploy("--dry-run", "--json", *words).stdout)
+        reported = json.loads(self.deploy("--dry-run", "--json", *words).stdout)
         return [
             (each["verb"], each["resource"], each["name"], each["details"])
-            for each in told["changes"]
+            for each in reported["changes"]
             if each["verb"] != "may modify" and each["details"] != ["Code"]
         ]
 
@@ -116,9 +116,9 @@ def test_dry_run(project: Project, clients: Mapping[str, Any]) -> None:
     """A dry run says what would be made, and leaves no stack."""
     done = project.deploy("--dry-run", "--json")
 
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
-    made = sorted((each["verb"], each["resource"], each["name"], each["routes"]) for each in told["changes"])
+    made = sorted((each["verb"], each["resource"], each["name"], each["routes"]) for each in reported["changes"])
     assert (done.exit_code, last(done), project.stack in stacks) == (0, "this was a dry run: nothing is changed", False)
     assert [each for each in made if each[1] in ("queue", "table", "function")] == [
         ("add", "function", "Function", ""),
@@ -126,7 +126,13 @@ def test_dry_run(project: Project, clients: Mapping[str, Any]) -> None:
         ("add", "queue", f"{project.stack}-users-dlq", "users"),
         ("add", "table", f"{project.stack}-users", "users"),
     ]
-    assert (told["stack"], told["region"], told["destructive"], told["executed"], told["status"]) == (
+    assert (
+        reported["stack"],
+        reported["region"],
+        reported["destructive"],
+        reported["executed"],
+        reported["status"],
+    ) == (
         project.stack,
         "us-east-1",
         False,
@@ -139,10 +145,10 @@ def test_deploys(project: Project, clients: Mapping[str, Any]) -> None:
     """It puts the package into a bucket of its own, makes the stack, and says what was made."""
     done = project.deploy("--yes", "--json")
 
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     code = clients["lambda"].get_function(FunctionName=project.stack)["Configuration"]
     bucket = f"message-router-{ACCOUNT}-us-east-1"
-    assert (done.exit_code, told["executed"], told["status"], told["outputs"]["FunctionName"]) == (
+    assert (done.exit_code, reported["executed"], reported["status"], reported["outputs"]["FunctionName"]) == (
         0,
         True,
         "CREATE_COMPLETE",
@@ -169,7 +175,7 @@ def test_tells_what_was_made(project: Project) -> None:
 
 
 def test_nothing_to_change(deployed: Project) -> None:
-    """The same again is told as that."""
+    """The same again is reported as that."""
     done = deployed.deploy("--yes")
 
     assert (done.exit_code, done.stdout, last(done)) == (
@@ -250,11 +256,11 @@ def test_another_key(deployed: Project) -> None:
 
 
 @pytest.mark.parametrize("command", ["deploy", "undeploy"])
-@pytest.mark.parametrize(("description", "told"), [("", ""), ("the shop", " (its description is 'the shop')")])
+@pytest.mark.parametrize(("description", "reported"), [("", ""), ("the shop", " (its description is 'the shop')")])
 def test_stack_of_something_else(
-    project: Project, clients: Mapping[str, Any], command: str, description: str, told: str
+    project: Project, clients: Mapping[str, Any], command: str, description: str, reported: str
 ) -> None:
-    """A stack that was not made by the router is left alone, whatever is asked for."""
+    """A stack that was not made by the router is left alone, whatever is requested."""
     body: dict[str, Any] = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     body |= {"Description": description} if description else {}
     clients["cloudformation"].create_stack(StackName=project.stack, TemplateBody=json.dumps(body))
@@ -262,7 +268,7 @@ def test_stack_of_something_else(
 
     done = project.deploy("--yes", "--allow-destructive") if command == "deploy" else project.run(command, "--yes")
 
-    sentence = f"the stack '{project.stack}' was not created by the router{told}; use another stack name"
+    sentence = f"the stack '{project.stack}' was not created by the router{reported}; use another stack name"
     assert (done.exit_code, last(done)) == (2, f"router: {sentence}")
 
 
@@ -320,7 +326,7 @@ def test_package_of_before(project: Project, tmp_path: Path) -> None:
 
 
 def test_no_package(project: Project, tmp_path: Path) -> None:
-    """What is no package is told."""
+    """What is no package is reported."""
     (tmp_path / "lambda.zip").write_bytes(b"")
 
     done = project.deploy("--yes")
@@ -378,9 +384,9 @@ def test_worker(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
     done = project.run("deploy", "-c", str(project.config), "--worker", "--yes", "--json", *words)
 
-    told = json.loads(done.stdout)
-    made = {each["resource"] for each in told["changes"]}
-    assert (done.exit_code, told["status"], "ServiceName" in told["outputs"]) == (0, "CREATE_COMPLETE", True)
+    reported = json.loads(done.stdout)
+    made = {each["resource"] for each in reported["changes"]}
+    assert (done.exit_code, reported["status"], "ServiceName" in reported["outputs"]) == (0, "CREATE_COMPLETE", True)
     assert ({"service", "cluster", "queue", "table"} <= made, "function" in made, "uploaded" in done.stderr) == (
         True,
         False,
@@ -396,14 +402,18 @@ def test_update_fails(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> Non
 
     done = deployed.deploy("--yes", "--json")
 
-    told = json.loads(done.stdout)
-    assert (done.exit_code, told["status"], told["cause"]["resource"]) == (1, "UPDATE_ROLLBACK_COMPLETE", "Function")
+    reported = json.loads(done.stdout)
+    assert (done.exit_code, reported["status"], reported["cause"]["resource"]) == (
+        1,
+        "UPDATE_ROLLBACK_COMPLETE",
+        "Function",
+    )
     assert f"the stack '{deployed.stack}' could not be updated: Function (AWS::Lambda::Function): " in done.stderr
     assert last(done) == "the stack is rolled back to its previous state"
 
 
 def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who interrupts it while AWS is at work is told that AWS goes on."""
+    """Who interrupts it while AWS is at work is reported that AWS goes on."""
 
     def interrupted(console: Any, events: Iterator[Any], *_: Any) -> None:
         next(events)

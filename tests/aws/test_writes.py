@@ -219,8 +219,8 @@ def test_versioned_update(send: Send, stored: Callable[..., Any], version: int, 
 
     answer = send("update", item={ODD: version, "x": "new"}, version=ODD)
 
-    told = full(**{ODD: 2, "x": "old", "other": 1}) if fault else None
-    assert (answer, stored()["x"]) == (WriteResponse(fault=fault, stored=told), {"S": "old" if fault else "new"})
+    reported = full(**{ODD: 2, "x": "old", "other": 1}) if fault else None
+    assert (answer, stored()["x"]) == (WriteResponse(fault=fault, stored=reported), {"S": "old" if fault else "new"})
 
 
 def test_update_of_the_key_alone(send: Send, stored: Callable[..., Any], markers: Table) -> None:

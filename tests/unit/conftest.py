@@ -15,7 +15,7 @@ from tests.support.program import Loaded, Program, load, load_program
 
 
 class Tables:
-    """A store of `things` that answers as it is told, and else as DynamoDB would; keeps what it was asked."""
+    """A store of `things` that answers as it is reported, and else as DynamoDB would; keeps what it was asked."""
 
     def __init__(self) -> None:
         self.answers: deque[WriteResponse] = deque()
@@ -62,7 +62,7 @@ def _content(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class Queues:
-    """Queues that take all, but what they are told not to; what was asked of them is kept."""
+    """Queues that take all, but what they are reported not to; what was asked of them is kept."""
 
     def __init__(self) -> None:
         self.faults: dict[str, AwsFault] = {}

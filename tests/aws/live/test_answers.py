@@ -108,7 +108,7 @@ def test_ignored(sound: Any, checked: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "said"),
+    ("operation", "output"),
     [
         ("DescribeTable", "5:3: RT751 dynamodb:DescribeTable of 'orders'"),
         ("DescribeTimeToLive", "5:3: RT751 dynamodb:DescribeTimeToLive of 'orders'"),
@@ -117,16 +117,16 @@ def test_ignored(sound: Any, checked: Any) -> None:
         ("GetFunctionConcurrency", "1:1: RT751 lambda:GetFunctionConcurrency of 'router'"),
     ],
 )
-def test_not_permitted(sound: Any, checked: Any, operation: str, said: str) -> None:
+def test_not_permitted(sound: Any, checked: Any, operation: str, output: str) -> None:
     """A call without permission is named, with its resource; the others are made."""
     sound.by_operation["DescribeTable"] = {"Table": TABLE | {"TableStatus": "ACTIVE"}}
     sound.by_operation[operation] = DENIED
-    action = said.split()[2]
+    action = output.split()[2]
 
     lines = checked(sound.endpoint, CONFIG)
 
     advice = f"allow {action}, or check with another profile"
-    assert lines == f"routes.yaml:{said} is not permitted (AccessDeniedException); {advice}\n"
+    assert lines == f"routes.yaml:{output} is not permitted (AccessDeniedException); {advice}\n"
 
 
 def test_as_the_page_shows_it(sound: Any, checked: Any) -> None:
@@ -223,9 +223,9 @@ def test_no_credentials(sound: Any, checked: Any, code: str) -> None:
 
 def test_errors_first(sound: Any, checked: Any) -> None:
     """No call is made for a config with errors."""
-    said = checked(sound.endpoint, CONFIG.replace("table: orders", "table: order"))
+    output = checked(sound.endpoint, CONFIG.replace("table: orders", "table: order"))
 
-    assert (said, sound.asked) == ((SCRIPTED / "RT756.txt").read_text(encoding="utf-8"), [])
+    assert (output, sound.asked) == ((SCRIPTED / "RT756.txt").read_text(encoding="utf-8"), [])
 
 
 @pytest.mark.parametrize(

@@ -124,10 +124,10 @@ def test_case(
     deployer.deploy(case.stack, name)
     config = filled(CONFIG.replace(*case.config), name, "")
 
-    said = checked(server.endpoint, config, filled(case.function, name, ""))
+    output = checked(server.endpoint, config, filled(case.function, name, ""))
 
     expected = (EXPECTED / f"{case.name}.txt").read_text(encoding="utf-8")
-    assert said == filled(expected, name, deployer.account)
+    assert output == filled(expected, name, deployer.account)
 
 
 def test_sound(server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None) -> None:
@@ -145,6 +145,6 @@ def test_each_code_has_its_case() -> None:
 
 def test_each_case_shows_its_code() -> None:
     """Expected findings have the code of the case, and each file a case."""
-    said = {file.stem: file.read_text(encoding="utf-8") for file in EXPECTED.iterdir()}
+    output = {file.stem: file.read_text(encoding="utf-8") for file in EXPECTED.iterdir()}
 
-    assert {name for name, lines in said.items() if f" {name[:5]} " in lines} == {case.name for case in CASES}
+    assert {name for name, lines in output.items() if f" {name[:5]} " in lines} == {case.name for case in CASES}

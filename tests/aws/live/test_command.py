@@ -60,16 +60,16 @@ def test_function_without_live(server: LocalAws, deployed: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "output"),
     [
         ({}, "there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1"),
         ({"AWS_PROFILE": "absent"}, "the AWS settings of this environment do not work: .*absent"),
     ],
     ids=["no region", "no such profile"],
 )
-def test_settings(in_environment: Callable[..., None], variables: dict[str, str], said: str) -> None:
+def test_settings(in_environment: Callable[..., None], variables: dict[str, str], output: str) -> None:
     """Errors in the settings of the environment are explained."""
     in_environment(AWS_CONFIG_FILE="none", **variables)
 
-    with pytest.raises(UsageError, match=f"^{said}"):
+    with pytest.raises(UsageError, match=f"^{output}"):
         control_plane_clients(["sqs"])

@@ -1,4 +1,4 @@
-"""A plugin that registers what is there already, or cannot be."""
+"""A plugin that registers names that are taken or invalid."""
 
 from typing import Any
 

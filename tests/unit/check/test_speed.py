@@ -40,6 +40,6 @@ def test_a_thousand_routes_are_checked_in_five_seconds(tmp_path: Path) -> None:
         f"version: 1\ntables: {{things: {{key: {{id: S}}}}}}\nqueues:\n{queues}routes:\n{routes}", encoding="utf-8"
     )
 
-    said = subprocess.run([sys.executable, "-c", CHECK, str(config)], capture_output=True, text=True, check=True)
+    output = subprocess.run([sys.executable, "-c", CHECK, str(config)], capture_output=True, text=True, check=True)
 
-    assert said.stdout == "0 True\n"
+    assert output.stdout == "0 True\n"

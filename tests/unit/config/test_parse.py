@@ -287,7 +287,7 @@ def test_faults_outside_of_routes_are_found() -> None:
     assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.Route("x", "x")})
 
 
-def test_what_was_probably_meant_is_taken_for_it() -> None:
+def test_the_probable_key_is_assumed() -> None:
     """Compilation then reports no consequences of a typing error."""
     config, _ = parse("version: 2\nruotes: {r: {queue: q, tabel: t, write: {mode: updat}}}\n")
 

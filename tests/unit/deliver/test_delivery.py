@@ -42,7 +42,7 @@ def ends(delivered: Sequence[Delivered]) -> list[tuple[str, str, bool]]:
     return [(each.record.message_id, each.outcome.kind, each.acknowledged) for each in delivered]
 
 
-def said(outcome: Outcome) -> tuple[str, str, str]:
+def output(outcome: Outcome) -> tuple[str, str, str]:
     return outcome.kind, outcome.code, outcome.reason
 
 
@@ -76,7 +76,7 @@ def test_throttled_for_long(deliver: Any, tables: Any, messages: Any) -> None:
 
     (delivered,) = deliver(messages("a"))
 
-    assert (said(delivered.outcome), delivered.acknowledged, len(tables.calls)) == (KEPT, False, 8)
+    assert (output(delivered.outcome), delivered.acknowledged, len(tables.calls)) == (KEPT, False, 8)
 
 
 def test_unprocessed(deliver: Any, tables: Any, messages: Any) -> None:
@@ -102,7 +102,7 @@ def test_refused_batch(deliver: Any, tables: Any, queues: Any, messages: Any) ->
         ["written", "written", "rejected", "written", "written"],
         ["a", "b", "d", "e"],
     )
-    assert (said(delivered[2].outcome), [letter.id for letter in queues.letters]) == (
+    assert (output(delivered[2].outcome), [letter.id for letter in queues.letters]) == (
         ("rejected", "RT815", "table 'things' refused the item: ValidationException"),
         ["m-c"],
     )
@@ -122,7 +122,7 @@ def test_wrong_key(deliver: Any, tables: Any, queues: Any, messages: Any, key: A
 
     delivered = deliver(messages("a", "b"))
 
-    assert ([(said(each.outcome), each.outcome.configuration_error) for each in delivered], queues.letters) == (
+    assert ([(output(each.outcome), each.outcome.configuration_error) for each in delivered], queues.letters) == (
         [(("retry", "RT816", reason), True)] * 2,
         [],
     )
@@ -135,7 +135,7 @@ def test_unknown_key(deliver: Any, tables: Any, queues: Any, messages: Any) -> N
 
     (delivered,) = deliver(messages("a"))
 
-    assert (said(delivered.outcome), len(tables.calls), queues.letters) == (
+    assert (output(delivered.outcome), len(tables.calls), queues.letters) == (
         ("retry", "RT814", "the table did not take it in time: InternalServerError"),
         8,
         [],
@@ -148,7 +148,7 @@ def test_no_table(deliver: Any, tables: Any, queues: Any, messages: Any) -> None
 
     delivered = deliver(messages("a", "b"))
 
-    assert ([said(each.outcome) for each in delivered], ends(delivered)[0][2], tables.calls, queues.letters) == (
+    assert ([output(each.outcome) for each in delivered], ends(delivered)[0][2], tables.calls, queues.letters) == (
         [("retry", "RT816", "table 'things': ResourceNotFoundException")] * 2,
         False,
         [["a", "b"]],
@@ -160,7 +160,7 @@ def test_no_time(deliver: Any, tables: Any, queues: Any, messages: Any, arrive: 
     """After the deadline nothing is called: neither a write nor a dead letter."""
     delivered = deliver([*messages("a"), arrive("{")], seconds=0)
 
-    assert ([said(each.outcome) for each in delivered], tables.calls, queues.letters) == (
+    assert ([output(each.outcome) for each in delivered], tables.calls, queues.letters) == (
         [
             ("retry", "RT814", "time was up before it was written"),
             ("retry", "RT819", "time was up before its dead letter was sent"),
@@ -177,7 +177,7 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
 
     (delivered,) = deliver(messages("a"), seconds=7)
 
-    assert (said(delivered.outcome), tables.calls) == (
+    assert (output(delivered.outcome), tables.calls) == (
         ("retry", "RT814", "time was up before it was written"),
         [["a"]],
     )
@@ -199,7 +199,7 @@ def test_dead_letter_not_sent(
     delivered = deliver([arrive("{"), arrive("{", "m2")])
 
     first = delivered[0]
-    assert (said(first.outcome), first.outcome.configuration_error, first.acknowledged) == (
+    assert (output(first.outcome), first.outcome.configuration_error, first.acknowledged) == (
         ("retry", "RT818", f"the dead letter was not taken: {fault.code}"),
         configuration_error,
         False,
@@ -230,7 +230,7 @@ def test_several_items(deliver: Any, tables: Any, compile_: Any, arrive: Any) ->
 
     (delivered,) = deliver([arrive('{"lines": ["a", "b", "c"]}')], program)
 
-    assert (said(delivered.outcome)[:2], sorted(tables.items)) == (("rejected", "RT815"), ["a", "c"])
+    assert (output(delivered.outcome)[:2], sorted(tables.items)) == (("rejected", "RT815"), ["a", "c"])
 
 
 def test_one_item_twice(deliver: Any, tables: Any, arrive: Any) -> None:
@@ -279,7 +279,7 @@ def test_fifo_group_stops(deliver: Any, tables: Any, compile_: Any, arrive: Any)
     delivered = deliver(grouped(arrive, "a1", "a2", "a3", "a4"), compile_(queue=FIFO))
 
     left = ("retry", "RT819", "an earlier message of its group is still on the queue")
-    assert ([said(each.outcome) for each in delivered], list(tables.items)) == (
+    assert ([output(each.outcome) for each in delivered], list(tables.items)) == (
         [("written", "", ""), KEPT, left, left],
         ["a1"],
     )
@@ -318,7 +318,7 @@ def test_insert(
 
     (delivered,) = deliver([arrive('{"id":"a","n":1}')], compile_("{queue: q, table: things, write: {mode: insert}}"))
 
-    assert (said(delivered.outcome), delivered.outcome.conflict, delivered.acknowledged) == (outcome, conflict, True)
+    assert (output(delivered.outcome), delivered.outcome.conflict, delivered.acknowledged) == (outcome, conflict, True)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_insert_fails(
 
     (delivered,) = deliver([arrive('{"id":"a"}')], compile_("{queue: q, table: things, write: {mode: insert}}"))
 
-    assert said(delivered.outcome)[: len(outcome)] == outcome
+    assert output(delivered.outcome)[: len(outcome)] == outcome
 
 
 ONCE = "{queue: q, table: things, item: {id: id, n: n}, write: {mode: update, add: [n], once: markers}}"
@@ -351,7 +351,7 @@ def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
 
     delivered = deliver(records, compile_(ONCE))
 
-    assert ([said(each.outcome) for each in delivered], tables.calls) == (
+    assert ([output(each.outcome) for each in delivered], tables.calls) == (
         [("written", "", ""), ("duplicate", "RT820", "the update was already applied")],
         [["r#m1#0", "a"], ["r#m2#0", "a"]],
     )
@@ -365,7 +365,7 @@ def test_marker_with_wrong_key(deliver: Any, tables: Any, compile_: Any, arrive:
 
     (delivered,) = deliver([arrive('{"id":"a","n":1}')], compile_(ONCE))
 
-    assert said(delivered.outcome) == ("retry", "RT816", f"table '{table}' has another key than the config says")
+    assert output(delivered.outcome) == ("retry", "RT816", f"table '{table}' has another key than the config says")
 
 
 def test_atomic(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
@@ -429,8 +429,8 @@ def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
     deliver([record])
 
     (letter,) = queues.letters
-    told = json.loads(letter.message_attributes["router"]["StringValue"])
-    assert (told.pop("failed_at").endswith("Z"), told) == (
+    reported = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert (reported.pop("failed_at").endswith("Z"), reported) == (
         True,
         {
             "code": "RT808",

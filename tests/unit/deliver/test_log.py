@@ -22,9 +22,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     set_up_logging()
 
     def read() -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in errors.getvalue().splitlines()]
-        assert all(len(line.pop("time")) == len("2026-01-02T03:04:05.678Z") for line in told)
-        return told
+        reported = [json.loads(line) for line in errors.getvalue().splitlines()]
+        assert all(len(line.pop("time")) == len("2026-01-02T03:04:05.678Z") for line in reported)
+        return reported
 
     yield read
     LOGGER.handlers, LOGGER.level, LOGGER.propagate = before
@@ -128,10 +128,10 @@ def test_numbered(lines: Any) -> None:
     LOGGER.info("worker started", extra={"fields": {"queues": ["q"]}})
     LOGGER.info("stopping")
 
-    told = lines()
+    reported = lines()
 
     LOGGER.filters.clear()
-    assert [(line["message"], line["process"], line.get("queues")) for line in told] == [
+    assert [(line["message"], line["process"], line.get("queues")) for line in reported] == [
         ("worker started", 2, ["q"]),
         ("stopping", 2, None),
     ]

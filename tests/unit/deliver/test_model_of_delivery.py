@@ -334,9 +334,9 @@ class Run:
             for table, mode in (("newests", "newest"), ("versions", "versioned")):
                 assert stored[table].get(key, {}).get("v") == max((each.version for each in of_key[mode]), default=None)
             for table, modes in (("inserts", ["insert"]), ("updates", ["update"]), ("puts", ["put", "again"])):
-                told = {each.id for mode in modes for each in of_key[mode]}
+                reported = {each.id for mode in modes for each in of_key[mode]}
                 erased = table == "puts" and bool(of_key["erase"] or refused)
-                assert stored[table].get(key, {"t": ""})["t"] in (told or {""}) | ({""} if erased else set())
+                assert stored[table].get(key, {"t": ""})["t"] in (reported or {""}) | ({""} if erased else set())
 
     def look_at_order(self) -> None:
         """What was written for one key was written in the order of its messages."""

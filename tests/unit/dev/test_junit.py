@@ -14,8 +14,8 @@ def test_the_structure() -> None:
     content = as_junit([(Verdict("r", "good"), 0.5, ""), (FAILED, 0.25, "x\x1b 1 2"), (Verdict("s", "t"), 0.0, "")])
 
     root = ET.fromstring(content)
-    told = [(each.tag, dict(each.attrib), (each.text or "").strip()) for each in root.iter()]
-    assert told == [
+    reported = [(each.tag, dict(each.attrib), (each.text or "").strip()) for each in root.iter()]
+    assert reported == [
         ("testsuites", {"name": "router test", "tests": "3", "failures": "1", "errors": "0", "time": "0.750000"}, ""),
         (
             "testsuite",

@@ -9,7 +9,7 @@ NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not
 
 
 @pytest.mark.parametrize(
-    ("expression", "meant"),
+    ("expression", "intended"),
     [
         ("", [0, 1, 2]),
         ("orders", [0, 1]),
@@ -25,11 +25,11 @@ NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not
         ("nothing", []),
     ],
 )
-def test_expressions(expression: str, meant: list[int]) -> None:
+def test_expressions(expression: str, intended: list[int]) -> None:
     """Words match parts of the route and name; and, or, not and parentheses combine them."""
     chosen = select_tests(expression)
 
-    assert [index for index, name in enumerate(NAMES) if chosen(*name)] == meant
+    assert [index for index, name in enumerate(NAMES) if chosen(*name)] == intended
 
 
 @pytest.mark.parametrize("expression", ["and", "a b", "(a", "a)", "not", "a or", "()", "'a"])

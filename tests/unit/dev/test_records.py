@@ -76,12 +76,12 @@ def test_a_record(given: Any, record: Record) -> None:
 )
 def test_a_faulty_record(given: Any, sentence: str | None) -> None:
     """The error is a sentence about the fault."""
-    said = None
+    output = None
     try:
         read_record(given)
     except UsageError as error:
-        said = str(error)
-    assert said == sentence
+        output = str(error)
+    assert output == sentence
 
 
 def test_a_file(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_place(tmp_path: Path) -> None:
 
 
 def test_cannot_write(tmp_path: Path) -> None:
-    """Where it cannot be put, that is told."""
+    """Where it cannot be put, that is reported."""
     archive = write_archive([entry("a")], tmp_path)
     (tmp_path / "file").write_text("")
 

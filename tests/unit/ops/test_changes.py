@@ -49,7 +49,7 @@ def test_verbs(given: ResourceChange, verb: str, warning: str) -> None:
 
 
 def test_order_names_and_flows() -> None:
-    """What loses comes first; names are those of the template, else of what is there, else the logical id."""
+    """What loses comes first; names are those of the template, else those in AWS, else the logical id."""
     given = [
         ResourceChange("Add", "New", "", QUEUE),
         ResourceChange("Modify", "Kept", "https://sqs.eu-west-1.amazonaws.com/1/orders", QUEUE, "False", "", ("Tags",)),
@@ -79,12 +79,12 @@ def test_order_names_and_flows() -> None:
     ],
 )
 def test_kinds(type_: str, kind: str) -> None:
-    """A type is told in words."""
+    """A type is reported in words."""
     assert kind_of(type_) == kind
 
 
 def test_resource_names() -> None:
-    """A resource is told by a name that people know, else by its logical id."""
+    """A resource is reported by a name that people know, else by its logical id."""
     given = [("AWS::SQS::Queue", "https://x/1/orders"), ("AWS::SQS::Queue", ""), ("AWS::IAM::Role", "flows-Role-1X2Y")]
 
     assert [resource_name(type_, "Logical", physical_id) for type_, physical_id in given] == [
@@ -104,5 +104,5 @@ def test_resource_names() -> None:
     ],
 )
 def test_short_names(physical_id: str, name: str) -> None:
-    """A resource is told by its name."""
+    """A resource is reported by its name."""
     assert short_name(physical_id) == name

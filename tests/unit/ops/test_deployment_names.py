@@ -46,7 +46,7 @@ def test_unknown(name: Any) -> None:
 
 
 def test_queues_stay() -> None:
-    """Queues are never taken over, so that their names stay as they are written; they are known all the same."""
+    """Queues are never imported, so that their names stay as they are written; they are known all the same."""
     given = template({"Fn::Sub": "${Stage}-q"}, "AWS::SQS::Queue")
 
     assert (with_literal_table_names(given, {"Stage": "x"}), literal_names(given, {"Stage": "x"})) == (
@@ -56,5 +56,5 @@ def test_queues_stay() -> None:
 
 
 def test_others_have_no_names() -> None:
-    """Only queues and tables are told by name."""
+    """Only queues and tables are reported by name."""
     assert literal_names({"Resources": {"R": {"Type": "AWS::IAM::Role"}}}, {}) == {}

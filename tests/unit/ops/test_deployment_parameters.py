@@ -17,7 +17,7 @@ VARIABLES = {"STAGE": "VariableStage", "PREFIX": "VariablePrefix"}
 
 
 def values(given: dict[str, str], env: dict[str, str]) -> dict[str, str]:
-    """The values, with a key of ours."""
+    """The values, with a key of the router."""
     return parameter_values(DECLARED, VARIABLES, given, env, {"CodeKey": "k"})
 
 
@@ -39,7 +39,7 @@ def test_values(given: dict[str, str], env: dict[str, str], expected: dict[str, 
 
 @pytest.mark.parametrize("name", ["STAG", "CodeKey"])
 def test_unknown(name: str) -> None:
-    """A name that there is not, or that is ours, is told with those there are."""
+    """A name that there is not, or that is ours, is reported with those there are."""
     with pytest.raises(UsageError) as caught:
         values({name: "x"}, {})
 
@@ -47,7 +47,7 @@ def test_unknown(name: str) -> None:
 
 
 def test_missing() -> None:
-    """A variable that has no value is told by its own name."""
+    """A variable that has no value is reported by its own name."""
     with pytest.raises(UsageError) as caught:
         values({}, {})
 
@@ -69,6 +69,6 @@ def test_assignments() -> None:
 
 @pytest.mark.parametrize("text", ["A", "=x", ""])
 def test_no_assignment(text: str) -> None:
-    """What is none is told."""
+    """What is none is reported."""
     with pytest.raises(UsageError, match=f"^'{text}' is not NAME=VALUE$"):
         read_assignments([text])

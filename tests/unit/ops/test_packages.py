@@ -37,7 +37,7 @@ def named(closure: ResolvedPackages) -> list[str]:
 
 
 def test_dependencies(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
-    """What is asked for comes with all that it requires; what nothing fixes is known."""
+    """What is requested comes with all that it requires; what nothing fixes is known."""
     make_wheel("alpha", "1.0", "beta>=1")
     make_wheel("beta", "1.5", "gamma")
     make_wheel("gamma", "3")
@@ -61,7 +61,7 @@ def test_markers_of_the_target(make_wheel: Callable[..., Path], resolved: Resolv
 
 
 def test_extras(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
-    """An extra that is asked for, here or by another package, brings what it requires; others do not."""
+    """An extra that is requested, here or by another package, brings what it requires; others do not."""
     make_wheel("alpha", "1", "fast; extra == 'speed'", "odd; extra == 'other'", "beta[nice]")
     make_wheel("beta", "1", "soft; extra == 'nice'")
     for name in ("fast", "odd", "soft"):
@@ -71,7 +71,7 @@ def test_extras(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
 
 
 def test_what_lambda_has(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
-    """What Lambda has is left out wherever it is required, with what only it requires, and is told."""
+    """What Lambda has is left out wherever it is required, with what only it requires, and is reported."""
     make_wheel("alpha", "1", "boto3>=1")
     make_wheel("boto3", "1", "dateparts")
     make_wheel("dateparts", "1")
@@ -92,7 +92,7 @@ def test_the_routers_own(make_wheel: Callable[..., Path], resolved: Resolve, tmp
 
 
 def test_conflict(make_wheel: Callable[..., Path], resolved: Resolve, tmp_path: Path) -> None:
-    """A requirement that the router's own version does not meet is told in pip's words."""
+    """A requirement that the router's own version does not meet is reported in pip's words."""
     make_wheel("shared", "1.0")
     own = download(["shared==1.0"], TARGET, tmp_path / "own", dependencies=False)
     make_wheel("shared", "2.0")
@@ -141,16 +141,16 @@ def test_no_wheel(make_wheel: Callable[..., Path], resolved: Resolve) -> None:
     with pytest.raises(UsageError) as raised:
         resolved("alpha\n")
 
-    first, *said = str(raised.value).splitlines()
+    first, *output = str(raised.value).splitlines()
     assert first == (
         "there is no wheel of alpha for python3.14 on arm64 (Amazon Linux 2023, glibc 2.34); use a version that has "
         "one, or remove the package"
     )
-    assert said[-1] == "  pip: ERROR: No matching distribution found for alpha"
+    assert output[-1] == "  pip: ERROR: No matching distribution found for alpha"
 
 
 def test_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Python without pip, as some tools make them, is told how to get it."""
+    """A Python without pip, as some tools make them, is reported how to get it."""
     monkeypatch.setitem(sys.modules, "pip", None)
 
     with pytest.raises(UsageError) as raised:

@@ -101,7 +101,7 @@ def test_wheel_by_path(file: Path) -> None:
     ],
 )
 def test_refused(file: Path, text: str, sentence: str) -> None:
-    """What cannot be packed is told with its place and what to do."""
+    """What cannot be packed is reported with its place and what to do."""
     with pytest.raises(UsageError) as raised:
         read(file, text)
 
@@ -109,7 +109,7 @@ def test_refused(file: Path, text: str, sentence: str) -> None:
 
 
 def test_unreadable(file: Path) -> None:
-    """A file that is not there is told with the one that names it."""
+    """A file that is not there is reported with the one that names it."""
     with pytest.raises(UsageError) as raised:
         read(file, "-r absent.txt\n")
 
@@ -119,7 +119,7 @@ def test_unreadable(file: Path) -> None:
 
 
 def test_not_text(file: Path) -> None:
-    """A file that is no text is told."""
+    """A file that is no text is reported."""
     file.write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(UsageError) as raised:

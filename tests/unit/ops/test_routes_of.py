@@ -40,7 +40,7 @@ def test_flows() -> None:
 
 
 def test_many_flows() -> None:
-    """What is there for many is not told by all their names."""
+    """Resources of many routes are not listed with all names."""
     known = {"Q": ("a", "b", "c", "d")}
 
     found = [routes_of({"R": referring({"Ref": "Q"})}, known, total)["R"] for total in (4, 5)]

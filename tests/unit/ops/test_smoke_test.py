@@ -112,12 +112,12 @@ def test_not_imported(tmp_path: Path) -> None:
 
 
 def test_missing_module(tmp_path: Path) -> None:
-    """What the package lacks is told in Python's words, without the name of a folder that is gone."""
+    """What the package lacks is reported in Python's words, without the name of a folder that is gone."""
     with pytest.raises(UsageError) as raised:
         run_smoke_test(importing(tmp_path, "import click"), NATIVE, {})
 
-    first, *said = str(raised.value).splitlines()
-    assert (first, said[-3:]) == (
+    first, *output = str(raised.value).splitlines()
+    assert (first, output[-3:]) == (
         f"the package does not import in python{PYTHON}:",
         [
             '    File "router/lambda_handler.py", line 1, in <module>',
@@ -138,7 +138,7 @@ FAULTY = "from router.errors import ConfigError\nraise ConfigError"
 
 
 def test_values_missing_here(tmp_path: Path) -> None:
-    """A config that is sound but for variables without a value here cannot be proved, and that is told."""
+    """A config that is sound but for variables without a value here cannot be proved, and that is reported."""
     result = run_smoke_test(importing(tmp_path, FAULTY), NATIVE, {"STAGE": "unset_STAGE"}, ("STAGE",))
 
     assert result == SmokeTest(0, "", "the config needs values that are not set here: STAGE")

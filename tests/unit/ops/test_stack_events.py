@@ -35,7 +35,7 @@ FAILED = [
 ]
 
 
-class Told:
+class Reported:
     """Stacks that have a list of events to tell, some at a time."""
 
     def __init__(self, *portions: list[StackEvent]) -> None:
@@ -54,23 +54,23 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def followed(*portions: list[StackEvent], deletes_itself: bool = False) -> tuple[list[str], Any]:
-    """The statuses that are told, and the stacks that were asked."""
-    told: Any = Told(*portions)
-    stacks: Stacks = told
+    """The statuses that are reported, and the stacks that were asked."""
+    reported: Any = Reported(*portions)
+    stacks: Stacks = reported
     events = follow(stacks, STACK, "before", deletes_itself=deletes_itself)
-    return [each.status for each in events], told
+    return [each.status for each in events], reported
 
 
 def test_until_the_stack_has_ended() -> None:
-    """Each event is told once, until one of the stack itself says that it is over; cleaning up is not over."""
-    statuses, told = followed(
+    """Each event is reported once, until one of the stack itself says that it is over; cleaning up is not over."""
+    statuses, reported = followed(
         [],
         [event("UPDATE_IN_PROGRESS"), event("CREATE_COMPLETE", "Orders")],
         [event("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), event("DELETE_COMPLETE", "Users")],
         [event("UPDATE_COMPLETE")],
     )
 
-    assert (statuses, told.asked) == (
+    assert (statuses, reported.asked) == (
         [
             "UPDATE_IN_PROGRESS",
             "CREATE_COMPLETE",

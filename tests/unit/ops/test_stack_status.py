@@ -87,14 +87,14 @@ def test_cannot(status: str, reason: str, sentence: str) -> None:
 
 def test_each_state_is_known() -> None:
     """No state of AWS's is taken for one in which somebody else is at work, but those in which somebody is."""
-    told = {}
+    reported = {}
     for status in all_states():
         try:
             must_create(in_state(status))
         except UsageError as error:
-            told[status] = str(error)
+            reported[status] = str(error)
 
-    at_work = {status for status, sentence in told.items() if "another operation" in sentence}
+    at_work = {status for status, sentence in reported.items() if "another operation" in sentence}
     assert at_work == {status for status in all_states() if is_in_progress(status)} - {"REVIEW_IN_PROGRESS"}
 
 

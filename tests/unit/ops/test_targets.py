@@ -21,7 +21,7 @@ def test_named() -> None:
 
 
 def test_oldest_first() -> None:
-    """The tags of wheels go from the newest C library that the system has to the oldest that tags speak of."""
+    """The tags of wheels go from the newest C library that the system has to the oldest that tags support."""
     platforms = Target("arm64", "3.11").platforms
 
     assert platforms == (

@@ -249,7 +249,7 @@ def test_evaluation_fails(text: Any, reason: Any) -> None:
     ],
 )
 def test_invalid(text: Any, reason: Any) -> None:
-    """A fault in an expression is told in words, with its column."""
+    """A fault in an expression is reported in words, with its column."""
     with pytest.raises(InvalidExpression) as raised:
         compile_expression(text)
 

@@ -27,9 +27,9 @@ def test_the_import(before: str, stood_in: bool) -> None:
     """The library works, and so does the standard library's module that was not there for a while."""
     command = [sys.executable, "-c", PROGRAM.format(before=before)]
 
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    output = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert said.stdout == f"{stood_in} True 2026\n"
+    assert output.stdout == f"{stood_in} True 2026\n"
 
 
 def test_the_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,6 @@ def test_a_thousand_routes_load_in_three_seconds(tmp_path: Path) -> None:
     config = tmp_path / "routes.yaml"
     config.write_text(f"version: 1\ntables: {{things: {{key: {{id: S, at: N}}}}}}\nroutes:\n{routes}")
 
-    said = subprocess.run([sys.executable, "-c", LOAD, str(config)], capture_output=True, text=True, check=True)
+    output = subprocess.run([sys.executable, "-c", LOAD, str(config)], capture_output=True, text=True, check=True)
 
-    assert said.stdout == "1000 True\n"
+    assert output.stdout == "1000 True\n"

@@ -217,7 +217,7 @@ routes:
     ]
 
 
-def test_a_fault_under_an_anchor_is_told_once(load_text: Any) -> None:
+def test_a_fault_under_an_anchor_is_reported_once(load_text: Any) -> None:
     """However many routes an alias puts it into."""
     text = """\
 version: 1

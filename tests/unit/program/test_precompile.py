@@ -179,7 +179,7 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "routes.yaml", compiled_beside(folder / "routes.yaml", {})
 
 
-def said(path: Path, env: Mapping[str, str]) -> tuple[list[str], Program | None]:
+def output(path: Path, env: Mapping[str, str]) -> tuple[list[str], Program | None]:
     """The findings that stop a config, or its program."""
     try:
         return [], load_program(path, env)
@@ -194,7 +194,7 @@ def test_any_environment(everywhere: tuple[Path, Path], changed: dict[str, str],
     env = {"QUEUE": "in", **changed} if complete else changed
     plain, compiled = everywhere
 
-    (found, from_yaml), (found_too, from_compiled) = said(plain, env), said(compiled, env)
+    (found, from_yaml), (found_too, from_compiled) = output(plain, env), output(compiled, env)
 
     assert found == found_too
     assert from_yaml is None or from_compiled is None or differences(from_yaml, from_compiled) == []
@@ -268,7 +268,7 @@ def test_included_files(including: Path, env: dict[str, str]) -> None:
     """Are merged as when they are read, and their faults stand in them."""
     compiled = compiled_beside(including, {})
 
-    (found, from_yaml), (found_too, from_compiled) = said(including, env), said(compiled, env)
+    (found, from_yaml), (found_too, from_compiled) = output(including, env), output(compiled, env)
 
     assert found == found_too
     assert from_yaml is None or from_compiled is None or differences(from_yaml, from_compiled) == []
@@ -292,7 +292,7 @@ def test_a_variable_of_include_that_is_not_set(including: Path) -> None:
     including.write_text(INCLUDING.replace("${TEAM:-*}", "${TEAM}") + "routes: {r: {queue: in, table: things}}\n")
     compiled = compiled_beside(including, {"TEAM": "a"})
 
-    assert said(compiled, {}) == said(including, {})
+    assert output(compiled, {}) == output(including, {})
 
 
 def test_a_schema_that_is_not_in_the_file(everywhere: tuple[Path, Path]) -> None:

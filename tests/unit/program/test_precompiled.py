@@ -68,7 +68,7 @@ def test_text_that_no_file_can_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "output"),
     [
         (
             '"router":"0.1.0"',
@@ -88,21 +88,21 @@ def test_text_that_no_file_can_hold() -> None:
         ("things", "thongs", f"is damaged: {AGAIN}"),
     ],
 )
-def test_a_file_that_is_not_ours(compiled: Path, old: str, new: str, said: str) -> None:
+def test_a_file_that_is_not_ours(compiled: Path, old: str, new: str, output: str) -> None:
     """Is refused with what to do, whatever may have become of what it holds."""
     compiled.write_text(compiled.read_text().replace(old, new))
 
     with pytest.raises(UsageError) as raised:
         load_program(compiled, {})
 
-    assert str(raised.value) == f"{compiled} {said}"
+    assert str(raised.value) == f"{compiled} {output}"
 
 
 def test_telling_the_two_apart(compiled: Path, tmp_path: Path) -> None:
     """By how a file begins; what cannot be read is neither."""
-    told = [is_precompiled(path) for path in (compiled, tmp_path / "routes.yaml", tmp_path / "gone", tmp_path)]
+    reported = [is_precompiled(path) for path in (compiled, tmp_path / "routes.yaml", tmp_path / "gone", tmp_path)]
 
-    assert told == [True, False, False, False]
+    assert reported == [True, False, False, False]
 
 
 def test_what_reads_yaml(compiled: Path) -> None:
@@ -149,6 +149,6 @@ def test_what_a_start_imports(tmp_path: Path, name: str) -> None:
     file = tmp_path / "routes.compiled.json"
     file.write_bytes(precompile(config, {}))
 
-    said = subprocess.run([sys.executable, "-c", START, str(file)], capture_output=True, text=True, check=True)
+    output = subprocess.run([sys.executable, "-c", START, str(file)], capture_output=True, text=True, check=True)
 
-    assert said.stdout == f"1{imported}\n"
+    assert output.stdout == f"1{imported}\n"

@@ -175,7 +175,7 @@ def test_letters_that_come_back(load_text: Any) -> None:
 
 
 def test_a_dead_letter_queue_by_its_key(load_text: Any) -> None:
-    """A fault in its name is told once, where the name stands."""
+    """A fault in its name is reported once, where the name stands."""
     made = load_text(config("{q: {dead_letter: dlq}, dlq: {name: 'd l q'}}", "{r: {queue: q, table: things}}"))
 
     assert [line.split(" is")[0] for line in made.found] == ["routes.yaml:2:45: RT202 'd l q'"]

@@ -98,7 +98,7 @@ def test_plugins_of_a_route(flow: Any, route: Any, sentences: list[str]) -> None
 
 
 def test_a_plugin_with_a_fault_is_not_unknown(flow: Any) -> None:
-    """Its own fault is told, and no other that comes of it."""
+    """Its own fault is reported, and no other that comes of it."""
     made = flow({"plugins": ["own"], "options": {"own": {}}}, plugin="raise KeyError")
 
     assert [sentence[:5] for sentence in made.sentences] == ["RT501"]

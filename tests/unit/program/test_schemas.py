@@ -50,7 +50,7 @@ def write(folder: Any, **documents: Any) -> None:
         file.write_text(content if isinstance(content, str) else json.dumps(content))
 
 
-def told(store: Any, schema: Any) -> Any:
+def reported(store: Any, schema: Any) -> Any:
     """The findings of compiling a schema, as text."""
     found = findings()
     check = store.compile(schema, found, PATH)
@@ -102,7 +102,7 @@ def verdict(store: Any, schema: Any, data: Any) -> Any:
     ],
 )
 def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, invalid: Any) -> None:
-    """What fails is told by keyword, place and pointer, and names that the schema does not have show as a star."""
+    """What fails is reported by keyword, place and pointer, and names that the schema does not have show as a star."""
     assert verdict(store, schema, data) == invalid
 
 
@@ -151,11 +151,11 @@ def test_documents_are_kept(folder: Any, store: Any) -> None:
     )
 
 
-def test_faults_of_a_file_are_told_once(folder: Any, store: Any) -> None:
+def test_faults_of_a_file_are_reported_once(folder: Any, store: Any) -> None:
     """Two routes with one bad file do not repeat its findings."""
     write(folder, a={"type": "objekt"})
 
-    assert (len(told(store, "a.json")), store.compile("a.json", findings(), PATH)) == (1, None)
+    assert (len(reported(store, "a.json")), store.compile("a.json", findings(), PATH)) == (1, None)
 
 
 def test_each_document_keeps_its_draft(folder: Any, store: Any) -> None:
@@ -233,10 +233,10 @@ COMMAS = "look at the quotes, commas and brackets here and before"
     ],
 )
 def test_unreadable(folder: Any, store: Any, name: Any, content: Any, finding: Any) -> None:
-    """What is wrong in a file is told at its place in that file, where it has one."""
+    """What is wrong in a file is reported at its place in that file, where it has one."""
     (folder / name).write_bytes(content)
 
-    assert told(store, name) == [finding]
+    assert reported(store, name) == [finding]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_unreadable(folder: Any, store: Any, name: Any, content: Any, finding: A
 )
 def test_no_file(store: Any, name: Any, finding: Any) -> None:
     """A file that is not there, or not in the folder, is a finding where it is named."""
-    assert told(store, name) == [finding]
+    assert reported(store, name) == [finding]
 
 
 @pytest.mark.parametrize(
@@ -296,10 +296,10 @@ def test_no_file(store: Any, name: Any, finding: Any) -> None:
     ],
 )
 def test_invalid(folder: Any, store: Any, content: Any, finding: Any) -> None:
-    """What a draft does not allow is told with its place in the schema."""
+    """What a draft does not allow is reported with its place in the schema."""
     write(folder, a=content)
 
-    assert told(store, "a.json") == [finding]
+    assert reported(store, "a.json") == [finding]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_patterns(folder: Any, store: Any, content: Any, place: Any) -> None:
     """A pattern that the linear-time engine does not take is found wherever it stands."""
     write(folder, a=content)
 
-    assert told(store, "a.json") == [UNSUPPORTED.format("a.json", place)]
+    assert reported(store, "a.json") == [UNSUPPORTED.format("a.json", place)]
 
 
 @pytest.mark.parametrize(
@@ -330,21 +330,21 @@ def test_patterns(folder: Any, store: Any, content: Any, place: Any) -> None:
     ],
 )
 def test_references(folder: Any, store: Any, reference: Any, reason: Any) -> None:
-    """A reference that cannot be resolved is told with its place and the reason."""
+    """A reference that cannot be resolved is reported with its place and the reason."""
     write(folder, a={"items": {"$ref": reference}})
 
-    assert told(store, "a.json") == [f"RT303 schema 'a.json' refers to '{reference}' at /items/$ref: {reason}"]
+    assert reported(store, "a.json") == [f"RT303 schema 'a.json' refers to '{reference}' at /items/$ref: {reason}"]
 
 
 def test_inline_faults(store: Any) -> None:
     """An inline schema is called that."""
-    assert told(store, {"minLength": "x"}) == [
+    assert reported(store, {"minLength": "x"}) == [
         "RT302 the inline schema is not a valid schema: /minLength fails 'type' of its meta-schema"
     ]
 
 
 def test_all_references_are_tried(folder: Any, store: Any) -> None:
-    """Every reference that cannot be resolved is told, in every file, embedded documents aside."""
+    """Every reference that cannot be resolved is reported, in every file, embedded documents aside."""
     write(
         folder,
         a={
@@ -355,7 +355,7 @@ def test_all_references_are_tried(folder: Any, store: Any) -> None:
         bad={"type": "strin"},
     )
 
-    assert told(store, "a.json") == [
+    assert reported(store, "a.json") == [
         (
             "RT302 schema 'bad.json' is not a valid schema: /type fails 'anyOf' of its meta-schema; a type is array, "
             "boolean, integer, null, number, object or string"
@@ -366,20 +366,20 @@ def test_all_references_are_tried(folder: Any, store: Any) -> None:
     ]
 
 
-def test_only_a_bad_file_is_told(folder: Any, store: Any) -> None:
+def test_only_a_bad_file_is_reported(folder: Any, store: Any) -> None:
     """Where the file that is referred to has faults, they are all there is to say."""
     write(folder, a={"$ref": "b.json"}, b="{")
 
-    assert told(store, "a.json") == [
+    assert reported(store, "a.json") == [
         "b.json:1:2: RT301 the schema is not JSON; look at the quotes, commas and brackets here and before"
     ]
 
 
-def test_only_the_dangling_one_is_told(folder: Any, store: Any) -> None:
+def test_only_the_dangling_one_is_reported(folder: Any, store: Any) -> None:
     """Among references that hold, the one to nothing is found."""
     write(folder, a={"allOf": [{"$ref": "b.json#/$defs/x"}, {"$ref": "b.json#/$defs/y"}]}, b={"$defs": {"x": True}})
 
-    assert told(store, "a.json") == [
+    assert reported(store, "a.json") == [
         "RT303 schema 'a.json' refers to 'b.json#/$defs/y' at /allOf/1/$ref: there is nothing at that place"
     ]
 
@@ -390,7 +390,7 @@ def test_links_do_not_lead_out(folder: Any, store: Any) -> None:
     (folder / "out.json").symlink_to(folder.parent / "outside.json")
     (folder / "loop.json").symlink_to(folder / "loop.json")
 
-    assert told(store, {"anyOf": [{"$ref": "out.json"}, {"$ref": "loop.json"}]}) == [
+    assert reported(store, {"anyOf": [{"$ref": "out.json"}, {"$ref": "loop.json"}]}) == [
         "RT303 the inline schema refers to 'out.json' at /anyOf/0/$ref: it leads out of the folder of the config",
         "RT303 the inline schema refers to 'loop.json' at /anyOf/1/$ref: it leads out of the folder of the config",
     ]
@@ -400,4 +400,4 @@ def test_a_pattern_that_only_linking_finds(folder: Any, store: Any) -> None:
     """A pattern at a place that is no keyword's is found where a reference makes it a schema, in its own file."""
     write(folder, a={"allOf": [{"$ref": "b.json#/parts/0"}]}, b={"parts": [{"pattern": "(?=a)"}]})
 
-    assert told(store, "a.json") == [UNSUPPORTED.format("b.json", "/parts/0/pattern")]
+    assert reported(store, "a.json") == [UNSUPPORTED.format("b.json", "/parts/0/pattern")]

@@ -79,7 +79,7 @@ def test_null_is_not_transformed(attribute: Any) -> None:
     ],
 )
 def test_errors(attribute: Any, how: str, outcome: Any) -> None:
-    """ValueError and TypeError are the message's fault, decisions are the plugin's, anything else is to be mended."""
+    """ValueError and TypeError are the message's fault, decisions are the plugin's, anything else is to be fixed."""
     flow = attribute({"from": "a", "transform": [{"fail": how}]}, plugin=PLUGIN)
 
     assert flow.send({"id": "1", "a": "secret"}) == outcome

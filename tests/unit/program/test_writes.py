@@ -57,7 +57,7 @@ def test_modes(flow: Any, write: Any, item: Any) -> None:
     ],
 )
 def test_shapes(flow: Any, write: Any, expected: Any) -> None:
-    """What the engine is told."""
+    """What the engine is reported."""
     mode, version = expected
     assert shape(flow({"item": ITEM, "write": write})) == WriteShape(
         "r", Table("things", (("id", "S"),)), MODES[mode], version, declared=frozenset(ITEM)

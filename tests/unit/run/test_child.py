@@ -24,7 +24,7 @@ from router.run.child import (
 )
 from router.run.monitoring import WorkerStatus
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 # Answers the first question, and counts SIGHUPs; with "never", answers nothing.
 SCRIPT = """
 import signal, socket, sys, time
@@ -47,7 +47,7 @@ def child(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
 
 def wait_until(look: Callable[[], Any]) -> None:
     """Wait until a condition holds."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not look():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -56,7 +56,7 @@ def wait_until(look: Callable[[], Any]) -> None:
 def wait_for(child: ChildProcess, look: Callable[[], Any]) -> list[int]:
     """Poll a child until a condition holds; returns the exit codes seen."""
     codes = []
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not look():
         assert time.monotonic() < end
         code = child.poll(0.0)

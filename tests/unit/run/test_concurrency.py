@@ -105,7 +105,7 @@ def test_new_baseline() -> None:
 
 
 def test_baseline_expires() -> None:
-    """The baseline of one unusually short round does not stop the growth for ever."""
+    """The baseline of one unusually short round does not stop the growth indefinitely."""
     concurrency = AdaptiveConcurrency(4)
     targets_after(concurrency, full(0.5), full(0.2))
 

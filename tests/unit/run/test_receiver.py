@@ -173,9 +173,9 @@ def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
 
     receive(*full_receives(messages, *range(100)), [])
 
-    tens_deleted = sum(-(-len(call) // 10) for call in queues.deleted)
-    tens_asked = sum(-(-count // 10) for _, count, _ in asked)
-    assert (sum(map(len, queues.deleted)), tens_asked <= 120, len(tables.calls) <= 44, tens_deleted) == (
+    batches_deleted = sum(-(-len(call) // 10) for call in queues.deleted)
+    batches_requested = sum(-(-count // 10) for _, count, _ in asked)
+    assert (sum(map(len, queues.deleted)), batches_requested <= 120, len(tables.calls) <= 44, batches_deleted) == (
         1000,
         True,
         True,

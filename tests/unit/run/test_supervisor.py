@@ -13,7 +13,7 @@ import pytest
 
 from router.run.supervisor import KILL_SECONDS, Supervisor
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 # Answers each question; then ends by the given behaviour, or does not.
 SCRIPT = """
 import signal, socket, sys
@@ -42,12 +42,12 @@ def handlers() -> Iterator[None]:
 def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
     """Run two processes until they are ready, and stop them; returns the exit code and the status."""
 
-    def run(how: str, grace: float = PATIENCE) -> tuple[int, list[Any]]:
+    def run(how: str, grace: float = TIMEOUT) -> tuple[int, list[Any]]:
         supervisor = Supervisor([sys.executable, "-c", SCRIPT, how], 2, grace, "")
         seen: list[Any] = []
 
         def stop() -> None:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + TIMEOUT
             while not supervisor.status().ready and time.monotonic() < end:
                 time.sleep(0.01)
             seen.append(supervisor.status())
@@ -72,7 +72,7 @@ def test_combined_status(supervise: Any) -> None:
     assert (code, status.alive, status.ready, status.totals) == (0, True, True, {"b": {"q": 4.0}})
 
 
-@pytest.mark.parametrize(("how", "grace"), [("unfinished", PATIENCE), ("deaf", -KILL_SECONDS)])
+@pytest.mark.parametrize(("how", "grace"), [("unfinished", TIMEOUT), ("deaf", -KILL_SECONDS)])
 def test_unfinished(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
     """If a process did not finish, or was killed, the exit code is 1."""
     code, _ = supervise(how, grace)

@@ -78,10 +78,10 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
 
     tables.batch_write = batch_write
 
-    code, said = work()
+    code, output = work()
 
     # A receiver can finish before the worker has logged its start.
-    assert (code, "worker started" in said, said[-1], list(tables.items), queues.deleted) == (
+    assert (code, "worker started" in output, output[-1], list(tables.items), queues.deleted) == (
         0,
         True,
         "worker stopped",
@@ -111,10 +111,10 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> N
 
     queues.receive = receive
 
-    code, said = work()
+    code, output = work()
 
     # The old receivers may poll once more while the new ones start.
-    assert (code, [line for line in said if "reload" in line], urls[0], set(urls)) == (
+    assert (code, [line for line in output if "reload" in line], urls[0], set(urls)) == (
         0,
         ["config reloaded"],
         "https://queues/q",
@@ -154,9 +154,9 @@ def test_refused_reload(
 
     queues.receive = receive
 
-    code, said = work()
+    code, output = work()
 
-    assert (code, line in said, set(urls)) == (0, True, {"https://queues/q"})
+    assert (code, line in output, set(urls)) == (0, True, {"https://queues/q"})
 
 
 @pytest.mark.parametrize(
@@ -190,11 +190,11 @@ def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None
 
     queues.delete = queues.release = hang
 
-    code, said = work(grace=3)
+    code, output = work(grace=3)
 
     took = time.monotonic() - began
     end.set()
-    assert (code, said[-1], took < 15) == (1, "worker stopped", True)
+    assert (code, output[-1], took < 15) == (1, "worker stopped", True)
 
 
 def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
@@ -209,10 +209,10 @@ def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
 
     queues.delete = hang
 
-    code, said = work(grace=3)
+    code, output = work(grace=3)
 
     end.set()
-    assert (code, said[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
+    assert (code, output[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
 
 
 @pytest.mark.parametrize(

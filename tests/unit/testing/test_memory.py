@@ -22,8 +22,8 @@ def item(id_: str, **more: Any) -> dict[str, Any]:
 
 
 def insert(id_: str, table: str = "things") -> Any:
-    told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    return "Put", {"TableName": table, "Item": item(id_), **NEW, **told}
+    reported = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    return "Put", {"TableName": table, "Item": item(id_), **NEW, **reported}
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_condition(tables: MemoryTables) -> None:
     """A failed condition writes nothing, and returns the stored item."""
     answers = [tables.write(*insert("a")), tables.write(*insert("a"))]
 
-    told = [(answer.fault and answer.fault.kind, answer.stored) for answer in answers]
-    assert told == [(None, None), ("condition", item("a"))]
+    reported = [(answer.fault and answer.fault.kind, answer.stored) for answer in answers]
+    assert reported == [(None, None), ("condition", item("a"))]
 
 
 def test_a_transaction(tables: MemoryTables) -> None:
@@ -73,8 +73,8 @@ def test_a_transaction(tables: MemoryTables) -> None:
         tables.transact([insert("d"), insert("d")]),
     ]
 
-    told = [(answer.fault and answer.fault.code, answer.position, answer.stored) for answer in answers]
-    assert (told, tables.items("things"), tables.items("others")) == (
+    reported = [(answer.fault and answer.fault.code, answer.position, answer.stored) for answer in answers]
+    assert (reported, tables.items("things"), tables.items("others")) == (
         [
             (None, 0, None),
             ("ConditionalCheckFailedException", 2, item("a")),
@@ -97,8 +97,8 @@ def test_queues() -> None:
     queues.delete("q", [("m", "h")])
     queues.change_visibility("q", [("n", "h", 7)])
 
-    told = (queues.url("q"), queues.visibility("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
-    assert told == ("q", 30, [], ["m"], {"n": 7})
+    reported = (queues.url("q"), queues.visibility("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
+    assert reported == ("q", 30, [], ["m"], {"n": 7})
 
 
 def test_a_record() -> None:

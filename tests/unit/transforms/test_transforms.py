@@ -189,7 +189,7 @@ def test_any_value_is_transformed_or_refused(value: Any, transform: Any) -> None
 
 
 def test_unique_is_quick_where_hashes_collide() -> None:
-    """Numbers that Python's hash does not tell apart are told apart by their text."""
+    """Numbers that Python's hash does not tell apart are reported apart by their text."""
     numbers = [number * (2**61 - 1) for number in range(1, 43_000)]
 
     assert T["unique"]([*numbers, *map(Decimal, numbers)]) == numbers

@@ -29,7 +29,7 @@ def deploy(tmp_path: Path) -> Deploy:
 
 
 @pytest.fixture
-def said() -> Callable[[LiveRule, Deployment], list[tuple[str, str]]]:
+def output() -> Callable[[LiveRule, Deployment], list[tuple[str, str]]]:
     """The codes and sentences of what a rule finds."""
 
     def run(rule: LiveRule, deployment: Deployment) -> list[tuple[str, str]]:

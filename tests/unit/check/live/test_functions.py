@@ -39,12 +39,12 @@ SHOWN = "the mapping to function 'f'"
         (FIFO, 10, 1, [f"{SHOWN} has a window of 1 s; a FIFO queue allows none"]),
     ],
 )
-def test_limits(deploy: Any, said: Any, queue: QueueFacts, size: int, window: int, sentences: list[str]) -> None:
+def test_limits(deploy: Any, output: Any, queue: QueueFacts, size: int, window: int, sentences: list[str]) -> None:
     """Batches and windows up to the limits are fine, and not beyond them."""
     mapping = structs.replace(MAPPING, batch_size=size, window=window)
     deployment = deploy(CONFIG, queues={"a": queue}, mappings={"a": (mapping,)})
 
-    assert said(check_mappings, deployment) == [("RT745", sentence) for sentence in sentences]
+    assert output(check_mappings, deployment) == [("RT745", sentence) for sentence in sentences]
 
 
 @pytest.mark.parametrize(
@@ -65,30 +65,30 @@ def test_limits(deploy: Any, said: Any, queue: QueueFacts, size: int, window: in
         (9, 0, [("RT743", f"{SHORT} 9 s, less than the 10 s timeout of function 'f'")]),
     ],
 )
-def test_visibility(deploy: Any, said: Any, visibility: int, window: int, found: list[tuple[str, str]]) -> None:
+def test_visibility(deploy: Any, output: Any, visibility: int, window: int, found: list[tuple[str, str]]) -> None:
     """The timeout is the least, and six times the timeout and the window are advised."""
     queue = structs.replace(QUEUE, visibility=visibility)
     mapping = structs.replace(MAPPING, window=window)
     deployment = deploy(CONFIG, queues={"a": queue}, mappings={"a": (mapping,)}, functions={ARN: FUNCTION})
 
-    assert said(check_mappings, deployment) == found
+    assert output(check_mappings, deployment) == found
 
 
-def test_several_filters(deploy: Any, said: Any) -> None:
+def test_several_filters(deploy: Any, output: Any) -> None:
     """Filters are counted, also where nothing is known of the queue."""
     deployment = deploy(CONFIG, mappings={"b": (structs.replace(MAPPING, filters=2),)})
 
-    assert said(check_mappings, deployment) == [
+    assert output(check_mappings, deployment) == [
         ("RT747", f"{SHOWN} has 2 filters: messages that match none are deleted")
     ]
 
 
-def test_one_of_several_reads(deploy: Any, said: Any) -> None:
+def test_one_of_several_reads(deploy: Any, output: Any) -> None:
     """A mapping that is off takes no messages from the other."""
     off = structs.replace(MAPPING, state="Disabled")
     deployment = deploy(CONFIG, mappings={"a": (MAPPING, off)})
 
-    assert said(check_mappings, deployment) == [("RT748", f"{SHOWN} is Disabled")]
+    assert output(check_mappings, deployment) == [("RT748", f"{SHOWN} is Disabled")]
 
 
 def bounded(deploy: Any, most: int, state: str = "Enabled", reserved: Any = 10) -> Any:
@@ -98,9 +98,9 @@ def bounded(deploy: Any, most: int, state: str = "Enabled", reserved: Any = 10) 
     return deploy(CONFIG, mappings={"a": (mapping,), "b": (mapping,)}, functions={ARN: function})
 
 
-def test_concurrency(deploy: Any, said: Any) -> None:
+def test_concurrency(deploy: Any, output: Any) -> None:
     """What all mappings of a function may do together counts."""
-    assert said(check_concurrency, bounded(deploy, 6)) == [
+    assert output(check_concurrency, bounded(deploy, 6)) == [
         ("RT746", "the mappings to function 'f' have a maximum concurrency of 12 together, but 10 is reserved for it")
     ]
 
@@ -117,24 +117,24 @@ def test_concurrency(deploy: Any, said: Any) -> None:
     ],
     ids=["enough", "no maximum", "off", "not reserved", "may not run", "not known"],
 )
-def test_concurrency_is_fine(deploy: Any, said: Any, most: int, state: str, reserved: Any) -> None:
+def test_concurrency_is_fine(deploy: Any, output: Any, most: int, state: str, reserved: Any) -> None:
     """Nothing is found where there is enough, where no mapping reads, and where nothing is known."""
-    assert said(check_concurrency, bounded(deploy, most, state, reserved)) == []
+    assert output(check_concurrency, bounded(deploy, most, state, reserved)) == []
 
 
-def test_functions_that_are_not_known(deploy: Any, said: Any) -> None:
+def test_functions_that_are_not_known(deploy: Any, output: Any) -> None:
     """A function that is not there is an error; of one that may not be looked at nothing is said here."""
     functions = {
         f"{ARN}1": Unanswered("lambda:GetFunctionConfiguration", "f1", "ResourceNotFoundException"),
         f"{ARN}2": Unanswered("lambda:GetFunctionConfiguration", "f2", "AccessDeniedException"),
     }
 
-    assert said(check_functions, deploy(CONFIG, functions=functions)) == [
+    assert output(check_functions, deploy(CONFIG, functions=functions)) == [
         ("RT731", "there is no function 'f1' in this region")
     ]
 
 
-def test_settings_that_are_not_deployed(deploy: Any, said: Any) -> None:
+def test_settings_that_are_not_deployed(deploy: Any, output: Any) -> None:
     """What the config says of a mapping is what it should be; of what it does not say nothing is expected."""
     settings = "batch_size: 100, window: 1m, maximum_concurrency: 5"
     config = CONFIG.replace("a: {dead", f"a: {{lambda: {{{settings}}}, dead")
@@ -143,7 +143,7 @@ def test_settings_that_are_not_deployed(deploy: Any, said: Any) -> None:
     other = deploy(config, queues=queues, mappings={"a": (MAPPING,), "b": (MAPPING,)})
     alike = deploy(config, queues=queues, mappings={"a": (same,), "b": (MAPPING,)})
 
-    assert (said(check_mappings, other), said(check_mappings, alike)) == (
+    assert (output(check_mappings, other), output(check_mappings, alike)) == (
         [
             ("RT755", "'batch_size' is 100 in the config, and 10 in the mapping to function 'f'"),
             ("RT755", "'window' is 60 in the config, and none in the mapping to function 'f'"),

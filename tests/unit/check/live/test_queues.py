@@ -37,26 +37,26 @@ def test_duration(seconds: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("reference", ["a-dlq", f"{ARN}-dlq", URL])
-def test_one_dead_letter_queue(deploy: Any, said: Any, reference: str) -> None:
+def test_one_dead_letter_queue(deploy: Any, output: Any, reference: str) -> None:
     """The config and the redrive policy name the same queue, however each names it."""
-    assert said(check_queues, deploy(named(dead_letter=reference), queues={"a": QUEUE})) == []
+    assert output(check_queues, deploy(named(dead_letter=reference), queues={"a": QUEUE})) == []
 
 
-def test_two_dead_letter_queues(deploy: Any, said: Any) -> None:
+def test_two_dead_letter_queues(deploy: Any, output: Any) -> None:
     """A queue of that name in another account is another one."""
     other = f"{ARN}-dlq".replace("123456789012", "999999999999")
 
-    ((code, sentence),) = said(check_queues, deploy(named(dead_letter=other), queues={"a": QUEUE}))
+    ((code, sentence),) = output(check_queues, deploy(named(dead_letter=other), queues={"a": QUEUE}))
 
     moved = "'a-dlq' where SQS moves those of queue 'a' that failed 5 times"
     assert (code, sentence) == ("RT727", f"'a-dlq' is where the router sends rejected messages, {moved}")
 
 
-def test_messages_of_deletes(deploy: Any, said: Any) -> None:
+def test_messages_of_deletes(deploy: Any, output: Any) -> None:
     """A message makes no item where its key is deleted, however large it is."""
     config = named().replace("table: items}", "table: items, write: {mode: delete}}")
 
-    assert said(check_queues, deploy(config, queues={"a": structs.replace(QUEUE, max_bytes=1_048_576)})) == []
+    assert output(check_queues, deploy(config, queues={"a": structs.replace(QUEUE, max_bytes=1_048_576)})) == []
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_messages_of_deletes(deploy: Any, said: Any) -> None:
         ),
     ],
 )
-def test_retention(deploy: Any, said: Any, fifo: bool, retention: int, found: list[tuple[str, str]]) -> None:
+def test_retention(deploy: Any, output: Any, fifo: bool, retention: int, found: list[tuple[str, str]]) -> None:
     """Longer than on a standard queue, and as long as on a FIFO queue."""
     source = structs.replace(QUEUE, fifo=fifo)
     target = QueueFacts(f"{ARN}-dlq", fifo, 30, retention, 1024)
 
-    assert said(check_queues, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
+    assert output(check_queues, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
 
 
 @pytest.mark.parametrize(
@@ -101,34 +101,34 @@ def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
     assert [each.suggestion for each in found] == [advice]
 
 
-def test_dead_letter_queue_of_another_kind(deploy: Any, said: Any) -> None:
+def test_dead_letter_queue_of_another_kind(deploy: Any, output: Any) -> None:
     """A standard queue's letters have no group, which a FIFO queue demands."""
     letters = QueueFacts(f"{ARN}-dlq.fifo", True, 30, 3600, 1024)
 
-    assert said(check_queues, deploy(named(dead_letter="a-dlq.fifo"), queues={"a-dlq.fifo": letters})) == [
+    assert output(check_queues, deploy(named(dead_letter="a-dlq.fifo"), queues={"a-dlq.fifo": letters})) == [
         ("RT725", "dead-letter queue 'a-dlq.fifo' is FIFO, its queue is standard")
     ]
 
 
-def test_no_dead_letter_queue(deploy: Any, said: Any) -> None:
+def test_no_dead_letter_queue(deploy: Any, output: Any) -> None:
     """The dead-letter queue of the config is not there."""
-    assert said(check_queues, deploy(named(), queues={"a-dlq": GONE})) == [
+    assert output(check_queues, deploy(named(), queues={"a-dlq": GONE})) == [
         ("RT721", "there is no queue 'a-dlq' in this region")
     ]
 
 
-def test_nothing_known(deploy: Any, said: Any) -> None:
+def test_nothing_known(deploy: Any, output: Any) -> None:
     """What was not seen is not judged."""
     denied = structs.replace(GONE, code="AccessDenied")
     seen = {"a": denied, "a-dlq": denied}
 
-    found = [said(rule, deploy(named(), queues=seen)) for rule in (check_queues, check_queues)]
+    found = [output(rule, deploy(named(), queues=seen)) for rule in (check_queues, check_queues)]
 
     assert found == [[], []]
 
 
-def test_unseen_target(deploy: Any, said: Any) -> None:
+def test_unseen_target(deploy: Any, output: Any) -> None:
     """A redrive policy to a queue that may not be looked at."""
     seen = {"a": QUEUE, f"{ARN}-dlq": structs.replace(GONE, code="AccessDenied")}
 
-    assert said(check_queues, deploy(named(), queues=seen)) == []
+    assert output(check_queues, deploy(named(), queues=seen)) == []

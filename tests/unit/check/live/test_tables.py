@@ -25,9 +25,9 @@ INDEXES = (
 TABLE = TableFacts("arn", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED"), indexes=INDEXES)
 
 
-def test_types_of_index_keys(deploy: Any, said: Any) -> None:
+def test_types_of_index_keys(deploy: Any, output: Any) -> None:
     """An attribute that is stored otherwise than an index has it; the table's own key is not meant."""
-    assert said(check_indexes, deploy(CONFIG, tables={"items": TABLE})) == [
+    assert output(check_indexes, deploy(CONFIG, tables={"items": TABLE})) == [
         ("RT707", "'g' is stored as N, but is S in the key of index 'by_g'")
     ]
 
@@ -37,9 +37,9 @@ def test_types_of_index_keys(deploy: Any, said: Any) -> None:
     [(", g: {value: 1}", ""), (CONFIG[CONFIG.index(", item:") : -2], ""), ("}}}", "}}, write: {mode: delete}}")],
     ids=["not mapped", "no item", "delete"],
 )
-def test_nothing_is_known(deploy: Any, said: Any, old: str, new: str) -> None:
+def test_nothing_is_known(deploy: Any, output: Any, old: str, new: str) -> None:
     """Where the config does not say what is stored, nothing is found."""
-    assert said(check_indexes, deploy(CONFIG.replace(old, new), tables={"items": TABLE})) == []
+    assert output(check_indexes, deploy(CONFIG.replace(old, new), tables={"items": TABLE})) == []
 
 
 @pytest.mark.parametrize(

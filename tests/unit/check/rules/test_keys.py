@@ -18,7 +18,7 @@ OBJECT = "RT611 key attribute 'id' may be an object, the key of table 't' is S; 
 
 
 def schema(required: list[str] | None = None, *more: dict[str, Any], **properties: Any) -> str:
-    """A closed schema of objects; all properties are required but those that are told otherwise."""
+    """A closed schema of objects; all properties are required but those that are reported otherwise."""
     names = list(properties) if required is None else required
     return json.dumps({"type": "object", "required": names, "properties": properties, "allOf": [{}, *more]})
 
@@ -102,7 +102,7 @@ def missing(path: str, gap: str) -> list[str]:
     ],
 )
 def test_a_key_of_text(find: Any, item: str, given: str, found: list[str]) -> None:
-    """It is there, of its type, not empty and not too long, or what to add to the schema is told."""
+    """It is there, of its type, not empty and not too long, or what to add to the schema is reported."""
     lines = find(f"item: {{{item}}}", given)
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

@@ -119,7 +119,7 @@ def write(mode: str, more: str = "") -> str:
     ],
 )
 def test_modes(find_all: Any, one: str, other: str, found: list[str]) -> None:
-    """Those that heed nothing undo what the others keep, where they write the same key."""
+    """Writes without a condition undo what conditional writes keep, if they write the same key."""
     lines = find_all(ALL.replace(", p: {dead_letter: dlq}", "") + routes(one, other))
 
     assert [line for line in lines if "RT602" not in line] == [

@@ -147,8 +147,8 @@ def test_the_unit_is_sound(folder: Any, tmp_path: Path) -> None:
         )
     ]
 
-    told = "\n".join(each.stdout + each.stderr for each in done)
-    assert ([each.returncode for each in done], done[0].stderr) == ([0, 0], ""), told
+    reported = "\n".join(each.stdout + each.stderr for each in done)
+    assert ([each.returncode for each in done], done[0].stderr) == ([0, 0], ""), reported
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_unit_is_sound(folder: Any, tmp_path: Path) -> None:
     ],
 )
 def test_the_unit(folder: Any, setting: Any) -> None:
-    """It is confined, is told to load its config again, and may take longer to stop than the worker does."""
+    """It is confined, is reported to load its config again, and may take longer to stop than the worker does."""
     assert setting in systemd_unit(folder / "routes.yaml", ()).splitlines()
 
 
@@ -178,12 +178,12 @@ def run(*words: Any) -> Any:
 def test_the_command(folder: Any) -> None:
     """It prints YAML; JSON, a Dockerfile or a unit if it is asked to; to a file if one is named."""
     written, code = run("--format", "json", "-o", "stack.json")
-    told = [run("--format", form)[0] for form in ("yaml", "json", "docker", "systemd")]
+    reported = [run("--format", form)[0] for form in ("yaml", "json", "docker", "systemd")]
     worker, _ = run("--worker")
 
-    assert (written, code, Path("stack.json").read_text()) == ("", 0, told[1])
-    assert yaml.safe_load(told[0]) == json.loads(told[1])
-    assert (told[2], told[3]) == (docker(folder), systemd_unit(Path("routes.yaml"), ("STAGE",)))
+    assert (written, code, Path("stack.json").read_text()) == ("", 0, reported[1])
+    assert yaml.safe_load(reported[0]) == json.loads(reported[1])
+    assert (reported[2], reported[3]) == (docker(folder), systemd_unit(Path("routes.yaml"), ("STAGE",)))
     assert "AWS::ECS::Service" in worker
 
 
@@ -232,7 +232,7 @@ def test_all_that_plugins_require(folder: Any) -> None:
 
 
 def test_where_it_cannot_be_written(folder: Any) -> None:
-    """A place that is not there is told in a sentence."""
+    """A place that is not there is reported in a sentence."""
     done = CliRunner().invoke(command, ["-c", str(folder / "routes.yaml"), "-o", str(folder / "none" / "x.yaml")])
 
     assert isinstance(done.exception, UsageError)

@@ -209,10 +209,10 @@ def test_alarms(make: Any, resolve: Any) -> None:
     template = make("queues: {q: {dead_letter: letters}, p: {dead_letter: letters}}\n" + flows("q", "p"))
 
     quiet = resolve(template).resources("CloudWatch::Alarm")
-    told = resolve(template, AlarmTopic="topic", OldestMessageSeconds="60").resources("CloudWatch::Alarm")
+    reported = resolve(template, AlarmTopic="topic", OldestMessageSeconds="60").resources("CloudWatch::Alarm")
     seen = {
         name: (each["MetricName"], each["Dimensions"][0]["Value"], each["Threshold"], each["AlarmActions"])
-        for name, each in told.items()
+        for name, each in reported.items()
     }
     assert seen == {
         "AgeAlarmQ": ("ApproximateAgeOfOldestMessage", "q", "60", ["topic"]),

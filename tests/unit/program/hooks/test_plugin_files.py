@@ -11,7 +11,7 @@ from router.model import names_file
 from router.program.hooks.plugin_files import CANNOT_LOAD, load_module, plugin_name
 
 
-def said(entry: str, folder: Path) -> tuple[str, str]:
+def output(entry: str, folder: Path) -> tuple[str, str]:
     fault = load_module(entry, folder)
     assert isinstance(fault, ConfigFault)
     assert fault.code is CANNOT_LOAD
@@ -65,7 +65,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
     """A file that is not there gives the nearest one that is."""
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "devices.py").touch()
-    assert said("plugins/device.py", tmp_path) == (
+    assert output("plugins/device.py", tmp_path) == (
         "plugin 'device' cannot be loaded: there is no file 'plugins/device.py'",
         "did you mean 'plugins/devices.py'?",
     )
@@ -73,7 +73,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 def test_a_missing_file_with_no_other_near(tmp_path: Path) -> None:
     """Without a near one it says where paths start."""
-    assert said("gone/x.py", tmp_path) == (
+    assert output("gone/x.py", tmp_path) == (
         "plugin 'x' cannot be loaded: there is no file 'gone/x.py'",
         "a path is relative to the folder of this file",
     )
@@ -91,29 +91,29 @@ def test_a_missing_file_with_no_other_near(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_fails(code: str, why: str, tmp_path: Path) -> None:
-    """What a file raises is told in one line with the file's line, and the module is taken away again."""
+    """What a file raises is reported in one line with the file's line, and the module is taken away again."""
     (tmp_path / "p.py").write_text(code)
     before = set(sys.modules)
-    assert said("p.py", tmp_path) == (f"plugin 'p' cannot be loaded: {why}", "")
+    assert output("p.py", tmp_path) == (f"plugin 'p' cannot be loaded: {why}", "")
     assert [name for name in set(sys.modules) - before if "router_plugin" in name] == []
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     """Source that cannot be read as Python has no line to show."""
     (tmp_path / "p.py").write_bytes(b"\xff")
-    sentence, _ = said("p.py", tmp_path)
+    sentence, _ = output("p.py", tmp_path)
     assert sentence.startswith("plugin 'p' cannot be loaded: SyntaxError: (unicode error)")
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     """What the file system refuses is a finding too."""
-    sentence, _ = said(f"{'x' * 300}.py", tmp_path)
+    sentence, _ = output(f"{'x' * 300}.py", tmp_path)
     assert "OSError" in sentence
 
 
 def test_a_missing_module(tmp_path: Path) -> None:
     """A module that is not installed, or whose package is not."""
-    assert said("acme_plugins.main", tmp_path) == (
+    assert output("acme_plugins.main", tmp_path) == (
         "plugin 'acme_plugins.main' cannot be loaded: no module 'acme_plugins.main' is installed",
         "install it, or write a file as a path that ends in '.py'",
     )
@@ -122,7 +122,7 @@ def test_a_missing_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize("entry", ["", "acme-plugins", ".acme", "acme..x"])
 def test_no_name_of_a_module(entry: str, tmp_path: Path) -> None:
     """What can be no module's name is said to be none."""
-    assert said(entry, tmp_path) == (
+    assert output(entry, tmp_path) == (
         f"plugin {entry!r} cannot be loaded: {entry!r} is no name of a module",
         "write a file as a path that ends in '.py'",
     )
@@ -132,7 +132,7 @@ def test_a_module_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A module whose own import is missing is not said to be missing itself."""
     (tmp_path / "acme_needs.py").write_text("import nothing_like_it\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert said("acme_needs", tmp_path) == (
+    assert output("acme_needs", tmp_path) == (
         (
             "plugin 'acme_needs' cannot be loaded: ModuleNotFoundError: No module named 'nothing_like_it' "
             "(acme_needs.py:1)"

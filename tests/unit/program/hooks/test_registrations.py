@@ -14,7 +14,7 @@ C = "@hookimpl\ndef router_register_checks(register):\n    "
 CHOOSE = "choose another name"
 
 
-def test_registered_things_are_there(load: Any) -> None:
+def test_registrations(load: Any) -> None:
     """Transforms and envelopes by name, beside the built-in ones, which come first."""
     plugins, findings = load(p=f"{T}register('shout', str.upper)\n{E}register('mine', divmod)\n")
     assert (findings, plugins.transforms["shout"]("a"), list(plugins.transforms)[-1], list(plugins.envelopes)) == (

@@ -182,7 +182,7 @@ def test_all_faults_at_once_and_the_rest_goes_on(load: Any) -> None:
 SEEN = "SEEN = []\n"
 
 
-def test_observers_are_told_in_order(load: Any) -> None:
+def test_observers_are_reported_in_order(load: Any) -> None:
     """Outcomes, batches, start and stop reach those who observe; stop in the reverse order."""
     code = "".join(
         f"@hookimpl\ndef router_{hook}({argument}):\n    {argument}.append('{{name}} {hook}')\n"
@@ -203,7 +203,7 @@ def test_observers_are_told_in_order(load: Any) -> None:
 
 
 def test_an_observer_that_raises_is_logged_and_ignored(load: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """One line each, without the text of the exception; the next observer is told all the same."""
+    """One line each, without the text of the exception; the next observer is reported all the same."""
     bad = "".join(
         f"@hookimpl\ndef router_{hook}(): raise KeyError('s')\n" for hook in ("outcome", "batch_done", "stop")
     )
