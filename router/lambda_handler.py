@@ -119,12 +119,11 @@ def _load() -> Program:
     set_up_logging()
     try:
         program = load_program(path, os.environ)
-    except ConfigError as error:
-        for finding in error.findings:
-            LOGGER.error(str(finding))
-        raise
-    except UsageError as error:
-        LOGGER.error(str(error))
+    except (ConfigError, UsageError) as error:
+        for text in error.findings if isinstance(error, ConfigError) else [error]:
+            LOGGER.error(str(text))
+        # From Python 3.12 on AWS's runtime client fails to report an error whose text is not Latin-1.
+        error.args = (str(error).encode("ascii", "backslashreplace").decode(),)
         raise
     program.plugins.start(program)
     return program

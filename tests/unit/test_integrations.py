@@ -104,3 +104,30 @@ def test_the_lock_file_names_no_index_and_no_folder() -> None:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     known = re.compile(r"(#.*|[\w.-]+==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
     assert [line for line in lines if not known.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements.lock"])
+def test_the_build_names_no_machine(name: str) -> None:
+    """Neither a folder of one machine nor an index is named; pip and uv take theirs from the environment."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert (
+        re.findall(
+            r"--(?:extra-)?index-url\b|--find-links\b|https?://\S+|(?<![\w.$)/-])/(?!dev/|usr/bin/env)\w+/\S+", text
+        )
+        == []
+    )
+
+
+ROOMLESS = ("conformance", "e2e", "faults", "performance", "unit/run")
+GROUND = re.compile(r"router(\.(model|errors|codes|testing|lambda_handler|run(\.\w+)?))?$")
+
+
+def test_tests_use_other_packages_through_support() -> None:
+    """What they use of another package is imported in `tests/support`, so a move within it changes one import."""
+    files = [path for folder in ROOMLESS for path in (ROOT / "tests" / folder).rglob("*.py") if path.name != "hasty.py"]
+    imports = [
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in files
+        for name in re.findall(r"^ *(?:from|import) (router[\w.]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert [each for each in imports if not GROUND.match(each[1])] == []
