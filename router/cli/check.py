@@ -59,12 +59,7 @@ def command(
         raise click.UsageError("--function needs --live")
     if live and no_env:
         raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
-    comparison = None
-    if live:
-        # boto3 is optional and takes 0.2 s to import.
-        from router.ops.live import LiveComparison
-
-        comparison = LiveComparison(function)
+    comparison = _comparison(function) if live else None
     report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
     text = _format(form, report.findings, report.ignored if show_ignored else (), comparison)
     if text:
@@ -72,6 +67,13 @@ def command(
     click.echo(count_findings(report.findings, report.ignored), err=True)
     failing = ("error", "warning") if strict else ("error",)
     sys.exit(any(finding.code.severity in failing for finding in report.findings))
+
+
+def _comparison(function: str) -> "LiveComparison":
+    # boto3 is optional and takes 0.2 s to import.
+    from router.ops.live import LiveComparison
+
+    return LiveComparison(function)
 
 
 def _format(

@@ -11,7 +11,7 @@ from router.config.environment import substitute, variables_in
 from router.config.spec import Config
 from router.errors import ConfigError, UsageError
 from router.model import names_file
-from router.ops.archive import PackagePart, move_archive, write_archive
+from router.ops.archive import Archive, PackagePart, move_archive, write_archive
 from router.ops.bytecode import bytecode_entries
 from router.ops.contents import (
     Entry,
@@ -99,6 +99,22 @@ def build(
             report("importing the package in a clean interpreter")
             smoke_test = run_smoke_test(archive.path, target, *_environment(loaded.config, compiled, env))
             archive = move_archive(archive, output)
+    return _result(archive, output, target, contents, smoke_test)
+
+
+class _Contents(Struct, frozen=True):
+    """The files of a package: `modules` of the router and of wheels, `others` of the config's folder."""
+
+    modules: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+    packages: ResolvedPackages
+    left_out: tuple[LeftOut, ...]
+    missing_imports: tuple[MissingImport, ...]
+
+
+def _result(
+    archive: Archive, output: Path, target: Target, contents: _Contents, smoke_test: SmokeTest | None
+) -> BuildResult:
     return BuildResult(
         target=target,
         path=output,
@@ -114,16 +130,6 @@ def build(
         smoke_test=smoke_test,
         over=archive.over,
     )
-
-
-class _Contents(Struct, frozen=True):
-    """The files of a package: `modules` of the router and of wheels, `others` of the config's folder."""
-
-    modules: tuple[Entry, ...]
-    others: tuple[Entry, ...]
-    packages: ResolvedPackages
-    left_out: tuple[LeftOut, ...]
-    missing_imports: tuple[MissingImport, ...]
 
 
 def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path) -> _Contents:

@@ -12,14 +12,14 @@ from router.ops.requirements import requirements_files
 from router.version import VERSION
 
 HOME, PLACE = "/opt/router", "/srv/router"
-"""Where the worker is installed, and where its config is."""
+"""The folders of the worker and of its config."""
 PORT = 9090
 GRACE_SECONDS, STOP_SECONDS = 20, 30
-"""How long the worker may take to stop, and after how long it is killed."""
+"""How long the worker takes to stop at most, and when it is killed."""
 USER_ID = 10_001
 _LOOK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/healthz', timeout=3)"
 HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
-"""Fails unless every receiver runs; nothing but Python is needed for it."""
+"""Fails unless every receiver runs; needs nothing but Python."""
 HEALTH_SECONDS, HEALTH_TIMEOUT, HEALTH_START, HEALTH_RETRIES = 30, 5, 15, 3
 _HEALTH_OPTIONS = " ".join(
     (
@@ -32,15 +32,15 @@ _HEALTH_OPTIONS = " ".join(
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:
-    """How the worker is started, in a container and by systemd."""
+    """Returns the command that starts the worker, in a container and by systemd."""
     options = ("--listen", listen, "--grace", str(GRACE_SECONDS))
     return (f"{HOME}/bin/router", "worker", "-c", config, *options)
 
 
 def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], needed: Iterable[str]) -> str:
-    """The text of a Dockerfile, to be built in the folder of the config.
+    """Returns the text of a Dockerfile that is built in the folder of the config.
 
-    `variables` are those of the config, `needed` the files that it needs, itself included, from its folder.
+    `variables` are those of the config, `needed` are the files that it needs, itself included, relative to its folder.
     """
     needed = tuple(needed)
     own = (config.parent / "router" / "__init__.py").is_file() and (config.parent / "pyproject.toml").is_file()
@@ -75,7 +75,7 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
         f"# The worker of {config.name}. Made by: router template --format docker",
         f"#   docker build --platform {machine} -t message-router .",
         f"#   docker run --stop-timeout {STOP_SECONDS} -e AWS_REGION=… message-router",
-        "# A file .dockerignore keeps out what is not for an image: **/__pycache__, **/.env*",
+        "# Exclude in a file .dockerignore: **/__pycache__, **/.env*",
     ]
     if variables:
         lines.append(f"# Variables of the config: {', '.join(variables)}")
@@ -83,20 +83,20 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
 
 
 def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
-    """The lists of what plugins require, from the folder of the config."""
+    """Returns the requirements files of plugins, relative to the folder of the config."""
     plugins = [folder / name for name in needed if name.endswith(".py")]
     return {file.relative_to(folder).as_posix() for file in requirements_files(plugins, folder)}
 
 
 def _installation(own: bool, lists: Iterable[str]) -> list[str]:
-    """How the worker gets into an environment of its own: from the sources, if they are there, or from an index."""
+    """Returns the instructions that install the worker: from its sources, if they are there, or from an index."""
     lines: list[str] = []
     what = f"'message-router[worker]=={VERSION}'"
     if own:
         lines += ["WORKDIR /src", "COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
         what = "'.[worker]'"
     for name in lists:
-        # With what lies beside it, which it may name.
+        # With the files beside it, which it may name.
         beside = PurePosixPath(name).parent
         lines.append(f"COPY {beside}/ /tmp/{beside}/")
         what += f" -r /tmp/{name}"
@@ -104,6 +104,6 @@ def _installation(own: bool, lists: Iterable[str]) -> list[str]:
 
 
 def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
-    """Instructions for files: those of the folder itself by name, and of others the whole folder."""
+    """Returns the instructions that copy files: those of the folder by name, subfolders as a whole."""
     tops = {PurePosixPath(name).parts[0] for name in needed}
     return [f"COPY {top}/ {top}/" if (folder / top).is_dir() else f"COPY {top} ./" for top in sorted(tops)]

@@ -31,17 +31,13 @@ else:
 
 MAX_RESOURCES, MAX_PARAMETERS = 500, 200
 MAX_BYTES = 1_000_000
-"""Of a template that CloudFormation gets from S3."""
+"""The maximum size of a template in S3."""
 MAX_INLINE_BYTES = 51_200
-"""Of one that it gets with the call."""
+"""The maximum size of a template in a request."""
 
 
 class Document(Struct, frozen=True):
-    """A template: its body, as JSON or YAML has it, and what its parts are in the config's terms.
-
-    `routes` are the routes that each queue and table is there for, by logical id; `variables` the parameters that take
-    the values of the config's variables, by the variables' names.
-    """
+    """A template: its body, the routes of each queue and table by logical id, and the parameter of each variable."""
 
     body: Json
     routes: Mapping[str, tuple[str, ...]]
@@ -49,7 +45,7 @@ class Document(Struct, frozen=True):
 
 
 class DeployableConfig(Struct, frozen=True):
-    """A config that was checked, and its files as they are written."""
+    """A checked config and the text of its files."""
 
     path: Path
     program: Program
@@ -58,12 +54,12 @@ class DeployableConfig(Struct, frozen=True):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The variables of the environment that it has."""
+        """The names of its environment variables."""
         return tuple(Substitutions(self.files).variables)
 
     @property
     def needed(self) -> frozenset[str]:
-        """The files that it needs, itself included, by their names from its folder."""
+        """The files that it needs, itself included, relative to its folder."""
         schemas = self.loaded.schemas.documents if self.loaded.schemas else ()
         names = [*schemas, *filter(names_file, self.program.config.plugins)]
         return frozenset((*(file.name for file in self.files), *(name for name in names if self._has(name))))
@@ -73,7 +69,7 @@ class DeployableConfig(Struct, frozen=True):
 
 
 def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
-    """Check a config and read it, for a template; a variable need not be set. Raises ConfigError if it has errors."""
+    """Checks and reads a config for a template; variables may be unset. Raises ConfigError if it has errors."""
     seen: list[Loaded] = []
     report = examine(path, env, seen.append, "warning")
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
@@ -83,11 +79,11 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 
 
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
-    """The template of a config; raises UsageError for what no stack can hold."""
+    """Returns the template of a config; raises UsageError if it exceeds the limits of a stack."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Message Router: the flows of {config.path.name}",
+        "Description": f"Message Router: the routes of {config.path.name}",
         "Parameters": _parameters(plan),
         "Conditions": _conditions(plan),
         "Resources": _resources(plan),
@@ -107,12 +103,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
 
 
 def as_json(document: Document) -> str:
-    """The template as JSON; raises UsageError if it is longer than any may be."""
+    """Returns the template as JSON; raises UsageError if it is too long."""
     return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
 
 
 def as_yaml(document: Document) -> str:
-    """The template as YAML, with the long forms of functions: any reader takes it; raises UsageError as `as_json`."""
+    """Returns the template as YAML with the long forms of functions; raises UsageError if it is too long."""
     return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
 
 
@@ -122,10 +118,10 @@ def _fitting(text: str) -> str:
 
 
 class _Plain(_FastestDumper):
-    """Writes out what is there twice, rather than naming it."""
+    """Writes equal values in full instead of using aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Whether to write it out: always."""
+        """Disables aliases."""
         return True
 
 
@@ -171,6 +167,6 @@ def _outputs(plan: StackPlan) -> dict[str, Json]:
 def _check(what: str, count: int, most: int) -> None:
     if count > most:
         raise UsageError(
-            f"the template has {count:,} {what}, and CloudFormation takes {most:,}; "
+            f"the template has {count:,} {what}, and CloudFormation accepts {most:,}; "
             "split the config, and deploy a stack for each part"
         )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 Expression = str | Json
-"""A value, or a function that gives one."""
+"""A value, or an intrinsic function."""
 
 PARTITION, REGION, ACCOUNT, STACK = "${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}", "${AWS::StackName}"
 NO_VALUE: Json = {"Ref": "AWS::NoValue"}
@@ -19,51 +19,53 @@ _REFERENCE = re.compile(r"\$\{[^!]")
 
 
 def sub(text: str) -> Expression:
-    """The value of a text."""
+    """Returns the expression of a text."""
     return {"Fn::Sub": text} if _REFERENCE.search(text) else text.replace("${!", "${")
 
 
 def ref(name: str) -> Json:
-    """The value of a parameter, or what names a resource."""
+    """Returns a reference to a parameter or a resource."""
     return {"Ref": name}
 
 
 def attribute(resource: str, name: str) -> Json:
-    """What a resource says of itself."""
+    """Returns an attribute of a resource."""
     return {"Fn::GetAtt": [resource, name]}
 
 
 def when(condition: str, value: Any, otherwise: Any = NO_VALUE) -> Json:
-    """A value if a condition holds."""
+    """Returns a value if a condition holds, else another."""
     return {"Fn::If": [condition, value, otherwise]}
 
 
 def is_given(parameter: str) -> Json:
-    """The condition that a parameter is not empty."""
+    """Returns the condition that a parameter is not empty."""
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
 def text_parameter(description: str, **more: Any) -> Json:
-    """A parameter that takes text."""
+    """Returns a parameter of type String."""
     return {"Type": "String", "Description": description, **more}
 
 
 Kind = Literal["Queue", "Table", "Variable"]
-"""None is the beginning of another, nor of what else there is (`Mapping…`, `AgeAlarm…`): no id is made twice."""
+"""None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
 _PLAIN = re.compile(r"(?:[a-z][a-z0-9]*-)*(?!fifo\b)[a-z][a-z0-9]*(?:\.fifo)?")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _LONGEST = 160
-"""Characters of a name that are kept."""
+"""The maximum number of characters of a name in an id."""
 
 
 def logical_id(kind: Kind, name: str) -> str:
-    """The id of a thing by its name, which may have `${…}` in it.
+    """Returns the id of a queue, table or variable by its name, which may contain `${…}`.
 
-    Lower-case words with hyphens between them can be told from the id, so that two such names make two ids; any other
-    name has a hash of it at the end.
+    The id depends on the kind and the name only, so that it stays the same when routes are added or removed. Names of
+    lower-case words and hyphens have distinct ids without a hash; other ids end with a hash of the name. Ids consist of
+    at most 255 letters and digits:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
     """
-    # Of a name that is a variable and nothing else, the variable's name is better than none.
+    # For a name that is only a variable, use the name of the variable.
     found = _WORD.findall(_VARIABLE.sub("-", name)) or _WORD.findall(name)
     words = "".join(word[0].upper() + word[1:] for word in found)
     if _PLAIN.fullmatch(name) and len(words) <= _LONGEST:
@@ -72,6 +74,6 @@ def logical_id(kind: Kind, name: str) -> str:
 
 
 def variable_id(name: str) -> str:
-    """The id of the parameter for a variable of the environment: `STAGE_NAME` is `VariableStageName`."""
+    """Returns the id of the parameter of an environment variable: `STAGE_NAME` is `VariableStageName`."""
     usual = re.fullmatch(r"[A-Z0-9_]+", name)
     return logical_id("Variable", name.lower().replace("_", "-") if usual else f"_{name}")

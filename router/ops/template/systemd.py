@@ -1,4 +1,4 @@
-"""A unit of systemd for the worker.
+"""A systemd unit for the worker.
 
 https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 from router.ops.template.container import PORT, STOP_SECONDS, worker_command
 
 PLACE = "/etc/message-router"
-"""Where the config is, with its schemas and plugins."""
+"""The folder of the config, its schemas and plugins."""
 ENVIRONMENT = f"{PLACE}/environment"
 _CONFINED = """\
-# Nothing but the network and its own files, and none of those to write.
+# Access to the network and to its own files, which are read-only.
 DynamicUser=yes
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -43,14 +43,14 @@ UMask=0077
 
 
 def systemd_unit(config: Path, variables: Sequence[str]) -> str:
-    """The text of a unit file; `variables` are those of the config."""
+    """Returns the text of a unit file; `variables` are those of the config."""
     command = worker_command(f"{PLACE}/{config.name}", f"127.0.0.1:{PORT}")
     needed = f" Variables of the config: {', '.join(variables)}." if variables else ""
     return f"""\
 # The worker of {config.name}. Made by: router template --format systemd
-# It goes to /etc/systemd/system/message-router.service, the config with its schemas and plugins to {PLACE}/,
-# and the worker into an environment of Python: python3 -m venv /opt/router
-# and then: /opt/router/bin/pip install 'message-router[worker]'
+# Put it into /etc/systemd/system/message-router.service, and the config with its schemas and plugins into {PLACE}/.
+# Install the worker: python3 -m venv /opt/router
+#   /opt/router/bin/pip install 'message-router[worker]'
 
 [Unit]
 Description=Message Router: from queues into tables
@@ -61,13 +61,13 @@ After=network-online.target
 Type=exec
 WorkingDirectory={PLACE}
 Environment=PYTHONDONTWRITEBYTECODE=1
-# AWS_REGION=…, and what else is to be known.{needed}
+# AWS_REGION=… and other variables.{needed}
 EnvironmentFile=-{ENVIRONMENT}
 ExecStart={shlex.join(command)}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
-# Longer than --grace: what has begun is finished first. If that fails, all its processes are killed.
+# Longer than --grace, in which messages in progress are finished. After that, all its processes are killed.
 TimeoutStopSec={STOP_SECONDS}
 KillMode=mixed
 

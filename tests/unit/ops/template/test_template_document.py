@@ -77,7 +77,7 @@ def test_many_flows(make: Any, resolve: Any) -> None:
 @pytest.mark.parametrize(
     ("names", "worker", "fault"),
     [
-        (84, False, "the template has 515 resources, and CloudFormation takes 500; split the config"),
+        (84, False, "the template has 515 resources, and CloudFormation accepts 500; split the config"),
         (51, True, "a service can scale on 50 queues, and the config has 51; split the config"),
     ],
 )
@@ -92,7 +92,7 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
     texts = ", ".join(f"'${{VARIABLE_{number}:-}}'" for number in range(200))
     flow = config(["orders"]).replace("queue: orders", f"queue: orders, item: {{id: id, some: {{value: [{texts}]}}}}")
 
-    with pytest.raises(UsageError, match="the template has 208 parameters, and CloudFormation takes 200"):
+    with pytest.raises(UsageError, match="the template has 208 parameters, and CloudFormation accepts 200"):
         make(flow, worker=True)
 
 
@@ -109,7 +109,9 @@ def test_a_template_that_is_too_long(make: Any, form: Any) -> None:
     """A megabyte is the most."""
     document = make(many_routes(200, "r" * 1000))
 
-    with pytest.raises(UsageError, match=r"the template has 1,\d\d\d,\d\d\d bytes, and CloudFormation takes 1,000,000"):
+    with pytest.raises(
+        UsageError, match=r"the template has 1,\d\d\d,\d\d\d bytes, and CloudFormation accepts 1,000,000"
+    ):
         form(document)
 
 
