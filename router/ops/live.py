@@ -28,8 +28,9 @@ class LiveComparison:
     Afterwards `seen` has the state of the resources; it is None if the config has errors, so that nothing was compared.
     """
 
-    def __init__(self, function: str = "") -> None:
+    def __init__(self, function: str = "", connect: Callable[[], Live] = connect) -> None:
         self._function = function
+        self._connect = connect
         self.seen: DeployedState | None = None
 
     def __call__(self, loaded: Loaded) -> None:
@@ -37,7 +38,7 @@ class LiveComparison:
         if loaded.program is None:
             loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
             return
-        self.seen = survey(connect(), loaded.program, self._function)
+        self.seen = survey(self._connect(), loaded.program, self._function)
         deployment = Deployment(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 

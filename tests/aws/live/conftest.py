@@ -201,8 +201,7 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checked:
 
     def run(endpoint: str, config: str, function: str = "") -> str:
         (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
-        monkeypatch.setattr("router.aws.live.connect", lambda: connection(endpoint))
-        findings = check(Path("routes.yaml"), {}, LiveComparison(function))
+        findings = check(Path("routes.yaml"), {}, LiveComparison(function, lambda: connection(endpoint)))
         return "".join(f"{finding}\n" for finding in findings if finding.code.id.startswith("RT7"))
 
     return run
