@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from router.dev.samples import from_lines, from_tests
-from router.program.load import load_program
+from tests.support.dev import from_lines, from_tests
+from tests.support.program import load_program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

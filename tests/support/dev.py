@@ -14,6 +14,7 @@ from router.dev.emulator import (
 )
 from router.dev.records import MESSAGE_ID, META
 from router.dev.run_tests import Suite, run_test
+from router.dev.samples import from_lines, from_tests
 
 __all__ = [
     "MESSAGE_ID",
@@ -27,6 +28,8 @@ __all__ = [
     "clients_of",
     "create_queues",
     "create_tables",
+    "from_lines",
+    "from_tests",
     "local_aws",
     "run_test",
     "scan_table",
