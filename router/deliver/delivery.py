@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -14,9 +14,10 @@ from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
+from router.deliver.planning import MAX_PLANNING_SECONDS, PlanningBudget
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
-from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, plan
+from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, OutOfBudget, plan
 from router.engine.writes import Ticket
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
@@ -47,10 +48,12 @@ class Delivery:
         configuration_wait: int | None = None,
         meter: Meter = ignore,
         writer: Writer | None = None,
+        cpu: Clock = time.thread_time,
     ) -> None:
         self._program = program
         self._aws = aws
         self._clock = clock
+        self._cpu = cpu
         self._writer = writer or Writer(aws.tables, clock)
         self._fetcher = Fetcher(aws, clock)
         self._durations = (self._writer.duration, self._fetcher.duration)
@@ -66,12 +69,28 @@ class Delivery:
         limit = StartLimit(deadline, started, self._durations)
         # A message that was received twice is one message; only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
-        if queue.pointers is None:
-            tickets = [plan(queue, record) for record in distinct.values()]
-        else:
+        found: Iterable[Ticket | Record] = distinct.values()
+        if queue.pointers is not None:
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit)
-            tickets = [each if isinstance(each, Ticket) else plan(queue, each) for each in found]
+        budget = PlanningBudget(limit, self._clock, self._cpu)
+        tickets, costly = _plan_quickly(queue, found, budget)
         delivered: dict[str, Delivered] = {}
+        self._settle(queue, tickets, limit, delivered)
+        for record in costly:
+            # The quick messages of the batch are written by now. A group goes on only if all before is acknowledged.
+            if not queue.fifo or _is_group_done(record, distinct.values(), delivered):
+                self._settle(queue, [_plan_patiently(queue, record, budget)], limit, delivered)
+        results = [
+            delivered.get(message_id) or Delivered(record, _GROUP_BLOCKED, acknowledged=False)
+            for message_id, record in distinct.items()
+        ]
+        self._report(queue, results, self._clock() - started)
+        return results
+
+    def _settle(
+        self, queue: CompiledQueue, tickets: Sequence[Ticket], limit: StartLimit, delivered: dict[str, Delivered]
+    ) -> None:
+        """Write tickets and send the dead letters; add what was decided to `delivered`, by message id."""
 
         def is_acknowledged(ticket: Ticket) -> bool:
             return delivered[ticket.record.message_id].acknowledged
@@ -81,12 +100,6 @@ class Delivery:
                 self._writer.write(lanes, limit)
             for each in self._finish(queue, wave, limit):
                 delivered[each.record.message_id] = each
-        results = [
-            delivered.get(message_id) or Delivered(record, _GROUP_BLOCKED, acknowledged=False)
-            for message_id, record in distinct.items()
-        ]
-        self._report(queue, results, self._clock() - started)
-        return results
 
     def set_visibility(self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered]) -> dict[str, AwsFault]:
         """Set when the messages that are not acknowledged become visible again; return the faults by message id.
@@ -156,6 +169,11 @@ class Delivery:
 _GROUP_BLOCKED = Outcome(
     "retry", codes.NOT_STARTED.id, "an earlier message of its group is still on the queue", delay=0
 )
+_NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "time was up before it was planned", delay=0)
+_PLANNED_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up while it was planned")
+_TOO_COSTLY = Outcome(
+    "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"
+)
 _DEAD_LETTER_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
 
 
@@ -173,6 +191,53 @@ def group_waves(
     while left:
         yield [group[0] for group in left]
         left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
+
+
+def _plan_quickly(
+    queue: CompiledQueue, found: Iterable[Ticket | Record], budget: PlanningBudget
+) -> tuple[list[Ticket], list[Record]]:
+    """Plan records; return those that take more than a moment unplanned, with the later ones of their FIFO groups."""
+    tickets: list[Ticket] = []
+    costly: list[Record] = []
+    costly_groups: set[str | None] = set()
+    for each in found:
+        if isinstance(each, Ticket):
+            tickets.append(each)
+        elif costly_groups and each.group_id in costly_groups:
+            costly.append(each)
+        elif budget.is_late:
+            tickets.append(Ticket(each, _NOT_PLANNED))
+        else:
+            try:
+                tickets.append(plan(queue, each, None, budget))
+            except OutOfBudget:
+                costly.append(each)
+                if queue.fifo:
+                    costly_groups.add(each.group_id)
+    return tickets, costly
+
+
+def _plan_patiently(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> Ticket:
+    """Plan a record that takes long; reject it if it takes too long, and retry it if the batch has no time left."""
+    if budget.is_late:
+        return Ticket(record, _NOT_PLANNED)
+    budget.seconds = MAX_PLANNING_SECONDS
+    try:
+        return plan(queue, record, None, budget)
+    except OutOfBudget:
+        return Ticket(record, _PLANNED_LATE if budget.is_late else _TOO_COSTLY)
+
+
+def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[str, Delivered]) -> bool:
+    """Whether all messages of the batch before a message of its group are acknowledged."""
+    for each in batch:
+        if each.message_id == record.message_id:
+            break
+        if each.group_id == record.group_id and not (
+            each.message_id in delivered and delivered[each.message_id].acknowledged
+        ):
+            return False
+    return True
 
 
 def _group_id(ticket: Ticket) -> str | None:

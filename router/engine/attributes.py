@@ -24,6 +24,9 @@ MAX_NAME_BYTES = 64 * 1024 - 1
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 _SAFE_INTEGER = 10**MAX_DIGITS
 
+_VALUE_BYTES = 300
+"""The memory of an encoded value: a dict with one key, a short text, and their place in a list or dict."""
+
 Encoded = tuple[AttributeValue, int]
 """An attribute value and its size in bytes."""
 
@@ -146,6 +149,24 @@ def decode_value(value: AttributeValue) -> Any:
     """Return an attribute value as a Python value."""
     ((kind, content),) = value.items()
     return _DECODERS[kind](content)
+
+
+def memory_bytes(item: dict[str, AttributeValue]) -> int:
+    """The memory that an encoded item takes at most, in bytes, besides the texts that it shares with the message."""
+    total = 0
+    left = [*item.values()]
+    while left:
+        ((kind, content),) = left.pop().items()
+        total += _VALUE_BYTES
+        if kind == "M":
+            left += content.values()
+        elif kind == "L":
+            left += content
+        elif kind in ("S", "B"):
+            total += len(content)
+        elif kind not in ("BOOL", "NULL", "N"):
+            total += _VALUE_BYTES * len(content)
+    return total
 
 
 def _key_bytes(text: str, kind: KeyType) -> int:

@@ -1,13 +1,14 @@
 """Plans a record: decode, match, validate, transform and map it into writes, none of which is made yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from random import random
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from router import codes
+from router.engine.attributes import memory_bytes
 from router.engine.decode import Decoder
 from router.engine.pointers import PointerFinder
 from router.engine.writes import Ticket, Write, WriteShape, check_transaction
@@ -20,9 +21,39 @@ MAX_BACKOFF_SECONDS = 12 * 60 * 60 - 60
 """A visibility timeout is at most 12 hours, counted from the receive, which was up to a minute ago:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
+MAX_PLANNED_BYTES = 256 * 1024 * 1024
+"""The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
+
 Trace = Callable[[str, str, Any], None]
 """Called after each stage of a message with the route (or ""), the stage and its result."""
 Disposition = str
+
+
+class Budget(Protocol):
+    """The time that planning a message may take; only `for_each` can take more than a time that its size bounds."""
+
+    def start(self) -> None:
+        """Count from now on."""
+
+    def check(self) -> None:
+        """Raise OutOfBudget if the time is used up."""
+
+
+class OutOfBudget(Exception):
+    """Planning a message takes more time than there is."""
+
+
+class Unlimited:
+    """A budget that is never used up."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def check(self) -> None:
+        """Do nothing."""
+
+
+UNLIMITED = Unlimited()
 
 
 class Backoff(Struct, frozen=True):
@@ -45,7 +76,7 @@ class Backoff(Struct, frozen=True):
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
-    `map_items` returns the items of a message; it raises Refusal.
+    `map_items` returns the items of a message, one after the other; it raises Refusal, and OutOfBudget.
     """
 
     route: Route
@@ -54,7 +85,7 @@ class CompiledRoute(Struct, frozen=True):
     validate: Callable[[Any], Any] | None
     on_invalid: Disposition
     transform_message: tuple[Callable[[Message, Route], Message], ...]
-    map_items: Callable[[Message], list[Item]]
+    map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
 
 
@@ -93,8 +124,11 @@ class Engine(Struct, frozen=True):
         return None
 
 
-def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ticket:
-    """Return the ticket of a record: with its writes, or with an outcome if that is decided without any write."""
+def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None, budget: Budget = UNLIMITED) -> Ticket:
+    """Return the ticket of a record: with its writes, or with an outcome if that is decided without any write.
+
+    Raises OutOfBudget.
+    """
     try:
         data, attributes = queue.decode(record)
     except Refusal as refusal:
@@ -117,7 +151,7 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None) -> Ti
             if not holds:
                 continue
         matched = True
-        outcome = _plan_route(route, message, writes, is_shared, trace)
+        outcome = _plan_route(route, message, writes, is_shared, trace, budget)
         if outcome is not None:
             decided.append(outcome)
         if queue.first_only:
@@ -146,7 +180,7 @@ def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic:
 
 
 def _plan_route(
-    route: CompiledRoute, message: Message, writes: list[Write], is_shared: bool, trace: Trace | None
+    route: CompiledRoute, message: Message, writes: list[Write], is_shared: bool, trace: Trace | None, budget: Budget
 ) -> Outcome | None:
     """Add the writes of one route; return an outcome instead if the route makes none."""
     name = route.route.name
@@ -157,9 +191,11 @@ def _plan_route(
                 trace(name, "validate", invalid)
             if invalid is not None:
                 return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
-        planned = _map(route, message, is_shared, trace)
+        planned = _map(route, message, is_shared, trace, budget)
     except Refusal as refusal:
         return _rejected(refusal, name)
+    except OutOfBudget:
+        raise
     except Exception as error:  # a plugin may raise anything; its message stays on the queue
         return _failed(error, name)
     if not planned:
@@ -168,7 +204,7 @@ def _plan_route(
     return None
 
 
-def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None) -> list[Write]:
+def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget) -> list[Write]:
     source = route.route
     if is_shared and (route.transform_message or route.transform_item):
         # A plugin may change the data in place, and another route must not see that.
@@ -177,27 +213,37 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
         message = transform(message, source)
     if trace and route.transform_message:
         trace(source.name, "transform message", message.data)
-    items = route.map_items(message)
+    items = route.map_items(message, budget)
     shape = route.shape
     plan_write = shape.mode.plan
-    if not trace and not route.transform_item:
-        return [plan_write(shape, item, message, index) for index, item in enumerate(items)]
-    if len(items) > 1:
-        # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
-        items = [deepcopy(item) for item in items]
+    # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
+    is_copied = bool(route.transform_item) and not isinstance(items, list)
     if trace:
+        items = [*items]
         trace(source.name, "map", items)
-    writes = []
+    writes: list[Write] = []
+    planned = 0
     for index, item in enumerate(items):
-        for transform_item in route.transform_item:
-            item = transform_item(item, message, source)  # noqa: PLW2901 — a pipeline
-        if trace and route.transform_item:
-            trace(source.name, "transform item", item)
+        if route.transform_item:
+            item = _transform(route, deepcopy(item) if is_copied else item, message, trace)  # noqa: PLW2901 — a pipeline
         write = plan_write(shape, item, message, index)
         if trace:
             trace(source.name, "write", write)
         writes.append(write)
+        if index:
+            planned += memory_bytes(write.item)
+            if planned > MAX_PLANNED_BYTES:
+                reason = f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
+                raise Refusal(codes.OUT_OF_BOUNDS, reason)
     return writes
+
+
+def _transform(route: CompiledRoute, item: Item, message: Message, trace: Trace | None) -> Item:
+    for transform_item in route.transform_item:
+        item = transform_item(item, message, route.route)
+    if trace:
+        trace(route.route.name, "transform item", item)
+    return item
 
 
 def _rejected(refusal: Refusal, route: str = "") -> Outcome:

@@ -16,7 +16,9 @@ from router.program.expressions.compile import (
     compile_expression,
     field_comparisons,
     is_plain_path,
+    parse_expression,
 )
+from router.program.expressions.tree import fields_read
 from router.program.hooks.plugins import Plugins
 from router.program.schemas.compile import SchemaStore
 from router.sources import CompiledExpression
@@ -49,6 +51,15 @@ class CompileContext(Struct, frozen=True):
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
         return CompiledExpression(evaluate, "/" + text.replace(".", "/") if is_plain_path(text) else "")
+
+    def reads_only(self, text: str, field: str) -> bool:
+        """Whether a valid expression reads no top-level field but one."""
+        read = (
+            frozenset((text.partition(".")[0],))
+            if is_plain_path(text)
+            else fields_read(parse_expression(text, self.trees))
+        )
+        return read is not None and read <= {field}
 
     def condition(self, text: str, path: Path) -> Callable[[Any], bool] | None:
         """Compile a condition of the config; None after a finding at `path`."""

@@ -1,22 +1,23 @@
 """Compiles `item` and `for_each` of a route to a callable from a message to its items."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.config import spec
-from router.engine.engine import MAX_ELEMENTS
+from router.engine.engine import MAX_ELEMENTS, Budget
 from router.engine.writes import Mode
 from router.errors import ExpressionError, Refusal
 from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
 from router.program.context import CompileContext
+from router.sources import CompiledExpression, expressions_of
 
 MapItem = Callable[[Any, Message], Item]
-MapItems = Callable[[Message], list[Item]]
+MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
 def compile_mapping(
@@ -28,16 +29,32 @@ def compile_mapping(
 ) -> MapItems | None:
     """Return a callable from a message to its items, which raises Refusal; None if the config has faults."""
     single = isinstance(route.for_each, UnsetType)
+    getters: list[Getter] | None = None
     if isinstance(route.item, UnsetType):
         map_item: MapItem | None = _whole("message" if single else "element")
     else:
-        map_item = _compile_item(name, MODES[route.write.mode], route.item, table, context, path)
+        getters = _compile_item(name, MODES[route.write.mode], route.item, table, context, path)
+        map_item = None if getters is None else _mapped(getters)
     if isinstance(route.for_each, UnsetType):
-        return None if map_item is None else lambda message: [map_item(message.data, message)]
+        return None if map_item is None else lambda message, budget: [map_item(message.data, message)]
     select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
-    return _for_each(select.evaluate, map_item, select.pointer, isinstance(route.item, UnsetType))
+    if isinstance(route.item, UnsetType):
+        return _for_each(select, _take_nothing_of, map_item, whole_element=True)
+    # What does not depend on the element is evaluated once for each message.
+    fixed = {name for name, attribute in route.item.items() if _is_fixed(attribute, context)}
+    assert getters is not None  # else there is no `map_item`
+    map_fixed, map_varying = (
+        _mapped([each for each in getters if (each.name in fixed) is is_]) for is_ in (True, False)
+    )
+    return _for_each(select, map_fixed, map_varying, whole_element=False)
+
+
+def _is_fixed(attribute: str | spec.Attribute, context: CompileContext) -> bool:
+    """Whether an attribute of `for_each` has the same value for all elements of a message."""
+    given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
+    return all(context.reads_only(use.text, "message") for use in expressions_of(given))
 
 
 def _compile_item(
@@ -47,7 +64,7 @@ def _compile_item(
     table: Table,
     context: CompileContext,
     path: Path,
-) -> MapItem | None:
+) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
     getters: list[Getter | None] = []
     for name, attribute in attributes.items():
@@ -56,7 +73,7 @@ def _compile_item(
         site = Site(name, (*path, "item", name), route, mode, name in keys, short)
         getters.append(compile_attribute(site, given, context))
     compiled = [getter for getter in getters if getter is not None]
-    return _mapped(compiled) if len(compiled) == len(getters) else None
+    return compiled if len(compiled) == len(getters) else None
 
 
 def _mapped(getters: list[Getter]) -> MapItem:
@@ -93,6 +110,11 @@ def _take_nothing(field: str) -> None:
     """Return None: the field of data that is no object."""
 
 
+def _take_nothing_of(data: Any, message: Message) -> Item:
+    """Return no attributes."""
+    return {}
+
+
 def _whole(what: str) -> MapItem:
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
@@ -103,27 +125,33 @@ def _whole(what: str) -> MapItem:
     return map_item
 
 
-def _for_each(select: Callable[[Any], Any], map_item: MapItem, pointer: str, whole_element: bool) -> MapItems:
-    """Return a callable that maps each element; `pointer` is that of the list in the message, or ""."""
+def _for_each(select: CompiledExpression, map_fixed: MapItem, map_varying: MapItem, *, whole_element: bool) -> MapItems:
+    """Map each element: attributes by `map_fixed` are those of the first element, others are mapped for each."""
 
-    def map_element(index: int, element: Any, message: Message) -> Item:
+    def map_element(map_item: MapItem, index: int, element: Any, message: Message) -> Item:
         data = element if whole_element else {"element": element, "message": message.data}
         try:
             return map_item(data, message)
         except Refusal as refusal:
-            where = _in_message(refusal.pointer, pointer and f"{pointer}/{index}")
+            where = _in_message(refusal.pointer, select.pointer and f"{select.pointer}/{index}")
             raise Refusal(refusal.code, refusal.reason, where) from None
 
-    def map_items(message: Message) -> list[Item]:
+    def map_items(message: Message, budget: Budget) -> Iterator[Item]:
+        budget.start()
         try:
-            elements = select(message.data)
+            elements = select.evaluate(message.data)
         except ExpressionError:
             raise Refusal(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
         if type(elements) is not list:
-            raise Refusal(UNMAPPABLE, "'for_each' finds no list", pointer)
+            raise Refusal(UNMAPPABLE, "'for_each' finds no list", select.pointer)
         if len(elements) > MAX_ELEMENTS:
-            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", pointer)
-        return [map_element(index, element, message) for index, element in enumerate(elements)]
+            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", select.pointer)
+        fixed: Item = {}
+        for index, element in enumerate(elements):
+            budget.check()
+            if index == 0:
+                fixed = map_element(map_fixed, index, element, message)
+            yield fixed | map_element(map_varying, index, element, message)
 
     return map_items
 

@@ -20,6 +20,30 @@ _KINDS: dict[type, str] = {
 }
 
 
+_ON_RESULT = frozenset(
+    ("filter_projection", "index_expression", "pipe", "projection", "subexpression", "value_projection")
+)
+"""Nodes whose first child is evaluated on the data, and the others on what that gave."""
+
+
+def fields_read(tree: Tree) -> frozenset[str] | None:
+    """The top-level fields of the data that an expression reads; None if it may read all of them."""
+    if tree["type"] == "field":
+        return frozenset((tree["value"],))
+    if tree["type"] in ("current", "identity", "index", "slice"):
+        return None
+    if tree["type"] in ("literal", "expref"):
+        return frozenset()
+    children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
+    fields: set[str] = set()
+    for child in children:
+        read = fields_read(child)
+        if read is None:
+            return None
+        fields |= read
+    return frozenset(fields)
+
+
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
     """Yield every node of a tree with its depth, from the left."""
     stack = [(tree, 1)]

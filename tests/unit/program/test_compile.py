@@ -18,6 +18,7 @@ from router.program.expressions.compile import (
     field_comparisons,
     parse_expression,
 )
+from router.program.expressions.tree import fields_read
 
 NAMES = st.sampled_from(["a", "b", "c", "_d", "e5"])
 NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
@@ -324,3 +325,29 @@ def test_conditions(text: Any, data: Any, holds: Any) -> None:
 def test_field_comparisons(text: Any, fields: Any) -> None:
     """Names in double quotes that are compared are found, but not where the other side is a literal."""
     assert field_comparisons(text) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("a", {"a"}),
+        ("a.b[0].c", {"a"}),
+        ("a[?b > `1`].c | d", {"a"}),
+        ("a.*.b", {"a"}),
+        ("sum(a[].n)", {"a"}),
+        ("sort_by(a, &b)", {"a"}),
+        ("[a, b.c] || {x: d}", {"a", "b", "d"}),
+        ("!a && b != 'c'", {"a", "b"}),
+        ("`[1]`", set()),
+        ("@", None),
+        ("[0]", None),
+        ("contains(@, a)", None),
+        ("[a, @]", None),
+        ("*.a", None),
+    ],
+)
+def test_the_fields_that_an_expression_reads(text: str, fields: set[str] | None) -> None:
+    """Top-level fields of the data, or None for all of them."""
+    read = fields_read(parse_expression(text))
+
+    assert (None if read is None else set(read)) == fields

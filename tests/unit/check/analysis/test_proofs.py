@@ -15,6 +15,7 @@ from router.check.analysis.predicates import SOME_VALUE, there
 from router.check.rule import Subject
 from router.config import spec
 from router.config.findings import Findings
+from router.engine.engine import UNLIMITED
 from router.errors import Refusal
 from router.model import Message, Place, Table
 from router.program.context import CompileContext, CompiledTables
@@ -255,7 +256,7 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
         if check(data) is not None:
             continue
         try:
-            [item] = map_items(Message(data))
+            [item] = map_items(Message(data), UNLIMITED)
         except Refusal:
             continue
         got = item.get("k")
