@@ -574,4 +574,4 @@ def test_what_does_not_depend_on_the_element(make: Any) -> None:
     assert (outcome, len(items)) == (None, 10_000)
     assert all(item["n"] == 10_000 and item["who"] == "me!" and item["at"] == "q" for _, item in items)
     assert (empty.kind, empty.reason) == ("dropped", "for_each found an empty list")
-    assert failed == rejected("RT807", "the expression of attribute 'n' fails on the message", "r")
+    assert failed == rejected("RT807", "the expression of attribute 'n' fails on the message", "r", "/lines/0")
