@@ -529,7 +529,7 @@ def test_no_time_left(flows: Any, function: FunctionProcess, make: Any, name: st
     answer = function.invoke(*records, milliseconds=100)
 
     codes = [function.logged(record["messageId"])[:2] for record in records]
-    assert (answer, flows.item(name), codes) == (failed(*records), None, [("retry", "RT814"), ("retry", "RT819")])
+    assert (answer, flows.item(name), codes) == (failed(*records), None, [("retry", "RT819"), ("retry", "RT819")])
 
 
 SMALL = """\
