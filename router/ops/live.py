@@ -9,7 +9,7 @@ from msgspec import structs
 from router.aws.deployed import Decision, DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
 from router.aws.live import Live, connect
 from router.check.live.answers import NOT_COMPARED
-from router.check.live.deployed import LIVE_RULES, Deployment
+from router.check.live.deployed import LIVE_RULES, DeployedConfig
 from router.check.live.permissions import needed
 from router.check.run import run_rules
 from router.program.load import Loaded, Program
@@ -39,7 +39,7 @@ class LiveComparison:
             loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
             return
         self.seen = survey(self._connect(), loaded.program, self._function)
-        deployment = Deployment(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
+        deployment = DeployedConfig(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from router.aws.deployed import Unanswered
-from router.check.live.deployed import Deployment, live_rule
+from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
 from router.model import Path
@@ -36,7 +36,7 @@ NOT_COMPARED = declare(
 
 
 @live_rule(NOT_PERMITTED, NO_ANSWER, NOT_SIMULATED)
-def check_answers(deployment: Deployment) -> Iterator[Found]:
+def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports each call that was denied or failed, at the path of its resource."""
     seen = deployment.seen
     for name, table in seen.tables.items():

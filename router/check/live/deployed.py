@@ -13,7 +13,7 @@ from router.model import Path
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
-class Deployment(Struct, frozen=True):
+class DeployedConfig(Struct, frozen=True):
     """A config and what is deployed of it; `function` is the one given by --function, or ""."""
 
     config: spec.Config
@@ -48,7 +48,7 @@ class Deployment(Struct, frozen=True):
         return tuple((mapping, self.seen.functions.get(mapping.function)) for mapping in mappings)
 
 
-LIVE_RULES: RuleSet[Deployment] = RuleSet("router.check.live")
+LIVE_RULES: RuleSet[DeployedConfig] = RuleSet("router.check.live")
 live_rule = LIVE_RULES.register
 """Registers a rule of `router check --live`: `@live_rule(CODE)`."""
 

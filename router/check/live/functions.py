@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from msgspec import UnsetType
 
 from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
-from router.check.live.deployed import Deployment, live_rule
+from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
 from router.config import spec
@@ -95,7 +95,7 @@ READING = ("Creating", "Enabling", "Enabled", "Updating")
 
 
 @live_rule(NO_FUNCTION, NO_CONCURRENCY)
-def check_functions(deployment: Deployment) -> Iterator[Found]:
+def check_functions(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports functions that do not exist, or cannot run."""
     for arn, facts in deployment.seen.functions.items():
         name = function_name(arn)
@@ -113,7 +113,7 @@ def check_functions(deployment: Deployment) -> Iterator[Found]:
 
 
 @live_rule(NOT_MAPPED)
-def check_mapped(deployment: Deployment) -> Iterator[Found]:
+def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports queues that the function of --function does not read."""
     for name, mappings in deployment.seen.mappings.items():
         if deployment.function and mappings == ():
@@ -132,7 +132,7 @@ def check_mapped(deployment: Deployment) -> Iterator[Found]:
     SEVERAL,
     OTHER_SETTINGS,
 )
-def check_mappings(deployment: Deployment) -> Iterator[Found]:
+def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports mappings that lose messages, exceed limits of Lambda, or differ from the config."""
     for name in deployment.queues:
         path, key = deployment.at_queue(name)
@@ -170,7 +170,7 @@ def _faults(
             yield from _visibility_faults(queue, mapping, function)
 
 
-def _differences(deployment: Deployment, name: str, mapping: MappingFacts) -> Iterator[Found]:
+def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -> Iterator[Found]:
     """Reports settings of a mapping that differ from the config."""
     wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
     window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
@@ -211,7 +211,7 @@ def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: Funct
 
 
 @live_rule(OVER_RESERVED)
-def check_concurrency(deployment: Deployment) -> Iterator[Found]:
+def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports functions whose mappings together have a greater maximum concurrency than is reserved."""
     wanted: dict[str, int] = {}
     places: dict[str, tuple[Path, bool]] = {}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import UnsetType
 
 from router.aws.deployed import Decision, DeployedState, QueueFacts, TableFacts
-from router.check.live.deployed import Deployment, live_rule
+from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
 from router.config import spec
@@ -84,7 +84,7 @@ def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]
 
 
 @live_rule(NOT_ALLOWED)
-def check_permissions(deployment: Deployment) -> Iterator[Found]:
+def check_permissions(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports needed actions that are not allowed."""
     for decision in deployment.seen.decisions:
         if isinstance(decision, Decision) and decision.denied:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from router.aws.deployed import QueueFacts
 from router.aws.references import match_key, queue_name
-from router.check.live.deployed import Deployment, duration, live_rule
+from router.check.live.deployed import DeployedConfig, duration, live_rule
 from router.check.rule import Found
 from router.codes import declare
 from router.engine.attributes import MAX_ITEM_BYTES
@@ -85,14 +85,14 @@ MAX_RETENTION = 1_209_600
     LARGER_THAN_ITEMS,
     SMALL_DEAD_LETTERS,
 )
-def check_queues(deployment: Deployment) -> Iterator[Found]:
+def check_queues(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
     yield from _check_sources(deployment)
     yield from _check_dead_letters(deployment)
     yield from _check_redrive_targets(deployment)
 
 
-def _check_sources(deployment: Deployment) -> Iterator[Found]:
+def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports queues that do not exist, or have no redrive policy."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.reference)
@@ -104,7 +104,7 @@ def _check_sources(deployment: Deployment) -> Iterator[Found]:
             yield _no_queue(f"there is no queue '{queue.reference}' in this region", path, key)
 
 
-def _check_dead_letters(deployment: Deployment) -> Iterator[Found]:
+def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
@@ -115,7 +115,7 @@ def _check_dead_letters(deployment: Deployment) -> Iterator[Found]:
             yield _no_queue(f"there is no queue '{queue.dead_letter}' in this region", path, False)
 
 
-def _check_redrive_targets(deployment: Deployment) -> Iterator[Found]:
+def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
     for name in deployment.queues:
         facts = deployment.facts_of(name)
@@ -134,7 +134,7 @@ def _no_queue(sentence: str, path: Path, key: bool) -> Found:
     return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile", key)
 
 
-def _check_redrive(deployment: Deployment, queue: CompiledQueue, facts: QueueFacts) -> Iterator[Found]:
+def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, facts: QueueFacts) -> Iterator[Found]:
     path, key = deployment.at_queue(queue.name)
     advice = f"give it a redrive policy with a maxReceiveCount of {ADVISED_RECEIVES} or more"
     if not facts.redrive_to and not queue.dead_letter:

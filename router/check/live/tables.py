@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import UnsetType
 
 from router.aws.deployed import KeyAttributes, TableFacts, TtlFacts, Unanswered
-from router.check.live.deployed import Deployment, live_rule
+from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
 from router.config import spec
@@ -57,7 +57,7 @@ WRITABLE = ("ACTIVE", "UPDATING")
 
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
-def check_tables(deployment: Deployment) -> Iterator[Found]:
+def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports tables that do not exist, accept no writes, or have another key or time to live than the config."""
     for name, table in deployment.config.tables.items():
         facts = deployment.seen.tables.get(name)
@@ -121,7 +121,7 @@ _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", li
 
 
 @live_rule(INDEX_TYPE)
-def check_indexes(deployment: Deployment) -> Iterator[Found]:
+def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
     """Reports attributes whose type, as far as the config declares it, differs from that in the key of an index."""
     for name, route in deployment.config.routes.items():
         facts = deployment.seen.tables.get(route.table)

@@ -7,32 +7,32 @@ from typing import Any
 import pytest
 
 from router.aws.deployed import DeployedState
-from router.check.live.deployed import Deployment
+from router.check.live.deployed import DeployedConfig
 from router.check.rule import Found
 from router.program.load import load_program
 
-Deploy = Callable[..., Deployment]
-LiveRule = Callable[[Deployment], Iterable[Found]]
+Deploy = Callable[..., DeployedConfig]
+LiveRule = Callable[[DeployedConfig], Iterable[Found]]
 
 
 @pytest.fixture
 def deploy(tmp_path: Path) -> Deploy:
     """Makes a deployment of a config, given from `queues:` on, and what is seen."""
 
-    def make(config: str, function: str = "", **seen: Any) -> Deployment:
+    def make(config: str, function: str = "", **seen: Any) -> DeployedConfig:
         path = tmp_path / "routes.yaml"
         path.write_text(f"version: 1\n{config}", encoding="utf-8")
         program = load_program(path, {})
-        return Deployment(program.config, program.engine.queues, DeployedState(**seen), function)
+        return DeployedConfig(program.config, program.engine.queues, DeployedState(**seen), function)
 
     return make
 
 
 @pytest.fixture
-def output() -> Callable[[LiveRule, Deployment], list[tuple[str, str]]]:
+def output() -> Callable[[LiveRule, DeployedConfig], list[tuple[str, str]]]:
     """The codes and sentences of what a rule finds."""
 
-    def run(rule: LiveRule, deployment: Deployment) -> list[tuple[str, str]]:
+    def run(rule: LiveRule, deployment: DeployedConfig) -> list[tuple[str, str]]:
         found: list[Found] = list(rule(deployment))
         return [(each.code.id, each.sentence) for each in found]
 
