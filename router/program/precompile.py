@@ -114,14 +114,14 @@ def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
             schema = route.get("schema")
             # A schema with faults is not in the bundle; a start that needs it reads it beside the compiled config.
             findings = Findings(lambda where, key: Place(""))
-            for each in _meant(schema, root / folder) if isinstance(schema, str) else [schema]:
+            for each in _possible_files(schema, root / folder) if isinstance(schema, str) else [schema]:
                 if each is not None:
                     path: Path = ("routes", name, "schema")
                     store.compile(relocate(each, folder) if isinstance(each, str) else each, findings, path)
     return store.bundle()
 
 
-def _meant(schema: str, folder: FilePath) -> list[str]:
+def _possible_files(schema: str, folder: FilePath) -> list[str]:
     """Return the files that a name can stand for: with a variable, all in the folder of its default that match."""
     if "${" not in schema:
         return [schema]

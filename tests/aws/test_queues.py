@@ -225,7 +225,7 @@ def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
     }
 
 
-def test_parcels(scripted: Any, scripted_aws: Aws) -> None:
+def test_outgoing_messages(scripted: Any, scripted_aws: Aws) -> None:
     """A call never has over 1 MiB, attributes included, nor over ten messages."""
     half = OutgoingMessage("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
     rest = OutgoingMessage("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})

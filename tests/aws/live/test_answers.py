@@ -20,7 +20,7 @@ from router.aws.live import ACTIONS, Live
 from router.errors import UsageError
 
 SCRIPTED = Path(__file__).parent / "scripted"
-"""What is said of answers that only a server gives which says what it is told to."""
+"""What is said of answers that only a server gives which says what it is reported to."""
 CONFIG = """\
 version: 1
 queues:

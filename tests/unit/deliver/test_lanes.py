@@ -332,7 +332,7 @@ def is_bad(write: Any) -> Any:
 
 
 class FakeTables:
-    """Tables in memory that leave out and refuse what they are told to."""
+    """Tables in memory that leave out and refuse what they are reported to."""
 
     def __init__(self, takes: Any) -> None:
         self.items: dict[str, Any] = {}

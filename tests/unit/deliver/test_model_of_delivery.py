@@ -283,7 +283,7 @@ class Run:
         return stored is not None or (table, message.key, None) in made
 
     def look_at_groups(self, distinct: Any, results: Any) -> None:
-        """On FIFO queues the messages of a group are done in order, and those not begun are shown again at once."""
+        """On FIFO queues the messages of a group are done in order, and those not begun are released at once."""
         if not self.fifo:
             return
         for group in {each.key for each in distinct}:

@@ -82,7 +82,7 @@ def test_many_flows(make: Any, resolve: Any) -> None:
     ],
 )
 def test_more_than_a_stack_holds(make: Any, names: Any, worker: Any, fault: Any) -> None:
-    """It is told before anything is deployed."""
+    """It is reported before anything is deployed."""
     with pytest.raises(UsageError, match=fault):
         make(config([f"f{number}" for number in range(names)]), worker)
 

@@ -205,7 +205,7 @@ def test_text_that_is_no_reference(make: Any) -> None:
 
 
 def test_alarms(make: Any, resolve: Any) -> None:
-    """On each queue's age, on its dead-letter queue, and on the function; someone is told if there is a topic."""
+    """On each queue's age, on its dead-letter queue, and on the function; someone is reported if there is a topic."""
     template = make("queues: {q: {dead_letter: letters}, p: {dead_letter: letters}}\n" + flows("q", "p"))
 
     quiet = resolve(template).resources("CloudWatch::Alarm")

@@ -111,7 +111,7 @@ def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
     ],
 )
 def test_variables_that_cannot_be(make: Any, config: Any, fault: Any) -> None:
-    """Each is told with what to do."""
+    """Each is reported with what to do."""
     with pytest.raises(UsageError) as raised:
         make(config)
 
