@@ -98,7 +98,7 @@ CASES = [
     Case("RT754", {}, function="NAME-0", only="moto"),
 ]
 SCRIPTED = {"RT702", "RT751", "RT752", "RT756"}
-"""Codes of what neither server ever is: test_answers.py shows them on one with scripted answers to; and of a config
+"""Codes of what neither server ever is: test_answers.py shows them on one with scripted answers; and of a config
 that nobody is asked about (tests/unit/live/test_compare.py)."""
 
 
