@@ -1,0 +1,50 @@
+"""The page of limits and the limits in the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
+from router.engine.attributes import (
+    MAX_DIGITS,
+    MAX_ITEM_BYTES,
+    MAX_NESTING,
+    MAX_PARTITION_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+)
+from router.engine.convert import MAX_COLLISIONS
+from router.engine.decode import MAX_DECODED_BYTES, MAX_UNPACKED_BYTES
+from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
+from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES
+from router.program.schemas.reasons import MAX_BRANCHES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
+ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("nesting of a payload", MAX_PAYLOAD_NESTING),
+        ("size of an unpacked gzip payload", MAX_UNPACKED_BYTES),
+        ("memory of decoded values", MAX_DECODED_BYTES),
+        ("elements of `for_each`", MAX_ELEMENTS),
+        ("memory of the items of one message", MAX_PLANNED_BYTES),
+        ("CPU time of `for_each` before other messages go first", QUICK_PLANNING_SECONDS),
+        ("CPU time of `for_each` in total", MAX_PLANNING_SECONDS),
+        ("distinct numbers of a set with the same hash", MAX_COLLISIONS),
+        ("branches of `anyOf` and `oneOf` that are examined for a reason", MAX_BRANCHES),
+        ("size of an item, with attribute names", MAX_ITEM_BYTES),
+        ("digits of a number", MAX_DIGITS),
+        ("nesting of an item", MAX_NESTING),
+        ("partition key", MAX_PARTITION_KEY_BYTES),
+        ("sort key", MAX_SORT_KEY_BYTES),
+    ],
+)
+def test_a_limit(limit: str, value: float) -> None:
+    """The page states the value of the code."""
+    number = re.match(r"[\d,.]+", ROWS[limit])
+
+    assert number
+    assert float(number[0].rstrip(",").replace(",", "")) == value
