@@ -129,7 +129,7 @@ class _Merger:
             here: Path = (section, name)
             if name not in entries and here not in self._left_out:
                 self._sources.record(here, locate, here)
-                entries[name] = relocate_route(entry, part.folder) if isinstance(entry, spec.Route) else entry
+                entries[name] = relocate_route(entry, part.folder) if isinstance(entry, spec.RouteSettings) else entry
                 continue
             sentence = f"{describe(here)} is defined twice; the first is at {self._sources.locate(here, True)}"
             place, advice = locate(here, True), "rename one, or take it out"
@@ -154,7 +154,7 @@ def relocate_plugin(entry: str, folder: str) -> str:
     return relocate(entry, folder) if names_file(entry) else entry
 
 
-def relocate_route(route: spec.Route, folder: str) -> spec.Route:
+def relocate_route(route: spec.RouteSettings, folder: str) -> spec.RouteSettings:
     """Return a route with its file names relative to the config's folder."""
     if not folder:
         return route

@@ -16,6 +16,8 @@ Node = dict[str, Any]
 """A schema within the schema."""
 
 _REFERENCE = r"\$\{"
+_SUFFIX = "Settings"
+"""The end of the names of structures that is not published."""
 _KEPT = frozenset({"examples", "default", "propertyNames"})
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 WHOLE = "x-whole"
@@ -96,8 +98,8 @@ class _Whole:
 
 def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return what the specification alone says, with the rules that types cannot express."""
-    made = msgspec.json.schema(root)
-    definitions = made["$defs"]
+    made = _rewrite(msgspec.json.schema(root), _published_names)
+    definitions = {name.removesuffix(_SUFFIX): node for name, node in made["$defs"].items()}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -116,6 +118,12 @@ def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
     if not isinstance(node, dict):
         return node
     return change({name: part if name in _KEPT else _rewrite(part, change) for name, part in node.items()})
+
+
+def _published_names(node: Node) -> Node:
+    """Names a structure as the file does: a route, not its settings."""
+    names = {key: node[key].removesuffix(_SUFFIX) for key in ("$ref", "title") if isinstance(node.get(key), str)}
+    return {**node, **names}
 
 
 def _accept_references(node: Node) -> Node:

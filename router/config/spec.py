@@ -4,8 +4,16 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from router.config.spec_resources import EventSourceMapping, Function, Queue, Retry, S3Pointer, Table, Worker
-from router.config.spec_route import NOT_EMPTY, Attribute, Route, Test, Write, short_form
+from router.config.spec_resources import (
+    EventSourceMapping,
+    FunctionSettings,
+    Queue,
+    RetrySettings,
+    S3Pointer,
+    TableSettings,
+    Worker,
+)
+from router.config.spec_route import NOT_EMPTY, Attribute, RouteSettings, Test, WriteSettings, short_form
 from router.config_types import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
 
 __all__ = [
@@ -17,20 +25,20 @@ __all__ = [
     "Duration",
     "EventSourceMapping",
     "Expression",
-    "Function",
+    "FunctionSettings",
     "Ignore",
     "Included",
     "MetaName",
     "Name",
     "Queue",
-    "Retry",
-    "Route",
+    "RetrySettings",
+    "RouteSettings",
     "S3Pointer",
     "Spec",
-    "Table",
+    "TableSettings",
     "Test",
     "Worker",
-    "Write",
+    "WriteSettings",
     "short_form",
 ]
 
@@ -74,9 +82,9 @@ Plugins = Annotated[
     ),
 ]
 Queues = Annotated[dict[Name, Queue], Meta(description="Queues with settings, by name.")]
-Tables = Annotated[dict[Name, Table], Meta(description="Tables, by name.")]
+Tables = Annotated[dict[Name, TableSettings], Meta(description="Tables, by name.")]
 Routes = Annotated[
-    dict[Name, Route],
+    dict[Name, RouteSettings],
     Meta(
         extra_json_schema=NOT_EMPTY,
         description="Routes, by name, in the order of matching. At least one is required, here or in an included file.",
@@ -112,8 +120,8 @@ class Config(Spec, frozen=True, kw_only=True):
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
     routes: Routes = field(default_factory=dict)
-    function: Annotated[Function, Meta(description="The Lambda function in the output of `router template`.")] = (
-        Function()
-    )
+    function: Annotated[
+        FunctionSettings, Meta(description="The Lambda function in the output of `router template`.")
+    ] = FunctionSettings()
     worker: Annotated[Worker, Meta(description="The worker in the output of `router template --worker`.")] = Worker()
     ignore: Ignored = ()

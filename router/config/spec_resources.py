@@ -56,7 +56,7 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class Retry(Spec, frozen=True):
+class RetrySettings(Spec, frozen=True):
     """The visibility timeout of a message to retry: random up to a bound that grows with its receive count."""
 
     base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
@@ -130,7 +130,7 @@ class Queue(Spec, frozen=True):
         Meta(description="Which routes get a message: the first whose `when` is true, or all of them."),
     ] = "all"
     unmatched: Annotated[Disposition, Meta(description="The outcome of a message that no route takes.")] = "dead_letter"
-    retry: Annotated[Retry, Meta(description="The back-off of messages to retry.")] = Retry()
+    retry: Annotated[RetrySettings, Meta(description="The back-off of messages to retry.")] = RetrySettings()
     atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
     lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads the queue.")] = field(
         name="lambda", default=EventSourceMapping()
@@ -158,7 +158,7 @@ class Queue(Spec, frozen=True):
     ] = UNSET
 
 
-class Table(Spec, frozen=True, kw_only=True):
+class TableSettings(Spec, frozen=True, kw_only=True):
     """A DynamoDB table."""
 
     name: Annotated[
@@ -190,7 +190,7 @@ class Table(Spec, frozen=True, kw_only=True):
     kms_key: KmsKey = ""
 
 
-class Function(Spec, frozen=True, kw_only=True):
+class FunctionSettings(Spec, frozen=True, kw_only=True):
     """The Lambda function that serves all queues."""
 
     memory: Annotated[

@@ -53,7 +53,7 @@ def short_form(expression: str) -> Attribute:
     return msgspec.convert({"from": expression}, Attribute)
 
 
-class Write(Spec, frozen=True, kw_only=True):
+class WriteSettings(Spec, frozen=True, kw_only=True):
     """How an item is written."""
 
     mode: Annotated[
@@ -140,7 +140,7 @@ class Test(Spec, frozen=True):
     ] = UNSET
 
 
-class Route(Spec, frozen=True):
+class RouteSettings(Spec, frozen=True):
     """A route from a queue to a table."""
 
     queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
@@ -183,7 +183,7 @@ class Route(Spec, frozen=True):
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
         ),
     ] = UNSET
-    write: Annotated[Write, Meta(description="How it is written.")] = Write()
+    write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
     on_invalid: Annotated[Disposition, Meta(description="The outcome of a message that fails the schema.")] = (
         "dead_letter"
     )

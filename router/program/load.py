@@ -128,7 +128,7 @@ def _engine(queues: Mapping[str, QueueSettings], routes: list[CompiledRoute]) ->
     return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})
 
 
-def _backoff(retry: spec.Retry) -> Backoff:
+def _backoff(retry: spec.RetrySettings) -> Backoff:
     return Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_)
 
 

@@ -22,7 +22,7 @@ MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 def compile_mapping(
     name: str,
-    route: spec.Route,
+    route: spec.RouteSettings,
     table: Table,
     context: CompileContext,
     path: Path,

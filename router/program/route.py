@@ -35,7 +35,7 @@ TEST_SHAPE = declare(
 )
 
 
-def compile_route(name: str, route: spec.Route, context: CompileContext) -> CompiledRoute | None:
+def compile_route(name: str, route: spec.RouteSettings, context: CompileContext) -> CompiledRoute | None:
     """Return the compiled route, or None if it has faults, which become findings."""
     findings = context.findings
     path: Path = ("routes", name)
@@ -67,7 +67,9 @@ def compile_route(name: str, route: spec.Route, context: CompileContext) -> Comp
     )
 
 
-def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path: Path) -> tuple[str, ...] | None:
+def _check_plugins(
+    route: spec.RouteSettings, plugins: Plugins, findings: Findings, path: Path
+) -> tuple[str, ...] | None:
     """Return the names of the route's plugins that are loaded, or None for all plugins."""
     given = () if isinstance(route.plugins, UnsetType) else route.plugins
     for index, name in enumerate(given):
@@ -87,7 +89,7 @@ def _check_plugins(route: spec.Route, plugins: Plugins, findings: Findings, path
     return tuple(name for name in given if name in plugins.names)
 
 
-def _check_tests(route: spec.Route, findings: Findings, path: Path) -> None:
+def _check_tests(route: spec.RouteSettings, findings: Findings, path: Path) -> None:
     for index, test in enumerate(route.tests):
         where = (*path, "tests", index)
         if len(_given(test, "message", "body", "record", "file")) != 1:

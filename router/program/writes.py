@@ -57,7 +57,9 @@ MARKER_TABLE = declare(
 _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
-def compile_write(name: str, route: spec.Route, table: Table, context: CompileContext, path: Path) -> WriteShape:
+def compile_write(
+    name: str, route: spec.RouteSettings, table: Table, context: CompileContext, path: Path
+) -> WriteShape:
     """Return how the items of a route are written; faults are added to the findings."""
     where, findings = (*path, "write"), context.findings
     mode = MODES[route.write.mode]
@@ -73,7 +75,7 @@ def compile_write(name: str, route: spec.Route, table: Table, context: CompileCo
     return WriteShape(name, table, mode, version, *named, once, declared)
 
 
-def _check_settings(write: spec.Write, mode: Mode, findings: Findings, path: Path) -> None:
+def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
     repeated = next((name for name in _SETTINGS if name in mode.repeats and _is_given(write, name)), None)
     if repeated and isinstance(write.once, UnsetType):
         findings.add(
@@ -93,11 +95,11 @@ def _check_settings(write: spec.Write, mode: Mode, findings: Findings, path: Pat
             )
 
 
-def _is_given(write: spec.Write, setting: Setting) -> bool:
+def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
     return getattr(write, setting) not in (UNSET, ())
 
 
-def _without_idle(write: spec.Write, mode: Mode, findings: Findings, path: Path) -> spec.Write:
+def _without_idle(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> spec.WriteSettings:
     """Return the write without the settings that its mode does not take, each of which is a finding."""
     idle: dict[str, Any] = {}
     for name in _SETTINGS:
@@ -122,7 +124,7 @@ def _without_idle(write: spec.Write, mode: Mode, findings: Findings, path: Path)
     return write
 
 
-def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) -> None:
+def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path: Path) -> None:
     if isinstance(route.item, UnsetType):
         return
     for name, kind in table.key:
@@ -147,7 +149,7 @@ def _check_key(route: spec.Route, table: Table, findings: Findings, path: Path) 
 
 
 def _check_named(
-    write: spec.Write, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
+    write: spec.WriteSettings, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
 ) -> None:
     """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
     named: list[tuple[str, Path]] = (
@@ -168,7 +170,7 @@ def _check_named(
         seen.add(name)
 
 
-def _compile_once(write: spec.Write, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
+def _compile_once(write: spec.WriteSettings, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
     tables, findings = context.tables, context.findings
     table = tables.shapes.get(name)
     where = (*path, "once")

@@ -57,7 +57,7 @@ class Answer(Enum):
         return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
 
 
-class Budget:
+class ProofBudget:
     """The time that is left for proofs about one schema; without any, every answer is UNKNOWN."""
 
     def __init__(self, seconds: float = MAX_SECONDS) -> None:
@@ -84,12 +84,12 @@ class Entailment:
         self,
         schema: "CanonicalSchema",
         exact: bool = True,
-        budget: Budget | None = None,
+        budget: ProofBudget | None = None,
         parse: "Callable[[int, bytes], CanonicalSchema] | None" = None,
     ) -> None:
         """`parse` makes the canonical schema of a predicate, given as JSON, in a draft."""
         self._schema = schema
-        self._budget = budget or Budget()
+        self._budget = budget or ProofBudget()
         self._parse = parse or _parse
         self._proved: dict[bytes, Answer] = {}
         self.exact = exact
@@ -177,7 +177,7 @@ class Entailment:
         return self._budget.attempt(lambda: str(self._schema.satisfiability())) == "no"
 
 
-def entailment_of(schema: Validation, budget: Budget | None = None) -> Entailment | None:
+def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Entailment | None:
     """Returns what follows from a schema; None if it is too large, or the library does not support it."""
     texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
     if sum(map(len, texts.values())) > MAX_BYTES:

@@ -42,8 +42,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
     """A route with its table, its queue and what is proved about its messages."""
 
     name: str
-    route: spec.Route
-    table: spec.Table | None
+    route: spec.RouteSettings
+    table: spec.TableSettings | None
     queue: spec.Queue
     when: Condition
     messages: MessageSets
@@ -145,7 +145,7 @@ def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Conditio
     )
 
 
-def _scope(route: spec.Route) -> Scope:
+def _scope(route: spec.RouteSettings) -> Scope:
     return Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
 
 

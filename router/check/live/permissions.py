@@ -73,7 +73,7 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
 
 
-def _writes(config: spec.Config, route: spec.Route) -> Iterator[tuple[str, str]]:
+def _writes(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
     """Yields the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False

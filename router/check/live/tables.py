@@ -88,7 +88,7 @@ def _check_state(name: str, reference: str, facts: TableFacts) -> Iterator[Found
         yield Found(PROVISIONED, sentence, path, advice, key=True)
 
 
-def _check_key(name: str, reference: str, table: spec.Table, facts: TableFacts) -> Iterator[Found]:
+def _check_key(name: str, reference: str, table: spec.TableSettings, facts: TableFacts) -> Iterator[Found]:
     expected = tuple(table.key.items())
     if facts.key != expected:
         yield Found(
@@ -99,7 +99,7 @@ def _check_key(name: str, reference: str, table: spec.Table, facts: TableFacts) 
         )
 
 
-def _check_ttl(name: str, reference: str, table: spec.Table, ttl: TtlFacts | Unanswered) -> Iterator[Found]:
+def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: TtlFacts | Unanswered) -> Iterator[Found]:
     if isinstance(ttl, Unanswered):
         return
     if table.ttl and not ttl.on:

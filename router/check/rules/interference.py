@@ -85,7 +85,7 @@ def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
     return list(groups.values())
 
 
-def _undo(one: spec.Write, other: spec.Write) -> bool:
+def _undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
     """Returns whether one of two writes destroys what the other relies on."""
     return any(
         not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
@@ -93,7 +93,7 @@ def _undo(one: spec.Write, other: spec.Write) -> bool:
     )
 
 
-def _replaces(write: spec.Write) -> bool:
+def _replaces(write: spec.WriteSettings) -> bool:
     """Returns whether a write replaces the whole item, whatever is stored."""
     mode = MODES[write.mode]
     return mode.stores == "item" and "content" in mode.destroys

@@ -65,7 +65,7 @@ class PlannedTable(PlannedResource, frozen=True, kw_only=True):
     """A table; `name_in_config` is its key there."""
 
     name_in_config: str
-    settings: spec.Table
+    settings: spec.TableSettings
 
 
 class StackPlan(Struct, frozen=True):

@@ -62,8 +62,8 @@ def test_files_make_one_config(read: Read) -> None:
             version=1,
             include="flows/*.yaml",
             queues={"second": spec.Queue(dead_letter="dlq")},
-            tables={"things": spec.Table(key={"id": "S"})},
-            routes={name: spec.Route(queue=name, table="things") for name in ("first", "third", "second")},
+            tables={"things": spec.TableSettings(key={"id": "S"})},
+            routes={name: spec.RouteSettings(queue=name, table="things") for name in ("first", "third", "second")},
         ),
     )
 

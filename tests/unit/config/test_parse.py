@@ -54,7 +54,9 @@ def test_the_smallest_config_has_all_defaults() -> None:
     config, findings = parse("version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n")
 
     assert (config, findings) == (
-        spec.Config(version=1, tables={"t": spec.Table(key={"a": "S"})}, routes={"r": spec.Route("q", "t")}),
+        spec.Config(
+            version=1, tables={"t": spec.TableSettings(key={"a": "S"})}, routes={"r": spec.RouteSettings("q", "t")}
+        ),
         [],
     )
 
@@ -70,7 +72,7 @@ def test_each_setting_is_read() -> None:
     )
 
     assert findings == []
-    assert config.routes["r"] == spec.Route(
+    assert config.routes["r"] == spec.RouteSettings(
         queue="q",
         table="t",
         schema={"type": "object"},
@@ -78,7 +80,7 @@ def test_each_setting_is_read() -> None:
         options={"p": {"x": None}},
         when="a",
         for_each="b",
-        write=spec.Write(mode="update", version="v", add=("x",)),
+        write=spec.WriteSettings(mode="update", version="v", add=("x",)),
         item={
             "a": "x",
             "b": ATTRIBUTE(value=None),
@@ -284,28 +286,32 @@ def test_faults_outside_of_routes_are_found() -> None:
         "3:33: RT105 'key' of table 'u' must have 1 or 2 entries",
         "3:67: RT104 'a' of 'key' of table 'v' must be 'B', 'N' or 'S', not 'T'",
     ]
-    assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.Route("x", "x")})
+    assert config == spec.Config(version=1, queues={"c": spec.Queue()}, routes={"r": spec.RouteSettings("x", "x")})
 
 
 def test_the_probable_key_is_assumed() -> None:
     """Compilation then reports no consequences of a typing error."""
     config, _ = parse("version: 2\nruotes: {r: {queue: q, tabel: t, write: {mode: updat}}}\n")
 
-    assert config == spec.Config(version=1, routes={"r": spec.Route("q", "t", write=spec.Write(mode="update"))})
+    assert config == spec.Config(
+        version=1, routes={"r": spec.RouteSettings("q", "t", write=spec.WriteSettings(mode="update"))}
+    )
 
 
 def test_an_optional_setting_with_a_fault_has_its_default() -> None:
     """The route is compiled with the default."""
     config, _ = route(FLOW + "when: []\nitem: {a: {from: x, type: 5}}\ntests: [{body: ''}, 5]\n")
 
-    assert config.routes == {"r": spec.Route("q", "t", item={"a": ATTRIBUTE(from_="x")}, tests=(spec.Test(body=""),))}
+    assert config.routes == {
+        "r": spec.RouteSettings("q", "t", item={"a": ATTRIBUTE(from_="x")}, tests=(spec.Test(body=""),))
+    }
 
 
 def test_an_attribute_with_a_fault_is_left_out() -> None:
     """The other attributes are compiled."""
     config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
 
-    assert config.routes == {"r": spec.Route("q", "t", item={"a": "x"})}
+    assert config.routes == {"r": spec.RouteSettings("q", "t", item={"a": "x"})}
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,6 @@ def test_top_level_x_keys_are_allowed(validator: Any) -> None:
 
 def test_a_config_adds_its_tables() -> None:
     """With a config, the schema accepts the names of its tables only."""
-    table = spec.Table(key={"id": "S"})
+    table = spec.TableSettings(key={"id": "S"})
     config = spec.Config(version=1, tables={"one": table, "two": table}, routes={})
     assert config_schema(config)["$defs"]["Route"]["properties"]["table"]["enum"] == ["one", "two"]

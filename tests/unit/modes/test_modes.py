@@ -42,7 +42,7 @@ def test_each_module_is_a_mode() -> None:
 @pytest.mark.parametrize("mode", MODES.values(), ids=str)
 def test_settings(mode: Mode) -> None:
     """A mode requires and repeats only settings that it takes, and takes only those of the config."""
-    fields: set[Any] = set(spec.Write.__struct_fields__) - {"mode"}
+    fields: set[Any] = set(spec.WriteSettings.__struct_fields__) - {"mode"}
 
     assert (mode.required | mode.repeats) <= mode.settings <= fields
 

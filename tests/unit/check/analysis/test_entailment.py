@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.check.analysis.entailment import MAX_BYTES, Answer, Budget, Entailment, entailment_of
+from router.check.analysis.entailment import MAX_BYTES, Answer, Entailment, ProofBudget, entailment_of
 from router.config.findings import Findings
 from router.model import Place
 from router.program.schemas.compile import SchemaStore
@@ -15,7 +15,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 
 
-def messages(schema: Any, budget: Budget | None = None) -> Entailment | None:
+def messages(schema: Any, budget: ProofBudget | None = None) -> Entailment | None:
     store = SchemaStore(Path("/nowhere"))
     store.compile(schema, Findings(lambda path, key: Place("x")), ("schema",))
     linked = store.linked(schema, ("schema",))
@@ -86,7 +86,7 @@ def test_formats_of_empty_text(format_: str, answer: Answer) -> None:
 
 def test_a_slow_schema() -> None:
     """Answers are cached; without time, others are unknown."""
-    budget = Budget()
+    budget = ProofBudget()
     known = messages({"type": "object", "required": ["a", "b"]}, budget)
     assert known
     before = known.holds_at((), {"required": ["a"]})

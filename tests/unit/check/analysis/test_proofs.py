@@ -244,8 +244,8 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
     """The value of an attribute is as inferred."""
     store, check, _ = _prove(schema)
     plugins = _plugins()
-    route = spec.Route(queue="q", table="t", schema=schema, item={"k": attribute})
-    config = spec.Config(version=1, tables={"t": spec.Table(key={"k": "S"})}, routes={"r": route})
+    route = spec.RouteSettings(queue="q", table="t", schema=schema, item={"k": attribute})
+    config = spec.Config(version=1, tables={"t": spec.TableSettings(key={"k": "S"})}, routes={"r": route})
     value = infer(Subject(config, plugins, store).routes[0], attribute).value
     context = CompileContext(CompiledTables({}, {}), plugins, store, _findings(), {})
     map_items = compile_mapping("r", route, Table("t", ()), context, ("routes", "r"))
