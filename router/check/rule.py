@@ -12,7 +12,7 @@ from router import codes
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.config import spec
 from router.model import Code, Path
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore
 
 LIVE = "RT7"

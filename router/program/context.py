@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from router.config.findings import Findings
 from router.model import Path, Table
+from router.program.expressions import fields_read
 from router.program.expressions.compile import (
     FIELD_COMPARISON,
     INVALID_EXPRESSION,
@@ -18,8 +19,7 @@ from router.program.expressions.compile import (
     is_plain_path,
     parse_expression,
 )
-from router.program.expressions.tree import fields_read
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore
 from router.sources import CompiledExpression
 

@@ -17,14 +17,14 @@ from router.engine.engine import Backoff, CompiledQueue, CompiledRoute, Engine
 from router.engine.writes import MarkerShape
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
+from router.program.attribute import UNKNOWN_TRANSFORM
 from router.program.context import CompileContext, CompiledTables
 from router.program.expressions.compile import NO_TREES, Trees
-from router.program.hooks.plugins import Plugins, built_in
+from router.program.hooks import Plugins, built_in
 from router.program.precompiled import is_precompiled, read_config
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, QueueSettings, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore
-from router.program.transforms import UNKNOWN_TRANSFORM
 
 
 class Program(Struct, frozen=True):

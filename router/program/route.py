@@ -1,16 +1,21 @@
-"""Compiles a route of the config to plain callables."""
+"""Compiles a route of the config to plain callables, and its `write` to the shape of its writes."""
 
-from msgspec import UNSET, UnsetType
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
 
-from router.codes import declare
+from msgspec import UNSET, UnsetType, structs
+
+from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.engine import CompiledRoute
+from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
+from router.errors import ExpressionError, Refusal
 from router.model import Path, Route, Table
+from router.modes import MODES
 from router.program.context import CompileContext
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.mapping import compile_mapping
-from router.program.writes import compile_write
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -33,6 +38,49 @@ TEST_SHAPE = declare(
     "A test has exactly one of `message`, `body`, `record` and `file`, and at most one of `item`, `item_contains` and "
     "`items`, which only a message that is written can have, as `write`.",
 )
+
+
+UNMAPPED_KEY = declare(
+    "RT602",
+    "a key attribute is not mapped",
+    "DynamoDB takes no item without its whole key, so that each message would be rejected.",
+)
+IDLE_SETTING = declare(
+    "RT604",
+    "a setting that the write mode does not take",
+    "It would be ignored, though its author expects an effect.",
+)
+KEY_TYPE = declare(
+    "RT605",
+    "a key attribute of another type than the table's key",
+    "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
+)
+REPEATED_EFFECT = declare(
+    "RT606",
+    "`add` or `append` without `once`",
+    "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
+    "idempotency key for each applied update.",
+    severity="warning",
+)
+UNMAPPED_SETTING = declare(
+    "RT607",
+    "a setting that names an attribute that it cannot use",
+    "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
+    "of them a key attribute: the key says which item it is, and cannot change.",
+)
+MISSING_SETTING = declare(
+    "RT608",
+    "a write mode without a setting that it needs",
+    "`newest` compares the `version` of a message with the stored one: which of two messages is newer, only an "
+    "attribute of the item tells.",
+)
+MARKER_TABLE = declare(
+    "RT609",
+    "a table that cannot hold idempotency keys",
+    "`once` names a table of `tables` whose key is one text attribute; with a `ttl` there, idempotency keys expire.",
+)
+
+_SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 def compile_route(name: str, route: spec.RouteSettings, context: CompileContext) -> CompiledRoute | None:
@@ -108,3 +156,153 @@ def _check_tests(route: spec.RouteSettings, findings: Findings, path: Path) -> N
 
 def _given(test: spec.Test, *names: str) -> list[str]:
     return [name for name in names if getattr(test, name) is not UNSET]
+
+
+def compile_write(
+    name: str, route: spec.RouteSettings, table: Table, context: CompileContext, path: Path
+) -> WriteShape:
+    """Return how the items of a route are written; faults are added to the findings."""
+    where, findings = (*path, "write"), context.findings
+    mode = MODES[route.write.mode]
+    write = _without_idle(route.write, mode, findings, where)
+    _check_key(route, table, findings, path)
+    _check_named(write, route.item, table, findings, where)
+    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, context, where)
+    _check_settings(write, mode, findings, where)
+    version = "" if isinstance(write.version, UnsetType) else write.version
+    named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
+    mapped = () if isinstance(route.item, UnsetType) else route.item
+    declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
+    return WriteShape(name, table, mode, version, *named, once, declared)
+
+
+def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
+    repeated = next((name for name in _SETTINGS if name in mode.repeats and _is_given(write, name)), None)
+    if repeated and isinstance(write.once, UnsetType):
+        findings.add(
+            REPEATED_EFFECT,
+            f"'{repeated}' is applied again each time a message is redelivered",
+            (*path, repeated),
+            key=True,
+            suggestion="name a table of idempotency keys with 'once:'",
+        )
+    for name in _SETTINGS:
+        if name in mode.required and not _is_given(write, name):
+            findings.add(
+                MISSING_SETTING,
+                f"'mode: {mode.name}' needs a '{name}'",
+                (*path, "mode"),
+                suggestion=f"add '{name}: ATTRIBUTE'",
+            )
+
+
+def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
+    return getattr(write, setting) not in (UNSET, ())
+
+
+def _without_idle(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> spec.WriteSettings:
+    """Return the write without the settings that its mode does not take, each of which is a finding."""
+    idle: dict[str, Any] = {}
+    for name in _SETTINGS:
+        if name not in mode.settings and _is_given(write, name):
+            idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
+            findings.add(
+                IDLE_SETTING,
+                f"'{name}' has no meaning for 'mode: {mode.name}'",
+                (*path, name),
+                key=True,
+                suggestion="remove it, or choose another mode",
+            )
+    write = structs.replace(write, **idle)
+    if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
+        findings.add(
+            IDLE_SETTING,
+            "'once_key' has no meaning without 'once'",
+            (*path, "once_key"),
+            key=True,
+            suggestion="add 'once'",
+        )
+    return write
+
+
+def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path: Path) -> None:
+    if isinstance(route.item, UnsetType):
+        return
+    for name, kind in table.key:
+        attribute = route.item.get(name)
+        if attribute is None:
+            findings.add(
+                UNMAPPED_KEY,
+                f"'item' does not map the key attribute '{name}' of table '{route.table}'",
+                (*path, "item"),
+                key=True,
+                suggestion=f"add '{name}:'",
+            )
+        elif isinstance(attribute, spec.Attribute) and attribute.type not in (UNSET, kind):
+            if attribute.type == "json" and kind == "S":
+                continue
+            findings.add(
+                KEY_TYPE,
+                f"key attribute '{name}' has type {attribute.type}, the key of table '{route.table}' is {kind}",
+                (*path, "item", name, "type"),
+                suggestion=f"write 'type: {kind}'",
+            )
+
+
+def _check_named(
+    write: spec.WriteSettings, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
+) -> None:
+    """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
+    named: list[tuple[str, Path]] = (
+        [] if isinstance(write.version, UnsetType) else [(write.version, (*path, "version"))]
+    )
+    for setting in ("add", "append", "keep_first"):
+        named += [(name, (*path, setting, index)) for index, name in enumerate(getattr(write, setting))]
+    keys = {name for name, _ in table.key}
+    seen: set[str] = set()
+    for name, where in named:
+        if name in keys:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is a key attribute", where, suggestion="name another attribute")
+        elif name in seen:
+            findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
+        elif not isinstance(item, UnsetType) and name not in item:
+            hint = did_you_mean(name, item, f"add '{name}:' to 'item'")
+            findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
+        seen.add(name)
+
+
+def _compile_once(write: spec.WriteSettings, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
+    tables, findings = context.tables, context.findings
+    table = tables.shapes.get(name)
+    where = (*path, "once")
+    if table is None:
+        hint = did_you_mean(name, tables.shapes, "add it under 'tables', with a key of one text attribute")
+        findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
+        return None
+    if [kind for _, kind in table.key] != ["S"]:
+        findings.add(
+            MARKER_TABLE,
+            f"the key of table '{name}' is not one text attribute",
+            where,
+            suggestion="use a table of its own, with 'key: {id: S}'",
+        )
+        return None
+    key = None
+    if not isinstance(write.once_key, UnsetType):
+        key = _compile_once_key(write.once_key, context, (*path, "once_key"))
+    return MarkerShape(table, tables.ttl.get(name, ""), key)
+
+
+def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callable[[Any], Any] | None:
+    compiled = context.expression(text, path)
+    if compiled is None:
+        return None
+    evaluate = compiled.evaluate
+
+    def once_key(data: Any) -> Any:
+        try:
+            return evaluate(data)
+        except ExpressionError:
+            raise Refusal(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
+
+    return once_key

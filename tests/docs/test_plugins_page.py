@@ -8,7 +8,7 @@ from docs.generate.plugins import plugins_page
 from router import Drop, Message, Route
 from router.config.findings import Findings
 from router.model import Place
-from router.program.hooks.implementations import HOOKS
+from router.program.hooks.modules import HOOKS
 from router.program.hooks.registry import load_plugins
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from router.check.analysis.predicates import EACH, Steps
+from router.program.expressions import Tree
 from router.program.expressions.syntax import SyntaxFault, parse
-from router.program.expressions.tree import Tree
 
 Names = tuple[str, ...]
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")

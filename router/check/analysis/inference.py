@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import Names, Scope, elements_of, path_of
 from router.check.analysis.predicates import EACH, TYPES, Steps
-from router.program.expressions.tree import Tree
+from router.program.expressions import Tree
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")

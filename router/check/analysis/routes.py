@@ -14,7 +14,7 @@ from router.check.analysis.predicates import Steps
 from router.check.analysis.schema_index import SchemaIndex, text_of
 from router.config import spec
 from router.model import Path, Transform
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore
 
 MAX_CONDITIONS = 16

@@ -16,7 +16,7 @@ from router.config import spec
 from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.model import Path
 from router.modes import MODES
-from router.program.expressions.tree import Tree
+from router.program.expressions import Tree
 from router.sources import Evaluated, Joined, values_of
 
 ITEM_TOO_LARGE = declare(

@@ -1,1 +1,74 @@
-"""JMESPath on exact numbers."""
+"""JMESPath on exact numbers: the tree of an expression, and the types, equality and truth of values."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+Tree = dict[str, Any]
+"""A node as jmespath.py has it: type, children and perhaps value; `start` and `quoted` are ours."""
+MAX_LENGTH = 4096
+"""Maximum characters of an expression; below Python's limit on the digits of an int."""
+_KINDS: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    Decimal: "number",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+
+
+_ON_RESULT = frozenset(
+    ("filter_projection", "index_expression", "pipe", "projection", "subexpression", "value_projection")
+)
+"""Nodes whose first child is evaluated on the data, and the others on what that gave."""
+
+
+def fields_read(tree: Tree) -> frozenset[str] | None:
+    """The top-level fields of the data that an expression reads; None if it may read all of them."""
+    if tree["type"] == "field":
+        return frozenset((tree["value"],))
+    if tree["type"] in ("current", "identity", "index", "slice"):
+        return None
+    if tree["type"] in ("literal", "expref"):
+        return frozenset()
+    children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
+    fields: set[str] = set()
+    for child in children:
+        read = fields_read(child)
+        if read is None:
+            return None
+        fields |= read
+    return frozenset(fields)
+
+
+def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
+    """Yield every node of a tree with its depth, from the left."""
+    stack = [(tree, 1)]
+    while stack:
+        node, depth = stack.pop()
+        yield node, depth
+        stack += [(child, depth + 1) for child in reversed(node["children"]) if isinstance(child, dict)]
+
+
+def kind_of(value: Any) -> str | None:
+    """Return the JMESPath type of a value; None for a value that JSON does not have, which a plugin may create."""
+    return _KINDS.get(type(value))
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Return whether two JSON values are equal: numbers by value; true and false are no numbers, at any depth."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
+    return bool(left == right)
+
+
+def is_true(value: Any) -> bool:
+    """Return JMESPath's truth of a value: false for null, false, and empty text, lists and objects; 0 is true."""
+    return value is not False and (bool(value) or isinstance(value, int | float | Decimal))

@@ -8,7 +8,7 @@ from typing import Any
 
 from router.codes import declare
 from router.errors import ExpressionError
-from router.program.expressions.tree import MAX_LENGTH, Tree, is_true, nodes
+from router.program.expressions import MAX_LENGTH, Tree, is_true, nodes
 
 INVALID_EXPRESSION = declare(
     "RT401",

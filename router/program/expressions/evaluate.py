@@ -9,8 +9,8 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
+from router.program.expressions import Tree, equal, is_true
 from router.program.expressions.functions import FUNCTIONS, Function, check_argument
-from router.program.expressions.tree import Tree, equal, is_true
 
 Look = Callable[[Any], Any]
 """Takes data and returns the value of an expression; raises various exceptions for values of unsuitable types."""

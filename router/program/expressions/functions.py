@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from router.errors import ExpressionError
 from router.model import Number
-from router.program.expressions.tree import equal, kind_of
+from router.program.expressions import equal, kind_of
 
 AVERAGE_DIGITS = 38
 """Significant digits of avg(): as many as a DynamoDB number has."""

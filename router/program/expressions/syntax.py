@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 from jmespath import exceptions, lexer, parser
 
 from router.config.findings import closest
+from router.program.expressions import MAX_LENGTH, Tree, nodes
 from router.program.expressions.functions import FUNCTIONS
-from router.program.expressions.tree import MAX_LENGTH, Tree, nodes
 
 MAX_DEPTH = 150
 """Maximum levels of a tree: evaluation needs up to five frames for two of them, and Python has a thousand."""

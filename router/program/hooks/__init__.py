@@ -1,1 +1,112 @@
-"""Plugins: what they can implement, how they are loaded, and the ones that are built in."""
+"""The loaded plugins of a config; a config without plugins needs nothing else of this package."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from router.envelopes import ENVELOPES, EnvelopeFormat
+from router.errors import PluginError
+from router.model import Item, Message, Remark, Result, Route, Router, Summary, Transform
+from router.transforms import TRANSFORMS
+
+MessageStep = Callable[[Message, Route], Message]
+"""A `router_transform_message` hook, ready to run."""
+ItemStep = Callable[[Item, Message, Route], Item]
+"""A `router_transform_item` hook, ready to run."""
+Check = Callable[[Any], list[Remark]]
+"""A check that a plugin registers: takes the parsed config and returns remarks."""
+Observer = tuple[str, Callable[[Any], Any]]
+"""A plugin's name and its implementation of a hook with one argument."""
+
+OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
+"""The hooks of observers."""
+
+_LOG = logging.getLogger("router.plugins")
+_Step = TypeVar("_Step")
+
+
+class Plugins(Struct, frozen=True):
+    """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
+
+    `names` are in the order of the config. `left_out` are the plugins with a fault: a name that seems unknown may be
+    one that they register.
+    """
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...]
+    transforms: Mapping[str, Transform]
+    envelopes: Mapping[str, EnvelopeFormat]
+    checks: tuple[Check, ...]
+    message_steps: Mapping[str, MessageStep]
+    item_steps: Mapping[str, ItemStep]
+    observers: Mapping[str, tuple[Observer, ...]]
+
+    def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
+        """Return the steps that transform messages, of the named plugins in that order; of all for None."""
+        return _select(self.message_steps, names)
+
+    def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
+        """Return the steps that transform items, of the named plugins in that order; of all for None."""
+        return _select(self.item_steps, names)
+
+    @property
+    def observes_outcomes(self) -> bool:
+        """Whether a plugin observes outcomes."""
+        return bool(self.observers["router_outcome"])
+
+    @property
+    def observes_batches(self) -> bool:
+        """Whether a plugin observes each batch."""
+        return bool(self.observers["router_batch_done"])
+
+    def notify_outcome(self, result: Result) -> None:
+        """Call the observers of outcomes."""
+        notify(self.observers["router_outcome"], "router_outcome", result)
+
+    def notify_batch(self, summary: Summary) -> None:
+        """Call the observers of batches."""
+        notify(self.observers["router_batch_done"], "router_batch_done", summary)
+
+    def start(self, router: Router) -> None:
+        """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
+        for plugin, prepare in self.observers["router_start"]:
+            try:
+                prepare(router)
+            except Exception as error:
+                raise PluginError(plugin, "router_start", error) from error
+
+    def stop(self, router: Router) -> None:
+        """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
+        notify(reversed(self.observers["router_stop"]), "router_stop", router)
+
+
+def built_in() -> Plugins:
+    """Return the plugins of a config that names none: the built-in transforms and envelopes."""
+    none: Mapping[str, Any] = MappingProxyType({})
+    return Plugins(
+        names=(),
+        left_out=(),
+        transforms=TRANSFORMS,
+        envelopes=ENVELOPES,
+        checks=(),
+        message_steps=none,
+        item_steps=none,
+        observers=MappingProxyType(dict.fromkeys(OBSERVED, ())),
+    )
+
+
+def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
+    """Call observers one after the other; an exception is logged on one line and ignored."""
+    for plugin, observe in observers:
+        try:
+            observe(seen)
+        except Exception as error:
+            _LOG.error("%s", PluginError(plugin, hook, error))
+
+
+def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:
+    """Return the steps of the names, without those that have none."""
+    return tuple(steps.values()) if names is None else tuple(steps[name] for name in names if name in steps)

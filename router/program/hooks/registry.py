@@ -1,4 +1,4 @@
-"""Loads the plugins of a config, and collects what they register, each by its own name."""
+"""Loads the plugins of a config, collects what they register, and compiles their hooks to plain callables."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +11,10 @@ from pluggy import HookImpl, PluginManager
 from router.codes import declare
 from router.config.findings import ConfigFault
 from router.envelopes import EnvelopeFormat
-from router.model import Code, Envelope, Path, Transform, Wrap
-from router.program.hooks import specs
-from router.program.hooks.implementations import describe, implementation_faults, odd_form
-from router.program.hooks.pipeline import (
-    compile_call,
-    compile_item_step,
-    compile_message_step,
-    guard_check,
-    guard_envelope,
-)
-from router.program.hooks.plugin_files import load_module, plugin_name
-from router.program.hooks.plugins import OBSERVED, Check, Plugins, built_in
+from router.errors import Drop, PluginError, Reject, Retry
+from router.model import Code, Envelope, Item, Message, Path, Remark, Route, Transform, Unwrapped, Wrap
+from router.program.hooks import OBSERVED, Check, ItemStep, MessageStep, Plugins, built_in, specs
+from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form, plugin_name
 
 SAME_NAME = declare(
     "RT502",
@@ -212,3 +204,122 @@ class _Registration:
         else:
             return True
         return False
+
+
+def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
+    """Return a callable that takes all arguments of the hook in order, and passes those that the function has."""
+    function, wanted, given = implementation.function, implementation.argnames, HOOKS[hook]
+    if wanted == given:
+        return function
+    positions = tuple(given.index(name) for name in wanted)
+
+    def call(*values: Any) -> Any:
+        return function(*[values[position] for position in positions])
+
+    return call
+
+
+def compile_message_step(implementation: HookImpl) -> MessageStep:
+    """Return a step from message to message; it raises Drop, Reject and Retry of the plugin, else PluginError."""
+    hook, plugin = "router_transform_message", implementation.plugin_name
+    transform = compile_call(hook, implementation)
+
+    def step(message: Message, route: Route) -> Message:
+        try:
+            changed = transform(message, route)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, hook, error) from error
+        if changed is None:
+            return message
+        if not isinstance(changed, Message):
+            raise _wrong_return(plugin, hook, changed, "returned", "a Message or None")
+        return changed
+
+    return step
+
+
+def compile_item_step(implementation: HookImpl) -> ItemStep:
+    """Return a step from item to item; it raises Drop, Reject and Retry of the plugin, else PluginError."""
+    hook, plugin = "router_transform_item", implementation.plugin_name
+    transform = compile_call(hook, implementation)
+
+    def step(item: Item, message: Message, route: Route) -> Item:
+        try:
+            changed = transform(item, message, route)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, hook, error) from error
+        if changed is None:
+            return item
+        if not isinstance(changed, dict):
+            raise _wrong_return(plugin, hook, changed, "returned", "a dict or None")
+        return changed
+
+    return step
+
+
+def guard_check(plugin: str, check: Check) -> Check:
+    """Return the check, with PluginError for exceptions, and for a return value that is no list of remarks."""
+    hook = "router_register_checks"
+
+    def guarded(config: Any) -> list[Remark]:
+        try:
+            found = check(config)
+        except Exception as error:
+            raise PluginError(plugin, hook, error, f"registered a check that raised {type(error).__name__}") from error
+        if not isinstance(found, list) or not all(isinstance(finding, Remark) for finding in found):
+            raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Remark")
+        return found
+
+    return guarded
+
+
+def guard_envelope(plugin: str, envelope: EnvelopeFormat) -> EnvelopeFormat:
+    """Return the envelope, with PluginError for exceptions that are no signals, and for wrong return values."""
+    wrap = envelope.wrap
+    return EnvelopeFormat(
+        envelope.name,
+        _guard_unwrap(plugin, envelope.name, envelope.unwrap),
+        None if wrap is None else _guard_wrap(plugin, envelope.name, wrap),
+    )
+
+
+def _guard_unwrap(plugin: str, name: str, unwrap: Envelope) -> Envelope:
+    what = f"envelope {name!r}"
+
+    def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+        try:
+            unwrapped = unwrap(payload, attributes)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, what, error) from error
+        match unwrapped:
+            case (_, Mapping()):
+                return unwrapped
+        raise _wrong_return(plugin, what, unwrapped, "returned", "a payload and a map of attributes")
+
+    return guarded
+
+
+def _guard_wrap(plugin: str, name: str, wrap: Wrap) -> Wrap:
+    what = f"wrap of envelope {name!r}"
+
+    def guarded(payload: str) -> str:
+        try:
+            wrapped = wrap(payload)
+        except Exception as error:
+            raise PluginError(plugin, what, error) from error
+        if not isinstance(wrapped, str):
+            raise _wrong_return(plugin, what, wrapped, "returned", "text")
+        return wrapped
+
+    return guarded
+
+
+def _wrong_return(plugin: str, hook: str, value: Any, returned: str, expected: str) -> PluginError:
+    did = f"{returned} a value of type {type(value).__name__}, not {expected}"
+    return PluginError(plugin, hook, TypeError(did), did)

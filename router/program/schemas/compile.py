@@ -12,14 +12,16 @@ from router.model import Path
 from router.program.precompiled import NO_BUNDLE, Bundle
 from router.program.schemas.documents import (
     DEFAULT_DRAFT,
+    UNREADABLE_SCHEMA,
     SchemaDocument,
+    SchemaError,
     declared_names,
     draft_of,
     escape,
     pointer,
+    read_schema,
     verify,
 )
-from router.program.schemas.files import UNREADABLE_SCHEMA, SchemaError, read_schema
 from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
 
 if TYPE_CHECKING:

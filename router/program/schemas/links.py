@@ -16,12 +16,12 @@ from router.model import Path
 from router.program.schemas.documents import (
     ASSERTED_SINCE,
     SchemaDocument,
+    SchemaError,
     invalid,
     pointer,
     subschemas,
     unsupported,
 )
-from router.program.schemas.files import SchemaError
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import ExpressionError
+from router.program.expressions import fields_read
 from router.program.expressions.compile import (
     InvalidExpression,
     _interpreted,
@@ -18,7 +19,6 @@ from router.program.expressions.compile import (
     field_comparisons,
     parse_expression,
 )
-from router.program.expressions.tree import fields_read
 
 NAMES = st.sampled_from(["a", "b", "c", "_d", "e5"])
 NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.program.transforms import _takes
+from router.program.attribute import _takes
 
 PLUGIN = """
 def show(value, *arguments, **keywords):

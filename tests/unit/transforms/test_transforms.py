@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.transforms import TRANSFORMS as T
-from router.transforms import lists, scalars, text
+from router.transforms import text, values
 
 TRANSFORMS = list(T.values())
 NUMBERS = st.integers(-(10**40), 10**40) | st.decimals(allow_nan=False, allow_infinity=False)
@@ -25,7 +25,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda transform: transform.__name__)
 def test_the_example_of_a_transform_is_true(transform: Any) -> None:
     """Each docstring has an example, and it gives what it says."""
-    module = {m.__name__: m for m in (text, scalars, lists)}[transform.__module__]
+    module = {m.__name__: m for m in (text, values)}[transform.__module__]
     runner = doctest.DocTestRunner()
     (found,) = doctest.DocTestFinder().find(transform, transform.__name__, globs={**vars(module), "Decimal": Decimal})
     assert runner.run(found) == (0, 1)

@@ -20,7 +20,7 @@ from router.errors import Refusal
 from router.model import Message, Place, Table
 from router.program.context import CompileContext, CompiledTables
 from router.program.expressions.compile import compile_condition
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.hooks.registry import load_plugins
 from router.program.mapping import compile_mapping
 from router.program.schemas.compile import Check, SchemaStore

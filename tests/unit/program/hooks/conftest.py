@@ -7,7 +7,7 @@ import pytest
 
 from router.config.findings import Findings
 from router.model import Place
-from router.program.hooks.plugins import Plugins
+from router.program.hooks import Plugins
 from router.program.hooks.registry import load_plugins
 
 Load = Callable[..., tuple[Plugins, list[str]]]

@@ -8,7 +8,7 @@ import pytest
 
 from router.config.findings import ConfigFault
 from router.model import names_file
-from router.program.hooks.plugin_files import CANNOT_LOAD, load_module, plugin_name
+from router.program.hooks.modules import CANNOT_LOAD, load_module, plugin_name
 
 
 def output(entry: str, folder: Path) -> tuple[str, str]:
