@@ -28,7 +28,7 @@ _VALUE_BYTES = 300
 """The memory of an encoded value: a dict with one key, a short text, and their place in a list or dict."""
 
 Encoded = tuple[AttributeValue, int]
-"""An attribute value and its size in bytes."""
+"""An attribute value, and the size in bytes of the item up to and with it."""
 
 
 def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, AttributeValue], int]:
@@ -44,7 +44,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
         raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
     size = len(names) if names.isascii() else text_bytes(names)
     if size > MAX_ITEM_BYTES:
-        raise _too_large()
+        raise _over_limit()
     encoded: dict[str, AttributeValue] = {}
     for name, value in item.items():
         # Most attributes are ASCII text: without a call each.
@@ -52,18 +52,12 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
             encoded[name] = {"S": value}
             size += len(value)
             continue
-        encoder = _ENCODERS.get(value.__class__)
-        if encoder is None:
-            raise _located(_unstorable(value), name, declared)
         try:
-            encoded[name], value_size = encoder(value, 1)
+            encoded[name], size = _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
         except Refusal as refusal:
             raise _located(refusal, name, declared) from None
-        size += value_size
-        if size > MAX_ITEM_BYTES:
-            raise _too_large()
     if size > MAX_ITEM_BYTES:
-        raise _too_large()
+        raise _over_limit()
     if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):
         raise Refusal(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
     return encoded, size
@@ -199,25 +193,26 @@ def _located(refusal: Refusal, name: str, declared: Container[str]) -> Refusal:
     return Refusal(refusal.code, f"attribute '{shown}': {refusal.reason}", refusal.pointer)
 
 
-def _unstorable(value: Any) -> Refusal:
-    hint = "; floats are not exact, use Decimal" if isinstance(value, float) else ""
-    return Refusal(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
+def _over_limit(depth: int = 0) -> Refusal:
+    nested, large = f"nested deeper than {MAX_NESTING}", f"the item has more than {MAX_ITEM_BYTES} bytes"
+    return Refusal(BAD_ITEM, nested if depth > MAX_NESTING else large)
 
 
-def _too_large() -> Refusal:
-    return Refusal(BAD_ITEM, f"the item has more than {MAX_ITEM_BYTES} bytes")
+# Each encoder gets the depth of its value and the size of the item before it, and returns the size with it. Each value
+# of a list, map or set counts a byte before any is encoded: an encoded value takes up to a hundred times the bytes that
+# are counted for it, so that the number of values bounds the memory, without a comparison for each.
 
 
-def _text(value: str, depth: int) -> Encoded:
-    return {"S": value}, len(value) if value.isascii() else text_bytes(value)
+def _text(value: str, depth: int, size: int) -> Encoded:
+    return {"S": value}, size + (len(value) if value.isascii() else text_bytes(value))
 
 
-def _number(value: Number, depth: int) -> Encoded:
+def _number(value: Number, depth: int, size: int) -> Encoded:
     if value.__class__ is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
         text = str(value)
-        return {"N": text}, (len(text.strip("-0")) + 3) // 2
+        return {"N": text}, size + (len(text.strip("-0")) + 3) // 2
     text = encode_number(value)
-    return {"N": text}, number_bytes(text)
+    return {"N": text}, size + number_bytes(text)
 
 
 def number_bytes(text: str) -> int:
@@ -226,83 +221,74 @@ def number_bytes(text: str) -> int:
     return (len(digits) + 1) // 2 + 1
 
 
-def _boolean(value: bool, depth: int) -> Encoded:
-    return {"BOOL": value}, 1
+def _boolean(value: bool, depth: int, size: int) -> Encoded:
+    return {"BOOL": value}, size + 1
 
 
-def _null(value: None, depth: int) -> Encoded:
-    return {"NULL": True}, 1
+def _null(value: None, depth: int, size: int) -> Encoded:
+    return {"NULL": True}, size + 1
 
 
-def _binary(value: bytes, depth: int) -> Encoded:
-    return {"B": value}, len(value)
+def _binary(value: bytes, depth: int, size: int) -> Encoded:
+    return {"B": value}, size + len(value)
 
 
-def _list(values: list[Any], depth: int) -> Encoded:
-    if depth > MAX_NESTING:
-        raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
+def _list(values: list[Any], depth: int, size: int) -> Encoded:
+    size += 3 + len(values)
+    if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
+        raise _over_limit(depth)
     encoded: list[AttributeValue] = []
-    size = 3 + len(values)
-    if size > MAX_ITEM_BYTES:
-        raise _too_large()
     depth += 1
     for value in values:
-        encoder = _ENCODERS.get(value.__class__)
-        if encoder is None:
-            raise _unstorable(value)
-        item, value_size = encoder(value, depth)
+        item, size = _ENCODERS.get(value.__class__, _refuse)(value, depth, size)
         encoded.append(item)
-        size += value_size
-        # An encoded value takes up to a hundred times the bytes that are counted for it: stop at the limit.
-        if size > MAX_ITEM_BYTES:
-            raise _too_large()
     return {"L": encoded}, size
 
 
-def _map(values: dict[str, Any], depth: int) -> Encoded:
-    if depth > MAX_NESTING:
-        raise Refusal(BAD_ITEM, f"nested deeper than {MAX_NESTING}")
+def _map(values: dict[str, Any], depth: int, size: int) -> Encoded:
     try:
         names = "".join(values)
     except TypeError:
         raise Refusal(BAD_ITEM, "a map has a name that is no text") from None
+    size += 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
+    if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
+        raise _over_limit(depth)
     encoded: dict[str, AttributeValue] = {}
-    size = 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
-    if size > MAX_ITEM_BYTES:
-        raise _too_large()
     depth += 1
     for name, value in values.items():
         if value.__class__ is str and value.isascii():
             encoded[name] = {"S": value}
             size += len(value)
             continue
-        encoder = _ENCODERS.get(value.__class__)
-        if encoder is None:
-            raise _unstorable(value)
-        encoded[name], value_size = encoder(value, depth)
-        size += value_size
-        if size > MAX_ITEM_BYTES:
-            raise _too_large()
+        encoded[name], size = _ENCODERS.get(value.__class__, _refuse)(value, depth, size)
     return {"M": encoded}, size
 
 
-def _set(values: set[Any] | frozenset[Any], depth: int) -> Encoded:
+def _refuse(value: Any, depth: int, size: int) -> Encoded:
+    hint = "; floats are not exact, use Decimal" if isinstance(value, float) else ""
+    raise Refusal(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
+
+
+def _set(values: set[Any] | frozenset[Any], depth: int, size: int) -> Encoded:
     kinds = {type(value) for value in values}
     if not kinds:
         raise Refusal(BAD_ITEM, "an empty set")
+    # At most one element is empty.
+    if size + len(values) - 1 > MAX_ITEM_BYTES:
+        raise _over_limit()
     # Sorted, so that a message always results in the same request.
     if kinds == {str}:
-        return {"SS": sorted(values)}, sum(map(text_bytes, values))
+        return {"SS": sorted(values)}, size + sum(map(text_bytes, values))
     if kinds == {bytes}:
-        return {"BS": sorted(values)}, sum(len(value) for value in values)
+        return {"BS": sorted(values)}, size + sum(map(len, values))
     if kinds <= {int, Decimal}:
         # Encoded before they are sorted: NaN has no order, and encoding refuses it.
         numbers = sorted(map(encode_number, values), key=Decimal)
-        return {"NS": numbers}, sum(number_bytes(text) for text in numbers)
+        return {"NS": numbers}, size + sum(map(number_bytes, numbers))
     raise Refusal(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")
 
 
-_ENCODERS: dict[type, Callable[[Any, int], Encoded]] = {
+_ENCODERS: dict[type, Callable[[Any, int, int], Encoded]] = {
     str: _text,
     int: _number,
     Decimal: _number,

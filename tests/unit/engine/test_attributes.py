@@ -336,6 +336,11 @@ def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any)
     assert same == (one == other and other_table == "t")
 
 
+DEEP: Any = []
+for _ in range(30):
+    DEEP = [*[0] * 60_000, DEEP]
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -344,6 +349,8 @@ def test_identities_are_equal_exactly_when_keys_are(pair: Any, other_table: Any)
         [{"a": [None] * 1_000}] * 1_000,
         {"a": {str(number): [0] * 1_000 for number in range(1_000)}},
         {str(number): "" for number in range(1_000_000)},
+        DEEP,
+        set(range(500_000)),
     ],
 )
 def test_encoding_stops_at_the_limit(value: Any) -> None:
