@@ -11,8 +11,7 @@ from router.dev.display import to_json
 from router.dev.junit import Described
 from router.dev.run_tests import Suite, Verdict
 from router.dev.schema_coverage import SchemaCoverage
-from router.dev.update import Updated
-from router.dev.yaml_edit import DELETE
+from router.dev.update import DELETE, Updated
 
 _SHOWN = 10
 """The number of unreached schema locations that are listed without --coverage."""

@@ -11,11 +11,21 @@ from msgspec import UNSET, Struct
 from router.config import spec
 from router.dev.compare import Observed, same
 from router.dev.run_tests import Suite, Verdict
-from router.dev.yaml_edit import DELETE, CannotUpdate, KeyChange, YamlFile
+from router.dev.yaml_edit import CannotUpdate, YamlFile
 from router.model import REMOVE
 from router.model import Path as ConfigPath
 
+DELETE: Any = object()
+"""The new value of a key that is removed."""
 _OF_ITEMS = ("item", "item_contains", "items")
+
+
+class KeyChange(Struct, frozen=True):
+    """A change of a key: its old value in the file (UNSET if it has none), and its new one."""
+
+    key: str
+    old: Any
+    new: Any
 
 
 def changes_of(
@@ -68,7 +78,7 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
         if len(observed.requests) != 1:
             raise CannotUpdate(f"its route makes {len(observed.requests)} requests; 'write' is for one")
         found["write"] = merge(written.get("write"), test.write, observed.requests[0])
-    return {key: new for key, new in found.items() if not (key in written and _equal(written[key], new))}
+    return {key: new for key, new in found.items() if not (key in written and same(written[key], new))}
 
 
 def merge(written: Any, expected: Any, found: Any) -> Any:
@@ -110,13 +120,6 @@ def _escape(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Return whether two values are the same data with keys in the same order."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(_equal(one[name], other[name]) for name in one)
-    return same(one, other)
-
-
 class Updated(Struct, frozen=True):
     """The changes of a test in its file, or the reason why it was not changed."""
 
@@ -138,7 +141,8 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
         try:
             changes = _changes(suite, verdict, file, path, outcomes)
             if changes:
-                file.change(path, changes)
+                values = file.data(path) | {change.key: change.new for change in changes}
+                file.change(path, {key: value for key, value in values.items() if value is not DELETE})
                 changed.add(place.file)
                 done.append(Updated(verdict, str(place), tuple(changes)))
         except CannotUpdate as error:

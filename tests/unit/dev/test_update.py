@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.dev.run_tests import Suite
 from router.dev.update import update
+from router.dev.yaml_edit import YamlFile
 
 Write = Callable[[str], Path]
 SCHEMA = "    schema: {type: object, required: [id]}\n"
@@ -46,7 +52,7 @@ BLOCK_AFTER = """\
         message: {id: "1", n: 1.50, s: 'x', l: [a, b], m: {k: v}}
         item: # the item
           id: "1"     # the id
-          n: 1.5  # the number
+          n: 1.5 # the number
           s: 'x'   # the text
 
           l:
@@ -180,3 +186,27 @@ def test_ends_of_lines_stay(tmp_path: Path, write: Write) -> None:
     updated(file)
 
     assert file.read_bytes() == expected
+
+
+TEXTS = st.sampled_from(["a", "no", "1", "x: y", "it's", "", "#c", "${X}", "é\n"])
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    TEXTS | st.none() | st.booleans() | st.integers(-9, 9),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inside, max_size=3),
+    max_leaves=12,
+)
+MAPS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
+
+
+@given(old=MAPS, new=MAPS, flow=st.sampled_from([True, False, None]))
+def test_each_change_can_be_written(old: dict[str, Any], new: dict[str, Any], flow: bool | None) -> None:
+    """A map in any style is changed to any other, and nothing else of the file changes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "file.yaml")
+        tests = {"tests": [{"message": 1, **old}, {"message": 2}]}
+        path.write_text(yaml.dump(tests, default_flow_style=flow, sort_keys=False), encoding="utf-8")
+        file = YamlFile(path)
+
+        file.change(("tests", 0), {"message": 1, **new})
+
+        file.save()
+        assert YamlFile(path).data(("tests",)) == [{"message": 1, **new}, {"message": 2}]
