@@ -1,26 +1,179 @@
 """The steps of `router deploy`: prepare, create the change set, show it, confirm, upload, execute, report."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec import Struct
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account
-from router.aws.stacks import Stacks
-from router.cli.deploy_report import as_record, explain_failure, show_changes, show_result
-from router.cli.stack_progress import watch
-from router.cli.terminal import confirm, diagnostics
+from router.aws.stacks import StackEvent, StackResource, Stacks
+from router.cli.terminal import confirm, diagnostics, output
 from router.dev.display import to_json
 from router.errors import UsageError
 from router.ops.build import build
-from router.ops.change_set import DeploymentResult, PreparedChange, create_change_set, discard, execute, read_result
-from router.ops.changes import PlannedChange
+from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
 from router.ops.deployment import FOLDER, Deployment, Package, make_deployment, read_package
-from router.ops.stack_status import must_create, require_own
+from router.ops.stack import (
+    DeploymentResult,
+    PreparedChange,
+    create_change_set,
+    discard,
+    execute,
+    is_about_stack,
+    is_in_progress,
+    must_create,
+    read_result,
+    require_own,
+)
 from router.ops.template.document import DeployableConfig, make_document
+
+_COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
+_COLOUR, _LOSS_COLOUR = "yellow", "bold red"
+_DASHBOARD = "AWS::CloudWatch::Dashboard"
+_SHOWN = (
+    "AWS::Lambda::Function",
+    "AWS::ECS::Service",
+    "AWS::SQS::Queue",
+    "AWS::DynamoDB::Table",
+    "AWS::Logs::LogGroup",
+)
+_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str, total: int) -> list[StackEvent]:
+    """Prints a line for each event, and on a terminal a progress bar of `total` resources; returns the events."""
+    seen: list[StackEvent] = []
+    latest: dict[str, tuple[str, str]] = {}
+    done: set[str] = set()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total or None)
+        for event in events:
+            seen.append(event)
+            # AWS reports the start of an operation twice.
+            if latest.get(event.logical_id) != (event.status, event.type):
+                console.print(_line(event, stack_id))
+            latest[event.logical_id] = (event.status, event.type)
+            if not is_in_progress(event.status) and not is_about_stack(event, stack_id):
+                done.add(event.logical_id)
+                progress.update(task, completed=min(len(done), total))
+    return seen
+
+
+def _line(event: StackEvent, stack_id: str) -> str:
+    whole = is_about_stack(event, stack_id)
+    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
+    reason = f"  {escape(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    status = f"[{_colour(event.status)}]{event.status:<20}[/]"
+    time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
+    return f"{time}  {status}  {kind_of(event.type):<20}  {escape(name)}{reason}"
+
+
+def _colour(status: str) -> str:
+    if "FAILED" in status:
+        return "bold red"
+    if "ROLLBACK" in status:
+        return "yellow"
+    return "dim" if is_in_progress(status) else "green"
+
+
+def show_changes(planned: Sequence[PlannedChange]) -> None:
+    """Prints a table of the changes; those that lose messages or items are red and have a warning."""
+    table = Table("", "resource", "name", "routes", "what changes")
+    for each in planned:
+        colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
+        verb = each.verb.upper() if each.loses else each.verb
+        warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
+        what = ": ".join(filter(None, (warning, escape(", ".join(each.details)))))
+        table.add_row(f"[{colour}]{verb}[/]", each.kind, escape(each.name), escape(each.routes), what)
+    output().print(table)
+
+
+def show_result(
+    result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
+) -> None:
+    """Prints the main resources of the stack, its outputs, and the links of its dashboards."""
+    table = Table("resource", "name", "where")
+    shown = [each for each in resources if each.type in _SHOWN]
+    for each in sorted(shown, key=lambda each: (_SHOWN.index(each.type), each.logical_id)):
+        where = each.physical_id if "/" in each.physical_id else ""
+        table.add_row(kind_of(each.type), escape(short_name(each.physical_id)), escape(where))
+    console = output()
+    console.print(table)
+    for name, value in result.outputs.items():
+        console.print(f"{escape(name)}: {escape(value)}", soft_wrap=True)
+    for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
+        console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
+    console.print(f"the stack '{escape(stack)}' is {result.status}")
+
+
+def dashboard_link(name: str, region: str, partition: str) -> str:
+    """Returns the address of a dashboard in the AWS console."""
+    host = _CONSOLES.get(partition, "console.aws.amazon.com")
+    return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
+    """Returns why a deployment failed, and the state of the stack after it."""
+    cause = result.cause
+    why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
+    kept = (
+        f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them" if result.kept else ""
+    )
+    match result.status:
+        case "DELETE_COMPLETE":
+            state = f"the resources that were created are deleted again{kept}"
+        case "UPDATE_ROLLBACK_COMPLETE":
+            state = f"the stack is rolled back to its previous state{kept}"
+        case _:
+            state = f"the stack is {result.status}{kept}; 'router deploy --stack {stack}' says what can be done"
+    return f"the stack '{stack}' could not be {'created' if creates else 'updated'}{why}\n{state}"
+
+
+def as_record(
+    stack: str, region: str, planned: Sequence[PlannedChange], result: DeploymentResult | None
+) -> Mapping[str, Any]:
+    """Returns all of it for JSON; without a result, nothing was executed."""
+    executed = result is not None
+    result = result or DeploymentResult("")
+    cause = result.cause
+    return {
+        "stack": stack,
+        "region": region,
+        "changes": [
+            {
+                "verb": each.verb,
+                "logical_id": each.logical_id,
+                "name": each.name,
+                "resource": each.kind,
+                "routes": each.routes,
+                "loses": each.loses,
+                "details": list(each.details),
+            }
+            for each in planned
+        ],
+        "destructive": any(each.loses for each in planned),
+        "executed": executed,
+        "status": result.status,
+        "outputs": dict(result.outputs),
+        "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
+        "tables_kept": list(result.kept),
+    }
 
 
 class DeployOptions(Struct, frozen=True):

@@ -7,7 +7,6 @@ import click
 
 from router.cli.options import config_option, write_file
 from router.cli.report import exit_on_findings
-from router.ops.template.container import dockerfile
 from router.ops.template.document import (
     MAX_INLINE_BYTES,
     DeployableConfig,
@@ -16,7 +15,7 @@ from router.ops.template.document import (
     make_document,
     read_for_deployment,
 )
-from router.ops.template.systemd import systemd_unit
+from router.ops.template.worker_files import dockerfile, systemd_unit
 
 FORMATS = ("yaml", "json", "docker", "systemd")
 

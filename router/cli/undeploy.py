@@ -16,7 +16,7 @@ from router.errors import UsageError
 if TYPE_CHECKING:
     from router.aws.control_plane import ServiceClient
     from router.aws.stacks import Stack, Stacks
-    from router.ops.removal import PlannedRemoval
+    from router.ops.stack import PlannedRemoval
 
 
 @click.command("undeploy")
@@ -40,7 +40,7 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     # boto3 is optional and takes 0.2 s to import.
     from router.aws.control_plane import connect_services
     from router.aws.stacks import Stacks
-    from router.ops.stack_status import is_absent, require_own
+    from router.ops.stack import is_absent, require_own
 
     services = connect_services(("cloudformation", "sqs", "dynamodb"))
     stacks = Stacks(services["cloudformation"])
@@ -67,9 +67,8 @@ def _undeploy(
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Deletes a stack; returns whether it is deleted, and which tables are kept and deleted."""
-    from router.cli.stack_progress import watch
-    from router.ops.removal import TABLE, delete_stack, plan_removal
-    from router.ops.stack_events import first_failure
+    from router.cli.deploy_run import watch
+    from router.ops.stack import TABLE, delete_stack, first_failure, plan_removal
 
     name, console = stack.name, diagnostics()
     planned = plan_removal(stacks, services["sqs"], stack)

@@ -32,8 +32,8 @@ from router.dev.results import DemoResult, LogLine
 from router.dev.samples import Sample
 from router.errors import UsageError
 from router.ops.build import build
-from router.ops.change_set import create_change_set, execute, read_result
 from router.ops.deployment import Deployment, Package, make_deployment
+from router.ops.stack import create_change_set, execute, read_result
 from router.ops.targets import ARCHES, PYTHONS, Target
 from router.ops.template.document import make_document, read_for_deployment
 from router.program.load import Program

@@ -1,29 +1,185 @@
-"""Writes the package: the same files always make the same bytes, whatever the date and the machine."""
+"""Selects the files of the package, and writes them: the same files always make the same bytes."""
 
 import hashlib
+import os
+import posixpath
+import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.ops.contents import Entry
+from router.ops.imports import package_folder, run_time_modules
+from router.ops.packages import Wheel
 
+_CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
+_HIDDEN = (".*",)
+_TESTS = ("test", "tests", "tests.py", "test_*.py", "*_test.py", "conftest.py")
+_SECRETS = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
+_SECRET_DATA = (
+    *("*.env", "*credentials", "*credentials.*", "secret.*", "*.keystore", "kubeconfig*", "rootkey*", "*accesskeys*"),
+    *("service-account*", "service_account*"),
+)
+"""Not for modules, which may have such names: their content is searched for keys instead."""
+_LISTS = ("requirements*.txt", "requirements*.in")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; AWS's own examples end in EXAMPLE.
+_KEYS = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_LINK = "it is a link to a folder; copy the folder there"
+_RELOCATED = ("purelib", "platlib")
+_INSTALLER_FILES = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
 MAX_ZIPPED = 50 * 1024 * 1024
 """Bytes of a package that is uploaded directly."""
 MAX_UNZIPPED = 250 * 1024 * 1024
 """Bytes of the unpacked package, with layers."""
 LIMITS = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
-
 _TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time in a zip file."""
 _UNIX = 3
 _MODE = 0o100644
 """Lambda's user must be able to read the files: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
+
+
+class Entry(Struct, frozen=True):
+    """A file of the package: the part that it belongs to, its name in the package, and a function that reads it."""
+
+    part: str
+    name: str
+    read: Callable[[], bytes]
+
+
+class LeftOut(Struct, frozen=True):
+    """A file of the config's folder that is not packed, and the reason."""
+
+    name: str
+    reason: str
+
+
+def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
+    """Yields the modules of the router that the handler or a plugin file can import."""
+    folder = package_folder()
+    for file in run_time_modules(plugins).values():
+        yield Entry(folder.name, f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes)
+
+
+def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
+    """Yields the files that a wheel installs into site-packages, without tests, caches, scripts and installer files.
+
+    Format: https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+    """
+    part = f"{wheel.name} {wheel.version}"
+    with zipfile.ZipFile(wheel.file) as archive:
+        members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    for member in members:
+        first, *rest = member.split("/")
+        if first.endswith(".data"):
+            if rest[0] not in _RELOCATED:
+                continue
+            rest = rest[1:]
+        else:
+            rest = [first, *rest]
+        if first.endswith(".dist-info") and rest[-1] in _INSTALLER_FILES:
+            continue
+        if _matches(rest, _CACHES) or "tests" in rest[:-1] or _matches(rest[1:], ("conftest.py",)):
+            continue
+        yield Entry(part, "/".join(rest), partial(_read_member, wheel.file, member))
+
+
+def _read_member(file: Path, member: str) -> bytes:
+    with zipfile.ZipFile(file) as archive:
+        return archive.read(member)
+
+
+def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
+    """Returns the plugin files of a config; raises UsageError for one outside the config's folder."""
+    root = folder.resolve()
+    for entry in entries:
+        if Path(entry).is_absolute():
+            raise UsageError(f"plugin '{entry}' is an absolute path; use a path relative to the config's folder")
+        if not (folder / entry).resolve().is_relative_to(root):
+            raise UsageError(
+                f"plugin '{entry}' is outside the folder of the config, and only files of that folder are packed; "
+                "move it there, or make it a distribution and list it in plugins/requirements.txt"
+            )
+    return [folder / posixpath.normpath(entry) for entry in entries]
+
+
+def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:
+    """Yields plugin files with all files beside and below them; in the config's own folder only the plugin files.
+
+    Files that are not packed, except for caches, are added to `left_out`. Raises UsageError for links to outside files.
+    """
+    folders = {file.parent for file in files}
+    inside = {path for path in folders if path.resolve() != folder.resolve()}
+    nested = {path for path in inside if any(path != other and path.is_relative_to(other) for other in inside)}
+    found = {file for file in files if file.parent not in inside}
+    for top in inside - nested:
+        for place, below, names in os.walk(top):
+            found |= {Path(place, name) for name in names}
+            left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in _links(place, below)]
+    for file in sorted(found, key=lambda file: file.as_posix()):
+        name = file.relative_to(folder)
+        reason = "" if file in files else _exclusion(name.parts)
+        if reason:
+            left_out.append(LeftOut(name.as_posix(), reason))
+        elif reason is not None:
+            yield _entry("plugins", name, folder)
+
+
+def module_files(entry: str, folder: Path) -> list[Path]:
+    """Returns the file of a plugin module that is in the config's folder, not in a distribution; or no file."""
+    top = folder / entry.partition(".")[0]
+    return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
+
+
+def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
+    """Yields the schema files of a config; inline schemas have no file."""
+    for name in sorted(names):
+        if (folder / name).is_file():
+            yield _entry("schemas", Path(name), folder)
+
+
+def _entry(part: str, name: Path, folder: Path) -> Entry:
+    file = folder / name
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
+    return Entry(part, PurePosixPath(name).as_posix(), partial(_read_clean, file, name.as_posix()))
+
+
+def _read_clean(file: Path, name: str) -> bytes:
+    """Returns the content; raises UsageError, without the value, if it has a secret key."""
+    content = file.read_bytes()
+    found = _KEYS.search(content)
+    if found:
+        line = content.count(b"\n", 0, found.start()) + 1
+        raise UsageError(f"{name}:{line}: this looks like a secret key; remove it, and use the role of the function")
+    return content
+
+
+def _links(place: str, names: Iterable[str]) -> list[Path]:
+    return [path for path in (Path(place, name) for name in sorted(names)) if path.is_symlink()]
+
+
+def _exclusion(parts: Sequence[str]) -> str | None:
+    """Returns why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
+    if parts[-1] == ".env" or parts[-1].startswith(".env."):
+        return "environment files may hold secrets"
+    if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
+        return None
+    is_module = parts[-1].endswith(".py")
+    if _matches(parts[-1:], _SECRETS) or (not is_module and _matches(parts[-1:], _SECRET_DATA)):
+        return "its name suggests credentials"
+    return "tests are not packed" if _matches(parts, _TESTS) else ""
+
+
+def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatch(part.lower(), pattern) for part in parts for pattern in patterns)
 
 
 class PackagePart(Struct, frozen=True):

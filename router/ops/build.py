@@ -11,22 +11,24 @@ from router.config.environment import substitute, variables_in
 from router.config.spec import Config
 from router.errors import ConfigError, UsageError
 from router.model import names_file
-from router.ops.archive import Archive, PackagePart, move_archive, write_archive
-from router.ops.bytecode import bytecode_entries
-from router.ops.contents import (
+from router.ops.archive import (
+    Archive,
     Entry,
     LeftOut,
+    PackagePart,
     folder_entries,
     module_files,
+    move_archive,
     plugin_files,
     router_entries,
     schema_entries,
     wheel_entries,
+    write_archive,
 )
 from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules, top_names
+from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test
 from router.ops.packages import ResolvedPackages, Wheel, download, resolve
 from router.ops.requirements import FILE, PLUGINS, own_requirements, read_requirements, requirements_files
-from router.ops.smoke_test import SmokeTest, run_smoke_test
 from router.ops.targets import Arch, Python, Target
 from router.program.load import Loaded, load
 from router.program.precompile import precompile

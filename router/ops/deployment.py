@@ -16,7 +16,7 @@ from router.aws.stacks import MAX_BODY, ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.changes import PlannedChange, describe_changes, routes_of
 from router.ops.template.document import Document
-from router.ops.template.function import CODE_BUCKET, CODE_KEY, CODE_VERSION
+from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
 

@@ -1,14 +1,9 @@
-"""The Lambda runtimes as platforms: their wheel tags, environment markers, and interpreters on this machine.
+"""The Lambda runtimes as platforms: their wheel tags and environment markers.
 
 Runtimes and their systems: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 The C library of Amazon Linux 2 and 2023: https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html
 """
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from typing import Literal
 
 from msgspec import Struct
@@ -24,11 +19,6 @@ _MACHINES: dict[Arch, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
 _OLDEST_GLIBC: dict[Arch, int] = {"arm64": 17, "x86_64": 5}
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _AMAZON_LINUX_2: frozenset[Python] = frozenset(["3.11"])
-_SECONDS = 120
-_DESCRIBE = (
-    "import json, platform, sys; "
-    "print(json.dumps(['%d.%d' % sys.version_info[:2], sys.implementation.name, sys.platform, platform.machine()]))"
-)
 
 
 class Target(Struct, frozen=True):
@@ -93,34 +83,3 @@ class Target(Struct, frozen=True):
             "sys_platform": "linux",
             "extra": "",
         }
-
-
-def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
-    """Returns a CPython of the target's version on this machine, if this is Linux on the same processor.
-
-    With `any_machine`, the system and the processor do not matter.
-    """
-    wanted = [target.python, "cpython", "linux", target.machine]
-    count = 2 if any_machine else len(wanted)
-    # All of the path: the first may be a version manager's stand-in for a Python that is not active here.
-    on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
-    for candidate in filter(None, (sys.executable, *on_path)):
-        if _describe(candidate)[:count] == wanted[:count]:
-            return candidate
-    return None
-
-
-def _describe(interpreter: str) -> list[str]:
-    try:
-        result = subprocess.run(  # noqa: S603 — an interpreter of this machine
-            [interpreter, "-I", "-S", "-c", _DESCRIBE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            env={"PATH": os.environ.get("PATH", "")},
-            check=True,
-        )
-        described: list[str] = json.loads(result.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return []
-    return described

@@ -22,7 +22,7 @@ from router.cli import deploy_run
 from router.cli.app import app
 from router.dev.emulator import ACCOUNT, LocalAws
 from router.ops.deployment import Deployment
-from router.ops.stack_status import DESCRIPTION
+from router.ops.stack import DESCRIPTION
 from router.ops.template.document import DeployableConfig, Document, make_document, read_for_deployment
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME

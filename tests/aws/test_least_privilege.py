@@ -25,7 +25,7 @@ from router.aws.protocols import Aws, AwsFault, Objects
 from router.aws.stacks import Stacks, StackTemplate
 from router.deliver.delivery import Delivery
 from router.dev.emulator import LocalAws, for_embedded_aws, in_batches
-from router.ops.change_set import create_change_set, execute, read_result
+from router.ops.stack import create_change_set, execute, read_result
 from router.ops.template.document import make_document, read_for_deployment
 from router.program.load import Program, load_program
 

@@ -20,8 +20,16 @@ from router.aws.control_plane import (
 from router.aws.stacks import ResourceChange, Stacks, StackTemplate
 from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
-from router.ops.change_set import DeploymentResult, create_change_set, discard, execute, read_result
-from router.ops.removal import PlannedRemoval, delete_stack, plan_removal
+from router.ops.stack import (
+    DeploymentResult,
+    PlannedRemoval,
+    create_change_set,
+    delete_stack,
+    discard,
+    execute,
+    plan_removal,
+    read_result,
+)
 
 Inside = Callable[..., AbstractContextManager[None]]
 

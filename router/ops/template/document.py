@@ -15,11 +15,9 @@ from msgspec import Struct
 from router.check.run import examine
 from router.errors import ConfigError, UsageError
 from router.model import names_file
-from router.ops.template import function, monitoring, worker
-from router.ops.template.expressions import Json, attribute, ref
+from router.ops.template import monitoring, resources, worker
+from router.ops.template.expressions import Json, Substitutions, attribute, ref
 from router.ops.template.plan import StackPlan, make_plan
-from router.ops.template.resources import queue_resources, table_resources
-from router.ops.template.substitutions import Substitutions
 from router.program.load import Loaded, Program
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, File, unpack
@@ -126,11 +124,11 @@ class _Plain(_FastestDumper):
 
 
 def _resources(plan: StackPlan) -> dict[str, Json]:
-    parts = [queue_resources(plan), table_resources(plan)]
+    parts = [resources.queue_resources(plan), resources.table_resources(plan)]
     parts += (
         [worker.worker_resources(plan)]
         if plan.worker
-        else [function.function_resources(plan), function.mapping_resources(plan)]
+        else [resources.function_resources(plan), resources.mapping_resources(plan)]
     )
     parts += [monitoring.alarm_resources(plan), monitoring.dashboard_resources(plan)]
     found: dict[str, Json] = {}
@@ -146,12 +144,12 @@ def _resources(plan: StackPlan) -> dict[str, Json]:
 
 def _parameters(plan: StackPlan) -> dict[str, Json]:
     made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
-    own = worker.worker_parameters() if plan.worker else function.function_parameters()
+    own = worker.worker_parameters() if plan.worker else resources.function_parameters()
     return {**own, **monitoring.alarm_parameters(), **plan.substitutions.parameters(made)}
 
 
 def _conditions(plan: StackPlan) -> dict[str, Json]:
-    own = worker.worker_conditions() if plan.worker else function.function_conditions()
+    own = worker.worker_conditions() if plan.worker else resources.function_conditions()
     return {**own, **monitoring.alarm_conditions()}
 
 
@@ -159,8 +157,8 @@ def _outputs(plan: StackPlan) -> dict[str, Json]:
     if plan.worker:
         named = {"ClusterName": ref(worker.CLUSTER), "ServiceName": attribute(worker.SERVICE, "Name")}
     else:
-        named = {"FunctionName": ref(function.FUNCTION), "FunctionArn": attribute(function.FUNCTION, "Arn")}
-    named |= {"LogGroupName": ref(function.LOG_GROUP), "DashboardName": ref("Dashboard")}
+        named = {"FunctionName": ref(resources.FUNCTION), "FunctionArn": attribute(resources.FUNCTION, "Arn")}
+    named |= {"LogGroupName": ref(resources.LOG_GROUP), "DashboardName": ref("Dashboard")}
     return {name: {"Value": value} for name, value in named.items()}
 
 

@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions and logical ids.
+"""CloudFormation's intrinsic functions and logical ids, and the variables of a config as parameters.
 
 A *text* here is an argument of `Fn::Sub`: `${Parameter}` stands for a value, and `${!` for `${`.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
@@ -6,16 +6,33 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 
 import hashlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
+
+from msgspec import Struct
+
+from router.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
+from router.config.environment import Reference, split_references
+from router.errors import UsageError
+from router.model import Path
+from router.program.precompiled import File
 
 Json = dict[str, Any]
 Expression = str | Json
 """A value, or an intrinsic function."""
-
 PARTITION, REGION, ACCOUNT, STACK = "${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}", "${AWS::StackName}"
 NO_VALUE: Json = {"Ref": "AWS::NoValue"}
-
 _REFERENCE = re.compile(r"\$\{[^!]")
+Kind = Literal["Queue", "Table", "Variable"]
+"""None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
+_PLAIN = re.compile(r"(?:[a-z][a-z0-9]*-)*(?!fifo\b)[a-z][a-z0-9]*(?:\.fifo)?")
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+_LONGEST = 160
+"""The maximum number of characters of a name in an id."""
+_SET_BY_AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+"""Variables that AWS sets in each function and task, and their values in a template."""
+_NAMES_ONLY = r"[A-Za-z0-9_.-]*"
 
 
 def sub(text: str) -> Expression:
@@ -48,15 +65,6 @@ def text_parameter(description: str, **more: Any) -> Json:
     return {"Type": "String", "Description": description, **more}
 
 
-Kind = Literal["Queue", "Table", "Variable"]
-"""None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
-_PLAIN = re.compile(r"(?:[a-z][a-z0-9]*-)*(?!fifo\b)[a-z][a-z0-9]*(?:\.fifo)?")
-_WORD = re.compile(r"[A-Za-z0-9]+")
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
-_LONGEST = 160
-"""The maximum number of characters of a name in an id."""
-
-
 def logical_id(kind: Kind, name: str) -> str:
     """Returns the id of a queue, table or variable by its name, which may contain `${…}`.
 
@@ -77,3 +85,117 @@ def variable_id(name: str) -> str:
     """Returns the id of the parameter of an environment variable: `STAGE_NAME` is `VariableStageName`."""
     usual = re.fullmatch(r"[A-Z0-9_]+", name)
     return logical_id("Variable", name.lower().replace("_", "-") if usual else f"_{name}")
+
+
+class Variable(Struct, frozen=True):
+    """A variable of the environment in a config, and its defaults."""
+
+    name: str
+    defaults: tuple[str, ...]
+
+    @property
+    def parameter(self) -> str:
+        """The logical id of its parameter."""
+        return variable_id(self.name)
+
+    def declare(self, named: bool) -> Json:
+        """Returns its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
+        more: Json = {}
+        if len(self.defaults) == 1:
+            more["Default"] = self.defaults[0]
+            if self.defaults[0]:
+                # The router uses the default for an empty variable, so the name would differ.
+                more["MinLength"] = 1
+        if named:
+            more |= {"AllowedPattern": _NAMES_ONLY, "ConstraintDescription": "letters, digits, '_', '.' and '-'"}
+        return text_parameter(f"The variable {self.name} of the config", **more)
+
+
+class Substitutions:
+    """The texts of a config by their path, and the variables of all its files."""
+
+    def __init__(self, files: Sequence[File]) -> None:
+        self._files = files
+        self.variables: Mapping[str, Variable] = {each.name: each for each in _variables(files)}
+
+    @property
+    def file(self) -> str:
+        """The name of the config's own file."""
+        return self._files[0].name
+
+    def at(self, path: Path, otherwise: str = "") -> str:
+        """Returns the text at a path for `Fn::Sub`; if there is none, `otherwise` as a literal."""
+        found = self._find(path)
+        return _as_text(found) if isinstance(found, str) else _literal(otherwise)
+
+    def parameters(self, named: Sequence[str]) -> dict[str, Json]:
+        """Returns the parameters, by logical id; `named` are the names of created resources."""
+        return {
+            each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
+            for each in self.variables.values()
+            if each.name not in _SET_BY_AWS
+        }
+
+    def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
+        """Returns the texts of the environment variables of the function or worker: those of the config, and more.
+
+        `section` is where the config has these. Raises UsageError for one that is in both.
+        """
+        for name in more:
+            if name in self.variables:
+                raise UsageError(
+                    f"'{name}' of {section}.environment is a variable of the config, and so a parameter of the "
+                    f"template; remove it there, and give its value as {variable_id(name)}"
+                )
+        own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in _SET_BY_AWS}
+        return own | {name: self.at((section, "environment", name)) for name in more}
+
+    def require_lambda_names(self) -> None:
+        """Raises UsageError for a variable that cannot be set on a Lambda function."""
+        for name in self.variables:
+            if name not in _SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
+                raise UsageError(f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it")
+
+    def _find(self, path: Path) -> Any:
+        for file in self._files:
+            found: Any = file.data
+            for step in path:
+                known = isinstance(found, dict) or (isinstance(found, list) and isinstance(step, int))
+                if not known or (isinstance(found, dict) and step not in found):
+                    found = None
+                    break
+                found = found[step]
+            if found is not None:
+                return found
+        return None
+
+
+def _variables(files: Sequence[File]) -> Iterator[Variable]:
+    """Yields the variables in order of names."""
+    defaults: dict[str, dict[str, None]] = {}
+    for file in files:
+        for path in file.references:
+            text: Any = file.data
+            for step in path:
+                text = text[step]
+            for piece in split_references(text):
+                if isinstance(piece, Reference):
+                    known = defaults.setdefault(piece.name, {})
+                    if piece.default is not None:
+                        known[piece.default] = None
+    for name in sorted(defaults):
+        yield Variable(name, tuple(defaults[name]))
+
+
+def _as_text(written: str) -> str:
+    pieces = (
+        _SET_BY_AWS.get(piece.name, f"${{{variable_id(piece.name)}}}")
+        if isinstance(piece, Reference)
+        else _literal(piece)
+        for piece in split_references(written)
+    )
+    return "".join(pieces)
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", "${!")

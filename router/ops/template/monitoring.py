@@ -10,12 +10,18 @@ from collections.abc import Iterator
 
 from router.deliver.telemetry import DIMENSION, METRICS, NAMESPACE
 from router.ops.template.expressions import REGION, STACK, Expression, Json, is_given, ref, sub, text_parameter, when
-from router.ops.template.function import FUNCTION
 from router.ops.template.plan import PlannedQueue, PlannedTable, StackPlan
+from router.ops.template.resources import FUNCTION
 
 TOPIC, OLDEST = "AlarmTopic", "OldestMessageSeconds"
 _HAS_TOPIC = "HasAlarmTopic"
 _SECONDS, _PERIODS = 60, 5
+ROUTES_OF_A_DASHBOARD = 120
+"""Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+_WIDTH, _HEIGHT = 6, 6
+_COUNTED = [name for name in METRICS if name.startswith(("router_messages_", "router_setup_"))]
+_Line = list[str | Json]
 
 
 def alarm_parameters() -> dict[str, Json]:
@@ -103,15 +109,6 @@ def _alarm(why: str, source: Json, threshold: int | Json, periods: int) -> Json:
             "OKActions": actions,
         },
     }
-
-
-ROUTES_OF_A_DASHBOARD = 120
-"""Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
-_WIDTH, _HEIGHT = 6, 6
-_COUNTED = [name for name in METRICS if name.startswith(("router_messages_", "router_setup_"))]
-
-_Line = list[str | Json]
 
 
 def dashboard_resources(plan: StackPlan) -> dict[str, Json]:

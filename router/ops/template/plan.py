@@ -11,9 +11,29 @@ from router.config import spec
 from router.config_types import parse_duration
 from router.errors import UsageError
 from router.model import Path
-from router.ops.template.expressions import ACCOUNT, PARTITION, REGION, Expression, attribute, logical_id, sub
-from router.ops.template.substitutions import Substitutions
+from router.ops.template.expressions import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    Expression,
+    Substitutions,
+    attribute,
+    logical_id,
+    sub,
+)
 from router.program.load import Program
+
+MAX_QUEUE_NAME = 80
+"""Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
+MAX_RECEIVE_COUNT = 5
+WORKER_VISIBILITY = 60
+"""Seconds; the worker renews it while it works on a message."""
+ADVISED_TIMEOUTS = 6
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+_BATCH, _BATCH_FIFO, _WINDOW = 100, 10, 1
+_FIFO = ".fifo"
+_LETTERS = "-dlq"
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 class PlannedResource(Struct, frozen=True, kw_only=True):
@@ -110,19 +130,6 @@ class StackPlan(Struct, frozen=True):
                         f"the {kind} '{resource.label}' has two names in the config: "
                         f"'{other.name}' and '{resource.name}'; write both the same way"
                     )
-
-
-MAX_QUEUE_NAME = 80
-"""Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
-MAX_RECEIVE_COUNT = 5
-WORKER_VISIBILITY = 60
-"""Seconds; the worker renews it while it works on a message."""
-ADVISED_TIMEOUTS = 6
-"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-_BATCH, _BATCH_FIFO, _WINDOW = 100, 10, 1
-_FIFO = ".fifo"
-_LETTERS = "-dlq"
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 def make_plan(program: Program, substitutions: Substitutions, worker: bool = False) -> StackPlan:

@@ -29,6 +29,19 @@ _BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("FetchPayloads", ("s3:GetObject",)),
 )
 """The statements with their actions: adding or removing a route changes only their resources."""
+MAX_INLINE = 10_240
+"""Characters of all inline policies of a role together."""
+_OTHERS = 512
+"""Of matching, what the policy about the log may have."""
+MAX_MANAGED = 6_144
+"""Characters of a managed policy."""
+MAX_ATTACHED = 10
+"""Managed policies of a role."""
+VERSION = "2012-10-17"
+_LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
+_LONG_VARIABLE = 32
+"""Characters that a variable is taken to have, beside matching of AWS."""
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Statement(Struct, frozen=True):
@@ -104,21 +117,6 @@ def each_resource(found: Iterable[Statement]) -> Iterator[tuple[Statement, str]]
     for statement in found:
         for resource in statement.resources:
             yield statement, resource
-
-
-MAX_INLINE = 10_240
-"""Characters of all inline policies of a role together."""
-_OTHERS = 512
-"""Of matching, what the policy about the log may have."""
-MAX_MANAGED = 6_144
-"""Characters of a managed policy."""
-MAX_ATTACHED = 10
-"""Managed policies of a role."""
-VERSION = "2012-10-17"
-_LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
-_LONG_VARIABLE = 32
-"""Characters that a variable is taken to have, beside matching of AWS."""
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Policies(Struct, frozen=True):

@@ -1,14 +1,39 @@
-"""Queues and tables as resources; tables are kept when the stack is deleted or when they leave it.
+"""Queues, tables and the Lambda function as resources.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queue.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
 """
 
-from router.ops.template.expressions import Json, sub
+from collections.abc import Callable
+
+from router.config_types import parse_duration
+from router.errors import UsageError
+from router.ops.template.expressions import (
+    STACK,
+    Expression,
+    Json,
+    attribute,
+    is_given,
+    ref,
+    sub,
+    text_parameter,
+    when,
+)
 from router.ops.template.plan import PlannedQueue, PlannedTable, StackPlan
+from router.ops.template.policies import VERSION, Policies, attach, statements
 
 MAX_SOURCES = 10
 """Queues that a redrive allow policy can list; for more, it has to allow all."""
+_ROLES = ("HASH", "RANGE")
+HANDLER = "router.lambda_handler.handler"
+FUNCTION, ROLE, LOG_GROUP = "Function", "Role", "LogGroup"
+CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
+"""Parameters: where the package is that `router build` makes. Another key or version is another package."""
+MAX_ENVIRONMENT = 4096
+"""Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+_DAY = 86_400
 
 
 def queue_resources(plan: StackPlan) -> dict[str, Json]:
@@ -50,9 +75,6 @@ def _allowed(queue: PlannedQueue) -> Json:
     return {"redrivePermission": "byQueue", "sourceQueueArns": sources}
 
 
-_ROLES = ("HASH", "RANGE")
-
-
 def table_resources(plan: StackPlan) -> dict[str, Json]:
     """Returns the tables that the stack creates."""
     return {table.id: _table(table) for table in plan.tables.values() if table.made}
@@ -80,3 +102,126 @@ def _table(table: PlannedTable) -> Json:
         "UpdateReplacePolicy": "Retain",
         "Properties": properties,
     }
+
+
+def function_parameters() -> dict[str, Json]:
+    """Returns the parameters of the function: the place of its package."""
+    return {
+        CODE_BUCKET: text_parameter("The bucket that has the package which `router build` makes", MinLength=3),
+        CODE_KEY: text_parameter("The key of the package in that bucket; a new package needs a new key", MinLength=1),
+        CODE_VERSION: text_parameter("The version of that object, where the bucket keeps versions", Default=""),
+    }
+
+
+def function_conditions() -> dict[str, Json]:
+    """Returns the condition that a version is given."""
+    return {"HasCodeVersion": is_given(CODE_VERSION)}
+
+
+def function_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns the log, the role and the function; raises UsageError if they exceed a limit of AWS."""
+    settings = plan.config.function
+    policies = attach(statements(plan), place_in(plan), "Flows")
+    plan.substitutions.require_lambda_names()
+    properties: Json = {
+        "FunctionName": ref("AWS::StackName"),
+        "Description": "Routes messages from queues into tables",
+        "Runtime": f"python{settings.python}",
+        "Architectures": [settings.architecture],
+        "Handler": HANDLER,
+        "Code": {
+            "S3Bucket": ref(CODE_BUCKET),
+            "S3Key": ref(CODE_KEY),
+            "S3ObjectVersion": when("HasCodeVersion", ref(CODE_VERSION)),
+        },
+        "MemorySize": settings.memory,
+        "Timeout": parse_duration(settings.timeout),
+        "Role": attribute(ROLE, "Arn"),
+        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(LOG_GROUP)},
+    }
+    variables = _environment(plan)
+    if variables:
+        properties["Environment"] = {"Variables": {name: sub(text) for name, text in variables.items()}}
+    return {
+        LOG_GROUP: log_group(f"/aws/lambda/{STACK}", settings.log_retention),
+        **policies.resources,
+        ROLE: role("lambda.amazonaws.com", policies, [log_statement()]),
+        FUNCTION: {"Type": "AWS::Lambda::Function", "Properties": properties},
+    }
+
+
+def _environment(plan: StackPlan) -> dict[str, str]:
+    """Returns the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
+    variables = plan.substitutions.environment(plan.config.function.environment, "function")
+    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
+    if size > MAX_ENVIRONMENT:
+        raise UsageError(
+            f"the function's environment variables have {size:,} bytes, and Lambda accepts {MAX_ENVIRONMENT:,}; "
+            "shorten function.environment, or let a plugin read a file"
+        )
+    return variables
+
+
+def place_in(plan: StackPlan) -> Callable[[str], Expression]:
+    """Returns a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
+    made = {
+        resource.arn: resource.arn_expression
+        for resources in (plan.queues, plan.tables)
+        for resource in resources.values()
+    }
+    return lambda arn: made.get(arn) or sub(arn)
+
+
+def log_group(name: str, retention: str) -> Json:
+    """Returns a log group with a retention."""
+    return {
+        "Type": "AWS::Logs::LogGroup",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {"LogGroupName": sub(name), "RetentionInDays": parse_duration(retention) // _DAY},
+    }
+
+
+def log_statement() -> Json:
+    """Returns the statement for writing to the log; its ARN ends in `:*`, which means its streams."""
+    return {
+        "Sid": "Log",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": [attribute(LOG_GROUP, "Arn")],
+    }
+
+
+def role(service: str, policies: Policies, more: list[Json]) -> Json:
+    """Returns a role that a service assumes, with policies, and a policy of more statements if there are any."""
+    properties: Json = {
+        "AssumeRolePolicyDocument": {
+            "Version": VERSION,
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+        },
+        **policies.properties,
+    }
+    if more:
+        log = {"PolicyName": "Log", "PolicyDocument": {"Version": VERSION, "Statement": more}}
+        properties["Policies"] = [*properties.get("Policies", ()), log]
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def mapping_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns an event source mapping for each queue, with partial batch responses."""
+    return {f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read}
+
+
+def _mapping(queue: PlannedQueue) -> Json:
+    batching = queue.batching
+    properties: Json = {
+        "EventSourceArn": queue.arn_expression,
+        "FunctionName": attribute(FUNCTION, "Arn"),
+        "BatchSize": batching.size,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    if batching.window:
+        properties["MaximumBatchingWindowInSeconds"] = batching.window
+    if batching.maximum:
+        properties["ScalingConfig"] = {"MaximumConcurrency": batching.maximum}
+    return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}

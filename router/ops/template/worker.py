@@ -5,17 +5,6 @@ https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-s
 """
 
 from router.errors import UsageError
-from router.ops.template.container import (
-    HEALTH_COMMAND,
-    HEALTH_RETRIES,
-    HEALTH_SECONDS,
-    HEALTH_START,
-    HEALTH_TIMEOUT,
-    PLACE,
-    PORT,
-    STOP_SECONDS,
-    worker_command,
-)
 from router.ops.template.expressions import (
     REGION,
     STACK,
@@ -27,9 +16,20 @@ from router.ops.template.expressions import (
     text_parameter,
     when,
 )
-from router.ops.template.function import LOG_GROUP, log_group, log_statement, place_in, role
 from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.policies import Policies, attach, statements
+from router.ops.template.resources import LOG_GROUP, log_group, log_statement, place_in, role
+from router.ops.template.worker_files import (
+    HEALTH_COMMAND,
+    HEALTH_RETRIES,
+    HEALTH_SECONDS,
+    HEALTH_START,
+    HEALTH_TIMEOUT,
+    PLACE,
+    PORT,
+    STOP_SECONDS,
+    worker_command,
+)
 
 CLUSTER, SERVICE, TASK, TASK_ROLE, EXECUTION_ROLE = "Cluster", "Service", "TaskDefinition", "TaskRole", "ExecutionRole"
 IMAGE, REPOSITORY, SUBNETS, GROUPS, PUBLIC = "Image", "ImageRepository", "Subnets", "SecurityGroups", "AssignPublicIp"
@@ -38,6 +38,14 @@ _CONTAINER = "worker"
 _FARGATE_TASKS = "ecs-tasks.amazonaws.com"
 _CORE = 1024
 _MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
+# Container Insights counts the running tasks, which the scaling needs.
+_INSIGHTS: Json = {"Name": "containerInsights", "Value": "enabled"}
+# An action that has no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+_LOG_IN: Json = {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]}
+TARGET = "ScalableTarget"
+MAX_POLICIES = 50
+"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
+_OUT_SECONDS, _IN_SECONDS = 60, 300
 
 
 def worker_parameters() -> dict[str, Json]:
@@ -76,12 +84,6 @@ def worker_resources(plan: StackPlan) -> dict[str, Json]:
         SERVICE: {"Type": "AWS::ECS::Service", "Properties": _service()},
         **scaling_resources(plan, CLUSTER, SERVICE),
     }
-
-
-# Container Insights counts the running tasks, which the scaling needs.
-_INSIGHTS: Json = {"Name": "containerInsights", "Value": "enabled"}
-# An action that has no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
-_LOG_IN: Json = {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]}
 
 
 def _pull() -> Json:
@@ -163,12 +165,6 @@ def _service() -> Json:
             }
         },
     }
-
-
-TARGET = "ScalableTarget"
-MAX_POLICIES = 50
-"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
-_OUT_SECONDS, _IN_SECONDS = 60, 300
 
 
 def scaling_resources(plan: StackPlan, cluster: str, service: str) -> dict[str, Json]:

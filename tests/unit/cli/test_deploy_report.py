@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from router.aws.stacks import StackEvent
-from router.cli.deploy_report import dashboard_link, explain_failure
-from router.ops.change_set import DeploymentResult
+from router.cli.deploy_run import dashboard_link, explain_failure
+from router.ops.stack import DeploymentResult
 
 CAUSE = StackEvent(
     "1", datetime(2026, 1, 2, tzinfo=UTC), "LogGroup", "", "AWS::Logs::LogGroup", "CREATE_FAILED", "it exists already"

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import UsageError
-from router.ops.archive import MAX_UNZIPPED, MAX_ZIPPED, Archive, PackagePart, move_archive, write_archive
-from router.ops.contents import Entry
+from router.ops.archive import MAX_UNZIPPED, MAX_ZIPPED, Archive, Entry, PackagePart, move_archive, write_archive
 
 
 def entry(name: str, content: bytes = b"", part: str = "p") -> Entry:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.bytecode import bytecode_entries
-from router.ops.contents import Entry
-from router.ops.targets import ARCHES, PYTHONS, Target, find_interpreter
+from router.ops.archive import Entry
+from router.ops.interpreter import bytecode_entries, find_interpreter
+from router.ops.targets import ARCHES, PYTHONS, Target
 
 PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
 TARGETS = [Target(arch, PYTHON) for arch in ARCHES]

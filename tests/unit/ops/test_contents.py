@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.contents import (
+from router.ops.archive import (
     Entry,
     LeftOut,
     folder_entries,

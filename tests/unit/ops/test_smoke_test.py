@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.smoke_test import SmokeTest, check_binaries, run_smoke_test
+from router.ops.interpreter import SmokeTest, check_binaries, run_smoke_test
 from router.ops.targets import ARCHES, PYTHONS, Arch, Target
 
 AARCH64, X86_64, RISCV = 183, 62, 243

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from router.aws.stacks import StackEvent, Stacks
-from router.ops import stack_events as following
-from router.ops.stack_events import first_failure, follow, retained_tables
+from router.ops import stack
+from router.ops.stack import first_failure, follow, retained_tables
 
 STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/flows/1"
 
@@ -49,8 +49,8 @@ class Reported:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SHORTEST_PAUSE", 0.0)
-    monkeypatch.setattr(following, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(stack, "SHORTEST_PAUSE", 0.0)
+    monkeypatch.setattr(stack, "LONGEST_PAUSE", 0.0)
 
 
 def followed(*portions: list[StackEvent], deletes_itself: bool = False) -> tuple[list[str], Any]:
@@ -97,7 +97,7 @@ def test_failed_creation_goes_on_with_deletion() -> None:
 
 def test_deletion_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it does not delete itself after all, that is waited for for a while."""
-    monkeypatch.setattr(following, "DELETION_SECONDS", 0.0)
+    monkeypatch.setattr(stack, "DELETION_SECONDS", 0.0)
 
     statuses, _ = followed([event("CREATE_IN_PROGRESS"), event("ROLLBACK_FAILED")], [], deletes_itself=True)
 

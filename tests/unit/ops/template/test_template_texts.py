@@ -1,4 +1,4 @@
-"""Tests of router.ops.template.substitutions: variables of the config are parameters of the template."""
+"""Tests of router.ops.template.expressions: variables of the config are parameters of the template."""
 
 from typing import Any
 

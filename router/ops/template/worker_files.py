@@ -1,9 +1,11 @@
-"""A Dockerfile for the worker.
+"""A Dockerfile and a systemd unit for the worker.
 
-Instructions: https://docs.docker.com/reference/dockerfile/
+https://docs.docker.com/reference/dockerfile/
+https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +31,36 @@ _HEALTH_OPTIONS = " ".join(
         f"--retries={HEALTH_RETRIES}",
     )
 )
+ETC = "/etc/message-router"
+"""The folder of the config, its schemas and plugins, for systemd."""
+_CONFINED = """\
+# Access to the network and to its own files, which are read-only.
+DynamicUser=yes
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+PrivateDevices=yes
+PrivateTmp=yes
+PrivateUsers=yes
+CapabilityBoundingSet=
+LockPersonality=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+"""
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:
@@ -107,3 +139,38 @@ def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
     """Returns the instructions that copy files: those of the folder by name, subfolders as a whole."""
     tops = {PurePosixPath(name).parts[0] for name in needed}
     return [f"COPY {top}/ {top}/" if (folder / top).is_dir() else f"COPY {top} ./" for top in sorted(tops)]
+
+
+def systemd_unit(config: Path, variables: Sequence[str]) -> str:
+    """Returns the text of a unit file; `variables` are those of the config."""
+    command = worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}")
+    needed = f" Variables of the config: {', '.join(variables)}." if variables else ""
+    return f"""\
+# The worker of {config.name}. Made by: router template --format systemd
+# Put it into /etc/systemd/system/message-router.service, and the config with its schemas and plugins into {ETC}/.
+# Install the worker: python3 -m venv /opt/router
+#   /opt/router/bin/pip install 'message-router[worker]'
+
+[Unit]
+Description=Message Router: from queues into tables
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+WorkingDirectory={ETC}
+Environment=PYTHONDONTWRITEBYTECODE=1
+# AWS_REGION=… and other variables.{needed}
+EnvironmentFile=-{ETC}/environment
+ExecStart={shlex.join(command)}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=5
+# Longer than --grace, in which messages in progress are finished. After that, all its processes are killed.
+TimeoutStopSec={STOP_SECONDS}
+KillMode=mixed
+
+{_CONFINED}
+[Install]
+WantedBy=multi-user.target
+"""

@@ -1,0 +1,289 @@
+"""Changes and deletes a stack, and follows its events.
+
+Statuses: AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from router.aws.control_plane import AwsCallError, ServiceClient, count_messages
+from router.aws.stacks import ChangeSet, ResourceChange, Stack, StackEvent, Stacks, StackTemplate
+from router.errors import UsageError
+from router.ops.changes import kind_of, resource_name
+
+DESCRIPTION = "Message Router: "
+"""The prefix of the description of every template that the router makes."""
+EMPTY = "REVIEW_IN_PROGRESS"
+"""The status of a stack that has a change set but no resources yet."""
+_DELETED = "DELETE_COMPLETE"
+_SUCCEEDED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+_UPDATABLE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+_ONLY_DELETABLE = frozenset(
+    {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED", "DELETE_FAILED"}
+)
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 3.0
+"""Seconds between two polls: DescribeStackEvents is throttled for the whole account."""
+DELETION_SECONDS = 60
+"""How long to wait until a stack whose creation failed starts to delete itself."""
+_STACK = "AWS::CloudFormation::Stack"
+_FAILED_CREATION = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_CASCADE = ("resource creation cancelled", "resource update cancelled")
+"""The reasons that AWS gives for resources that stop because another resource failed."""
+CREATION_SECONDS = 300
+"""How long to wait for AWS to create a change set; usually it takes seconds."""
+_UNCHANGED = ("the submitted information didn't contain changes", "no updates are to be performed")
+"""The reasons of a failed change set without changes: AWS has no status of its own for it."""
+QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
+_RETAINED = ("Retain", "RetainExceptOnCreate")
+
+
+def is_absent(stack: Stack | None) -> bool:
+    """Returns whether the stack does not exist or is deleted."""
+    return stack is None or stack.status == _DELETED
+
+
+def is_in_progress(status: str) -> bool:
+    """Returns whether an operation on the stack is in progress."""
+    return status.endswith("_IN_PROGRESS")
+
+
+def has_succeeded(status: str) -> bool:
+    """Returns whether the last operation on the stack succeeded; a rollback is a failure."""
+    return status in _SUCCEEDED
+
+
+def must_create(stack: Stack | None) -> bool:
+    """Returns whether a deployment creates the stack (True) or updates it; raises UsageError if it can do neither."""
+    if stack is None or stack.status in (_DELETED, EMPTY):
+        return True
+    if stack.status in _UPDATABLE:
+        return False
+    name, status = stack.name, stack.status
+    reason = f" ({stack.reason.rstrip('. ')})" if stack.reason else ""
+    if status in _ONLY_DELETABLE:
+        raise UsageError(
+            f"the stack '{name}' is in {status} and can only be deleted{reason}; "
+            f"run 'router undeploy --stack {name}', which keeps its tables, then deploy again"
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        raise UsageError(
+            f"the stack '{name}' is in {status}{reason}; fix the cause, run "
+            f"'aws cloudformation continue-update-rollback --stack-name {name}', then deploy again"
+        )
+    if status == "UPDATE_FAILED":
+        raise UsageError(
+            f"the stack '{name}' is in {status}{reason}; run "
+            f"'aws cloudformation rollback-stack --stack-name {name}', then deploy again"
+        )
+    raise UsageError(_in_progress(stack))
+
+
+def require_idle(stack: Stack) -> None:
+    """Raises UsageError if an operation on the stack is in progress."""
+    if is_in_progress(stack.status) and stack.status != EMPTY:
+        raise UsageError(_in_progress(stack))
+
+
+def require_own(stacks: Stacks, stack: Stack | None) -> None:
+    """Raises UsageError for a stack that the router did not create: its template would delete all other resources."""
+    if stack is None or is_absent(stack) or stack.status == EMPTY:
+        return
+    description = str(stacks.template(stack.id).get("Description", ""))
+    if not description.startswith(DESCRIPTION):
+        label = f" (its description is '{description}')" if description else ""
+        raise UsageError(f"the stack '{stack.name}' was not created by the router{label}; use another stack name")
+
+
+def _in_progress(stack: Stack) -> str:
+    return f"the stack '{stack.name}' is in {stack.status}: another operation is in progress; wait until it ends"
+
+
+def follow(stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = False) -> Iterator[StackEvent]:
+    """Yields the events of a stack after the one with the id `after`, until the operation has ended.
+
+    An event of the stack itself marks the end, not its status: that is not updated at once. With `deletes_itself`, a
+    failed creation continues with the deletion of the stack.
+    """
+    pause = SHORTEST_PAUSE
+    end = None
+    while True:
+        events = stacks.events(stack_id, after)
+        for event in events:
+            after = event.id
+            yield event
+            if is_about_stack(event, stack_id):
+                end = _end(event.status, deletes_itself)
+        if end is not None and time.monotonic() >= end:
+            return
+        pause = SHORTEST_PAUSE if events else min(pause * 1.5, LONGEST_PAUSE)
+        time.sleep(pause)
+
+
+def _end(status: str, deletes_itself: bool) -> float | None:
+    """Returns when to stop polling, on the clock of `time.monotonic`; None while the operation is in progress."""
+    if is_in_progress(status):
+        return None
+    waits = deletes_itself and status in _FAILED_CREATION
+    return time.monotonic() + DELETION_SECONDS if waits else 0.0
+
+
+def is_about_stack(event: StackEvent, stack_id: str) -> bool:
+    """Returns whether an event is about the stack itself, not one of its resources."""
+    return event.type == _STACK and event.physical_id == stack_id
+
+
+def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | None:
+    """Returns the event of the first resource that failed by itself, else the stack's own event that has a reason."""
+    failed = [event for event in events if event.status.endswith("_FAILED")]
+    for event in failed:
+        if not is_about_stack(event, stack_id) and not event.reason.lower().startswith(_CASCADE):
+            return event
+    own = [event for event in events if is_about_stack(event, stack_id) and event.reason]
+    return next((event for event in own if "ROLLBACK" in event.status or "FAILED" in event.status), None)
+
+
+def retained_tables(events: Sequence[StackEvent]) -> tuple[str, ...]:
+    """Returns the names of the tables that were kept when their stack, or their part of it, was deleted."""
+    kept = [event for event in events if event.status == "DELETE_SKIPPED" and event.type == "AWS::DynamoDB::Table"]
+    return tuple(dict.fromkeys(event.physical_id for event in kept))
+
+
+class PreparedChange(Struct, frozen=True):
+    """A change set that AWS has created and that can be executed.
+
+    `creates`: the stack does not exist yet. `fresh`: it consists of this change set alone. `changes` is None if there
+    is nothing to change; it is empty if only outputs change.
+    """
+
+    stack: str
+    stack_id: str
+    change_set: str
+    creates: bool
+    fresh: bool
+    changes: tuple[ResourceChange, ...] | None = None
+
+
+class DeploymentResult(Struct, frozen=True):
+    """The final status of the stack, its outputs, the first failure if any, and the tables that were kept."""
+
+    status: str
+    outputs: Mapping[str, str] = {}
+    cause: StackEvent | None = None
+    kept: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the whole change set was executed."""
+        return has_succeeded(self.status)
+
+
+def create_change_set(
+    stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str]
+) -> PreparedChange:
+    """Creates a change set and waits until it is complete.
+
+    Raises UsageError if the stack cannot be changed or AWS rejects the template. In that case, and if nothing would
+    change, the change set is deleted again.
+    """
+    stack = stacks.find(name)
+    creates = must_create(stack)
+    change_set, stack_id = stacks.propose(name, f"router-{uuid.uuid4().hex}", template, parameters, creates=creates)
+    prepared = PreparedChange(name, stack_id, change_set, creates, is_absent(stack))
+    try:
+        created = _wait(stacks, change_set)
+    except BaseException:
+        # The original exception, KeyboardInterrupt included, matters more than a failed clean-up.
+        with suppress(AwsCallError):
+            discard(stacks, prepared)
+        raise
+    if created.status == "CREATE_COMPLETE":
+        return PreparedChange(name, stack_id, change_set, creates, prepared.fresh, created.changes)
+    discard(stacks, prepared)
+    if created.reason.lower().startswith(_UNCHANGED):
+        return prepared
+    advice = ""
+    # Matches on AWS's text, since no code says so; only the advice depends on it.
+    if "already exist" in created.reason:
+        advice = "; set 'managed: false' on a queue or table that must stay as it is, or give it another name"
+    raise UsageError(f"AWS cannot create a change set of the template: {created.reason or created.status}{advice}")
+
+
+def discard(stacks: Stacks, prepared: PreparedChange) -> None:
+    """Deletes a change set that was not executed, and its stack if that has nothing else."""
+    stacks.discard(prepared.change_set)
+    if not prepared.fresh:
+        return
+    stack = stacks.find(prepared.stack_id)
+    if stack is None or stack.status != EMPTY:
+        return
+    stacks.delete(prepared.stack_id)
+    # Without this wait, a deployment right after this one would find a stack that is being deleted.
+    end = time.monotonic() + CREATION_SECONDS
+    while not is_absent(stacks.find(prepared.stack_id)) and time.monotonic() < end:
+        time.sleep(SHORTEST_PAUSE)
+
+
+def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
+    """Executes a change set and yields the events of the stack until the operation has ended."""
+    after = stacks.newest_event(prepared.stack_id)
+    stacks.execute(prepared.change_set)
+    yield from follow(stacks, prepared.stack_id, after, deletes_itself=prepared.creates)
+
+
+def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[StackEvent]) -> DeploymentResult:
+    """Returns the result of an executed change set, from the stack and its events."""
+    stack = stacks.find(prepared.stack_id)
+    status = stack.status if stack else "DELETE_COMPLETE"
+    if stack and has_succeeded(status):
+        return DeploymentResult(status, stack.outputs)
+    return DeploymentResult(status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events))
+
+
+def _wait(stacks: Stacks, change_set: str) -> ChangeSet:
+    end = time.monotonic() + CREATION_SECONDS
+    pause = SHORTEST_PAUSE
+    while time.monotonic() < end:
+        created = stacks.change_set(change_set)
+        if created.status in ("CREATE_COMPLETE", "FAILED"):
+            return created
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    raise UsageError(f"AWS did not create the change set within {CREATION_SECONDS} seconds; try again later")
+
+
+class PlannedRemoval(Struct, frozen=True):
+    """What happens to one resource: `messages` counts those of a deleted queue, None if the count is unknown."""
+
+    name: str
+    kind: str
+    type: str
+    kept: bool
+    messages: int | None = 0
+
+
+def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[PlannedRemoval, ...]:
+    """Returns what happens to each resource of a stack; raises UsageError if an operation on it is in progress."""
+    require_idle(stack)
+    if stack.status == EMPTY:
+        return ()
+    declared: Mapping[str, Mapping[str, str]] = stacks.template(stack.id).get("Resources", {})
+    planned = []
+    for each in stacks.resources(stack.id):
+        kept = declared.get(each.logical_id, {}).get("DeletionPolicy") in _RETAINED
+        counts = each.type == QUEUE and not kept and each.physical_id
+        messages = count_messages(sqs, each.physical_id) if counts else 0
+        name = resource_name(each.type, each.logical_id, each.physical_id)
+        planned.append(PlannedRemoval(name, kind_of(each.type), each.type, kept, messages))
+    return tuple(sorted(planned, key=lambda each: (each.kept, each.type != QUEUE, each.kind, each.name)))
+
+
+def delete_stack(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:
+    """Deletes a stack and yields its events until it is deleted or the deletion has failed."""
+    after = stacks.newest_event(stack.id)
+    stacks.delete(stack.id)
+    yield from follow(stacks, stack.id, after)
