@@ -142,7 +142,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
-    from router.aws.http.sigv4 import Credentials, SigningScope, sign
+    from router.aws.http.signing import Credentials, SigningScope, sign
     from router.deliver.lanes import pack, schedule
     from router.engine.engine import plan
 

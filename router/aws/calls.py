@@ -1,21 +1,23 @@
-"""Several calls at a time, each started only if it can end before a deadline.
+"""Calls that overlap, each started only if it can end before a deadline; and a lock for threads that make them.
 
 Calls overlap in one thread if the client can send now and read later, else in several threads.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from select import POLLIN, poll
+from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from router.aws.protocols import PendingWrite, WriteResponse
-from router.aws.run_lock import blocking
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
 
 CONCURRENT_CALLS = 8
 """The most calls that a writer has under way at a time."""
@@ -165,3 +167,71 @@ class ThreadedCalls(Generic[Job]):
         from concurrent.futures import ThreadPoolExecutor  # a cold start does without it
 
         return ThreadPoolExecutor(CONCURRENT_CALLS, "write")
+
+
+MAX_WAIT_SECONDS = 0.02
+"""No thread waits longer for the lock: its owner may be in a long call that does not release it. Then all run without
+waiting, until a thread gets the lock again."""
+
+
+class _Thread(threading.local):
+    """The lock of the current thread, and whether the thread owns it.
+
+    A thread-local, since `blocking` is used deep in the HTTP client, which has no other way to know its caller.
+    """
+
+    lock: "RunLock | None" = None
+    owns = False
+
+
+_thread = _Thread()
+
+
+class RunLock:
+    """The lock of some threads: a thread shares it within the context."""
+
+    def __init__(self, max_wait: float = MAX_WAIT_SECONDS) -> None:
+        self._lock = threading.Lock()
+        self._max_wait = max_wait
+        self._stuck = False
+
+    def __enter__(self) -> None:
+        _thread.lock = self
+        self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+        _thread.lock = None
+
+    def acquire(self) -> None:
+        """Wait for the lock, up to `max_wait`, unless this thread owns it."""
+        if not _thread.owns:
+            _thread.owns = self._lock.acquire(timeout=0 if self._stuck else self._max_wait)
+            self._stuck = not _thread.owns
+
+    def release(self) -> None:
+        """Let another thread run."""
+        if _thread.owns:
+            _thread.owns = False
+            self._lock.release()
+
+
+class _Blocking:
+    """A context that releases the thread's run lock, if it has one, while the thread blocks."""
+
+    def __enter__(self) -> None:
+        lock = _thread.lock
+        if lock is not None:
+            lock.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        lock = _thread.lock
+        if lock is not None:
+            lock.acquire()
+
+
+blocking = _Blocking()

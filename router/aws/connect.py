@@ -45,9 +45,9 @@ def _needs_sdk(env: Mapping[str, str]) -> bool:
 
 def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     # Imported only where they are used: imports are most of the time of a cold start.
-    from router.aws.http.credentials import find_credentials, find_region
     from router.aws.http.queues import DirectQueues
     from router.aws.http.service import connect_service
+    from router.aws.http.signing import find_credentials, find_region
     from router.aws.http.tables import DirectTables
 
     region, credentials = find_region(env), find_credentials(env)

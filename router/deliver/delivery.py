@@ -14,7 +14,6 @@ from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
-from router.deliver.planning import MAX_PLANNING_SECONDS, PlanningBudget
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
 from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, OutOfBudget, plan
@@ -23,6 +22,12 @@ from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
 
 T = TypeVar("T")
+
+
+QUICK_PLANNING_SECONDS = 0.2
+"""CPU time; a message that takes longer is planned after the others of its batch are written."""
+MAX_PLANNING_SECONDS = 5.0
+"""CPU time; a message that takes longer is rejected. CPU time, so that a busy machine rejects nothing."""
 
 
 class Delivered(Struct, frozen=True):
@@ -191,6 +196,34 @@ def group_waves(
     while left:
         yield [group[0] for group in left]
         left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
+
+
+class PlanningBudget:
+    """The time for planning one message after the other, up to the limit of their batch."""
+
+    def __init__(self, limit: StartLimit, clock: Clock, cpu: Clock) -> None:
+        self.seconds = QUICK_PLANNING_SECONDS
+        """The CPU time that a message may take, counted from `start`."""
+        self._limit = limit
+        self._clock = clock
+        self._cpu = cpu
+        self._until = 0.0
+        # Asked for each message: the limit itself, which may move, is asked only where it may be reached.
+        self._moment = limit.moment
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time of the batch is used up."""
+        return self._clock() >= self._moment and self._clock() >= self._limit.moment
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._until = self._cpu() + self.seconds
+
+    def check(self) -> None:
+        """Raise OutOfBudget if the message has used up its time, or its batch has."""
+        if self._cpu() > self._until or self._clock() >= self._limit.moment:
+            raise OutOfBudget
 
 
 def _plan_quickly(

@@ -12,7 +12,7 @@ from msgspec import structs
 from router import codes
 from router.aws.calls import Clock, Duration, StartLimit
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
-from router.engine.pointers import Pointer, PointerFinder
+from router.engine.decode import Pointer, PointerFinder
 from router.engine.writes import Ticket
 from router.errors import Refusal
 from router.model import Code, Outcome, Record

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from random import uniform
 
 from router import codes
-from router.aws.calls import Clock, ConcurrentCalls, Duration, PolledCalls, StartLimit, ThreadedCalls
+from router.aws.calls import Clock, ConcurrentCalls, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking
 from router.aws.protocols import AwsFault, NonBlockingTables, PendingWrite, Tables, WriteResponse
-from router.aws.run_lock import blocking
-from router.deliver.chain import Chain
-from router.deliver.lanes import Batch, Lane, Step, pack
+from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.model import WRITTEN, Outcome, Table
 
 BACKOFF_BASE = 0.05

@@ -9,8 +9,7 @@ from msgspec import Struct
 
 from router import codes
 from router.engine.attributes import memory_bytes
-from router.engine.decode import Decoder
-from router.engine.pointers import PointerFinder
+from router.engine.decode import Decoder, PointerFinder
 from router.engine.writes import Ticket, Write, WriteShape, check_transaction
 from router.errors import Drop, PluginError, Refusal, Reject, Retry
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route

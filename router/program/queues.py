@@ -8,8 +8,7 @@ from router.aws.references import is_fifo, match_key, queue_fault
 from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
-from router.engine.decode import Decoder, compile_decoder
-from router.engine.pointers import PointerFinder
+from router.engine.decode import Decoder, PointerFinder, compile_decoder
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.envelopes.s3_pointer import ENVELOPE
 from router.model import Envelope, Path

@@ -9,8 +9,8 @@ from random import uniform
 from msgspec import Struct
 
 from router import codes
+from router.aws.calls import blocking
 from router.aws.protocols import AwsFault, Queues
-from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, group_waves
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue

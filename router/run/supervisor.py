@@ -1,21 +1,165 @@
-"""The parent of several worker processes: starts, restarts and signals them, and serves their health and metrics."""
+"""The parent of several worker processes: starts, restarts and signals them, and serves their health and metrics.
+
+The parent writes `?` to a control socket for each question; the child answers with its status as a line of JSON. When
+the parent's end is closed, the child stops as on SIGTERM.
+"""
 
 import os
 import signal
+import socket
+import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+import msgspec
+
 from router.deliver.telemetry import LOGGER
-from router.run.child import ChildProcess
-from router.run.monitoring import WorkerStatus, add_totals, serve
+from router.run.monitoring import Totals, WorkerStatus, add_totals, serve
 
 POLL_SECONDS = 0.1
 KILL_SECONDS = 5.0
 """The time after its grace period until a child is killed."""
+QUESTION_SECONDS = 0.5
+"""How often the parent asks a child for its status."""
+SILENT_SECONDS = 30
+"""A child that has not answered for this long is stuck."""
+RESTART_SECONDS = 0.5
+RESTART_CAP = 60.0
+"""Seconds; the delay before a child is restarted, doubled up to RESTART_CAP …"""
+SETTLED_SECONDS = 60
+"""… and reset once it has run for this long."""
+QUESTION = b"?\n"
+_READ_BYTES = 65536
+
+
+class ControlServer:
+    """The child's end of the control socket, given by its file descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        os.set_inheritable(descriptor, False)
+
+    def start(self, status: Callable[[], WorkerStatus]) -> None:
+        """Answer questions in a thread; the first answer tells the parent that the worker has started."""
+        threading.Thread(target=self._serve, args=(status,), name="control", daemon=True).start()
+
+    def _serve(self, status: Callable[[], WorkerStatus]) -> None:
+        # An error of the connection is its end, too.
+        with suppress(OSError), self._socket as connection:
+            while questions := connection.recv(_READ_BYTES):
+                for _ in range(questions.count(QUESTION)):
+                    connection.sendall(msgspec.json.encode(status()) + b"\n")
+        # The parent is gone: nothing else would stop this process, and a new parent starts its own workers.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class ChildProcess:
+    """A worker process as its parent sees it, restarted when it ends; times are of the monotonic clock.
+
+    `status` is its last answer, or None if it has not answered since it was started.
+    """
+
+    def __init__(self, number: int, command: Sequence[str]) -> None:
+        self.number = number
+        self.status: WorkerStatus | None = None
+        self.past_totals: Totals = {}
+        """The totals of its former processes, as of their last answers."""
+        self.start_at = 0.0
+        """The earliest time of the next start."""
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._unread = b""
+        self._asked_at = self._answered_at = self._started_at = 0.0
+        self._awaits_answer = self._reload_pending = False
+        self._exits = 0
+
+    @property
+    def pid(self) -> int:
+        """The process id, or 0 if no process is running."""
+        return self._process.pid if self._process else 0
+
+    def start(self, now: float) -> None:
+        """Start the process unless it is running or `start_at` is later."""
+        if self._process or now < self.start_at:
+            return
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it once.
+                self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
+                    [*self._command, "--control", str(theirs.fileno()), "--number", str(self.number)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                )
+            except OSError as error:
+                # Out of memory or of process ids, which can be temporary.
+                ours.close()
+                LOGGER.error("cannot start process %d: %s", self.number, error)
+                self._delay_restart(now)
+                return
+        self._socket = ours
+        self._started_at = self._answered_at = now
+        self._awaits_answer = self._reload_pending = False
+        self._unread = b""
+
+    def poll(self, now: float) -> int | None:
+        """Exchange messages with the process; returns its exit code (negative: a signal) once, after it has ended."""
+        if self._process is None or self._socket is None:
+            return None
+        code = self._process.poll()
+        self._exchange(self._socket, now)
+        if code is None:
+            return None
+        self._socket.close()
+        self._process = self._socket = None
+        if self.status:
+            self.past_totals = add_totals([self.past_totals, self.status.totals])
+        self.status = None
+        if now - self._started_at >= SETTLED_SECONDS:
+            self._exits = 0
+        self._delay_restart(now)
+        return code
+
+    def is_silent(self, now: float) -> bool:
+        """Returns whether it has started, but has not answered for long."""
+        return self.status is not None and self._awaits_answer and now - self._answered_at >= SILENT_SECONDS
+
+    def send(self, number: int) -> None:
+        """Send a signal; SIGHUP waits until the process has started, which may have read the old config already."""
+        if self._process is None:
+            return
+        if number == signal.SIGHUP and self.status is None:
+            self._reload_pending = True
+        else:
+            self._process.send_signal(number)
+
+    def _delay_restart(self, now: float) -> None:
+        self.start_at = now + min(RESTART_CAP, RESTART_SECONDS * 2**self._exits)
+        self._exits += 1
+
+    def _exchange(self, connection: socket.socket, now: float) -> None:
+        # An error means that no more data is there, or that the process has ended, which its exit code tells.
+        with suppress(OSError):
+            while data := connection.recv(_READ_BYTES):
+                self._unread += data
+        *answers, self._unread = self._unread.split(b"\n")
+        for answer in answers:
+            self.status = msgspec.json.decode(answer, type=WorkerStatus)
+            self._answered_at, self._awaits_answer = now, False
+        if not self._awaits_answer and now - self._asked_at >= QUESTION_SECONDS:
+            with suppress(OSError):
+                connection.sendall(QUESTION)
+                self._asked_at, self._awaits_answer = now, True
+        if self._reload_pending and self.status is not None:
+            self._reload_pending = False
+            self.send(signal.SIGHUP)
 
 
 class Supervisor:

@@ -21,12 +21,12 @@ from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
 from router.program.load import Program, load_program, with_bare_names
-from router.run.child import ControlServer
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.run.leases import Leases
 from router.run.monitoring import QueueCounters, WorkerStatus, serve
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import ReceiverPool
+from router.run.supervisor import ControlServer
 
 POLL_SECONDS = 0.5
 GC_THRESHOLD = 20_000

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from router.aws.calls import RunLock
 from router.aws.http.connections import IDLE_SECONDS, Connections, NoResponseError
 from router.aws.http.endpoints import Endpoint
-from router.aws.run_lock import RunLock
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.aws.protocols import Aws, AwsFault, WriteResponse
-from router.deliver.chain import Chain, Transaction
+from router.deliver.lanes import Chain, Transaction
 from router.engine.attributes import encode_item
 from router.engine.writes import MarkerShape, Ticket, Write, WriteShape
 from router.model import REMOVE, Item, Message, Record, Table

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
+from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
 from router.engine.attributes import (
     MAX_DIGITS,
     MAX_ITEM_BYTES,

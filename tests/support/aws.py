@@ -1,10 +1,9 @@
 """What tests of other rooms use of `router.aws`."""
 
-from router.aws.calls import FixedDeadline
+from router.aws.calls import FixedDeadline, RunLock
 from router.aws.connect import connect
-from router.aws.http.sigv4 import Credentials, SigningScope, sign
+from router.aws.http.signing import Credentials, SigningScope, sign
 from router.aws.protocols import Aws, AwsFault, OutgoingMessage, WriteResponse
-from router.aws.run_lock import RunLock
 
 __all__ = [
     "Aws",

@@ -24,9 +24,9 @@ from router.aws.batches import (
     receipt_batches,
     visibility_batches,
 )
+from router.aws.calls import blocking
 from router.aws.http.service import FailedCall, JsonService
 from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, Receipt
-from router.aws.run_lock import blocking
 from router.model import Record
 
 SECONDS = 10

@@ -15,9 +15,8 @@ from msgspec import Struct
 
 from router.aws.faults import translate
 from router.aws.http.connections import Connections, Exchange, HttpResponse, NoResponseError
-from router.aws.http.credentials import CredentialsError, GetCredentials
 from router.aws.http.endpoints import ServiceName, find_endpoint
-from router.aws.http.sigv4 import SigningScope, sign
+from router.aws.http.signing import CredentialsError, GetCredentials, SigningScope, sign
 from router.aws.protocols import UNREADABLE, AwsFault
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}

@@ -13,13 +13,13 @@ from router.aws.calls import (
     Duration,
     FixedDeadline,
     PolledCalls,
+    RunLock,
     StartLimit,
     ThreadedCalls,
 )
 from router.aws.dynamodb import DynamoTables
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
-from router.aws.run_lock import RunLock
 
 LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from router.aws.run_lock import RunLock, blocking
+from router.aws.calls import RunLock, blocking
 
 GRACE = 5.0
 """Seconds; no thread needs so long once it has the lock."""

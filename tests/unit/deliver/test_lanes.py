@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.deliver.chain import Chain, Transaction
-from router.deliver.lanes import coalesce, pack, schedule
+from router.deliver.lanes import Chain, Transaction, coalesce, pack, schedule
 from router.engine.attributes import encode_item, identify
 from router.engine.writes import Ticket, Write
 from router.model import WRITTEN, Outcome, Record, Table, worst

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
+from router.engine.decode import CLASSES, PointerFinder
 from router.engine.engine import CompiledQueue, plan
-from router.engine.pointers import CLASSES, PointerFinder
 from router.engine.writes import Ticket
 from router.model import Outcome, Record
 from router.program.load import load_program

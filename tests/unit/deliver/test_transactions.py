@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.deliver.chain import Chain, Transaction
-from router.deliver.lanes import coalesce
+from router.deliver.lanes import Chain, Transaction, coalesce
 from router.engine.writes import MarkerShape, Ticket, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.modes import MODES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.aws.protocols import AwsFault, WriteResponse
-from router.deliver.chain import Chain
+from router.deliver.lanes import Chain
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.engine.writes import Ticket, Write
 from router.model import Record, Table

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.codes import BAD_POINTER
-from router.engine.pointers import CLASSES, Pointer, PointerFinder
+from router.engine.decode import CLASSES, Pointer, PointerFinder
 from router.envelopes.eventbridge import unwrap as eventbridge
 from router.envelopes.sns import unwrap as sns
 from router.errors import Drop, Refusal

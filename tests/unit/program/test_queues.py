@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.engine.pointers import PointerFinder
+from router.engine.decode import PointerFinder
 from router.envelopes import ENVELOPES
 from router.envelopes.sns import unwrap as sns
 

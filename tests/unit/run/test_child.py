@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.run.child import (
+from router.run.monitoring import WorkerStatus
+from router.run.supervisor import (
     QUESTION,
     RESTART_CAP,
     RESTART_SECONDS,
@@ -22,7 +23,6 @@ from router.run.child import (
     ChildProcess,
     ControlServer,
 )
-from router.run.monitoring import WorkerStatus
 
 TIMEOUT = 20.0
 # Answers the first question, and counts SIGHUPs; with "never", answers nothing.

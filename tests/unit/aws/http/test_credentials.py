@@ -4,8 +4,7 @@ import pathlib
 
 import pytest
 
-from router.aws.http.credentials import CredentialsError, find_credentials, find_region
-from router.aws.http.sigv4 import Credentials
+from router.aws.http.signing import Credentials, CredentialsError, find_credentials, find_region
 from router.errors import UsageError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}

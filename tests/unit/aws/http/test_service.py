@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from router.aws.http.connections import Connections
-from router.aws.http.credentials import CredentialsError
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.service import FailedCall, JsonService
-from router.aws.http.sigv4 import Credentials, SigningScope
+from router.aws.http.signing import Credentials, CredentialsError, SigningScope
 from router.aws.protocols import AwsFault
 
 Script = list[Callable[[bytes], bytes | None]]

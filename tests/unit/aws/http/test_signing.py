@@ -9,7 +9,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.aws.http.sigv4 import Credentials, SigningScope, sign
+from router.aws.http.signing import Credentials, SigningScope, sign
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 MOMENT = "20150830T123600Z"
