@@ -40,10 +40,21 @@ SHORT_RETENTION = declare(
     "A message that SQS moves from a standard queue keeps the time at which it was first sent, so that it may be "
     "deleted as soon as it has been moved.",
 )
+EXPIRING = declare(
+    "RT233",
+    "a queue whose messages expire before all their receives",
+    "SQS deletes a message whose retention is over, wherever it is: a message that fails for so long is lost, and does "
+    "not reach the dead-letter queue.",
+)
 MAX_RETENTION = 1_209_600
 """The longest retention of a queue, in seconds: 14 days."""
 DEFAULT_RETENTION = 345_600
 """The retention that SQS applies by default, in seconds: 4 days."""
+DEFAULT_RECEIVES = 5
+"""The receives after which SQS moves a message, in the redrive policy of a queue that the stack creates."""
+VISIBILITY_PER_TIMEOUT = 6
+"""How many times a function's timeout the visibility timeout of its queues is:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 
 
 @rule(IDLE_QUEUE)
@@ -123,6 +134,29 @@ def check_retention(subject: Subject) -> Iterator[Found]:
             relation = "shorter than" if least == source else "not longer than"
             sentence = f"the retention of the dead-letter queue of queue '{name}' is {relation} the source queue's"
             yield Found(SHORT_RETENTION, sentence, where, "raise it on the dead-letter queue: the maximum is 14d")
+
+
+@rule(EXPIRING)
+def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
+    """Reports queues whose retention is not longer than the visibility timeouts of all receives together."""
+    config = subject.config
+    dead_letters = {queue.dead_letter for queue in config.queues.values()}
+    visibility = VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout)
+    for name in {route.queue: None for route in config.routes.values()}:
+        queue = config.queues.get(name, spec.Queue())
+        if not _is_created(queue, name):
+            continue
+        receives = queue.max_receive_count if isinstance(queue.max_receive_count, int) else DEFAULT_RECEIVES
+        seconds = receives * visibility
+        retention = retention_of(queue, is_dead_letter=name in dead_letters)
+        if retention <= seconds:
+            setting = next((each for each in ("retention", "max_receive_count") if is_set(getattr(queue, each))), "")
+            where: Path = ("queues", name, setting) if setting else ("function", "timeout")
+            sentence = (
+                f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
+                f"of {visibility} s take {seconds} s"
+            )
+            yield Found(EXPIRING, sentence, where, "raise 'retention', or lower 'max_receive_count' or 'timeout'")
 
 
 def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
