@@ -12,17 +12,16 @@ from router.aws.references import match_key, queue_name, table_fault, table_name
 from router.config import spec
 from router.config.findings import Findings
 from router.config.reading import Reading, without_garbage_collector
-from router.config_types import parse_duration
-from router.engine.engine import Backoff, CompiledQueue, CompiledRoute, Engine
-from router.engine.writes import MarkerShape
+from router.engine.engine import CompiledQueue, CompiledRoute, Engine
+from router.engine.writes import WriteShape
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
 from router.program.attribute import UNKNOWN_TRANSFORM
 from router.program.context import CompileContext, CompiledTables
 from router.program.expressions.compile import NO_TREES, Trees
-from router.program.hooks import Plugins, built_in
+from router.program.hooks import Plugins
 from router.program.precompiled import is_precompiled, read_config
-from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, QueueSettings, compile_queues
+from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore
 
@@ -79,14 +78,13 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
     program = None
     compiled = [route for route in routes if route is not None]
     if not findings.failed and len(compiled) == len(routes):
-        engine = _engine(queues, compiled)
-        program = Program(config, engine, plugins, reading.folder)
+        program = Program(config, _engine(queues, compiled), plugins, reading.folder)
     return Loaded(program, findings, config, plugins, schemas)
 
 
 def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
     if not config.plugins:
-        return built_in()
+        return Plugins()
     # A config without plugins is loaded without the modules that load plugins.
     from router.program.hooks.registry import load_plugins
 
@@ -105,31 +103,12 @@ def _compile_tables(config: spec.Config, findings: Findings) -> CompiledTables:
     return CompiledTables(tables, {name: table.ttl for name, table in config.tables.items()})
 
 
-def _engine(queues: Mapping[str, QueueSettings], routes: list[CompiledRoute]) -> Engine:
+def _engine(queues: Mapping[str, CompiledQueue], routes: list[CompiledRoute]) -> Engine:
     by_queue: dict[str, list[CompiledRoute]] = {name: [] for name in queues}
     for route in routes:
         by_queue[route.route.queue].append(route)
-    compiled = {
-        name: CompiledQueue(
-            name=name,
-            reference=queue.reference,
-            fifo=queue.fifo,
-            decode=queue.decode,
-            routes=tuple(by_queue[name]),
-            first_only=queue.settings.match == "first",
-            unmatched=queue.settings.unmatched,
-            dead_letter=queue.dead_letter,
-            atomic=queue.settings.atomic,
-            backoff=_backoff(queue.settings.retry),
-            pointers=queue.pointers,
-        )
-        for name, queue in queues.items()
-    }
-    return Engine(compiled, {match_key(queue.reference): compiled[name] for name, queue in queues.items()})
-
-
-def _backoff(retry: spec.RetrySettings) -> Backoff:
-    return Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_)
+    compiled = {name: structs.replace(queue, routes=tuple(by_queue[name])) for name, queue in queues.items()}
+    return Engine(compiled, {match_key(queue.reference): queue for queue in compiled.values()})
 
 
 def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
@@ -179,24 +158,15 @@ def with_bare_names(program: Program) -> Program:
 
 
 def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
-    return structs.replace(
-        queue,
-        reference=queue_name(queue.reference),
-        dead_letter=queue_name(queue.dead_letter),
-        routes=tuple(map(_bare_route, queue.routes)),
-    )
+    routes = tuple(structs.replace(route, shape=_bare_shape(route.shape)) for route in queue.routes)
+    reference, dead_letter = queue_name(queue.reference), queue_name(queue.dead_letter)
+    return structs.replace(queue, reference=reference, dead_letter=dead_letter, routes=routes)
 
 
-def _bare_route(route: CompiledRoute) -> CompiledRoute:
-    table = route.shape.table
-    shape = structs.replace(
-        route.shape, table=structs.replace(table, name=table_name(table.name)), once=_bare_once(route)
-    )
-    return structs.replace(route, shape=shape)
+def _bare_shape(shape: WriteShape) -> WriteShape:
+    once = shape.once and structs.replace(shape.once, table=_bare_table(shape.once.table))
+    return structs.replace(shape, table=_bare_table(shape.table), once=once)
 
 
-def _bare_once(route: CompiledRoute) -> MarkerShape | None:
-    once = route.shape.once
-    if once is None:
-        return None
-    return structs.replace(once, table=structs.replace(once.table, name=table_name(once.table.name)))
+def _bare_table(table: Table) -> Table:
+    return structs.replace(table, name=table_name(table.name))

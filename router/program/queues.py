@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct, UnsetType
+from msgspec import UnsetType
 
 from router.aws.references import is_fifo, match_key, queue_fault
 from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
-from router.engine.decode import Decoder, PointerFinder, compile_decoder
+from router.config_types import parse_duration
+from router.engine.decode import PointerFinder, compile_decoder
+from router.engine.engine import Backoff, CompiledQueue
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.envelopes.s3_pointer import ENVELOPE
 from router.model import Envelope, Path
@@ -52,53 +54,33 @@ _POINTER = ENVELOPE.name
 _OTHER = "name another queue"
 
 
-class QueueSettings(Struct, frozen=True):
-    """A queue of the config, under `queues` or named by a route only; `path` is its position in the config."""
-
-    name: str
-    reference: str
-    settings: spec.Queue
-    dead_letter: str
-    decode: Decoder
-    pointers: PointerFinder | None
-    path: Path
-
-    @property
-    def fifo(self) -> bool:
-        """Whether messages of a group keep their order."""
-        return is_fifo(self.reference)
-
-
 def compile_queues(
     config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], findings: Findings
-) -> dict[str, QueueSettings]:
-    """Return the queues that routes read, by the names that routes use, without their faulty parts."""
+) -> dict[str, CompiledQueue]:
+    """Return the queues that routes read, by the names that routes use, without their routes and faulty parts."""
     used: dict[str, Path] = {}
     for name, route in config.routes.items():
         used.setdefault(route.queue, ("routes", name, "queue"))
-    queues: dict[str, QueueSettings] = {}
+    queues: dict[str, CompiledQueue] = {}
     keys: dict[str, str] = {}
     for name in [*config.queues, *(name for name in used if name not in config.queues)]:
         known = name in config.queues
         settings = config.queues[name] if known else spec.Queue()
         path: Path = ("queues", name) if known else used[name]
         queue = _compile_queue(name, settings, config, envelopes, findings, path)
-        _check_name(queue, findings, known)
+        if fault := queue_fault(queue.reference):
+            where = (*path, "name") if settings.name else path
+            findings.add(BAD_NAME, f"'{queue.reference}' {fault}", where, key=known and not settings.name)
         other = keys.setdefault(match_key(queue.reference), name)
         if other != name:
-            findings.add(
-                SAME_QUEUE, f"'{name}' is the same queue as '{other}'", path, key=known, suggestion=f"use '{other}'"
-            )
+            sentence, advice = f"'{name}' is the same queue as '{other}'", f"use '{other}'"
+            findings.add(SAME_QUEUE, sentence, path, key=known, suggestion=advice)
         if name in used:
             queues[name] = queue
             if not queue.dead_letter:
-                findings.add(
-                    NO_DEAD_LETTER_QUEUE,
-                    f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
-                    path,
-                    key=known,
-                    suggestion=f"add 'dead_letter:' to the queue '{name}' under 'queues'",
-                )
+                sentence = f"queue '{name}' has no dead-letter queue: a rejected message stays on it"
+                advice = f"add 'dead_letter:' to the queue '{name}' under 'queues'"
+                findings.add(NO_DEAD_LETTER_QUEUE, sentence, path, key=known, suggestion=advice)
     return queues
 
 
@@ -109,18 +91,28 @@ def _compile_queue(
     envelopes: Mapping[str, EnvelopeFormat],
     findings: Findings,
     path: Path,
-) -> QueueSettings:
-    reference = settings.name or name
+) -> CompiledQueue:
+    reference, retry = settings.name or name, settings.retry
     dead_letter = _find_dead_letter(name, reference, settings.dead_letter, config, findings, (*path, "dead_letter"))
-    found = [_find_envelope(settings, index, envelopes, findings, path) for index in range(len(settings.envelope))]
-    layers = tuple(envelope for envelope in found if envelope)
+    layers = _find_envelopes(settings, envelopes, findings, path)
     fetch_at = _fetch_at(name, settings, findings, path)
     pointers = None
     if fetch_at is not None and not isinstance(settings.s3_pointer, UnsetType):
         allowed = settings.s3_pointer
         pointers = PointerFinder(layers[:fetch_at], frozenset(allowed.buckets), allowed.max_bytes)
-    decode = compile_decoder(layers, settings.encoding, fetch_at)
-    return QueueSettings(name, reference, settings, dead_letter, decode, pointers, path)
+    return CompiledQueue(
+        name=name,
+        reference=reference,
+        fifo=is_fifo(reference),
+        decode=compile_decoder(layers, settings.encoding, fetch_at),
+        routes=(),
+        first_only=settings.match == "first",
+        unmatched=settings.unmatched,
+        dead_letter=dead_letter,
+        atomic=settings.atomic,
+        backoff=Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_),
+        pointers=pointers,
+    )
 
 
 def _find_dead_letter(
@@ -160,14 +152,6 @@ def _fetch_at(name: str, settings: spec.Queue, findings: Findings, path: Path) -
     return places[0] if places else None
 
 
-def _check_name(queue: QueueSettings, findings: Findings, known: bool) -> None:
-    fault = queue_fault(queue.reference)
-    if fault:
-        named = bool(queue.settings.name)
-        path = (*queue.path, "name") if named else queue.path
-        findings.add(BAD_NAME, f"'{queue.reference}' {fault}", path, key=known and not named)
-
-
 def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
     """Return whether dead-letter queues lead back to a queue."""
     seen = set[str]()
@@ -177,13 +161,11 @@ def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
     return dead_letter == name
 
 
-def _find_envelope(
-    settings: spec.Queue, index: int, envelopes: Mapping[str, EnvelopeFormat], findings: Findings, path: Path
-) -> Envelope | None:
-    name = settings.envelope[index]
-    envelope = envelopes.get(name)
-    if envelope is None:
-        hint = did_you_mean(name, envelopes, f"there are {', '.join(sorted(envelopes))}")
-        findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
-        return None
-    return envelope.unwrap
+def _find_envelopes(
+    settings: spec.Queue, envelopes: Mapping[str, EnvelopeFormat], findings: Findings, path: Path
+) -> tuple[Envelope, ...]:
+    for index, name in enumerate(settings.envelope):
+        if name not in envelopes:
+            hint = did_you_mean(name, envelopes, f"there are {', '.join(sorted(envelopes))}")
+            findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
+    return tuple(envelopes[name].unwrap for name in settings.envelope if name in envelopes)

@@ -124,19 +124,10 @@ def _look_up(names: list[str]) -> Look:
         case [name]:
             return lambda data: data.get(name) if isinstance(data, dict) else None
         case [first, second]:
-            return _look_up_two(first, second)
-    return _look_up_more(names)
+            return lambda data: (
+                inner.get(second) if isinstance(data, dict) and isinstance(inner := data.get(first), dict) else None
+            )
 
-
-def _look_up_two(first: str, second: str) -> Look:
-    def look_up(data: Any) -> Any:
-        inner = data.get(first) if isinstance(data, dict) else None
-        return inner.get(second) if isinstance(inner, dict) else None
-
-    return look_up
-
-
-def _look_up_more(names: list[str]) -> Look:
     def look_up(data: Any) -> Any:
         for name in names:
             if not isinstance(data, dict):

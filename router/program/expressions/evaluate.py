@@ -4,16 +4,23 @@ https://jmespath.org/specification.html; the trees are those of jmespath.py's pa
 into a callable of its own, so that a message is not walked through by names.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
 from router.program.expressions import Tree, equal, is_true
-from router.program.expressions.functions import FUNCTIONS, Function, check_argument
+from router.program.expressions.functions import FUNCTIONS, check_argument
 
 Look = Callable[[Any], Any]
 """Takes data and returns the value of an expression; raises various exceptions for values of unsuitable types."""
+_ORDERINGS: Mapping[str, Callable[..., bool]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
 
 
 def compile_tree(tree: Tree) -> Look:
@@ -60,13 +67,7 @@ def _sequence(tree: Tree) -> Look:
 
 def _index(tree: Tree) -> Look:
     index = tree["value"]
-
-    def look(data: Any) -> Any:
-        if not isinstance(data, list) or not -len(data) <= index < len(data):
-            return None
-        return data[index]
-
-    return look
+    return lambda data: data[index] if isinstance(data, list) and -len(data) <= index < len(data) else None
 
 
 def _slice(tree: Tree) -> Look:
@@ -81,27 +82,22 @@ def _flatten(tree: Tree) -> Look:
         lists = base(data)
         if not isinstance(lists, list):
             return None
-        flat: list[Any] = []
-        for element in lists:
-            if isinstance(element, list):
-                flat += element
-            else:
-                flat.append(element)
-        return flat
+        return [inner for each in lists for inner in (each if isinstance(each, list) else (each,))]
 
     return look
 
 
-def _project(elements: Any, look: Look) -> list[Any]:
-    return [found for element in elements if (found := look(element)) is not None]
-
-
 def _projection(tree: Tree) -> Look:
-    base, right = _parts(tree)
+    """Apply the second part to the elements of the first, a list, for which the third part, if any, is true."""
+    base, right, *conditions = _parts(tree)
+    condition = conditions[0] if conditions else None
 
     def look(data: Any) -> Any:
         elements = base(data)
-        return _project(elements, right) if isinstance(elements, list) else None
+        if not isinstance(elements, list):
+            return None
+        chosen = elements if condition is None else (each for each in elements if is_true(condition(each)))
+        return [found for element in chosen if (found := right(element)) is not None]
 
     return look
 
@@ -111,19 +107,9 @@ def _value_projection(tree: Tree) -> Look:
 
     def look(data: Any) -> Any:
         holder = base(data)
-        return _project(holder.values(), right) if isinstance(holder, dict) else None
-
-    return look
-
-
-def _filter_projection(tree: Tree) -> Look:
-    base, right, condition = _parts(tree)
-
-    def look(data: Any) -> Any:
-        elements = base(data)
-        if not isinstance(elements, list):
+        if not isinstance(holder, dict):
             return None
-        return _project((element for element in elements if is_true(condition(element))), right)
+        return [found for element in holder.values() if (found := right(element)) is not None]
 
     return look
 
@@ -140,22 +126,12 @@ def _multi_select_dict(tree: Tree) -> Look:
 
 def _or(tree: Tree) -> Look:
     left, right = _parts(tree)
-
-    def look(data: Any) -> Any:
-        value = left(data)
-        return value if is_true(value) else right(data)
-
-    return look
+    return lambda data: value if is_true(value := left(data)) else right(data)
 
 
 def _and(tree: Tree) -> Look:
     left, right = _parts(tree)
-
-    def look(data: Any) -> Any:
-        value = left(data)
-        return right(data) if is_true(value) else value
-
-    return look
+    return lambda data: right(data) if is_true(value := left(data)) else value
 
 
 def _not(tree: Tree) -> Look:
@@ -184,19 +160,11 @@ def _has_order(value: Any) -> bool:
     return isinstance(value, int | Decimal | str | float) and not isinstance(value, bool)
 
 
-_ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "lt": lambda one, other: one < other,
-    "lte": lambda one, other: one <= other,
-    "gt": lambda one, other: one > other,
-    "gte": lambda one, other: one >= other,
-}
-
-
 def _call(tree: Tree) -> Look:
     name = tree["value"]
     function = FUNCTIONS[name]
     arguments = [_argument(child) for child in tree["children"]]
-    checks = _checks(function)
+    checks = [(index, types) for index, types in enumerate(function.takes) if types and types != ("expref",)]
 
     def look(data: Any) -> Any:
         values = [argument(data) for argument in arguments]
@@ -214,17 +182,12 @@ def _argument(tree: Tree) -> Look:
     return lambda data: expression
 
 
-def _checks(function: Function) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the indexes of arguments with restricted types, and the types."""
-    return [(index, allowed) for index, allowed in enumerate(function.takes) if allowed and allowed != ("expref",)]
-
-
 _COMPILERS: Mapping[str, Callable[[Tree], Look]] = {
     "and_expression": _and,
     "comparator": _comparator,
     "current": _same,
     "field": _field,
-    "filter_projection": _filter_projection,
+    "filter_projection": _projection,
     "flatten": _flatten,
     "function_expression": _call,
     "identity": _same,

@@ -3,19 +3,10 @@
 https://jmespath.org/specification.html#built-in-functions
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import (
-    MAX_EMAX,
-    MIN_EMIN,
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    Context,
-    Decimal,
-    Inexact,
-    InvalidOperation,
-    Overflow,
-)
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Overflow
 from functools import reduce
 from typing import Any
 
@@ -93,7 +84,9 @@ def _absolute(number: Number) -> Number:
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
 
 
-def _rounded(rounding: str, name: str) -> Callable[[Any], int]:
+def _rounded(name: str) -> Callable[[Any], int]:
+    to_whole = {"ceil": math.ceil, "floor": math.floor}[name]
+
     def to_integer(number: Any) -> int:
         """An integer at most as long as DynamoDB takes, because 1e999999 has a million digits."""
         if isinstance(number, int):
@@ -101,7 +94,7 @@ def _rounded(rounding: str, name: str) -> Callable[[Any], int]:
         exact = Decimal(number)
         if exact.is_finite() and exact.adjusted() > MAX_EXPONENT:
             raise ExpressionError(f"{name}() is given a number outside DynamoDB's range")
-        return int(exact.to_integral_value(rounding))
+        return to_whole(exact)
 
     return to_integer
 
@@ -129,13 +122,6 @@ def _contains(subject: list[Any] | str, search: Any) -> bool:
     if isinstance(subject, str):
         return search in subject
     return any(equal(element, search) for element in subject)
-
-
-def _merge(*objects: dict[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for each in objects:
-        merged.update(each)
-    return merged
 
 
 def _key(name: str, look: Look, allowed: Types) -> Look:
@@ -171,10 +157,10 @@ _ORDERED_LIST: Types = ("array-number", "array-string")
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function((_NUMBER,), _absolute),
     "avg": Function((_NUMBERS,), _average),
-    "ceil": Function((_NUMBER,), _rounded(ROUND_CEILING, "ceil")),
+    "ceil": Function((_NUMBER,), _rounded("ceil")),
     "contains": Function((("array", "string"), _ANY), _contains),
     "ends_with": Function((_STRING, _STRING), lambda text, end: text.endswith(end)),
-    "floor": Function((_NUMBER,), _rounded(ROUND_FLOOR, "floor")),
+    "floor": Function((_NUMBER,), _rounded("floor")),
     "join": Function((_STRING, ("array-string",)), lambda separator, texts: separator.join(texts)),
     "keys": Function((_OBJECT,), list),
     "length": Function((("string", "array", "object"),), len),
@@ -184,7 +170,9 @@ FUNCTIONS: Mapping[str, Function] = {
         (_ARRAY, _EXPRESSION),
         lambda elements, look: max(elements, key=_key("max_by", look, _ORDERED), default=None),
     ),
-    "merge": Function((_OBJECT,), _merge, variadic=True),
+    "merge": Function(
+        (_OBJECT,), lambda *objects: {name: value for each in objects for name, value in each.items()}, variadic=True
+    ),
     "min": Function((_ORDERED_LIST,), lambda values: min(values, default=None)),
     "min_by": Function(
         (_ARRAY, _EXPRESSION),

@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import PluginError
@@ -21,9 +20,6 @@ Check = Callable[[Any], list[Remark]]
 Observer = tuple[str, Callable[[Any], Any]]
 """A plugin's name and its implementation of a hook with one argument."""
 
-OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
-"""The hooks of observers."""
-
 _LOG = logging.getLogger("router.plugins")
 _Step = TypeVar("_Step")
 
@@ -32,17 +28,17 @@ class Plugins(Struct, frozen=True):
     """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
 
     `names` are in the order of the config. `left_out` are the plugins with a fault: a name that seems unknown may be
-    one that they register.
+    one that they register. The defaults are those of a config without plugins.
     """
 
-    names: tuple[str, ...]
-    left_out: tuple[str, ...]
-    transforms: Mapping[str, Transform]
-    envelopes: Mapping[str, EnvelopeFormat]
-    checks: tuple[Check, ...]
-    message_steps: Mapping[str, MessageStep]
-    item_steps: Mapping[str, ItemStep]
-    observers: Mapping[str, tuple[Observer, ...]]
+    names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    transforms: Mapping[str, Transform] = field(default_factory=lambda: TRANSFORMS)
+    envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
+    checks: tuple[Check, ...] = ()
+    message_steps: Mapping[str, MessageStep] = {}
+    item_steps: Mapping[str, ItemStep] = {}
+    observers: Mapping[str, tuple[Observer, ...]] = {}
 
     def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
         """Return the steps that transform messages, of the named plugins in that order; of all for None."""
@@ -55,24 +51,24 @@ class Plugins(Struct, frozen=True):
     @property
     def observes_outcomes(self) -> bool:
         """Whether a plugin observes outcomes."""
-        return bool(self.observers["router_outcome"])
+        return bool(self.observers.get("router_outcome", ()))
 
     @property
     def observes_batches(self) -> bool:
         """Whether a plugin observes each batch."""
-        return bool(self.observers["router_batch_done"])
+        return bool(self.observers.get("router_batch_done", ()))
 
     def notify_outcome(self, result: Result) -> None:
         """Call the observers of outcomes."""
-        notify(self.observers["router_outcome"], "router_outcome", result)
+        _notify(self.observers.get("router_outcome", ()), "router_outcome", result)
 
     def notify_batch(self, summary: Summary) -> None:
         """Call the observers of batches."""
-        notify(self.observers["router_batch_done"], "router_batch_done", summary)
+        _notify(self.observers.get("router_batch_done", ()), "router_batch_done", summary)
 
     def start(self, router: Router) -> None:
         """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
-        for plugin, prepare in self.observers["router_start"]:
+        for plugin, prepare in self.observers.get("router_start", ()):
             try:
                 prepare(router)
             except Exception as error:
@@ -80,25 +76,10 @@ class Plugins(Struct, frozen=True):
 
     def stop(self, router: Router) -> None:
         """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
-        notify(reversed(self.observers["router_stop"]), "router_stop", router)
+        _notify(reversed(self.observers.get("router_stop", ())), "router_stop", router)
 
 
-def built_in() -> Plugins:
-    """Return the plugins of a config that names none: the built-in transforms and envelopes."""
-    none: Mapping[str, Any] = MappingProxyType({})
-    return Plugins(
-        names=(),
-        left_out=(),
-        transforms=TRANSFORMS,
-        envelopes=ENVELOPES,
-        checks=(),
-        message_steps=none,
-        item_steps=none,
-        observers=MappingProxyType(dict.fromkeys(OBSERVED, ())),
-    )
-
-
-def notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
+def _notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
     """Call observers one after the other; an exception is logged on one line and ignored."""
     for plugin, observe in observers:
         try:

@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path as File
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from pluggy import HookImpl, PluginManager
 
 from router.codes import declare
-from router.config.findings import ConfigFault
-from router.envelopes import EnvelopeFormat
-from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Code, Envelope, Item, Message, Path, Remark, Route, Transform, Unwrapped, Wrap
-from router.program.hooks import OBSERVED, Check, ItemStep, MessageStep, Plugins, built_in, specs
+from router.config.findings import ConfigFault, Findings
+from router.envelopes import ENVELOPES, EnvelopeFormat
+from router.errors import Drop, PluginError, Reject, Retry, Signal
+from router.model import Envelope, Message, Remark, Transform, Wrap
+from router.program.hooks import Check, Plugins, specs
 from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form, plugin_name
+from router.transforms import TRANSFORMS
 
 SAME_NAME = declare(
     "RT502",
@@ -30,53 +31,57 @@ BAD_REGISTRATION = declare(
 
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
+_SIGNALS = (Drop, Reject, Retry)
 
 
-class FaultSink(Protocol):
-    """Where faults are added: the findings of a config."""
-
-    def add(self, code: Code, sentence: str, path: Path = (), *, suggestion: str = "") -> None:
-        """Add a fault at a path of the config."""
-
-
-def load_plugins(entries: Sequence[str], folder: File, findings: FaultSink, path: Path = ("plugins",)) -> Plugins:
-    """Load the plugins of a config, in its order; entry `i` stands at `path` + `(i,)`.
+def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
+    """Load the plugins of a config, in its order.
 
     All faults of all plugins become findings at their entries; a plugin with a fault is left out.
     """
     manager = PluginManager("router")
     manager.add_hookspecs(specs)
-    registered = _Registered()
+    registered = _Registration()
     first: dict[str, str] = {}
     left_out: list[str] = []
     for index, entry in enumerate(entries):
         name = plugin_name(entry)
+        faults: list[ConfigFault] = []
         if name in first:
             faults = [ConfigFault(SAME_NAME, f"two plugins are named {name!r}: {first[name]!r} and {entry!r}", _RENAME)]
         else:
             first[name] = entry
-            faults = _load(name, entry, folder, manager, registered)
-            left_out += [name] if faults else []
+            loaded = _load(name, entry, folder, manager, registered)
+            if isinstance(loaded, _Registration):
+                registered = loaded
+            else:
+                faults = loaded
+                left_out.append(name)
         for fault in faults:
-            findings.add(fault.code, fault.sentence, (*path, index), suggestion=fault.suggestion)
+            findings.add(fault.code, fault.sentence, ("plugins", index), suggestion=fault.suggestion)
     return _collect(manager, registered, tuple(left_out))
 
 
-def _load(name: str, entry: str, folder: File, manager: PluginManager, registered: "_Registered") -> list[ConfigFault]:
-    """Load one plugin into the manager, or return its faults."""
+def _load(
+    name: str, entry: str, folder: Path, manager: PluginManager, before: "_Registration"
+) -> "_Registration | list[ConfigFault]":
+    """Load one plugin into the manager, and return what is registered with it, or its faults."""
     module = load_module(entry, folder)
     if isinstance(module, ConfigFault):
         return [module]
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
-        return [
-            ConfigFault(SAME_NAME, f"plugin {name!r} is the module that is plugin {same!r} already", "take one out")
-        ]
+        sentence = f"plugin {name!r} is the module that is plugin {same!r} already"
+        return [ConfigFault(SAME_NAME, sentence, "take one out")]
     manager.register(module, name)
-    if faults := registered.add_plugin(name, _hooks_of(manager, name), folder):
-        manager.unregister(name=name)
-    return faults
+    registered = _Registration(name, before)
+    registered.call(_hooks_of(manager, name), folder)
+    if not registered.faults:
+        return registered
+    manager.unregister(name=name)
+    return registered.faults
 
 
 def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
@@ -85,13 +90,13 @@ def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
     return {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin_name == name}
 
 
-def _collect(manager: PluginManager, registered: "_Registered", left_out: tuple[str, ...]) -> Plugins:
+def _collect(manager: PluginManager, registered: "_Registration", left_out: tuple[str, ...]) -> Plugins:
     """Return what is loaded, in the order of the config; pluggy's own order is the reverse."""
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
-    def implementations(hook: str) -> dict[str, HookImpl]:
-        return {name: hooks[name][hook] for name in names if hook in hooks[name]}
+    def compiled(hook: str, compile_one: Callable[[str, HookImpl], Callable[..., Any]]) -> dict[str, Any]:
+        return {name: compile_one(hook, hooks[name][hook]) for name in names if hook in hooks[name]}
 
     return Plugins(
         names=names,
@@ -99,114 +104,84 @@ def _collect(manager: PluginManager, registered: "_Registered", left_out: tuple[
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=MappingProxyType(
-            {name: compile_message_step(impl) for name, impl in implementations("router_transform_message").items()}
-        ),
-        item_steps=MappingProxyType(
-            {name: compile_item_step(impl) for name, impl in implementations("router_transform_item").items()}
-        ),
-        observers=MappingProxyType(
-            {
-                hook: tuple((name, compile_call(hook, impl)) for name, impl in implementations(hook).items())
-                for hook in OBSERVED
-            }
-        ),
+        message_steps=compiled("router_transform_message", _compile_message_step),
+        item_steps=compiled("router_transform_item", _compile_item_step),
+        observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
     )
 
 
-class _Registered:
-    """What the router and the plugins so far have registered; a plugin with a fault registers nothing."""
+class _Registration:
+    """What the router, the plugins before and one plugin register; with one of its `faults`, nothing of it counts."""
 
-    def __init__(self) -> None:
-        built = built_in()
-        self.transforms: dict[str, Transform] = dict(built.transforms)
-        self.envelopes: dict[str, EnvelopeFormat] = dict(built.envelopes)
-        self.checks: list[Check] = []
-        self.owners: dict[tuple[str, str], str] = {}
+    def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
+        self.transforms: dict[str, Transform] = dict(before.transforms if before else TRANSFORMS)
+        self.envelopes: dict[str, EnvelopeFormat] = dict(before.envelopes if before else ENVELOPES)
+        self.checks: list[Check] = list(before.checks) if before else []
+        self.faults: list[ConfigFault] = []
+        self._owners: dict[tuple[str, str], str] = dict(before._owners) if before else {}
+        self._plugin = plugin
+        self._own_checks: list[Check] = []
 
-    def add_plugin(self, plugin: str, hooks: Mapping[str, HookImpl], folder: File) -> list[ConfigFault]:
-        """Call the register hooks of a plugin and keep what they register, or return all faults."""
-        own = _Registration(plugin, self)
+    def call(self, hooks: Mapping[str, HookImpl], folder: Path) -> None:
+        """Call the register hooks of the plugin."""
         takes: dict[str, Callable[..., None]] = {
-            "router_register_transforms": own.register_transform,
-            "router_register_envelopes": own.register_envelope,
-            "router_register_checks": own.register_check,
+            "router_register_transforms": self.register_transform,
+            "router_register_envelopes": self.register_envelope,
+            "router_register_checks": self.register_check,
         }
         for hook, register in takes.items():
             if hook in hooks:
                 try:
                     hooks[hook].function(*([register] if hooks[hook].argnames else []))
                 except Exception as error:
-                    own.fault(f"{hook} raised {describe(error, folder)}")
-        if not own.faults:
-            self.transforms |= own.transforms
-            self.envelopes |= {name: guard_envelope(plugin, envelope) for name, envelope in own.envelopes.items()}
-            self.checks += [guard_check(plugin, check) for check in own.checks]
-            self.owners |= dict.fromkeys((("transform", name) for name in own.transforms), plugin)
-            self.owners |= dict.fromkeys((("envelope", name) for name in own.envelopes), plugin)
-        return own.faults
+                    self._fault(f"{hook} raised {describe(error, folder)}")
 
-
-class _Registration:
-    """What one plugin registers."""
-
-    def __init__(self, plugin: str, before: _Registered) -> None:
-        self.transforms: dict[str, Transform] = {}
-        self.envelopes: dict[str, EnvelopeFormat] = {}
-        self.checks: list[Check] = []
-        self.faults: list[ConfigFault] = []
-        self._plugin = plugin
-        self._before = before
-
-    def fault(self, what: str, suggestion: str = "") -> None:
+    def _fault(self, what: str, suggestion: str = "") -> None:
         self.faults.append(ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion))
 
     def register_transform(self, name: str, function: Transform) -> None:
-        before = self._before.transforms
-        if self._is_free("transform", name, self.transforms, before) and self._is_plain(
-            f"the transform {name!r}", function
-        ):
+        if self._is_free("transform", name, self.transforms) and self._is_plain(f"the transform {name!r}", function):
             self.transforms[name] = function
+            self._owners["transform", name] = self._plugin
 
     def register_envelope(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
         if (
-            self._is_free("envelope", name, self.envelopes, self._before.envelopes)
+            self._is_free("envelope", name, self.envelopes)
             and self._is_plain(f"the envelope {name!r}", unwrap)
             and (wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap))
         ):
-            self.envelopes[name] = EnvelopeFormat(name, unwrap, wrap)
+            self.envelopes[name] = _guard_envelope(self._plugin, name, unwrap, wrap)
+            self._owners["envelope", name] = self._plugin
 
     def register_check(self, function: Check) -> None:
-        if function in self.checks:
-            self.fault("a check is registered twice", "register it once")
+        if function in self._own_checks:
+            self._fault("a check is registered twice", "register it once")
         elif self._is_plain(f"a check of type {type(function).__name__}", function):
-            self.checks.append(function)
+            self._own_checks.append(function)
+            self.checks.append(_guard_check(self._plugin, function))
 
-    def _is_free(self, kind: str, name: Any, own: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    def _is_free(self, kind: str, name: Any, known: Mapping[str, Any]) -> bool:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.fault(
-                f"{name!r} is no name for {'an' if kind == 'envelope' else 'a'} {kind}",
-                "start with a letter; letters, digits, '_', '-' and '.' may follow",
-            )
-        elif name in own or name in before:
-            owner = self._plugin if name in own else self._before.owners.get((kind, name))
+            advice = "start with a letter; letters, digits, '_', '-' and '.' may follow"
+            self._fault(f"{name!r} is no name for {'an' if kind == 'envelope' else 'a'} {kind}", advice)
+            return False
+        if name in known:
+            owner = self._owners.get((kind, name))
             by = f"registered already, by plugin {owner!r}" if owner else "built in"
-            self.fault(f"the {kind} {name!r} is {by}", "choose another name")
-        else:
-            return True
-        return False
+            self._fault(f"the {kind} {name!r} is {by}", "choose another name")
+        return name not in known
 
     def _is_plain(self, what: str, function: Any) -> bool:
         if not callable(function):
-            self.fault(f"{what} cannot be called, it is of type {type(function).__name__}", "register a function")
-        elif form := odd_form(function):
-            self.fault(f"{what} {form}", "register a plain function")
-        else:
-            return True
-        return False
+            self._fault(f"{what} cannot be called, it is of type {type(function).__name__}", "register a function")
+            return False
+        form = odd_form(function)
+        if form:
+            self._fault(f"{what} {form}", "register a plain function")
+        return not form
 
 
-def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
+def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
     """Return a callable that takes all arguments of the hook in order, and passes those that the function has."""
     function, wanted, given = implementation.function, implementation.argnames, HOOKS[hook]
     if wanted == given:
@@ -219,107 +194,82 @@ def compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
     return call
 
 
-def compile_message_step(implementation: HookImpl) -> MessageStep:
-    """Return a step from message to message; it raises Drop, Reject and Retry of the plugin, else PluginError."""
-    hook, plugin = "router_transform_message", implementation.plugin_name
-    transform = compile_call(hook, implementation)
+def _compile_message_step(hook: str, implementation: HookImpl) -> Callable[..., Any]:
+    return _compile_step(hook, implementation, Message, "a Message or None")
 
-    def step(message: Message, route: Route) -> Message:
+
+def _compile_item_step(hook: str, implementation: HookImpl) -> Callable[..., Any]:
+    return _compile_step(hook, implementation, dict, "a dict or None")
+
+
+def _compile_step(hook: str, implementation: HookImpl, kind: type, expected: str) -> Callable[..., Any]:
+    """Return a step to the next message or item; it raises Drop, Reject and Retry of the plugin, else PluginError."""
+    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+
+    def step(given: Any, *context: Any) -> Any:
         try:
-            changed = transform(message, route)
-        except (Drop, Reject, Retry):
+            changed = transform(given, *context)
+        except _SIGNALS:
             raise
         except Exception as error:
             raise PluginError(plugin, hook, error) from error
         if changed is None:
-            return message
-        if not isinstance(changed, Message):
-            raise _wrong_return(plugin, hook, changed, "returned", "a Message or None")
+            return given
+        if not isinstance(changed, kind):
+            raise _wrong_return(plugin, hook, changed, expected)
         return changed
 
     return step
 
 
-def compile_item_step(implementation: HookImpl) -> ItemStep:
-    """Return a step from item to item; it raises Drop, Reject and Retry of the plugin, else PluginError."""
-    hook, plugin = "router_transform_item", implementation.plugin_name
-    transform = compile_call(hook, implementation)
+def _guard(
+    function: Callable[..., Any],
+    plugin: str,
+    what: str,
+    fits: Callable[[Any], bool],
+    expected: str,
+    *,
+    signals: tuple[type[Signal], ...] = (),
+    registered: str = "",
+) -> Callable[..., Any]:
+    """Return the function, with PluginError for exceptions that are no signals, and for a value that does not fit."""
 
-    def step(item: Item, message: Message, route: Route) -> Item:
+    def guarded(*values: Any) -> Any:
         try:
-            changed = transform(item, message, route)
-        except (Drop, Reject, Retry):
+            value = function(*values)
+        except signals:
             raise
         except Exception as error:
-            raise PluginError(plugin, hook, error) from error
-        if changed is None:
-            return item
-        if not isinstance(changed, dict):
-            raise _wrong_return(plugin, hook, changed, "returned", "a dict or None")
-        return changed
-
-    return step
-
-
-def guard_check(plugin: str, check: Check) -> Check:
-    """Return the check, with PluginError for exceptions, and for a return value that is no list of remarks."""
-    hook = "router_register_checks"
-
-    def guarded(config: Any) -> list[Remark]:
-        try:
-            found = check(config)
-        except Exception as error:
-            raise PluginError(plugin, hook, error, f"registered a check that raised {type(error).__name__}") from error
-        if not isinstance(found, list) or not all(isinstance(finding, Remark) for finding in found):
-            raise _wrong_return(plugin, hook, found, "registered a check that returned", "a list of Remark")
-        return found
+            raise PluginError(plugin, what, error, f"{registered}raised {type(error).__name__}") from error
+        if not fits(value):
+            raise _wrong_return(plugin, what, value, expected, registered)
+        return value
 
     return guarded
 
 
-def guard_envelope(plugin: str, envelope: EnvelopeFormat) -> EnvelopeFormat:
-    """Return the envelope, with PluginError for exceptions that are no signals, and for wrong return values."""
-    wrap = envelope.wrap
-    return EnvelopeFormat(
-        envelope.name,
-        _guard_unwrap(plugin, envelope.name, envelope.unwrap),
-        None if wrap is None else _guard_wrap(plugin, envelope.name, wrap),
-    )
+def _guard_check(plugin: str, check: Check) -> Check:
+    def fits(found: Any) -> bool:
+        return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
+
+    registered = "registered a check that "
+    return _guard(check, plugin, "router_register_checks", fits, "a list of Remark", registered=registered)
 
 
-def _guard_unwrap(plugin: str, name: str, unwrap: Envelope) -> Envelope:
-    what = f"envelope {name!r}"
-
-    def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
-        try:
-            unwrapped = unwrap(payload, attributes)
-        except (Drop, Reject, Retry):
-            raise
-        except Exception as error:
-            raise PluginError(plugin, what, error) from error
+def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None) -> EnvelopeFormat:
+    def fits(unwrapped: Any) -> bool:
         match unwrapped:
             case (_, Mapping()):
-                return unwrapped
-        raise _wrong_return(plugin, what, unwrapped, "returned", "a payload and a map of attributes")
+                return True
+        return False
 
-    return guarded
-
-
-def _guard_wrap(plugin: str, name: str, wrap: Wrap) -> Wrap:
-    what = f"wrap of envelope {name!r}"
-
-    def guarded(payload: str) -> str:
-        try:
-            wrapped = wrap(payload)
-        except Exception as error:
-            raise PluginError(plugin, what, error) from error
-        if not isinstance(wrapped, str):
-            raise _wrong_return(plugin, what, wrapped, "returned", "text")
-        return wrapped
-
-    return guarded
+    expected = "a payload and a map of attributes"
+    unwrap = _guard(unwrap, plugin, f"envelope {name!r}", fits, expected, signals=_SIGNALS)
+    if wrap is not None:
+        wrap = _guard(wrap, plugin, f"wrap of envelope {name!r}", lambda text: isinstance(text, str), "text")
+    return EnvelopeFormat(name, unwrap, wrap)
 
 
-def _wrong_return(plugin: str, hook: str, value: Any, returned: str, expected: str) -> PluginError:
-    did = f"{returned} a value of type {type(value).__name__}, not {expected}"
+def _wrong_return(plugin: str, hook: str, value: Any, expected: str, registered: str = "") -> PluginError:
+    did = f"{registered}returned a value of type {type(value).__name__}, not {expected}"
     return PluginError(plugin, hook, TypeError(did), did)
