@@ -61,7 +61,7 @@ class Getter(Struct, frozen=True):
 
 
 class Site(Struct, frozen=True):
-    """The position of an attribute: its name and path, its route and write mode, and whether it is a key attribute.
+    """An attribute's name, path, route, write mode and `type` or "": what its source is compiled with.
 
     An attribute in its `short` form is an expression alone.
     """
@@ -72,51 +72,42 @@ class Site(Struct, frozen=True):
     mode: Mode
     is_key: bool
     short: bool
-
-
-class _Compiler:
-    """The AttributeCompiler of one attribute."""
-
-    def __init__(self, site: Site, type_: str, context: CompileContext) -> None:
-        self.route = site.route
-        self.type = type_
-        self._site = site
-        self._context = context
+    type: str
+    context: CompileContext
 
     def expression(self, text: str, place: Path) -> CompiledExpression | None:
-        return self._context.expression(text, self._path(place))
+        """Compile an expression at a place of the attribute; None after a finding."""
+        return self.context.expression(text, self._path(place))
 
     def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
-        self._context.findings.add(code, sentence, self._path(place), suggestion=suggestion)
+        """Add a finding at a place of the attribute."""
+        self.context.findings.add(code, sentence, self._path(place), suggestion=suggestion)
 
     def _path(self, place: Path) -> Path:
-        return self._site.path if self._site.short else (*self._site.path, *place)
+        return self.path if self.short else (*self.path, *place)
 
 
-def compile_attribute(site: Site, attribute: spec.Attribute, context: CompileContext) -> Getter | None:
+def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    name, path, is_key, findings = site.name, site.path, site.is_key, context.findings
+    name, path, is_key, findings = site.name, site.path, site.is_key, site.context.findings
     kind, given = source_of(attribute)
-    source = kind.compile(given, _Compiler(site, attribute.type or "", context))
-    steps = compile_transforms(attribute.transform, context.plugins.transforms, findings, (*path, "transform"))
+    source = kind.compile(given, site)
+    steps = compile_transforms(attribute.transform, site.context.plugins.transforms, findings, (*path, "transform"))
     convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
     constants = {} if source is None or attribute.transform else {kind.key: source.constant}
     default = _compile_default(attribute, constants, convert, findings, path)
     missing = attribute.missing
     if (missing == "remove" and site.mode.stores != "attributes") or (is_key and missing in ("omit", "null", "remove")):
-        findings.add(
-            MISSING_POLICY,
-            f"'missing: {missing}' does not fit attribute '{name}'",
-            (*path, "missing"),
-            suggestion="write 'error'" if is_key else "write 'omit', 'null' or 'error'",
-        )
+        sentence = f"'missing: {missing}' does not fit attribute '{name}'"
+        advice = "write 'error'" if is_key else "write 'omit', 'null' or 'error'"
+        findings.add(MISSING_POLICY, sentence, (*path, "missing"), suggestion=advice)
         return None
     if source is None or steps is None or default is None:
         return None
     if missing == "error" or is_key:
         absent = _refuse_missing(name, is_key, source.pointer)
     else:
-        absent = {"null": _return_none, "remove": _remove}.get(str(missing), _leave_out)
+        absent = {"null": _return_none, "remove": lambda: REMOVE}.get(str(missing), lambda: UNSET)
     get = _compose(source.get, steps, convert, default)
     return Getter(name, get, absent, source.pointer, source.field if get is source.get else "")
 
@@ -189,14 +180,6 @@ def _return_none() -> Any:
     return None
 
 
-def _remove() -> Any:
-    return REMOVE
-
-
-def _leave_out() -> Any:
-    return UNSET
-
-
 def compile_transforms(
     given: str | Sequence[str | Mapping[str, Any]],
     transforms: Mapping[str, Transform],
@@ -205,25 +188,26 @@ def compile_transforms(
 ) -> tuple[Step, ...] | None:
     """Return the steps in their order, or None if one has a fault."""
     if isinstance(given, str):
-        steps = [_compile_step(given, {}, transforms, findings, path)]
+        steps = [_compile_step(given, [], transforms, findings, path)]
     else:
         steps = []
         for index, entry in enumerate(given):
-            for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
-                call = {} if isinstance(entry, str) else {"argument": argument}
-                steps.append(_compile_step(name, call, transforms, findings, (*path, index)))
+            for name, argument in [(entry, [])] if isinstance(entry, str) else entry.items():
+                steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
 def _compile_step(
-    name: str, call: Mapping[str, Any], transforms: Mapping[str, Transform], findings: Findings, path: Path
+    name: str, argument: Any, transforms: Mapping[str, Transform], findings: Findings, path: Path
 ) -> Step | None:
+    """Return a step; a list of arguments is several, a map is by name, any other value is one."""
     function = transforms.get(name)
     if function is None:
         hint = did_you_mean(name, transforms, f"there are {', '.join(sorted(transforms))}")
         findings.add(UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint)
         return None
-    arguments, keywords = _split_arguments(call)
+    keywords = argument if isinstance(argument, dict) else {}
+    arguments = [] if keywords is argument else argument if isinstance(argument, list) else [argument]
     if not _takes(function, len(arguments), keywords):
         fault = _argument_fault(name, function, arguments, keywords)
         if fault:
@@ -260,16 +244,6 @@ def _argument_fault(
         # Some functions written in C have no signature; their arguments are not checked.
         pass
     return None
-
-
-def _split_arguments(call: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Return the arguments by position and by name: a list is several, a map is by name, any other value is one."""
-    if not call:
-        return [], {}
-    argument = call["argument"]
-    if isinstance(argument, dict):
-        return [], argument
-    return (argument, {}) if isinstance(argument, list) else ([argument], {})
 
 
 def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:

@@ -24,20 +24,15 @@ from router.program.schemas.compile import SchemaStore
 from router.sources import CompiledExpression
 
 
-class CompiledTables(Struct, frozen=True):
-    """The tables of a config: compiled, and their time-to-live attributes or ""."""
-
-    shapes: Mapping[str, Table]
-    ttl: Mapping[str, str]
-
-
 class CompileContext(Struct, frozen=True):
     """The tables, plugins and schemas of a config, and where to add findings.
 
+    `ttl` are the time-to-live attributes of the tables, or "".
     `trees` are the trees of expressions by their text, which a compiled config holds: those need no parser.
     """
 
-    tables: CompiledTables
+    tables: Mapping[str, Table]
+    ttl: Mapping[str, str]
     plugins: Plugins
     schemas: SchemaStore
     findings: Findings

@@ -17,7 +17,7 @@ from router.engine.writes import WriteShape
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
 from router.program.attribute import UNKNOWN_TRANSFORM
-from router.program.context import CompileContext, CompiledTables
+from router.program.context import CompileContext
 from router.program.expressions.compile import NO_TREES, Trees
 from router.program.hooks import Plugins
 from router.program.precompiled import is_precompiled, read_config
@@ -73,7 +73,8 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
         unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
         findings = findings.without(unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN))
     queues = compile_queues(config, plugins.envelopes, findings)
-    context = CompileContext(_compile_tables(config, findings), plugins, schemas, findings, trees)
+    ttl = {name: table.ttl for name, table in config.tables.items()}
+    context = CompileContext(_compile_tables(config, findings), ttl, plugins, schemas, findings, trees)
     routes = [compile_route(name, route, context) for name, route in config.routes.items()]
     program = None
     compiled = [route for route in routes if route is not None]
@@ -91,7 +92,7 @@ def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> 
     return load_plugins(config.plugins, folder, findings)
 
 
-def _compile_tables(config: spec.Config, findings: Findings) -> CompiledTables:
+def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:
     tables = {}
     for name, table in config.tables.items():
         reference = table.name or name
@@ -100,7 +101,7 @@ def _compile_tables(config: spec.Config, findings: Findings) -> CompiledTables:
             path = ("tables", name, "name") if table.name else ("tables", name)
             findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
         tables[name] = Table(reference, tuple(table.key.items()))
-    return CompiledTables(tables, {name: table.ttl for name, table in config.tables.items()})
+    return tables
 
 
 def _engine(queues: Mapping[str, CompiledQueue], routes: list[CompiledRoute]) -> Engine:

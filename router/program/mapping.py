@@ -70,8 +70,9 @@ def _compile_item(
     for name, attribute in attributes.items():
         short = isinstance(attribute, str)
         given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-        site = Site(name, (*path, "item", name), route, mode, name in keys, short)
-        getters.append(compile_attribute(site, given, context))
+        at = (*path, "item", name)
+        site = Site(name, at, route, mode, name in keys, short, given.type or "", context)
+        getters.append(compile_attribute(site, given))
     compiled = [getter for getter in getters if getter is not None]
     return compiled if len(compiled) == len(getters) else None
 

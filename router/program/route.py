@@ -93,9 +93,9 @@ def compile_route(name: str, route: spec.RouteSettings, context: CompileContext)
     validate = None
     if not isinstance(route.schema, UnsetType):
         validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
-    table = context.tables.shapes.get(route.table)
+    table = context.tables.get(route.table)
     if table is None:
-        hint = did_you_mean(route.table, context.tables.shapes, "add it under 'tables', with its key")
+        hint = did_you_mean(route.table, context.tables, "add it under 'tables', with its key")
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
     # The mapping of an unknown table is checked too, without its key.
     keyed = table or Table(route.table, ())
@@ -179,21 +179,13 @@ def compile_write(
 def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
     repeated = next((name for name in _SETTINGS if name in mode.repeats and _is_given(write, name)), None)
     if repeated and isinstance(write.once, UnsetType):
-        findings.add(
-            REPEATED_EFFECT,
-            f"'{repeated}' is applied again each time a message is redelivered",
-            (*path, repeated),
-            key=True,
-            suggestion="name a table of idempotency keys with 'once:'",
-        )
+        sentence = f"'{repeated}' is applied again each time a message is redelivered"
+        advice = "name a table of idempotency keys with 'once:'"
+        findings.add(REPEATED_EFFECT, sentence, (*path, repeated), key=True, suggestion=advice)
     for name in _SETTINGS:
         if name in mode.required and not _is_given(write, name):
-            findings.add(
-                MISSING_SETTING,
-                f"'mode: {mode.name}' needs a '{name}'",
-                (*path, "mode"),
-                suggestion=f"add '{name}: ATTRIBUTE'",
-            )
+            sentence, advice = f"'mode: {mode.name}' needs a '{name}'", f"add '{name}: ATTRIBUTE'"
+            findings.add(MISSING_SETTING, sentence, (*path, "mode"), suggestion=advice)
 
 
 def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
@@ -206,22 +198,12 @@ def _without_idle(write: spec.WriteSettings, mode: Mode, findings: Findings, pat
     for name in _SETTINGS:
         if name not in mode.settings and _is_given(write, name):
             idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
-            findings.add(
-                IDLE_SETTING,
-                f"'{name}' has no meaning for 'mode: {mode.name}'",
-                (*path, name),
-                key=True,
-                suggestion="remove it, or choose another mode",
-            )
+            sentence, advice = f"'{name}' has no meaning for 'mode: {mode.name}'", "remove it, or choose another mode"
+            findings.add(IDLE_SETTING, sentence, (*path, name), key=True, suggestion=advice)
     write = structs.replace(write, **idle)
     if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
-        findings.add(
-            IDLE_SETTING,
-            "'once_key' has no meaning without 'once'",
-            (*path, "once_key"),
-            key=True,
-            suggestion="add 'once'",
-        )
+        sentence = "'once_key' has no meaning without 'once'"
+        findings.add(IDLE_SETTING, sentence, (*path, "once_key"), key=True, suggestion="add 'once'")
     return write
 
 
@@ -231,22 +213,13 @@ def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path
     for name, kind in table.key:
         attribute = route.item.get(name)
         if attribute is None:
-            findings.add(
-                UNMAPPED_KEY,
-                f"'item' does not map the key attribute '{name}' of table '{route.table}'",
-                (*path, "item"),
-                key=True,
-                suggestion=f"add '{name}:'",
-            )
-        elif isinstance(attribute, spec.Attribute) and attribute.type not in (UNSET, kind):
-            if attribute.type == "json" and kind == "S":
-                continue
-            findings.add(
-                KEY_TYPE,
-                f"key attribute '{name}' has type {attribute.type}, the key of table '{route.table}' is {kind}",
-                (*path, "item", name, "type"),
-                suggestion=f"write 'type: {kind}'",
-            )
+            sentence = f"'item' does not map the key attribute '{name}' of table '{route.table}'"
+            findings.add(UNMAPPED_KEY, sentence, (*path, "item"), key=True, suggestion=f"add '{name}:'")
+            continue
+        type_ = UNSET if isinstance(attribute, str) else attribute.type
+        if type_ not in (UNSET, kind) and (type_, kind) != ("json", "S"):
+            sentence = f"key attribute '{name}' has type {type_}, the key of table '{route.table}' is {kind}"
+            findings.add(KEY_TYPE, sentence, (*path, "item", name, "type"), suggestion=f"write 'type: {kind}'")
 
 
 def _check_named(
@@ -272,25 +245,20 @@ def _check_named(
 
 
 def _compile_once(write: spec.WriteSettings, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
-    tables, findings = context.tables, context.findings
-    table = tables.shapes.get(name)
-    where = (*path, "once")
+    table, where = context.tables.get(name), (*path, "once")
     if table is None:
-        hint = did_you_mean(name, tables.shapes, "add it under 'tables', with a key of one text attribute")
-        findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
+        hint = did_you_mean(name, context.tables, "add it under 'tables', with a key of one text attribute")
+        context.findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
         return None
     if [kind for _, kind in table.key] != ["S"]:
-        findings.add(
-            MARKER_TABLE,
-            f"the key of table '{name}' is not one text attribute",
-            where,
-            suggestion="use a table of its own, with 'key: {id: S}'",
-        )
+        sentence = f"the key of table '{name}' is not one text attribute"
+        advice = "use a table of its own, with 'key: {id: S}'"
+        context.findings.add(MARKER_TABLE, sentence, where, suggestion=advice)
         return None
     key = None
     if not isinstance(write.once_key, UnsetType):
         key = _compile_once_key(write.once_key, context, (*path, "once_key"))
-    return MarkerShape(table, tables.ttl.get(name, ""), key)
+    return MarkerShape(table, context.ttl.get(name, ""), key)
 
 
 def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callable[[Any], Any] | None:

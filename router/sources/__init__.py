@@ -5,7 +5,6 @@ published schema, the compiler, `router check` and the documentation read them. 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
 from typing import Any, Literal, Protocol
 
 from msgspec import UNSET, Struct, to_builtins
@@ -121,19 +120,14 @@ class AttributeSource(Struct, frozen=True):
     key: str
     spec: Any
     compile: Callable[[Any, AttributeCompiler], Lookup | None]
-    expressions: Callable[[Any], Iterable[ExpressionUse]]
     values: Callable[[Any, Setting], Values]
+    expressions: Callable[[Any], Iterable[ExpressionUse]] = lambda given: ()
     section: tuple[type[Struct], str] | None = None
 
     @property
     def field(self) -> str:
         """The name of the struct field for the key."""
         return f"{self.key}_" if self.key == "from" else self.key
-
-
-def no_expressions(given: Any) -> tuple[()]:
-    """Return no expressions: those of a source that has none."""
-    return ()
 
 
 def source_of(attribute: Any) -> tuple[AttributeSource, Any]:
@@ -157,6 +151,7 @@ def values_of(attribute: Any, fifo: bool = False) -> Values:
     return source.values(given, Setting(fifo, attribute.type or ""))
 
 
-MODULES: list[ModuleType] = import_modules(__name__, __path__)
-SOURCES: Mapping[str, AttributeSource] = {module.SOURCE.key: module.SOURCE for module in MODULES}
+SOURCES: Mapping[str, AttributeSource] = {
+    module.SOURCE.key: module.SOURCE for module in import_modules(__name__, __path__)
+}
 """Every source by its key."""

@@ -1,12 +1,11 @@
 """The source `from`: a JMESPath expression over the message."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, UnsetType
 
 from router.config_types import Expression
-from router.sources import AttributeCompiler, AttributeSource, Evaluated, ExpressionUse, Lookup, Setting
+from router.sources import AttributeCompiler, AttributeSource, Evaluated, ExpressionUse, Lookup
 
 
 def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
@@ -18,18 +17,10 @@ def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
     return Lookup(lambda data, message: evaluate(data), pointer, field)
 
 
-def _expressions(text: Any) -> Iterable[ExpressionUse]:
-    return [ExpressionUse(("from",), text)]
-
-
-def _values(text: str, setting: Setting) -> Evaluated:
-    return Evaluated(text)
-
-
 SOURCE = AttributeSource(
     key="from",
     spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
     compile=_compile,
-    expressions=_expressions,
-    values=_values,
+    expressions=lambda text: [ExpressionUse(("from",), text)],
+    values=lambda text, setting: Evaluated(text),
 )

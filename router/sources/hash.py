@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, UnsetType
@@ -10,7 +10,7 @@ from msgspec import Meta, UnsetType
 from router.config_types import Expression
 from router.engine.convert import scalar_text
 from router.model import Message
-from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup, Setting
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup
 
 
 def hash_values(values: Sequence[Any]) -> str:
@@ -50,14 +50,6 @@ def _compile(texts: Sequence[str], compiler: AttributeCompiler) -> Lookup | None
     return Lookup(get)
 
 
-def _expressions(texts: Any) -> Iterable[ExpressionUse]:
-    return [ExpressionUse(("hash", index), text) for index, text in enumerate(texts)]
-
-
-def _values(texts: Sequence[str], setting: Setting) -> Computed:
-    return Computed("string", 64, tuple(texts), required=True)
-
-
 SOURCE = AttributeSource(
     key="hash",
     spec=Annotated[
@@ -69,6 +61,6 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=_expressions,
-    values=_values,
+    expressions=lambda texts: [ExpressionUse(("hash", index), text) for index, text in enumerate(texts)],
+    values=lambda texts, setting: Computed("string", 64, tuple(texts), required=True),
 )

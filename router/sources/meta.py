@@ -6,7 +6,7 @@ from msgspec import Meta, UnsetType
 
 from router.config_types import MetaName
 from router.model import META_TIMES, iso_ms
-from router.sources import AttributeCompiler, AttributeSource, Computed, GetValue, Lookup, Setting, no_expressions
+from router.sources import AttributeCompiler, AttributeSource, Computed, GetValue, Lookup, Setting
 
 ID_LENGTH = 128
 """Longest message id, group id, deduplication id or sender id, in characters."""
@@ -66,6 +66,5 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=no_expressions,
     values=_values,
 )

@@ -1,6 +1,6 @@
 """The source `template`: text with JMESPath expressions in braces."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta, UnsetType
@@ -99,10 +99,6 @@ def _closing_brace(text: str, at: int) -> int:
     raise ValueError(f"the brace at character {at} is not closed")
 
 
-def _expressions(text: Any) -> Iterable[ExpressionUse]:
-    return [ExpressionUse(("template",), piece, "scalar") for is_expression, piece in _pieces(text) if is_expression]
-
-
 def _values(text: str, setting: Setting) -> Joined | Computed:
     pieces = _pieces(text)
     if not pieces and text:
@@ -130,6 +126,6 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=_expressions,
+    expressions=lambda text: [ExpressionUse(("template",), piece, "scalar") for is_, piece in _pieces(text) if is_],
     values=_values,
 )

@@ -1,6 +1,5 @@
 """The source `ttl`: seconds since 1970 for DynamoDB's time to live, counted from a time of the message."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ from msgspec import Meta, UnsetType, field
 
 from router.config_types import Duration, Expression, Spec, parse_duration
 from router.model import Message
-from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup, Setting
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup
 
 MAX_EPOCH_SECONDS = 99_999_999_999
 """The year 5138; a greater number is milliseconds, which DynamoDB's time to live would take for a far future."""
@@ -28,7 +27,13 @@ class TtlAfter(Spec, frozen=True):
 def epoch_seconds(value: Any) -> int:
     """Return whole seconds since 1970 of ISO 8601 text with an offset, or of a number of seconds; raises ValueError."""
     if isinstance(value, str):
-        return _parse_time(value)
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is no ISO 8601 time") from None
+        if time.tzinfo is None:
+            raise ValueError("is a time without offset; add Z or +00:00")
+        return int(time.timestamp())
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("is no time")
     if not 0 <= value <= MAX_EPOCH_SECONDS:
@@ -36,19 +41,15 @@ def epoch_seconds(value: Any) -> int:
     return int(value)
 
 
-def _parse_time(text: str) -> int:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("is no ISO 8601 time") from None
-    if time.tzinfo is None:
-        raise ValueError("is a time without offset; add Z or +00:00")
-    return int(time.timestamp())
-
-
 def _compile(ttl: str | TtlAfter, compiler: AttributeCompiler) -> Lookup | None:
     if isinstance(ttl, str):
-        return _after_sending(parse_duration(ttl))
+        after_sending = parse_duration(ttl)
+
+        def get_from_sending(data: Any, message: Message) -> int | None:
+            sent_at = message.epoch_ms("sent_at")
+            return None if sent_at is None else sent_at // 1000 + after_sending
+
+        return Lookup(get_from_sending)
     compiled = compiler.expression(ttl.from_, ("ttl", "from"))
     if compiled is None:
         return None
@@ -61,22 +62,6 @@ def _compile(ttl: str | TtlAfter, compiler: AttributeCompiler) -> Lookup | None:
     return Lookup(get, compiled.pointer)
 
 
-def _after_sending(seconds: int) -> Lookup:
-    def get(data: Any, message: Message) -> int | None:
-        sent_at = message.epoch_ms("sent_at")
-        return None if sent_at is None else sent_at // 1000 + seconds
-
-    return Lookup(get)
-
-
-def _expressions(ttl: Any) -> Iterable[ExpressionUse]:
-    return [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], "time")]
-
-
-def _values(ttl: str | TtlAfter, setting: Setting) -> Computed:
-    return Computed("number") if isinstance(ttl, str) else Computed("number", expressions=(ttl.from_,))
-
-
 SOURCE = AttributeSource(
     key="ttl",
     spec=Annotated[
@@ -84,7 +69,7 @@ SOURCE = AttributeSource(
         Meta(description="Seconds since 1970, this long after the message was sent.", examples=["90d"]),
     ],
     compile=_compile,
-    expressions=_expressions,
-    values=_values,
+    expressions=lambda ttl: [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], "time")],
+    values=lambda ttl, setting: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
     section=(TtlAfter, "Time to live from a time in the message"),
 )

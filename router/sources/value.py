@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from router.sources import AttributeCompiler, AttributeSource, Constant, Lookup, Setting, no_expressions
+from router.sources import AttributeCompiler, AttributeSource, Constant, Lookup
 
 
 def _compile(value: Any, compiler: AttributeCompiler) -> Lookup:
@@ -15,14 +15,9 @@ def _compile(value: Any, compiler: AttributeCompiler) -> Lookup:
     return Lookup(lambda data, message: value, constant=value)
 
 
-def _values(value: Any, setting: Setting) -> Constant:
-    return Constant(value)
-
-
 SOURCE = AttributeSource(
     key="value",
     spec=Annotated[Any, Meta(description="A constant.", examples=["mobile"])],
     compile=_compile,
-    expressions=no_expressions,
-    values=_values,
+    values=lambda value, setting: Constant(value),
 )

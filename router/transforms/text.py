@@ -143,12 +143,13 @@ def decode_json(text: str | bytes) -> Any:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError, InvalidOperation):  # malformed or no UTF-8; too deep; an absurd exponent
         raise ValueError("it is not JSON") from None
-    if _deeper_than(value, MAX_DEPTH):
+    if nests_deeper(value, MAX_DEPTH):
         raise ValueError(f"it is nested over {MAX_DEPTH} deep")
     return value
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
+def nests_deeper(value: Any, limit: int) -> bool:
+    """Return whether a value has more than `limit` lists and maps inside each other."""
     level = [value]
     for _ in range(limit + 1):
         level = [node for node in level if isinstance(node, (list, dict))]

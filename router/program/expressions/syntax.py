@@ -9,6 +9,7 @@ from jmespath import exceptions, lexer, parser
 from router.config.findings import closest
 from router.program.expressions import MAX_LENGTH, Tree, nodes
 from router.program.expressions.functions import FUNCTIONS
+from router.transforms.text import nests_deeper
 
 MAX_DEPTH = 150
 """Maximum levels of a tree: evaluation needs up to five frames for two of them, and Python has a thousand."""
@@ -41,7 +42,7 @@ class ExactLexer(lexer.Lexer):
             word = _cut(lexeme.strip())
             reason = f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)"
             raise SyntaxFault(reason, start) from None
-        if _is_deep(value):
+        if nests_deeper(value, MAX_DEPTH - 1):  # not every Python's JSON reader refuses it
             raise SyntaxFault("it nests too deeply")
         return {"type": "literal", "value": value, "start": start, "end": self._position}
 
@@ -87,19 +88,6 @@ def parse(text: str) -> Tree:
         raise SyntaxFault("it nests too deeply") from None
     _check(tree)
     return tree
-
-
-def _is_deep(value: Any) -> bool:
-    """Returns whether a literal nests deeper than MAX_DEPTH, which not every Python's JSON reader refuses."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        children = [
-            each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)
-        ]
-        level = [child for each in children for child in each]
-        if not level:
-            return False
-    return True
 
 
 def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:

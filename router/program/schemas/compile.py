@@ -54,7 +54,7 @@ class Validation(Struct, frozen=True):
 
 
 Check = Callable[[Any], Invalid | None]
-_Report = Callable[[ConfigFault], None]
+_Report = Callable[..., None]
 
 
 class SchemaStore:
@@ -91,8 +91,9 @@ class SchemaStore:
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
         """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
 
-        def report(fault: ConfigFault) -> None:
-            findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+        def report(*faults: ConfigFault) -> None:
+            for fault in faults:
+                findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
 
         import_library()
         if not isinstance(schema, str):
@@ -140,8 +141,7 @@ class SchemaStore:
             try:
                 content = read_schema(file, name, str(self._folder / name))
             except SchemaError as error:
-                for fault in error.faults:
-                    report(fault)
+                report(*error.faults)
             else:
                 self._opened[file] = self._accept(content, f"schema '{name}'", file, path, report)
         return self._opened[file]
@@ -151,8 +151,7 @@ class SchemaStore:
     ) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
         faults = verify(content, name)
-        for fault in faults:
-            report(fault)
+        report(*faults)
         if any(fault.code.severity == "error" for fault in faults):
             return None
         return self._take(content, name, file, path)
@@ -188,8 +187,7 @@ class SchemaStore:
         try:
             validator = linker.link()
         except SchemaError as error:
-            for fault in error.faults:
-                report(fault)
+            report(*error.faults)
             return None
         check = _check(linker, validator, document.uri)
         self._linked[document.uri] = self.validations[check] = Validation(validator, linker.reached, path)

@@ -13,6 +13,7 @@ from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
 from router.errors import ConfigError
 from router.model import Path, Place
+from router.transforms.text import nests_deeper
 
 UNREADABLE_SCHEMA = declare(
     "RT301",
@@ -62,47 +63,21 @@ DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
 ONE_PART = frozenset(
-    [
-        "additionalItems",
-        "additionalProperties",
-        "contains",
-        "contentSchema",
-        "else",
-        "if",
-        "items",
-        "not",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    ]
+    ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
+    + ("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties")
 )
 """Keywords whose value may be a schema."""
 LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
 NAMED_PARTS = frozenset(("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"))
 """Keywords whose value may be a map of schemas."""
-ASSERTED_SINCE: Mapping[str, int] = {
-    "date": 4,
-    "date-time": 4,
-    "email": 4,
-    "hostname": 4,
-    "idn-email": 4,
-    "ipv4": 4,
-    "ipv6": 4,
-    "regex": 4,
-    "time": 4,
-    "uri": 4,
-    "json-pointer": 6,
-    "uri-reference": 6,
-    "uri-template": 6,
-    "idn-hostname": 7,
-    "iri": 7,
-    "iri-reference": 7,
-    "relative-json-pointer": 7,
-    "duration": 2019,
-    "uuid": 2019,
+_FORMATS = {
+    4: "date date-time email hostname idn-email ipv4 ipv6 regex time uri",
+    6: "json-pointer uri-reference uri-template",
+    7: "idn-hostname iri iri-reference relative-json-pointer",
+    2019: "duration uuid",
 }
+ASSERTED_SINCE: Mapping[str, int] = {name: draft for draft, names in _FORMATS.items() for name in names.split()}
 """The formats that are checked, and the first draft in which jsonschema-rs checks them by default."""
 _NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
@@ -133,10 +108,8 @@ def read_schema(file: pathlib.Path, name: str, shown: str) -> Any:
     except UnicodeDecodeError:
         sentence = "the schema is not UTF-8 text"
         raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(shown))) from None
-    return _parse_yaml(text, shown) if file.suffix in (".yaml", ".yml") else _parse_json(text, shown)
-
-
-def _parse_json(text: str, shown: str) -> Any:
+    if file.suffix in (".yaml", ".yml"):
+        return _parse_yaml(text, shown)
     try:
         return _DECODER.decode(text)
     except _FAILURES:
@@ -205,7 +178,7 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
     """Return the faults of one document, except those of its references."""
     if not isinstance(content, dict | bool):
         return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
-    if _is_deeper(content, MAX_DEPTH):
+    if nests_deeper(content, MAX_DEPTH):
         return [ConfigFault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
     if draft_of(content) is None and isinstance(content, dict):
         advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
@@ -247,20 +220,6 @@ def declared_names(content: Any) -> set[str]:
     return names
 
 
-def _is_deeper(content: Any, limit: int) -> bool:
-    level = [content]
-    for _ in range(limit + 1):
-        level = [
-            value
-            for node in level
-            if isinstance(node, dict | list)
-            for value in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not level:
-            return False
-    return True
-
-
 def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
     import jsonschema_rs  # up to 50 ms: a config without schemas does not import it
 
@@ -292,9 +251,8 @@ def _check_patterns(content: Any, name: str) -> Iterator[ConfigFault]:
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
     """Return the fault of a pattern at `path` that the regex engine does not support."""
     sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
-    return ConfigFault(
-        UNSUPPORTED_PATTERN, sentence, "write it without look-around and back-references; check its brackets"
-    )
+    advice = "write it without look-around and back-references; check its brackets"
+    return ConfigFault(UNSUPPORTED_PATTERN, sentence, advice)
 
 
 def _is_linear(pattern: str) -> bool:
@@ -311,8 +269,6 @@ def _check_formats(content: Any, name: str) -> Iterator[ConfigFault]:
     for path, schema in subschemas(content):
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
-            advice = did_you_mean(named, ASSERTED_SINCE)
             where = pointer((*path, "format"))
-            yield ConfigFault(
-                UNKNOWN_FORMAT, f"{name} has an unknown format '{named}' at {where}: nothing is checked", advice
-            )
+            sentence = f"{name} has an unknown format '{named}' at {where}: nothing is checked"
+            yield ConfigFault(UNKNOWN_FORMAT, sentence, did_you_mean(named, ASSERTED_SINCE))

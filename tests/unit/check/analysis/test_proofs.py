@@ -18,7 +18,7 @@ from router.config.findings import Findings
 from router.engine.engine import UNLIMITED
 from router.errors import Refusal
 from router.model import Message, Place, Table
-from router.program.context import CompileContext, CompiledTables
+from router.program.context import CompileContext
 from router.program.expressions.compile import compile_condition
 from router.program.hooks import Plugins
 from router.program.hooks.registry import load_plugins
@@ -247,7 +247,7 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
     route = spec.RouteSettings(queue="q", table="t", schema=schema, item={"k": attribute})
     config = spec.Config(version=1, tables={"t": spec.TableSettings(key={"k": "S"})}, routes={"r": route})
     value = infer(Subject(config, plugins, store).routes[0], attribute).value
-    context = CompileContext(CompiledTables({}, {}), plugins, store, _findings(), {})
+    context = CompileContext({}, {}, plugins, store, _findings(), {})
     map_items = compile_mapping("r", route, Table("t", ()), context, ("routes", "r"))
     assume(map_items is not None)
     assert map_items
