@@ -62,10 +62,10 @@ DRAFTS = {
 DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
-ONE_PART = frozenset(
-    ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
-    + ("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties")
-)
+UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
+"""Keywords that need what other keywords have evaluated."""
+_APPLICATORS = ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
+ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
 """Keywords whose value may be a schema."""
 LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""

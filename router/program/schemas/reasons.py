@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.program.schemas.documents import SchemaDocument, subschemas
+from router.program.schemas.documents import UNEVALUATED, SchemaDocument, subschemas
 from router.program.schemas.links import own_base
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ MAX_BRANCHES = 64
 MAX_REFERENCES = 8
 """References that are followed from a branch to the properties that tell branches apart."""
 _CHOICES = ("anyOf", "oneOf")
-_UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 _GUARD = (0, "not", "not")
 
 Build = Callable[[Any, str, Mapping[str, Any]], "Validator"]
@@ -98,7 +97,7 @@ class Locator:
             (uri, (*path, keyword))
             for uri, document in self._documents.items()
             for path, part in subschemas(document.content)
-            for keyword in _UNEVALUATED
+            for keyword in UNEVALUATED
             if keyword in part
         ]
         keywords = dict.fromkeys(str(path[-1]) for _, path in places)
@@ -182,7 +181,7 @@ def _guarded(content: Any) -> Any:
     """
     content = deepcopy(content)
     for _, part in list(subschemas(content)):
-        for keyword in _UNEVALUATED:
+        for keyword in UNEVALUATED:
             part.pop(keyword, None)
         for keyword in _CHOICES:
             if isinstance(part.get(keyword), list):
