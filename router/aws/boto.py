@@ -1,20 +1,34 @@
-"""boto3's sessions and clients as the router sets them up, and its errors as faults."""
+"""AWS by boto3: its sessions and clients, its errors as faults, and DynamoDB and S3 as the router uses them."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from botocore.parsers import ResponseParserError
 
-from router.aws.faults import translate
-from router.aws.protocols import UNREADABLE, AwsFault
+from router.aws.faults import read_cancellation, translate
+from router.aws.protocols import TOO_LARGE, UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
 from router.errors import UsageError
+from router.model import Action, Operation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 
 CONNECT_TIMEOUT = 5
+DYNAMODB_TIMEOUT = 10
+"""Seconds to wait for a response: a healthy DynamoDB responds in milliseconds."""
+SQS_TIMEOUT = 30
+"""Longer than the longest poll, 20 seconds."""
+SQS_ATTEMPTS = 3
+S3_TIMEOUT = 10
+"""Seconds to wait for the next part of an object."""
+_PART_BYTES = 256 * 1024
 CONTROL_PLANE_TIMEOUT = 5
 """Seconds to wait for a response while a person waits."""
 CONTROL_PLANE_ATTEMPTS = 3
@@ -97,3 +111,92 @@ def fault_of(error: Exception) -> AwsFault:
         return translate(type(error).__name__)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return translate(error.response.get("Error", {}).get("Code", ""), status)
+
+
+def caller(client: Any) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any] | AwsFault]:
+    """Return a function that calls an operation of a client by AWS's name for it, with its parameters."""
+    return lambda operation, parameters: call(getattr(client, xform_name(operation)), **parameters)
+
+
+class DynamoTables:
+    """The `Tables` of the interface."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self._schemas: dict[str, KeySchema] = {}
+        self._operations: dict[Operation, Callable[..., Any]] = {
+            "Put": client.put_item,
+            "Update": client.update_item,
+            "Delete": client.delete_item,
+        }
+
+    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+        """Call BatchWriteItem."""
+        response = call(self._client.batch_write_item, "UnprocessedItems", RequestItems={table: requests})
+        if isinstance(response, AwsFault):
+            return WriteResponse(fault=response)
+        # The call names one table, so only its requests can be returned.
+        return WriteResponse([request for left in response["UnprocessedItems"].values() for request in left])
+
+    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+        """Call PutItem, UpdateItem or DeleteItem."""
+        try:
+            self._operations[operation](**parameters)
+        except ERRORS as error:
+            response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
+            return WriteResponse(fault=fault_of(error), stored=response.get("Item"))
+        return WriteResponse()
+
+    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+        """Call TransactWriteItems."""
+        try:
+            self._client.transact_write_items(
+                TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
+            )
+        except ERRORS as error:
+            response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
+            return read_cancellation(response.get("CancellationReasons", ())) or WriteResponse(fault=fault_of(error))
+        return WriteResponse()
+
+    def key_schema(self, table: str) -> KeySchema | AwsFault:
+        """Call DescribeTable, and cache its result: a table's key never changes."""
+        if table in self._schemas:
+            return self._schemas[table]
+        response = call(self._client.describe_table, "Table", TableName=table)
+        if isinstance(response, AwsFault):
+            return response
+        self._schemas[table] = read_key_schema(response["Table"])
+        return self._schemas[table]
+
+
+class S3Objects:
+    """The `Objects` of the interface."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        """Call GetObject; the body of an object whose declared length is too large is not read."""
+        # Every object has an entity tag; a proxy's page with status 200 most likely has none.
+        response = call(self._client.get_object, "ETag", Bucket=bucket, Key=key)
+        if isinstance(response, AwsFault):
+            return response
+        body = response["Body"]
+        try:
+            return TOO_LARGE if response.get("ContentLength", 0) > max_bytes else _read(body, max_bytes)
+        except ERRORS as error:
+            return fault_of(error)
+        finally:
+            body.close()
+
+
+def _read(body: Any, max_bytes: int) -> bytes | AwsFault:
+    """Read a whole body: its checksum and length are verified at the end only."""
+    parts: list[bytes] = []
+    size = 0
+    while part := body.read(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > max_bytes:
+            return TOO_LARGE
+    return b"".join(parts)

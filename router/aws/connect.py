@@ -1,13 +1,13 @@
 """Connects to AWS: chooses the client of the data plane, and makes it from the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from router.aws import s3
-from router.aws.protocols import Aws
+from router.aws.protocols import Aws, AwsFault, Objects
 from router.errors import MissingExtra, UsageError
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
@@ -60,7 +60,7 @@ def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
 
 def _connect_by_sdk(max_connections: int) -> Aws:
     boto = _import_boto("the worker")
-    from router.aws import dynamodb, sqs
+    from router.aws.sqs import SqsQueues
 
     with boto.settings_errors():
         session = boto.open_session()
@@ -72,27 +72,49 @@ def _connect_by_sdk(max_connections: int) -> Aws:
 
         return Aws(
             # The writer retries itself, with what is left of a batch and of the time.
-            dynamodb.DynamoTables(client("dynamodb", dynamodb.TIMEOUT, attempts=1)),
-            sqs.SqsQueues(client("sqs", sqs.TIMEOUT, attempts=sqs.ATTEMPTS)),
+            boto.DynamoTables(client("dynamodb", boto.DYNAMODB_TIMEOUT, attempts=1)),
+            SqsQueues(boto.caller(client("sqs", boto.SQS_TIMEOUT, attempts=boto.SQS_ATTEMPTS))),
             _objects(max_connections, session),
         )
 
 
-def _objects(max_connections: int, session: Any = None) -> s3.S3Objects:
+class LazyObjects:
+    """S3, connected with the first object; `connect` returns why it cannot."""
+
+    def __init__(self, connect: Callable[[], Objects | AwsFault]) -> None:
+        self._connect = connect
+        self._objects: Objects | None = None
+        self._connecting = Lock()
+
+    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        """Get an object."""
+        # A session of boto3 must not make two clients at a time.
+        with self._connecting:
+            objects = self._objects or self._connect()
+            if isinstance(objects, AwsFault):
+                return objects
+            self._objects = objects
+        return objects.fetch(bucket, key, max_bytes)
+
+
+def _objects(max_connections: int, session: Any = None) -> LazyObjects:
     """S3 through boto3, which is imported with the first object: only queues with pointers need it."""
 
-    def make() -> Any:
+    def make() -> Objects | AwsFault:
         boto = _import_boto("fetching objects from S3")
+        found: Objects | AwsFault
         try:
             opened = session or boto.open_session()
             # The fetcher retries itself.
-            return boto.make_client(
-                opened, "s3", timeout=s3.TIMEOUT, attempts=1, connections=max_connections, validates=False
+            client = boto.make_client(
+                opened, "s3", timeout=boto.S3_TIMEOUT, attempts=1, connections=max_connections, validates=False
             )
+            found = boto.S3Objects(client)
         except boto.ERRORS as error:
-            return boto.fault_of(error)
+            found = boto.fault_of(error)
+        return found
 
-    return s3.S3Objects(make)
+    return LazyObjects(make)
 
 
 def _import_boto(what: str) -> ModuleType:

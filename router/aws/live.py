@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from router.aws.boto import call, control_plane_clients
+from botocore import xform_name
+
+from router.aws.boto import call, caller, control_plane_clients
 from router.aws.deployed import (
     Decision,
     FunctionFacts,
@@ -44,7 +46,7 @@ class Live:
 
     def __init__(self, by_service: Mapping[str, Any]) -> None:
         self._clients = by_service
-        self._queues = SqsQueues(by_service["sqs"])
+        self._queues = SqsQueues(caller(by_service["sqs"]))
 
     def table(self, reference: str) -> TableFacts | Unanswered:
         """Return a table by its name or ARN, with its time to live."""
@@ -147,7 +149,7 @@ class Live:
         self, service: str, operation: str, resource: str, member: str = "", **parameters: Any
     ) -> _Response | Unanswered:
         client = self._clients[service]
-        method: Callable[..., _Response] = getattr(client, _METHODS[operation])
+        method: Callable[..., _Response] = getattr(client, xform_name(operation))
         response = call(method, member, **parameters)
         return (
             Unanswered(f"{service}:{operation}", resource, response.code)
@@ -158,15 +160,6 @@ class Live:
 
 _EXPIRED_CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "CredentialRetrievalError")
 """Codes for credentials that a worker refreshes after a while, and a person has to renew."""
-_METHODS = {
-    "DescribeTable": "describe_table",
-    "DescribeTimeToLive": "describe_time_to_live",
-    "GetQueueAttributes": "get_queue_attributes",
-    "ListEventSourceMappings": "list_event_source_mappings",
-    "GetFunctionConfiguration": "get_function_configuration",
-    "GetFunctionConcurrency": "get_function_concurrency",
-    "SimulatePrincipalPolicy": "simulate_principal_policy",
-}
 
 
 def connect() -> Live:

@@ -1,96 +1,159 @@
-"""SQS through boto3's low-level client."""
+"""SQS, as the router uses it, whatever makes the calls; and the entries of its batch operations."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from router.aws.batches import (
-    BATCH_ENTRIES,
-    SendEntries,
-    call_in_batches,
-    message_batches,
-    queue_request,
-    receipt_batches,
-    visibility_batches,
-)
-from router.aws.boto import call
-from router.aws.protocols import AwsFault, OutgoingMessage, Receipt
+from router.aws.faults import translate
+from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, Receipt
+from router.aws.references import queue_name
 from router.model import Record
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+BATCH_ENTRIES = 10
+BATCH_BYTES = 1_048_576
+"""The most bytes of a SendMessageBatch request (SQS quotas: "Message batch", "Message size")."""
+UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
+"""The response to a batch does not mention the entry."""
 
-TIMEOUT = 30
-"""Seconds to wait for a response: longer than the longest poll, 20 seconds."""
-ATTEMPTS = 3
+BatchEntry = dict[str, Any]
+EntryBatch = list[tuple[str, BatchEntry]]
+"""Message ids, each with the entry of a batch operation."""
+Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any] | AwsFault]
+"""Calls an operation by AWS's name for it, with its parameters."""
 
 
 class SqsQueues:
-    """The `Queues` of the interface."""
+    """The `Queues` of the interface by one call after another."""
 
-    def __init__(self, client: "SQSClient") -> None:
-        self._client = client
+    def __init__(self, call: Call) -> None:
+        self._call = call
         self._urls: dict[str, str] = {}
 
     def url(self, reference: str) -> str | AwsFault:
         """Call GetQueueUrl, and cache its result; a URL is returned as it is."""
         if "://" in reference:
             return reference
-        if reference in self._urls:
-            return self._urls[reference]
-        response = call(self._client.get_queue_url, "QueueUrl", **queue_request(reference))
-        if isinstance(response, AwsFault):
-            return response
-        self._urls[reference] = response["QueueUrl"]
+        if reference not in self._urls:
+            response = self._call("GetQueueUrl", _queue_request(reference))
+            if isinstance(response, AwsFault):
+                return response
+            if not isinstance(response.get("QueueUrl"), str):
+                return UNREADABLE
+            self._urls[reference] = response["QueueUrl"]
         return self._urls[reference]
 
     def visibility(self, url: str) -> int | AwsFault:
         """Call GetQueueAttributes."""
-        response = call(
-            self._client.get_queue_attributes, "Attributes", QueueUrl=url, AttributeNames=["VisibilityTimeout"]
-        )
-        return response if isinstance(response, AwsFault) else int(response["Attributes"]["VisibilityTimeout"])
+        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
+        if isinstance(response, AwsFault):
+            return response
+        try:
+            return int(response["Attributes"]["VisibilityTimeout"])
+        except (KeyError, TypeError, ValueError):
+            return UNREADABLE
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
-        """Call ReceiveMessage, for all attributes of each message; for more than ten, one call after another."""
+        """Call ReceiveMessage, for all attributes of each message; for more than ten, several times."""
         records: list[Record] = []
         while len(records) < count:
-            response = self._receive(url, min(count - len(records), BATCH_ENTRIES), wait_seconds)
+            response = self._call("ReceiveMessage", receive_request(url, count - len(records), wait_seconds))
             if isinstance(response, AwsFault):
                 return records or response
-            records += response
-            if len(response) < BATCH_ENTRIES:
+            messages = response.get("Messages", ())
+            records += map(_record, messages)
+            if len(messages) < BATCH_ENTRIES:
                 break
         return records
 
-    def _receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
-        response = call(
-            self._client.receive_message,
-            QueueUrl=url,
-            MaxNumberOfMessages=count,
-            WaitTimeSeconds=wait_seconds,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        if isinstance(response, AwsFault):
-            return response
-        return [_record(message) for message in response.get("Messages", ())]
-
     def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
         """Call DeleteMessageBatch, for up to ten messages each time."""
-        return call_in_batches(_batch(self._client.delete_message_batch, url), receipt_batches(messages))
+        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
+        return self._call_in_batches("DeleteMessageBatch", url, _batches_of_ten(entries))
 
     def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
         """Call ChangeMessageVisibilityBatch, for up to ten messages each time."""
-        send = _batch(self._client.change_message_visibility_batch, url)
-        return call_in_batches(send, visibility_batches(messages))
+        entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages]
+        return self._call_in_batches("ChangeMessageVisibilityBatch", url, _batches_of_ten(entries))
 
     def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
         """Call SendMessageBatch, for up to ten messages and 1 MiB each time; SQS refuses a message over 1 MiB."""
-        return call_in_batches(_batch(self._client.send_message_batch, url), message_batches(messages))
+        return self._call_in_batches("SendMessageBatch", url, message_batches(messages))
+
+    def _call_in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
+        """Call a batch operation for each batch; return the faults of the entries that SQS does not confirm."""
+        failed: dict[str, AwsFault] = {}
+        for batch in batches:
+            failed |= find_failed(batch, self._call(operation, batch_request(url, batch)))
+        return failed
 
 
-def _batch(operation: Callable[..., Any], url: str) -> SendEntries:
-    return lambda entries: call(operation, QueueUrl=url, Entries=entries)
+def _queue_request(reference: str) -> dict[str, str]:
+    """Return the parameters of GetQueueUrl for a name or an ARN."""
+    # arn:aws:sqs:REGION:ACCOUNT:NAME
+    owner = {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
+    return {"QueueName": queue_name(reference), **owner}
+
+
+def _batches_of_ten(entries: EntryBatch) -> Iterator[EntryBatch]:
+    for start in range(0, len(entries), BATCH_ENTRIES):
+        yield entries[start : start + BATCH_ENTRIES]
+
+
+def message_batches(messages: Sequence[OutgoingMessage]) -> Iterator[EntryBatch]:
+    """Yield the batches of SendMessageBatch, of 1 MiB at most; a larger message is alone, and SQS refuses it."""
+    batch: EntryBatch = []
+    filled = 0
+    for message in messages:
+        size = message.size
+        if batch and (len(batch) == BATCH_ENTRIES or filled + size > BATCH_BYTES):
+            yield batch
+            batch, filled = [], 0
+        batch.append((message.id, _message_entry(message)))
+        filled += size
+    if batch:
+        yield batch
+
+
+def _message_entry(message: OutgoingMessage) -> BatchEntry:
+    entry: BatchEntry = {"MessageBody": message.body}
+    if message.message_attributes:
+        entry["MessageAttributes"] = message.message_attributes
+    if message.group_id:
+        entry["MessageGroupId"] = message.group_id
+    if message.deduplication_id:
+        entry["MessageDeduplicationId"] = message.deduplication_id
+    return entry
+
+
+def batch_request(url: str, batch: EntryBatch) -> dict[str, Any]:
+    """Return the parameters of a batch operation; ids are positions, as message ids may have forbidden characters."""
+    return {"QueueUrl": url, "Entries": [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]}
+
+
+def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> dict[str, AwsFault]:
+    """Return the faults of the entries of a batch that SQS does not confirm, by message id."""
+    if isinstance(response, AwsFault):
+        return {id_: response for id_, _ in batch}
+    done = {each["Id"] for each in response.get("Successful", ())}
+    faults = {
+        each["Id"]: translate(each["Code"], 200, sender_fault=each["SenderFault"])
+        for each in response.get("Failed", ())
+    }
+    return {
+        id_: faults.get(str(position), UNCONFIRMED)
+        for position, (id_, _) in enumerate(batch)
+        if str(position) not in done
+    }
+
+
+def receive_request(url: str, count: int, wait_seconds: int) -> dict[str, Any]:
+    """Return the parameters of ReceiveMessage, for at most ten messages and all of their attributes."""
+    return {
+        "QueueUrl": url,
+        "MaxNumberOfMessages": min(count, BATCH_ENTRIES),
+        "WaitTimeSeconds": wait_seconds,
+        "MessageSystemAttributeNames": ["All"],
+        "MessageAttributeNames": ["All"],
+    }
 
 
 def _record(message: Mapping[str, Any]) -> Record:

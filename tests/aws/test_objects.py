@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from router.aws.connect import LazyObjects
 from router.aws.protocols import TOO_LARGE, AwsFault, Objects
-from router.aws.s3 import S3Objects
 
 LARGE = bytes(range(256)) * 3000
 """Several parts, the last one not full."""
@@ -82,7 +82,7 @@ def test_answers(odd_s3: Any, status: int, headers: dict[str, str], body: str, f
 def test_no_client() -> None:
     """If no client can be made, each fetch returns the configuration error."""
     no_credentials = AwsFault("configuration", "NoCredentialsError")
-    objects = S3Objects(lambda: no_credentials)
+    objects = LazyObjects(lambda: no_credentials)
 
     faults = [objects.fetch("payloads", "k", 9) for _ in range(2)]
 

@@ -6,12 +6,12 @@ With few retries some writes are left to the next delivery of their message, as 
 import runpy
 import sys
 
-from router.aws import dynamodb, sqs
+from router.aws import boto
 from router.aws.http import queues, tables
 from router.deliver import writer
 
-dynamodb.TIMEOUT = 1
-sqs.TIMEOUT = 2
+boto.DYNAMODB_TIMEOUT = 1
+boto.SQS_TIMEOUT = 2
 tables.SECONDS = 1
 queues.SECONDS = 2
 writer.MAX_TRIES = 2

@@ -6,27 +6,24 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import md5
-from itertools import repeat
 from logging import getLogger
 from random import uniform
 from typing import Any
 
 import msgspec
 
-from router.aws.batches import (
-    BATCH_ENTRIES,
-    BatchEntry,
-    EntryBatch,
-    call_in_batches,
-    message_batches,
-    number_entries,
-    queue_request,
-    receipt_batches,
-    visibility_batches,
-)
 from router.aws.calls import blocking
 from router.aws.http.service import FailedCall, JsonService
-from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, Receipt
+from router.aws.protocols import AwsFault, OutgoingMessage
+from router.aws.sqs import (
+    BATCH_ENTRIES,
+    EntryBatch,
+    SqsQueues,
+    batch_request,
+    find_failed,
+    message_batches,
+    receive_request,
+)
 from router.model import Record
 
 SECONDS = 10
@@ -45,8 +42,8 @@ REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 
 
-class DirectQueues:
-    """Calls SQS, and retries calls that fail for a transient reason."""
+class DirectQueues(SqsQueues):
+    """Calls SQS, several calls at a time, and retries calls that fail for a transient reason."""
 
     def __init__(
         self,
@@ -55,45 +52,15 @@ class DirectQueues:
         clock: Callable[[], float] = time.monotonic,
         budget: "RetryBudget | None" = None,
     ) -> None:
+        super().__init__(self._call_once)
         self._service = service
         self._sleep = sleep
         self._clock = clock
-        self._urls: dict[str, str] = {}
         self._budget = budget or RetryBudget()
-
-    def url(self, reference: str) -> str | AwsFault:
-        """Call GetQueueUrl, and cache its result; a URL is returned as it is."""
-        if "://" in reference:
-            return reference
-        if reference not in self._urls:
-            response = self._call("GetQueueUrl", queue_request(reference))
-            if isinstance(response, AwsFault):
-                return response
-            if not isinstance(response.get("QueueUrl"), str):
-                return UNREADABLE
-            self._urls[reference] = response["QueueUrl"]
-        return self._urls[reference]
-
-    def visibility(self, url: str) -> int | AwsFault:
-        """Call GetQueueAttributes."""
-        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
-        if isinstance(response, AwsFault):
-            return response
-        try:
-            return int(response["Attributes"]["VisibilityTimeout"])
-        except (KeyError, TypeError, ValueError):
-            return UNREADABLE
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
-        request = {
-            "QueueUrl": url,
-            "MaxNumberOfMessages": min(count, BATCH_ENTRIES),
-            "WaitTimeSeconds": wait_seconds,
-            "MessageSystemAttributeNames": ["All"],
-            "MessageAttributeNames": ["All"],
-        }
-        body, seconds = _encode(request), wait_seconds + SECONDS
+        body, seconds = _encode(receive_request(url, count, wait_seconds)), wait_seconds + SECONDS
         responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
         good = [response for response in responses if not isinstance(response, FailedCall)]
         # Messages that were received do not wait for retries of the calls that failed.
@@ -104,31 +71,19 @@ class DirectQueues:
             good = [response]
         return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
 
-    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
-        """Call DeleteMessageBatch, for up to ten messages each time; the calls overlap."""
-        return self._in_batches("DeleteMessageBatch", url, receipt_batches(messages))
-
-    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
-        """Call ChangeMessageVisibilityBatch, for up to ten messages each time; the calls overlap."""
-        return self._in_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages))
-
     def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
-        """Call SendMessageBatch, for up to ten messages and 1 MiB each time; the calls overlap, but for FIFO queues."""
-        if not any(message.group_id for message in messages):
-            return self._in_batches("SendMessageBatch", url, message_batches(messages))
+        """Call SendMessageBatch; the calls overlap, but for FIFO queues."""
+        if any(message.group_id for message in messages):
+            return super()._call_in_batches("SendMessageBatch", url, message_batches(messages))
+        return super().send(url, messages)
 
-        def send(entries: list[BatchEntry]) -> Mapping[str, Any] | AwsFault:
-            return self._call("SendMessageBatch", {"QueueUrl": url, "Entries": entries})
-
-        return call_in_batches(send, message_batches(messages))
-
-    def _in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
-        """Call a batch operation for each batch, in overlapping calls."""
+    def _call_in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
         sent = [*batches]
-        bodies = [_encode({"QueueUrl": url, "Entries": number_entries(batch)}) for batch in sent]
-        responses = self._call_each(operation, bodies, SECONDS)
-        final = map(self._retry, repeat(operation), bodies, responses, repeat(SECONDS))
-        return call_in_batches(lambda entries: next(final), sent)
+        bodies = [_encode(batch_request(url, batch)) for batch in sent]
+        failed: dict[str, AwsFault] = {}
+        for batch, body, response in zip(sent, bodies, self._call_each(operation, bodies, SECONDS), strict=True):
+            failed |= find_failed(batch, self._retry(operation, body, response, SECONDS))
+        return failed
 
     def _call_each(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | FailedCall]:
         """Make several calls, some at a time in one thread; those at a time have `seconds` together."""
@@ -141,7 +96,7 @@ class DirectQueues:
             responses += reversed(ended)
         return responses
 
-    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | AwsFault:
+    def _call_once(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | AwsFault:
         body = _encode(request)
         return self._retry(operation, body, self._service.begin(operation, body, SECONDS).finish(), SECONDS)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
     MARGIN_SECONDS,
@@ -17,7 +18,6 @@ from router.aws.calls import (
     StartLimit,
     ThreadedCalls,
 )
-from router.aws.dynamodb import DynamoTables
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from router.aws.dynamodb import DynamoTables
+from router.aws.boto import DynamoTables
 from router.testing.store import Refused, Store, batch_actions, target
 
 INDEX_KEY = "index"
