@@ -15,11 +15,10 @@ from rich.table import Table
 
 from router.cli.options import config_option
 from router.cli.terminal import output
+from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
-from router.dev.display import to_cell, to_json
 from router.dev.emulator import local_aws
-from router.dev.results import DeadLetter, DemoResult, SampleResult
-from router.dev.samples import Sample, environments, from_lines, from_tests
+from router.dev.samples import DeadLetter, DemoResult, Sample, SampleResult, environments, from_lines, from_tests
 from router.errors import UsageError
 from router.model import Item
 from router.program.load import Program, load_program

@@ -17,7 +17,7 @@ from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account
 from router.aws.stacks import StackEvent, StackResource, Stacks
 from router.cli.terminal import confirm, diagnostics, output
-from router.dev.display import to_json
+from router.dev.compare import to_json
 from router.errors import UsageError
 from router.ops.build import build
 from router.ops.changes import PlannedChange, kind_of, resource_name, short_name

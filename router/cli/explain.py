@@ -11,7 +11,7 @@ import msgspec
 
 from router.cli.options import config_option
 from router.config import spec
-from router.dev.display import to_json
+from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, explain, show_value
 from router.dev.records import LISTS, MESSAGE_ID, META, RECEIPT_HANDLE, read_record, wrap_text
 from router.errors import ConfigError, UsageError

@@ -11,10 +11,8 @@ import click
 from msgspec import UNSET, Struct
 
 from router.cli.options import choose_config, config_argument, write_file
-from router.dev.compare import cell, table
-from router.dev.display import to_json
-from router.dev.junit import Described, as_junit
-from router.dev.run_tests import Suite, Verdict, select_tests
+from router.dev.compare import cell, table, to_json
+from router.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.dev.schema_coverage import SchemaCoverage
 from router.dev.update import DELETE, Updated, update
 

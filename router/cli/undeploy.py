@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from router.cli.terminal import confirm, confirm_by_typing, diagnostics, output
-from router.dev.display import to_json
+from router.dev.compare import to_json
 from router.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,18 +1,20 @@
-"""Compares the expectations of a test with its observed outcome and items."""
+"""Compares the expectations of a test with its observed outcome and items, and shows values."""
 
 import base64
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from router.config import spec
-from router.dev.display import to_json
 from router.model import Item, Outcome
 
 ABSENT = "(no such attribute)"
 """The value of an attribute that does not exist."""
+# Values that JSON does not have are shown by `repr`: REMOVE, and objects that a plugin returned.
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 class Difference(Struct, frozen=True):
@@ -127,3 +129,30 @@ def same(expected: Any, found: Any) -> bool:
     if isinstance(found, int | Decimal) != isinstance(expected, int | Decimal):
         return False
     return bool(found == expected)
+
+
+def to_json(value: Any, indent: int = 0) -> str:
+    """Return a value as JSON text, on one line or indented."""
+    text = _ENCODER.encode(_plain(value))
+    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+
+
+def to_cell(value: Any) -> str:
+    """Return a value for a cell of a table: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else to_json(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=_order)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _order(value: Any) -> Any:
+    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything into a set."""
+    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return (0, value, "") if number else (1, 0, value if isinstance(value, str) else repr(value))

@@ -13,8 +13,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from router.aws.references import queue_name, table_name
 from router.dev.emulator import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
-from router.dev.results import DemoResult, DemoState, LogLine, evaluate, read_dead_letters, stays
-from router.dev.samples import Sample
+from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
 from router.errors import UsageError
 from router.program.load import Program
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ from router.dev.emulator import (
     create_tables,
     for_embedded_aws,
 )
-from router.dev.results import DemoResult, LogLine
-from router.dev.samples import Sample
+from router.dev.samples import DemoResult, LogLine, Sample
 from router.errors import UsageError
 from router.ops.build import build
 from router.ops.deployment import Deployment, Package, make_deployment
@@ -82,7 +81,7 @@ def run_deployed(
         resources = _deploy(deployment, make)
     report(f"routing {len(samples)} messages")
     function = DeployedFunction(make("logs"))
-    result = run_samples(program, samples, local, lambda: _deployed(function))
+    result = run_samples(program, samples, local, lambda: nullcontext(function))
     return DeployedDemo(result, resources, function.lines())
 
 
@@ -103,7 +102,8 @@ def _temporary_files_in(directory: str) -> Iterator[None]:
 def this_machine() -> Target:
     """Return the Lambda target that this machine can run; raises UsageError if there is none."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = next((each for each in _targets() if each.python == running and each.machine == platform.machine()), None)
+    targets = [Target(arch, running) for arch in ARCHES if running in PYTHONS]
+    found = next((each for each in targets if each.machine == platform.machine()), None)
     if found is None or sys.platform != "linux":
         raise UsageError(
             f"the package runs on Linux, on {' or '.join(ARCHES)}, with Python {PYTHONS[0]} to {PYTHONS[-1]}; "
@@ -111,12 +111,6 @@ def this_machine() -> Target:
             "'router demo' runs the same routes without a package"
         )
     return found
-
-
-def _targets() -> Iterator[Target]:
-    for arch in ARCHES:
-        for python in PYTHONS:
-            yield Target(arch, python)
 
 
 def _refuse_real_accounts(program: Program) -> None:
@@ -202,9 +196,3 @@ def _read_line(text: str) -> LogLine:
     except ValueError:
         line = {"message": text}
     return line if isinstance(line, dict) and _METRICS not in line else {}
-
-
-@contextmanager
-def _deployed(function: DeployedFunction) -> Iterator[DeployedFunction]:
-    """Yield the function, which ends with the embedded AWS."""
-    yield function

@@ -1,9 +1,12 @@
-"""Runs the `tests:` of the routes, each with its own environment variables."""
+"""Runs the `tests:` of the routes, each with its own environment variables, and formats the results as JUnit XML."""
 
+import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
 
@@ -18,9 +21,9 @@ from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.program.load import Loaded, Program, load
 
-Matches = Callable[[str], bool]
-_TOKEN = re.compile(r"\s*(?:(\(|\))|'([^']*)'|\"([^\"]*)\"|([^\s()'\"]+))")
-_WORDS = ("and", "or", "not")
+_NOT_WORDS = ("and", "or", "not", "(", ")", "'", '"')
+"""Operators, and quotes that are not closed."""
+_TOKEN = re.compile(r"""[()]|'[^']*'|"[^"]*"|[^\s()'"]+|['"]""")
 
 
 def select_tests(expression: str) -> Callable[[str, str], bool]:
@@ -31,67 +34,35 @@ def select_tests(expression: str) -> Callable[[str, str], bool]:
     """
     if not expression.strip():
         return lambda route, name: True
-    reader = _Reader(expression)
-    matches = reader.either()
-    if reader.tokens:
-        raise reader.fault()
+    words: dict[str, str] = {}
+    tokens = []
+    for token in _TOKEN.findall(expression):
+        # The operators are those of Python, whose parser reads the expression with a name for each word.
+        tokens.append(token if token in _NOT_WORDS else f"word{len(words)}")
+        words[tokens[-1]] = (token[1:-1] if token[0] in "'\"" else token).lower()
+    try:
+        matches = _compile(ast.parse(" ".join(tokens), mode="eval").body, words)
+    except SyntaxError:
+        raise UsageError(
+            f"'{expression}' does not select tests: it must be words joined by and, or, not and parentheses"
+        ) from None
     return lambda route, name: matches(f"{route}: {name}".lower())
 
 
-class _Reader:
-    """A recursive-descent parser of an expression."""
-
-    def __init__(self, expression: str) -> None:
-        self._expression = expression
-        self.tokens: list[tuple[str, bool]] = []
-        position = 0
-        while expression[position:].strip():
-            match = _TOKEN.match(expression, position)
-            if match is None:
-                raise self.fault()
-            mark, single, double, word = match.groups()
-            quoted = single if single is not None else double
-            self.tokens.append((quoted, True) if quoted is not None else (mark or word, False))
-            position = match.end()
-
-    def fault(self) -> UsageError:
-        """Return the error for an expression that cannot be parsed."""
-        return UsageError(
-            f"'{self._expression}' does not select tests: it must be words joined by and, or, not and parentheses"
-        )
-
-    def either(self) -> Matches:
-        """Parse alternatives that `or` joins."""
-        parts = [self._both()]
-        while self._take("or"):
-            parts.append(self._both())
-        return lambda name: any(part(name) for part in parts)
-
-    def _both(self) -> Matches:
-        parts = [self._one()]
-        while self._take("and"):
-            parts.append(self._one())
-        return lambda name: all(part(name) for part in parts)
-
-    def _one(self) -> Matches:
-        if self._take("not"):
-            inside = self._one()
-            return lambda name: not inside(name)
-        if self._take("("):
-            within = self.either()
-            if not self._take(")"):
-                raise self.fault()
-            return within
-        if not self.tokens or (self.tokens[0][0] in (*_WORDS, ")") and not self.tokens[0][1]):
-            raise self.fault()
-        word = self.tokens.pop(0)[0].lower()
-        return lambda name: word in name
-
-    def _take(self, token: str) -> bool:
-        if self.tokens[:1] != [(token, False)]:
-            return False
-        self.tokens.pop(0)
-        return True
+def _compile(node: ast.expr, words: Mapping[str, str]) -> Callable[[str], bool]:
+    match node:
+        case ast.Name(id=name):
+            word = words[name]
+            return lambda text: word in text
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inside = _compile(operand, words)
+            return lambda text: not inside(text)
+        case ast.BoolOp(op=operator, values=values):
+            parts = [_compile(value, words) for value in values]
+            join = all if isinstance(operator, ast.And) else any
+            return lambda text: join(part(text) for part in parts)
+        case _:
+            raise SyntaxError
 
 
 def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
@@ -232,3 +203,44 @@ def observe(program: Program, route: str, ticket: Ticket) -> Observed:
 def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> Ticket:
     """Return the ticket that the engine plans for a record of a queue."""
     return plan(program.engine.queues[queue], record, trace)
+
+
+Described = tuple[Verdict, float, str]
+"""A verdict, its duration in seconds, and its differences as text."""
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 does not allow: https://www.w3.org/TR/xml/#charsets"""
+
+
+def as_junit(described: Iterable[Described]) -> bytes:
+    """Return results as JUnit XML, with a suite for each route in the order of the tests.
+
+    There is no standard; these elements are common to all readers: https://github.com/testmoapp/junitxml
+    """
+    root = Element("testsuites", name="router test")
+    for route, group in groupby(described, key=lambda each: each[0].route):
+        _suite(root, route, list(group))
+    for name in ("tests", "failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    root.set("time", f"{sum(float(suite.get('time', '0')) for suite in root):.6f}")
+    indent(root)
+    content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
+
+
+def _suite(root: Element, route: str, described: list[Described]) -> None:
+    failed = [verdict for verdict, _, _ in described if not verdict.passed]
+    suite = SubElement(root, "testsuite", name=route, tests=str(len(described)), failures=str(len(failed)))
+    suite.set("errors", "0")
+    suite.set("skipped", "0")
+    suite.set("time", f"{sum(seconds for _, seconds, _ in described):.6f}")
+    for verdict, seconds, words in described:
+        case = SubElement(suite, "testcase", classname=route, name=_clean(verdict.name), time=f"{seconds:.6f}")
+        if not verdict.passed:
+            count = len(verdict.differences)
+            message = f"{count} difference{'s' * (count > 1)}: {', '.join(each.what for each in verdict.differences)}"
+            SubElement(case, "failure", message=_clean(message), type="difference").text = _clean(words)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("�", text)

@@ -3,8 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from router.dev.compare import Difference
-from router.dev.junit import as_junit
-from router.dev.run_tests import Verdict
+from router.dev.run_tests import Verdict, as_junit
 
 FAILED = Verdict("r", 'a "<b>" & \x00', (Difference("x", 1, 2), Difference("y", 1, 2)))
 

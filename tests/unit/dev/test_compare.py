@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.dev.display import to_cell, to_json
+from router.dev.compare import to_cell, to_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ITEMS = st.recursive(
