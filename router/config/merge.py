@@ -10,8 +10,7 @@ from msgspec import structs
 from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, describe
-from router.config.places import SourceMap
-from router.config.reading import IncludedFile, Reading, SourceFile
+from router.config.reading import IncludedFile, Reading, SourceFile, SourceMap
 from router.model import Finding, Path, names_file
 
 DEFINED_TWICE = declare(
@@ -114,7 +113,7 @@ class _Merger:
         return Reading(kept, self._findings, self._root.folder, not _whole_sections(self._left_out))
 
     def _miss_routes(self) -> None:
-        from router.config.shape_faults import RT102  # only for a config with this fault: start-up does without it
+        from router.config.schema import RT102  # only for a config with this fault: start-up does without it
 
         sentence = "there are no routes, neither in the config nor in what it includes"
         self._findings.add(RT102, sentence, ("include",), suggestion="add 'routes: …'")

@@ -11,14 +11,19 @@ from jsonschema_rs import ValidationErrorKind as Kind
 
 from router.config import spec
 from router.config.findings import Findings, closest, describe, quote, stopped
-from router.config.schema import Node, branches, exact_schema, node_at, takes, validator
-from router.config.shape_faults import (
+from router.config.schema import (
     RT101,
     RT102,
     RT106,
+    Node,
     Text,
+    branches,
     closest_choice,
     did_you_mean,
+    exact_schema,
+    node_at,
+    takes,
+    validator,
     wrong_choice,
     wrong_form,
     wrong_type,

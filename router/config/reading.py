@@ -1,15 +1,15 @@
-"""The results of reading a config: each file, and the merged whole."""
+"""The results of reading a config: each file, the merged whole, and the places of keys and values."""
 
 import gc
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
 
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import Findings, Locate
 from router.model import Path, Place
 
 
@@ -62,3 +62,82 @@ def without_garbage_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+_Spot = tuple[Place, Place, dict[str | int, Any]]
+"""The places of a key and of its value, and the same for everything inside the value."""
+
+
+def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
+    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
+
+    def numbers(path: Path, key: bool) -> tuple[int, int]:
+        place = locate(path, key)
+        return place.line, place.column
+
+    def walk(value: Any, path: Path) -> Iterator[int]:
+        if isinstance(value, dict):
+            for name, child in value.items():
+                where = (*path, name)
+                yield from numbers(where, True)
+                yield from numbers(where, False)
+                yield from walk(child, where)
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                where = (*path, index)
+                yield from numbers(where, False)
+                yield from walk(child, where)
+
+    return [*numbers((), False), *walk(data, ())]
+
+
+def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
+    """Return the function that finds places in the numbers which `list_places` returned for this data.
+
+    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
+    """
+    numbers = iter(listed)
+
+    def place() -> Place:
+        return Place(file, next(numbers), next(numbers))
+
+    def read(value: Any) -> dict[str | int, Any]:
+        spots: dict[str | int, Any] = {}
+        if isinstance(value, dict):
+            for name, child in value.items():
+                spots[name] = (place(), place(), read(child))
+        elif isinstance(value, list):
+            for index, child in enumerate(value):
+                here = place()
+                spots[index] = (here, here, read(child))
+        return spots
+
+    start = place()
+    root: _Spot = (start, start, read(data))
+
+    def locate(path: Path, key: bool = False) -> Place:
+        spot = root
+        for step in path:
+            if step not in spot[2]:
+                break
+            spot = spot[2][step]
+        return spot[0] if key else spot[1]
+
+    return locate
+
+
+class SourceMap:
+    """Maps merged entries to their source files."""
+
+    def __init__(self, root: Locate) -> None:
+        self._root = root
+        self._entries: dict[Path, tuple[Locate, Path]] = {}
+
+    def record(self, path: Path, locate: Locate, own: Path) -> None:
+        """Record that the entry at a path of two steps comes from the path `own` of another file."""
+        self._entries[path] = (locate, own)
+
+    def locate(self, path: Path, key: bool = False) -> Place:
+        """Return the place of the value (or the key) at a path of the merged config."""
+        locate, own = self._entries.get(path[:2], (self._root, path[:2]))
+        return locate((*own, *path[2:]), key)

@@ -1,8 +1,9 @@
 """The specification of `routes.yaml`: its types, its JSON Schema and its reference page come from here."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
 from router.config.spec_resources import (
     EventSourceMapping,
@@ -13,34 +14,195 @@ from router.config.spec_resources import (
     TableSettings,
     Worker,
 )
-from router.config.spec_route import NOT_EMPTY, Attribute, RouteSettings, Test, WriteSettings, short_form
-from router.config_types import AttributeType, Bucket, Disposition, Duration, Expression, MetaName, Name, Spec
+from router.config_types import AttributeType, Disposition, Expression, Name, Spec
+from router.modes import DEFAULT, MODES, ModeName, names_taking
+from router.sources import SOURCES
 
 __all__ = [
-    "Attribute",
-    "AttributeType",
-    "Bucket",
-    "Config",
-    "Disposition",
-    "Duration",
-    "EventSourceMapping",
-    "Expression",
-    "FunctionSettings",
-    "Ignore",
-    "Included",
-    "MetaName",
-    "Name",
-    "Queue",
-    "RetrySettings",
-    "RouteSettings",
-    "S3Pointer",
-    "Spec",
-    "TableSettings",
-    "Test",
-    "Worker",
-    "WriteSettings",
+    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "Queue",
+    "RetrySettings", "RouteSettings", "S3Pointer", "TableSettings", "Test", "Worker", "WriteSettings",
     "short_form",
-]
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    _Sources = Spec
+else:
+    _Sources = defstruct(
+        "_Sources",
+        [(source.field, source.spec, field(name=source.key, default=UNSET)) for source in SOURCES.values()],
+        bases=(Spec,),
+        frozen=True,
+    )
+
+NOT_EMPTY = {"minProperties": 1}
+"""Only the schema has this rule: if all entries have faults, the converted map is empty."""
+
+
+class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
+    __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
+
+    transform: Annotated[
+        str | tuple[str | Annotated[dict[str, Any], Meta(min_length=1)], ...],
+        Meta(
+            description="Transforms in order: a name, or a map of a name to its argument (a list: several; a map: by "
+            "name).",
+            examples=[["strip", {"truncate": 80}]],
+        ),
+    ] = ()
+    type: Annotated[
+        AttributeType | UnsetType,
+        Meta(description="The DynamoDB type; `json` is JSON text in an S. Default: the type of the value."),
+    ] = UNSET
+    default: Annotated[Any, Meta(description="The value to use if the source has none.", examples=["unknown"])] = UNSET
+    missing: Annotated[
+        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Meta(
+            description="What to do without a value: omit the attribute, store NULL, reject the message, or (updates) "
+            "remove it. Default: `omit`, and `error` for key attributes."
+        ),
+    ] = UNSET
+
+
+def short_form(expression: str) -> Attribute:
+    """Return the attribute that an expression alone stands for."""
+    return msgspec.convert({"from": expression}, Attribute)
+
+
+class WriteSettings(Spec, frozen=True, kw_only=True):
+    """How an item is written."""
+
+    mode: Annotated[
+        ModeName,
+        Meta(description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + "."),
+    ] = DEFAULT
+    version: Annotated[
+        str | UnsetType, Meta(description="The attribute that orders writes of one key.", examples=["seen_at"])
+    ] = UNSET
+    add: Annotated[
+        tuple[str, ...],
+        Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
+    ] = ()
+    append: Annotated[
+        tuple[str, ...], Meta(description=f"{names_taking('append')}: attributes to append to the stored list.")
+    ] = ()
+    keep_first: Annotated[
+        tuple[str, ...], Meta(description=f"{names_taking('keep_first')}: attributes to set only once.")
+    ] = ()
+    once: Annotated[
+        str | UnsetType,
+        Meta(
+            description=f"{names_taking('once')}: the table of idempotency keys, by which a redelivered message does "
+            "not add or append again."
+        ),
+    ] = UNSET
+    once_key: Annotated[
+        Expression | UnsetType, Meta(description="The idempotency key. Default: route and message id.")
+    ] = UNSET
+
+
+class Test(Spec, frozen=True):
+    """A message and its expected outcome, run by `router test` and sent by `router demo`."""
+
+    name: Annotated[str, Meta(description="What the test verifies.")] = ""
+    message: Annotated[Any, Meta(description="The message; the queue's encoding and envelopes are applied to it.")] = (
+        UNSET
+    )
+    body: Annotated[str | UnsetType, Meta(description="The body of the SQS message, instead of `message`.")] = UNSET
+    record: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="A whole record of ReceiveMessage or of a Lambda event, instead of `message`."),
+    ] = UNSET
+    file: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A file, relative to the config, that holds the message as JSON, instead of `message`.",
+            examples=["messages/first.json"],
+        ),
+    ] = UNSET
+    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = field(
+        default_factory=dict
+    )
+    env: Annotated[
+        dict[str, str],
+        Meta(
+            description="Environment variables of this test; they override those that are set.",
+            examples=[{"STAGE": "prod"}],
+        ),
+    ] = field(default_factory=dict)
+    item: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="The one item that is written, with all its attributes.")
+    ] = UNSET
+    item_contains: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
+    ] = UNSET
+    items: Annotated[
+        tuple[dict[str, Any], ...] | UnsetType,
+        Meta(description="All items that this route writes, in order, with all their attributes."),
+    ] = UNSET
+    outcome: Annotated[
+        Literal["written", "dropped", "rejected", "retry"], Meta(description="The outcome of the message.")
+    ] = "written"
+    reason: Annotated[str | UnsetType, Meta(description="The exact reason, if the message is not written.")] = UNSET
+    code: Annotated[
+        str | UnsetType, Meta(description="The code of the reason, if the message is not written.", examples=["RT806"])
+    ] = UNSET
+    write: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="The one request of this route to DynamoDB, as `router explain` prints it.",
+            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
+        ),
+    ] = UNSET
+
+
+class RouteSettings(Spec, frozen=True):
+    """A route from a queue to a table."""
+
+    queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
+    table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
+    when: Annotated[
+        Expression | UnsetType,
+        Meta(
+            description="JMESPath over the message; the route takes the message if this is true. Default: always.",
+            examples=["type == 'device'"],
+        ),
+    ] = UNSET
+    schema: Annotated[
+        str | dict[str, Any] | bool | UnsetType,
+        Meta(
+            description="The JSON Schema of the message: a file, relative to this one, or the schema itself.",
+            examples=["schemas/user-metadata.json"],
+        ),
+    ] = UNSET
+    plugins: Annotated[
+        tuple[str, ...] | UnsetType,
+        Meta(description="Plugins whose transform hooks run, in this order. Default: all that are loaded."),
+    ] = UNSET
+    options: Annotated[
+        dict[str, Any],
+        Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}]),
+    ] = field(default_factory=dict)
+    for_each: Annotated[
+        Expression | UnsetType,
+        Meta(
+            description="JMESPath to a list; each element becomes an item. Expressions of `item` are then over "
+            "`element` and `message`.",
+            examples=["lines"],
+        ),
+    ] = UNSET
+    item: Annotated[
+        dict[str, Expression | Attribute] | UnsetType,
+        Meta(
+            description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
+            extra_json_schema=NOT_EMPTY,
+            examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
+        ),
+    ] = UNSET
+    write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
+    on_invalid: Annotated[Disposition, Meta(description="The outcome of a message that fails the schema.")] = (
+        "dead_letter"
+    )
+    tests: Annotated[tuple[Test, ...], Meta(description="Messages and their expected outcomes.")] = ()
 
 
 class Ignore(Spec, frozen=True, kw_only=True):

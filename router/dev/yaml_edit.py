@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from router.config.core_schema import CoreSchema, compose
 from router.config.source import parse_text
+from router.config.tree import CoreSchema, compose
 from router.dev.compare import same
 from router.engine.attributes import plain_number
 from router.errors import RouterError, UsageError

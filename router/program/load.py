@@ -142,10 +142,10 @@ def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
 
 def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loaded:
     # A compiled config is loaded without the modules that read YAML.
-    from router.config import include
+    from router.config import source
 
     with without_garbage_collector():
-        reading = include.read_config(path, env, unset)
+        reading = source.read_config(path, env, unset)
         return compile_config(reading, SchemaStore(reading.folder))
 
 

@@ -20,8 +20,7 @@ from router.config import spec
 from router.config.environment import RT005, replace_references
 from router.config.findings import Findings, Locate
 from router.config.merge import as_read, merge
-from router.config.places import locate_by
-from router.config.reading import IncludedFile, Reading, SourceFile
+from router.config.reading import IncludedFile, Reading, SourceFile, locate_by
 from router.errors import UsageError
 from router.model import Path, Place
 from router.version import VERSION

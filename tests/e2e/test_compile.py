@@ -148,8 +148,8 @@ LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy", "typing_extensio
 """What a start may import besides the standard library: msgspec takes typing_extensions where it is installed."""
 NEVER = {
     "argparse", "asyncio", "boto3", "botocore", "concurrent.futures", "difflib", "doctest", "email.utils", "http",
-    "importlib.metadata", "jmespath", "router.check", "router.program.expressions.syntax", "router.config.include",
-    "router.config.parse", "router.config.source", "router.dev", "subprocess", "tempfile", "unittest",
+    "importlib.metadata", "jmespath", "router.check", "router.program.expressions.syntax", "router.config.source",
+    "router.config.parse", "router.dev", "subprocess", "tempfile", "unittest",
     "urllib.request", "yaml",
 }  # fmt: skip
 MOST_OWN, MOST_OTHERS = 115, 190

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from router.config import spec
-from router.config.include import Reading, read_config
+from router.config.reading import Reading
+from router.config.source import read_config
 
 ROOT = """\
 version: 1

@@ -13,7 +13,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.config.merge import as_read
 from router.config.parse import parse_part, without_empty_keys
-from router.config.shape_faults import wrong_form
+from router.config.schema import wrong_form
 from router.config.source import parse_text
 from router.model import Place
 from router.modes import MODES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from router.config.core_schema import (
+from router.config.tree import (
     MAX_DEPTH,
     CoreLoader,
     CoreSchema,
@@ -103,7 +103,7 @@ def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
 
 def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Composing stops at the parent of the first node over the limit."""
-    monkeypatch.setattr("router.config.core_schema.MAX_NODES", 5)
+    monkeypatch.setattr("router.config.tree.MAX_NODES", 5)
 
     with pytest.raises(LimitError) as caught:
         compose("a: 1\nb: [2, 3]\n")
@@ -113,7 +113,7 @@ def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error at the root has the beginning of the file as its place."""
-    monkeypatch.setattr("router.config.core_schema.MAX_NODES", 0)
+    monkeypatch.setattr("router.config.tree.MAX_NODES", 0)
 
     with pytest.raises(LimitError) as caught:
         compose("\n\na: 1\n")
