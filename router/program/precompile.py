@@ -20,7 +20,7 @@ from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression
 from router.program.load import load
-from router.program.precompiled import Bundle, File, Files, Precompiled, write
+from router.program.precompiled import Bundle, File, Files, write
 from router.program.schemas.compile import SchemaStore
 from router.sources import SOURCES
 
@@ -37,16 +37,13 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
     given = loaded.config.include
     with without_garbage_collector():
         sources = list(_sources(path, loaded.config.include))
-        config = Precompiled(
-            Files(
-                (given,) if isinstance(given, str) else given,
-                tuple(_file(source, path.parent) for source in sources),
-            ),
+        include = (given,) if isinstance(given, str) else given
+        return write(
+            Files(include, tuple(_file(source, path.parent) for source in sources)),
             _bundle(sources, path.parent),
             _trees(sources),
             [list_places(_needed(source.data), source.locate) for source in sources],
         )
-        return write(config)
 
 
 def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:

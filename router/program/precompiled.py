@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ FORMAT = 1
 """The version of the format; a file of another version is refused."""
 _MARK = b'{"compiled_router_config":'
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_AGAIN = "compile the config again, with router compile"
 _DIGITS = frozenset("-0123456789")
 
 
@@ -67,33 +69,26 @@ NO_BUNDLE = Bundle()
 """The bundle of a config in YAML, whose schema files are read."""
 
 
-class Precompiled(Struct, frozen=True):
-    """A compiled config; `trees` are the trees of expressions by their text, `places` one list of positions a file."""
-
-    files: Files
-    schemas: Bundle
-    trees: Mapping[str, dict[str, Any]]
-    places: Sequence[Sequence[int]]
-
-
 class _Head(Struct, frozen=True):
     compiled_router_config: int
     router: str
     checksum: int
 
 
-class Opened:
-    """A compiled config whose positions are decoded on demand: a start without findings needs none."""
+class Opened(Struct, frozen=True):
+    """A compiled config; `trees` are the trees of expressions by their text.
 
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        self._lines = lines
-        self.files = _decode(lines[0], Files)
-        self.schemas = _decode(lines[1], Bundle)
-        self.trees: Mapping[str, dict[str, Any]] = _decode(lines[2], dict[str, Any])
+    Its positions are decoded on demand: a start without findings needs none.
+    """
+
+    files: Files
+    schemas: Bundle
+    trees: Mapping[str, dict[str, Any]]
+    positions: bytes
 
     def places(self) -> list[list[int]]:
         """Decode the positions: the results of `list_places`, one list a file."""
-        return msgspec.json.decode(self._lines[3], type=list[list[int]])
+        return msgspec.json.decode(self.positions, type=list[list[int]])
 
 
 def is_precompiled(path: FilePath) -> bool:
@@ -105,23 +100,20 @@ def is_precompiled(path: FilePath) -> bool:
         return False
 
 
-def write(config: Precompiled) -> bytes:
+def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], places: Sequence[Sequence[int]]) -> bytes:
     """Return the bytes of a compiled config; raises UsageError for text that UTF-8 cannot encode."""
-    parts = (config.files, config.schemas, config.trees, config.places)
     try:
-        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in parts)
+        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in (files, schemas, trees, places))
     except UnicodeEncodeError:
         raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
     return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
 
 
-def read(path: FilePath) -> Opened:
-    """Open a compiled config; raises UsageError if another version made it, or if it is damaged."""
-    return unpack(path.read_bytes(), str(path))
-
-
 def unpack(content: bytes, shown: str) -> Opened:
-    """Decode a compiled config, named `shown` in errors; raises UsageError as `read` does."""
+    """Decode a compiled config, named `shown` in errors.
+
+    Raises UsageError if another version made it, or if it is damaged.
+    """
     head, _, body = content.partition(b"\n")
     try:
         decoded = msgspec.json.decode(head, type=_Head)
@@ -132,10 +124,8 @@ def unpack(content: bytes, shown: str) -> Opened:
         raise UsageError(f"{shown} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{shown} is damaged: {_AGAIN}")
-    return Opened(body.split(b"\n"))
-
-
-_AGAIN = "compile the config again, with router compile"
+    files, schemas, trees, places, _ = body.split(b"\n")
+    return Opened(_decode(files, Files), _decode(schemas, Bundle), _decode(trees, dict[str, Any]), places)
 
 
 def _exact(value: Any) -> Any:
@@ -161,39 +151,37 @@ def read_config(path: FilePath, env: Mapping[str, str]) -> tuple[Reading, Opened
     Raises UsageError if another version compiled it, if it is damaged, or for files that it includes only in this
     environment.
     """
-    opened = read(path)
+    opened = unpack(path.read_bytes(), str(path))
     return _merge_files(opened, path, env), opened
 
 
 def _merge_files(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Reading:
     places = cache(opened.places)
-    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(opened.files.files)]
-    root, *others = sources
-    config, left_out = _parse(spec.Config, root)
+    files = opened.files.files
+    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
+    root, proved = sources[0]
+    config, left_out = _parse(spec.Config, root, proved)
     if config is None or not config.include:
-        return as_read(root.source, config, left_out)
+        return as_read(root, config, left_out)
     given = (config.include,) if isinstance(config.include, str) else config.include
-    if given != opened.files.include:
-        if not root.source.findings.failed:
-            raise UsageError(
-                f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
-                "in this environment: compile it in this one, or name the same files in all of them"
-            )
-        others = []  # as a file finds none, with a variable missing
-    return merge(root.source, config, left_out, [_parse_part(each) for each in others])
-
-
-class _Filled(Struct, frozen=True):
-    """A file with its variables replaced; if `proved`, msgspec.convert finds each fault that a variable can cause."""
-
-    source: SourceFile
-    folder: str
-    proved: bool
+    parts = []
+    if given == opened.files.include:
+        for file, (source, proved) in list(zip(files, sources, strict=True))[1:]:
+            content, without = _parse(spec.Included, source, proved)
+            assert content is not None  # it can do without any of its keys
+            parts.append(IncludedFile(source, file.folder, content, without))
+    elif not root.findings.failed:  # with a variable missing, no file is included
+        raise UsageError(
+            f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
+            "in this environment: compile it in this one, or name the same files in all of them"
+        )
+    return merge(root, config, left_out, parts)
 
 
 def _put_in(
     file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
-) -> _Filled:
+) -> tuple[SourceFile, bool]:
+    """Return a file with its variables replaced, and whether msgspec.convert finds each fault that one can cause."""
     shown = str(folder / file.name)
 
     @cache
@@ -207,35 +195,24 @@ def _put_in(
     faults = replace_references(file.data, file.references, env)
     for fault in faults:
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
+    data: Any = file.data
     # msgspec's `$` matches before a line feed at the end, too.
-    proved = not faults and not any(_at(file.data, where).endswith("\n") for where in file.references)
-    return _Filled(SourceFile(shown, folder, file.data, findings, locate), file.folder, proved)
+    proved = not faults and not any(str(reduce(getitem, at, data)).endswith("\n") for at in file.references)
+    return SourceFile(shown, folder, file.data, findings, locate), proved
 
 
-def _at(data: Any, path: Path) -> str:
-    for step in path:
-        data = data[step]
-    return str(data)
-
-
-def _parse(cls: type[_Kind], filled: _Filled) -> tuple[_Kind | None, set[Path]]:
+def _parse(cls: type[_Kind], source: SourceFile, proved: bool) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
     The values in the file had no faults when it was compiled, and a variable is text: msgspec.convert finds whether the
     config accepts that text. Only if it does not, the parser that reports faults is imported.
     """
-    if filled.proved:
+    if proved:
         with suppress(msgspec.ValidationError):
-            return msgspec.convert(filled.source.data, cls), set()
+            return msgspec.convert(source.data, cls), set()
     from router.config.parse import parse_part  # start-up does without it, but for a fault
 
-    return parse_part(cls, filled.source.data, filled.source.findings)
-
-
-def _parse_part(filled: _Filled) -> IncludedFile:
-    content, left_out = _parse(spec.Included, filled)
-    assert content is not None  # it can do without any of its keys
-    return IncludedFile(filled.source, filled.folder, content, left_out)
+    return parse_part(cls, source.data, source.findings)
 
 
 def _listed(patterns: tuple[str, ...]) -> str:

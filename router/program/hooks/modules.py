@@ -95,11 +95,8 @@ def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
     file = (folder / entry).absolute()
     if not file.is_file():
         beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
-        return _fault(
-            entry,
-            f"there is no file {entry!r}",
-            did_you_mean(entry, beside, "a path is relative to the folder of this file"),
-        )
+        hint = did_you_mean(entry, beside, "a path is relative to the folder of this file")
+        return _fault(entry, f"there is no file {entry!r}", hint)
     name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
     loader = _FreshLoader(name, str(file))
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
@@ -121,11 +118,8 @@ def _import_module(entry: str) -> ModuleType | ConfigFault:
         return importlib.import_module(entry)
     except ModuleNotFoundError as error:
         if error.name and f"{entry}.".startswith(f"{error.name}."):
-            return _fault(
-                entry,
-                f"no module {entry!r} is installed",
-                "install it, or write a file as a path that ends in '.py'",
-            )
+            advice = "install it, or write a file as a path that ends in '.py'"
+            return _fault(entry, f"no module {entry!r} is installed", advice)
         raise
 
 
@@ -149,9 +143,8 @@ def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list
         at = f"plugin {plugin!r}: {name!r}{_line(value, folder)}"
         if mark is None:
             if name.startswith("router_") and callable(value) and not inspect.isclass(value):
-                found.append(
-                    ConfigFault(UNMARKED, f"{at} is not marked", "put @hookimpl over it, or give it another name")
-                )
+                advice = "put @hookimpl over it, or give it another name"
+                found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
             continue
         hook = mark.get("specname") or name
         if forms := " and ".join(_forms(value, mark)):

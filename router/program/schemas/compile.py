@@ -60,14 +60,12 @@ _Report = Callable[..., None]
 class SchemaStore:
     """The schemas of one load: each file is read, checked, compiled and reported once.
 
-    `documents` are their contents by the name that findings use, `uses` where in the config each was first met.
-    `validations` has what is behind each check. Files in the `bundle` of a compiled config are not read again, and were
-    checked when it was made.
+    `documents` are their contents by the name that findings use. `validations` has what is behind each check. Files in
+    the `bundle` of a compiled config are not read again, and were checked when it was made.
     """
 
     def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE) -> None:
         self.documents: dict[str, Any] = {}
-        self.uses: dict[str, Path] = {}
         self.validations: dict[Check, Validation] = {}
         self._folder = folder
         self._root = folder.resolve()
@@ -97,7 +95,7 @@ class SchemaStore:
 
         import_library()
         if not isinstance(schema, str):
-            document = self._accept(schema, "the inline schema", self._root / _inline(path), path, report)
+            document = self._accept(schema, "the inline schema", self._root / _inline(path), report)
             return self._link(document, path, report)
         file = self._inside(self._root / schema)
         if file is None:
@@ -105,7 +103,7 @@ class SchemaStore:
             report(ConfigFault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
             return None
         if file not in self._checks:
-            document = self._open(file, path, report)
+            document = self._open(file, report)
             self._checks[file] = self._link(document, path, report)
         return self._checks[file]
 
@@ -130,39 +128,36 @@ class SchemaStore:
     def _is_there(self, file: pathlib.Path) -> bool:
         return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
 
-    def _open(self, file: pathlib.Path, path: Path, report: _Report) -> SchemaDocument | None:
+    def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Return the document in a file, or None if it has errors, which are reported once."""
         if file not in self._opened:
             name = file.relative_to(self._root).as_posix()
             self._opened[file] = None
             if name in self._bundle.files:
-                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file, path)
+                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file)
                 return self._opened[file]
             try:
                 content = read_schema(file, name, str(self._folder / name))
             except SchemaError as error:
                 report(*error.faults)
             else:
-                self._opened[file] = self._accept(content, f"schema '{name}'", file, path, report)
+                self._opened[file] = self._accept(content, f"schema '{name}'", file, report)
         return self._opened[file]
 
-    def _accept(
-        self, content: Any, name: str, file: pathlib.Path, path: Path, report: _Report
-    ) -> SchemaDocument | None:
+    def _accept(self, content: Any, name: str, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
         faults = verify(content, name)
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):
             return None
-        return self._take(content, name, file, path)
+        return self._take(content, name, file)
 
-    def _take(self, content: Any, name: str, file: pathlib.Path, path: Path) -> SchemaDocument:
+    def _take(self, content: Any, name: str, file: pathlib.Path) -> SchemaDocument:
         """Keep a document without errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
         shown = file.relative_to(self._root).as_posix()
         self.documents[shown] = content
-        self.uses[shown] = path
         if isinstance(content, dict):
             content = {"$schema": DEFAULT_DRAFT, **content}
         return SchemaDocument(name, uri_of(file), file.parent, content, draft)
@@ -178,7 +173,7 @@ class SchemaStore:
                 raise Unresolved("it leads out of the folder of the config")
             if inside not in self._opened and not self._is_there(inside):
                 raise Unresolved("there is no such file")
-            referred = self._open(inside, path, report)
+            referred = self._open(inside, report)
             if referred is None:
                 raise Unresolved("")
             return referred

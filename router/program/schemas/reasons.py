@@ -8,7 +8,8 @@ validating the branches one after the other, each up to its first error.
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -112,7 +113,7 @@ class Locator:
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
             at = (*base, *error.instance_path)
-            found, left = self._best_branch(error, _at(data, at), left)
+            found, left = self._best_branch(error, reduce(getitem, at, data), left)
             if found is None:
                 break
             error, base = found, at
@@ -215,12 +216,6 @@ def _without_guards(path: Path) -> Path:
         guarded = path[at] in _CHOICES and tuple(map(str, path[at + 1 : at + 5])) == (*map(str, _GUARD), path[at])
         at += 5 if guarded else 1
     return tuple(kept)
-
-
-def _at(data: Any, path: Path) -> Any:
-    for part in path:
-        data = data[part]
-    return data
 
 
 def _look_up(documents: Mapping[str, SchemaDocument], uri: str, fragment: str) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from router.errors import ConfigError, UsageError
 from router.program.load import load, load_program
 from router.program.precompile import precompile
-from router.program.precompiled import NO_BUNDLE, File, Files, Precompiled, is_precompiled, unpack, write
+from router.program.precompiled import NO_BUNDLE, File, Files, is_precompiled, unpack, write
 from router.version import VERSION
 
 CONFIG = """\
@@ -24,10 +24,10 @@ routes: {r: {queue: q, table: things}}
 AGAIN = "compile the config again, with router compile"
 
 
-def holding(data: Any) -> Precompiled:
-    """A compiled config with some data."""
+def written(data: Any) -> bytes:
+    """The bytes of a compiled config with some data."""
     file = File("routes.yaml", "", (("a", 0),), data)
-    return Precompiled(Files((), (file,)), NO_BUNDLE, {"a[0]": {"type": "x", "children": []}}, [[1, 2, 3]])
+    return write(Files((), (file,)), NO_BUNDLE, {"a[0]": {"type": "x", "children": []}}, [[1, 2, 3]])
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_data_comes_back_as_it_was() -> None:
         "other": [None, True, False, "", "é\n", {"b": {}, "a": []}],
     }
 
-    opened = unpack(write(holding(data)), "x")
+    opened = unpack(written(data), "x")
 
     assert (repr(opened.files.files[0].data), opened.trees, opened.places()) == (
         repr(data),
@@ -64,7 +64,7 @@ def test_data_comes_back_as_it_was() -> None:
 def test_text_that_no_file_can_hold() -> None:
     """Half of a surrogate pair is none of UTF-8's characters."""
     with pytest.raises(UsageError, match="half of a surrogate pair"):
-        write(holding({"a": "\ud800"}))
+        written({"a": "\ud800"})
 
 
 @pytest.mark.parametrize(

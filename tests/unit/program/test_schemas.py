@@ -139,16 +139,13 @@ def test_a_file_is_compiled_once(folder: Any, store: Any) -> None:
 
 
 def test_documents_are_kept(folder: Any, store: Any) -> None:
-    """A store knows every document it loaded, under the name that findings use, and where it was first met."""
+    """A store knows every document it loaded, under the name that findings use."""
     write(folder, a={"$ref": "b.json"}, b=True)
 
     store.compile("a.json", findings(), PATH)
     store.compile({"type": "object"}, findings(), ("routes", "q", "schema"))
 
-    assert (store.documents, store.uses) == (
-        {"a.json": {"$ref": "b.json"}, "b.json": True, "routes.q.schema": {"type": "object"}},
-        {"a.json": PATH, "b.json": PATH, "routes.q.schema": ("routes", "q", "schema")},
-    )
+    assert store.documents == {"a.json": {"$ref": "b.json"}, "b.json": True, "routes.q.schema": {"type": "object"}}
 
 
 def test_faults_of_a_file_are_reported_once(folder: Any, store: Any) -> None:
