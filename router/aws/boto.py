@@ -113,6 +113,10 @@ def fault_of(error: Exception) -> AwsFault:
     return translate(error.response.get("Error", {}).get("Code", ""), status)
 
 
+def _response_of(error: Exception) -> Mapping[str, Any]:
+    return error.response if isinstance(error, ClientError) else {}
+
+
 def caller(client: Any) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any] | AwsFault]:
     """Return a function that calls an operation of a client by AWS's name for it, with its parameters."""
     return lambda operation, parameters: call(getattr(client, xform_name(operation)), **parameters)
@@ -143,8 +147,7 @@ class DynamoTables:
         try:
             self._operations[operation](**parameters)
         except ERRORS as error:
-            response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
-            return WriteResponse(fault=fault_of(error), stored=response.get("Item"))
+            return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
         return WriteResponse()
 
     def transact(self, actions: Sequence[Action]) -> WriteResponse:
@@ -154,8 +157,8 @@ class DynamoTables:
                 TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
             )
         except ERRORS as error:
-            response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
-            return read_cancellation(response.get("CancellationReasons", ())) or WriteResponse(fault=fault_of(error))
+            reasons = _response_of(error).get("CancellationReasons", ())
+            return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
         return WriteResponse()
 
     def key_schema(self, table: str) -> KeySchema | AwsFault:

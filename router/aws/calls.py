@@ -27,7 +27,6 @@ MARGIN_SECONDS = 0.5
 Clock = Callable[[], float]
 """Seconds, growing: `time.monotonic`, or a test's."""
 Job = TypeVar("Job")
-_Job_contra = TypeVar("_Job_contra", contravariant=True)
 
 
 class Deadline(Protocol):
@@ -78,15 +77,6 @@ class StartLimit:
         """The moment, by the clock, from which on no call may start."""
         margin = MARGIN_SECONDS + 2 * max([each.seconds for each in self._durations])
         return self._deadline.end - min(margin, self._longest_margin)
-
-
-class ConcurrentCalls(Protocol[_Job_contra]):
-    """Makes calls, several at a time."""
-
-    duration: Duration
-
-    def make(self, jobs: Sequence[_Job_contra], limit: StartLimit) -> list[WriteResponse | None]:
-        """Return the response to each call; None where it was too late to start it."""
 
 
 class PolledCalls(Generic[Job]):

@@ -1,7 +1,7 @@
 """Reads from AWS what is deployed."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore import xform_name
@@ -50,47 +50,41 @@ class Live:
 
     def table(self, reference: str) -> TableFacts | Unanswered:
         """Return a table by its name or ARN, with its time to live."""
-        response = self._call_operation("dynamodb", "DescribeTable", reference, "Table", TableName=reference)
-        return response if isinstance(response, Unanswered) else _table(response["Table"], self._ttl(reference))
+        table = self._read("dynamodb", "DescribeTable", reference, "Table", TableName=reference)
+        return table if isinstance(table, Unanswered) else _table(table, self._ttl(reference))
 
     def _ttl(self, reference: str) -> TtlFacts | Unanswered:
-        member = "TimeToLiveDescription"
-        response = self._call_operation("dynamodb", "DescribeTimeToLive", reference, member, TableName=reference)
-        if isinstance(response, Unanswered):
-            return response
-        description = response[member]
-        return TtlFacts(description["TimeToLiveStatus"], description.get("AttributeName", ""))
+        ttl = self._read("dynamodb", "DescribeTimeToLive", reference, "TimeToLiveDescription", TableName=reference)
+        if isinstance(ttl, Unanswered):
+            return ttl
+        return TtlFacts(ttl["TimeToLiveStatus"], ttl.get("AttributeName", ""))
 
     def queue(self, reference: str) -> QueueFacts | Unanswered:
         """Return a queue by its name, ARN or URL."""
         url = self._queues.url(reference)
         if isinstance(url, AwsFault):
             return Unanswered("sqs:GetQueueUrl", reference, url.code)
-        member = "Attributes"
-        response = self._call_operation(
-            "sqs", "GetQueueAttributes", reference, member, QueueUrl=url, AttributeNames=["All"]
+        attributes = self._read(
+            "sqs", "GetQueueAttributes", reference, "Attributes", QueueUrl=url, AttributeNames=["All"]
         )
-        return response if isinstance(response, Unanswered) else _queue(response[member])
+        return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
 
     def mappings(self, queue_arn: str, function: str = "") -> tuple[MappingFacts, ...] | Unanswered:
         """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function."""
         found: list[MappingFacts] = []
         parameters = {"EventSourceArn": queue_arn} | ({"FunctionName": function} if function else {})
-        member = "EventSourceMappings"
         while True:
-            response = self._call_operation("lambda", "ListEventSourceMappings", queue_arn, member, **parameters)
+            response = self._call("lambda", "ListEventSourceMappings", queue_arn, "EventSourceMappings", **parameters)
             if isinstance(response, Unanswered):
                 return response
-            found += map(_mapping, response[member])
+            found += map(_mapping, response["EventSourceMappings"])
             if not response.get("NextMarker"):
                 return tuple(found)
             parameters["Marker"] = response["NextMarker"]
 
     def function(self, reference: str) -> FunctionFacts | Unanswered:
         """Return a function by its name or ARN, with or without a version or alias."""
-        response = self._call_operation(
-            "lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference
-        )
+        response = self._call("lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference)
         if isinstance(response, Unanswered):
             return response
         return FunctionFacts(response["FunctionArn"], response["Timeout"], response["Role"], self._reserved(response))
@@ -98,7 +92,7 @@ class Live:
     def _reserved(self, configuration: _Response) -> int | Unanswered | None:
         # Concurrency is reserved for a function, never for a version or alias.
         name = configuration["FunctionName"]
-        response = self._call_operation("lambda", "GetFunctionConcurrency", name, FunctionName=name)
+        response = self._call("lambda", "GetFunctionConcurrency", name, FunctionName=name)
         return response if isinstance(response, Unanswered) else response.get("ReservedConcurrentExecutions")
 
     def caller(self) -> str | Unanswered:
@@ -130,32 +124,32 @@ class Live:
 
     def decide(self, principal: str, resource: str, actions: Sequence[str]) -> Decision | Unanswered:
         """Return which of the actions on a resource the policies of a principal do not allow."""
-        member = "EvaluationResults"
-        response = self._call_operation(
+        results = self._read(
             "iam",
             "SimulatePrincipalPolicy",
             principal,
-            member,
+            "EvaluationResults",
             PolicySourceArn=principal,
             ActionNames=list(actions),
             ResourceArns=[resource],
         )
-        if isinstance(response, Unanswered):
-            return response
-        denied = {each["EvalActionName"] for each in response[member] if each["EvalDecision"] != "allowed"}
+        if isinstance(results, Unanswered):
+            return results
+        denied = {each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"}
         return Decision(resource, tuple(actions), tuple(action for action in actions if action in denied))
 
-    def _call_operation(
+    def _read(self, service: str, operation: str, resource: str, member: str, **parameters: Any) -> Any | Unanswered:
+        """Return a member of the response to a call."""
+        response = self._call(service, operation, resource, member, **parameters)
+        return response if isinstance(response, Unanswered) else response[member]
+
+    def _call(
         self, service: str, operation: str, resource: str, member: str = "", **parameters: Any
     ) -> _Response | Unanswered:
-        client = self._clients[service]
-        method: Callable[..., _Response] = getattr(client, xform_name(operation))
-        response = call(method, member, **parameters)
-        return (
-            Unanswered(f"{service}:{operation}", resource, response.code)
-            if isinstance(response, AwsFault)
-            else response
-        )
+        response = call(getattr(self._clients[service], xform_name(operation)), member, **parameters)
+        if isinstance(response, AwsFault):
+            return Unanswered(f"{service}:{operation}", resource, response.code)
+        return response
 
 
 _EXPIRED_CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "CredentialRetrievalError")

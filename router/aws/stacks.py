@@ -1,10 +1,11 @@
 """CloudFormation stacks, their change sets and events."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec import Struct
 
@@ -56,7 +57,18 @@ class ChangeSet(Struct, frozen=True):
     changes: tuple[ResourceChange, ...]
 
 
-class StackEvent(Struct, frozen=True):
+_AWS_NAMES = {
+    "logical_id": "LogicalResourceId",
+    "physical_id": "PhysicalResourceId",
+    "type": "ResourceType",
+    "status": "ResourceStatus",
+    "reason": "ResourceStatusReason",
+    "id": "EventId",
+    "at": "Timestamp",
+}
+
+
+class StackEvent(Struct, frozen=True, rename=_AWS_NAMES):
     """An event of a resource, or of the stack itself."""
 
     id: str
@@ -68,11 +80,11 @@ class StackEvent(Struct, frozen=True):
     reason: str = ""
 
 
-class StackResource(Struct, frozen=True):
+class StackResource(Struct, frozen=True, rename=_AWS_NAMES, kw_only=True):
     """A resource of a stack."""
 
     logical_id: str
-    physical_id: str
+    physical_id: str = ""
     type: str
     status: str
 
@@ -128,16 +140,10 @@ class Stacks:
 
     def change_set(self, id_: str) -> ChangeSet:
         """Return a change set by its ARN, with all its changes."""
-        changes: list[ResourceChange] = []
-        parameters = {"ChangeSetName": id_}
-        while True:
-            response = self._call("DescribeChangeSet", **parameters)
-            changes += [
-                _change(each["ResourceChange"]) for each in response.get("Changes", ()) if "ResourceChange" in each
-            ]
-            if not response.get("NextToken"):
-                return ChangeSet(id_, response["Status"], response.get("StatusReason", ""), tuple(changes))
-            parameters["NextToken"] = response["NextToken"]
+        pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_)]
+        listed = [each for page in pages for each in page.get("Changes", ())]
+        changes = [each["ResourceChange"] for each in listed if "ResourceChange" in each]
+        return ChangeSet(id_, pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes)))
 
     def execute(self, change_set: str) -> None:
         """Start to execute a change set."""
@@ -154,17 +160,13 @@ class Stacks:
     def events(self, stack_id: str, after: str = "") -> list[StackEvent]:
         """Return the events of a stack after the event with that id, or all, oldest first."""
         found: list[StackEvent] = []
-        parameters = {"StackName": stack_id}
-        while True:
-            # AWS returns the newest first.
-            response = self._call("DescribeStackEvents", **parameters)
-            for each in response["StackEvents"]:
+        # AWS returns the newest first.
+        for page in self._pages("DescribeStackEvents", StackName=stack_id):
+            for each in page["StackEvents"]:
                 if each["EventId"] == after:
                     return found[::-1]
-                found.append(_event(each))
-            if not response.get("NextToken"):
-                return found[::-1]
-            parameters["NextToken"] = response["NextToken"]
+                found.append(msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent))
+        return found[::-1]
 
     def newest_event(self, stack_id: str) -> str:
         """Return the id of the last event of a stack, or ""."""
@@ -173,22 +175,26 @@ class Stacks:
 
     def resources(self, stack_id: str) -> tuple[StackResource, ...]:
         """Return the resources of a stack, without deleted ones, which AWS lists too."""
-        found: list[StackResource] = []
-        parameters = {"StackName": stack_id}
-        while True:
-            response = self._call("ListStackResources", **parameters)
-            listed = map(_resource, response["StackResourceSummaries"])
-            found += [each for each in listed if each.status != _DELETED]
-            if not response.get("NextToken"):
-                return tuple(found)
-            parameters["NextToken"] = response["NextToken"]
+        pages = self._pages("ListStackResources", StackName=stack_id)
+        listed = [each for page in pages for each in page["StackResourceSummaries"]]
+        return tuple(each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED)
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
         """Return the template of a stack, without functions that YAML writes as tags."""
         body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
         # botocore parses JSON itself.
-        read: Mapping[str, Any] = _read_yaml(body) if isinstance(body, str) else body
+        read: Mapping[str, Any] = yaml.load(body, _Untagged) if isinstance(body, str) else body  # noqa: S506 — safe
         return read
+
+    def _pages(self, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """Call an operation until it returns no token for a further page."""
+        token: dict[str, str] = {}
+        while True:
+            page = self._call(operation, **parameters, **token)
+            yield page
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
 
 
 class _Untagged(yaml.SafeLoader):
@@ -198,18 +204,13 @@ class _Untagged(yaml.SafeLoader):
 _Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
-def _read_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Untagged)  # noqa: S506 — a safe loader
-
-
 def _stack(response: Mapping[str, Any]) -> Stack:
-    outputs: Sequence[Mapping[str, str]] = response.get("Outputs") or ()
     return Stack(
         response["StackId"],
         response["StackName"],
         response["StackStatus"],
         response.get("StackStatusReason", ""),
-        {each["OutputKey"]: each["OutputValue"] for each in outputs},
+        {each["OutputKey"]: each["OutputValue"] for each in response.get("Outputs") or ()},
         frozenset(each["ParameterKey"] for each in response.get("Parameters") or ()),
     )
 
@@ -227,25 +228,4 @@ def _change(response: Mapping[str, Any]) -> ResourceChange:
         response.get("PolicyAction", ""),
         tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
         bool(certain) or not details,
-    )
-
-
-def _event(response: Mapping[str, Any]) -> StackEvent:
-    return StackEvent(
-        response["EventId"],
-        response["Timestamp"],
-        response["LogicalResourceId"],
-        response.get("PhysicalResourceId", ""),
-        response["ResourceType"],
-        response["ResourceStatus"],
-        response.get("ResourceStatusReason", ""),
-    )
-
-
-def _resource(response: Mapping[str, Any]) -> StackResource:
-    return StackResource(
-        response["LogicalResourceId"],
-        response.get("PhysicalResourceId", ""),
-        response["ResourceType"],
-        response["ResourceStatus"],
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import uniform
 
 from router import codes
-from router.aws.calls import Clock, ConcurrentCalls, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking
+from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking
 from router.aws.protocols import AwsFault, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.model import WRITTEN, Outcome, Table
@@ -39,7 +39,7 @@ class Writer:
         self._sleep = sleep
         self._jitter = jitter
         self._max_tries = MAX_TRIES if max_tries is None else max_tries
-        self._calls: ConcurrentCalls[Job] = (
+        self._calls: PolledCalls[Job] | ThreadedCalls[Job] = (
             PolledCalls(_begin(tables), clock)
             if isinstance(tables, NonBlockingTables)
             else ThreadedCalls(self._call, clock)

@@ -26,25 +26,15 @@ PAUSE_CAP = 60.0
 """Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP."""
 
 
-class StopEvent:
+class StopEvent(threading.Event):
     """Tells receivers to begin no further round, and no call after `deadline` (monotonic clock)."""
 
-    def __init__(self) -> None:
-        self.deadline = float("inf")
-        self._event = threading.Event()
+    deadline = float("inf")
 
-    def set(self, seconds: float) -> None:
-        """Stop, with this many seconds to finish the batches in progress."""
+    def stop(self, seconds: float) -> None:
+        """Set the event, with this many seconds to finish the batches in progress."""
         self.deadline = time.monotonic() + seconds
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """Returns whether receivers are to stop."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the event is set, at most this long; returns whether it is set."""
-        return self._event.wait(seconds)
+        self.set()
 
 
 class PolledQueue(Struct, frozen=True):

@@ -70,7 +70,7 @@ class ReceiverPool:
 
     def stop(self, seconds: float) -> None:
         """Begin no further rounds; batches in progress have this many seconds."""
-        self._stop.set(seconds)
+        self._stop.stop(seconds)
         for queue in self._by_queue:
             queue.close()
 

@@ -26,8 +26,8 @@ class RecordingStop(StopEvent):
         super().__init__()
         self.pauses: list[float] = []
 
-    def wait(self, seconds: float) -> bool:
-        self.pauses.append(seconds)
+    def wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout or 0)
         return self.is_set()
 
 
@@ -52,7 +52,7 @@ def receive(
 
         def on_receive() -> None:
             if not queues.received:
-                stop.set(10)
+                stop.stop(10)
             first()
 
         queues.received.extend(received)
@@ -383,7 +383,7 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
     program = compile_()
     stop = StopEvent()
     queues.received.append(messages("a", "b"))
-    queues.on_receive = lambda: stop.set(10)
+    queues.on_receive = lambda: stop.stop(10)
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
 
     Receiver(polled, queues, Delivery(program, aws), Leases(queues), stop).run()
@@ -414,7 +414,7 @@ def test_stop_event() -> None:
     before = (stop.is_set(), stop.deadline, stop.wait(0))
     now = time.monotonic()
 
-    stop.set(5)
+    stop.stop(5)
 
     assert (before, stop.is_set(), stop.wait(60)) == ((False, float("inf"), False), True, True)
     assert now + 5 <= stop.deadline <= time.monotonic() + 5
