@@ -60,8 +60,8 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
         click.echo(msgspec.json.format(msgspec.json.encode(_as_record(built)), indent=2).decode())
     else:
         _show(built)
-    if built.over:
-        click.echo(f"router: {built.over}; nothing was written", err=True)
+    if built.archive.over:
+        click.echo(f"router: {built.archive.over}; nothing was written", err=True)
         sys.exit(1)
 
 
@@ -86,47 +86,48 @@ def _target(config: Path, arch: Arch | None, python: Python | None) -> Target:
 
 
 def _show(built: BuildResult) -> None:
+    archive, contents = built.archive, built.contents
     table = Table("part", "files", "zipped", "unzipped")
     for column in table.columns[1:]:
         column.justify = "right"
-    for part in sorted(built.parts, key=lambda part: -part.zipped):
+    for part in sorted(archive.parts, key=lambda part: -part.zipped):
         table.add_row(part.name, str(part.files), as_megabytes(part.zipped), as_megabytes(part.unzipped))
     table.add_section()
-    files = sum(part.files for part in built.parts)
-    table.add_row("all", str(files), as_megabytes(built.size), as_megabytes(built.unzipped))
-    stdout(soft_wrap=not sys.stdout.isatty()).print(table)
-    for name in built.provided:
+    files = sum(part.files for part in archive.parts)
+    table.add_row("all", str(files), as_megabytes(archive.size), as_megabytes(archive.unzipped))
+    stdout().print(table)
+    for name in contents.packages.provided:
         click.echo(f"left out: {name}, which the Lambda runtime has, in its own version")
-    for each in built.left_out:
+    for each in contents.left_out:
         click.echo(f"left out: {each.name}: {each.reason}")
-    for missing in built.missing_imports:
+    for missing in contents.missing_imports:
         click.echo(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}")
-    if built.floating:
-        names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in built.floating)
+    if contents.packages.floating:
+        names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in contents.packages.floating)
         click.echo(f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later")
     if built.smoke_test:
         click.echo(f"{built.target}: {built.smoke_test}")
-        click.echo(f"built {built.path}, handler {HANDLER}, sha256 {built.sha256}")
+        click.echo(f"built {archive.path}, handler {HANDLER}, sha256 {archive.sha256}")
 
 
 def _as_record(built: BuildResult) -> dict[str, Any]:
     """Returns the result for JSON; sizes are in bytes."""
-    test = built.smoke_test
+    test, archive, contents = built.smoke_test, built.archive, built.contents
     return {
-        "path": None if built.over else str(built.path),
+        "path": None if archive.over else str(archive.path),
         "handler": HANDLER,
         "runtime": built.target.runtime,
         "architecture": built.target.arch,
-        "size": built.size,
-        "unzipped": built.unzipped,
-        "sha256": built.sha256,
-        "over": built.over,
-        "parts": [msgspec.to_builtins(part) for part in built.parts],
-        "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in built.wheels],
-        "provided": built.provided,
-        "floating": [f"{wheel.name}=={wheel.version}" for wheel in built.floating],
-        "left_out": [{"name": each.name, "why": each.reason} for each in built.left_out],
-        "missing_imports": [msgspec.to_builtins(missing) for missing in built.missing_imports],
+        "size": archive.size,
+        "unzipped": archive.unzipped,
+        "sha256": archive.sha256,
+        "over": archive.over,
+        "parts": archive.parts,
+        "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in contents.packages.wheels],
+        "provided": contents.packages.provided,
+        "floating": [f"{wheel.name}=={wheel.version}" for wheel in contents.packages.floating],
+        "left_out": [{"name": each.name, "why": each.reason} for each in contents.left_out],
+        "missing_imports": contents.missing_imports,
         "binaries": test.binaries if test else None,
         "imported_in": test.interpreter if test else None,
         "not_imported": test.reason if test else None,

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,16 +11,13 @@ import click
 from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from router.cli.options import config_option
-from router.cli.terminal import output
-from router.dev.compare import to_cell, to_json
+from router.cli.terminal import output, print_table
 from router.dev.demo import run_with_worker
 from router.dev.emulator import local_aws
-from router.dev.samples import DeadLetter, DemoResult, Sample, SampleResult, environments, from_lines, from_tests
+from router.dev.samples import DemoResult, Sample, SampleResult, environments, from_lines, from_tests
 from router.errors import UsageError
-from router.model import Item
 from router.program.load import Program, load_program
 
 if TYPE_CHECKING:
@@ -57,7 +54,7 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
         if round_.env:
             console.print(f"with {escape(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
         demo = _run(console, config, round_, as_lambda)
-        _print(console, demo)
+        _print(demo)
         results += demo.results
     failed = sum(not result.expected for result in results)
     console.print(f"{len(results) - failed} of {len(results)} messages had the expected outcome")
@@ -101,19 +98,22 @@ def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str 
     return rounds
 
 
-def _print(console: Console, demo: DemoResult) -> None:
-    # Rich wraps the title of a table at the width of the table.
+def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
-        console.print(f"table {name}", _items(items), sep="\n")
+        columns = list(dict.fromkeys(attribute for item in items for attribute in item))
+        cells = sorted([to_cell(item[column]) if column in item else "" for column in columns] for item in items)
+        print_table(map(escape, columns), (map(escape, row) for row in cells), f"table {name}")
     if demo.dead_letters:
-        console.print("dead letters", _dead_letters(demo.dead_letters), sep="\n")
-    table = Table("", "queue", "message", "outcome", "reason")
+        letters = [
+            (each.code, escape(each.reason or "(none)"), each.queue, each.message_id) for each in demo.dead_letters
+        ]
+        print_table(("code", "reason", "queue", "message id"), letters, "dead letters")
+    rows = []
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
-        colour = _COLOURS.get(result.outcome, "red")
-        name, why = escape(result.sample.name), escape(result.reason)
-        table.add_row(mark, result.sample.queue, name, f"[{colour}]{result.outcome}[/]", why)
-    console.print("messages", table, sep="\n")
+        outcome = f"[{_COLOURS.get(result.outcome, 'red')}]{result.outcome}[/]"
+        rows.append((mark, result.sample.queue, escape(result.sample.name), outcome, escape(result.reason)))
+    print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
 
 
 def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
@@ -124,24 +124,9 @@ def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
     counts = Counter(kind_of(each.type) for each in deployed.resources)
     resources = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items()))
     console.print(f"stack {STACK}: {resources}")
-    table = Table(*_LOG_COLUMNS, "")
+    rows = []
     for line in deployed.log:
         others = {name: value for name, value in line.items() if name not in _LOG_COLUMNS and value}
         rest = " ".join(f"{name}={to_json(value)}" for name, value in others.items())
-        table.add_row(*(escape(str(line.get(name, ""))) for name in _LOG_COLUMNS), escape(rest))
-    console.print("log of the function", table, sep="\n")
-
-
-def _dead_letters(dead_letters: Sequence[DeadLetter]) -> Table:
-    table = Table("code", "reason", "queue", "message id")
-    for letter in dead_letters:
-        table.add_row(letter.code, escape(letter.reason or "(none)"), letter.queue, letter.message_id)
-    return table
-
-
-def _items(items: list[Item]) -> Table:
-    columns = list(dict.fromkeys(attribute for item in items for attribute in item))
-    table = Table(*map(escape, columns))
-    for item in sorted(items, key=lambda item: [to_cell(item.get(column, "")) for column in columns]):
-        table.add_row(*(escape(to_cell(item[column])) if column in item else "" for column in columns))
-    return table
+        rows.append([escape(str(line.get(name, ""))) for name in _LOG_COLUMNS] + [escape(rest)])
+    print_table((*_LOG_COLUMNS, ""), rows, "log of the function")

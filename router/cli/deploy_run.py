@@ -10,18 +10,17 @@ import click
 from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account
 from router.aws.stacks import StackEvent, StackResource, Stacks
-from router.cli.terminal import confirm, diagnostics, output
+from router.cli.terminal import confirm, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
+from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
-from router.ops.deployment import FOLDER, Deployment, Package, make_deployment, read_package
+from router.ops.deployment import FOLDER, Deployment, make_deployment, package_key, read_package
 from router.ops.stack import (
     DeploymentResult,
     PreparedChange,
@@ -49,29 +48,17 @@ _SHOWN = (
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
-def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str, total: int) -> list[StackEvent]:
-    """Prints a line for each event, and on a terminal a progress bar of `total` resources; returns the events."""
+def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
+    """Prints a line for each event; returns the events."""
     seen: list[StackEvent] = []
     latest: dict[str, tuple[str, str]] = {}
-    done: set[str] = set()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total or None)
+    with console.status(what):
         for event in events:
             seen.append(event)
             # AWS reports the start of an operation twice.
             if latest.get(event.logical_id) != (event.status, event.type):
                 console.print(_line(event, stack_id))
             latest[event.logical_id] = (event.status, event.type)
-            if not is_in_progress(event.status) and not is_about_stack(event, stack_id):
-                done.add(event.logical_id)
-                progress.update(task, completed=min(len(done), total))
     return seen
 
 
@@ -94,27 +81,28 @@ def _colour(status: str) -> str:
 
 def show_changes(planned: Sequence[PlannedChange]) -> None:
     """Prints a table of the changes; those that lose messages or items are red and have a warning."""
-    table = Table("", "resource", "name", "routes", "what changes")
+    rows = []
     for each in planned:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
         verb = each.verb.upper() if each.loses else each.verb
         warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
         what = ": ".join(filter(None, (warning, escape(", ".join(each.details)))))
-        table.add_row(f"[{colour}]{verb}[/]", each.kind, escape(each.name), escape(each.routes), what)
-    output().print(table)
+        rows.append((f"[{colour}]{verb}[/]", each.kind, escape(each.name), escape(each.routes), what))
+    print_table(("", "resource", "name", "routes", "what changes"), rows)
 
 
 def show_result(
     result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
 ) -> None:
     """Prints the main resources of the stack, its outputs, and the links of its dashboards."""
-    table = Table("resource", "name", "where")
-    shown = [each for each in resources if each.type in _SHOWN]
-    for each in sorted(shown, key=lambda each: (_SHOWN.index(each.type), each.logical_id)):
-        where = each.physical_id if "/" in each.physical_id else ""
-        table.add_row(kind_of(each.type), escape(short_name(each.physical_id)), escape(where))
+    shown = sorted(
+        (each for each in resources if each.type in _SHOWN),
+        key=lambda each: (_SHOWN.index(each.type), each.logical_id),
+    )
+    places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
+    rows = [(kind_of(each.type), escape(short_name(each.physical_id)), escape(where)) for each, where in places]
+    print_table(("resource", "name", "where"), rows)
     console = output()
-    console.print(table)
     for name, value in result.outputs.items():
         console.print(f"{escape(name)}: {escape(value)}", soft_wrap=True)
     for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
@@ -201,7 +189,7 @@ class DeployRun:
         env: Mapping[str, str],
     ) -> None:
         self._options, self._config, self._given, self._env = options, config, given, env
-        self._console = diagnostics()
+        self._console = output(stderr=True)
         self._stacks = Stacks(services["cloudformation"])
         account, self._partition = caller_account(services["sts"])
         self._bucket = options.bucket or f"{FOLDER}-{account}-{self._stacks.region}"
@@ -233,7 +221,7 @@ class DeployRun:
             if code is not None:
                 discard(self._stacks, prepared)
                 return self._report(planned, code)
-            result = self._execute(prepared, len(planned))
+            result = self._execute(prepared)
         if not result.succeeded:
             self._log(explain_failure(result, prepared.stack, prepared.creates))
         elif not self._options.as_json:
@@ -246,15 +234,16 @@ class DeployRun:
         document = make_document(self._config, self._options.worker)
         return make_deployment(self._options.stack, document, package, self._bucket, self._given, self._env)
 
-    def _package(self, folder: Path) -> Package:
+    def _package(self, folder: Path) -> Archive:
         if self._options.package:
             return read_package(self._options.package, self._config.path, self._env)
         with self._console.status("building the package") as status:
             built = build(self._config.path, folder / "lambda.zip", None, self._env, status.update)
-        if built.over:
-            raise UsageError(f"the package is too large for Lambda: {built.over}; 'router build' shows its content")
-        self._log(f"built the package for {built.target}: {built.size / 1e6:.1f} MB")
-        return Package(built.path, built.size, built.sha256)
+        package = built.archive
+        if package.over:
+            raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
+        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB")
+        return package
 
     def _decide(self, planned: tuple[PlannedChange, ...]) -> int | None:
         """Shows the changes; returns None if they are to be made, else the exit code."""
@@ -280,13 +269,13 @@ class DeployRun:
             return
         with self._console.status(f"uploading the package: {package.size / 1e6:.1f} MB"):
             uploaded = deployment.upload_package(self._artifacts)
-        where = f"s3://{self._bucket}/{package.key}"
+        where = f"s3://{self._bucket}/{package_key(package)}"
         self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
 
-    def _execute(self, prepared: PreparedChange, total: int) -> DeploymentResult:
+    def _execute(self, prepared: PreparedChange) -> DeploymentResult:
         what = f"{'creating' if prepared.creates else 'updating'} {prepared.stack}"
         try:
-            events = watch(self._console, execute(self._stacks, prepared), prepared.stack_id, what, total)
+            events = watch(self._console, execute(self._stacks, prepared), prepared.stack_id, what)
         except KeyboardInterrupt:
             self._log(f"AWS continues to change the stack '{prepared.stack}'; deploy again to see the result")
             raise

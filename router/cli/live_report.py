@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import msgspec
 from rich.markup import escape
-from rich.table import Table
 
 from router.aws.deployed import (
     Decision,
@@ -19,7 +18,7 @@ from router.aws.deployed import (
     function_name,
 )
 from router.check.live.deployed import duration
-from router.cli.terminal import output
+from router.cli.terminal import print_table
 
 Row = tuple[str, ...]
 _Facts = TypeVar("_Facts", TableFacts, QueueFacts, FunctionFacts)
@@ -35,14 +34,9 @@ def show_seen(seen: DeployedState | None) -> None:
     """Prints a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
-    console = output()
     for title, columns, rows in _sheets(seen):
         if rows:
-            table = Table(*columns)
-            for row in rows:
-                table.add_row(*map(escape, row))
-            # Rich wraps the title of a table at the width of the table.
-            console.print(escape(title), table, sep="\n")
+            print_table(columns, (map(escape, row) for row in rows), escape(title))
 
 
 def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:

@@ -1,9 +1,11 @@
 """The consoles and prompts of the commands."""
 
 import sys
+from collections.abc import Iterable
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 from router.errors import UsageError
 
@@ -11,16 +13,19 @@ WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
 
 
-def output(soft_wrap: bool = False) -> Console:
-    """Returns the console of standard output, for results."""
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(width=width, highlight=False, soft_wrap=soft_wrap)
+def output(stderr: bool = False) -> Console:
+    """Returns the console of standard output, for results, or of standard error, for progress and events."""
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
+    return Console(stderr=stderr, width=width, highlight=False)
 
 
-def diagnostics() -> Console:
-    """Returns the console of standard error, for progress and events."""
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=WIDE)
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
+    """Prints a table to standard output; titles, columns and cells are Rich's markup."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    # Rich wraps the title of a table at the width of the table.
+    output().print(*([title, table] if title else [table]), sep="\n")
 
 
 def confirm(question: str) -> bool:

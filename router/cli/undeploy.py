@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from router.cli.terminal import confirm, confirm_by_typing, diagnostics, output
+from router.cli.terminal import confirm, confirm_by_typing, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
 
@@ -70,7 +69,7 @@ def _undeploy(
     from router.cli.deploy_run import watch
     from router.ops.stack import TABLE, delete_stack, first_failure, plan_removal
 
-    name, console = stack.name, diagnostics()
+    name, console = stack.name, output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)
     tables = [each.name for each in planned if each.kept and each.type == TABLE]
     if not as_json:
@@ -78,8 +77,7 @@ def _undeploy(
     if not yes and not _confirmed(name, bool(tables) and delete_tables):
         click.echo("nothing was deleted", err=True)
         sys.exit(1)
-    total = sum(not each.kept for each in planned)
-    events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}", total)
+    events = watch(console, delete_stack(stacks, stack), stack.id, f"deleting {name}")
     deleted = events[-1].status == "DELETE_COMPLETE"
     if not deleted:
         cause = first_failure(events, stack.id)
@@ -95,12 +93,12 @@ def _undeploy(
 
 
 def _show(planned: "Sequence[PlannedRemoval]", delete_tables: bool) -> None:
-    table = Table("", "resource", "name", "what is lost")
+    rows = []
     for each in planned:
         kept = each.kept and not (delete_tables and each.kind == "table")
         mark = "[green]kept[/]" if kept else "[red]DELETED[/]"
-        table.add_row(mark, each.kind, escape(each.name), "" if kept else _loss(each))
-    output().print(table)
+        rows.append((mark, each.kind, escape(each.name), "" if kept else _loss(each)))
+    print_table(("", "resource", "name", "what is lost"), rows)
 
 
 def _loss(planned: "PlannedRemoval") -> str:

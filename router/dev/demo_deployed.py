@@ -31,7 +31,7 @@ from router.dev.emulator import (
 from router.dev.samples import DemoResult, LogLine, Sample
 from router.errors import UsageError
 from router.ops.build import build
-from router.ops.deployment import Deployment, Package, make_deployment
+from router.ops.deployment import Deployment, make_deployment
 from router.ops.stack import create_change_set, execute, read_result
 from router.ops.targets import ARCHES, PYTHONS, Target
 from router.ops.template.document import make_document, read_for_deployment
@@ -75,8 +75,7 @@ def run_deployed(
         report("deploying the stack")
         document = make_document(read_for_deployment(config, env))
         document = structs.replace(document, body=for_embedded_aws(document.body))
-        package = Package(built.path, built.size, built.sha256)
-        deployment = make_deployment(STACK, document, package, _BUCKET, {}, env)
+        deployment = make_deployment(STACK, document, built.archive, _BUCKET, {}, env)
         _provide(program, deployment, local)
         resources = _deploy(deployment, make)
     report(f"routing {len(samples)} messages")

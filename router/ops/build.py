@@ -15,7 +15,6 @@ from router.ops.archive import (
     Archive,
     Entry,
     LeftOut,
-    PackagePart,
     folder_entries,
     module_files,
     move_archive,
@@ -27,7 +26,7 @@ from router.ops.archive import (
 )
 from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules, top_names
 from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test
-from router.ops.packages import ResolvedPackages, Wheel, download, resolve
+from router.ops.packages import ResolvedPackages, download, resolve
 from router.ops.requirements import FILE, PLUGINS, own_requirements, read_requirements, requirements_files
 from router.ops.targets import Arch, Python, Target
 from router.program.load import Loaded, load
@@ -39,27 +38,26 @@ HANDLER = "router.lambda_handler.handler"
 OUTPUT = Path("dist/lambda.zip")
 
 
-class BuildResult(Struct, frozen=True):
-    """A package: its file, sizes in bytes, SHA-256 in hexadecimal, its parts and wheels, and its smoke test.
+class Contents(Struct, frozen=True):
+    """The files of a package: `modules` of the router and of wheels, `others` of the config's folder.
 
-    `over` says which limit of Lambda it exceeds; then no file was written. `provided` are required packages that
-    Lambda has, `floating` wheels whose version nothing pins, `left_out` files that were not packed, and
-    `missing_imports` imports of plugins that the package does not have.
+    `left_out` are files that are not packed, `missing_imports` imports of plugins that the package does not have.
     """
 
-    target: Target
-    path: Path
-    size: int
-    unzipped: int
-    sha256: str
-    parts: tuple[PackagePart, ...]
-    wheels: tuple[Wheel, ...]
-    provided: tuple[str, ...]
-    floating: tuple[Wheel, ...]
+    modules: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+    packages: ResolvedPackages
     left_out: tuple[LeftOut, ...]
     missing_imports: tuple[MissingImport, ...]
-    smoke_test: SmokeTest | None
-    over: str = ""
+
+
+class BuildResult(Struct, frozen=True):
+    """A package and its smoke test; if it exceeds a limit of Lambda, it was not tested and no file was written."""
+
+    target: Target
+    archive: Archive
+    contents: Contents
+    smoke_test: SmokeTest | None = None
 
 
 def target_of(config: Config, arch: Arch | None = None, python: Python | None = None) -> Target:
@@ -96,45 +94,14 @@ def build(
             entries = (*entries, *bytecode_entries(contents.modules, target, work / "bytecode"))
         report("packing")
         archive = write_archive(entries, work)
-        smoke_test = None
-        if not archive.over:
-            report("importing the package in a clean interpreter")
-            smoke_test = run_smoke_test(archive.path, target, *_environment(loaded.config, compiled, env))
-            archive = move_archive(archive, output)
-    return _result(archive, output, target, contents, smoke_test)
+        if archive.over:
+            return BuildResult(target, archive, contents)
+        report("importing the package in a clean interpreter")
+        smoke_test = run_smoke_test(archive.path, target, *_environment(loaded.config, compiled, env))
+        return BuildResult(target, move_archive(archive, output), contents, smoke_test)
 
 
-class _Contents(Struct, frozen=True):
-    """The files of a package: `modules` of the router and of wheels, `others` of the config's folder."""
-
-    modules: tuple[Entry, ...]
-    others: tuple[Entry, ...]
-    packages: ResolvedPackages
-    left_out: tuple[LeftOut, ...]
-    missing_imports: tuple[MissingImport, ...]
-
-
-def _result(
-    archive: Archive, output: Path, target: Target, contents: _Contents, smoke_test: SmokeTest | None
-) -> BuildResult:
-    return BuildResult(
-        target=target,
-        path=output,
-        size=archive.size,
-        unzipped=archive.unzipped,
-        sha256=archive.sha256,
-        parts=archive.parts,
-        wheels=contents.packages.wheels,
-        provided=contents.packages.provided,
-        floating=contents.packages.floating,
-        left_out=contents.left_out,
-        missing_imports=contents.missing_imports,
-        smoke_test=smoke_test,
-        over=archive.over,
-    )
-
-
-def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path) -> _Contents:
+def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path) -> Contents:
     plugins = plugin_files([entry for entry in config.plugins if names_file(entry)], folder)
     packages = _download(plugins, folder, target, work)
     modules = (*router_entries(plugins), *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)))
@@ -147,7 +114,7 @@ def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, t
         *folder_entries([*plugins, *_plugin_modules(config, packed, folder)], folder, left_out),
     )
     missing = find_missing_imports(plugins, [*packed, *(entry.name for entry in others)], folder)
-    return _Contents(modules, others, packages, tuple(left_out), tuple(missing))
+    return Contents(modules, others, packages, tuple(left_out), tuple(missing))
 
 
 def _download(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> ResolvedPackages:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import MAX_BODY, ResourceChange, StackTemplate
 from router.errors import UsageError
+from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
 from router.ops.template.document import Document
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
@@ -29,19 +30,6 @@ _NAMES = {_TABLE: "TableName", "AWS::SQS::Queue": "QueueName"}
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
-class Package(Struct, frozen=True):
-    """The package of the Lambda function: its file, size in bytes and SHA-256 in hexadecimal."""
-
-    path: Path
-    size: int
-    sha256: str
-
-    @property
-    def key(self) -> str:
-        """The key in a bucket; it depends on the content."""
-        return f"{FOLDER}/{self.sha256}.zip"
-
-
 class Deployment(Struct, frozen=True):
     """A stack to deploy: the text of its template, its parameters and package.
 
@@ -53,7 +41,7 @@ class Deployment(Struct, frozen=True):
     parameters: Mapping[str, str]
     routes: Mapping[str, str]
     names: Mapping[str, str]
-    package: Package | None
+    package: Archive | None
 
     def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[PlannedChange, ...]:
         """Returns a description of each change."""
@@ -73,7 +61,12 @@ class Deployment(Struct, frozen=True):
         """Uploads the package to the bucket; returns False if there is none or the bucket has it already."""
         if self.package is None:
             return False
-        return _upload(artifacts, self.package.key, self.package.path, self.package.sha256)
+        return _upload(artifacts, package_key(self.package), self.package.path, self.package.sha256)
+
+
+def package_key(package: Archive) -> str:
+    """Returns the key of a package in a bucket, which depends on its content."""
+    return f"{FOLDER}/{package.sha256}.zip"
 
 
 def _upload(artifacts: Artifacts, key: str, content: Path | bytes, sha256: str) -> bool:
@@ -87,7 +80,7 @@ def _upload(artifacts: Artifacts, key: str, content: Path | bytes, sha256: str) 
 def make_deployment(
     stack: str,
     document: Document,
-    package: Package | None,
+    package: Archive | None,
     bucket: str,
     given: Mapping[str, str],
     env: Mapping[str, str],
@@ -97,7 +90,7 @@ def make_deployment(
         raise UsageError(
             f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
         )
-    own = {CODE_BUCKET: bucket, CODE_KEY: package.key, CODE_VERSION: ""} if package else {}
+    own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
     parameters = parameter_values(declared, document.variables, given, env, own)
     values = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each} | parameters
@@ -180,7 +173,7 @@ def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str
             return ""
 
 
-def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Package:
+def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Archive:
     """Returns an existing package; raises UsageError if it is not one, or not built from the config as it is now."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -194,7 +187,7 @@ def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) 
         raise UsageError(f"{path} has an older {stale}; build it again")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Package(path, path.stat().st_size, digest)
+    return Archive(path, (), path.stat().st_size, digest)
 
 
 def _stale_file(archive: zipfile.ZipFile, folder: Path) -> str:
