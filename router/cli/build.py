@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +12,21 @@ from rich.console import Console
 from rich.table import Table
 
 from router.check.run import examine
-from router.cli.options import config_option
+from router.cli.options import config_option, output_option
 from router.cli.report import as_text, count_findings
 from router.cli.terminal import output as stdout
 from router.config.environment import RT005
-from router.errors import ConfigError
 from router.ops.archive import as_megabytes
 from router.ops.build import HANDLER, OUTPUT, BuildResult, build, target_of
 from router.ops.requirements import FILE, PLUGINS
-from router.ops.targets import ARCHES, PYTHONS, Arch, Python, Target
-from router.program.load import load
+from router.ops.targets import ARCHES, PYTHONS, Arch, Python
 
 
 @click.command("build")
 @config_option
 @click.option("--arch", type=click.Choice(ARCHES), help="The processor.  [default: the config's, else arm64]")
 @click.option("--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=OUTPUT,
-    show_default=True,
-    help="The file.",
-)
+@output_option(default=OUTPUT, show_default=True, help="The file.")
 @click.option("--bytecode", is_flag=True, help="Compile all modules with the function's Python: a faster cold start.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(config: Path, arch: Arch | None, python: Python | None, output: Path, bytecode: bool, form: str) -> None:
@@ -53,9 +45,10 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
       router build -c flows/routes.yaml -o dist/flows.zip --format json
     """
     _check(config)
-    target = _target(config, arch, python)
     with Console(stderr=True).status("building") as status:
-        built = build(config, output, target, report=status.update, bytecode=bytecode)
+        built = build(
+            config, output, partial(target_of, arch=arch, python=python), report=status.update, bytecode=bytecode
+        )
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_as_record(built)), indent=2).decode())
     else:
@@ -76,13 +69,6 @@ def _check(config: Path) -> None:
     if any(finding.code.severity == "error" for finding in findings):
         click.echo(count_findings(report.findings, report.ignored), err=True)
         sys.exit(1)
-
-
-def _target(config: Path, arch: Arch | None, python: Python | None) -> Target:
-    loaded = load(config, os.environ, "warning")
-    if loaded.config is None:
-        raise ConfigError(tuple(loaded.findings))
-    return target_of(loaded.config, arch, python)
 
 
 def _show(built: BuildResult) -> None:

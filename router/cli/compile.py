@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from router.check.run import examine
-from router.cli.options import choose_config, config_argument, write_file
+from router.cli.options import choose_config, config_argument, output_option, write_file
 from router.cli.report import as_text, count_findings
 from router.config.environment import variables_in
 from router.config.merge import relocate_plugin
@@ -18,13 +18,7 @@ from router.program.precompiled import Opened, unpack
 
 @click.command("compile")
 @config_argument
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The file to write, such as routes.compiled.json.",
-)
+@output_option(required=True, help="The file to write, such as routes.compiled.json.")
 def command(file: Path | None, config: Path | None, output: Path) -> None:
     """Check a config and write it as one file, with its included files and its schemas.
 

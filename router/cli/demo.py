@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from router.cli.options import config_option
 from router.cli.terminal import output, print_table
+from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
 from router.dev.emulator import local_aws
 from router.dev.samples import DemoResult, Sample, SampleResult, environments, from_lines, from_tests

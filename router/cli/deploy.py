@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from router.cli.options import config_option
+from router.cli.options import config_option, json_option, yes_option
 from router.cli.report import exit_on_findings
 from router.ops.template.document import read_for_deployment
 
@@ -33,8 +33,8 @@ from router.ops.template.document import read_for_deployment
 @click.option("--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@yes_option
+@json_option
 def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
     """Check and build the config, show what would change in AWS, and change it.
 

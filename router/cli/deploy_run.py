@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
@@ -143,18 +144,7 @@ def as_record(
     return {
         "stack": stack,
         "region": region,
-        "changes": [
-            {
-                "verb": each.verb,
-                "logical_id": each.logical_id,
-                "name": each.name,
-                "resource": each.kind,
-                "routes": each.routes,
-                "loses": each.loses,
-                "details": list(each.details),
-            }
-            for each in planned
-        ],
+        "changes": [msgspec.to_builtins(each) for each in planned],
         "destructive": any(each.loses for each in planned),
         "executed": executed,
         "status": result.status,
@@ -238,7 +228,7 @@ class DeployRun:
         if self._options.package:
             return read_package(self._options.package, self._config.path, self._env)
         with self._console.status("building the package") as status:
-            built = build(self._config.path, folder / "lambda.zip", None, self._env, status.update)
+            built = build(self._config.path, folder / "lambda.zip", env=self._env, report=status.update)
         package = built.archive
         if package.over:
             raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")

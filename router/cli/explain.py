@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from router.cli.options import config_option
+from router.cli.options import config_option, json_option
 from router.config import spec
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, explain, show_value
@@ -31,7 +31,7 @@ _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
     help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
 @click.option("--route", help="Show only this route.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.argument("message", type=click.File("rb"))
 def command(config: Path, queue: str, raw: bool, route: str | None, as_json: bool, message: BinaryIO) -> None:
     """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.

@@ -17,6 +17,15 @@ config_option: Callable[[Any], Any] = click.option(
 """`-c FILE`."""
 
 
+json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+
+
+def output_option(**settings: Any) -> Callable[[Any], Any]:
+    """Returns the option `-o FILE`; `settings` are those of click."""
+    return click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), **settings)
+
+
 def config_argument(function: Any) -> Any:
     """Adds `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
     option = click.option("-c", "--config", type=_FILE, help="The config.  [default: routes.yaml]")

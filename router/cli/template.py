@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import config_option, write_file
+from router.cli.options import config_option, output_option, write_file
 from router.cli.report import exit_on_findings
 from router.ops.template.document import (
     MAX_INLINE_BYTES,
@@ -31,7 +31,7 @@ FORMATS = ("yaml", "json", "docker", "systemd")
     show_default=True,
     help="CloudFormation as YAML or JSON; or a Dockerfile or systemd unit, for a worker elsewhere.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: stdout]")
+@output_option(help="The file.  [default: stdout]")
 def command(config: Path, worker: bool, form: str, output: Path | None) -> None:
     """Print the CloudFormation template of a config: queues, tables, function, role, mappings, alarms, dashboard.
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from msgspec import UNSET, Struct
 
-from router.cli.options import choose_config, config_argument, write_file
+from router.cli.options import choose_config, config_argument, json_option, write_file
 from router.dev.compare import cell, table, to_json
 from router.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.dev.schema_coverage import SchemaCoverage
@@ -130,7 +130,7 @@ class _Options(Struct, frozen=True):
 @click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
 @click.option("--update-outcomes", is_flag=True, help="As --update, also where the outcome differs.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to a file.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def command(file: Path | None, config: Path | None, **options: Any) -> None:
     """Run the `tests:` of the routes: each message passes the whole path, without AWS.
 

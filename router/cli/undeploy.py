@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from router.cli.options import json_option, yes_option
 from router.cli.terminal import confirm, confirm_by_typing, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 @click.command("undeploy")
 @click.option("--stack", "name", required=True, metavar="NAME", help="The stack, as it was named when deployed.")
 @click.option("--delete-tables", is_flag=True, help="Delete the tables too, with all their items.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@yes_option
+@json_option
 def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 

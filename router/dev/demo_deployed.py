@@ -71,7 +71,8 @@ def run_deployed(
     _refuse_real_accounts(program)
     make = clients_of(local)
     with _temporary_files_in(local.directory):
-        built = build(config, Path(local.directory, "lambda.zip"), this_machine(), env, report)
+        target = this_machine()
+        built = build(config, Path(local.directory, "lambda.zip"), lambda _: target, env, report)
         report("deploying the stack")
         document = make_document(read_for_deployment(config, env))
         document = structs.replace(document, body=for_embedded_aws(document.body))

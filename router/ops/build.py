@@ -68,7 +68,7 @@ def target_of(config: Config, arch: Arch | None = None, python: Python | None = 
 def build(
     config: Path,
     output: Path = OUTPUT,
-    target: Target | None = None,
+    choose_target: Callable[[Config], Target] = target_of,
     env: Mapping[str, str] = os.environ,
     report: Callable[[str], object] = lambda _: None,
     bytecode: bool = False,
@@ -82,7 +82,7 @@ def build(
     loaded = load(config, env, "warning")
     if loaded.config is None or loaded.findings.failed:
         raise ConfigError(tuple(loaded.findings))
-    target = target or target_of(loaded.config)
+    target = choose_target(loaded.config)
     compiled = precompile(config, env)
     with tempfile.TemporaryDirectory(prefix="router-build-") as name:
         work = Path(name)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router.aws.stacks import ResourceChange
 
@@ -44,7 +44,7 @@ class PlannedChange(Struct, frozen=True):
     verb: Verb
     logical_id: str
     name: str
-    kind: str
+    kind: str = field(name="resource")
     routes: str = ""
     loses: bool = False
     details: tuple[str, ...] = ()

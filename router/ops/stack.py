@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.aws.control_plane import AwsCallError, ServiceClient, count_messages
 from router.aws.stacks import ChangeSet, ResourceChange, Stack, StackEvent, Stacks, StackTemplate
@@ -22,23 +22,28 @@ EMPTY = "REVIEW_IN_PROGRESS"
 _DELETED = "DELETE_COMPLETE"
 _SUCCEEDED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _UPDATABLE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
-_ONLY_DELETABLE = frozenset(
-    {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "IMPORT_ROLLBACK_FAILED", "DELETE_FAILED"}
-)
+_FAILED_CREATION = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_DELETE = (" and can only be deleted", "run 'router undeploy --stack {name}', which keeps its tables")
+_CONTINUE = "fix the cause, run 'aws cloudformation continue-update-rollback --stack-name {name}'"
+_ADVICE = {
+    **dict.fromkeys(_FAILED_CREATION, _DELETE),
+    **dict.fromkeys(("IMPORT_ROLLBACK_FAILED", "DELETE_FAILED"), _DELETE),
+    "UPDATE_ROLLBACK_FAILED": ("", _CONTINUE),
+    "UPDATE_FAILED": ("", "run 'aws cloudformation rollback-stack --stack-name {name}'"),
+}
+"""What can be done with a stack in a status in which it cannot be changed."""
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 3.0
 """Seconds between two polls: DescribeStackEvents is throttled for the whole account."""
 DELETION_SECONDS = 60
 """How long to wait until a stack whose creation failed starts to delete itself."""
-_STACK = "AWS::CloudFormation::Stack"
-_FAILED_CREATION = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+_STACK, QUEUE, TABLE = "AWS::CloudFormation::Stack", "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 _CASCADE = ("resource creation cancelled", "resource update cancelled")
 """The reasons that AWS gives for resources that stop because another resource failed."""
 CREATION_SECONDS = 300
 """How long to wait for AWS to create a change set; usually it takes seconds."""
 _UNCHANGED = ("the submitted information didn't contain changes", "no updates are to be performed")
 """The reasons of a failed change set without changes: AWS has no status of its own for it."""
-QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
@@ -52,35 +57,17 @@ def is_in_progress(status: str) -> bool:
     return status.endswith("_IN_PROGRESS")
 
 
-def has_succeeded(status: str) -> bool:
-    """Returns whether the last operation on the stack succeeded; a rollback is a failure."""
-    return status in _SUCCEEDED
-
-
 def must_create(stack: Stack | None) -> bool:
     """Returns whether a deployment creates the stack (True) or updates it; raises UsageError if it can do neither."""
     if stack is None or stack.status in (_DELETED, EMPTY):
         return True
     if stack.status in _UPDATABLE:
         return False
-    name, status = stack.name, stack.status
+    if stack.status not in _ADVICE:
+        raise UsageError(_in_progress(stack))
     reason = f" ({stack.reason.rstrip('. ')})" if stack.reason else ""
-    if status in _ONLY_DELETABLE:
-        raise UsageError(
-            f"the stack '{name}' is in {status} and can only be deleted{reason}; "
-            f"run 'router undeploy --stack {name}', which keeps its tables, then deploy again"
-        )
-    if status == "UPDATE_ROLLBACK_FAILED":
-        raise UsageError(
-            f"the stack '{name}' is in {status}{reason}; fix the cause, run "
-            f"'aws cloudformation continue-update-rollback --stack-name {name}', then deploy again"
-        )
-    if status == "UPDATE_FAILED":
-        raise UsageError(
-            f"the stack '{name}' is in {status}{reason}; run "
-            f"'aws cloudformation rollback-stack --stack-name {name}', then deploy again"
-        )
-    raise UsageError(_in_progress(stack))
+    state, advice = (text.format(name=stack.name) for text in _ADVICE[stack.status])
+    raise UsageError(f"the stack '{stack.name}' is in {stack.status}{state}{reason}; {advice}, then deploy again")
 
 
 def require_idle(stack: Stack) -> None:
@@ -149,7 +136,7 @@ def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | N
 
 def retained_tables(events: Sequence[StackEvent]) -> tuple[str, ...]:
     """Returns the names of the tables that were kept when their stack, or their part of it, was deleted."""
-    kept = [event for event in events if event.status == "DELETE_SKIPPED" and event.type == "AWS::DynamoDB::Table"]
+    kept = [event for event in events if event.status == "DELETE_SKIPPED" and event.type == TABLE]
     return tuple(dict.fromkeys(event.physical_id for event in kept))
 
 
@@ -179,7 +166,7 @@ class DeploymentResult(Struct, frozen=True):
     @property
     def succeeded(self) -> bool:
         """Whether the whole change set was executed."""
-        return has_succeeded(self.status)
+        return self.status in _SUCCEEDED
 
 
 def create_change_set(
@@ -202,7 +189,7 @@ def create_change_set(
             discard(stacks, prepared)
         raise
     if created.status == "CREATE_COMPLETE":
-        return PreparedChange(name, stack_id, change_set, creates, prepared.fresh, created.changes)
+        return structs.replace(prepared, changes=created.changes)
     discard(stacks, prepared)
     if created.reason.lower().startswith(_UNCHANGED):
         return prepared
@@ -239,7 +226,7 @@ def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[Stack
     """Returns the result of an executed change set, from the stack and its events."""
     stack = stacks.find(prepared.stack_id)
     status = stack.status if stack else "DELETE_COMPLETE"
-    if stack and has_succeeded(status):
+    if stack and status in _SUCCEEDED:
         return DeploymentResult(status, stack.outputs)
     return DeploymentResult(status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events))
 

@@ -83,7 +83,10 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the routes of {config.path.name}",
         "Parameters": _parameters(plan),
-        "Conditions": _conditions(plan),
+        "Conditions": {
+            **(worker.WORKER_CONDITIONS if plan.worker else resources.FUNCTION_CONDITIONS),
+            **monitoring.ALARM_CONDITIONS,
+        },
         "Resources": _resources(plan),
         "Outputs": _outputs(plan),
     }
@@ -124,15 +127,13 @@ class _Plain(_FastestDumper):
 
 
 def _resources(plan: StackPlan) -> dict[str, Json]:
-    parts = [resources.queue_resources(plan), resources.table_resources(plan)]
-    parts += (
-        [worker.worker_resources(plan)]
-        if plan.worker
-        else [resources.function_resources(plan), resources.mapping_resources(plan)]
-    )
-    parts += [monitoring.alarm_resources(plan), monitoring.dashboard_resources(plan)]
     found: dict[str, Json] = {}
-    for part in parts:
+    for part in (
+        resources.stored_resources(plan),
+        worker.worker_resources(plan) if plan.worker else resources.function_resources(plan),
+        monitoring.alarm_resources(plan),
+        monitoring.dashboard_resources(plan),
+    ):
         for logical_id, resource in part.items():
             if logical_id in found:
                 raise UsageError(
@@ -144,13 +145,8 @@ def _resources(plan: StackPlan) -> dict[str, Json]:
 
 def _parameters(plan: StackPlan) -> dict[str, Json]:
     made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
-    own = worker.worker_parameters() if plan.worker else resources.function_parameters()
-    return {**own, **monitoring.alarm_parameters(), **plan.substitutions.parameters(made)}
-
-
-def _conditions(plan: StackPlan) -> dict[str, Json]:
-    own = worker.worker_conditions() if plan.worker else resources.function_conditions()
-    return {**own, **monitoring.alarm_conditions()}
+    own = worker.WORKER_PARAMETERS if plan.worker else resources.FUNCTION_PARAMETERS
+    return {**own, **monitoring.ALARM_PARAMETERS, **plan.substitutions.parameters(made)}
 
 
 def _outputs(plan: StackPlan) -> dict[str, Json]:

@@ -65,6 +65,12 @@ def text_parameter(description: str, **more: Any) -> Json:
     return {"Type": "String", "Description": description, **more}
 
 
+def resource(type_: str, properties: Json, deletion: str = "") -> Json:
+    """Returns a resource; `deletion` is what happens to it when it leaves the stack, if not the default."""
+    policies = {"DeletionPolicy": deletion, "UpdateReplacePolicy": deletion} if deletion else {}
+    return {"Type": f"AWS::{type_}", **policies, "Properties": properties}
+
+
 def logical_id(kind: Kind, name: str) -> str:
     """Returns the id of a queue, table or variable by its name, which may contain `${…}`.
 

@@ -9,13 +9,38 @@ import json
 from collections.abc import Iterator
 
 from router.deliver.telemetry import DIMENSION, METRICS, NAMESPACE
-from router.ops.template.expressions import REGION, STACK, Expression, Json, is_given, ref, sub, text_parameter, when
-from router.ops.template.plan import PlannedQueue, PlannedTable, StackPlan
+from router.ops.template.expressions import (
+    REGION,
+    STACK,
+    Expression,
+    Json,
+    is_given,
+    ref,
+    resource,
+    sub,
+    text_parameter,
+    when,
+)
+from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.resources import FUNCTION
 
 TOPIC, OLDEST = "AlarmTopic", "OldestMessageSeconds"
 _HAS_TOPIC = "HasAlarmTopic"
+ALARM_PARAMETERS: Json = {
+    TOPIC: text_parameter("The ARN of the SNS topic that alarms notify, if any", Default=""),
+    OLDEST: {
+        "Type": "Number",
+        "Description": "The age in seconds of the oldest message of a queue that causes an alarm",
+        "Default": 900,
+        "MinValue": 60,
+    },
+}
+ALARM_CONDITIONS: Json = {_HAS_TOPIC: is_given(TOPIC)}
 _SECONDS, _PERIODS = 60, 5
+_OF_FUNCTION = (
+    ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
+    ("ThrottlesAlarm", "Throttles", "The function is throttled", _PERIODS),
+)
 ROUTES_OF_A_DASHBOARD = 120
 """Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
@@ -24,91 +49,54 @@ _COUNTED = [name for name in METRICS if name.startswith(("router_messages_", "ro
 _Line = list[str | Json]
 
 
-def alarm_parameters() -> dict[str, Json]:
-    """Returns the parameters of alarms: the SNS topic and the age of a message."""
-    return {
-        TOPIC: text_parameter("The ARN of the SNS topic that alarms notify, if any", Default=""),
-        OLDEST: {
-            "Type": "Number",
-            "Description": "The age in seconds of the oldest message of a queue that causes an alarm",
-            "Default": 900,
-            "MinValue": 60,
-        },
-    }
-
-
-def alarm_conditions() -> dict[str, Json]:
-    """Returns the condition that alarms have a topic."""
-    return {_HAS_TOPIC: is_given(TOPIC)}
-
-
 def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     """Returns the alarms of queues, of dead-letter queues, and of the function if there is one."""
     alarms: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
-        alarms[f"AgeAlarm{_end(queue)}"] = _alarm(
+        alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works",
-            _of_queue(queue, "ApproximateAgeOfOldestMessage"),
+            ("SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
             ref(OLDEST),
             _PERIODS,
         )
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
-        alarms[f"LettersAlarm{_end(queue)}"] = _alarm(
+        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
             f"There are dead letters on queue {queue.name}",
-            _of_queue(queue, "ApproximateNumberOfMessagesVisible"),
-            0,
-            1,
+            ("SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
         )
     if not plan.worker:
-        alarms["ErrorsAlarm"] = _of_function("Errors", "The function fails, times out or runs out of memory", 1)
-        alarms["ThrottlesAlarm"] = _of_function("Throttles", "The function is throttled", _PERIODS)
+        for id_, metric, why, periods in _OF_FUNCTION:
+            alarms[id_] = _alarm(why, ("Lambda", metric, "FunctionName", ref(FUNCTION), "Sum"), 0, periods)
     return alarms
 
 
-def _end(queue: PlannedQueue) -> str:
-    return queue.id.removeprefix("Queue")
+def _alarm(
+    why: str, source: tuple[str, str, str, Expression, str], threshold: int | Json = 0, periods: int = 1
+) -> Json:
+    """Returns an alarm for a metric that exceeds the threshold for a number of minutes.
 
-
-def _of_queue(queue: PlannedQueue, metric: str) -> Json:
-    return {
-        "Namespace": "AWS/SQS",
-        "MetricName": metric,
-        "Dimensions": [{"Name": "QueueName", "Value": sub(queue.name)}],
-        "Statistic": "Maximum",
-    }
-
-
-def _of_function(metric: str, why: str, periods: int) -> Json:
-    source = {
-        "Namespace": "AWS/Lambda",
-        "MetricName": metric,
-        "Dimensions": [{"Name": "FunctionName", "Value": ref(FUNCTION)}],
-        "Statistic": "Sum",
-    }
-    return _alarm(why, source, 0, periods)
-
-
-def _alarm(why: str, source: Json, threshold: int | Json, periods: int) -> Json:
-    """Returns an alarm for a metric that exceeds the threshold for a number of minutes."""
+    `source` is its namespace, its name, its dimension with a value, and the statistic.
+    """
+    namespace, metric, dimension, value, statistic = source
     actions = [when(_HAS_TOPIC, ref(TOPIC))]
-    described: Expression = sub(why)
-    return {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmDescription": described,
-            **source,
-            "Period": _SECONDS,
-            "EvaluationPeriods": periods,
-            "Threshold": threshold,
-            "ComparisonOperator": "GreaterThanThreshold",
-            "TreatMissingData": "notBreaching",
-            "AlarmActions": actions,
-            "OKActions": actions,
-        },
+    properties: Json = {
+        "AlarmDescription": sub(why),
+        "Namespace": f"AWS/{namespace}",
+        "MetricName": metric,
+        "Dimensions": [{"Name": dimension, "Value": value}],
+        "Statistic": statistic,
+        "Period": _SECONDS,
+        "EvaluationPeriods": periods,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": actions,
+        "OKActions": actions,
     }
+    return resource("CloudWatch::Alarm", properties)
 
 
 def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
@@ -123,10 +111,8 @@ def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
         end = "" if number == 1 else f"-{number}"
         first = [] if start else [_first_row(plan)]
         widgets = [widget for row in (*first, *rows[start : start + ROUTES_OF_A_DASHBOARD]) for widget in row]
-        found[f"Dashboard{end.removeprefix('-')}"] = {
-            "Type": "AWS::CloudWatch::Dashboard",
-            "Properties": {"DashboardName": sub(f"{STACK}{end}"), "DashboardBody": _body(widgets)},
-        }
+        properties = {"DashboardName": sub(f"{STACK}{end}"), "DashboardBody": _body(widgets)}
+        found[f"Dashboard{end.removeprefix('-')}"] = resource("CloudWatch::Dashboard", properties)
     return found
 
 
@@ -158,20 +144,22 @@ def _row(plan: StackPlan, name: str) -> list[Json]:
     route = plan.config.routes[name]
     queue = next(each for each in plan.read if each.name_in_config == route.queue)
     dead_letters = plan.dead_letter_queue_of(queue)
-    return [
-        _widget(f"{name}: waiting", list(_waiting(queue)), "Maximum"),
-        _widget(f"{name}: outcomes", list(_outcomes(plan, queue)), "Sum"),
-        _widget(f"{name}: dead letters", list(_dead_letter_lines(dead_letters)), "Maximum")
-        if dead_letters
-        else _no_dead_letter_queue(name),
-        _widget(f"{name}: table", list(_writes(plan.table_of(route.table))), "Sum"),
+    own = ["QueueName", queue.name]
+    table = ["TableName", plan.table_of(route.table).name]
+    waiting: list[_Line] = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *own, {"label": "messages"}],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", *own, {"label": "age of the oldest, s", "yAxis": "right"}],
     ]
-
-
-def _waiting(queue: PlannedQueue) -> Iterator[_Line]:
-    yield ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name, {"label": "messages"}]
-    older: Json = {"label": "age of the oldest, s", "yAxis": "right"}
-    yield ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, older]
+    writes: list[_Line] = [
+        ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": "write units"}],
+        ["AWS/DynamoDB", "WriteThrottleEvents", *table, {"label": "throttled", "yAxis": "right"}],
+    ]
+    return [
+        _widget(f"{name}: waiting", waiting, "Maximum"),
+        _widget(f"{name}: outcomes", list(_outcomes(plan, queue)), "Sum"),
+        _dead_letters(name, dead_letters),
+        _widget(f"{name}: table", writes, "Sum"),
+    ]
 
 
 def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
@@ -187,18 +175,12 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         yield [NAMESPACE, name, DIMENSION, known, {"label": label}]
 
 
-def _dead_letter_lines(queue: PlannedQueue) -> Iterator[_Line]:
-    yield ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name, {"label": "dead letters"}]
-
-
-def _no_dead_letter_queue(name: str) -> Json:
-    words = f"**{name}**: the config has no dead-letter queue"
-    return {"type": "text", "width": _WIDTH, "height": _HEIGHT, "properties": {"markdown": words}}
-
-
-def _writes(table: PlannedTable) -> Iterator[_Line]:
-    yield ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", table.name, {"label": "write units"}]
-    yield ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", table.name, {"label": "throttled", "yAxis": "right"}]
+def _dead_letters(name: str, queue: PlannedQueue | None) -> Json:
+    if queue is None:
+        words = f"**{name}**: the config has no dead-letter queue"
+        return {"type": "text", "width": _WIDTH, "height": _HEIGHT, "properties": {"markdown": words}}
+    visible = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]
+    return _widget(f"{name}: dead letters", [[*visible, {"label": "dead letters"}]], "Maximum")
 
 
 def _widget(title: str, metrics: list[_Line], stat: str) -> Json:

@@ -5,7 +5,7 @@ Sizes, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/ref
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, UnsetType, structs
 
@@ -112,13 +112,6 @@ def _with_substitutions(plan: StackPlan) -> spec.Config:
     return structs.replace(config, queues=queues, tables=tables)
 
 
-def each_resource(found: Iterable[Statement]) -> Iterator[tuple[Statement, str]]:
-    """Yields each resource with its statement."""
-    for statement in found:
-        for resource in statement.resources:
-            yield statement, resource
-
-
 class Policies(Struct, frozen=True):
     """The policies of a role: its inline properties, and managed policies as resources."""
 
@@ -153,19 +146,17 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
 def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
     """Splits the statements, in order, into parts that fit into a managed policy."""
     parts: list[list[Statement]] = [[]]
-    for statement, resource in each_resource(statements):
-        bigger = _with(parts[-1], statement, resource)
-        if parts[-1] and _size(bigger) > MAX_MANAGED:
-            parts.append([])
-            bigger = _with([], statement, resource)
-        parts[-1] = bigger
+    for statement in statements:
+        for resource in statement.resources:
+            *others, last = parts[-1] or [structs.replace(statement, resources=())]
+            same = last.sid == statement.sid
+            before = (*last.resources, resource) if same else (resource,)
+            bigger = [*others, *([] if same else [last]), structs.replace(statement, resources=before)]
+            if parts[-1] and _size(bigger) > MAX_MANAGED:
+                parts.append([structs.replace(statement, resources=(resource,))])
+            else:
+                parts[-1] = bigger
     return parts
-
-
-def _with(part: list[Statement], statement: Statement, resource: str) -> list[Statement]:
-    if part and part[-1].sid == statement.sid:
-        return [*part[:-1], Statement(statement.sid, statement.actions, (*part[-1].resources, resource))]
-    return [*part, Statement(statement.sid, statement.actions, (resource,))]
 
 
 def _size(statements: Iterable[Statement]) -> int:

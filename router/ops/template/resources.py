@@ -17,6 +17,7 @@ from router.ops.template.expressions import (
     attribute,
     is_given,
     ref,
+    resource,
     sub,
     text_parameter,
     when,
@@ -31,14 +32,24 @@ HANDLER = "router.lambda_handler.handler"
 FUNCTION, ROLE, LOG_GROUP = "Function", "Role", "LogGroup"
 CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
 """Parameters: where the package is that `router build` makes. Another key or version is another package."""
+FUNCTION_PARAMETERS: Json = {
+    CODE_BUCKET: text_parameter("The bucket that has the package which `router build` makes", MinLength=3),
+    CODE_KEY: text_parameter("The key of the package in that bucket; a new package needs a new key", MinLength=1),
+    CODE_VERSION: text_parameter("The version of that object, where the bucket keeps versions", Default=""),
+}
+FUNCTION_CONDITIONS: Json = {"HasCodeVersion": is_given(CODE_VERSION)}
 MAX_ENVIRONMENT = 4096
 """Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 _DAY = 86_400
 
 
-def queue_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the queues that the stack creates."""
-    return {queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in plan.queues.values() if queue.made}
+def stored_resources(plan: StackPlan) -> dict[str, Json]:
+    """Returns the queues and tables that the stack creates."""
+    queues = [each for each in plan.queues.values() if each.made]
+    return {
+        **{queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in queues},
+        **{table.id: _table(table) for table in plan.tables.values() if table.made},
+    }
 
 
 def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
@@ -59,12 +70,7 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)
     properties |= {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
-    return {
-        "Type": "AWS::SQS::Queue",
-        "DeletionPolicy": "Delete",
-        "UpdateReplacePolicy": "Delete",
-        "Properties": properties,
-    }
+    return resource("SQS::Queue", properties, "Delete")
 
 
 def _allowed(queue: PlannedQueue) -> Json:
@@ -73,11 +79,6 @@ def _allowed(queue: PlannedQueue) -> Json:
     if len(sources) > MAX_SOURCES:
         return {"redrivePermission": "allowAll"}
     return {"redrivePermission": "byQueue", "sourceQueueArns": sources}
-
-
-def table_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the tables that the stack creates."""
-    return {table.id: _table(table) for table in plan.tables.values() if table.made}
 
 
 def _table(table: PlannedTable) -> Json:
@@ -96,30 +97,11 @@ def _table(table: PlannedTable) -> Json:
         properties["TimeToLiveSpecification"] = {"AttributeName": table.settings.ttl, "Enabled": True}
     if table.kms_key:
         properties["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": sub(table.kms_key)}
-    return {
-        "Type": "AWS::DynamoDB::Table",
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": properties,
-    }
-
-
-def function_parameters() -> dict[str, Json]:
-    """Returns the parameters of the function: the place of its package."""
-    return {
-        CODE_BUCKET: text_parameter("The bucket that has the package which `router build` makes", MinLength=3),
-        CODE_KEY: text_parameter("The key of the package in that bucket; a new package needs a new key", MinLength=1),
-        CODE_VERSION: text_parameter("The version of that object, where the bucket keeps versions", Default=""),
-    }
-
-
-def function_conditions() -> dict[str, Json]:
-    """Returns the condition that a version is given."""
-    return {"HasCodeVersion": is_given(CODE_VERSION)}
+    return resource("DynamoDB::Table", properties, "Retain")
 
 
 def function_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the log, the role and the function; raises UsageError if they exceed a limit of AWS."""
+    """Returns the log, role, function and event source mappings; raises UsageError if they exceed a limit of AWS."""
     settings = plan.config.function
     policies = attach(statements(plan), place_in(plan), "Flows")
     plan.substitutions.require_lambda_names()
@@ -146,7 +128,8 @@ def function_resources(plan: StackPlan) -> dict[str, Json]:
         LOG_GROUP: log_group(f"/aws/lambda/{STACK}", settings.log_retention),
         **policies.resources,
         ROLE: role("lambda.amazonaws.com", policies, [log_statement()]),
-        FUNCTION: {"Type": "AWS::Lambda::Function", "Properties": properties},
+        FUNCTION: resource("Lambda::Function", properties),
+        **{f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read},
     }
 
 
@@ -164,22 +147,14 @@ def _environment(plan: StackPlan) -> dict[str, str]:
 
 def place_in(plan: StackPlan) -> Callable[[str], Expression]:
     """Returns a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
-    made = {
-        resource.arn: resource.arn_expression
-        for resources in (plan.queues, plan.tables)
-        for resource in resources.values()
-    }
+    made = {each.arn: each.arn_expression for planned in (plan.queues, plan.tables) for each in planned.values()}
     return lambda arn: made.get(arn) or sub(arn)
 
 
 def log_group(name: str, retention: str) -> Json:
     """Returns a log group with a retention."""
-    return {
-        "Type": "AWS::Logs::LogGroup",
-        "DeletionPolicy": "Delete",
-        "UpdateReplacePolicy": "Delete",
-        "Properties": {"LogGroupName": sub(name), "RetentionInDays": parse_duration(retention) // _DAY},
-    }
+    properties = {"LogGroupName": sub(name), "RetentionInDays": parse_duration(retention) // _DAY}
+    return resource("Logs::LogGroup", properties, "Delete")
 
 
 def log_statement() -> Json:
@@ -204,12 +179,7 @@ def role(service: str, policies: Policies, more: list[Json]) -> Json:
     if more:
         log = {"PolicyName": "Log", "PolicyDocument": {"Version": VERSION, "Statement": more}}
         properties["Policies"] = [*properties.get("Policies", ()), log]
-    return {"Type": "AWS::IAM::Role", "Properties": properties}
-
-
-def mapping_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns an event source mapping for each queue, with partial batch responses."""
-    return {f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read}
+    return resource("IAM::Role", properties)
 
 
 def _mapping(queue: PlannedQueue) -> Json:
@@ -224,4 +194,4 @@ def _mapping(queue: PlannedQueue) -> Json:
         properties["MaximumBatchingWindowInSeconds"] = batching.window
     if batching.maximum:
         properties["ScalingConfig"] = {"MaximumConcurrency": batching.maximum}
-    return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
+    return resource("Lambda::EventSourceMapping", properties)

@@ -12,6 +12,7 @@ from router.ops.template.expressions import (
     attribute,
     is_given,
     ref,
+    resource,
     sub,
     text_parameter,
     when,
@@ -34,6 +35,18 @@ from router.ops.template.worker_files import (
 CLUSTER, SERVICE, TASK, TASK_ROLE, EXECUTION_ROLE = "Cluster", "Service", "TaskDefinition", "TaskRole", "ExecutionRole"
 IMAGE, REPOSITORY, SUBNETS, GROUPS, PUBLIC = "Image", "ImageRepository", "Subnets", "SecurityGroups", "AssignPublicIp"
 _HAS_REPOSITORY = "HasImageRepository"
+WORKER_PARAMETERS: Json = {
+    IMAGE: text_parameter("The image of the worker, with its tag or digest", MinLength=1),
+    REPOSITORY: text_parameter("The ARN of the repository in ECR that has the image, if it is there", Default=""),
+    SUBNETS: {"Type": "List<AWS::EC2::Subnet::Id>", "Description": "The subnets that tasks are in"},
+    GROUPS: {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Description": "The security groups of tasks"},
+    PUBLIC: text_parameter(
+        "ENABLED in subnets without a NAT gateway or endpoints, where AWS is not reached otherwise",
+        Default="DISABLED",
+        AllowedValues=["DISABLED", "ENABLED"],
+    ),
+}
+WORKER_CONDITIONS: Json = {_HAS_REPOSITORY: is_given(REPOSITORY)}
 _CONTAINER = "worker"
 _FARGATE_TASKS = "ecs-tasks.amazonaws.com"
 _CORE = 1024
@@ -42,54 +55,53 @@ _MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
 _INSIGHTS: Json = {"Name": "containerInsights", "Value": "enabled"}
 # An action that has no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
 _LOG_IN: Json = {"Sid": "LogIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]}
+_PULL: Json = {
+    "Sid": "Pull",
+    "Effect": "Allow",
+    "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    "Resource": [ref(REPOSITORY)],
+}
 TARGET = "ScalableTarget"
 MAX_POLICIES = 50
 """Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
 _OUT_SECONDS, _IN_SECONDS = 60, 300
-
-
-def worker_parameters() -> dict[str, Json]:
-    """Returns the parameters of the worker: its image and its network."""
-    return {
-        IMAGE: text_parameter("The image of the worker, with its tag or digest", MinLength=1),
-        REPOSITORY: text_parameter("The ARN of the repository in ECR that has the image, if it is there", Default=""),
-        SUBNETS: {"Type": "List<AWS::EC2::Subnet::Id>", "Description": "The subnets that tasks are in"},
-        GROUPS: {"Type": "List<AWS::EC2::SecurityGroup::Id>", "Description": "The security groups of tasks"},
-        PUBLIC: text_parameter(
-            "ENABLED in subnets without a NAT gateway or endpoints, where AWS is not reached otherwise",
-            Default="DISABLED",
-            AllowedValues=["DISABLED", "ENABLED"],
-        ),
-    }
-
-
-def worker_conditions() -> dict[str, Json]:
-    """Returns the condition that the image is in ECR."""
-    return {_HAS_REPOSITORY: is_given(REPOSITORY)}
+# The scaling sets the number of tasks, so the template does not.
+_SERVICE: Json = {
+    "ServiceName": ref("AWS::StackName"),
+    "Cluster": ref(CLUSTER),
+    "TaskDefinition": ref(TASK),
+    "LaunchType": "FARGATE",
+    "PropagateTags": "SERVICE",
+    "DeploymentConfiguration": {
+        "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
+        "MinimumHealthyPercent": 100,
+        "MaximumPercent": 200,
+    },
+    "NetworkConfiguration": {
+        "AwsvpcConfiguration": {
+            "Subnets": ref(SUBNETS),
+            "SecurityGroups": ref(GROUPS),
+            "AssignPublicIp": ref(PUBLIC),
+        }
+    },
+}
 
 
 def worker_resources(plan: StackPlan) -> dict[str, Json]:
     """Returns the log, the roles, the cluster, the service and its scaling."""
     policies = attach(statements(plan), place_in(plan), "Flows")
+    pull = [when(_HAS_REPOSITORY, statement) for statement in (_LOG_IN, _PULL)]
     cluster: Json = {"ClusterName": ref("AWS::StackName"), "ClusterSettings": [_INSIGHTS]}
     return {
         LOG_GROUP: log_group(f"/ecs/{STACK}", plan.config.worker.log_retention),
         **policies.resources,
         TASK_ROLE: role(_FARGATE_TASKS, policies, []),
-        EXECUTION_ROLE: role(
-            _FARGATE_TASKS, Policies({}, {}), [log_statement(), when(_HAS_REPOSITORY, _LOG_IN), _pull()]
-        ),
-        CLUSTER: {"Type": "AWS::ECS::Cluster", "Properties": cluster},
-        TASK: {"Type": "AWS::ECS::TaskDefinition", "Properties": _task(plan)},
-        SERVICE: {"Type": "AWS::ECS::Service", "Properties": _service()},
-        **scaling_resources(plan, CLUSTER, SERVICE),
+        EXECUTION_ROLE: role(_FARGATE_TASKS, Policies({}, {}), [log_statement(), *pull]),
+        CLUSTER: resource("ECS::Cluster", cluster),
+        TASK: resource("ECS::TaskDefinition", _task(plan)),
+        SERVICE: resource("ECS::Service", _SERVICE),
+        **_scaling(plan),
     }
-
-
-def _pull() -> Json:
-    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    statement = {"Sid": "Pull", "Effect": "Allow", "Action": actions, "Resource": [ref(REPOSITORY)]}
-    return when(_HAS_REPOSITORY, statement)
 
 
 def _task(plan: StackPlan) -> Json:
@@ -144,30 +156,7 @@ def _command(plan: StackPlan) -> Json:
     return {"Command": [*command, "--processes", str(processes)]}
 
 
-def _service() -> Json:
-    """Returns the service; the scaling sets its number of tasks, so the template does not."""
-    return {
-        "ServiceName": ref("AWS::StackName"),
-        "Cluster": ref(CLUSTER),
-        "TaskDefinition": ref(TASK),
-        "LaunchType": "FARGATE",
-        "PropagateTags": "SERVICE",
-        "DeploymentConfiguration": {
-            "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
-            "MinimumHealthyPercent": 100,
-            "MaximumPercent": 200,
-        },
-        "NetworkConfiguration": {
-            "AwsvpcConfiguration": {
-                "Subnets": ref(SUBNETS),
-                "SecurityGroups": ref(GROUPS),
-                "AssignPublicIp": ref(PUBLIC),
-            }
-        },
-    }
-
-
-def scaling_resources(plan: StackPlan, cluster: str, service: str) -> dict[str, Json]:
+def _scaling(plan: StackPlan) -> dict[str, Json]:
     """Returns a scaling policy for each queue; the service has the largest number of tasks of all policies.
 
     Raises UsageError for more queues than a service can have policies.
@@ -179,17 +168,14 @@ def scaling_resources(plan: StackPlan, cluster: str, service: str) -> dict[str, 
         )
     settings = plan.config.worker
     target: Json = {
-        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-        "Properties": {
-            "ServiceNamespace": "ecs",
-            "ScalableDimension": "ecs:service:DesiredCount",
-            "ResourceId": {"Fn::Join": ["/", ["service", ref(cluster), attribute(service, "Name")]]},
-            "MinCapacity": settings.min_tasks,
-            "MaxCapacity": settings.max_tasks,
-        },
+        "ServiceNamespace": "ecs",
+        "ScalableDimension": "ecs:service:DesiredCount",
+        "ResourceId": {"Fn::Join": ["/", ["service", ref(CLUSTER), attribute(SERVICE, "Name")]]},
+        "MinCapacity": settings.min_tasks,
+        "MaxCapacity": settings.max_tasks,
     }
     policies = {f"Scaling{queue.id.removeprefix('Queue')}": _policy(plan, queue) for queue in plan.read}
-    return {TARGET: target, **policies}
+    return {TARGET: resource("ApplicationAutoScaling::ScalableTarget", target), **policies}
 
 
 def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
@@ -199,15 +185,13 @@ def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
         "ScaleInCooldown": _IN_SECONDS,
         "CustomizedMetricSpecification": {"Metrics": _backlog_per_task(queue)},
     }
-    return {
-        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "Properties": {
-            "PolicyName": sub(f"{STACK}-{queue.name}"),
-            "PolicyType": "TargetTrackingScaling",
-            "ScalingTargetId": ref(TARGET),
-            "TargetTrackingScalingPolicyConfiguration": tracked,
-        },
+    properties: Json = {
+        "PolicyName": sub(f"{STACK}-{queue.name}"),
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": ref(TARGET),
+        "TargetTrackingScalingPolicyConfiguration": tracked,
     }
+    return resource("ApplicationAutoScaling::ScalingPolicy", properties)
 
 
 def _backlog_per_task(queue: PlannedQueue) -> list[Json]:

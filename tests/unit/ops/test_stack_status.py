@@ -7,7 +7,7 @@ from botocore.loaders import Loader
 
 from router.aws.stacks import Stack
 from router.errors import UsageError
-from router.ops.stack import has_succeeded, is_in_progress, must_create, require_idle
+from router.ops.stack import DeploymentResult, is_in_progress, must_create, require_idle
 
 
 def in_state(status: str, reason: str = "") -> Stack:
@@ -100,7 +100,7 @@ def test_each_state_is_known() -> None:
 
 def test_good_states() -> None:
     """A rollback ends well for nobody."""
-    assert {status for status in all_states() if has_succeeded(status)} == {
+    assert {status for status in all_states() if DeploymentResult(status).succeeded} == {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
         "IMPORT_COMPLETE",
