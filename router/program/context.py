@@ -49,11 +49,9 @@ class CompileContext(Struct, frozen=True):
 
     def reads_only(self, text: str, field: str) -> bool:
         """Whether a valid expression reads no top-level field but one."""
-        read = (
-            frozenset((text.partition(".")[0],))
-            if is_plain_path(text)
-            else fields_read(parse_expression(text, self.trees))
-        )
+        if is_plain_path(text):
+            return text.partition(".")[0] == field
+        read = fields_read(parse_expression(text, self.trees))
         return read is not None and read <= {field}
 
     def condition(self, text: str, path: Path) -> Callable[[Any], bool] | None:
@@ -64,10 +62,7 @@ class CompileContext(Struct, frozen=True):
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
         for field in field_comparisons(text, self.trees):
-            self.findings.add(
-                FIELD_COMPARISON,
-                f"'{text}' compares with the field \"{field}\", not with text",
-                path,
-                suggestion=f"write '{field}' in single quotes if it is text",
-            )
+            sentence = f"'{text}' compares with the field \"{field}\", not with text"
+            advice = f"write '{field}' in single quotes if it is text"
+            self.findings.add(FIELD_COMPARISON, sentence, path, suggestion=advice)
         return condition

@@ -41,7 +41,7 @@ def compile_mapping(
     if map_item is None or select is None:
         return None
     if isinstance(route.item, UnsetType):
-        return _for_each(select, _take_nothing_of, map_item, whole_element=True)
+        return _for_each(select, lambda data, message: {}, map_item, whole_element=True)
     # What does not depend on the element is evaluated once for each message.
     fixed = {name for name, attribute in route.item.items() if _is_fixed(attribute, context)}
     assert getters is not None  # else there is no `map_item`
@@ -109,11 +109,6 @@ def _mapped(getters: list[Getter]) -> MapItem:
 
 def _take_nothing(field: str) -> None:
     """Return None: the field of data that is no object."""
-
-
-def _take_nothing_of(data: Any, message: Message) -> Item:
-    """Return no attributes."""
-    return {}
 
 
 def _whole(what: str) -> MapItem:

@@ -152,17 +152,13 @@ def read_config(path: FilePath, env: Mapping[str, str]) -> tuple[Reading, Opened
     environment.
     """
     opened = unpack(path.read_bytes(), str(path))
-    return _merge_files(opened, path, env), opened
-
-
-def _merge_files(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Reading:
     places = cache(opened.places)
     files = opened.files.files
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
     root, proved = sources[0]
     config, left_out = _parse(spec.Config, root, proved)
     if config is None or not config.include:
-        return as_read(root, config, left_out)
+        return as_read(root, config, left_out), opened
     given = (config.include,) if isinstance(config.include, str) else config.include
     parts = []
     if given == opened.files.include:
@@ -175,7 +171,7 @@ def _merge_files(opened: Opened, path: FilePath, env: Mapping[str, str]) -> Read
             f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
             "in this environment: compile it in this one, or name the same files in all of them"
         )
-    return merge(root, config, left_out, parts)
+    return merge(root, config, left_out, parts), opened
 
 
 def _put_in(

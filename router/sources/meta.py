@@ -6,7 +6,7 @@ from msgspec import Meta, UnsetType
 
 from router.config_types import MetaName
 from router.model import META_TIMES, iso_ms
-from router.sources import AttributeCompiler, AttributeSource, Computed, GetValue, Lookup, Setting
+from router.sources import AttributeSource, Computed, GetValue, Lookup, Setting
 
 ID_LENGTH = 128
 """Longest message id, group id, deduplication id or sender id, in characters."""
@@ -17,10 +17,6 @@ _SYSTEM_NAMES = {
     "sender_id": "SenderId",
 }
 _FIFO_ONLY = ("sequence_number", "deduplication_id")
-
-
-def _compile(name: str, compiler: AttributeCompiler) -> Lookup:
-    return Lookup(_getter(name, compiler.route, compiler.type == "N"))
 
 
 def _getter(name: str, route: str, as_number: bool) -> GetValue:
@@ -65,6 +61,6 @@ SOURCE = AttributeSource(
             examples=["sent_at"],
         ),
     ],
-    compile=_compile,
+    compile=lambda name, compiler: Lookup(_getter(name, compiler.route, compiler.type == "N")),
     values=_values,
 )

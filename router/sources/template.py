@@ -1,5 +1,6 @@
 """The source `template`: text with JMESPath expressions in braces."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -16,7 +17,8 @@ NO_TEMPLATE = declare(
     "Each `{` of a template opens an expression and needs its `}`; a brace itself is written `{{` or `}}`.",
 )
 
-_QUOTES = "'\"`"
+_MARKS = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*(?:\1|\\?\Z)|[{}]""", re.DOTALL)
+"""A brace, or a text in quotes, whose braces do not count; a quote that is not closed extends to the end."""
 Part = str | Callable[[Any], Any]
 
 
@@ -77,25 +79,12 @@ def split_template(text: str) -> list[tuple[bool, str]]:
 
 
 def _closing_brace(text: str, at: int) -> int:
-    """The index of the brace that closes the expression at `at`, past nested and quoted ones."""
+    """Return the index of the brace that closes the expression at `at`, past nested and quoted ones."""
     depth = 0
-    quote = ""
-    escaped = False
-    for index in range(at, len(text)):
-        character = text[index]
-        if escaped:
-            escaped = False
-        elif quote:
-            escaped = character == "\\"
-            quote = "" if character == quote else quote
-        elif character in _QUOTES:
-            quote = character
-        elif character == "{":
-            depth += 1
-        elif character == "}" and depth:
-            depth -= 1
-        elif character == "}":
-            return index
+    for mark in _MARKS.finditer(text, at):
+        if mark[0] == "}" and not depth:
+            return mark.start()
+        depth += {"{": 1, "}": -1}.get(mark[0], 0)
     raise ValueError(f"the brace at character {at} is not closed")
 
 

@@ -35,13 +35,8 @@ def fields_read(tree: Tree) -> frozenset[str] | None:
     if tree["type"] in ("literal", "expref"):
         return frozenset()
     children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
-    fields: set[str] = set()
-    for child in children:
-        read = fields_read(child)
-        if read is None:
-            return None
-        fields |= read
-    return frozenset(fields)
+    read = [fields_read(child) for child in children]
+    return None if None in read else frozenset[str]().union(*filter(None, read))
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:

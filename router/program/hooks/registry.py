@@ -95,8 +95,8 @@ def _collect(manager: PluginManager, registered: "_Registration", left_out: tupl
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
-    def compiled(hook: str, compile_one: Callable[[str, HookImpl], Callable[..., Any]]) -> dict[str, Any]:
-        return {name: compile_one(hook, hooks[name][hook]) for name in names if hook in hooks[name]}
+    def compiled(hook: str, compile_one: Callable[..., Callable[..., Any]], *returns: Any) -> dict[str, Any]:
+        return {name: compile_one(hook, hooks[name][hook], *returns) for name in names if hook in hooks[name]}
 
     return Plugins(
         names=names,
@@ -104,8 +104,8 @@ def _collect(manager: PluginManager, registered: "_Registration", left_out: tupl
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=compiled("router_transform_message", _compile_message_step),
-        item_steps=compiled("router_transform_item", _compile_item_step),
+        message_steps=compiled("router_transform_message", _compile_step, Message, "a Message or None"),
+        item_steps=compiled("router_transform_item", _compile_step, dict, "a dict or None"),
         observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
     )
 
@@ -192,14 +192,6 @@ def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
         return function(*[values[position] for position in positions])
 
     return call
-
-
-def _compile_message_step(hook: str, implementation: HookImpl) -> Callable[..., Any]:
-    return _compile_step(hook, implementation, Message, "a Message or None")
-
-
-def _compile_item_step(hook: str, implementation: HookImpl) -> Callable[..., Any]:
-    return _compile_step(hook, implementation, dict, "a dict or None")
 
 
 def _compile_step(hook: str, implementation: HookImpl, kind: type, expected: str) -> Callable[..., Any]:
