@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from msgspec import Struct
@@ -73,29 +75,28 @@ def split_references(text: str) -> Iterator[str | Reference]:
 
 def find_references(data: Any) -> list[Path]:
     """Return the paths of the text values in plain data that may contain references."""
-    found: list[Path] = []
 
-    def look(value: Any, path: Path) -> None:
+    def look(value: Any, path: Path) -> Iterator[Path]:
         if isinstance(value, str) and "${" in value:
-            found.append(path)
-        elif isinstance(value, dict):
-            for name, child in value.items():
-                look(child, (*path, name))
-        elif isinstance(value, list):
-            for index, child in enumerate(value):
-                look(child, (*path, index))
+            yield path
+        for step, child in parts(value):
+            yield from look(child, (*path, step))
 
-    look(data, ())
-    return found
+    return [*look(data, ())]
+
+
+def parts(data: Any) -> Iterable[tuple[str | int, Any]]:
+    """Return the values in a map by key, or in a list by index; other data has none."""
+    if isinstance(data, dict):
+        return data.items()
+    return enumerate(data) if isinstance(data, list) else ()
 
 
 def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str]) -> list[EnvironmentFault]:
     """Replace references in the data itself, at the paths that `find_references` returned for it."""
     faults: list[EnvironmentFault] = []
     for path in paths:
-        holder = data
-        for step in path[:-1]:
-            holder = holder[step]
+        holder = reduce(getitem, path[:-1], data)
         holder[path[-1]] = _replace(holder[path[-1]], env, path, faults)
     return faults
 
@@ -107,13 +108,8 @@ def stands_for_unset(text: str) -> bool:
 
 def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
     """Return the names of the variables that the texts at these paths refer to."""
-    names: set[str] = set()
-    for path in paths:
-        text = data
-        for step in path:
-            text = text[step]
-        names.update(piece.name for piece in split_references(text) if isinstance(piece, Reference))
-    return names
+    texts = (reduce(getitem, path, data) for path in paths)
+    return {piece.name for text in texts for piece in split_references(text) if isinstance(piece, Reference)}
 
 
 def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:

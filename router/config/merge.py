@@ -9,9 +9,9 @@ from msgspec import structs
 
 from router.codes import declare
 from router.config import spec
-from router.config.findings import Findings, describe
-from router.config.reading import IncludedFile, Reading, SourceFile, SourceMap
-from router.model import Finding, Path, names_file
+from router.config.findings import Findings, Locate, describe
+from router.config.reading import IncludedFile, Reading, SourceFile
+from router.model import Finding, Path, Place, names_file
 
 DEFINED_TWICE = declare(
     "RT108",
@@ -84,8 +84,9 @@ class _Merger:
 
     def __init__(self, root: SourceFile, left_out: set[Path]) -> None:
         self._root = root
-        self._sources = SourceMap(root.locate)
-        self._findings = Findings(self._sources.locate)
+        self._sources: dict[Path, tuple[Locate, Path]] = {}
+        """The file of each entry of another file, and its path there, by its path of two steps in the merged config."""
+        self._findings = Findings(self._locate)
         self._left_out = set(left_out)
 
     def give_up(self, finding: Finding) -> None:
@@ -103,7 +104,7 @@ class _Merger:
                 self._define(section, part, entries[section])
             self._add_plugins(part, plugins)
             for index, ignore in enumerate(part.content.ignore):
-                self._sources.record(("ignore", len(ignored)), part.source.locate, ("ignore", index))
+                self._sources["ignore", len(ignored)] = (part.source.locate, ("ignore", index))
                 ignored.append(ignore)
             self._left_out |= part.left_out
         if not entries["routes"] and not self._findings.failed:
@@ -111,6 +112,10 @@ class _Merger:
         merged = structs.replace(config, plugins=tuple(plugins), ignore=tuple(ignored), **entries)
         kept = without_dependents(merged, self._left_out)
         return Reading(kept, self._findings, self._root.folder, not _whole_sections(self._left_out))
+
+    def _locate(self, path: Path, key: bool = False) -> Place:
+        locate, own = self._sources.get(path[:2], (self._root.locate, path[:2]))
+        return locate((*own, *path[2:]), key)
 
     def _miss_routes(self) -> None:
         from router.config.schema import RT102  # only for a config with this fault: start-up does without it
@@ -123,14 +128,14 @@ class _Merger:
         locate = part.source.locate
         for where in part.left_out:
             if len(where) == 2 and where[0] == section and where not in self._left_out and where[1] not in entries:
-                self._sources.record(where, locate, where)
+                self._sources[where] = (locate, where)
         for name, entry in getattr(part.content, section).items():
             here: Path = (section, name)
             if name not in entries and here not in self._left_out:
-                self._sources.record(here, locate, here)
+                self._sources[here] = (locate, here)
                 entries[name] = relocate_route(entry, part.folder) if isinstance(entry, spec.RouteSettings) else entry
                 continue
-            sentence = f"{describe(here)} is defined twice; the first is at {self._sources.locate(here, True)}"
+            sentence = f"{describe(here)} is defined twice; the first is at {self._locate(here, True)}"
             place, advice = locate(here, True), "rename one, or take it out"
             self._findings.add(DEFINED_TWICE, sentence, here, place=place, suggestion=advice)
             if section != "routes" and entries.get(name) != entry:
@@ -144,7 +149,7 @@ class _Merger:
         for index, entry in enumerate(part.content.plugins):
             moved = relocate_plugin(entry, part.folder)
             if moved not in others:
-                self._sources.record(("plugins", len(plugins)), part.source.locate, ("plugins", index))
+                self._sources["plugins", len(plugins)] = (part.source.locate, ("plugins", index))
                 plugins.append(moved)
 
 

@@ -18,8 +18,6 @@ from router.config.schema import (
     Node,
     Text,
     branches,
-    closest_choice,
-    did_you_mean,
     exact_schema,
     node_at,
     takes,
@@ -135,7 +133,11 @@ class _Repair:
         holder, known = self._value(path), node_at(self._schema, self.data, path)["properties"]
         near = closest(key, [name for name in known if name not in holder])
         sentence = f"unknown key {quote(self._as_written((*path, key))[-1])} in {describe(self._as_written(path))}"
-        self._add((RT101, sentence, did_you_mean(near) or f"it takes {', '.join(known)}"), (*path, key), key=True)
+        self._add(
+            (RT101, sentence, f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"),
+            (*path, key),
+            key=True,
+        )
         value = holder.pop(key)
         if near:
             holder[near] = value
@@ -172,7 +174,7 @@ class _Repair:
             self._add(wrong_type(alternatives, value, where), path)
         elif keyword == "enum":
             self._add(wrong_choice(node["enum"], value, where), path)
-            if near := closest_choice(node["enum"], value):
+            if isinstance(value, str) and (near := closest(value, node["enum"])):
                 self._replaced[path] = near
                 return
         else:

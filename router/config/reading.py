@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.config import spec
+from router.config.environment import parts
 from router.config.findings import Findings, Locate
 from router.model import Path, Place
 
@@ -71,24 +72,16 @@ _Spot = tuple[Place, Place, dict[str | int, Any]]
 def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
     """Return line and column of the root, then of each key and its value, or of each element, depth first."""
 
-    def numbers(path: Path, key: bool) -> tuple[int, int]:
-        place = locate(path, key)
-        return place.line, place.column
+    def walk(value: Any, path: Path) -> Iterator[Place]:
+        for step, child in parts(value):
+            where = (*path, step)
+            if isinstance(step, str):
+                yield locate(where, True)
+            yield locate(where, False)
+            yield from walk(child, where)
 
-    def walk(value: Any, path: Path) -> Iterator[int]:
-        if isinstance(value, dict):
-            for name, child in value.items():
-                where = (*path, name)
-                yield from numbers(where, True)
-                yield from numbers(where, False)
-                yield from walk(child, where)
-        elif isinstance(value, list):
-            for index, child in enumerate(value):
-                where = (*path, index)
-                yield from numbers(where, False)
-                yield from walk(child, where)
-
-    return [*numbers((), False), *walk(data, ())]
+    places = (locate((), False), *walk(data, ()))
+    return [number for place in places for number in (place.line, place.column)]
 
 
 def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
@@ -102,15 +95,10 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
         return Place(file, next(numbers), next(numbers))
 
     def read(value: Any) -> dict[str | int, Any]:
-        spots: dict[str | int, Any] = {}
-        if isinstance(value, dict):
-            for name, child in value.items():
-                spots[name] = (place(), place(), read(child))
-        elif isinstance(value, list):
-            for index, child in enumerate(value):
-                here = place()
-                spots[index] = (here, here, read(child))
-        return spots
+        return {
+            step: ((here := place()), place() if isinstance(step, str) else here, read(child))
+            for step, child in parts(value)
+        }
 
     start = place()
     root: _Spot = (start, start, read(data))
@@ -124,20 +112,3 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
         return spot[0] if key else spot[1]
 
     return locate
-
-
-class SourceMap:
-    """Maps merged entries to their source files."""
-
-    def __init__(self, root: Locate) -> None:
-        self._root = root
-        self._entries: dict[Path, tuple[Locate, Path]] = {}
-
-    def record(self, path: Path, locate: Locate, own: Path) -> None:
-        """Record that the entry at a path of two steps comes from the path `own` of another file."""
-        self._entries[path] = (locate, own)
-
-    def locate(self, path: Path, key: bool = False) -> Place:
-        """Return the place of the value (or the key) at a path of the merged config."""
-        locate, own = self._entries.get(path[:2], (self._root, path[:2]))
-        return locate((*own, *path[2:]), key)

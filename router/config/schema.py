@@ -9,7 +9,7 @@ import msgspec
 
 from router.codes import declare
 from router.config import spec
-from router.config.findings import any_of, closest, describe, quote
+from router.config.findings import any_of, describe, did_you_mean, quote
 from router.config_types import META_PATTERN
 from router.model import META_NAMES, Code, Path
 from router.sources import SOURCES
@@ -185,23 +185,18 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
 
 def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
     """Return the text for a value of the right type that is not one of the choices."""
-    near = closest_choice(choices, value)
-    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", did_you_mean(near)
-
-
-def closest_choice(choices: list[Any], value: Any) -> str | None:
-    """Return the choice that a text resembles, if there is one."""
-    return closest(value, choices) if isinstance(value, str) else None
+    near = did_you_mean(value, choices) if isinstance(value, str) else ""
+    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", near
 
 
 def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> Text:
     """Return the text for a value of the right type that a keyword of its schema does not accept."""
     found = "" if key else f", not {quote(value)}"
-    near = None
+    near = ""
     match keyword:
         case "pattern":
             wanted = node["patternErrorMessage"] + found
-            near = closest(value, META_NAMES) if node["pattern"] == META_PATTERN else None
+            near = did_you_mean(value, META_NAMES) if node["pattern"] == META_PATTERN else ""
         case "minimum" | "maximum":
             wanted = f"must be a whole number from {node['minimum']} to {node['maximum']}{found}"
         case "minProperties" | "maxProperties" if "maxProperties" in node:
@@ -211,12 +206,7 @@ def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = Fal
             wanted = "must not be empty"
         case _:
             raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
-    return RT105, f"{describe(path)} {wanted}", did_you_mean(near)
-
-
-def did_you_mean(near: str | None) -> str:
-    """Return the suggestion of a word that resembles what is written, if there is one."""
-    return f"did you mean {near!r}?" if near else ""
+    return RT105, f"{describe(path)} {wanted}", near
 
 
 def _words_for(node: Node) -> str:

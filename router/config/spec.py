@@ -72,15 +72,13 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     """How an item is written."""
 
     mode: Annotated[
-        ModeName,
-        Meta(description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + "."),
+        ModeName, Meta(description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + ".")
     ] = DEFAULT
     version: Annotated[
         str | UnsetType, Meta(description="The attribute that orders writes of one key.", examples=["seen_at"])
     ] = UNSET
     add: Annotated[
-        tuple[str, ...],
-        Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
+        tuple[str, ...], Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set.")
     ] = ()
     append: Annotated[
         tuple[str, ...], Meta(description=f"{names_taking('append')}: attributes to append to the stored list.")

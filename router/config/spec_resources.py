@@ -60,14 +60,7 @@ class RetrySettings(Spec, frozen=True):
     """The visibility timeout of a message to retry: random up to a bound that grows with its receive count."""
 
     base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
-    factor: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=10,
-            description="The factor by which the bound grows with each receive.",
-        ),
-    ] = 2
+    factor: Annotated[int, Meta(ge=1, le=10, description="The factor by which the bound grows with each receive.")] = 2
     cap: Annotated[Duration, Meta(description="The largest bound.")] = "15m"
     lambda_: Annotated[
         bool, Meta(description="Whether it applies in Lambda, where it costs a call for each batch with such messages.")
@@ -98,8 +91,7 @@ class Queue(Spec, frozen=True):
     """An SQS queue. A queue with no settings needs no entry."""
 
     name: Annotated[
-        str,
-        Meta(description="Its name, URL or ARN. Default: the key.", examples=["${STAGE:-dev}-user-metadata"]),
+        str, Meta(description="Its name, URL or ARN. Default: the key.", examples=["${STAGE:-dev}-user-metadata"])
     ] = ""
     envelope: Annotated[
         tuple[str, ...],
@@ -196,9 +188,7 @@ class FunctionSettings(Spec, frozen=True, kw_only=True):
     memory: Annotated[
         int,
         Meta(
-            ge=128,
-            le=10_240,
-            description="Its memory in MB; processor time is proportional to it, one core with 1769.",
+            ge=128, le=10_240, description="Its memory in MB; processor time is proportional to it, one core with 1769."
         ),
     ] = 512
     timeout: Annotated[Duration, Meta(description="The longest duration of an invocation: `1s` to `15m`.")] = "60s"
@@ -219,21 +209,11 @@ class Worker(Spec, frozen=True, kw_only=True):
     ] = 512
     memory: Annotated[
         int,
-        Meta(
-            ge=512,
-            le=122_880,
-            description="The memory of a task in MB; `cpu` determines which values are valid.",
-        ),
+        Meta(ge=512, le=122_880, description="The memory of a task in MB; `cpu` determines which values are valid."),
     ] = 1024
     architecture: Architecture = "arm64"
-    min_tasks: Annotated[
-        int,
-        Meta(ge=1, le=5000, description="The smallest number of tasks."),
-    ] = 1
-    max_tasks: Annotated[
-        int,
-        Meta(ge=1, le=5000, description="The largest number of tasks."),
-    ] = 10
+    min_tasks: Annotated[int, Meta(ge=1, le=5000, description="The smallest number of tasks.")] = 1
+    max_tasks: Annotated[int, Meta(ge=1, le=5000, description="The largest number of tasks.")] = 10
     backlog_per_task: Annotated[
         int,
         Meta(

@@ -81,7 +81,7 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
         return [] if same(expected, found) else [Difference(what, expected, found)]
     return [
         each
-        for name in [*expected, *(name for name in found if name not in expected)]
+        for name in {**expected, **found}
         for each in _compare_deep(f"{what}.{name}", expected.get(name, ABSENT), found.get(name, ABSENT))
     ]
 
@@ -105,11 +105,10 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
 
 
 def _compare_item(expected: Mapping[str, Any], item: Item, whole: bool) -> list[Difference]:
-    names = [*expected, *(name for name in item if name not in expected)] if whole else [*expected]
     return [
         Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
-        for name in names
-        if name not in expected or name not in item or not same(expected[name], item[name])
+        for name in ({**expected, **item} if whole else expected)
+        if not same(expected.get(name, ABSENT), item.get(name, ABSENT))
     ]
 
 

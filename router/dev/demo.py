@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -37,10 +37,7 @@ class Consumer(Protocol):
 
 
 def run_samples(
-    program: Program,
-    samples: Sequence[Sample],
-    local: LocalAws,
-    start: Callable[[], AbstractContextManager[Consumer]],
+    program: Program, samples: Sequence[Sample], local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]
 ) -> DemoResult:
     """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist."""
     tables, queues = clients(local)
@@ -106,19 +103,22 @@ def run_with_worker(
 
     `env` has additional environment variables for the worker: those of the tests of these messages.
     """
-    _provision(program, local)
+    provision(program, local)
     return run_samples(program, samples, local, lambda: _working(config, local, env or {}))
 
 
-def _provision(program: Program, local: LocalAws) -> None:
-    """Create the queues and tables of the config."""
+def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
+    """Create the queues and tables of the config, except those whose names in AWS are given."""
     tables, queues = clients(local)
-    config = program.config
     create_tables(
         tables,
-        [TableSpec(table.name or name, tuple(table.key.items()), table.ttl) for name, table in config.tables.items()],
+        [
+            TableSpec(table.name or name, tuple(table.key.items()), table.ttl)
+            for name, table in program.config.tables.items()
+            if table_name(table.name or name) not in existing
+        ],
     )
-    read = program.engine.queues.values()
+    read = [queue for queue in program.engine.queues.values() if queue_name(queue.reference) not in existing]
     create_queues(queues, [QueueSpec(queue.reference, queue.dead_letter) for queue in read])
 
 

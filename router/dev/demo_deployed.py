@@ -15,17 +15,13 @@ from msgspec import Struct, structs
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient
-from router.aws.references import is_name, queue_name, table_name
+from router.aws.references import is_name
 from router.aws.stacks import StackResource, Stacks
-from router.dev.demo import run_samples
+from router.dev.demo import provision, run_samples
 from router.dev.emulator import (
     ACCOUNT,
     LocalAws,
-    QueueSpec,
-    TableSpec,
     clients_of,
-    create_queues,
-    create_tables,
     for_embedded_aws,
 )
 from router.dev.samples import DemoResult, LogLine, Sample
@@ -77,7 +73,8 @@ def run_deployed(
         document = make_document(read_for_deployment(config, env))
         document = structs.replace(document, body=for_embedded_aws(document.body))
         deployment = make_deployment(STACK, document, built.archive, _BUCKET, {}, env)
-        _provide(program, deployment, local)
+        # The template only refers to the others.
+        provision(program, local, set(deployment.names.values()))
         resources = _deploy(deployment, make)
     report(f"routing {len(samples)} messages")
     function = DeployedFunction(make("logs"))
@@ -124,23 +121,6 @@ def _refuse_real_accounts(program: Program) -> None:
                 f"'{reference}' is in another account, which a function on the embedded AWS cannot reach; "
                 "'router demo' supports such routes"
             )
-
-
-def _provide(program: Program, deployment: Deployment, local: LocalAws) -> None:
-    """Create the queues and tables that the template only refers to."""
-    config, read = program.config, program.engine.queues.values()
-    made = set(deployment.names.values())
-    make = clients_of(local)
-    tables = [
-        TableSpec(table.name or name, tuple(table.key.items()), table.ttl)
-        for name, table in config.tables.items()
-        if table_name(table.name or name) not in made
-    ]
-    create_tables(make("dynamodb"), tables)
-    queues = [
-        QueueSpec(queue.reference, queue.dead_letter) for queue in read if queue_name(queue.reference) not in made
-    ]
-    create_queues(make("sqs"), queues)
 
 
 def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackResource, ...]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import reduce
+from operator import getitem
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
+from router.config.environment import parts
 from router.config.source import parse_text
 from router.config.tree import CoreSchema, compose
 from router.dev.compare import same
@@ -39,21 +42,22 @@ class YamlFile:
 
     def data(self, path: Path) -> Any:
         """Return the value at a path, with its references to variables."""
-        return _at(parse_text(self._text).data, path)
+        data: Any = parse_text(self._text).data
+        return reduce(getitem, path, data)
 
     def change(self, path: Path, new: dict[str, Any]) -> None:
         """Replace the map at a path; raises CannotUpdate, without any change, if that is not safe."""
         # A copy without shared parts: a change of one alias must not change the others.
-        wanted = _copy(parse_text(self._text).data)
+        wanted: Any = _copy(parse_text(self._text).data)
         node: Any = compose(self._text)
         for step in path:
             node = _child(node, step)
         text = self._text
-        edits = list(_edits(text, node, _at(wanted, path), new))
+        edits = list(_edits(text, node, reduce(getitem, path, wanted), new))
         newline = "\r\n" if "\r\n" in text else "\n"
         for start, end, replacement in sorted(edits, reverse=True):
             text = text[:start] + replacement.replace("\n", newline) + text[end:]
-        _at(wanted, path[:-1])[path[-1]] = new
+        reduce(getitem, path[:-1], wanted)[path[-1]] = new
         # Verify that the edits had this effect and no other.
         if not same(_read(text), wanted):
             raise CannotUpdate(
@@ -82,12 +86,6 @@ def _read(text: str) -> Any:
         return None
 
 
-def _at(data: Any, path: Path) -> Any:
-    for step in path:
-        data = data[step]
-    return data
-
-
 def _child(node: Any, step: str | int) -> Any:
     if isinstance(step, int):
         return node.value[step]
@@ -102,7 +100,7 @@ def _edits(text: str, node: Any, old: Any, new: Any) -> Iterator[Edit]:
     if same(old, new):
         return
     entries = _entries(text, node)
-    before, after = _by_step(old), _by_step(new)
+    before, after = dict(parts(old)), dict(parts(new))
     if type(old) is not type(new) or not entries.keys() & after.keys():
         yield _replacement(text, node, new)
         return
@@ -133,13 +131,6 @@ def _replacement(text: str, node: Any, new: Any) -> Edit:
     before = text[:start].rstrip()
     # A value that begins below its key moves beside it, since a list may begin in the column of the key.
     return (len(before), end, f" {_dump(new)}") if before.endswith(":") else (start, end, _dump(new))
-
-
-def _by_step(value: Any) -> Mapping[str | int, Any]:
-    """Return the parts of a map by key, or of a list by index."""
-    if isinstance(value, dict):
-        return value
-    return dict(enumerate(value)) if isinstance(value, list) else {}
 
 
 def _entries(text: str, node: Any) -> dict[str | int, tuple[int, Any]]:
@@ -191,11 +182,10 @@ def _entry(step: str | int, value: Any, column: int | None) -> str:
     if isinstance(step, int):
         return _dump(value) if column is None else f"- {_dump(value)}"
     line = f"{_dump(step)}: {_dump(value)}"
-    parts = _by_step(value)
-    if column is None or not parts or column + len(line) <= _WIDTH:
+    if column is None or not isinstance(value, dict | list) or not value or column + len(line) <= _WIDTH:
         return line
     indent = f"\n{' ' * (column + 2)}"
-    return f"{_dump(step)}:" + "".join(f"{indent}{_entry(each, part, 0)}" for each, part in parts.items())
+    return f"{_dump(step)}:" + "".join(f"{indent}{_entry(each, part, 0)}" for each, part in parts(value))
 
 
 def _end(text: str, node: Any) -> int:
