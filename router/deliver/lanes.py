@@ -10,8 +10,7 @@ import msgspec
 
 from router.codes import NOT_STARTED, SUPERSEDED
 from router.engine.attributes import identify
-from router.engine.conflicts import already_applied, version_order
-from router.engine.writes import StoredItem, Ticket, Write
+from router.engine.writes import StoredItem, Ticket, Write, already_applied, version_order
 from router.model import WRITTEN, Action, Outcome, Table
 
 _NONE: list[tuple[Ticket, Write]] = []

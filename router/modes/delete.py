@@ -1,7 +1,6 @@
 """The mode `delete`: deletes the item of a key; with a version, only if what is stored is older."""
 
 from router.engine.attributes import encode_item
-from router.engine.conflicts import compare_versions, stale
 from router.engine.writes import (
     DELETE,
     VERSION_IS_NEWER,
@@ -10,7 +9,9 @@ from router.engine.writes import (
     Write,
     WriteShape,
     call_parameters,
+    compare_versions,
     identity_of,
+    stale,
     version_of,
 )
 from router.model import Item, Message, Outcome

@@ -1,8 +1,17 @@
 """The mode `insert`: stores the whole item if its key is new, so that the first message wins."""
 
 from router.engine.attributes import encode_item
-from router.engine.conflicts import duplicate, same_item
-from router.engine.writes import PUT, Mode, StoredItem, Write, WriteShape, call_parameters, identity_of
+from router.engine.writes import (
+    PUT,
+    Mode,
+    StoredItem,
+    Write,
+    WriteShape,
+    call_parameters,
+    duplicate,
+    identity_of,
+    same_item,
+)
 from router.model import Item, Message, Outcome
 
 

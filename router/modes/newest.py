@@ -1,7 +1,6 @@
 """The mode `newest`: stores the whole item if its version is greater than the stored one."""
 
 from router.engine.attributes import encode_item
-from router.engine.conflicts import compare_versions, same_item, stale
 from router.engine.writes import (
     PUT,
     VERSION_IS_NEWER,
@@ -10,7 +9,10 @@ from router.engine.writes import (
     Write,
     WriteShape,
     call_parameters,
+    compare_versions,
     identity_of,
+    same_item,
+    stale,
     version_of,
 )
 from router.model import Item, Message, Outcome

@@ -1,8 +1,7 @@
 """The mode `put`: stores the whole item, whatever is stored."""
 
 from router.engine.attributes import encode_item, identify
-from router.engine.conflicts import no_condition
-from router.engine.writes import PUT, Mode, Write, WriteShape
+from router.engine.writes import PUT, Mode, Write, WriteShape, no_condition
 from router.model import Item, Message
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from router.codes import BAD_ITEM
 from router.engine.attributes import encode_item
-from router.engine.conflicts import compare_versions, same_attributes, stale
 from router.engine.writes import (
     UPDATE,
     VERSION_IS_NEWER,
@@ -13,8 +12,11 @@ from router.engine.writes import (
     Write,
     WriteShape,
     call_parameters,
+    compare_versions,
     identity_of,
     make_marker,
+    same_attributes,
+    stale,
     version_of,
 )
 from router.errors import Refusal

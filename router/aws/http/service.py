@@ -153,13 +153,14 @@ def _content(response: HttpResponse) -> dict[str, Any] | FailedCall:
     crc = response.headers.get("x-amz-crc32")
     if crc is not None and crc != str(zlib.crc32(response.body)):
         return FailedCall(CHECKSUM)
-    if response.status != 200:
-        return _failed(response)
-    try:
-        content = msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return FailedCall(UNREADABLE)
-    return content if isinstance(content, dict) else FailedCall(UNREADABLE)
+    content = _document(response)
+    if response.status == 200:
+        return FailedCall(UNREADABLE) if content is None else content
+    code = _error_code(response)
+    if not code:
+        # Not from the service, but from a proxy or load balancer before it.
+        return FailedCall(AwsFault("retry", str(response.status), response.status))
+    return FailedCall(translate(code, response.status), content or {})
 
 
 @lru_cache(maxsize=1)
@@ -168,29 +169,21 @@ def _amz_date(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _failed(response: HttpResponse) -> FailedCall:
-    code = _error_code(response)
-    if not code:
-        # Not from the service, but from a proxy or load balancer before it.
-        return FailedCall(AwsFault("retry", str(response.status), response.status))
-    return FailedCall(translate(code, response.status), _document(response))
-
-
 def _error_code(response: HttpResponse) -> str:
     # SQS adds the older protocol's error code, which the SDKs report: `CODE;Sender`.
     older = response.headers.get("x-amzn-query-error", "").partition(";")[0]
     if older:
         return older
-    code = _document(response).get("__type")
+    code = (_document(response) or {}).get("__type")
     return code.rpartition("#")[2] if isinstance(code, str) else ""
 
 
-def _document(response: HttpResponse) -> Mapping[str, Any]:
+def _document(response: HttpResponse) -> dict[str, Any] | None:
     try:
         content = msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _identity(response: dict[str, Any] | FailedCall) -> dict[str, Any] | FailedCall:

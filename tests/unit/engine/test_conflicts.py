@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from router.engine.conflicts import value_order
+from router.engine.writes import value_order
 
 
 def test_values_are_in_the_order_of_dynamodb() -> None:
