@@ -83,21 +83,17 @@ def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
 
 def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
     for route in (data.get("routes") or {}).values():
-        yield from _texts(route, "when", "for_each")
-        yield from _texts(route.get("write") or {}, "once_key")
+        given = (route.get("when"), route.get("for_each"), (route.get("write") or {}).get("once_key"))
+        yield from (text for text in given if isinstance(text, str))
         for attribute in (route.get("item") or {}).values():
             if isinstance(attribute, str):
                 yield attribute
                 continue
             for source in SOURCES.values():
-                given = attribute.get(source.key)
+                value = attribute.get(source.key)
                 # The braces of a variable would be taken for those of a template.
-                if given is not None and not (isinstance(given, str) and "${" in given):
-                    yield from (use.text for use in source.expressions(given))
-
-
-def _texts(holder: Mapping[str, Any], *names: str) -> Iterator[str]:
-    yield from (holder[name] for name in names if isinstance(holder.get(name), str))
+                if value is not None and not (isinstance(value, str) and "${" in value):
+                    yield from (use.text for use in source.expressions(value))
 
 
 def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:

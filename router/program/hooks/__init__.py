@@ -60,11 +60,11 @@ class Plugins(Struct, frozen=True):
 
     def notify_outcome(self, result: Result) -> None:
         """Call the observers of outcomes."""
-        _notify(self.observers.get("router_outcome", ()), "router_outcome", result)
+        self._notify("router_outcome", result)
 
     def notify_batch(self, summary: Summary) -> None:
         """Call the observers of batches."""
-        _notify(self.observers.get("router_batch_done", ()), "router_batch_done", summary)
+        self._notify("router_batch_done", summary)
 
     def start(self, router: Router) -> None:
         """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
@@ -76,16 +76,15 @@ class Plugins(Struct, frozen=True):
 
     def stop(self, router: Router) -> None:
         """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
-        _notify(reversed(self.observers.get("router_stop", ())), "router_stop", router)
+        self._notify("router_stop", router, -1)
 
-
-def _notify(observers: Iterable[Observer], hook: str, seen: Any) -> None:
-    """Call observers one after the other; an exception is logged on one line and ignored."""
-    for plugin, observe in observers:
-        try:
-            observe(seen)
-        except Exception as error:
-            _LOG.error("%s", PluginError(plugin, hook, error))
+    def _notify(self, hook: str, seen: Any, step: int = 1) -> None:
+        """Call observers one after the other; an exception is logged on one line and ignored."""
+        for plugin, observe in self.observers.get(hook, ())[::step]:
+            try:
+                observe(seen)
+            except Exception as error:
+                _LOG.error("%s", PluginError(plugin, hook, error))
 
 
 def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:

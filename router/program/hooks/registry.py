@@ -11,9 +11,9 @@ from pluggy import HookImpl, PluginManager
 from router.codes import declare
 from router.config.findings import ConfigFault, Findings
 from router.envelopes import ENVELOPES, EnvelopeFormat
-from router.errors import Drop, PluginError, Reject, Retry, Signal
-from router.model import Envelope, Message, Remark, Transform, Wrap
-from router.program.hooks import Check, Plugins, specs
+from router.errors import Drop, PluginError, Reject, Retry
+from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap
+from router.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
 from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form, plugin_name
 from router.transforms import TRANSFORMS
 
@@ -32,7 +32,6 @@ BAD_REGISTRATION = declare(
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
-_SIGNALS = (Drop, Reject, Retry)
 
 
 def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
@@ -95,8 +94,8 @@ def _collect(manager: PluginManager, registered: "_Registration", left_out: tupl
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
-    def compiled(hook: str, compile_one: Callable[..., Callable[..., Any]], *returns: Any) -> dict[str, Any]:
-        return {name: compile_one(hook, hooks[name][hook], *returns) for name in names if hook in hooks[name]}
+    def compiled(hook: str, compile_one: Callable[[str, HookImpl], Any]) -> dict[str, Any]:
+        return {name: compile_one(hook, hooks[name][hook]) for name in names if hook in hooks[name]}
 
     return Plugins(
         names=names,
@@ -104,8 +103,8 @@ def _collect(manager: PluginManager, registered: "_Registration", left_out: tupl
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=compiled("router_transform_message", _compile_step, Message, "a Message or None"),
-        item_steps=compiled("router_transform_item", _compile_step, dict, "a dict or None"),
+        message_steps=compiled("router_transform_message", _compile_message_step),
+        item_steps=compiled("router_transform_item", _compile_item_step),
         observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
     )
 
@@ -194,43 +193,90 @@ def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
     return call
 
 
-def _compile_step(hook: str, implementation: HookImpl, kind: type, expected: str) -> Callable[..., Any]:
-    """Return a step to the next message or item; it raises Drop, Reject and Retry of the plugin, else PluginError."""
+# Steps and `unwrap` run for each message: their arguments are written out, which is faster than `*args`.
+
+
+def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
+    """Return a step to the next message; it raises Drop, Reject and Retry of the plugin, else PluginError."""
     plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
 
-    def step(given: Any, *context: Any) -> Any:
+    def step(message: Message, route: Route) -> Message:
         try:
-            changed = transform(given, *context)
-        except _SIGNALS:
+            changed = transform(message, route)
+        except (Drop, Reject, Retry):
             raise
         except Exception as error:
             raise PluginError(plugin, hook, error) from error
         if changed is None:
-            return given
-        if not isinstance(changed, kind):
-            raise _wrong_return(plugin, hook, changed, expected)
+            return message
+        if not isinstance(changed, Message):
+            raise _wrong_return(plugin, hook, changed, "a Message or None")
         return changed
 
     return step
 
 
+def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
+    """Return a step to the next item; it raises as a step of messages does."""
+    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+
+    def step(item: Item, message: Message, route: Route) -> Item:
+        try:
+            changed = transform(item, message, route)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, hook, error) from error
+        if changed is None:
+            return item
+        if not isinstance(changed, dict):
+            raise _wrong_return(plugin, hook, changed, "a dict or None")
+        return changed
+
+    return step
+
+
+def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None) -> EnvelopeFormat:
+    """Return the envelope, with PluginError for exceptions that are no signals, and for wrong return values."""
+    what = f"envelope {name!r}"
+
+    def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
+        try:
+            unwrapped = unwrap(payload, attributes)
+        except (Drop, Reject, Retry):
+            raise
+        except Exception as error:
+            raise PluginError(plugin, what, error) from error
+        match unwrapped:
+            case (_, Mapping()):
+                return unwrapped
+        raise _wrong_return(plugin, what, unwrapped, "a payload and a map of attributes")
+
+    if wrap is not None:
+        wrap = _guard(wrap, plugin, f"wrap of {what}", lambda text: isinstance(text, str), "text")
+    return EnvelopeFormat(name, guarded, wrap)
+
+
+def _guard_check(plugin: str, check: Check) -> Check:
+    def fits(found: Any) -> bool:
+        return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
+
+    return _guard(check, plugin, "router_register_checks", fits, "a list of Remark", "registered a check that ")
+
+
 def _guard(
-    function: Callable[..., Any],
+    function: Callable[[Any], Any],
     plugin: str,
     what: str,
     fits: Callable[[Any], bool],
     expected: str,
-    *,
-    signals: tuple[type[Signal], ...] = (),
     registered: str = "",
-) -> Callable[..., Any]:
-    """Return the function, with PluginError for exceptions that are no signals, and for a value that does not fit."""
+) -> Callable[[Any], Any]:
+    """Return the function, with PluginError for each exception, and for a value that does not fit."""
 
-    def guarded(*values: Any) -> Any:
+    def guarded(given: Any) -> Any:
         try:
-            value = function(*values)
-        except signals:
-            raise
+            value = function(given)
         except Exception as error:
             raise PluginError(plugin, what, error, f"{registered}raised {type(error).__name__}") from error
         if not fits(value):
@@ -238,28 +284,6 @@ def _guard(
         return value
 
     return guarded
-
-
-def _guard_check(plugin: str, check: Check) -> Check:
-    def fits(found: Any) -> bool:
-        return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
-
-    registered = "registered a check that "
-    return _guard(check, plugin, "router_register_checks", fits, "a list of Remark", registered=registered)
-
-
-def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None) -> EnvelopeFormat:
-    def fits(unwrapped: Any) -> bool:
-        match unwrapped:
-            case (_, Mapping()):
-                return True
-        return False
-
-    expected = "a payload and a map of attributes"
-    unwrap = _guard(unwrap, plugin, f"envelope {name!r}", fits, expected, signals=_SIGNALS)
-    if wrap is not None:
-        wrap = _guard(wrap, plugin, f"wrap of envelope {name!r}", lambda text: isinstance(text, str), "text")
-    return EnvelopeFormat(name, unwrap, wrap)
 
 
 def _wrong_return(plugin: str, hook: str, value: Any, expected: str, registered: str = "") -> PluginError:

@@ -33,8 +33,6 @@ UNRESOLVED_REFERENCE = declare(
     "cannot read other files or the network.",
 )
 
-FormatCheck = Callable[[object], bool]
-
 PREFIX = "https://config.invalid"
 """Prefix of a file's path that makes it a URI; the host name is reserved (RFC 2606) and never exists."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -225,7 +223,7 @@ def _at(content: Any, path: list[str | int]) -> Any:
 
 
 @cache
-def missing_formats(draft: int) -> dict[str, FormatCheck]:
+def missing_formats(draft: int) -> dict[str, Callable[[object], bool]]:
     """Return validators for the formats that jsonschema-rs does not assert in `draft`: those of its latest draft."""
     from jsonschema_rs import Draft202012Validator  # up to 50 ms: a config without schemas does not import it
 
