@@ -1,7 +1,7 @@
 """The loaded plugins of a config; a config without plugins needs nothing else of this package."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
