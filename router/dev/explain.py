@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
-from router.dev.run_tests import plan_record, show_requests
+from router.dev.run_tests import plan_record, show_request, show_requests
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.engine.writes import Write
 from router.errors import ExpressionError
@@ -183,8 +183,7 @@ def _errors(validation: Any, data: Any) -> list[Violation]:
 def show_value(stage: Stage) -> Any:
     """Return the value of a stage for display."""
     if isinstance(stage.value, Write):
-        (request,) = show_requests([stage.value], False)
-        return {"bytes": stage.value.size, **request}
+        return {"bytes": stage.value.size, **show_request(stage.value)}
     if stage.stage == "validate":
         return "valid" if stage.value is None else {"reason": stage.value.reason, "pointer": stage.value.pointer}
     return stage.value

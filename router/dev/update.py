@@ -38,7 +38,8 @@ def changes_of(
     """
     found: dict[str, Any] = {}
     kind = observed.outcome.kind
-    if kind == "written" and not observed.items and (test.outcome != kind or _expects_written(test)):
+    expects_write = (test.item, test.item_contains, test.items, test.write) == (UNSET,) * 4
+    if kind == "written" and not observed.items and (test.outcome != kind or expects_write):
         raise CannotUpdate("its message is not written by this route; change its message or its expectations by hand")
     if kind != test.outcome:
         if not outcomes:
@@ -54,10 +55,6 @@ def changes_of(
         if test.reason not in (UNSET, observed.outcome.reason):
             found["reason"] = _escape(observed.outcome.reason)
     return [KeyChange(key, written.get(key, UNSET), new) for key, new in found.items()]
-
-
-def _expects_written(test: spec.Test) -> bool:
-    return (test.item, test.item_contains, test.items, test.write) == (UNSET,) * 4
 
 
 def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> dict[str, Any]:
@@ -130,14 +127,16 @@ class Updated(Struct, frozen=True):
 
 
 def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) -> list[Updated]:
-    """Change tests that fail, and fill in tests without expectations; raises UsageError, MissingExtra."""
+    """Change tests that fail, and fill in tests without expectations; raises UsageError."""
     files: dict[str, YamlFile] = {}
     changed: set[str] = set()
     done = []
     for verdict in verdicts:
         path: ConfigPath = ("routes", verdict.route, "tests", verdict.index)
         place = suite.loaded.findings.locate(path)
-        file = files.setdefault(place.file, YamlFile(Path(place.file)))
+        if place.file not in files:
+            files[place.file] = YamlFile(Path(place.file))
+        file = files[place.file]
         try:
             changes = _changes(suite, verdict, file, path, outcomes)
             if changes:

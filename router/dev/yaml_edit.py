@@ -39,16 +39,16 @@ class YamlFile:
         raw = path.read_bytes()
         self._text = raw.decode("utf-8-sig")
         self._mark = _MARK if raw.startswith(_MARK) else b""
+        self._data: Any = parse_text(self._text).data
 
     def data(self, path: Path) -> Any:
         """Return the value at a path, with its references to variables."""
-        data: Any = parse_text(self._text).data
-        return reduce(getitem, path, data)
+        return reduce(getitem, path, self._data)
 
     def change(self, path: Path, new: dict[str, Any]) -> None:
         """Replace the map at a path; raises CannotUpdate, without any change, if that is not safe."""
         # A copy without shared parts: a change of one alias must not change the others.
-        wanted: Any = _copy(parse_text(self._text).data)
+        wanted = _copy(self._data)
         node: Any = compose(self._text)
         for step in path:
             node = _child(node, step)
@@ -63,7 +63,7 @@ class YamlFile:
             raise CannotUpdate(
                 "it is written in a way that cannot be edited safely (an anchor or alias?); change it by hand"
             )
-        self._text = text
+        self._text, self._data = text, wanted
 
     def save(self) -> None:
         """Write the file; raises UsageError."""
