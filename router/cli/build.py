@@ -13,7 +13,7 @@ from rich.table import Table
 
 from router.check.run import examine
 from router.cli.options import config_option, output_option
-from router.cli.report import as_text, count_findings
+from router.cli.report import count_findings, show_findings
 from router.cli.terminal import output as stdout
 from router.config.environment import RT005
 from router.ops.archive import as_megabytes
@@ -64,8 +64,7 @@ def _check(config: Path) -> None:
     # Variables are read where the function starts.
     unset = (RT005.id, "warning")
     findings = [finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset]
-    if findings:
-        click.echo(as_text(findings, excerpts=sys.stderr.isatty()), err=True)
+    show_findings(findings, err=True)
     if any(finding.code.severity == "error" for finding in findings):
         click.echo(count_findings(report.findings, report.ignored), err=True)
         sys.exit(1)

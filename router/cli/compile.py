@@ -8,7 +8,7 @@ import click
 
 from router.check.run import examine
 from router.cli.options import choose_config, config_argument, output_option, write_file
-from router.cli.report import as_text, count_findings
+from router.cli.report import count_findings, show_findings
 from router.config.environment import variables_in
 from router.config.merge import relocate_plugin
 from router.errors import UsageError
@@ -38,7 +38,7 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
         raise UsageError(f"{output} is the config itself: give another file with -o")
     report = examine(path, os.environ, None, "warning")
     if any(finding.code.severity == "error" for finding in report.findings):
-        click.echo(as_text(report.findings, excerpts=sys.stdout.isatty()))
+        show_findings(report.findings, err=False)
         click.echo(count_findings(report.findings, report.ignored), err=True)
         sys.exit(1)
     content = precompile(path)

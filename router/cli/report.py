@@ -52,9 +52,15 @@ def exit_on_findings(err: bool) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        click.echo(as_text(error.findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err)
+        show_findings(error.findings, err)
         click.echo(count_findings(error.findings), err=True)
         sys.exit(1)
+
+
+def show_findings(findings: Sequence[Finding], err: bool) -> None:
+    """Prints findings to standard output or error, with excerpts on a terminal."""
+    if findings:
+        click.echo(as_text(findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err)
 
 
 def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:

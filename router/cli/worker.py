@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,37 +12,18 @@ from router.deliver.telemetry import number_lines, set_up_logging
 from router.dev.guard import end_with_input
 
 
+def _number(name: str, least: int, most: int, default: int, text: str) -> Callable[[Any], Any]:
+    type_ = click.IntRange(least, most)
+    return click.option(f"--{name}", type=type_, default=default, show_default=True, help=text)
+
+
 @click.command("worker")
 @config_option
 @click.option("--queue", "queues", multiple=True, help="Read this queue only; may be repeated.  [default: all]")
-@click.option(
-    "--receivers",
-    type=click.IntRange(1, 64),
-    default=32,
-    show_default=True,
-    help="Maximum number of concurrent receivers of a queue; they scale with its backlog.",
-)
-@click.option(
-    "--wait",
-    type=click.IntRange(0, 20),
-    default=10,
-    show_default=True,
-    help="Seconds that a receive waits for messages (long polling).",
-)
-@click.option(
-    "--grace",
-    type=click.IntRange(3, 3600),
-    default=20,
-    show_default=True,
-    help="Seconds to finish messages in progress after SIGTERM or SIGINT.",
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Number of processes that share the work; one process uses one core.",
-)
+@_number("receivers", 1, 64, 32, "Maximum number of concurrent receivers of a queue; they scale with its backlog.")
+@_number("wait", 0, 20, 10, "Seconds that a receive waits for messages (long polling).")
+@_number("grace", 3, 3600, 20, "Seconds to finish messages in progress after SIGTERM or SIGINT.")
+@_number("processes", 1, 64, 1, "Number of processes that share the work; one process uses one core.")
 @click.option("--listen", metavar="HOST:PORT", default="", help="Serve /healthz, /readyz and /metrics there.")
 @click.option("--bare-names", is_flag=True, hidden=True, help="Call queues and tables by name only, as the demo does.")
 @click.option(

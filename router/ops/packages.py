@@ -147,11 +147,9 @@ def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies
         )
     folder.mkdir(parents=True)
     file = _write(folder.with_suffix(".txt"), lines)
-    platform = ["--implementation", "cp", "--python-version", target.python]
-    for abi in (target.interpreter, "abi3", "none"):
-        platform += ["--abi", abi]
-    for tag in target.platforms:
-        platform += ["--platform", tag]
+    platform = ["--implementation=cp", f"--python-version={target.python}"]
+    platform += [f"--abi={abi}" for abi in (target.interpreter, "abi3", "none")]
+    platform += [f"--platform={tag}" for tag in target.platforms]
     result = subprocess.run(  # noqa: S603 — pip of this interpreter
         [sys.executable, *_PIP, *platform, *([] if dependencies else ["--no-deps"]), "--dest", str(folder), "-r", file],
         stdin=subprocess.DEVNULL,

@@ -23,13 +23,9 @@ _LOOK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/healthz
 HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
 """Fails unless every receiver runs; needs nothing but Python."""
 HEALTH_SECONDS, HEALTH_TIMEOUT, HEALTH_START, HEALTH_RETRIES = 30, 5, 15, 3
-_HEALTH_OPTIONS = " ".join(
-    (
-        f"--interval={HEALTH_SECONDS}s",
-        f"--timeout={HEALTH_TIMEOUT}s",
-        f"--start-period={HEALTH_START}s",
-        f"--retries={HEALTH_RETRIES}",
-    )
+_HEALTH_OPTIONS = (
+    f"--interval={HEALTH_SECONDS}s --timeout={HEALTH_TIMEOUT}s "
+    f"--start-period={HEALTH_START}s --retries={HEALTH_RETRIES}"
 )
 ETC = "/etc/message-router"
 """The folder of the config, its schemas and plugins, for systemd."""
