@@ -4,7 +4,6 @@ https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite
 """
 
 from pathlib import Path
-from urllib.parse import unquote
 
 from tests.support.aws import Credentials, SigningScope, sign
 
@@ -19,6 +18,16 @@ NEVER_SENT = {
     "get-space": "path",
     "get-special-character": "path",
     "get-utf8": "path",
+    # None has a query.
+    "get-vanilla-empty-query-key": "query",
+    "get-vanilla-query-order-encoded": "query",
+    "get-vanilla-query-order-key": "query",
+    "get-vanilla-query-order-key-case": "query",
+    "get-vanilla-query-order-value": "query",
+    "get-vanilla-query-unreserved": "query",
+    "get-vanilla-utf8-query": "query",
+    "post-vanilla-empty-query-value": "query",
+    "post-vanilla-query": "query",
     # None has a header twice.
     "get-header-key-duplicate": "header",
     "get-header-value-order": "header",
@@ -38,7 +47,7 @@ def _signed(file: Path) -> str:
     head, _, body = file.read_bytes().decode().partition("\n\n")
     request, *lines = head.split("\n")
     method, _, rest = request.partition(" ")
-    path, _, query = rest.rpartition(" ")[0].partition("?")
+    path = rest.rpartition(" ")[0].partition("?")[0]
     headers: dict[str, str] = {}
     for line in "\n".join(lines).replace("\n ", " ").splitlines():  # a line may go on in the next
         name, _, value = line.partition(":")
@@ -47,8 +56,6 @@ def _signed(file: Path) -> str:
     for line in file.with_suffix(".creq").read_text().splitlines():
         if line.startswith(TOKEN):
             headers.setdefault("X-Amz-Security-Token", line.removeprefix(TOKEN))
-    pairs = [part.partition("=") for part in query.split("&") if part]
     keys = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     moment = headers["X-Amz-Date"]
-    decoded = [(unquote(name), unquote(value)) for name, _, value in pairs]
-    return sign(keys, SigningScope("us-east-1", "service"), moment, method, path, headers, body.encode(), decoded)
+    return sign(keys, SigningScope("us-east-1", "service"), moment, method, path, headers, body.encode())

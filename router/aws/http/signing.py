@@ -5,11 +5,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -44,16 +43,15 @@ def sign(
     path: str,
     headers: Mapping[str, str],
     body: bytes,
-    query: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the Authorization header of a request at `moment` (`20260102T030405Z`, also its X-Amz-Date).
 
-    `headers` are those of the request, with Host; `path` is encoded.
+    `headers` are those of the request, with Host; `path` is encoded. No request of the router has a query.
     """
     order, names = _signed_headers(tuple(headers))
     lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
     digest = hashlib.sha256(body).hexdigest()
-    canonical = f"{method}\n{path}\n{canonical_query(query)}\n{lines}\n{names}\n{digest}"
+    canonical = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}"
     day = moment[:8]
     where = f"{day}/{scope.region}/{scope.service}/aws4_request"
     text = f"{ALGORITHM}\n{moment}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
@@ -67,12 +65,6 @@ def _signed_headers(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]
     """The signed headers in order, each in lower case and as given; and their names."""
     order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
     return order, ";".join(lower for lower, _ in order)
-
-
-def canonical_query(query: Sequence[tuple[str, str]]) -> str:
-    """Return the query of a canonical request: encoded, then sorted."""
-    encoded = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query)
-    return "&".join(f"{name}={value}" for name, value in encoded)
 
 
 @lru_cache(maxsize=16)
