@@ -102,25 +102,19 @@ Values = Evaluated | Joined | Constant | Computed
 """What `router check` can infer of the values of a source."""
 
 
-class Setting(Struct, frozen=True):
-    """Facts about the route and attribute that the values of a source depend on: FIFO queue, and `type` or ""."""
-
-    fifo: bool = False
-    type: str = ""
-
-
 class AttributeSource(Struct, frozen=True):
     """An attribute source: all facts about one of the keys that an attribute takes its value from.
 
     `spec` is the type of the key's value in the config, a union with UnsetType, with a description and examples.
     `expressions` takes plain data, as it is in the file, and has no findings: what is malformed has no expressions.
+    `values` takes the value of the key, whether the queue is FIFO, and the attribute's `type` or "".
     `section` is the title in docs/config.md of the struct that a value can be.
     """
 
     key: str
     spec: Any
     compile: Callable[[Any, AttributeCompiler], Lookup | None]
-    values: Callable[[Any, Setting], Values]
+    values: Callable[[Any, bool, str], Values]
     expressions: Callable[[Any], Iterable[ExpressionUse]] = lambda given: ()
     section: tuple[type[Struct], str] | None = None
 
@@ -148,7 +142,7 @@ def expressions_of(attribute: Any) -> list[ExpressionUse]:
 def values_of(attribute: Any, fifo: bool = False) -> Values:
     """What can be inferred of the values of an attribute's source."""
     source, given = source_of(attribute)
-    return source.values(given, Setting(fifo, attribute.type or ""))
+    return source.values(given, fifo, attribute.type or "")
 
 
 SOURCES: Mapping[str, AttributeSource] = {

@@ -22,5 +22,5 @@ SOURCE = AttributeSource(
     spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
     compile=_compile,
     expressions=lambda text: [ExpressionUse(("from",), text)],
-    values=lambda text, setting: Evaluated(text),
+    values=lambda text, fifo, type_: Evaluated(text),
 )

@@ -62,5 +62,5 @@ SOURCE = AttributeSource(
     ],
     compile=_compile,
     expressions=lambda texts: [ExpressionUse(("hash", index), text) for index, text in enumerate(texts)],
-    values=lambda texts, setting: Computed("string", 64, tuple(texts), required=True),
+    values=lambda texts, fifo, type_: Computed("string", 64, tuple(texts), required=True),
 )

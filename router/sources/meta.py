@@ -6,7 +6,7 @@ from msgspec import Meta, UnsetType
 
 from router.config_types import MetaName
 from router.model import META_TIMES, iso_ms
-from router.sources import AttributeSource, Computed, GetValue, Lookup, Setting
+from router.sources import AttributeSource, Computed, GetValue, Lookup
 
 ID_LENGTH = 128
 """Longest message id, group id, deduplication id or sender id, in characters."""
@@ -37,16 +37,16 @@ def _getter(name: str, route: str, as_number: bool) -> GetValue:
     return lambda data, message: message.attributes.get(attribute)
 
 
-def _values(name: str, setting: Setting) -> Computed:
+def _values(name: str, fifo: bool, type_: str) -> Computed:
     if name in META_TIMES:
-        number = setting.type == "N"
+        number = type_ == "N"
         return Computed("number" if number else "string", None if number else 24, milliseconds=True)
     if name.startswith("attribute."):
         return Computed("", missing=None)
     missing: bool | None = False
-    if not setting.fifo and name in _FIFO_ONLY:
+    if not fifo and name in _FIFO_ONLY:
         missing = True
-    elif not setting.fifo and name == "group_id":
+    elif not fifo and name == "group_id":
         missing = None  # fair queues: senders may give messages of standard queues a group
     return Computed("string", ID_LENGTH, missing=missing)
 

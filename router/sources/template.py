@@ -9,7 +9,7 @@ from msgspec import Meta, UnsetType
 from router.codes import declare
 from router.engine.convert import scalar_text
 from router.model import Message
-from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup, Setting
+from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup
 
 NO_TEMPLATE = declare(
     "RT405",
@@ -88,7 +88,7 @@ def _closing_brace(text: str, at: int) -> int:
     raise ValueError(f"the brace at character {at} is not closed")
 
 
-def _values(text: str, setting: Setting) -> Joined | Computed:
+def _values(text: str, fifo: bool, type_: str) -> Joined | Computed:
     pieces = _pieces(text)
     if not pieces and text:
         return Computed("", missing=None)

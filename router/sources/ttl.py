@@ -70,6 +70,6 @@ SOURCE = AttributeSource(
     ],
     compile=_compile,
     expressions=lambda ttl: [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], "time")],
-    values=lambda ttl, setting: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
+    values=lambda ttl, fifo, type_: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
     section=(TtlAfter, "Time to live from a time in the message"),
 )

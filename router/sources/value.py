@@ -19,5 +19,5 @@ SOURCE = AttributeSource(
     key="value",
     spec=Annotated[Any, Meta(description="A constant.", examples=["mobile"])],
     compile=_compile,
-    values=lambda value, setting: Constant(value),
+    values=lambda value, fifo, type_: Constant(value),
 )
