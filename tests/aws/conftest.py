@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from router.aws.connect import TRANSPORT_VARIABLE, connect
 from router.aws.protocols import Aws, Objects
-from router.dev.emulator import LocalAws, local_aws
+from tests.support.dev import LocalAws, local_aws
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import pytest
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account, connect_services
-from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
+from tests.support.dev import ACCOUNT, LocalAws
 
 Inside = Callable[..., AbstractContextManager[None]]
 

@@ -18,14 +18,10 @@ from click.testing import CliRunner, Result
 from msgspec import structs
 
 from router.aws import boto, control_plane
-from router.cli import deploy_run
-from router.cli.app import app
-from router.dev.emulator import ACCOUNT, LocalAws
-from router.ops.deployment import Deployment
-from router.ops.stack import DESCRIPTION
-from router.ops.template.document import DeployableConfig, Document, make_document, read_for_deployment
-from router.program.precompile import precompile
-from router.program.precompiled import COMPILED_NAME
+from tests.support.cli import app, deploy_run
+from tests.support.dev import ACCOUNT, LocalAws
+from tests.support.ops import DESCRIPTION, DeployableConfig, Deployment, Document, make_document, read_for_deployment
+from tests.support.program import COMPILED_NAME, precompile
 
 Inside = Callable[..., AbstractContextManager[None]]
 

@@ -23,11 +23,10 @@ from router.aws.connect import connect as connect_router
 from router.aws.control_plane import ServiceClient
 from router.aws.protocols import Aws, AwsFault, Objects
 from router.aws.stacks import Stacks, StackTemplate
-from router.deliver.delivery import Delivery
-from router.dev.emulator import LocalAws, for_embedded_aws, in_batches
-from router.ops.stack import create_change_set, execute, read_result
-from router.ops.template.document import make_document, read_for_deployment
-from router.program.load import Program, load_program
+from tests.support.deliver import Delivery
+from tests.support.dev import LocalAws, for_embedded_aws, in_batches
+from tests.support.ops import create_change_set, execute, make_document, read_for_deployment, read_result
+from tests.support.program import Program, load_program
 
 Inside = Callable[..., AbstractContextManager[None]]
 Policy = dict[str, Any]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from router.dev.emulator import (
+from router.errors import MissingExtra, UsageError
+from tests.support.dev import (
     LocalAws,
     QueueSpec,
     TableSpec,
@@ -18,7 +19,6 @@ from router.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
-from router.errors import MissingExtra, UsageError
 
 
 def test_table(dynamodb: Any, name: str) -> None:

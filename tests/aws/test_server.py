@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from router.dev.emulator import LocalAws, local_aws
 from router.errors import MissingExtra, UsageError
+from tests.support.dev import LocalAws, local_aws
 
 PROGRAM = """
 import time
-from router.dev.emulator import local_aws
+from tests.support.dev import local_aws
 with local_aws() as local:
     print(local.endpoint, flush=True)
     time.sleep(60)

@@ -18,9 +18,9 @@ from router.aws.control_plane import (
     delete_table,
 )
 from router.aws.stacks import ResourceChange, Stacks, StackTemplate
-from router.dev.emulator import ACCOUNT, LocalAws
 from router.errors import UsageError
-from router.ops.stack import (
+from tests.support.dev import ACCOUNT, LocalAws
+from tests.support.ops import (
     DeploymentResult,
     PlannedRemoval,
     create_change_set,

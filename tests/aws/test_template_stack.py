@@ -12,10 +12,9 @@ from typing import Any
 import boto3
 import pytest
 
-from router.check.run import check
-from router.dev.emulator import LocalAws, local_aws
-from router.ops.live import LiveComparison
-from router.ops.template.document import Document, as_json, make_document, read_for_deployment
+from tests.support.check import check
+from tests.support.dev import LocalAws, local_aws
+from tests.support.ops import Document, LiveComparison, as_json, make_document, read_for_deployment
 
 SECONDS = 30
 CONFIG = """\

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from router.aws.protocols import Aws, AwsFault, WriteResponse
-from router.deliver.lanes import Chain, Transaction
-from router.engine.attributes import encode_item
-from router.engine.writes import MarkerShape, Ticket, Write, WriteShape
 from router.model import REMOVE, Item, Message, Record, Table
-from router.modes import MODES
+from tests.support.deliver import Chain, Transaction
+from tests.support.engine import MarkerShape, Ticket, Write, WriteShape, encode_item
+from tests.support.modes import MODES
 
 FAILED = AwsFault("condition", "ConditionalCheckFailedException", 400)
 CANCELLED = AwsFault("condition", "ConditionalCheckFailed", 400)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate.checks import MAX_LINES, checks_page, collect_examples
-from router.check.examples import Example, shipped_examples
-from router.check.rule import known_codes
+from tests.support.check import Example, known_codes, shipped_examples
 
 FIRST = f"### RT001\n\nCannot be read. Severity: error.\n\n{known_codes()['RT001'].why}\n\n"
 

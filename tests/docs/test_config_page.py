@@ -3,7 +3,7 @@
 from msgspec import Struct, inspect
 
 from docs.generate.config import config_page
-from router.config import spec
+from tests.support.config import spec
 
 
 def structs_below(kind: object, found: list[type[Struct]]) -> list[type[Struct]]:

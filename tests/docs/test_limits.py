@@ -5,19 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
-from router.engine.attributes import (
+from tests.support.deliver import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
+from tests.support.engine import (
+    MAX_COLLISIONS,
+    MAX_DECODED_BYTES,
     MAX_DIGITS,
+    MAX_ELEMENTS,
     MAX_ITEM_BYTES,
     MAX_NESTING,
     MAX_PARTITION_KEY_BYTES,
+    MAX_PAYLOAD_NESTING,
+    MAX_PLANNED_BYTES,
     MAX_SORT_KEY_BYTES,
+    MAX_UNPACKED_BYTES,
 )
-from router.engine.convert import MAX_COLLISIONS
-from router.engine.decode import MAX_DECODED_BYTES, MAX_UNPACKED_BYTES
-from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
-from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES
-from router.program.schemas.reasons import MAX_BRANCHES
+from tests.support.program import MAX_BRANCHES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))

@@ -6,10 +6,9 @@ import pytest
 
 from docs.generate.plugins import plugins_page
 from router import Drop, Message, Route
-from router.config.findings import Findings
 from router.model import Place
-from router.program.hooks.modules import HOOKS
-from router.program.hooks.registry import load_plugins
+from tests.support.config import Findings
+from tests.support.program import HOOKS, load_plugins
 
 
 def test_every_hook_has_a_heading() -> None:

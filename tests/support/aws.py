@@ -1,18 +1,50 @@
 """What tests of other rooms use of `router.aws`."""
 
-from router.aws.calls import FixedDeadline, RunLock
+from router.aws.boto import DynamoTables
+from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, FixedDeadline, RunLock
 from router.aws.connect import connect
+from router.aws.deployed import (
+    Decision,
+    DeployedState,
+    FunctionFacts,
+    IndexFacts,
+    MappingFacts,
+    QueueFacts,
+    TableFacts,
+    TtlFacts,
+    Unanswered,
+)
 from router.aws.http.signing import Credentials, SigningScope, sign
-from router.aws.protocols import Aws, AwsFault, OutgoingMessage, WriteResponse
+from router.aws.live import ACTIONS
+from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, WriteResponse
+from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [
+    "ACTIONS",
+    "CONCURRENT_CALLS",
+    "MARGIN_SECONDS",
+    "TOO_LARGE",
     "Aws",
     "AwsFault",
     "Credentials",
+    "Decision",
+    "DeployedState",
+    "DynamoTables",
     "FixedDeadline",
+    "FunctionFacts",
+    "IndexFacts",
+    "MappingFacts",
     "OutgoingMessage",
+    "QueueFacts",
+    "ResourceChange",
     "RunLock",
     "SigningScope",
+    "Stack",
+    "StackEvent",
+    "Stacks",
+    "TableFacts",
+    "TtlFacts",
+    "Unanswered",
     "WriteResponse",
     "connect",
     "sign",

@@ -1,10 +1,13 @@
 """What tests of other rooms use of `router.config`."""
 
 from router.config import spec
-from router.config.findings import Findings
+from router.config.findings import ConfigFault, Findings
 from router.config.schema import config_schema
+from router.config.spec import Attribute
 
 __all__ = [
+    "Attribute",
+    "ConfigFault",
     "Findings",
     "config_schema",
     "spec",

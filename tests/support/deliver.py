@@ -1,13 +1,18 @@
 """What tests of other rooms use of `router.deliver`."""
 
 from router.deliver.dead_letters import send_dead_letters
-from router.deliver.delivery import Delivery
+from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS, Delivery
+from router.deliver.lanes import Chain, Transaction
 from router.deliver.telemetry import LOGGER, log_batch, log_result
 from router.deliver.writer import Writer
 
 __all__ = [
     "LOGGER",
+    "MAX_PLANNING_SECONDS",
+    "QUICK_PLANNING_SECONDS",
+    "Chain",
     "Delivery",
+    "Transaction",
     "Writer",
     "log_batch",
     "log_result",

@@ -1,6 +1,7 @@
 """What tests of other rooms use of `router.dev`."""
 
 from router.dev.emulator import (
+    ACCOUNT,
     REGION,
     LocalAws,
     QueueSpec,
@@ -9,14 +10,18 @@ from router.dev.emulator import (
     clients_of,
     create_queues,
     create_tables,
+    for_embedded_aws,
+    in_batches,
     local_aws,
+    refuse_foreign,
     scan_table,
 )
-from router.dev.records import MESSAGE_ID, META
+from router.dev.records import MESSAGE_ID, META, make_record, read_record
 from router.dev.run_tests import Suite, run_test
 from router.dev.samples import from_lines, from_tests
 
 __all__ = [
+    "ACCOUNT",
     "MESSAGE_ID",
     "META",
     "REGION",
@@ -28,9 +33,14 @@ __all__ = [
     "clients_of",
     "create_queues",
     "create_tables",
+    "for_embedded_aws",
     "from_lines",
     "from_tests",
+    "in_batches",
     "local_aws",
+    "make_record",
+    "read_record",
+    "refuse_foreign",
     "run_test",
     "scan_table",
 ]

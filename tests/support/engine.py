@@ -1,10 +1,53 @@
 """What tests of other rooms use of `router.engine`."""
 
-from router.engine.attributes import decode_item, identify
-from router.engine.engine import plan
+from router.engine.attributes import (
+    MAX_DIGITS,
+    MAX_ITEM_BYTES,
+    MAX_NESTING,
+    MAX_PARTITION_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+    decode_item,
+    encode_item,
+    identify,
+)
+from router.engine.convert import MAX_COLLISIONS
+from router.engine.decode import (
+    CLASSES,
+    MAX_DECODED_BYTES,
+    MAX_UNPACKED_BYTES,
+    PointerFinder,
+    compile_decoder,
+)
+from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
+from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, plan
+from router.engine.writes import Marker, MarkerShape, Mode, Setting, Ticket, Write, WriteShape
 
 __all__ = [
+    "CLASSES",
+    "MAX_COLLISIONS",
+    "MAX_DECODED_BYTES",
+    "MAX_DIGITS",
+    "MAX_ELEMENTS",
+    "MAX_ITEM_BYTES",
+    "MAX_NESTING",
+    "MAX_PARTITION_KEY_BYTES",
+    "MAX_PAYLOAD_NESTING",
+    "MAX_PLANNED_BYTES",
+    "MAX_SORT_KEY_BYTES",
+    "MAX_UNPACKED_BYTES",
+    "UNLIMITED",
+    "CompiledQueue",
+    "Marker",
+    "MarkerShape",
+    "Mode",
+    "PointerFinder",
+    "Setting",
+    "Ticket",
+    "Write",
+    "WriteShape",
+    "compile_decoder",
     "decode_item",
+    "encode_item",
     "identify",
     "plan",
 ]

@@ -1,22 +1,33 @@
 """What tests of other rooms use of `router.program`."""
 
+from router.program.context import CompileContext
 from router.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
+from router.program.hooks import Plugins
 from router.program.hooks.modules import HOOKS
+from router.program.hooks.registry import load_plugins
 from router.program.load import Loaded, Program, load, load_program
+from router.program.mapping import compile_mapping
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
-from router.program.schemas.compile import SchemaStore
+from router.program.schemas.compile import Check, SchemaStore
+from router.program.schemas.reasons import MAX_BRANCHES
 
 __all__ = [
     "COMPILED_NAME",
     "HOOKS",
+    "MAX_BRANCHES",
+    "Check",
+    "CompileContext",
     "InvalidExpression",
     "Loaded",
+    "Plugins",
     "Program",
     "SchemaStore",
     "compile_condition",
     "compile_expression",
+    "compile_mapping",
     "load",
+    "load_plugins",
     "load_program",
     "precompile",
 ]

@@ -17,7 +17,7 @@ from router.codes import RETIRED
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
 from tests.support.check import known_codes
 from tests.support.cli import cli_commands
-from tests.support.cli import command as worker
+from tests.support.cli import worker_command as worker
 from tests.support.config import config_schema, spec
 from tests.support.deliver import log_batch, log_result, send_dead_letters
 from tests.support.dev import MESSAGE_ID, META, Suite, run_test

@@ -1,5 +1,6 @@
 """The files that other tools read: the pre-commit hook and the workflows of `.github/`."""
 
+import ast
 import os
 import re
 import shlex
@@ -118,16 +119,30 @@ def test_the_build_names_no_machine(name: str) -> None:
     )
 
 
-ROOMLESS = ("conformance", "e2e", "faults", "performance", "unit/run")
-GROUND = re.compile(r"router(\.(model|errors|codes|testing|lambda_handler|run(\.\w+)?))?$")
+GROUND = re.compile(r"router(\.(model|errors|codes|testing|lambda_handler|pytest_plugin|version))?$")
+OWN = {"aws": "aws", "checks": "check"}
+"""The package that the tests of a folder enter; a folder of tests/unit enters the package of its name."""
+
+
+def own_package(parts: tuple[str, ...]) -> str:
+    """Return the package whose modules a test may import, by the parts of its path in tests."""
+    folder = parts[1] if parts[0] == "unit" and len(parts) > 2 else OWN.get(parts[0], "")
+    return f"router.{folder}" if folder else ""
 
 
 def test_tests_use_other_packages_through_support() -> None:
     """What they use of another package is imported in `tests/support`, so a move within it changes one import."""
-    files = [path for folder in ROOMLESS for path in (ROOT / "tests" / folder).rglob("*.py") if path.name != "hasty.py"]
+    tests = ROOT / "tests"
+    files = [path for path in tests.rglob("*.py") if "support" not in path.parts and path.name != "hasty.py"]
     imports = [
-        (path.relative_to(ROOT).as_posix(), name)
+        (path.relative_to(tests), node.module)
         for path in files
-        for name in re.findall(r"^ *(?:from|import) (router[\w.]*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "router"
     ]
-    assert [each for each in imports if not GROUND.match(each[1])] == []
+    foreign = [
+        (path.as_posix(), name)
+        for path, name in imports
+        if not GROUND.match(name) and not f"{name}.".startswith(f"{own_package(path.parts)}.")
+    ]
+    assert foreign == []

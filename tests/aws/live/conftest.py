@@ -19,9 +19,9 @@ import pytest
 
 from router.aws.boto import control_plane_clients
 from router.aws.live import SERVICES, Live
-from router.check.run import check
-from router.dev.emulator import REGION, LocalAws
-from router.ops.live import LiveComparison
+from tests.support.check import check
+from tests.support.dev import REGION, LocalAws
+from tests.support.ops import LiveComparison
 
 
 @dataclass(frozen=True)

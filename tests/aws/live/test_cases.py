@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from router.check.rule import known_codes
-from router.dev.emulator import LocalAws
+from tests.support.check import known_codes
+from tests.support.dev import LocalAws
 
 
 class Case(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from router.aws.boto import control_plane_clients
-from router.dev.emulator import LocalAws
 from router.errors import UsageError
+from tests.support.dev import LocalAws
 
 CONFIG = """\
 version: 1

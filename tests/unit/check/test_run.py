@@ -8,9 +8,9 @@ import pytest
 
 from router.check.rule import Found, Rule
 from router.check.run import check, run_rules
-from router.config.findings import Findings
 from router.errors import MissingExtra, UsageError
 from router.model import Code, Place
+from tests.support.config import Findings
 
 FOUND = Code("RT499", "t", "w.")
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router.aws.stacks import StackEvent
 from router.cli.deploy_run import dashboard_link, explain_failure
-from router.ops.stack import DeploymentResult
+from tests.support.aws import StackEvent
+from tests.support.ops import DeploymentResult
 
 CAUSE = StackEvent(
     "1", datetime(2026, 1, 2, tzinfo=UTC), "LogGroup", "", "AWS::Logs::LogGroup", "CREATE_FAILED", "it exists already"

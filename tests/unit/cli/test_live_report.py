@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from router.aws.deployed import (
+from router.cli.live_report import show_seen, with_seen
+from tests.support.aws import (
     Decision,
     DeployedState,
     FunctionFacts,
@@ -15,7 +16,6 @@ from router.aws.deployed import (
     TtlFacts,
     Unanswered,
 )
-from router.cli.live_report import show_seen, with_seen
 
 ARN = "arn:aws:sqs:eu-west-1:1:orders"
 FUNCTION = "arn:aws:lambda:eu-west-1:1:function:router:live"

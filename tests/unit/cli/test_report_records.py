@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from router.check.ignore import Ignored
 from router.cli.report import as_github, as_json
 from router.model import Code, Finding, Place, Severity
+from tests.support.check import Ignored
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")
 INFO = Finding(Code("ACME1", "t", "w", "info"), "at the: whole", Place("routes.yaml"))

@@ -9,10 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from router.check.ignore import Ignored
-from router.check.rule import known_codes
 from router.cli.report import as_sarif
 from router.model import Code, Finding, Place
+from tests.support.check import Ignored, known_codes
 
 ERROR = Finding(Code("RT101", "unknown key", "Why."), "unknown key 'x'", Place("a b/routes.yaml", 5, 13), "remove it")
 WARNING = Finding(Code("RT203", "no queue", "Why.", "warning"), "no dead-letter queue", Place("routes.yaml", 2, 1))

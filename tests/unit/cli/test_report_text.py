@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import pytest
 
-from router.check.ignore import Ignored
 from router.cli.report import as_text, count_findings
 from router.model import Code, Finding, Place, Severity
+from tests.support.check import Ignored
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")
 WARNING = Finding(Code("RT203", "t", "w", "warning"), "no dead-letter queue", Place("routes.yaml", 2, 1))

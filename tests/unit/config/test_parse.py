@@ -16,9 +16,8 @@ from router.config.parse import parse_part, without_empty_keys
 from router.config.schema import wrong_form
 from router.config.source import parse_text
 from router.model import Place
-from router.modes import MODES
-from router.sources import SOURCES
-from router.sources.ttl import TtlAfter
+from tests.support.modes import MODES
+from tests.support.sources import SOURCES, TtlAfter
 
 ONE_OF_THE_MODES = " or ".join(", ".join(f"'{name}'" for name in sorted(MODES)).rsplit(", ", 1))
 HEAD = """\

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from router.aws.boto import DynamoTables
-from router.testing.memory import Refused, Store, batch_actions, target
+from tests.support.aws import DynamoTables
+from tests.support.testing import Refused, Store, batch_actions, target
 
 INDEX_KEY = "index"
 """The key of a secondary index of every table: an item that has it as anything but text is refused."""

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from router.deliver.dead_letters import send_dead_letters
-from router.engine.engine import plan
 from router.model import Record
-from router.program.load import load_program
+from tests.support.engine import plan
+from tests.support.program import load_program
 
 CONFIG = Path(__file__).parents[3] / "routes.yaml"
 

@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.aws.calls import MARGIN_SECONDS, FixedDeadline
-from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.deliver.delivery import Delivered, Delivery
 from router.deliver.writer import Writer
 from router.model import Outcome, Record, Summary
-from router.program.load import load_program
+from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)

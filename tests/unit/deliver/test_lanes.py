@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.deliver.lanes import Chain, Transaction, coalesce, pack, schedule
-from router.engine.attributes import encode_item, identify
-from router.engine.writes import Ticket, Write
 from router.model import WRITTEN, Outcome, Record, Table, worst
-from router.modes import MODES
+from tests.support.engine import Ticket, Write, encode_item, identify
+from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 COUNTS = Table("counts", (("n", "N"),))

@@ -8,7 +8,7 @@ import pytest
 
 from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_embedded
 from router.model import Summary
-from router.run.monitoring import QueueCounters, exposition
+from tests.support.run import QueueCounters, exposition
 
 SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, configuration_errors=2)
 VALUES = {

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivery
 from router.deliver.writer import Writer
 from router.model import Record
-from router.program.load import load_program
+from tests.support.aws import Aws, AwsFault
+from tests.support.program import load_program
 
 CASES = settings(
     max_examples=int(os.environ.get("MODEL_CASES", "400")),

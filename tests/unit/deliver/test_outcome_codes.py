@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from router.aws.calls import FixedDeadline
-from router.aws.protocols import Aws, AwsFault, WriteResponse
-from router.check.rule import known_codes
 from router.deliver.delivery import Delivery
 from router.deliver.writer import Writer
 from router.model import Record
+from tests.support.aws import Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.check import known_codes
 
 REFUSED = WriteResponse(fault=AwsFault("refused", "ValidationException", 400))
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))

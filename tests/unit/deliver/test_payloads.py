@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
-from router.engine.decode import CLASSES, PointerFinder
-from router.engine.engine import CompiledQueue, plan
-from router.engine.writes import Ticket
 from router.model import Outcome, Record
-from router.program.load import load_program
+from tests.support.aws import TOO_LARGE, Aws, AwsFault
+from tests.support.engine import CLASSES, CompiledQueue, PointerFinder, Ticket, plan
+from tests.support.program import load_program
 
 NONE: Any = None
 THROTTLED = AwsFault("retry", "SlowDown", 503)

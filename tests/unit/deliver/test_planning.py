@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import MARGIN_SECONDS, FixedDeadline
-from router.aws.protocols import Aws
 from router.deliver.delivery import Delivered, Delivery
 from router.model import Record
+from tests.support.aws import MARGIN_SECONDS, Aws, FixedDeadline
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"
 FIFO = "name: q.fifo, dead_letter: letters.fifo"

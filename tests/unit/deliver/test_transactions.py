@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from router.deliver.lanes import Chain, Transaction, coalesce
-from router.engine.writes import MarkerShape, Ticket, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.modes import MODES
+from tests.support.engine import MarkerShape, Ticket, WriteShape
+from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"), ("at", "N")))
 MARKERS = Table("markers", (("m", "S"),))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import CONCURRENT_CALLS
 from router.deliver.lanes import schedule
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
-from router.engine.writes import MarkerShape, Ticket, WriteShape
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.modes import MODES
+from tests.support.aws import CONCURRENT_CALLS
+from tests.support.engine import MarkerShape, Ticket, WriteShape
+from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 OTHERS = Table("others", (("id", "S"),))

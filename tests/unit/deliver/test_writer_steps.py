@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import AwsFault, WriteResponse
 from router.deliver.lanes import Chain
 from router.deliver.writer import BACKOFF_CAP, Writer
-from router.engine.writes import Ticket, Write
 from router.model import Record, Table
-from router.modes import MODES
+from tests.support.aws import AwsFault, WriteResponse
+from tests.support.engine import Ticket, Write
+from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))

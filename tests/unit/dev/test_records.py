@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from router.config import spec
 from router.dev.records import MESSAGE_ID, META, make_record, read_record
 from router.errors import UsageError
 from router.model import Record
+from tests.support.config import spec
 
 BYTES = base64.b64encode(b"\x00\x01").decode()
 

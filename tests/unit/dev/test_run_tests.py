@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.config import spec
 from router.dev.compare import Difference, same
 from router.dev.records import make_body, make_record, wrap_text
 from router.dev.run_tests import Verdict, plan_record, run_test
-from router.engine.decode import compile_decoder
-from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.model import Record
-from router.program.load import Program, load_program
+from tests.support.config import spec
+from tests.support.engine import compile_decoder
+from tests.support.envelopes import ENVELOPES, EnvelopeFormat
+from tests.support.program import Program, load_program
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 JSON = st.recursive(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.program.load import Program, load_program
+from tests.support.program import Program, load_program
 
 Make = Callable[..., Program]
 

@@ -14,8 +14,8 @@ from router.engine.attributes import decode_item
 from router.engine.engine import MAX_ELEMENTS, plan
 from router.engine.writes import Write
 from router.model import Outcome, Record, Table
-from router.modes import MODES
-from router.program.load import load_program
+from tests.support.modes import MODES
+from tests.support.program import load_program
 
 TO_THINGS = "queue: q, table: things"
 

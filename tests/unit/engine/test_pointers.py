@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from router.codes import BAD_POINTER
 from router.engine.decode import CLASSES, Pointer, PointerFinder
-from router.envelopes.eventbridge import unwrap as eventbridge
-from router.envelopes.sns import unwrap as sns
 from router.errors import Drop, Refusal
 from router.model import Record
+from tests.support.envelopes import unwrap_eventbridge as eventbridge
+from tests.support.envelopes import unwrap_sns as sns
 
 CLASS = CLASSES[0]
 PLACE = {"s3BucketName": "payloads", "s3Key": "2026/a b+c.json"}

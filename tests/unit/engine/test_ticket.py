@@ -7,7 +7,7 @@ import pytest
 from router.engine.writes import MAX_ACTIONS, Marker, Ticket, Write, check_transaction
 from router.errors import Refusal
 from router.model import WRITTEN, Outcome, Record, Table
-from router.modes import MODES
+from tests.support.modes import MODES
 
 RECORD = Record("id", "handle", "{}")
 THINGS = Table("things", (("id", "S"),))

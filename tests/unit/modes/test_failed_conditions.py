@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from router.engine.attributes import encode_item
-from router.engine.writes import WriteShape
 from router.model import Message, Outcome, Table
 from router.modes import MODES
+from tests.support.engine import WriteShape, encode_item
 
 THINGS = Table("things", (("id", "S"),))
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 import router
-from router.config import spec
-from router.engine.writes import Mode, Setting, Write, WriteShape
 from router.model import Message, Table
 from router.modes import DEFAULT, MODES, names_taking
+from tests.support.config import spec
+from tests.support.engine import Mode, Setting, Write, WriteShape
 
 THINGS = Table("things", (("id", "S"),))
 ITEM = {"id": "a", "v": 1, "x": "y"}

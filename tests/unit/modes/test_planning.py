@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from router.engine.writes import Marker, MarkerShape, Write, WriteShape
 from router.errors import Refusal
 from router.model import REMOVE, Message, Table
 from router.modes import MODES
 from router.modes.update import NO_ATTRIBUTE
+from tests.support.engine import Marker, MarkerShape, Write, WriteShape
 
 THINGS = Table("things", (("id", "S"), ("at", "N")))
 MARKERS = Table("markers", (("m", "S"),))

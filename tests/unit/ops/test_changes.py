@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.stacks import ResourceChange
 from router.ops.changes import PlannedChange, describe_changes, kind_of, resource_name, short_name
+from tests.support.aws import ResourceChange
 
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
 

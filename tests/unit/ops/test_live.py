@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from router.ops.live import LiveComparison
-from router.program.load import load
+from tests.support.program import load
 
 CONFIG = """\
 version: 1

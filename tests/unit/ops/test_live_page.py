@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from router.aws.live import ACTIONS
-from router.check.rule import known_codes
+from tests.support.aws import ACTIONS
+from tests.support.check import known_codes
 
 PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8")
 

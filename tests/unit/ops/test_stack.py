@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from router.aws.stacks import Stack, StackEvent, Stacks
 from router.errors import UsageError
 from router.ops import stack
 from router.ops.stack import (
@@ -18,6 +17,7 @@ from router.ops.stack import (
     require_idle,
     retained_tables,
 )
+from tests.support.aws import Stack, StackEvent, Stacks
 
 STACK = "arn:aws:cloudformation:eu-west-1:123456789012:stack/flows/1"
 

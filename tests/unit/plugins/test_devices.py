@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from router import Message, Route
-from router.config.findings import Findings
 from router.model import Place
-from router.program.hooks.registry import load_plugins
+from tests.support.config import Findings
+from tests.support.program import load_plugins
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.engine.engine import plan
 from router.model import Record
+from tests.support.engine import plan
 
 OWN_TRANSFORMS = """
 @hookimpl

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.config import spec
-from router.dev.records import META, make_record, read_record
-from router.engine.engine import plan
 from router.errors import ConfigError, UsageError
 from router.program.load import Program, load_program
 from router.program.precompile import precompile
+from tests.support.config import spec
+from tests.support.dev import META, make_record, read_record
+from tests.support.engine import plan
 
 REPO = Path(__file__).parents[3]
 CHECKS = REPO / "tests" / "checks"

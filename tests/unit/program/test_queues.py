@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from router.engine.decode import PointerFinder
-from router.envelopes import ENVELOPES
-from router.envelopes.sns import unwrap as sns
+from tests.support.engine import PointerFinder
+from tests.support.envelopes import ENVELOPES
+from tests.support.envelopes import unwrap_sns as sns
 
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:events"

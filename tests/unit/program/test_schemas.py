@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from router.config.findings import Findings
 from router.model import Place
 from router.program.schemas.compile import Invalid, SchemaStore
+from tests.support.config import Findings
 
 PATH = ("routes", "r", "schema")
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from router.engine.writes import MarkerShape, WriteShape
 from router.errors import Refusal
 from router.model import Table
-from router.modes import MODES
+from tests.support.engine import MarkerShape, WriteShape
+from tests.support.modes import MODES
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
 AGAIN = "is applied again each time a message is redelivered; name a table of idempotency keys with 'once:'"

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.config import spec
 from router.sources import Computed, Constant, Evaluated, Joined, expressions_of, source_of, values_of
+from tests.support.config import spec
 
 ID = Computed("string", 128)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.config_types import parse_duration
 from router.sources.hash import canonical_json, hash_values
 from router.sources.ttl import epoch_seconds
+from tests.support.config_types import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from router.config import spec
 from router.errors import UsageError
 from router.model import REMOVE, KeyType
-from router.program.load import Program, load_program
 from router.testing import MemoryQueues, MemoryTables, deliver, record
+from tests.support.config import spec
+from tests.support.program import Program, load_program
 
 KEY: tuple[tuple[str, KeyType], ...] = (("id", "S"),)
 NEW = {"ConditionExpression": "attribute_not_exists(#k)", "ExpressionAttributeNames": {"#k": "id"}}

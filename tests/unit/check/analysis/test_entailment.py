@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from router.check.analysis.entailment import MAX_BYTES, Answer, Entailment, ProofBudget, entailment_of
-from router.config.findings import Findings
 from router.model import Place
-from router.program.schemas.compile import SchemaStore
+from tests.support.config import Findings
+from tests.support.program import SchemaStore
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"

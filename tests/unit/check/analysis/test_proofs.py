@@ -13,17 +13,19 @@ from router.check.analysis.conditions import condition_of, opposite_of
 from router.check.analysis.entailment import Answer, Entailment, entailment_of
 from router.check.analysis.predicates import SOME_VALUE, there
 from router.check.rule import Subject
-from router.config import spec
-from router.config.findings import Findings
-from router.engine.engine import UNLIMITED
 from router.errors import Refusal
 from router.model import Message, Place, Table
-from router.program.context import CompileContext
-from router.program.expressions.compile import compile_condition
-from router.program.hooks import Plugins
-from router.program.hooks.registry import load_plugins
-from router.program.mapping import compile_mapping
-from router.program.schemas.compile import Check, SchemaStore
+from tests.support.config import Findings, spec
+from tests.support.engine import UNLIMITED
+from tests.support.program import (
+    Check,
+    CompileContext,
+    Plugins,
+    SchemaStore,
+    compile_condition,
+    compile_mapping,
+    load_plugins,
+)
 
 SCHEMA = ("routes", "r", "schema")
 VALUES: list[Any] = [

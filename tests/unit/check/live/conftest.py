@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import DeployedState
 from router.check.live.deployed import DeployedConfig
 from router.check.rule import Found
-from router.program.load import load_program
+from tests.support.aws import DeployedState
+from tests.support.program import load_program
 
 Deploy = Callable[..., DeployedConfig]
 LiveRule = Callable[[DeployedConfig], Iterable[Found]]

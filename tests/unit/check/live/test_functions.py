@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered
 from router.check.live.functions import check_concurrency, check_functions, check_mappings
+from tests.support.aws import FunctionFacts, MappingFacts, QueueFacts, Unanswered
 
 CONFIG = """\
 queues:

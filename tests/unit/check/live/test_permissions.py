@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import DeployedState, QueueFacts, TableFacts, TtlFacts, Unanswered
 from router.check.live.permissions import READ, SEND, needed
+from tests.support.aws import DeployedState, QueueFacts, TableFacts, TtlFacts, Unanswered
 
 TABLES = {
     name: TableFacts(f"arn:{name}", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED")) for name in ("items", "markers")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.aws.deployed import QueueFacts, Unanswered
 from router.check.live.deployed import duration
 from router.check.live.queues import check_queues
+from tests.support.aws import QueueFacts, Unanswered
 
 CONFIG = """\
 queues:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import IndexFacts, TableFacts, TtlFacts
 from router.check.live.tables import check_indexes, known_types
-from router.config.spec import Attribute
-from router.sources.ttl import TtlAfter
+from tests.support.aws import IndexFacts, TableFacts, TtlFacts
+from tests.support.config import Attribute
+from tests.support.sources import TtlAfter
 
 ATTRIBUTE: Any = Attribute
 """Its fields come from the modules of the sources."""

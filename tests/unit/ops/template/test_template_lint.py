@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.check.live.permissions import READ, SEND
 from router.ops.template.document import as_json, make_document, read_for_deployment
-from router.program.load import load_program
 from router.testing import deliver, record
-from router.testing.memory import MemoryTables
+from tests.support.check import READ, SEND
+from tests.support.program import load_program
+from tests.support.testing import MemoryTables
 
 ROOT = Path(__file__).parents[4]
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890a"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from router.config.findings import Findings
 from router.model import Place
 from router.program.hooks import Plugins
 from router.program.hooks.registry import load_plugins
+from tests.support.config import Findings
 
 Load = Callable[..., tuple[Plugins, list[str]]]
 

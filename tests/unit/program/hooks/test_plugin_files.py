@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from router.config.findings import ConfigFault
 from router.model import names_file
 from router.program.hooks.modules import CANNOT_LOAD, load_module, plugin_name
+from tests.support.config import ConfigFault
 
 
 def output(entry: str, folder: Path) -> tuple[str, str]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from router.envelopes import ENVELOPES
 from router.errors import Drop, PluginError, Reject, Retry, Signal
 from router.model import Remark
+from tests.support.envelopes import ENVELOPES
 
 T = "@hookimpl\ndef router_register_transforms(register):\n    "
 E = "@hookimpl\ndef router_register_envelopes(register):\n    "

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from router.envelopes import ENVELOPES
 from router.errors import Drop, PluginError, Reject, Retry
 from router.model import Message, Outcome, Result, Route, Summary
-from router.transforms import TRANSFORMS
+from tests.support.envelopes import ENVELOPES
+from tests.support.transforms import TRANSFORMS
 
 MESSAGE = Message({"n": 1}, id="m-1")
 ROUTE = Route("r", "q", "t", {})

@@ -1,0 +1,35 @@
+"""What tests of other rooms use of `router.ops`."""
+
+from router.ops.deployment import Deployment
+from router.ops.live import LiveComparison
+from router.ops.stack import (
+    DESCRIPTION,
+    DeploymentResult,
+    PlannedRemoval,
+    create_change_set,
+    delete_stack,
+    discard,
+    execute,
+    plan_removal,
+    read_result,
+)
+from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
+
+__all__ = [
+    "DESCRIPTION",
+    "DeployableConfig",
+    "Deployment",
+    "DeploymentResult",
+    "Document",
+    "LiveComparison",
+    "PlannedRemoval",
+    "as_json",
+    "create_change_set",
+    "delete_stack",
+    "discard",
+    "execute",
+    "make_document",
+    "plan_removal",
+    "read_for_deployment",
+    "read_result",
+]
