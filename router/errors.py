@@ -58,7 +58,7 @@ class PluginError(RouterError):
     which may hold a value of the message.
     """
 
-    def __init__(self, plugin: str, hook: str, original: Exception, did: str = "") -> None:
+    def __init__(self, plugin: str, hook: str, original: BaseException, did: str = "") -> None:
         super().__init__(f"plugin {plugin!r}: {hook} {did or f'raised {type(original).__name__}'}")
         self.plugin = plugin
         self.hook = hook

@@ -23,10 +23,10 @@ from router.aws.calls import CONCURRENT_CALLS, FixedDeadline
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery
-from router.deliver.telemetry import LOGGER, log_result, print_embedded, set_up_logging
+from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
-from router.model import Outcome, Record, Result
+from router.model import Outcome, Record, Result, Summary
 from router.program.load import Program, load_program
 from router.program.precompiled import COMPILED_NAME
 
@@ -105,6 +105,9 @@ def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", configuration_error=True)
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
+    summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))
+    log_batch(summary)
+    print_embedded(summary)
     url = _aws().queues.url(arn)
     if not isinstance(url, AwsFault):
         waits = [(record.message_id, record.receipt_handle, CONFIGURATION_WAIT_SECONDS) for record in records]

@@ -97,9 +97,10 @@ def router_transform_item(item: Item, message: Message) -> Item:
 - A transform hook returns the new value, or None to keep the value. It should return a new value instead of changing
   the old one in place, because other routes receive the same message.
 - To decide about a message, raise `Drop(reason)` if this route does not need it; `Reject(reason)` if it can never
-  succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds. A
-  reason must not contain a value of the message. After any other exception the message stays on its queue; the log
-  names the plugin, the hook and the type of the exception, without its text.
+  succeed, which sends it to the dead-letter queue; or `Retry(reason, delay)` to retry it after `delay` seconds (in
+  Lambda only with [`retry: {lambda: true}`](config.md#back-off) of the queue). A reason is text that contains no value
+  of the message. After any other exception the message stays on its queue; the log names the plugin, the hook and the
+  type of the exception, without its text.
 - A transform receives the value and then the arguments of the configuration. It raises ValueError or TypeError for a
   value that it cannot accept.
 - The same message must produce the same item at each delivery: use no clock and no random numbers.

@@ -11,7 +11,7 @@ from router import codes
 from router.engine.attributes import memory_bytes
 from router.engine.decode import Decoder, PointerFinder
 from router.engine.writes import Ticket, Write, WriteShape, check_transaction
-from router.errors import Drop, PluginError, Refusal, Reject, Retry
+from router.errors import Drop, PluginError, Refusal, Reject, Retry, Signal
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
 
 MAX_ELEMENTS = 10_000
@@ -132,7 +132,7 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None, budge
         data, attributes = queue.decode(record)
     except Refusal as refusal:
         return Ticket(record, _rejected(refusal))
-    except Exception as error:  # a plugin's envelope may raise anything
+    except (Exception, SystemExit) as error:  # a plugin's envelope may raise anything
         return Ticket(record, _failed(error))
     if trace:
         trace("", "decode", data)
@@ -195,7 +195,7 @@ def _plan_route(
         return _rejected(refusal, name)
     except OutOfBudget:
         raise
-    except Exception as error:  # a plugin may raise anything; its message stays on the queue
+    except (Exception, SystemExit) as error:  # a plugin may raise anything; its message stays on the queue
         return _failed(error, name)
     if not planned:
         return Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
@@ -257,8 +257,11 @@ def _disposed(disposition: Disposition, code: Code, reason: str, route: str = ""
     return Outcome(_DISPOSED[disposition], code.id, reason, route, pointer)
 
 
-def _failed(error: Exception, route: str = "") -> Outcome:
+def _failed(error: BaseException, route: str = "") -> Outcome:
     """Return the outcome of an exception that plugin code raised."""
+    if isinstance(error, Signal) and (malformed := _malformed(error)):
+        reason = f"a plugin raised {type(error).__name__} with {malformed}"
+        return Outcome("retry", codes.PLUGIN_FAILED.id, reason, route)
     match error:
         case Drop():
             return Outcome("dropped", codes.DROPPED.id, error.reason or "dropped by a plugin", route)
@@ -272,3 +275,15 @@ def _failed(error: Exception, route: str = "") -> Outcome:
             return Outcome("retry", codes.PLUGIN_FAILED.id, str(error), route)
         case _:
             return Outcome("retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}", route)
+
+
+def _malformed(signal: Signal) -> str:
+    """Return what is wrong with the arguments of a signal; an outcome with them could not be logged or sent."""
+    try:
+        signal.reason.encode()
+    except (AttributeError, UnicodeEncodeError):
+        return "a reason that is not text"
+    delay = signal.delay if isinstance(signal, Retry) else None
+    if delay is not None and not (isinstance(delay, int | float) and 0 <= delay < float("inf")):
+        return "a delay that is not a number of seconds"
+    return ""

@@ -117,7 +117,7 @@ def raise_each() -> None:
         assert_type(error, RouterError)
     error_of_plugin = PluginError("acme", "router_start", ValueError())
     assert_type((error_of_plugin.plugin, error_of_plugin.hook), tuple[str, str])
-    assert_type(error_of_plugin.original, Exception)
+    assert_type(error_of_plugin.original, BaseException)
     assert_type([str(finding) for finding in ConfigError([]).findings], list[str])
 
 

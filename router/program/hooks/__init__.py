@@ -83,7 +83,7 @@ class Plugins(Struct, frozen=True):
         for plugin, observe in self.observers.get(hook, ())[::step]:
             try:
                 observe(seen)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _LOG.error("%s", PluginError(plugin, hook, error))
 
 

@@ -1,5 +1,6 @@
 """Each code of run time has an example message that produces it."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,14 +125,19 @@ def handler(
 
 
 def test_unknown_queue(
-    handler: Callable[[Any, Any], dict[str, Any]], queues: Any, caplog: pytest.LogCaptureFixture
+    handler: Callable[[Any, Any], dict[str, Any]],
+    queues: Any,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """RT817: messages of an unknown queue are reported as failed, with a long visibility timeout."""
+    """RT817: messages of an unknown queue are reported as failed, with a long visibility timeout, and measured."""
     record = {"messageId": "m1", "receiptHandle": "h", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}
 
     answer = handler({"Records": [record]}, None)
 
-    (line,) = [entry.__dict__["fields"] for entry in caplog.records]
+    (line,) = [each for each in (entry.__dict__["fields"] for entry in caplog.records) if "outcome" in each]
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["router_setup_faults_total"] == 1
     assert (answer, line["code"], line["outcome"], queues.released) == (
         {"batchItemFailures": [{"itemIdentifier": "m1"}]},
         "RT817",

@@ -575,3 +575,30 @@ def test_what_does_not_depend_on_the_element(make: Any) -> None:
     assert all(item["n"] == 10_000 and item["who"] == "me!" and item["at"] == "q" for _, item in items)
     assert (empty.kind, empty.reason) == ("dropped", "for_each found an empty list")
     assert failed == rejected("RT807", "the expression of attribute 'n' fails on the message", "r", "/lines/0")
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("raise Reject(ValueError('x'))", "a plugin raised Reject with a reason that is not text"),
+        ("raise Reject('bad \\ud800')", "a plugin raised Reject with a reason that is not text"),
+        ("raise Drop(5)", "a plugin raised Drop with a reason that is not text"),
+        ("raise Retry('x', '30')", "a plugin raised Retry with a delay that is not a number of seconds"),
+        ("raise Retry('x', float('inf'))", "a plugin raised Retry with a delay that is not a number of seconds"),
+        ("raise Retry('x', float('nan'))", "a plugin raised Retry with a delay that is not a number of seconds"),
+        ("raise Retry('x', -5)", "a plugin raised Retry with a delay that is not a number of seconds"),
+        ("raise SystemExit(1)", "unexpected SystemExit"),
+    ],
+)
+def test_a_plugin_raises_what_it_must_not(make: Any, statement: str, reason: str) -> None:
+    """The message alone is retried: an outcome that cannot be logged or sent would fail its whole batch."""
+    plugin = f"""
+from router import Drop, Reject, Retry, hookimpl
+
+@hookimpl
+def router_transform_message(message):
+    {statement}
+"""
+    program = make(f"r: {{{TO_THINGS}}}", p=plugin)
+
+    assert planned(program, {"id": "a"}) == (Outcome("retry", "RT813", reason, "r"), [])
