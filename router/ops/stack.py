@@ -98,10 +98,12 @@ def follow(stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = 
     """
     pause = SHORTEST_PAUSE
     end = None
+    # Of events of the same moment, a later call may list one before those that were listed already.
+    seen: set[str] = set()
     while True:
-        events = stacks.events(stack_id, after)
+        events = [event for event in stacks.events(stack_id, after) if event.id not in seen]
         for event in events:
-            after = event.id
+            seen.add(event.id)
             yield event
             if is_about_stack(event, stack_id):
                 end = _end(event.status, deletes_itself)
