@@ -15,6 +15,7 @@ from msgspec import UnsetType
 from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
+from router.check.rules.queues import VISIBILITY_PER_TIMEOUT
 from router.codes import declare
 from router.config import spec
 from router.config_types import parse_duration
@@ -88,7 +89,6 @@ OTHER_SETTINGS = declare(
     "The settings under `lambda` take effect only when they are deployed.",
     severity="warning",
 )
-ADVISED_TIMEOUTS = 6
 MAX_BATCH, MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_WINDOW = 10_000, 10, 10, 300
 READING = ("Creating", "Enabling", "Enabled", "Updating")
 """The states in which a mapping reads its queue, or is about to."""
@@ -198,7 +198,7 @@ def _batch_faults(queue: QueueFacts, mapping: MappingFacts, shown: str) -> Itera
 
 
 def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: FunctionFacts) -> Iterator[_MappingFault]:
-    advised = ADVISED_TIMEOUTS * function.timeout + mapping.window
+    advised = VISIBILITY_PER_TIMEOUT * function.timeout + mapping.window
     sentence = f"the visibility timeout of queue '{queue.name}' is {queue.visibility} s, less than "
     advice = f"set it to {advised} s or more"
     if queue.visibility < function.timeout:
@@ -206,7 +206,9 @@ def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: Funct
         yield VISIBILITY_TOO_SHORT, sentence, advice
     elif queue.visibility < advised:
         window = f" + {mapping.window} s of window" if mapping.window else ""
-        sentence += f"{ADVISED_TIMEOUTS} times the {function.timeout} s timeout of function '{function.name}'{window}"
+        sentence += (
+            f"{VISIBILITY_PER_TIMEOUT} times the {function.timeout} s timeout of function '{function.name}'{window}"
+        )
         yield VISIBILITY_SHORT, sentence, advice
 
 

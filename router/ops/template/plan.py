@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, structs
 
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
-from router.check.rules.queues import retention_of
+from router.check.rules.queues import DEFAULT_RECEIVES, VISIBILITY_PER_TIMEOUT, retention_of
 from router.config import spec
 from router.config_types import parse_duration
 from router.errors import UsageError
@@ -25,11 +25,8 @@ from router.program.load import Program
 
 MAX_QUEUE_NAME = 80
 """Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
-MAX_RECEIVE_COUNT = 5
 WORKER_VISIBILITY = 60
 """Seconds; the worker renews it while it works on a message."""
-ADVISED_TIMEOUTS = 6
-"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 _BATCH, _BATCH_FIFO, _WINDOW = 100, 10, 1
 _FIFO = ".fifo"
 _LETTERS = "-dlq"
@@ -171,12 +168,12 @@ class _Finder:
         routes = tuple(self._readers[name])
         queue = self._queue(name, ("routes", routes[0], "queue"), settings, ("queues", name))
         count, batching = settings.max_receive_count, _batching(settings.lambda_, queue.fifo)
-        advised = ADVISED_TIMEOUTS * parse_duration(self._config.function.timeout) + batching.window
+        advised = VISIBILITY_PER_TIMEOUT * parse_duration(self._config.function.timeout) + batching.window
         return structs.replace(
             queue,
             routes=routes,
             name_in_config=name,
-            max_receive_count=count if isinstance(count, int) else MAX_RECEIVE_COUNT,
+            max_receive_count=count if isinstance(count, int) else DEFAULT_RECEIVES,
             visibility=WORKER_VISIBILITY if self._worker else advised,
             batching=batching,
         )
