@@ -17,7 +17,7 @@ _DECLARED: dict[str, Code] = {}
 
 
 def declare(id_: str, title: str, why: str, severity: Severity = "error") -> Code:
-    """Returns a new code and registers it; raises ValueError if the id is in use, or is retired."""
+    """Return a new code and register it; raises ValueError if the id is in use, or is retired."""
     code = Code(id_, title, why, severity)
     if id_ in RETIRED or _DECLARED.setdefault(id_, code) != code:
         raise ValueError(f"{id_} is declared twice, or is retired")
@@ -25,7 +25,7 @@ def declare(id_: str, title: str, why: str, severity: Severity = "error") -> Cod
 
 
 def declared() -> Mapping[str, Code]:
-    """Returns the codes of the modules that are imported so far, by id, in order."""
+    """Return the codes of the modules that are imported so far, by id, in order."""
     return dict(sorted(_DECLARED.items()))
 
 

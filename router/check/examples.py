@@ -21,5 +21,5 @@ class Example(Struct, frozen=True, omit_defaults=True):
 
 
 def shipped_examples() -> Mapping[str, Example]:
-    """Returns the examples that are installed with the package, by code."""
+    """Return the examples that are installed with the package, by code."""
     return msgspec.json.decode(SHIPPED.read_bytes(), type=dict[str, Example])

@@ -36,7 +36,7 @@ class Ignored(Struct, frozen=True):
 
 
 def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -> list[Ignored]:
-    """Returns the findings that the config suppresses, and adds findings about the entries of `ignore` themselves.
+    """Return the findings that the config suppresses, and add findings about the entries of `ignore` themselves.
 
     `stopping` are the errors of loading, which cannot be ignored. `live` is true if AWS was compared.
     """
@@ -72,7 +72,7 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, loaded: Loaded)
 
 
 def _fault(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:
-    """Returns why a code cannot be ignored and what to do instead; None if it can."""
+    """Return why a code cannot be ignored and what to do instead; None if it can."""
     if name in RETIRED:
         return None  # it matches no finding, which is reported
     if code is None:

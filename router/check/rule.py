@@ -73,7 +73,7 @@ class RuleSet(Generic[SubjectT]):
     def register(
         self, *reported: Code
     ) -> Callable[[Callable[[SubjectT], Iterable[Found]]], Callable[[SubjectT], Iterable[Found]]]:
-        """Decorates the function of a rule; raises ValueError if another rule reports one of its codes."""
+        """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
 
         def decorate(find: Callable[[SubjectT], Iterable[Found]]) -> Callable[[SubjectT], Iterable[Found]]:
             for code in reported:
@@ -85,12 +85,12 @@ class RuleSet(Generic[SubjectT]):
         return decorate
 
     def all(self) -> tuple[Rule[SubjectT], ...]:
-        """Imports the modules of the package, and returns their rules in the order of their first codes."""
+        """Import the modules of the package, and return their rules in the order of their first codes."""
         _import_all(self._package)
         return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
 
     def reporting(self, id_: str) -> tuple[Rule[SubjectT], ...]:
-        """Returns the rule that reports a code; empty if loading, a plugin or AWS does."""
+        """Return the rule that reports a code; empty if loading, a plugin or AWS does."""
         return tuple(rule for rule in self.all() if any(code.id == id_ for code in rule.codes))
 
 
@@ -101,18 +101,18 @@ rule = RULES.register
 
 @cache
 def _import_all(package: str) -> None:
-    """Imports all modules of a package and of the packages in it."""
+    """Import all modules of a package and of the packages in it."""
     for info in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
         import_module(info.name)
 
 
 def known_codes() -> Mapping[str, Code]:
-    """Returns every code by id, in order; imports all modules that declare codes."""
+    """Return every code by id, in order; import all modules that declare codes."""
     for package in DECLARING:
         _import_all(f"router.{package}")
     return codes.declared()
 
 
 def code_of(id_: str) -> Code | None:
-    """Returns the code of an id, or None; imports only what declares it, if that is imported already."""
+    """Return the code of an id, or None; import only what declares it, if that is imported already."""
     return codes.declared().get(id_) or known_codes().get(id_)

@@ -44,7 +44,7 @@ def check(
     compare: Callable[[Loaded], None] | None = None,
     rules: Iterable[Rule[Subject]] | None = None,
 ) -> list[Finding]:
-    """Returns the findings of a config, in the order of the file."""
+    """Return the findings of a config, in the order of the file."""
     return list(examine(path, env, compare, rules=rules).findings)
 
 
@@ -55,7 +55,7 @@ def examine(
     unset: Severity = "error",
     rules: Iterable[Rule[Subject]] | None = None,
 ) -> Report:
-    """Returns the findings of a config, in the order of the file, and the ignored ones.
+    """Return the findings of a config, in the order of the file, and the ignored ones.
 
     `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
     environment that is not set and has no default. `rules` are the rules to run, all by default.
@@ -76,7 +76,7 @@ def examine(
 
 
 def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings) -> None:
-    """Adds the findings of rules; a rule that fails is a finding, and the others still run.
+    """Add the findings of rules; a rule that fails is a finding, and the others still run.
 
     Raises UsageError if a rule does.
     """
@@ -91,7 +91,7 @@ def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Find
 
 
 def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:
-    """Loads the config; if the loader crashes, that is the only finding."""
+    """Load the config; if the loader crashes, that is the only finding."""
     try:
         return load(path, env, unset)
     except RouterError:
@@ -102,7 +102,7 @@ def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:
 
 
 def _run_plugin_checks(loaded: Loaded) -> None:
-    """Adds the remarks of plugins' checks; a check that fails is a finding."""
+    """Add the remarks of plugins' checks; a check that fails is a finding."""
     for run in loaded.plugins.checks if loaded.plugins else ():
         try:
             remarks = run(loaded.config)
@@ -125,7 +125,7 @@ def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
 
 
 def _failure(what: str, error: BaseException) -> str:
-    """Returns the sentence for a crash of the router itself; re-raises what ends the program."""
+    """Return the sentence for a crash of the router itself; re-raises what ends the program."""
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     return f"{what} failed with {type(error).__name__}"

@@ -25,7 +25,7 @@ _EXTRAS = {"rich": "cli", "packaging": "cli", "boto3": "worker", "botocore": "wo
 
 @cache
 def commands() -> Mapping[str, str]:
-    """Returns the name and the help of each command in alphabetical order, without importing any."""
+    """Return the name and the help of each command in alphabetical order, without importing any."""
     found = {}
     for file in sorted(Path(__file__).parent.glob("*.py")):
         with file.open(encoding="utf-8") as source:
@@ -37,7 +37,7 @@ def commands() -> Mapping[str, str]:
 
 @contextmanager
 def _naming_extras(command: str | click.Context) -> Iterator[None]:
-    """Raises MissingExtra if an optional module is missing that a command imports inside."""
+    """Raise MissingExtra if an optional module is missing that a command imports inside."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -51,11 +51,11 @@ class Commands(click.Group):
     """A group that imports a command only when it is called, so that `--help` and completion stay fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Returns the names of the commands."""
+        """Return the names of the commands."""
         return list(commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a command; returns None if there is no such command."""
+        """Import a command; return None if there is no such command."""
         if cmd_name not in commands():
             return None
         with _naming_extras(cmd_name):
@@ -64,17 +64,17 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list of commands for `--help`."""
+        """Write the list of commands for `--help`."""
         with formatter.section("Commands"):
             formatter.write_dl(list(commands().items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Completes the names of commands and the options of `router`."""
+        """Complete the names of commands and the options of `router`."""
         found = [CompletionItem(name, help=text) for name, text in commands().items() if name.startswith(incomplete)]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; an error of the user ends with a sentence and exit code 2, not with a traceback."""
+        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback."""
         try:
             with _naming_extras(ctx):
                 return super().invoke(ctx)

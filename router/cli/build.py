@@ -59,7 +59,7 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
 
 
 def _check(config: Path) -> None:
-    """Prints the findings; exits if there are errors."""
+    """Print the findings; exit if there are errors."""
     report = examine(config, os.environ, None, "warning")
     # Variables are read where the function starts.
     unset = (RT005.id, "warning")
@@ -96,7 +96,7 @@ def _show(built: BuildResult) -> None:
 
 
 def _as_record(built: BuildResult) -> dict[str, Any]:
-    """Returns the result for JSON; sizes are in bytes."""
+    """Return the result for JSON; sizes are in bytes."""
     test, archive, contents = built.smoke_test, built.archive, built.contents
     return {
         "path": None if archive.over else str(archive.path),

@@ -49,7 +49,7 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
 
 
 def _contents(compiled: Opened) -> dict[str, list[str]]:
-    """Returns the names of what a compiled config has, and of the plugins that it needs."""
+    """Return the names of what a compiled config has, and of the plugins that it needs."""
     files = compiled.files.files
     return {
         "files": [file.name for file in files],

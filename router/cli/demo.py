@@ -118,7 +118,7 @@ def _print(demo: DemoResult) -> None:
 
 
 def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
-    """Prints the resources of the stack and the log of the function."""
+    """Print the resources of the stack and the log of the function."""
     from router.dev.demo_deployed import STACK
     from router.ops.changes import kind_of
 

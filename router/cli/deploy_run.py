@@ -50,7 +50,7 @@ _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-
 
 
 def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
-    """Prints a line for each event; returns the events."""
+    """Print a line for each event; return the events."""
     seen: list[StackEvent] = []
     latest: dict[str, tuple[str, str]] = {}
     with console.status(what):
@@ -81,7 +81,7 @@ def _colour(status: str) -> str:
 
 
 def show_changes(planned: Sequence[PlannedChange]) -> None:
-    """Prints a table of the changes; those that lose messages or items are red and have a warning."""
+    """Print a table of the changes; those that lose messages or items are red and have a warning."""
     rows = []
     for each in planned:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
@@ -95,7 +95,7 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
 def show_result(
     result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
 ) -> None:
-    """Prints the main resources of the stack, its outputs, and the links of its dashboards."""
+    """Print the main resources of the stack, its outputs, and the links of its dashboards."""
     shown = sorted(
         (each for each in resources if each.type in _SHOWN),
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
@@ -112,13 +112,13 @@ def show_result(
 
 
 def dashboard_link(name: str, region: str, partition: str) -> str:
-    """Returns the address of a dashboard in the AWS console."""
+    """Return the address of a dashboard in the AWS console."""
     host = _CONSOLES.get(partition, "console.aws.amazon.com")
     return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
 
 
 def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
-    """Returns why a deployment failed, and the state of the stack after it."""
+    """Return why a deployment failed, and the state of the stack after it."""
     cause = result.cause
     why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
     kept = (
@@ -137,7 +137,7 @@ def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
 def as_record(
     stack: str, region: str, planned: Sequence[PlannedChange], result: DeploymentResult | None
 ) -> Mapping[str, Any]:
-    """Returns all of it for JSON; without a result, nothing was executed."""
+    """Return all of it for JSON; without a result, nothing was executed."""
     executed = result is not None
     result = result or DeploymentResult("")
     cause = result.cause
@@ -236,7 +236,7 @@ class DeployRun:
         return package
 
     def _decide(self, planned: tuple[PlannedChange, ...]) -> int | None:
-        """Shows the changes; returns None if they are to be made, else the exit code."""
+        """Show the changes; return None if they are to be made, else the exit code."""
         options = self._options
         if not options.as_json:
             show_changes(planned)

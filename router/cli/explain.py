@@ -76,7 +76,7 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
 
 
 def _candidates(text: str) -> list[Any]:
-    """Returns the values that may be records: the whole text, and the items of a Lambda event or an AWS response."""
+    """Return the values that may be records: the whole text, and the items of a Lambda event or an AWS response."""
     try:
         given = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):

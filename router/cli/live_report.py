@@ -25,13 +25,13 @@ _Facts = TypeVar("_Facts", TableFacts, QueueFacts, FunctionFacts)
 
 
 def with_seen(findings: str, seen: DeployedState | None) -> str:
-    """Returns a JSON object of `findings`, which are JSON already, and `live`: null if nothing was compared."""
+    """Return a JSON object of `findings`, which are JSON already, and `live`: null if nothing was compared."""
     text = msgspec.json.encode({"findings": msgspec.Raw(findings.encode()), "live": seen})
     return msgspec.json.format(text).decode()
 
 
 def show_seen(seen: DeployedState | None) -> None:
-    """Prints a table for each kind of resource; nothing if nothing was compared."""
+    """Print a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
     for title, columns, rows in _sheets(seen):
@@ -119,7 +119,7 @@ def _decision(decision: Decision | Unanswered) -> Row:
 
 
 def _names(actions: Iterable[str]) -> str:
-    """Returns the names of actions without their service, which the resource shows."""
+    """Return the names of actions without their service, which the resource shows."""
     return ", ".join(action.partition(":")[2] for action in actions)
 
 

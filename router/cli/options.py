@@ -22,18 +22,18 @@ yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do 
 
 
 def output_option(**settings: Any) -> Callable[[Any], Any]:
-    """Returns the option `-o FILE`; `settings` are those of click."""
+    """Return the option `-o FILE`; `settings` are those of click."""
     return click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), **settings)
 
 
 def config_argument(function: Any) -> Any:
-    """Adds `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
+    """Add `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
     option = click.option("-c", "--config", type=_FILE, help="The config.  [default: routes.yaml]")
     return click.argument("file", type=_FILE, required=False)(option(function))
 
 
 def choose_config(file: Path | None, config: Path | None) -> Path:
-    """Returns the config given as FILE or --config; raises click.UsageError for both, or if it does not exist."""
+    """Return the config given as FILE or --config; raises click.UsageError for both, or if it does not exist."""
     if file and config:
         raise click.UsageError("give the config once: as FILE, or with --config")
     chosen = file or config or DEFAULT_CONFIG
@@ -43,7 +43,7 @@ def choose_config(file: Path | None, config: Path | None) -> Path:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes the file of `--output` or `--junit`; raises UsageError."""
+    """Write the file of `--output` or `--junit`; raises UsageError."""
     try:
         path.write_bytes(content)
     except OSError as error:

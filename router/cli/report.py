@@ -25,7 +25,7 @@ _WIDTH = 110
 
 
 def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerpts: bool = False) -> str:
-    """Returns a line for each finding, `file:line:column: RTnnn sentence; suggestion`, coloured on a terminal.
+    """Return a line for each finding, `file:line:column: RTnnn sentence; suggestion`, coloured on a terminal.
 
     Ignored findings follow with the reason. With `excerpts`, each finding has its source line and a caret.
     """
@@ -35,7 +35,7 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
 
 
 def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Returns the number of findings of each severity, and of those ignored."""
+    """Return the number of findings of each severity, and of those ignored."""
     counts = []
     for severity in _COLOURS:
         number = sum(finding.code.severity == severity for finding in findings)
@@ -48,7 +48,7 @@ def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = ())
 
 @contextmanager
 def exit_on_findings(err: bool) -> Iterator[None]:
-    """Prints the findings of a ConfigError that is raised inside, and exits with code 1."""
+    """Print the findings of a ConfigError that is raised inside, and exit with code 1."""
     try:
         yield
     except ConfigError as error:
@@ -58,7 +58,7 @@ def exit_on_findings(err: bool) -> Iterator[None]:
 
 
 def show_findings(findings: Sequence[Finding], err: bool) -> None:
-    """Prints findings to standard output or error, with excerpts on a terminal."""
+    """Print findings to standard output or error, with excerpts on a terminal."""
     if findings:
         click.echo(as_text(findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err)
 
@@ -74,7 +74,7 @@ def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
 
 
 def _excerpt(place: Place, colour: str) -> Iterator[str]:
-    """Yields the source line and a caret below the column; nothing if the place is a whole file."""
+    """Yield the source line and a caret below the column; nothing if the place is a whole file."""
     lines = _lines(place.file)
     if not 0 < place.line <= len(lines):
         return
@@ -89,7 +89,7 @@ def _excerpt(place: Place, colour: str) -> Iterator[str]:
 
 @cache
 def _lines(file: str) -> Sequence[str]:
-    """Returns the lines of a file as YAML counts them; none if the file cannot be read as text."""
+    """Return the lines of a file as YAML counts them; none if the file cannot be read as text."""
     try:
         text = Path(file).read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
@@ -98,21 +98,21 @@ def _lines(file: str) -> Sequence[str]:
 
 
 def _printable(char: str) -> str:
-    """Replaces a character that would move the cursor or control the terminal."""
+    """Replace a character that would move the cursor or control the terminal."""
     if char == "\t":
         return " "
     return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
 
 
 def _columns(char: str) -> int:
-    """Returns the width of a character on a terminal."""
+    """Return the width of a character on a terminal."""
     if unicodedata.combining(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Returns a JSON list of the findings; ignored ones follow and have the reason as `ignored`."""
+    """Return a JSON list of the findings; ignored ones follow and have the reason as `ignored`."""
     listed = [_record(finding) for finding in findings]
     listed += [{**_record(each.finding), "ignored": each.reason} for each in ignored]
     return _format(listed)
@@ -131,7 +131,7 @@ def _record(finding: Finding) -> dict[str, Any]:
 
 
 def as_github(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Returns a workflow command for each finding; ignored ones are notices with the reason."""
+    """Return a workflow command for each finding; ignored ones are notices with the reason."""
     lines = [_github_command(_GITHUB_COMMANDS[finding.code.severity], finding, "") for finding in findings]
     lines += [_github_command("notice", each.finding, f" (ignored: {each.reason})") for each in ignored]
     return "\n".join(lines)
@@ -152,7 +152,7 @@ def _escape(text: str, more: str = "") -> str:
 
 
 def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Returns a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
+    """Return a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
 
     Format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
     """

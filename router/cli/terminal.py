@@ -14,13 +14,13 @@ WIDE = 200
 
 
 def output(stderr: bool = False) -> Console:
-    """Returns the console of standard output, for results, or of standard error, for progress and events."""
+    """Return the console of standard output, for results, or of standard error, for progress and events."""
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Console(stderr=stderr, width=width, highlight=False)
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
-    """Prints a table to standard output; titles, columns and cells are Rich's markup."""
+    """Print a table to standard output; titles, columns and cells are Rich's markup."""
     table = Table(*columns)
     for row in rows:
         table.add_row(*row)
@@ -29,13 +29,13 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: st
 
 
 def confirm(question: str) -> bool:
-    """Returns whether the user answers yes; raises UsageError if standard input is not a terminal."""
+    """Return whether the user answers yes; raises UsageError if standard input is not a terminal."""
     _require_terminal()
     return click.confirm(question, err=True)
 
 
 def confirm_by_typing(word: str, sentence: str) -> bool:
-    """Returns whether the user types the word; raises UsageError if standard input is not a terminal."""
+    """Return whether the user types the word; raises UsageError if standard input is not a terminal."""
     _require_terminal()
     return bool(click.prompt(f"{sentence} Type '{word}' to continue", err=True) == word)
 

@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 def show_verdict(verdict: Verdict) -> None:
-    """Prints a line for the test, and a row for each difference."""
+    """Print a line for the test, and a row for each difference."""
     mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
     click.echo(f"{mark}  {verdict.route}: {verdict.name}")
     if verdict.passed:
@@ -37,12 +37,12 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def describe(verdict: Verdict) -> str:
-    """Returns the differences as text without colours."""
+    """Return the differences as text without colours."""
     return "" if verdict.passed else "\n".join(table(verdict.differences))
 
 
 def show_update(updated: Updated) -> None:
-    """Prints the changes of the file, or why there are none."""
+    """Print the changes of the file, or why there are none."""
     if updated.kept:
         show_verdict(updated.verdict)
         click.echo(f"      {click.style('not updated', fg='yellow')}: {updated.kept}")
@@ -57,7 +57,7 @@ def show_update(updated: Updated) -> None:
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
-    """Prints the routes without tests and the schema locations that no test reaches: all with `whole`, or the first."""
+    """Print the routes without tests and the schema locations that no test reaches: all with `whole`, or the first."""
     for name in _untested(suite):
         click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
     unreached = reached.unreached(suite.loaded)
@@ -77,7 +77,7 @@ def _untested(suite: Suite) -> list[str]:
 def as_record(
     described: Sequence[Described], updated: Sequence[Updated], suite: Suite, reached: SchemaCoverage
 ) -> dict[str, Any]:
-    """Returns all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
+    """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
     updates = {(each.verdict.route, each.verdict.index): each for each in updated}
     return {
         "tests": [

@@ -66,7 +66,7 @@ def _undeploy(
     yes: bool,
     as_json: bool,
 ) -> Mapping[str, Any]:
-    """Deletes a stack; returns whether it is deleted, and which tables are kept and deleted."""
+    """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
     from router.cli.deploy_run import watch
     from router.ops.stack import TABLE, delete_stack, first_failure, plan_removal
 

@@ -126,7 +126,7 @@ def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
 
 
 def _published_names(node: Node) -> Node:
-    """Names a structure as the file does: a route, not its settings."""
+    """Name a structure as the file does: a route, not its settings."""
     names = {key: node[key].removesuffix(_SUFFIX) for key in ("$ref", "title") if isinstance(node.get(key), str)}
     return {**node, **names}
 

@@ -62,14 +62,14 @@ class LeftOut(Struct, frozen=True):
 
 
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
-    """Yields the modules of the router that the handler or a plugin file can import."""
+    """Yield the modules of the router that the handler or a plugin file can import."""
     folder = package_folder()
     for file in run_time_modules(plugins).values():
         yield Entry(folder.name, f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes)
 
 
 def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
-    """Yields the files that a wheel installs into site-packages, without tests, caches, scripts and installer files.
+    """Yield the files that a wheel installs into site-packages, without tests, caches, scripts and installer files.
 
     Format: https://packaging.python.org/en/latest/specifications/binary-distribution-format/
     """
@@ -97,7 +97,7 @@ def _read_member(file: Path, member: str) -> bytes:
 
 
 def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
-    """Returns the plugin files of a config; raises UsageError for one outside the config's folder."""
+    """Return the plugin files of a config; raises UsageError for one outside the config's folder."""
     root = folder.resolve()
     for entry in entries:
         if Path(entry).is_absolute():
@@ -111,7 +111,7 @@ def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
 
 
 def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:
-    """Yields plugin files with all files beside and below them; in the config's own folder only the plugin files.
+    """Yield plugin files with all files beside and below them; in the config's own folder only the plugin files.
 
     Files that are not packed, except for caches, are added to `left_out`. Raises UsageError for links to outside files.
     """
@@ -133,13 +133,13 @@ def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut])
 
 
 def module_files(entry: str, folder: Path) -> list[Path]:
-    """Returns the file of a plugin module that is in the config's folder, not in a distribution; or no file."""
+    """Return the file of a plugin module that is in the config's folder, not in a distribution; or no file."""
     top = folder / entry.partition(".")[0]
     return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
 
 
 def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
-    """Yields the schema files of a config; inline schemas have no file."""
+    """Yield the schema files of a config; inline schemas have no file."""
     for name in sorted(names):
         if (folder / name).is_file():
             yield _entry("schemas", Path(name), folder)
@@ -153,7 +153,7 @@ def _entry(part: str, name: Path, folder: Path) -> Entry:
 
 
 def _read_clean(file: Path, name: str) -> bytes:
-    """Returns the content; raises UsageError, without the value, if it has a secret key."""
+    """Return the content; raises UsageError, without the value, if it has a secret key."""
     content = file.read_bytes()
     found = _KEYS.search(content)
     if found:
@@ -167,7 +167,7 @@ def _links(place: str, names: Iterable[str]) -> list[Path]:
 
 
 def _exclusion(parts: Sequence[str]) -> str | None:
-    """Returns why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
+    """Return why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
     if parts[-1] == ".env" or parts[-1].startswith(".env."):
         return "environment files may hold secrets"
     if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
@@ -214,12 +214,12 @@ class Archive(Struct, frozen=True):
 
 
 def as_megabytes(size: int) -> str:
-    """Returns bytes as megabytes of 1,048,576, as Lambda counts them."""
+    """Return bytes as megabytes of 1,048,576, as Lambda counts them."""
     return f"{size / 1024 / 1024:.2f} MB"
 
 
 def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
-    """Writes the package into a folder; raises UsageError if two parts have different files of one name."""
+    """Write the package into a folder; raises UsageError if two parts have different files of one name."""
     path = folder / "lambda.zip"
     parts: dict[str, PackagePart] = {}
     with zipfile.ZipFile(path, "w") as archive:
@@ -238,7 +238,7 @@ def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
 
 
 def move_archive(archive: Archive, output: Path) -> Archive:
-    """Moves the package to its place atomically: a reader of that file gets the old one or the new one, complete."""
+    """Move the package to its place atomically: a reader of that file gets the old one or the new one, complete."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=output.parent, prefix=".lambda-", delete=False) as stream:
@@ -252,7 +252,7 @@ def move_archive(archive: Archive, output: Path) -> Archive:
 
 
 def _distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yields one entry of each name in order; packages that share a namespace may have the same file."""
+    """Yield one entry of each name in order; packages that share a namespace may have the same file."""
     by_name = attrgetter("name")
     for name, same in groupby(sorted(entries, key=by_name), by_name):
         first, *others = same

@@ -61,7 +61,7 @@ class BuildResult(Struct, frozen=True):
 
 
 def target_of(config: Config, arch: Arch | None = None, python: Python | None = None) -> Target:
-    """Returns the runtime of a config's `function`, unless another is given."""
+    """Return the runtime of a config's `function`, unless another is given."""
     return Target(arch or config.function.architecture, python or config.function.python)
 
 
@@ -73,7 +73,7 @@ def build(
     report: Callable[[str], object] = lambda _: None,
     bytecode: bool = False,
 ) -> BuildResult:
-    """Builds the package of a config, tests it, and writes it to `output`; calls `report` with each step.
+    """Build the package of a config, test it, and write it to `output`; call `report` with each step.
 
     With `bytecode`, modules of the router and of wheels have their bytecode beside them, for a faster cold start.
     Variables of the environment are read where the function starts, not here. Raises ConfigError if the config has
@@ -118,7 +118,7 @@ def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, t
 
 
 def _download(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> ResolvedPackages:
-    """Downloads the wheels of the router and those of the plugins' requirements files."""
+    """Download the wheels of the router and those of the plugins' requirements files."""
     own = download([str(pin) for pin in own_requirements(target)], target, work / "router", dependencies=False)
     required = read_requirements(list(requirements_files(plugins, folder)), target)
     if not required.roots:
@@ -128,13 +128,13 @@ def _download(plugins: Sequence[Path], folder: Path, target: Target, work: Path)
 
 
 def _schemas(loaded: Loaded, compiled: bytes) -> set[str]:
-    """Returns the schema files that routes use, here or with other values of variables."""
+    """Return the schema files that routes use, here or with other values of variables."""
     known = set(loaded.schemas.documents) if loaded.schemas else set[str]()
     return known | set(unpack(compiled, COMPILED_NAME).schemas.files)
 
 
 def _plugin_modules(config: Config, packed: Sequence[str], folder: Path) -> list[Path]:
-    """Returns the files of the plugin modules in the config's folder; those of wheels are packed already."""
+    """Return the files of the plugin modules in the config's folder; those of wheels are packed already."""
     packages = top_names(packed)
     found: list[Path] = []
     for plugin in config.plugins:
@@ -151,7 +151,7 @@ def _plugin_modules(config: Config, packed: Sequence[str], folder: Path) -> list
 
 
 def _environment(config: Config, compiled: bytes, env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Returns the variables of the function, and the names of those that are not set here and have a placeholder."""
+    """Return the variables of the function, and the names of those that are not set here and have a placeholder."""
     values = dict(config.function.environment)
     unset = []
     for file in unpack(compiled, COMPILED_NAME).files.files:

@@ -65,7 +65,7 @@ class PlannedChange(Struct, frozen=True):
 def describe_changes(
     changes: Iterable[ResourceChange], routes: Mapping[str, str], names: Mapping[str, str]
 ) -> tuple[PlannedChange, ...]:
-    """Returns the changes, those that lose something first; `routes` and `names` are keyed by logical id."""
+    """Return the changes, those that lose something first; `routes` and `names` are keyed by logical id."""
     planned = [_describe(change, routes, names) for change in changes]
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
 
@@ -102,25 +102,25 @@ def _verb(change: ResourceChange) -> Verb:
 
 
 def kind_of(type_: str) -> str:
-    """Returns a resource type in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
+    """Return a resource type in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
     words = _WORD.findall(type_.rpartition("::")[2])
     return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in words)
 
 
 def resource_name(type_: str, logical_id: str, physical_id: str) -> str:
-    """Returns the name of a resource if users know it, else its logical id."""
+    """Return the name of a resource if users know it, else its logical id."""
     return (short_name(physical_id) if type_ in _NAMED else "") or logical_id
 
 
 def short_name(physical_id: str) -> str:
-    """Returns the name in an ARN or in the URL of a queue; any other physical id is a name."""
+    """Return the name in an ARN or in the URL of a queue; any other physical id is a name."""
     if physical_id.startswith(("https://", "http://")):
         return physical_id.rpartition("/")[2]
     return physical_id.split(":", 5)[-1] if physical_id.startswith("arn:") else physical_id
 
 
 def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]], total: int) -> dict[str, str]:
-    """Returns the routes of each resource of a template as text, by logical id.
+    """Return the routes of each resource of a template as text, by logical id.
 
     `known` has the routes of queues and tables. Alarms and mappings have those of their queue, any other resource those
     of the queues and tables that it refers to. `total` is the number of all routes.
@@ -143,7 +143,7 @@ def _label(routes: Sequence[str], total: int) -> str:
 
 
 def _references(value: Any) -> Iterator[str]:
-    """Yields the logical ids in Ref, Fn::GetAtt and the `${…}` of Fn::Sub, in order."""
+    """Yield the logical ids in Ref, Fn::GetAtt and the `${…}` of Fn::Sub, in order."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "Ref":

@@ -44,11 +44,11 @@ class Deployment(Struct, frozen=True):
     package: Archive | None
 
     def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[PlannedChange, ...]:
-        """Returns a description of each change."""
+        """Return a description of each change."""
         return describe_changes(changes, self.routes, self.names)
 
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
-        """Returns the template for CloudFormation; one too long for a request is uploaded to the bucket."""
+        """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
         body = self.body.encode()
         if len(body) <= MAX_BODY:
             return StackTemplate(self.body)
@@ -58,14 +58,14 @@ class Deployment(Struct, frozen=True):
         return StackTemplate(url=artifacts.url(key))
 
     def upload_package(self, artifacts: Artifacts) -> bool:
-        """Uploads the package to the bucket; returns False if there is none or the bucket has it already."""
+        """Upload the package to the bucket; return False if there is none or the bucket has it already."""
         if self.package is None:
             return False
         return _upload(artifacts, package_key(self.package), self.package.path, self.package.sha256)
 
 
 def package_key(package: Archive) -> str:
-    """Returns the key of a package in a bucket, which depends on its content."""
+    """Return the key of a package in a bucket, which depends on its content."""
     return f"{FOLDER}/{package.sha256}.zip"
 
 
@@ -85,7 +85,7 @@ def make_deployment(
     given: Mapping[str, str],
     env: Mapping[str, str],
 ) -> Deployment:
-    """Returns the deployment of a template; raises UsageError for parameters or a name that AWS would reject."""
+    """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject."""
     if package and len(stack) > MAX_FUNCTION_NAME:
         raise UsageError(
             f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
@@ -101,7 +101,7 @@ def make_deployment(
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:
-    """Returns `NAME=VALUE` texts as a mapping; raises UsageError."""
+    """Return `NAME=VALUE` texts as a mapping; raises UsageError."""
     found = {}
     for each in given:
         name, equals, value = each.partition("=")
@@ -118,7 +118,7 @@ def parameter_values(
     env: Mapping[str, str],
     own: Mapping[str, str],
 ) -> dict[str, str]:
-    """Returns the values of a template's parameters: `given`, else from the environment, else left to the template.
+    """Return the values of a template's parameters: `given`, else from the environment, else left to the template.
 
     `declared` has the parameters of the template, `variables` the parameter of each variable of the config; `given` is
     keyed by variable or parameter; `own` are parameters that users cannot set. Raises UsageError for an unknown name,
@@ -142,7 +142,7 @@ def parameter_values(
 
 
 def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """Returns a template with literal names of tables, as far as the values of parameters give them.
+    """Return a template with literal names of tables, as far as the values of parameters give them.
 
     CloudFormation imports an existing table only if its name is literal in the template.
     """
@@ -155,13 +155,13 @@ def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, s
 
 
 def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the names of queues and tables by logical id, as far as the values of parameters give them."""
+    """Return the names of queues and tables by logical id, as far as the values of parameters give them."""
     found = {id_: _literal_name(resource, values) for id_, resource in template["Resources"].items()}
     return {id_: name for id_, name in found.items() if name}
 
 
 def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str:
-    """Returns the name of a queue or table, or "" for another resource or a name that needs more than parameters."""
+    """Return the name of a queue or table, or "" for another resource or a name that needs more than parameters."""
     match resource.get("Properties", {}).get(_NAMES.get(resource["Type"], "")):
         case str(name):
             return name
@@ -174,7 +174,7 @@ def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str
 
 
 def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Archive:
-    """Returns an existing package; raises UsageError if it is not one, or not built from the config as it is now."""
+    """Return an existing package; raises UsageError if it is not one, or not built from the config as it is now."""
     try:
         with zipfile.ZipFile(path) as archive:
             compiled = archive.read(COMPILED_NAME)
@@ -191,7 +191,7 @@ def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) 
 
 
 def _stale_file(archive: zipfile.ZipFile, folder: Path) -> str:
-    """Returns the first packed file, for example of a plugin, that has changed since; or ""."""
+    """Return the first packed file, for example of a plugin, that has changed since; or ""."""
     for name in archive.namelist():
         file = folder / name
         # Bytecode contains the modification time of its source here, but not in the package.

@@ -26,12 +26,12 @@ class MissingImport(Struct, frozen=True):
 
 
 def package_folder() -> Path:
-    """Returns the folder of the router's modules."""
+    """Return the folder of the router's modules."""
     return Path(router.__file__).parent
 
 
 def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
-    """Returns the files, by name, of the handler's module and of all modules of the router that it or plugins import.
+    """Return the files, by name, of the handler's module and of all modules of the router that it or plugins import.
 
     Imports inside functions count, those for type checkers do not. A string that is the name of a module counts too:
     `router` imports its public names lazily.
@@ -51,12 +51,12 @@ def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
 
 
 def top_names(names: Iterable[str]) -> set[str]:
-    """Returns the top-level modules and packages of a package's files."""
+    """Return the top-level modules and packages of a package's files."""
     return {name.partition("/")[0].partition(".")[0] for name in names}
 
 
 def require_packages(modules: Mapping[str, Path], packed: Iterable[str]) -> None:
-    """Raises UsageError unless the package has all that the router's modules import."""
+    """Raise UsageError unless the package has all that the router's modules import."""
     missing = _third_party(modules.values()) - top_names(packed) - LAMBDA_MODULES
     if missing:
         raise UsageError(
@@ -66,7 +66,7 @@ def require_packages(modules: Mapping[str, Path], packed: Iterable[str]) -> None
 
 
 def find_missing_imports(plugins: Sequence[Path], packed: Iterable[str], folder: Path) -> Iterator[MissingImport]:
-    """Yields the imports of plugin files, anywhere in them, that will fail; a plugin may handle that."""
+    """Yield the imports of plugin files, anywhere in them, that will fail; a plugin may handle that."""
     available = top_names(packed) | LAMBDA_MODULES
     for plugin in plugins:
         for name in sorted(_third_party([plugin]) - available):
@@ -79,7 +79,7 @@ def _third_party(files: Iterable[Path]) -> set[str]:
 
 
 def _file(name: str) -> Path | None:
-    """Returns the file of a module of the router; None for any other name."""
+    """Return the file of a module of the router; None for any other name."""
     first, *rest = name.split(".")
     if first != PACKAGE:
         return None
@@ -88,7 +88,7 @@ def _file(name: str) -> Path | None:
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yields the names in a module's source that it may import."""
+    """Yield the names in a module's source that it may import."""
     for node in _run_time_nodes(ast.parse(file.read_bytes(), str(file))):
         match node:
             case ast.Import(names=names):

@@ -65,7 +65,7 @@ class SmokeTest(Struct, frozen=True):
 
 
 def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
-    """Returns a CPython of the target's version on this machine, if this is Linux on the same processor.
+    """Return a CPython of the target's version on this machine, if this is Linux on the same processor.
 
     With `any_machine`, the system and the processor do not matter.
     """
@@ -84,7 +84,7 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
 
 
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
-    """Yields the bytecode of Python sources; a source that the target's Python cannot compile has none.
+    """Yield the bytecode of Python sources; a source that the target's Python cannot compile has none.
 
     The code folder of Lambda is read-only, so each cold start would compile otherwise. `folder` is a working folder.
     Raises UsageError if this machine has no CPython of the target's version; the processor does not matter.
@@ -118,7 +118,7 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
 def run_smoke_test(
     archive: Path, target: Target, environment: Mapping[str, str], unset: tuple[str, ...] = ()
 ) -> SmokeTest:
-    """Tests a package; raises UsageError if the function would not start.
+    """Test a package; raises UsageError if the function would not start.
 
     `environment` has the variables of the function; those in `unset` only have placeholders.
     """
@@ -168,7 +168,7 @@ def _run(
 
 
 def check_binaries(archive: Path, target: Target) -> int:
-    """Returns the number of binaries of a package; raises UsageError for one of another processor or Python."""
+    """Return the number of binaries of a package; raises UsageError for one of another processor or Python."""
     count = 0
     with zipfile.ZipFile(archive) as content:
         for name in filter(_BINARY.search, content.namelist()):

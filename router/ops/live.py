@@ -34,7 +34,7 @@ class LiveComparison:
         self.seen: DeployedState | None = None
 
     def __call__(self, loaded: Loaded) -> None:
-        """Compares a config; raises UsageError without a region or credentials."""
+        """Compare a config; raises UsageError without a region or credentials."""
         if loaded.program is None:
             loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
             return
@@ -44,7 +44,7 @@ class LiveComparison:
 
 
 def survey(live: Live, program: Program, function: str = "") -> DeployedState:
-    """Returns the state of all resources that a config names, for the rules.
+    """Return the state of all resources that a config names, for the rules.
 
     With a `function`, a name or ARN, only its mappings are read and the permissions are those of its role; otherwise
     all mappings are read and the permissions are those of the caller. Raises UsageError for invalid credentials.
@@ -79,12 +79,12 @@ class _Survey:
         return structs.replace(seen, decisions=self._decide(seen))
 
     def _get_all(self, get: Callable[[str], _Answer], keys: Iterable[str]) -> dict[str, _Answer]:
-        """Returns the answer for each distinct key."""
+        """Return the answer for each distinct key."""
         distinct = list(dict.fromkeys(keys))
         return dict(zip(distinct, self._pool.map(get, distinct), strict=True))
 
     def _read_queues(self) -> _Queues:
-        """Reads the queues, their dead-letter queues, and the queues of their redrive policies (by ARN)."""
+        """Read the queues, their dead-letter queues, and the queues of their redrive policies (by ARN)."""
         references = [queue.reference for queue in self._queues.values()]
         dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
         found = self._get_all(self._live.queue, [*references, *dead_letter])
@@ -95,14 +95,14 @@ class _Survey:
         return found | {arn: known[arn] for arn in targets if arn in known} | others
 
     def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
-        """Reads the event source mappings of each queue that exists, by its name in the config."""
+        """Read the event source mappings of each queue that exists, by its name in the config."""
         facts = {name: queues[queue.reference] for name, queue in self._queues.items()}
         arns = {name: each.arn for name, each in facts.items() if isinstance(each, QueueFacts)}
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
 
     def _decide(self, seen: DeployedState) -> tuple[Decision | Unanswered, ...]:
-        """Simulates which of the needed actions the principal may perform on each resource."""
+        """Simulate which of the needed actions the principal may perform on each resource."""
         principal = seen.principal
         if isinstance(principal, Unanswered) or not principal:
             return ()

@@ -58,7 +58,7 @@ class ResolvedPackages(Struct, frozen=True):
 
 
 def resolve(required: Requirements, own: Sequence[Wheel], target: Target, folder: Path) -> ResolvedPackages:
-    """Downloads the requirements of plugins with their dependencies on the target, except for `own` wheels.
+    """Download the requirements of plugins with their dependencies on the target, except for `own` wheels.
 
     `own` are the wheels of the router. Raises UsageError for a requirement that needs another version of one of them.
     """
@@ -98,7 +98,7 @@ def _require_same(own: Wheel, other: Wheel) -> None:
 def _reach(
     roots: Sequence[Requirement], wheels: Mapping[NormalizedName, Wheel], target: Target
 ) -> tuple[frozenset[NormalizedName], list[str], list[str]]:
-    """Follows requirements through wheels with the markers of the target, except for packages that Lambda provides.
+    """Follow requirements through wheels with the markers of the target, except for packages that Lambda provides.
 
     Returns the names of the packages reached, the requirements without a wheel, and the packages that Lambda provides.
     """
@@ -123,7 +123,7 @@ def _reach(
 
 
 def dependencies_of(wheel: Wheel) -> list[Requirement]:
-    """Returns the requirements of a wheel, with markers; raises UsageError for invalid metadata."""
+    """Return the requirements of a wheel, with markers; raises UsageError for invalid metadata."""
     with zipfile.ZipFile(wheel.file) as archive:
         name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
         headers = HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
@@ -135,7 +135,7 @@ def dependencies_of(wheel: Wheel) -> list[Requirement]:
 
 
 def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies: bool) -> list[Wheel]:
-    """Downloads wheels for the lines of a requirements file into a new folder; returns them in order of names.
+    """Download wheels for the lines of a requirements file into a new folder; return them in order of names.
 
     pip checks the hashes that the index gives. Raises UsageError without pip, a network, a wheel for the target, or
     versions that satisfy all requirements.
@@ -175,7 +175,7 @@ def _read_wheel(file: Path) -> Wheel:
 
 
 def _explain(errors: str, output: str, target: Target) -> str:
-    """Returns what went wrong and what to do, followed by pip's own words: the former is derived from these."""
+    """Return what went wrong and what to do, followed by pip's own words: the former is derived from these."""
     missing = _NO_MATCH.search(errors)
     conflict = _CONFLICT.search(output)
     quoted = errors

@@ -40,7 +40,7 @@ class Requirements(Struct, frozen=True):
 
 
 def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
-    """Yields `plugins/requirements.txt` and those beside plugins elsewhere, but not one in the config's own folder."""
+    """Yield `plugins/requirements.txt` and those beside plugins elsewhere, but not one in the config's own folder."""
     folders = {folder / PLUGINS, *(plugin.parent for plugin in plugins)}
     for each in sorted(folders):
         if each.resolve() != folder.resolve() and (each / FILE).is_file():
@@ -48,7 +48,7 @@ def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
 
 
 def own_requirements(target: Target) -> list[Requirement]:
-    """Returns the router's run-time dependencies on a target, direct and indirect, in the installed versions.
+    """Return the router's run-time dependencies on a target, direct and indirect, in the installed versions.
 
     So the package runs with the versions that were tested here, and a later build gets the same ones.
     """
@@ -76,19 +76,19 @@ def _dependencies(name: str, target: Target) -> Iterator[Requirement]:
 
 
 def applies(requirement: Requirement, target: Target, extra: str = "") -> bool:
-    """Returns whether the marker of a requirement holds on a target, with an extra."""
+    """Return whether the marker of a requirement holds on a target, with an extra."""
     return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": extra})
 
 
 def without_marker(requirement: Requirement) -> Requirement:
-    """Returns a requirement without its marker."""
+    """Return a requirement without its marker."""
     bare = Requirement(str(requirement))
     bare.marker = None
     return bare
 
 
 def read_requirements(files: Sequence[Path], target: Target) -> Requirements:
-    """Reads requirements files; raises UsageError, with the line, for a requirement that cannot be packed.
+    """Read requirements files; raises UsageError, with the line, for a requirement that cannot be packed.
 
     Markers are evaluated here for the target: pip would evaluate them for the machine that it runs on.
     """
@@ -126,13 +126,13 @@ def read_requirements(files: Sequence[Path], target: Target) -> Requirements:
 
 
 def _is_exact(requirement: Requirement) -> bool:
-    """Returns whether only one version satisfies it: `==` without a wildcard, a URL, or the path of a wheel."""
+    """Return whether only one version satisfies it: `==` without a wildcard, a URL, or the path of a wheel."""
     exact = any(each.operator in ("==", "===") and not each.version.endswith("*") for each in requirement.specifier)
     return exact or requirement.url is not None
 
 
 def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
-    """Returns the line for pip, without a marker, and the requirement of a line, which may be the path of a wheel."""
+    """Return the line for pip, without a marker, and the requirement of a line, which may be the path of a wheel."""
     try:
         if text.endswith(".whl") and "@" not in text:
             path = (file.parent / text).absolute()
@@ -146,7 +146,7 @@ def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
 
 
 def _logical_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[Path, int, str]]:
-    """Yields the file, number and text of the lines of a file and its nested files, joined and without comments."""
+    """Yield the file, number and text of the lines of a file and its nested files, joined and without comments."""
     try:
         content = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

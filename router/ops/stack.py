@@ -48,17 +48,17 @@ _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
 def is_absent(stack: Stack | None) -> bool:
-    """Returns whether the stack does not exist or is deleted."""
+    """Return whether the stack does not exist or is deleted."""
     return stack is None or stack.status == _DELETED
 
 
 def is_in_progress(status: str) -> bool:
-    """Returns whether an operation on the stack is in progress."""
+    """Return whether an operation on the stack is in progress."""
     return status.endswith("_IN_PROGRESS")
 
 
 def must_create(stack: Stack | None) -> bool:
-    """Returns whether a deployment creates the stack (True) or updates it; raises UsageError if it can do neither."""
+    """Return whether a deployment creates the stack (True) or updates it; raises UsageError if it can do neither."""
     if stack is None or stack.status in (_DELETED, EMPTY):
         return True
     if stack.status in _UPDATABLE:
@@ -71,13 +71,13 @@ def must_create(stack: Stack | None) -> bool:
 
 
 def require_idle(stack: Stack) -> None:
-    """Raises UsageError if an operation on the stack is in progress."""
+    """Raise UsageError if an operation on the stack is in progress."""
     if is_in_progress(stack.status) and stack.status != EMPTY:
         raise UsageError(_in_progress(stack))
 
 
 def require_own(stacks: Stacks, stack: Stack | None) -> None:
-    """Raises UsageError for a stack that the router did not create: its template would delete all other resources."""
+    """Raise UsageError for a stack that the router did not create: its template would delete all other resources."""
     if stack is None or is_absent(stack) or stack.status == EMPTY:
         return
     description = str(stacks.template(stack.id).get("Description", ""))
@@ -91,7 +91,7 @@ def _in_progress(stack: Stack) -> str:
 
 
 def follow(stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = False) -> Iterator[StackEvent]:
-    """Yields the events of a stack after the one with the id `after`, until the operation has ended.
+    """Yield the events of a stack after the one with the id `after`, until the operation has ended.
 
     An event of the stack itself marks the end, not its status: that is not updated at once. With `deletes_itself`, a
     failed creation continues with the deletion of the stack.
@@ -114,7 +114,7 @@ def follow(stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = 
 
 
 def _end(status: str, deletes_itself: bool) -> float | None:
-    """Returns when to stop polling, on the clock of `time.monotonic`; None while the operation is in progress."""
+    """Return when to stop polling, on the clock of `time.monotonic`; None while the operation is in progress."""
     if is_in_progress(status):
         return None
     waits = deletes_itself and status in _FAILED_CREATION
@@ -122,12 +122,12 @@ def _end(status: str, deletes_itself: bool) -> float | None:
 
 
 def is_about_stack(event: StackEvent, stack_id: str) -> bool:
-    """Returns whether an event is about the stack itself, not one of its resources."""
+    """Return whether an event is about the stack itself, not one of its resources."""
     return event.type == _STACK and event.physical_id == stack_id
 
 
 def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | None:
-    """Returns the event of the first resource that failed by itself, else the stack's own event that has a reason."""
+    """Return the event of the first resource that failed by itself, else the stack's own event that has a reason."""
     failed = [event for event in events if event.status.endswith("_FAILED")]
     for event in failed:
         if not is_about_stack(event, stack_id) and not event.reason.lower().startswith(_CASCADE):
@@ -137,7 +137,7 @@ def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | N
 
 
 def retained_tables(events: Sequence[StackEvent]) -> tuple[str, ...]:
-    """Returns the names of the tables that were kept when their stack, or their part of it, was deleted."""
+    """Return the names of the tables that were kept when their stack, or their part of it, was deleted."""
     kept = [event for event in events if event.status == "DELETE_SKIPPED" and event.type == TABLE]
     return tuple(dict.fromkeys(event.physical_id for event in kept))
 
@@ -174,7 +174,7 @@ class DeploymentResult(Struct, frozen=True):
 def create_change_set(
     stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str]
 ) -> PreparedChange:
-    """Creates a change set and waits until it is complete.
+    """Create a change set and wait until it is complete.
 
     Raises UsageError if the stack cannot be changed or AWS rejects the template. In that case, and if nothing would
     change, the change set is deleted again.
@@ -203,7 +203,7 @@ def create_change_set(
 
 
 def discard(stacks: Stacks, prepared: PreparedChange) -> None:
-    """Deletes a change set that was not executed, and its stack if that has nothing else."""
+    """Delete a change set that was not executed, and its stack if that has nothing else."""
     stacks.discard(prepared.change_set)
     if not prepared.fresh:
         return
@@ -218,14 +218,14 @@ def discard(stacks: Stacks, prepared: PreparedChange) -> None:
 
 
 def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
-    """Executes a change set and yields the events of the stack until the operation has ended."""
+    """Execute a change set and yield the events of the stack until the operation has ended."""
     after = stacks.newest_event(prepared.stack_id)
     stacks.execute(prepared.change_set)
     yield from follow(stacks, prepared.stack_id, after, deletes_itself=prepared.creates)
 
 
 def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[StackEvent]) -> DeploymentResult:
-    """Returns the result of an executed change set, from the stack and its events."""
+    """Return the result of an executed change set, from the stack and its events."""
     stack = stacks.find(prepared.stack_id)
     status = stack.status if stack else "DELETE_COMPLETE"
     if stack and status in _SUCCEEDED:
@@ -256,7 +256,7 @@ class PlannedRemoval(Struct, frozen=True):
 
 
 def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[PlannedRemoval, ...]:
-    """Returns what happens to each resource of a stack; raises UsageError if an operation on it is in progress."""
+    """Return what happens to each resource of a stack; raises UsageError if an operation on it is in progress."""
     require_idle(stack)
     if stack.status == EMPTY:
         return ()
@@ -272,7 +272,7 @@ def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Plan
 
 
 def delete_stack(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:
-    """Deletes a stack and yields its events until it is deleted or the deletion has failed."""
+    """Delete a stack and yield its events until it is deleted or the deletion has failed."""
     after = stacks.newest_event(stack.id)
     stacks.delete(stack.id)
     yield from follow(stacks, stack.id, after)

@@ -103,7 +103,7 @@ class CpuShare:
         self._share = 0.0
 
     def __call__(self) -> float:
-        """Returns the share during the last complete window."""
+        """Return the share during the last complete window."""
         now, cpu_time = self._clock(), self._cpu_time()
         before, cpu_time_before = self._measured
         if now - before >= CPU_WINDOW_SECONDS:
@@ -175,5 +175,5 @@ class AdaptiveConcurrency:
 
 
 def _full_calls(count: int) -> int:
-    """Rounds a number of messages down to whole calls."""
+    """Round a number of messages down to whole calls."""
     return count // MAX_MESSAGES * MAX_MESSAGES

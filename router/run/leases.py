@@ -34,11 +34,11 @@ class Lease:
         self._renewed_at = received_at
 
     def is_due(self, now: float) -> bool:
-        """Returns whether half of the visibility timeout is over and it can still be extended."""
+        """Return whether half of the visibility timeout is over and it can still be extended."""
         return now >= self._renewed_at + self._visibility / 2 and self.seconds_at(now) > 0
 
     def seconds_at(self, now: float) -> int:
-        """Returns the longest visibility timeout that can be set at this time."""
+        """Return the longest visibility timeout that can be set at this time."""
         return min(self._visibility, int(self._received_at + MAX_SECONDS - now))
 
     def renewed(self, now: float, *, completely: bool) -> None:
@@ -85,7 +85,7 @@ class Leases:
         return lease
 
     def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Returns the ids of leased messages with their newest receipt handles."""
+        """Return the ids of leased messages with their newest receipt handles."""
         with self._lock:
             return [(id_, self._handles[url, id_][0]) for id_ in ids]
 

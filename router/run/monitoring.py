@@ -48,13 +48,13 @@ class QueueCounters:
                 by_queue[summary.queue] = by_queue.get(summary.queue, 0.0) + value
 
     def totals(self) -> dict[str, dict[str, float]]:
-        """Returns a copy of all totals."""
+        """Return a copy of all totals."""
         with self._lock:
             return {name: dict(by_queue) for name, by_queue in self._totals.items()}
 
 
 def add_totals(parts: Iterable[Totals]) -> dict[str, dict[str, float]]:
-    """Returns the sums of the totals of several processes."""
+    """Return the sums of the totals of several processes."""
     sums: dict[str, dict[str, float]] = {}
     for totals in parts:
         for name, by_queue in totals.items():
@@ -65,7 +65,7 @@ def add_totals(parts: Iterable[Totals]) -> dict[str, dict[str, float]]:
 
 
 def exposition(totals: Totals) -> bytes:
-    """Returns totals in the text format that Prometheus scrapes."""
+    """Return totals in the text format that Prometheus scrapes."""
     registry = CollectorRegistry()
     registry.register(_TotalsCollector(totals))
     return generate_latest(registry)

@@ -201,5 +201,5 @@ class Receiver:
 
 
 def _delays_next_poll(delivered: Delivered) -> bool:
-    """Returns whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
+    """Return whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
     return delivered.outcome.configuration_error or delivered.outcome.code == codes.RETRY_LATER.id

@@ -85,14 +85,14 @@ class ReceiverPool:
         return ended
 
     def is_alive(self, now: float) -> bool:
-        """Returns whether every receiver runs and none is stuck, at a time of the monotonic clock."""
+        """Return whether every receiver runs and none is stuck, at a time of the monotonic clock."""
         return self._all_run() and all(
             now - receiver.seen_at < STUCK_SECONDS + receiver.polled.wait + receiver.polled.visibility
             for receiver in self.receivers
         )
 
     def is_ready(self) -> bool:
-        """Returns whether messages of every queue are received."""
+        """Return whether messages of every queue are received."""
         return self._all_run() and not self.stopping and all(receiver.healthy for receiver in self.receivers)
 
     @property

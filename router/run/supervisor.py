@@ -128,7 +128,7 @@ class ChildProcess:
         return code
 
     def is_silent(self, now: float) -> bool:
-        """Returns whether it has started, but has not answered for long."""
+        """Return whether it has started, but has not answered for long."""
         return self.status is not None and self._awaits_answer and now - self._answered_at >= SILENT_SECONDS
 
     def send(self, number: int) -> None:
@@ -192,7 +192,7 @@ class Supervisor:
                     return self._stop()
 
     def status(self) -> WorkerStatus:
-        """Returns the status of all processes: alive if none is stuck, ready if all are; totals include former ones."""
+        """Return the status of all processes: alive if none is stuck, ready if all are; totals include former ones."""
         now = time.monotonic()
         with self._lock:
             statuses = [child.status for child in self._children]
@@ -249,7 +249,7 @@ class Supervisor:
         return 0 if finished else 1
 
     def _wait(self, child: ChildProcess, until: float) -> int | None:
-        """Returns the exit code of a child, killed at `until`; None if it was not running."""
+        """Return the exit code of a child, killed at `until`; None if it was not running."""
         while child.pid:
             now = time.monotonic()
             code = child.poll(now)

@@ -95,12 +95,12 @@ class WorkerService:
         return 0 if finished else 1
 
     def status(self) -> WorkerStatus:
-        """Returns the current status."""
+        """Return the current status."""
         pool = self._pool
         return WorkerStatus(pool.is_alive(time.monotonic()), pool.is_ready(), self._counters.totals())
 
     def _next_signal(self) -> int:
-        """Returns the next signal; wakes up regularly, since the system can deliver a signal to another thread."""
+        """Return the next signal; wakes up regularly, since the system can deliver a signal to another thread."""
         while True:
             with suppress(Empty):
                 return self._signals.get(timeout=POLL_SECONDS)

@@ -74,7 +74,7 @@ class InferredAttribute(Struct, frozen=True):
 
 
 def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
-    """Infers an attribute of a route."""
+    """Infer an attribute of a route."""
     values = values_of(attribute, route.fifo)
     raw = _source(route, values)
     steps = []
@@ -118,7 +118,7 @@ def _of_text(route: AnalyzedRoute, text: str) -> Value:
 
 
 def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple[str, tuple[str | int, ...], Any]]:
-    """Returns the transforms of an attribute: the name, path in the attribute and argument of each."""
+    """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
     if isinstance(entries, str):
         return [(entries, ("transform",), None)]
     found: list[tuple[str, tuple[str | int, ...], Any]] = []
@@ -129,7 +129,7 @@ def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple
 
 
 def _converted(raw: Value, kind: str) -> Value:
-    """Infers the result of `type`, if the conversion does not fail."""
+    """Infer the result of `type`, if the conversion does not fail."""
     if kind in ("SS", "NS", "BS"):  # an empty set counts as missing
         return Value(UNKNOWN if raw.missing is NO else raw.missing, {"set": YES}, NO, None, None, raw.lacking)
     if kind == "json":
@@ -152,13 +152,13 @@ _CASE_GROWTH = 3
 
 
 def _taken(transform: Transform) -> tuple[str, ...] | None:
-    """Returns the types that a built-in transform takes; None if it takes any, or is a plugin's."""
+    """Return the types that a built-in transform takes; None if it takes any, or is a plugin's."""
     hints = _hints(transform)
     return None if hints is None else _types(next(hint for name, hint in hints.items() if name != "return"))
 
 
 def _transformed(transform: Transform, before: Value, argument: Any) -> Value:
-    """Infers the result of a transform, if it does not fail."""
+    """Infer the result of a transform, if it does not fail."""
     hints = _hints(transform)
     refine = None if hints is None else _REFINED.get(transform.__name__)
     if refine is not None:
@@ -171,7 +171,7 @@ def _transformed(transform: Transform, before: Value, argument: Any) -> Value:
 
 
 def _hints(transform: Transform) -> Mapping[str, Any] | None:
-    """Returns the annotations of a built-in transform; None for another."""
+    """Return the annotations of a built-in transform; None for another."""
     name = getattr(transform, "__name__", "")
     return _hints_of(name) if TRANSFORMS.get(name) is transform else None
 
@@ -189,7 +189,7 @@ def _types(hint: Any) -> tuple[str, ...] | None:
 
 
 def _same_list(before: Value, argument: Any) -> Value:
-    """Infers a list of the same elements."""
+    """Infer a list of the same elements."""
     return structs.replace(before, types={"array": YES})
 
 

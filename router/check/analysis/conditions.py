@@ -36,19 +36,19 @@ ALWAYS = Condition({}, True)
 
 
 def condition_of(text: str) -> Condition:
-    """Returns the condition that an expression is as a `when`."""
+    """Return the condition that an expression is as a `when`."""
     tree = tree_of(text)
     return ANYTHING if tree is None else _translate(tree, True)
 
 
 def opposite_of(text: str) -> Condition:
-    """Returns the condition of messages that do not satisfy an expression, because it is false or raises an error."""
+    """Return the condition of messages that do not satisfy an expression, because it is false or raises an error."""
     condition = condition_of(text)
     return Condition({"not": condition.predicate}, True) if condition.exact else ANYTHING
 
 
 def _translate(tree: Tree, wanted: bool) -> Condition:
-    """Returns the condition that a tree is true, or false if not `wanted`."""
+    """Return the condition that a tree is true, or false if not `wanted`."""
     kind, children = tree["type"], tree["children"]
     names = path_of(tree)
     if names is not None:
@@ -98,7 +98,7 @@ def _comparison(tree: Tree, wanted: bool) -> Condition:
 
 
 def _order(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
-    """Translates `path > number`, which is null for other types, but raises an error for text."""
+    """Translate `path > number`, which is null for other types, but raises an error for text."""
     if isinstance(value, str):
         # Text is ordered too, which no schema can express.
         return Condition(there(names, {"type": "string"}) if wanted else {}, False, True)
@@ -120,7 +120,7 @@ _BOUNDS: Mapping[str, Callable[[Any], Schema]] = {
 
 
 def _length(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
-    """Translates `length(path) > number`, which raises an error for a value that has no length."""
+    """Translate `length(path) > number`, which raises an error for a value that has no length."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_LENGTH:
         return Condition(there(names, _of_length({})) if wanted else {}, False, True)
     least, most = {
@@ -139,7 +139,7 @@ def _length(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
 
 
 def _of_length(bounds: Mapping[str, int]) -> Schema:
-    """Returns the predicate that a value has a length, and that it is within bounds."""
+    """Return the predicate that a value has a length, and that it is within bounds."""
     kinds = {"string": "Length", "array": "Items", "object": "Properties"}
     return any_of(
         [
@@ -150,7 +150,7 @@ def _of_length(bounds: Mapping[str, int]) -> Schema:
 
 
 def _type(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
-    """Translates `type(path) == 'string'`; the type of a missing value is 'null'."""
+    """Translate `type(path) == 'string'`; the type of a missing value is 'null'."""
     if operator not in ("eq", "ne"):
         return ANYTHING
     predicate = there(names, {"type": value}) if value in TYPES else NOTHING
@@ -160,7 +160,7 @@ def _type(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
 
 
 def _contains(arguments: list[Tree], wanted: bool) -> Condition:
-    """Translates `contains(LIST, path)` with a list of constants, and `contains(path, constant)`."""
+    """Translate `contains(LIST, path)` with a list of constants, and `contains(path, constant)`."""
     container, sought = arguments
     values, names = _constants(container), path_of(sought)
     if values is None or names is None or None in values:
@@ -173,7 +173,7 @@ def _contains(arguments: list[Tree], wanted: bool) -> Condition:
 
 
 def _path_contains(names: Names | None, sought: Tree, wanted: bool) -> Condition:
-    """Translates `contains(path, 'text')` for text and lists; it raises an error for other values."""
+    """Translate `contains(path, 'text')` for text and lists; it raises an error for other values."""
     if names is None or sought["type"] != "literal" or not isinstance(sought["value"], str):
         return ANYTHING
     with_text: Schema = {"pattern": _escaped(sought["value"])}
@@ -199,12 +199,12 @@ _FUNCTIONS: Mapping[str, Callable[[list[Tree], bool], Condition]] = {
 
 
 def _escaped(text: str) -> str:
-    """Returns a pattern that matches only this text."""
+    """Return a pattern that matches only this text."""
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
 def _constants(tree: Tree) -> list[Any] | None:
-    """Returns the distinct values of a list of constants; None for any other expression."""
+    """Return the distinct values of a list of constants; None for any other expression."""
     if tree["type"] == "literal" and isinstance(tree["value"], list):
         values = tree["value"]
     elif tree["type"] == "multi_select_list" and all(child["type"] == "literal" for child in tree["children"]):

@@ -53,7 +53,7 @@ class Answer(Enum):
     UNKNOWN = "unknown"
 
     def opposite(self) -> "Answer":
-        """Returns the answer to the opposite question."""
+        """Return the answer to the opposite question."""
         return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
 
 
@@ -64,7 +64,7 @@ class ProofBudget:
         self.seconds = seconds
 
     def attempt(self, prove: Callable[[], _T]) -> _T | None:
-        """Returns the result of the library; None if it fails, or no time is left."""
+        """Return the result of the library; None if it fails, or no time is left."""
         if self.seconds <= 0:
             return None
         start = perf_counter()
@@ -96,7 +96,7 @@ class Entailment:
         self.inferred: dict[Steps, Any] = {}
 
     def narrow(self, predicate: Schema, exact: bool = True) -> "Entailment":
-        """Adds a predicate; unless `exact`, fewer messages may remain than satisfy it."""
+        """Add a predicate; unless `exact`, fewer messages may remain than satisfy it."""
         text = _ENCODER.encode(predicate)
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
         if both is None:
@@ -140,7 +140,7 @@ class Entailment:
         return self.holds_at(steps, NO_VALUE)
 
     def types(self, steps: Steps) -> dict[str, Answer]:
-        """Returns for each of TYPES whether a value at a path can have it."""
+        """Return for each of TYPES whether a value at a path can have it."""
         return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
@@ -148,7 +148,7 @@ class Entailment:
         return self.allows(somewhere(steps, {"enum": values}))
 
     def longest(self, steps: Steps, limit: int) -> int | None:
-        """Returns the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
+        """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
         if self.holds_at(steps, {"maxLength": limit}) is not Answer.YES:
             return None
         low, high = 0, limit
@@ -161,7 +161,7 @@ class Entailment:
         return high
 
     def first_gap(self, steps: Steps) -> tuple[Steps, str]:
-        """Returns why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+        """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
         for index in range(in_element(steps), len(steps)):
             level = steps[:index]
             name = steps[index]
@@ -178,7 +178,7 @@ class Entailment:
 
 
 def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Entailment | None:
-    """Returns what follows from a schema; None if it is too large, or the library does not support it."""
+    """Return what follows from a schema; None if it is too large, or the library does not support it."""
     texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
     if sum(map(len, texts.values())) > MAX_BYTES:
         return None
@@ -189,7 +189,7 @@ def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Enta
 
 
 def entailment_without_schema() -> Entailment:
-    """Returns what follows for messages without a schema."""
+    """Return what follows for messages without a schema."""
     return Entailment(_parse(20, b"true"))
 
 
@@ -217,7 +217,7 @@ def _parse(draft: int, text: bytes) -> "CanonicalSchema":
 
 
 def _with_implied(content: Any) -> Any:
-    """Adds the lengths that patterns imply, and formats that the draft of the document does not assert."""
+    """Add the lengths that patterns imply, and formats that the draft of the document does not assert."""
     draft = draft_of(content) or 0
     for _, schema in list(subschemas(content)):
         named = schema.get("format")
@@ -231,7 +231,7 @@ def _with_implied(content: Any) -> Any:
 
 
 def _attempt(prove: Callable[[], _T]) -> _T | None:
-    """Returns the result of the library; None if it raises an exception or panics."""
+    """Return the result of the library; None if it raises an exception or panics."""
     try:
         return prove()
     except Exception:

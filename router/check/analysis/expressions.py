@@ -24,7 +24,7 @@ class Scope(Struct, frozen=True):
     element: Steps | None = None
 
     def steps(self, names: Steps) -> Steps | None:
-        """Returns the path in the message of a path in the input; None if it is unknown."""
+        """Return the path in the message of a path in the input; None if it is unknown."""
         if not self.each:
             return names
         if names[:1] == ("message",):
@@ -34,7 +34,7 @@ class Scope(Struct, frozen=True):
 
 @lru_cache(maxsize=8192)
 def tree_of(text: str) -> Tree | None:
-    """Returns the tree of an expression; None for a syntax error, which loading reports."""
+    """Return the tree of an expression; None for a syntax error, which loading reports."""
     try:
         return parse(text)
     except SyntaxFault:
@@ -42,7 +42,7 @@ def tree_of(text: str) -> Tree | None:
 
 
 def path_of(tree: Tree) -> Names | None:
-    """Returns the names of a plain path, of which `@` has none; None for any other expression."""
+    """Return the names of a plain path, of which `@` has none; None for any other expression."""
     steps = tree["children"] if tree["type"] == "subexpression" else [tree]
     if steps[0]["type"] == "current":
         steps = steps[1:]
@@ -50,14 +50,14 @@ def path_of(tree: Tree) -> Names | None:
 
 
 def list_of(text: str) -> Steps | None:
-    """Returns the path to the elements of the list at a plain path; None for any other expression."""
+    """Return the path to the elements of the list at a plain path; None for any other expression."""
     tree = tree_of(text)
     names = None if tree is None else path_of(tree)
     return None if names is None else (*names, EACH)
 
 
 def paths(tree: Tree) -> Iterator[Steps]:
-    """Yields the paths that an expression looks up in its input, without their prefixes."""
+    """Yield the paths that an expression looks up in its input, without their prefixes."""
     found: dict[Steps, None] = {}
     _walk(tree, (), found)
     for steps in found:
@@ -66,7 +66,7 @@ def paths(tree: Tree) -> Iterator[Steps]:
 
 
 def elements_of(tree: Tree) -> Steps | None:
-    """Returns the path to the elements, except null, of the list that a projection returns; None for others."""
+    """Return the path to the elements, except null, of the list that a projection returns; None for others."""
     if tree["type"] not in ("projection", "filter_projection") or tree["children"][0]["type"] == "flatten":
         return None
     listed, each = tree["children"][:2]
@@ -75,7 +75,7 @@ def elements_of(tree: Tree) -> Steps | None:
 
 
 def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | None:
-    """Returns the path of the value of an expression on the input at `base`; None if it is unknown, or a new value.
+    """Return the path of the value of an expression on the input at `base`; None if it is unknown, or a new value.
 
     Adds the paths that are looked up to `found`.
     """

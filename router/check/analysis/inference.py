@@ -49,7 +49,7 @@ class Value(Struct, frozen=True):
         return any_of(self.types.get(kind, NO) for kind in kinds)
 
     def other_than(self, kinds: Iterable[str]) -> list[str]:
-        """Returns the other types that it provably can have."""
+        """Return the other types that it provably can have."""
         return [kind for kind, answer in self.types.items() if answer is YES and kind not in kinds]
 
     @property
@@ -59,18 +59,18 @@ class Value(Struct, frozen=True):
 
 
 def any_of(answers: Iterable[Answer]) -> Answer:
-    """Returns YES if one answer is, NO if all are, else UNKNOWN."""
+    """Return YES if one answer is, NO if all are, else UNKNOWN."""
     found = set(answers)
     return YES if YES in found else UNKNOWN if UNKNOWN in found else NO
 
 
 def of_type(*kinds: str, missing: Answer = NO, empty: Answer = NO, longest: int | None = None) -> Value:
-    """Returns a value of the type, or of one of the types."""
+    """Return a value of the type, or of one of the types."""
     return Value(missing, dict.fromkeys(kinds, YES if len(kinds) == 1 else UNKNOWN), empty, longest)
 
 
 def of_constant(value: Any) -> Value:
-    """Infers a constant of the config."""
+    """Infer a constant of the config."""
     if value is None:
         return Value(YES, {}, NO)
     kind = next(name for types, name in _PYTHON_TYPES if isinstance(value, types))
@@ -78,7 +78,7 @@ def of_constant(value: Any) -> Value:
 
 
 def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
-    """Infers the value at a path of a message; once for all rules."""
+    """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return Value()
     if steps not in messages.inferred:
@@ -106,7 +106,7 @@ def _at(messages: Entailment, steps: Steps) -> Value:
 
 
 def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Value:
-    """Infers the value of an expression, if it does not raise an error."""
+    """Infer the value of an expression, if it does not raise an error."""
     if tree is None:
         return Value()
     names: Names | None = path_of(tree)
@@ -127,7 +127,7 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
 
 
 def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
-    """Infers the value of a projection: a list, or missing if what it projects is no list."""
+    """Infer the value of a projection: a list, or missing if what it projects is no list."""
     steps = elements_of(tree)
     elements = scope.steps(steps) if steps else None
     listed = of_tree(messages, scope, tree["children"][0])
@@ -136,7 +136,7 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
 
 
 def _either(left: Value, right: Value) -> Value:
-    """Infers `left || right`: the left value, or the right one if the left is missing, false or empty."""
+    """Infer `left || right`: the left value, or the right one if the left is missing, false or empty."""
     types = {**dict.fromkeys(right.types, UNKNOWN), **left.types}
     longest = None if left.longest is None or right.longest is None else max(left.longest, right.longest)
     if left.can_be(["string"]) is NO:
@@ -149,7 +149,7 @@ def _weak(answer: Answer) -> Answer:
 
 
 def with_default(value: Value, default: Any) -> Value:
-    """Infers a value with a default for when it is missing."""
+    """Infer a value with a default for when it is missing."""
     other = of_constant(default)
     if other.missing is YES or value.missing is NO:
         return value
@@ -162,7 +162,7 @@ def with_default(value: Value, default: Any) -> Value:
 
 
 def of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
-    """Infers the text of a template from its literal texts and the values of its expressions."""
+    """Infer the text of a template from its literal texts and the values of its expressions."""
     lengths = [*map(len, literals), *map(text_length, parts)]
     longest = None if None in lengths else sum(length for length in lengths if length is not None)
     empties = [part.empty for part in parts]
@@ -176,7 +176,7 @@ def of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
 
 
 def text_length(value: Value) -> int | None:
-    """Returns the most characters of a value as text; None if unknown, as for numbers with fractions."""
+    """Return the most characters of a value as text; None if unknown, as for numbers with fractions."""
     if value.can_be(["array", "object", "binary", "set"]) is not NO:
         return None
     lengths = [value.longest] if value.can_be(["string"]) is not NO else []
@@ -224,6 +224,6 @@ _WORDS = {
 
 
 def in_words(types: Sequence[str]) -> str:
-    """Returns the names of types, for a sentence."""
+    """Return the names of types, for a sentence."""
     *most, last = [_WORDS.get(kind, kind) for kind in types]
     return f"{', '.join(most)} or {last}" if most else last

@@ -17,7 +17,7 @@ class _Unknown(Exception):
 
 
 def longest_match(pattern: str) -> int | None:
-    """Returns the most characters of text that a pattern matches; None if there is no bound, or none is known."""
+    """Return the most characters of text that a pattern matches; None if there is no bound, or none is known."""
     anchored = _ANCHORED.fullmatch(pattern)
     if anchored is None:
         return None
@@ -30,7 +30,7 @@ def longest_match(pattern: str) -> int | None:
 
 
 def _alternatives(text: str, start: int) -> tuple[int, int]:
-    """Returns the most characters of the longest of some alternatives, and where they end."""
+    """Return the most characters of the longest of some alternatives, and where they end."""
     most, end = _sequence(text, start)
     while text[end : end + 1] == "|":
         length, end = _sequence(text, end + 1)

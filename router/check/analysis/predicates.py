@@ -18,36 +18,36 @@ TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 
 
 def wherever(steps: Steps, leaf: Schema) -> Schema:
-    """Returns the predicate that each value at the path, if there is one, satisfies `leaf`."""
+    """Return the predicate that each value at the path, if there is one, satisfies `leaf`."""
     for step in reversed(steps):
         leaf = {"items": leaf} if step is EACH else {"properties": {step: leaf}}
     return leaf
 
 
 def in_element(steps: Steps) -> int:
-    """Returns how many steps of a path lead to the elements of its last list; 0 without a list."""
+    """Return how many steps of a path lead to the elements of its last list; 0 without a list."""
     return len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
 
 
 def there(names: Sequence[str | None], leaf: Schema) -> Schema:
-    """Returns the predicate that there is a value at the names, and that it satisfies `leaf`."""
+    """Return the predicate that there is a value at the names, and that it satisfies `leaf`."""
     for name in reversed(names):
         leaf = {"type": "object", "required": [name], "properties": {name: leaf}}
     return leaf
 
 
 def somewhere(steps: Steps, leaf: Schema) -> Schema:
-    """Returns the predicate that there are values at the path, in lists that are not empty, and all satisfy `leaf`."""
+    """Return the predicate that there are values at the path, in lists that are not empty, and all satisfy `leaf`."""
     for step in reversed(steps):
         leaf = {"type": "array", "minItems": 1, "items": leaf} if step is EACH else there((step,), leaf)
     return leaf
 
 
 def all_of(predicates: list[Schema]) -> Schema:
-    """Returns the conjunction of predicates."""
+    """Return the conjunction of predicates."""
     return {"allOf": predicates} if predicates else {}
 
 
 def any_of(predicates: list[Schema]) -> Schema:
-    """Returns the disjunction of predicates."""
+    """Return the disjunction of predicates."""
     return {"anyOf": predicates} if predicates else NOTHING

@@ -75,13 +75,13 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
         return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
 
     def place(self, attribute: str, *part: str | int) -> Path:
-        """Returns the path in the config of an attribute, or of a part of it; the short form has no parts."""
+        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
         whole: Path = (*self.path, "item", attribute)
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 
     def require(self, steps: Steps | None) -> str:
-        """Suggests how the schema can guarantee a value at a path: by the first step that it does not guarantee."""
+        """Suggest how the schema can guarantee a value at a path: by the first step that it does not guarantee."""
         if steps is None or self.mapped is None or self.index is None:
             return ""
         level, gap = self.mapped.first_gap(steps)
@@ -91,14 +91,14 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
         return f"remove null from the types {where}" if gap == "null" else f"add '{gap}' to 'required' {where}"
 
     def constrain(self, value: Value, keyword: str) -> str:
-        """Suggests where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
+        """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
         if value.origin is None or self.index is None:
             return ""
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
 def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) -> tuple[AnalyzedRoute, ...]:
-    """Returns the routes of a config, in its order, with what is proved about their messages."""
+    """Return the routes of a config, in its order, with what is proved about their messages."""
     earlier: dict[str, list[Condition]] = {}
     routes = []
     for name, route in config.routes.items():
@@ -130,7 +130,7 @@ def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) 
 
 
 def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Condition], changed: bool) -> MessageSets:
-    """Narrows the messages of a schema by `when`, and by what `match: first` gives to earlier routes."""
+    """Narrow the messages of a schema by `when`, and by what `match: first` gives to earlier routes."""
     accepted = by_schema if when is ALWAYS else by_schema.narrow(when.predicate, when.exact)
     possible, impossible_schema = not accepted.impossible, by_schema.impossible
     for condition in earlier if len(earlier) <= MAX_CONDITIONS else [ANYTHING]:
@@ -155,5 +155,5 @@ def is_set(value: Any) -> bool:
 
 
 def named(value: Value) -> str:
-    """Returns the name of what may be missing, for a sentence."""
+    """Return the name of what may be missing, for a sentence."""
     return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"

@@ -36,7 +36,7 @@ class SchemaIndex:
         self._found: dict[Steps, list[Subschema]] = {}
 
     def at(self, steps: Steps) -> list[Subschema]:
-        """Returns the subschemas that describe the value at a path of a message, the most direct first."""
+        """Return the subschemas that describe the value at a path of a message, the most direct first."""
         if steps not in self._found:
             if steps:
                 below = [part for subschema in self.at(steps[:-1]) for part in _below(subschema, steps[-1])]
@@ -49,12 +49,12 @@ class SchemaIndex:
         return self._found[steps]
 
     def names(self, steps: Steps) -> list[str]:
-        """Returns the names of the properties that are declared at a path."""
+        """Return the names of the properties that are declared at a path."""
         names = [name for subschema in self.at(steps) for name in _map(subschema.content, "properties")]
         return list(dict.fromkeys(names))
 
     def where(self, steps: Steps) -> str:
-        """Returns where a path is declared, for a sentence: `at /properties/device of schema 'user.json'`."""
+        """Return where a path is declared, for a sentence: `at /properties/device of schema 'user.json'`."""
         found = self.at(steps)
         if not found:
             return f"for '{text_of(steps)}'"
@@ -64,7 +64,7 @@ class SchemaIndex:
         return f"{pointer} of {self._schema.documents[subschema.uri].name}"
 
     def _gather(self, uri: str, path: Path, schema: Any, found: dict[tuple[str, Path], Subschema]) -> None:
-        """Adds a subschema, and those that apply to the same value."""
+        """Add a subschema, and those that apply to the same value."""
         if not isinstance(schema, dict) or (uri, path) in found:
             return
         found[uri, path] = Subschema(uri, path, schema)
@@ -100,12 +100,12 @@ class SchemaIndex:
 
 
 def text_of(steps: Steps) -> str:
-    """Returns a path as text: `lines[].sku`."""
+    """Return a path as text: `lines[].sku`."""
     return "".join("[]" if step is EACH else f".{step}" for step in steps).removeprefix(".") or "@"
 
 
 def _below(subschema: Subschema, step: str | None) -> Iterator[tuple[str, Path, Any]]:
-    """Yields the subschemas in a subschema that describe the value one step further."""
+    """Yield the subschemas in a subschema that describe the value one step further."""
     schema = subschema.content
     if step is EACH:
         for key in ("items", "prefixItems", "additionalItems"):

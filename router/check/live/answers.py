@@ -37,7 +37,7 @@ NOT_COMPARED = declare(
 
 @live_rule(NOT_PERMITTED, NO_ANSWER, NOT_SIMULATED)
 def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports each call that was denied or failed, at the path of its resource."""
+    """Report each call that was denied or failed, at the path of its resource."""
     seen = deployment.seen
     for name, table in seen.tables.items():
         path: Path = ("tables", name)

@@ -22,26 +22,26 @@ class DeployedConfig(Struct, frozen=True):
     function: str = ""
 
     def queue_path(self, name: str) -> Path:
-        """Returns the path of a queue in the config: its entry, else the first route that reads it."""
+        """Return the path of a queue in the config: its entry, else the first route that reads it."""
         if name in self.config.queues:
             return ("queues", name)
         return next(("routes", each, "queue") for each, route in self.config.routes.items() if route.queue == name)
 
     def at_queue(self, name: str) -> tuple[Path, bool]:
-        """Returns that path, and whether it is a key."""
+        """Return that path, and whether it is a key."""
         return self.queue_path(name), name in self.config.queues
 
     def dead_letter_path(self, name: str) -> Path:
-        """Returns the path of the dead-letter queue of a queue in the config."""
+        """Return the path of the dead-letter queue of a queue in the config."""
         return (*self.queue_path(name), "dead_letter")
 
     def facts_of(self, name: str) -> QueueFacts | None:
-        """Returns a queue that is read; None if it is unknown."""
+        """Return a queue that is read; None if it is unknown."""
         facts = self.seen.queues.get(self.queues[name].reference)
         return facts if isinstance(facts, QueueFacts) else None
 
     def mapped(self, name: str) -> tuple[tuple[MappingFacts, FunctionFacts | Unanswered | None], ...]:
-        """Returns the mappings of a queue, each with its function; None for an unknown one."""
+        """Return the mappings of a queue, each with its function; None for an unknown one."""
         mappings = self.seen.mappings.get(name, ())
         if isinstance(mappings, Unanswered):
             return ()
@@ -54,7 +54,7 @@ live_rule = LIVE_RULES.register
 
 
 def duration(seconds: int) -> str:
-    """Returns seconds in the largest unit of which they are a whole number greater than one."""
+    """Return seconds in the largest unit of which they are a whole number greater than one."""
     return next(
         (f"{seconds // unit} {name}" for unit, name in _UNITS if seconds % unit == 0 and seconds > unit), f"{seconds} s"
     )

@@ -96,7 +96,7 @@ READING = ("Creating", "Enabling", "Enabled", "Updating")
 
 @live_rule(NO_FUNCTION, NO_CONCURRENCY)
 def check_functions(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports functions that do not exist, or cannot run."""
+    """Report functions that do not exist, or cannot run."""
     for arn, facts in deployment.seen.functions.items():
         name = function_name(arn)
         if not isinstance(facts, FunctionFacts):
@@ -114,7 +114,7 @@ def check_functions(deployment: DeployedConfig) -> Iterator[Found]:
 
 @live_rule(NOT_MAPPED)
 def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports queues that the function of --function does not read."""
+    """Report queues that the function of --function does not read."""
     for name, mappings in deployment.seen.mappings.items():
         if deployment.function and mappings == ():
             path, key = deployment.at_queue(name)
@@ -133,7 +133,7 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
     OTHER_SETTINGS,
 )
 def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports mappings that lose messages, exceed limits of Lambda, or differ from the config."""
+    """Report mappings that lose messages, exceed limits of Lambda, or differ from the config."""
     for name in deployment.queues:
         path, key = deployment.at_queue(name)
         queue = deployment.facts_of(name)
@@ -171,7 +171,7 @@ def _faults(
 
 
 def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -> Iterator[Found]:
-    """Reports settings of a mapping that differ from the config."""
+    """Report settings of a mapping that differ from the config."""
     wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
     window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
     for setting, value, actual in (
@@ -214,7 +214,7 @@ def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: Funct
 
 @live_rule(OVER_RESERVED)
 def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports functions whose mappings together have a greater maximum concurrency than is reserved."""
+    """Report functions whose mappings together have a greater maximum concurrency than is reserved."""
     wanted: dict[str, int] = {}
     places: dict[str, tuple[Path, bool]] = {}
     for name in deployment.queues:

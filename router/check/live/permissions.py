@@ -45,7 +45,7 @@ Needs = Mapping[str, tuple[str, ...]]
 
 
 def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: DeployedState) -> Needs:
-    """Returns the actions on each queue, table and bucket whose ARN is known, and on their keys."""
+    """Return the actions on each queue, table and bucket whose ARN is known, and on their keys."""
     wanted: dict[str, set[str]] = {}
     for name, queue in queues.items():
         settings = config.queues.get(name, spec.Queue())
@@ -74,7 +74,7 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
 
 
 def _writes(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
-    """Yields the tables that a route writes to, each with the action."""
+    """Yield the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
     versioned = not isinstance(write.version, UnsetType)
@@ -85,7 +85,7 @@ def _writes(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[st
 
 @live_rule(NOT_ALLOWED)
 def check_permissions(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports needed actions that are not allowed."""
+    """Report needed actions that are not allowed."""
     for decision in deployment.seen.decisions:
         if isinstance(decision, Decision) and decision.denied:
             actions = ", ".join(decision.denied)

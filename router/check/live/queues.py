@@ -86,14 +86,14 @@ MAX_RETENTION = 1_209_600
     SMALL_DEAD_LETTERS,
 )
 def check_queues(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
+    """Report queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
     yield from _check_sources(deployment)
     yield from _check_dead_letters(deployment)
     yield from _check_redrive_targets(deployment)
 
 
 def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports queues that do not exist, or have no redrive policy."""
+    """Report queues that do not exist, or have no redrive policy."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.reference)
         path, key = deployment.at_queue(name)
@@ -105,7 +105,7 @@ def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
+    """Report a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
     for name, queue in deployment.queues.items():
         facts = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
         path = deployment.dead_letter_path(name)
@@ -116,7 +116,7 @@ def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
+    """Report targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
     for name in deployment.queues:
         facts = deployment.facts_of(name)
         if facts is None or not facts.redrive_to:

@@ -58,7 +58,7 @@ WRITABLE = ("ACTIVE", "UPDATING")
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
 def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports tables that do not exist, accept no writes, or have another key or time to live than the config."""
+    """Report tables that do not exist, accept no writes, or have another key or time to live than the config."""
     for name, table in deployment.config.tables.items():
         facts = deployment.seen.tables.get(name)
         reference = table.name or name
@@ -122,7 +122,7 @@ _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", li
 
 @live_rule(INDEX_TYPE)
 def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
-    """Reports attributes whose type, as far as the config declares it, differs from that in the key of an index."""
+    """Report attributes whose type, as far as the config declares it, differs from that in the key of an index."""
     for name, route in deployment.config.routes.items():
         facts = deployment.seen.tables.get(route.table)
         if not isinstance(facts, TableFacts) or isinstance(route.item, UnsetType):
@@ -144,7 +144,7 @@ def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def known_types(attribute: str | spec.Attribute) -> set[str]:
-    """Returns the DynamoDB types that an attribute can have, as far as the config declares them."""
+    """Return the DynamoDB types that an attribute can have, as far as the config declares them."""
     if isinstance(attribute, str):
         return set()
     null = {"NULL"} if attribute.missing == "null" else set()
@@ -164,5 +164,5 @@ def known_types(attribute: str | spec.Attribute) -> set[str]:
 
 
 def _type_of_constant(value: object) -> set[str]:
-    """Returns the type of a constant; none for null, which counts as missing."""
+    """Return the type of a constant; none for null, which counts as missing."""
     return {name for kind, name in _TYPES.items() if type(value) is kind}

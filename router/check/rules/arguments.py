@@ -36,7 +36,7 @@ _CLASSES: Mapping[Any, Any] = {
 
 @rule(ARGUMENT_TYPE)
 def check_arguments(subject: Subject) -> Iterator[Found]:
-    """Reports arguments that do not match the annotation of their parameter."""
+    """Report arguments that do not match the annotation of their parameter."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
             for transform, part, argument in transforms_of(attribute.transform):
@@ -52,7 +52,7 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
 
 
 def _bound(function: Transform, argument: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yields the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
+    """Yield the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
     arguments = argument if isinstance(argument, list) else [] if isinstance(argument, dict) else [argument]
     keywords = argument if isinstance(argument, dict) else {}
     signature, hints = _annotations(function)
@@ -101,6 +101,6 @@ def _in_words(hint: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    """Returns the value, if it is short, else its type."""
+    """Return the value, if it is short, else its type."""
     text = repr(value) if not isinstance(value, Decimal) else str(value)
     return text if isinstance(value, str | int | Decimal) and len(text) < 30 else f"a {type(value).__name__}"

@@ -85,7 +85,7 @@ SIZES = {
 
 @rule(BATCHES)
 def check_batches(subject: Subject) -> Iterator[Found]:
-    """Reports batch sizes and windows that Lambda refuses."""
+    """Report batch sizes and windows that Lambda refuses."""
     for name, queue in subject.config.queues.items():
         path: Path = ("queues", name, "lambda")
         mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
@@ -106,7 +106,7 @@ def check_batches(subject: Subject) -> Iterator[Found]:
 
 @rule(NO_KEY_ARN)
 def check_kms_keys(subject: Subject) -> Iterator[Found]:
-    """Reports KMS keys that are not given by their ARN."""
+    """Report KMS keys that are not given by their ARN."""
     config = subject.config
     keys: list[tuple[Path, str]] = [(("queues", name), queue.kms_key) for name, queue in config.queues.items()]
     keys += [(("tables", name), table.kms_key) for name, table in config.tables.items()]
@@ -118,7 +118,7 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
 
 @rule(TIMES)
 def check_times(subject: Subject) -> Iterator[Found]:
-    """Reports times outside AWS's limits."""
+    """Report times outside AWS's limits."""
     config = subject.config
     timeout = parse_duration(config.function.timeout)
     if not 1 <= timeout <= MAX_TIMEOUT:
@@ -139,7 +139,7 @@ def check_times(subject: Subject) -> Iterator[Found]:
 
 @rule(RESERVED)
 def check_environment(subject: Subject) -> Iterator[Found]:
-    """Reports environment variables that Lambda refuses."""
+    """Report environment variables that Lambda refuses."""
     for name in subject.config.function.environment:
         path: Path = ("function", "environment", name)
         if name in RESERVED_NAMES:
@@ -150,7 +150,7 @@ def check_environment(subject: Subject) -> Iterator[Found]:
 
 @rule(NO_SIZE)
 def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
-    """Reports task sizes that Fargate does not have."""
+    """Report task sizes that Fargate does not have."""
     worker = subject.config.worker
     sizes = SIZES[worker.cpu]
     if worker.memory not in sizes:
@@ -161,7 +161,7 @@ def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
 
 @rule(NO_RANGE)
 def check_numbers_of_tasks(subject: Subject) -> Iterator[Found]:
-    """Reports a minimum of tasks that is greater than the maximum."""
+    """Report a minimum of tasks that is greater than the maximum."""
     worker = subject.config.worker
     if worker.min_tasks > worker.max_tasks:
         sentence = f"'min_tasks' is {worker.min_tasks}, and 'max_tasks' is {worker.max_tasks}"

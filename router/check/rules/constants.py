@@ -20,7 +20,7 @@ UNSTORABLE_CONSTANT = declare(
 
 @rule(UNSTORABLE_CONSTANT)
 def check_constants(subject: Subject) -> Iterator[Found]:
-    """Reports `value` and `default` of attributes that cannot be encoded."""
+    """Report `value` and `default` of attributes that cannot be encoded."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
             kind, _ = source_of(attribute)

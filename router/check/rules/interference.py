@@ -37,7 +37,7 @@ SAME_KEY = declare(
 
 @rule(MIXED_MODES)
 def check_modes(subject: Subject) -> Iterator[Found]:
-    """Reports routes that undo what another route writes under the same key."""
+    """Report routes that undo what another route writes under the same key."""
     for routes in _by_key(subject):
         first: dict[tuple[str, bool], AnalyzedRoute] = {}
         for route in routes:
@@ -52,7 +52,7 @@ def check_modes(subject: Subject) -> Iterator[Found]:
 
 @rule(SAME_KEY)
 def check_puts(subject: Subject) -> Iterator[Found]:
-    """Reports routes that put the same key for one message."""
+    """Report routes that put the same key for one message."""
     for routes in _by_key(subject):
         puts = [route for route in routes if _replaces(route.route.write) and route.queue.match == "all"]
         for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
@@ -66,7 +66,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
 
 @rule(SAME_TABLE)
 def check_tables(subject: Subject) -> Iterator[Found]:
-    """Reports tables that are declared twice."""
+    """Report tables that are declared twice."""
     seen: dict[str, str] = {}
     for name, table in subject.config.tables.items():
         other = seen.setdefault(table.name or name, name)
@@ -76,7 +76,7 @@ def check_tables(subject: Subject) -> Iterator[Found]:
 
 
 def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
-    """Returns the routes whose keys are mapped, in groups that write the same key of the same table."""
+    """Return the routes whose keys are mapped, in groups that write the same key of the same table."""
     groups: dict[object, list[AnalyzedRoute]] = {}
     for route in subject.routes:
         key = _key_of(route)
@@ -86,7 +86,7 @@ def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
 
 
 def _undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Returns whether one of two writes destroys what the other relies on."""
+    """Return whether one of two writes destroys what the other relies on."""
     return any(
         not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
         for first, second in ((one, other), (other, one))
@@ -94,13 +94,13 @@ def _undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
 
 
 def _replaces(write: spec.WriteSettings) -> bool:
-    """Returns whether a write replaces the whole item, whatever is stored."""
+    """Return whether a write replaces the whole item, whatever is stored."""
     mode = MODES[write.mode]
     return mode.stores == "item" and "content" in mode.destroys
 
 
 def _key_of(route: AnalyzedRoute) -> str | None:
-    """Returns how the key of a route's items is mapped, as normalized text; None if it is not mapped."""
+    """Return how the key of a route's items is mapped, as normalized text; None if it is not mapped."""
     if route.table is None:
         return None
     if not is_set(route.route.item):
@@ -114,7 +114,7 @@ def _key_of(route: AnalyzedRoute) -> str | None:
 
 
 def _identity(attribute: spec.Attribute) -> object:
-    """Returns what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one path."""
+    """Return what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one path."""
     values = values_of(attribute)
     if not isinstance(values, Evaluated):
         return None, attribute

@@ -51,7 +51,7 @@ _BYTES_OF_A_CHARACTER = 4
 
 @rule(KEY_MISSING, KEY_OF_OTHER_TYPE, KEY_EMPTY, KEY_TOO_LONG, KEY_UNSURE)
 def check_keys(subject: Subject) -> Iterator[Found]:
-    """Reports key attributes that the schema does not guarantee."""
+    """Report key attributes that the schema does not guarantee."""
     for route in subject.routes:
         if route.table is None:
             continue
@@ -74,7 +74,7 @@ def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> It
 def _judge(
     route: AnalyzedRoute, name: str, kind: KeyType, limit: int, inferred: InferredAttribute, path: Path
 ) -> Iterator[Found]:
-    """Reports the first property of a key attribute that is not guaranteed."""
+    """Report the first property of a key attribute that is not guaranteed."""
     value = inferred.value
     if value.missing is YES:
         sentence = f"key attribute '{name}' may be missing: the schema does not guarantee {named(value)}"
@@ -99,7 +99,7 @@ def _judge(
 
 
 def _check_by_schema(route: AnalyzedRoute, name: str, path: Path) -> Iterator[Found]:
-    """Reports a key that the schema alone does not guarantee, where the conditions are not exact."""
+    """Report a key that the schema alone does not guarantee, where the conditions are not exact."""
     whole = spec.short_form(f'element."{name}"' if route.scope.each else f'"{name}"')
     value = infer(route, route.attributes.get(name, whole)).value
     if value.missing is YES and value.lacking is not None:
@@ -108,7 +108,7 @@ def _check_by_schema(route: AnalyzedRoute, name: str, path: Path) -> Iterator[Fo
 
 
 def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> str:
-    """Returns the types that the value can have and the key cannot, in words; "" if there are none."""
+    """Return the types that the value can have and the key cannot, in words; "" if there are none."""
     raw = inferred.raw
     if inferred.accepts is None:
         unfit = inferred.value.other_than([_WANTED[kind]]) if route.final else []

@@ -44,7 +44,7 @@ _SIMILARITY = 0.8
 
 @rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
 def check_paths(subject: Subject) -> Iterator[Found]:
-    """Reports paths in attributes that lead to nothing."""
+    """Report paths in attributes that lead to nothing."""
     for route in subject.routes:
         checker = _checker(route)
         looked_up = [
@@ -67,7 +67,7 @@ def check_paths(subject: Subject) -> Iterator[Found]:
 
 @rule(NO_LIST)
 def check_lists(subject: Subject) -> Iterator[Found]:
-    """Reports a `for_each` whose list the schema does not guarantee."""
+    """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
         steps, messages, checker = route.scope.element and route.scope.element[:-1], route.mapped, _checker(route)
         if not steps or messages is None or checker is None:
@@ -90,7 +90,7 @@ class PathChecker:
         self.index = index
 
     def find(self, steps: Steps, where: Path, used: Collection[Steps | None]) -> Iterator[Found]:
-        """Reports a path that no message has, or that looks like a typo; `used` are the paths of the route."""
+        """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
         unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
         level = steps[:-1] if unknown is None else steps[: unknown - 1]
         near = "" if unknown is None else self._near(level, str(steps[unknown - 1]))
@@ -102,7 +102,7 @@ class PathChecker:
             yield Found(UNDECLARED_PATH, sentence, where, f"did you mean '{near}'?")
 
     def _near(self, level: Steps, name: str) -> str:
-        """Returns a declared name that is similar; "" if there is none."""
+        """Return a declared name that is similar; "" if there is none."""
         known = self.index.names(level) if self.index.complete else []
         return closest(name, known, _SIMILARITY) or ""
 

@@ -59,7 +59,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 
 @rule(IDLE_QUEUE)
 def check_unread(subject: Subject) -> Iterator[Found]:
-    """Reports queues that are neither read nor dead-letter queues."""
+    """Report queues that are neither read nor dead-letter queues."""
     config = subject.config
     read = {route.queue for route in config.routes.values()}
     dead_letters = {queue.dead_letter for queue in config.queues.values()}
@@ -72,7 +72,7 @@ def check_unread(subject: Subject) -> Iterator[Found]:
 
 @rule(OTHER_KIND_OF_QUEUE)
 def check_kinds(subject: Subject) -> Iterator[Found]:
-    """Reports dead-letter queues of the wrong kind."""
+    """Report dead-letter queues of the wrong kind."""
     for name, queue in subject.config.queues.items():
         fifo = is_fifo(queue.name or name)
         known = subject.config.queues.get(queue.dead_letter)
@@ -86,7 +86,7 @@ def check_kinds(subject: Subject) -> Iterator[Found]:
 
 @rule(LOSING)
 def check_drops(subject: Subject) -> Iterator[Found]:
-    """Reports settings that drop messages."""
+    """Report settings that drop messages."""
     read = {route.queue for route in subject.config.routes.values()}
     for name, queue in subject.config.queues.items():
         if queue.unmatched == "drop" and name in read:
@@ -99,7 +99,7 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 
 @rule(IDLE)
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
-    """Reports settings of queues that apply to other kinds of queues only."""
+    """Report settings of queues that apply to other kinds of queues only."""
     config = subject.config
     read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
@@ -118,7 +118,7 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
 
 @rule(SHORT_RETENTION)
 def check_retention(subject: Subject) -> Iterator[Found]:
-    """Reports dead-letter queues whose retention is not longer than that of their source queues."""
+    """Report dead-letter queues whose retention is not longer than that of their source queues."""
     queues = subject.config.queues
     dead_letters = {queue.dead_letter for queue in queues.values()}
     for name in {route.queue: None for route in subject.config.routes.values()}:
@@ -138,7 +138,7 @@ def check_retention(subject: Subject) -> Iterator[Found]:
 
 @rule(EXPIRING)
 def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
-    """Reports queues whose retention is not longer than the visibility timeouts of all receives together."""
+    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
     config = subject.config
     dead_letters = {queue.dead_letter for queue in config.queues.values()}
     visibility = VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout)
@@ -160,7 +160,7 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
 
 
 def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
-    """Returns the retention, in seconds, of a queue that `router template` creates."""
+    """Return the retention, in seconds, of a queue that `router template` creates."""
     if isinstance(queue.retention, str):
         return parse_duration(queue.retention)
     return MAX_RETENTION if is_dead_letter else DEFAULT_RETENTION

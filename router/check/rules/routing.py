@@ -22,7 +22,7 @@ SHADOWED = declare(
 
 @rule(NEVER_TAKEN)
 def check_conditions(subject: Subject) -> Iterator[Found]:
-    """Reports routes whose `when` contradicts their schema."""
+    """Report routes whose `when` contradicts their schema."""
     for route in subject.routes:
         if route.messages.impossible_when:
             sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
@@ -31,7 +31,7 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
 
 @rule(SHADOWED)
 def check_shadows(subject: Subject) -> Iterator[Found]:
-    """Reports routes whose messages all go to earlier routes."""
+    """Report routes whose messages all go to earlier routes."""
     by_queue: dict[str, list[AnalyzedRoute]] = {}
     for route in subject.routes:
         if route.queue.match == "first":
@@ -49,7 +49,7 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
 
 
 def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
-    """Returns the first route that takes all messages of a later one; None if there is none."""
+    """Return the first route that takes all messages of a later one; None if there is none."""
     unconditional = next((each for each in before if not is_set(each.route.when)), None)
     if unconditional is not None or not is_set(route.route.when):
         return unconditional

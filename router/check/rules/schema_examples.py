@@ -34,7 +34,7 @@ MAX_PARTS = 200
 
 @rule(BAD_EXAMPLE, BAD_PART)
 def check_examples(subject: Subject) -> Iterator[Found]:
-    """Reports examples of messages, and of parts of messages, that the schema rejects."""
+    """Report examples of messages, and of parts of messages, that the schema rejects."""
     checked: set[tuple[str, Path]] = set()
     for validation in subject.schemas.validations.values():
         parts: list[tuple[SchemaDocument, Path, list[Any]]] = []
@@ -62,7 +62,7 @@ def _check_examples(
 
 
 def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":
-    """Returns a function from a place in a document to its validator, which parses the documents at most once."""
+    """Return a function from a place in a document to its validator, which parses the documents at most once."""
 
     @cache
     def registry() -> "Registry":
@@ -87,6 +87,6 @@ def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Val
 
 
 def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
-    """Returns a schema that refers to a place in a document."""
+    """Return a schema that refers to a place in a document."""
     content: Any = document.content
     return {"$schema": content["$schema"], "$ref": f"{document.uri}#{quote(escape(path))}"}

@@ -31,7 +31,7 @@ _NAMES = ("$anchor", "$dynamicAnchor", "$recursiveAnchor", "$id", "id")
 
 @rule(IMPOSSIBLE_SCHEMA)
 def check_satisfiable(subject: Subject) -> Iterator[Found]:
-    """Reports schemas that contradict themselves."""
+    """Report schemas that contradict themselves."""
     for route in subject.routes:
         if route.messages.impossible_schema:
             sentence = f"no message can satisfy the schema of route '{route.name}'"
@@ -41,7 +41,7 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
 
 @rule(UNUSED_DEFINITION)
 def check_definitions(subject: Subject) -> Iterator[Found]:
-    """Reports definitions that the root does not reach, in files that no other file references."""
+    """Report definitions that the root does not reach, in files that no other file references."""
     schemas = subject.schemas.validations.values()
     shared = {uri for each in schemas for uri in each.documents if uri != each.root.uri}
     for validation in schemas:
@@ -62,13 +62,13 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
 
 
 def _booleans(content: Any, key: str) -> list[str]:
-    """Returns the names of the definitions that are true or false."""
+    """Return the names of the definitions that are true or false."""
     found = content.get(key) if isinstance(content, dict) else None
     return [name for name, part in found.items() if isinstance(part, bool)] if isinstance(found, dict) else []
 
 
 def _reached(validation: Validation, places: Mapping[Path, dict[str, Any]]) -> set[Path] | None:
-    """Returns the definitions that the root of a document reaches, () being the root; None if that is unknown."""
+    """Return the definitions that the root of a document reaches, () being the root; None if that is unknown."""
     root = validation.root
     others = [each for each in validation.documents.values() if each is not root]
     references = [text for each in others for _, part in subschemas(each.content) for text in _references(part)]
@@ -95,7 +95,7 @@ def _reached(validation: Validation, places: Mapping[Path, dict[str, Any]]) -> s
 
 
 def _owner(path: Path) -> Path:
-    """Returns the innermost definition that contains a place; () for the root."""
+    """Return the innermost definition that contains a place; () for the root."""
     ends = (end for end in range(len(path), 1, -1) if path[end - 2] in _DEFINITIONS)
     return next((path[:end] for end in ends), ())
 

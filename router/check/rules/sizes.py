@@ -58,7 +58,7 @@ Choices = list[Size]
 
 @rule(ITEM_TOO_LARGE)
 def check_sizes(subject: Subject) -> Iterator[Found]:
-    """Reports routes whose items can exceed the limit, if a message exists that shows it."""
+    """Report routes whose items can exceed the limit, if a message exists that shows it."""
     for route in subject.routes:
         if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
             continue
@@ -70,7 +70,7 @@ def check_sizes(subject: Subject) -> Iterator[Found]:
 
 
 def _possible(messages: Entailment, parts: list[Choices]) -> int:
-    """Returns the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
+    """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
         return 0
@@ -110,7 +110,7 @@ def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, name: str, attribute
 
 
 def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[Choices]:
-    """Yields the sizes of the parts of the value of an expression."""
+    """Yield the sizes of the parts of the value of an expression."""
     kind = tree["type"]
     names = path_of(tree)
     place = elements_of(tree) if names is None else names
@@ -125,7 +125,7 @@ def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[C
 
 
 def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
-    """Returns the sizes of `left || right`, where the left is a path; the right counts only without the left."""
+    """Return the sizes of `left || right`, where the left is a path; the right counts only without the left."""
     one = next(_of_tree(route, index, left), [])
     names = path_of(left)
     steps = None if names is None else route.scope.steps(names)
@@ -136,12 +136,12 @@ def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree
 
 
 def _fixed(route: AnalyzedRoute) -> int:
-    """Returns how many steps lead to the input of the item: the message, or with `for_each` one element."""
+    """Return how many steps lead to the input of the item: the message, or with `for_each` one element."""
     return len(route.scope.element or ())
 
 
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
-    """Yields the sizes of the value at a path; of an object those of each property, as they may exclude each other."""
+    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other."""
     names = [] if len(steps) > _MAX_DEPTH or EACH in steps[fixed:] else index.names(steps)
     for name in names:
         for choices in _below(index, (*steps, name), fixed):
@@ -151,7 +151,7 @@ def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
 
 
 def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
-    """Returns the size of all values at a path, with as many elements of lists as are allowed."""
+    """Return the size of all values at a path, with as many elements of lists as are allowed."""
     bytes_, predicate, shape = size.bytes, size.predicate, size.shape
     for end in range(len(steps), 0, -1):
         step = steps[end - 1]
@@ -165,7 +165,7 @@ def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
 
 
 def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
-    """Returns the sizes of the value at a path."""
+    """Return the sizes of the value at a path."""
     if len(steps) > _MAX_DEPTH:
         return []
     schemas = [each.content for each in index.at(steps)]
@@ -195,7 +195,7 @@ def _text(most: int) -> Size:
 
 
 def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:
-    """Returns the values of a keyword in the subschemas of a path."""
+    """Return the values of a keyword in the subschemas of a path."""
     values: list[Any] = [each.content.get(keyword) for each in index.at(steps)]
     return [value for value in values if type(value) is int]
 

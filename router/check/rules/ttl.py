@@ -44,7 +44,7 @@ _MILLISECONDS = {"type": "number", "minimum": _FIRST_MS}
 
 @rule(NEVER_A_TIME, NOT_ALWAYS_A_TIME)
 def check_starts(subject: Subject) -> Iterator[Found]:
-    """Reports a `ttl` with a `from` that is not a time."""
+    """Report a `ttl` with a `from` that is not a time."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
             for use in expressions_of(attribute):
@@ -76,7 +76,7 @@ def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path) -> 
 
 @rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS)
 def check_expiry(subject: Subject) -> Iterator[Found]:
-    """Reports attributes that a table's time to live reads and that are not numbers of seconds."""
+    """Report attributes that a table's time to live reads and that are not numbers of seconds."""
     for route in subject.routes:
         if route.table is None or route.table.ttl not in route.attributes or not route.final:
             continue

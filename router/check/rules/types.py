@@ -58,7 +58,7 @@ _SCALARS = ("string", "number", "boolean")
 
 @rule(NEVER_TRANSFORMED, NOT_ALWAYS_TRANSFORMED, NEVER_OF_TYPE, NOT_ALWAYS_OF_TYPE)
 def check_types(subject: Subject) -> Iterator[Found]:
-    """Reports attributes whose transforms or type do not accept what the schema allows."""
+    """Report attributes whose transforms or type do not accept what the schema allows."""
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
         for name, attribute in route.attributes.items():
@@ -74,7 +74,7 @@ def check_types(subject: Subject) -> Iterator[Found]:
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)
 def check_templates(subject: Subject) -> Iterator[Found]:
-    """Reports templates with values that cannot be converted to text."""
+    """Report templates with values that cannot be converted to text."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
             for use in expressions_of(attribute):
@@ -128,7 +128,7 @@ def _check_type(
 def _check_content(
     route: AnalyzedRoute, messages: Entailment, name: str, kind: str, value: Value, where: Path
 ) -> Iterator[Found]:
-    """Reports text that may not be a number, and elements of lists that a set does not accept."""
+    """Report text that may not be a number, and elements of lists that a set does not accept."""
     if kind == "N" and value.can_be(["string"]) is YES and _may_be_no_number(messages, value.origin):
         sentence = f"attribute '{name}' may fail to convert to type N: its value may be text that is not a number"
         yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(value, "pattern: ^[0-9]+$"))
@@ -147,7 +147,7 @@ def _check_content(
 
 
 def _unfit_elements(messages: Entailment, kind: str, value: Value, element: Value) -> str:
-    """Returns what elements of the right types can be besides, in words; "" if nothing."""
+    """Return what elements of the right types can be besides, in words; "" if nothing."""
     # A projection omits null.
     if value.origin is not None and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
         return "null"
@@ -161,5 +161,5 @@ def _may_be_no_number(messages: Entailment, steps: Steps | None) -> bool:
 
 
 def _one_of(kinds: Sequence[str]) -> str:
-    """Returns the keyword for the first of the types that JSON has."""
+    """Return the keyword for the first of the types that JSON has."""
     return f"type: {next(kind for kind in kinds if kind in TYPES)}"

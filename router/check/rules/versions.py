@@ -31,7 +31,7 @@ _TIMES = ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:
 
 @rule(VERSION_MISSING, VERSION_UNORDERED)
 def check_versions(subject: Subject) -> Iterator[Found]:
-    """Reports versions that may be missing, or whose order differs from the order of their values."""
+    """Report versions that may be missing, or whose order differs from the order of their values."""
     for route in subject.routes:
         version = route.route.write.version
         attribute = None if isinstance(version, UnsetType) else route.attributes.get(version)

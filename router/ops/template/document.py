@@ -67,7 +67,7 @@ class DeployableConfig(Struct, frozen=True):
 
 
 def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
-    """Checks and reads a config for a template; variables may be unset. Raises ConfigError if it has errors."""
+    """Check and read a config for a template; variables may be unset. Raises ConfigError if it has errors."""
     seen: list[Loaded] = []
     report = examine(path, env, seen.append, "warning")
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
@@ -77,7 +77,7 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 
 
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
-    """Returns the template of a config; raises UsageError if it exceeds the limits of a stack."""
+    """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -104,12 +104,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
 
 
 def as_json(document: Document) -> str:
-    """Returns the template as JSON; raises UsageError if it is too long."""
+    """Return the template as JSON; raises UsageError if it is too long."""
     return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
 
 
 def as_yaml(document: Document) -> str:
-    """Returns the template as YAML with the long forms of functions; raises UsageError if it is too long."""
+    """Return the template as YAML with the long forms of functions; raises UsageError if it is too long."""
     return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
 
 
@@ -122,7 +122,7 @@ class _Plain(_FastestDumper):
     """Writes equal values in full instead of using aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Disables aliases."""
+        """Disable aliases."""
         return True
 
 

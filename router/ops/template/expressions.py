@@ -36,43 +36,43 @@ _NAMES_ONLY = r"[A-Za-z0-9_.-]*"
 
 
 def sub(text: str) -> Expression:
-    """Returns the expression of a text."""
+    """Return the expression of a text."""
     return {"Fn::Sub": text} if _REFERENCE.search(text) else text.replace("${!", "${")
 
 
 def ref(name: str) -> Json:
-    """Returns a reference to a parameter or a resource."""
+    """Return a reference to a parameter or a resource."""
     return {"Ref": name}
 
 
 def attribute(resource: str, name: str) -> Json:
-    """Returns an attribute of a resource."""
+    """Return an attribute of a resource."""
     return {"Fn::GetAtt": [resource, name]}
 
 
 def when(condition: str, value: Any, otherwise: Any = NO_VALUE) -> Json:
-    """Returns a value if a condition holds, else another."""
+    """Return a value if a condition holds, else another."""
     return {"Fn::If": [condition, value, otherwise]}
 
 
 def is_given(parameter: str) -> Json:
-    """Returns the condition that a parameter is not empty."""
+    """Return the condition that a parameter is not empty."""
     return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
 
 
 def text_parameter(description: str, **more: Any) -> Json:
-    """Returns a parameter of type String."""
+    """Return a parameter of type String."""
     return {"Type": "String", "Description": description, **more}
 
 
 def resource(type_: str, properties: Json, deletion: str = "") -> Json:
-    """Returns a resource; `deletion` is what happens to it when it leaves the stack, if not the default."""
+    """Return a resource; `deletion` is what happens to it when it leaves the stack, if not the default."""
     policies = {"DeletionPolicy": deletion, "UpdateReplacePolicy": deletion} if deletion else {}
     return {"Type": f"AWS::{type_}", **policies, "Properties": properties}
 
 
 def logical_id(kind: Kind, name: str) -> str:
-    """Returns the id of a queue, table or variable by its name, which may contain `${…}`.
+    """Return the id of a queue, table or variable by its name, which may contain `${…}`.
 
     The id depends on the kind and the name only, so that it stays the same when routes are added or removed. Names of
     lower-case words and hyphens have distinct ids without a hash; other ids end with a hash of the name. Ids consist of
@@ -88,7 +88,7 @@ def logical_id(kind: Kind, name: str) -> str:
 
 
 def variable_id(name: str) -> str:
-    """Returns the id of the parameter of an environment variable: `STAGE_NAME` is `VariableStageName`."""
+    """Return the id of the parameter of an environment variable: `STAGE_NAME` is `VariableStageName`."""
     usual = re.fullmatch(r"[A-Z0-9_]+", name)
     return logical_id("Variable", name.lower().replace("_", "-") if usual else f"_{name}")
 
@@ -105,7 +105,7 @@ class Variable(Struct, frozen=True):
         return variable_id(self.name)
 
     def declare(self, named: bool) -> Json:
-        """Returns its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
+        """Return its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
         more: Json = {}
         if len(self.defaults) == 1:
             more["Default"] = self.defaults[0]
@@ -130,12 +130,12 @@ class Substitutions:
         return self._files[0].name
 
     def at(self, path: Path, otherwise: str = "") -> str:
-        """Returns the text at a path for `Fn::Sub`; if there is none, `otherwise` as a literal."""
+        """Return the text at a path for `Fn::Sub`; if there is none, `otherwise` as a literal."""
         found = self._find(path)
         return _as_text(found) if isinstance(found, str) else _literal(otherwise)
 
     def parameters(self, named: Sequence[str]) -> dict[str, Json]:
-        """Returns the parameters, by logical id; `named` are the names of created resources."""
+        """Return the parameters, by logical id; `named` are the names of created resources."""
         return {
             each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
             for each in self.variables.values()
@@ -143,7 +143,7 @@ class Substitutions:
         }
 
     def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
-        """Returns the texts of the environment variables of the function or worker: those of the config, and more.
+        """Return the texts of the environment variables of the function or worker: those of the config, and more.
 
         `section` is where the config has these. Raises UsageError for one that is in both.
         """
@@ -157,7 +157,7 @@ class Substitutions:
         return own | {name: self.at((section, "environment", name)) for name in more}
 
     def require_lambda_names(self) -> None:
-        """Raises UsageError for a variable that cannot be set on a Lambda function."""
+        """Raise UsageError for a variable that cannot be set on a Lambda function."""
         for name in self.variables:
             if name not in _SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
                 raise UsageError(f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it")
@@ -177,7 +177,7 @@ class Substitutions:
 
 
 def _variables(files: Sequence[File]) -> Iterator[Variable]:
-    """Yields the variables in order of names."""
+    """Yield the variables in order of names."""
     defaults: dict[str, dict[str, None]] = {}
     for file in files:
         for path in file.references:

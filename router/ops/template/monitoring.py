@@ -50,7 +50,7 @@ _Line = list[str | Json]
 
 
 def alarm_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the alarms of queues, of dead-letter queues, and of the function if there is one."""
+    """Return the alarms of queues, of dead-letter queues, and of the function if there is one."""
     alarms: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
@@ -76,7 +76,7 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
 def _alarm(
     why: str, source: tuple[str, str, str, Expression, str], threshold: int | Json = 0, periods: int = 1
 ) -> Json:
-    """Returns an alarm for a metric that exceeds the threshold for a number of minutes.
+    """Return an alarm for a metric that exceeds the threshold for a number of minutes.
 
     `source` is its namespace, its name, its dimension with a value, and the statistic.
     """
@@ -100,7 +100,7 @@ def _alarm(
 
 
 def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the dashboards: a row for the function or worker and one for each route.
+    """Return the dashboards: a row for the function or worker and one for each route.
 
     Widgets have no positions: four of them fill a row, so that a route that is added or removed moves no other.
     """
@@ -117,7 +117,7 @@ def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
 
 
 def _body(widgets: list[Json]) -> Json:
-    """Returns the body of a dashboard, joined from one text for each widget."""
+    """Return the body of a dashboard, joined from one text for each widget."""
     texts = [sub(json.dumps(widget, separators=(",", ":"))) for widget in widgets]
     return {"Fn::Sub": ['{"widgets":[${Widgets}]}', {"Widgets": {"Fn::Join": [",", texts]}}]}
 
@@ -163,7 +163,7 @@ def _row(plan: StackPlan, name: str) -> list[Json]:
 
 
 def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
-    """Yields the outcomes of messages; for a worker, whose metrics are in Prometheus, the metrics of SQS."""
+    """Yield the outcomes of messages; for a worker, whose metrics are in Prometheus, the metrics of SQS."""
     if plan.worker:
         for name in ("NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted"):
             yield ["AWS/SQS", name, "QueueName", queue.name]

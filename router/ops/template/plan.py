@@ -105,15 +105,15 @@ class StackPlan(Struct, frozen=True):
         return tuple(queue for queue in self.queues.values() if queue.name_in_config)
 
     def dead_letter_queue_of(self, queue: PlannedQueue) -> PlannedQueue | None:
-        """Returns the dead-letter queue of a queue."""
+        """Return the dead-letter queue of a queue."""
         return self.queues.get(queue.dead_letter)
 
     def table_of(self, name: str) -> PlannedTable:
-        """Returns a table by its name in the config."""
+        """Return a table by its name in the config."""
         return next(table for table in self.tables.values() if table.name_in_config == name)
 
     def check(self) -> None:
-        """Raises UsageError if the template would create one resource twice, with two logical ids."""
+        """Raise UsageError if the template would create one resource twice, with two logical ids."""
         kinds: tuple[tuple[str, Iterable[PlannedResource]], ...] = (
             ("queue", self.queues.values()),
             ("table", self.tables.values()),
@@ -130,7 +130,7 @@ class StackPlan(Struct, frozen=True):
 
 
 def make_plan(program: Program, substitutions: Substitutions, worker: bool = False) -> StackPlan:
-    """Returns the plan of a config; raises UsageError for a resource that cannot be created."""
+    """Return the plan of a config; raises UsageError for a resource that cannot be created."""
     finder = _Finder(program, substitutions, worker)
     plan = StackPlan(program, substitutions, finder.queues(), _tables(program.config, substitutions), worker)
     plan.check()
@@ -151,7 +151,7 @@ class _Finder:
             self._readers[route.queue].append(name)
 
     def queues(self) -> Mapping[str, PlannedQueue]:
-        """Returns the queues, by logical id."""
+        """Return the queues, by logical id."""
         found: dict[str, PlannedQueue] = {}
         for name in self._names:
             settings = self._config.queues.get(name, spec.Queue())
@@ -179,7 +179,7 @@ class _Finder:
         )
 
     def _dead_letter_queue(self, name: str, settings: spec.Queue, queue: PlannedQueue) -> PlannedQueue | None:
-        """Returns the dead-letter queue of a queue; a queue that the stack creates always has one."""
+        """Return the dead-letter queue of a queue; a queue that the stack creates always has one."""
         letter = settings.dead_letter
         # Without its own settings it has those of its queue.
         like = spec.Queue(managed=queue.made, kms_key=settings.kms_key)
@@ -207,7 +207,7 @@ class _Finder:
     def _queue(
         self, name: str, referred: Path, settings: spec.Queue, entry: Path, *, is_dead_letter: bool = False
     ) -> PlannedQueue:
-        """Returns a queue by its key, or by the reference at a path of the config, with the KMS key of an entry."""
+        """Return a queue by its key, or by the reference at a path of the config, with the KMS key of an entry."""
         own = self._config.queues.get(name)
         reference = (own.name if own else "") or name
         text = self._substitutions.at(("queues", name, "name") if own else referred, reference)
@@ -229,7 +229,7 @@ class _Finder:
 
 
 def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, PlannedTable]:
-    """Returns the tables, by logical id; raises UsageError for one with two names."""
+    """Return the tables, by logical id; raises UsageError for one with two names."""
     users: dict[str, dict[str, None]] = {name: {} for name in config.tables}
     for name, route in config.routes.items():
         users[route.table][name] = None
@@ -267,7 +267,7 @@ def _batching(mapping: spec.EventSourceMapping, fifo: bool) -> Batching:
 
 
 def _queue_texts(reference: str, text: str) -> tuple[str, str]:
-    """Returns the name and the ARN of a queue as texts, from its reference and that as a text."""
+    """Return the name and the ARN of a queue as texts, from its reference and that as a text."""
     if is_name(reference):
         return text, f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{text}"
     if reference.startswith("arn:"):
@@ -278,14 +278,14 @@ def _queue_texts(reference: str, text: str) -> tuple[str, str]:
 
 
 def _last(text: str, separator: str, otherwise: str) -> str:
-    """Returns the part of a text after the last separator; `otherwise` if that is within a variable."""
+    """Return the part of a text after the last separator; `otherwise` if that is within a variable."""
     plain = _VARIABLE.sub(lambda found: "x" * len(found[0]), text)
     place = plain.rfind(separator)
     return text[place + 1 :] if place >= 0 else otherwise
 
 
 def _merged(one: PlannedQueue, other: PlannedQueue) -> PlannedQueue:
-    """Merges two plans of one queue: one that routes read, or the dead-letter queue of others."""
+    """Merge two plans of one queue: one that routes read, or the dead-letter queue of others."""
     main = other if other.name_in_config else one
     if one.made and other.made and one.kms_key != other.kms_key and not main.name_in_config:
         raise UsageError(

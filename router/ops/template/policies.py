@@ -53,7 +53,7 @@ class Statement(Struct, frozen=True):
 
 
 def statements(plan: StackPlan) -> list[Statement]:
-    """Returns the statements in a fixed order; together they allow exactly the needed actions."""
+    """Return the statements in a fixed order; together they allow exactly the needed actions."""
     needs = _needs(plan)
     left = {arn: set(actions) for arn, actions in needs.items()}
     found = []
@@ -73,7 +73,7 @@ def statements(plan: StackPlan) -> list[Statement]:
 
 
 def _needs(plan: StackPlan) -> Needs:
-    """Returns the needed actions by ARN, as a text."""
+    """Return the needed actions by ARN, as a text."""
     queues = {}
     for queue in plan.read:
         compiled = plan.program.engine.queues[queue.name_in_config]
@@ -92,7 +92,7 @@ def _facts(arn: str) -> QueueFacts:
 
 
 def _with_substitutions(plan: StackPlan) -> spec.Config:
-    """Returns the config with texts for the values that are resources."""
+    """Return the config with texts for the values that are resources."""
     config, substitutions = plan.config, plan.substitutions
     queues = {}
     for name, queue in config.queues.items():
@@ -120,7 +120,7 @@ class Policies(Struct, frozen=True):
 
 
 def attach(statements: Sequence[Statement], place: Callable[[str], Expression], name: str) -> Policies:
-    """Returns the policies of a role; `place` gives the expression of a resource, `name` is the name of the policy.
+    """Return the policies of a role; `place` gives the expression of a resource, `name` is the name of the policy.
 
     Raises UsageError if they exceed the limits of a role.
     """
@@ -144,7 +144,7 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
 
 
 def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
-    """Splits the statements, in order, into parts that fit into a managed policy."""
+    """Split the statements, in order, into parts that fit into a managed policy."""
     parts: list[list[Statement]] = [[]]
     for statement in statements:
         for resource in statement.resources:
@@ -160,7 +160,7 @@ def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
 
 
 def _size(statements: Iterable[Statement]) -> int:
-    """Returns the estimated length of a policy with the values of its variables."""
+    """Return the estimated length of a policy with the values of its variables."""
     text = json.dumps(_document(statements, str), separators=(",", ":"))
     return len(_VARIABLE.sub(lambda found: "x" * _LONG.get(found[1], _LONG_VARIABLE), text))
 

@@ -44,7 +44,7 @@ _DAY = 86_400
 
 
 def stored_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the queues and tables that the stack creates."""
+    """Return the queues and tables that the stack creates."""
     queues = [each for each in plan.queues.values() if each.made]
     return {
         **{queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in queues},
@@ -101,7 +101,7 @@ def _table(table: PlannedTable) -> Json:
 
 
 def function_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the log, role, function and event source mappings; raises UsageError if they exceed a limit of AWS."""
+    """Return the log, role, function and event source mappings; raises UsageError if they exceed a limit of AWS."""
     settings = plan.config.function
     policies = attach(statements(plan), place_in(plan), "Flows")
     plan.substitutions.require_lambda_names()
@@ -134,7 +134,7 @@ def function_resources(plan: StackPlan) -> dict[str, Json]:
 
 
 def _environment(plan: StackPlan) -> dict[str, str]:
-    """Returns the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
+    """Return the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
     variables = plan.substitutions.environment(plan.config.function.environment, "function")
     size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
     if size > MAX_ENVIRONMENT:
@@ -146,19 +146,19 @@ def _environment(plan: StackPlan) -> dict[str, str]:
 
 
 def place_in(plan: StackPlan) -> Callable[[str], Expression]:
-    """Returns a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
+    """Return a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
     made = {each.arn: each.arn_expression for planned in (plan.queues, plan.tables) for each in planned.values()}
     return lambda arn: made.get(arn) or sub(arn)
 
 
 def log_group(name: str, retention: str) -> Json:
-    """Returns a log group with a retention."""
+    """Return a log group with a retention."""
     properties = {"LogGroupName": sub(name), "RetentionInDays": parse_duration(retention) // _DAY}
     return resource("Logs::LogGroup", properties, "Delete")
 
 
 def log_statement() -> Json:
-    """Returns the statement for writing to the log; its ARN ends in `:*`, which means its streams."""
+    """Return the statement for writing to the log; its ARN ends in `:*`, which means its streams."""
     return {
         "Sid": "Log",
         "Effect": "Allow",
@@ -168,7 +168,7 @@ def log_statement() -> Json:
 
 
 def role(service: str, policies: Policies, more: list[Json]) -> Json:
-    """Returns a role that a service assumes, with policies, and a policy of more statements if there are any."""
+    """Return a role that a service assumes, with policies, and a policy of more statements if there are any."""
     properties: Json = {
         "AssumeRolePolicyDocument": {
             "Version": VERSION,

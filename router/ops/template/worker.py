@@ -88,7 +88,7 @@ _SERVICE: Json = {
 
 
 def worker_resources(plan: StackPlan) -> dict[str, Json]:
-    """Returns the log, the roles, the cluster, the service and its scaling."""
+    """Return the log, the roles, the cluster, the service and its scaling."""
     policies = attach(statements(plan), place_in(plan), "Flows")
     pull = [when(_HAS_REPOSITORY, statement) for statement in (_LOG_IN, _PULL)]
     cluster: Json = {"ClusterName": ref("AWS::StackName"), "ClusterSettings": [_INSIGHTS]}
@@ -148,7 +148,7 @@ def _container(plan: StackPlan) -> Json:
 
 
 def _command(plan: StackPlan) -> Json:
-    """Returns the command, with a process for each core, if there are several; else that of the image applies."""
+    """Return the command, with a process for each core, if there are several; else that of the image applies."""
     processes = plan.config.worker.cpu // _CORE
     if processes <= 1:
         return {}
@@ -157,7 +157,7 @@ def _command(plan: StackPlan) -> Json:
 
 
 def _scaling(plan: StackPlan) -> dict[str, Json]:
-    """Returns a scaling policy for each queue; the service has the largest number of tasks of all policies.
+    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies.
 
     Raises UsageError for more queues than a service can have policies.
     """

@@ -60,13 +60,13 @@ UMask=0077
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:
-    """Returns the command that starts the worker, in a container and by systemd."""
+    """Return the command that starts the worker, in a container and by systemd."""
     options = ("--listen", listen, "--grace", str(GRACE_SECONDS))
     return (f"{HOME}/bin/router", "worker", "-c", config, *options)
 
 
 def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], needed: Iterable[str]) -> str:
-    """Returns the text of a Dockerfile that is built in the folder of the config.
+    """Return the text of a Dockerfile that is built in the folder of the config.
 
     `variables` are those of the config, `needed` are the files that it needs, itself included, relative to its folder.
     """
@@ -111,13 +111,13 @@ def _head(config: Path, settings: spec.Config, variables: Sequence[str]) -> list
 
 
 def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
-    """Returns the requirements files of plugins, relative to the folder of the config."""
+    """Return the requirements files of plugins, relative to the folder of the config."""
     plugins = [folder / name for name in needed if name.endswith(".py")]
     return {file.relative_to(folder).as_posix() for file in requirements_files(plugins, folder)}
 
 
 def _installation(own: bool, lists: Iterable[str]) -> list[str]:
-    """Returns the instructions that install the worker: from its sources, if they are there, or from an index."""
+    """Return the instructions that install the worker: from its sources, if they are there, or from an index."""
     lines: list[str] = []
     what = f"'message-router[worker]=={VERSION}'"
     if own:
@@ -132,13 +132,13 @@ def _installation(own: bool, lists: Iterable[str]) -> list[str]:
 
 
 def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
-    """Returns the instructions that copy files: those of the folder by name, subfolders as a whole."""
+    """Return the instructions that copy files: those of the folder by name, subfolders as a whole."""
     tops = {PurePosixPath(name).parts[0] for name in needed}
     return [f"COPY {top}/ {top}/" if (folder / top).is_dir() else f"COPY {top} ./" for top in sorted(tops)]
 
 
 def systemd_unit(config: Path, variables: Sequence[str]) -> str:
-    """Returns the text of a unit file; `variables` are those of the config."""
+    """Return the text of a unit file; `variables` are those of the config."""
     command = worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}")
     needed = f" Variables of the config: {', '.join(variables)}." if variables else ""
     return f"""\
