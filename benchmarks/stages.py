@@ -152,11 +152,11 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     connections = service._connections
     records = [lambda_handler.read_record(record) for record in given["Records"]]
 
-    def tickets() -> list[Any]:
+    def messages() -> list[Any]:
         return [plan(queue, record) for record in records]
 
     def lanes() -> list[Any]:
-        return next(iter(schedule(tickets(), atomic=False)))
+        return next(iter(schedule(messages(), atomic=False)))
 
     def batches() -> list[Any]:
         return pack(lane[0] for lane in lanes())
@@ -182,7 +182,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
         TimedStage("read", nothing, lambda _: [lambda_handler.read_record(record) for record in given["Records"]]),
         *record_stages(queue, records),
         TimedStage("plan", nothing, lambda _: [plan(queue, record) for record in records], on_top=True),
-        TimedStage("schedule", tickets, lambda made: next(iter(schedule(made, atomic=False)))),
+        TimedStage("schedule", messages, lambda made: next(iter(schedule(made, atomic=False)))),
         TimedStage("pack", lanes, lambda made: pack(lane[0] for lane in made)),
         TimedStage("encode", batches, encode),
         TimedStage(

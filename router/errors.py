@@ -9,7 +9,7 @@
     ├── ExpressionError   a JMESPath expression failed on a message
     ├── PluginError       a plugin raised what is no Signal; the message is retried
     │   └── TransformError    … in a named transform
-    ├── Refusal           a message can never succeed (inside the engine; it becomes an outcome)
+    ├── Rejection         a message can never succeed (inside the engine; it becomes an outcome)
     └── Signal            what a plugin raises to decide about a message
         ├── Drop          acknowledge it without this route's write
         ├── Reject        dead-letter it
@@ -75,7 +75,7 @@ class TransformError(PluginError):
         self.original = error
 
 
-class Refusal(RouterError):
+class Rejection(RouterError):
     """A message can never succeed: `code`, a `reason` without any value, a JSON `pointer` into the message."""
 
     def __init__(self, code: "Code", reason: str, pointer: str = "") -> None:

@@ -9,7 +9,7 @@ from msgspec import structs
 from router import codes
 from router.aws.protocols import AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
-from router.engine.writes import Ticket
+from router.engine.writes import PlannedMessage
 from router.model import Outcome, iso_ms
 
 ATTRIBUTE = "router"
@@ -20,12 +20,12 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 """Of body and attributes together: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 
 
-def send_dead_letters(queues: Queues, queue: CompiledQueue, tickets: Sequence[Ticket]) -> dict[str, Outcome]:
+def send_dead_letters(queues: Queues, queue: CompiledQueue, messages: Sequence[PlannedMessage]) -> dict[str, Outcome]:
     """Send the dead letters of rejected messages; return the outcomes of those that were not confirmed, by id."""
     url = queues.url(queue.dead_letter)
     if isinstance(url, AwsFault):
-        return {ticket.record.message_id: _not_sent(url) for ticket in tickets}
-    failed = queues.send(url, [_dead_letter(queue, ticket) for ticket in tickets])
+        return {planned.record.message_id: _not_sent(url) for planned in messages}
+    failed = queues.send(url, [_dead_letter(queue, planned) for planned in messages])
     return {message_id: _not_sent(fault) for message_id, fault in failed.items()}
 
 
@@ -34,10 +34,10 @@ def _not_sent(fault: AwsFault) -> Outcome:
     return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, configuration_error=fault.kind == "configuration")
 
 
-def _dead_letter(queue: CompiledQueue, ticket: Ticket) -> OutgoingMessage:
-    record = ticket.record
+def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessage:
+    record = planned.record
     fifo = queue.dead_letter.endswith(".fifo")
-    message = OutgoingMessage(
+    outgoing = OutgoingMessage(
         id=record.message_id,
         body=record.body,
         message_attributes=record.message_attributes,
@@ -46,22 +46,22 @@ def _dead_letter(queue: CompiledQueue, ticket: Ticket) -> OutgoingMessage:
     )
     # A message that was a dead letter before has an older reason, which the new one replaces.
     if len(record.message_attributes.keys() - {ATTRIBUTE}) >= MAX_ATTRIBUTES:
-        return message
-    reason = {"DataType": "String", "StringValue": _reason(queue, ticket)}
-    with_reason = structs.replace(message, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
-    return with_reason if with_reason.size <= MAX_MESSAGE_BYTES else message
+        return outgoing
+    reason = {"DataType": "String", "StringValue": _reason(queue, planned)}
+    with_reason = structs.replace(outgoing, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
+    return with_reason if with_reason.size <= MAX_MESSAGE_BYTES else outgoing
 
 
-def _reason(queue: CompiledQueue, ticket: Ticket) -> str:
-    outcome = ticket.outcome or Outcome("rejected")
+def _reason(queue: CompiledQueue, planned: PlannedMessage) -> str:
+    outcome = planned.outcome or Outcome("rejected")
     reason = {
         "code": outcome.code,
         "reason": outcome.reason,
         "queue": queue.name,
         "route": outcome.route,
         "pointer": outcome.pointer,
-        "message_id": ticket.record.message_id,
-        "receive_count": ticket.record.receive_count,
+        "message_id": planned.record.message_id,
+        "receive_count": planned.record.receive_count,
         "failed_at": iso_ms(int(time.time() * 1000)),
     }
     return msgspec.json.encode(reason).decode()

@@ -17,7 +17,7 @@ from router.deliver.payloads import Fetcher
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
 from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, OutOfBudget, plan
-from router.engine.writes import Ticket
+from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
 
@@ -74,17 +74,17 @@ class Delivery:
         limit = StartLimit(deadline, started, self._durations)
         # A message that was received twice is one message; only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
-        found: Iterable[Ticket | Record] = distinct.values()
+        found: Iterable[PlannedMessage | Record] = distinct.values()
         if queue.pointers is not None:
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit)
         budget = PlanningBudget(limit, self._clock, self._cpu)
-        tickets, costly = _plan_quickly(queue, found, budget)
+        messages, costly = _plan_quickly(queue, found, budget)
         delivered: dict[str, Delivered] = {}
-        self._settle(queue, tickets, limit, delivered)
+        self._settle(queue, messages, limit, delivered)
         for record in costly:
             # The quick messages of the batch are written by now. A group goes on only if all before is acknowledged.
             if not queue.fifo or _is_group_done(record, distinct.values(), delivered):
-                self._settle(queue, [_plan_patiently(queue, record, budget)], limit, delivered)
+                self._settle(queue, [_plan_costly(queue, record, budget)], limit, delivered)
         results = [
             delivered.get(message_id) or Delivered(record, _GROUP_BLOCKED, acknowledged=False)
             for message_id, record in distinct.items()
@@ -93,14 +93,18 @@ class Delivery:
         return results
 
     def _settle(
-        self, queue: CompiledQueue, tickets: Sequence[Ticket], limit: StartLimit, delivered: dict[str, Delivered]
+        self,
+        queue: CompiledQueue,
+        messages: Sequence[PlannedMessage],
+        limit: StartLimit,
+        delivered: dict[str, Delivered],
     ) -> None:
-        """Write tickets and send the dead letters; add what was decided to `delivered`, by message id."""
+        """Write messages and send the dead letters; add what was decided to `delivered`, by message id."""
 
-        def is_acknowledged(ticket: Ticket) -> bool:
-            return delivered[ticket.record.message_id].acknowledged
+        def is_acknowledged(planned: PlannedMessage) -> bool:
+            return delivered[planned.record.message_id].acknowledged
 
-        for wave in group_waves(tickets, _group_id, is_acknowledged) if queue.fifo else (tickets,):
+        for wave in group_waves(messages, _group_id, is_acknowledged) if queue.fifo else (messages,):
             for lanes in schedule(wave, atomic=queue.atomic):
                 self._writer.write(lanes, limit)
             for each in self._finish(queue, wave, limit):
@@ -131,24 +135,27 @@ class Delivery:
             return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
         return queue.backoff.wait(delivered.record.receive_count)
 
-    def _finish(self, queue: CompiledQueue, tickets: Sequence[Ticket], limit: StartLimit) -> Iterator[Delivered]:
+    def _finish(
+        self, queue: CompiledQueue, messages: Sequence[PlannedMessage], limit: StartLimit
+    ) -> Iterator[Delivered]:
         """Send the dead letters of rejected messages, and decide what is acknowledged."""
-        outcomes = [ticket.outcome or _unsettled(ticket) for ticket in tickets]
-        rejected = [ticket for ticket, outcome in zip(tickets, outcomes, strict=True) if outcome.kind == "rejected"]
+        outcomes = [planned.outcome or _unsettled(planned) for planned in messages]
+        rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
         failed: dict[str, Outcome] = {}
         if rejected and queue.dead_letter:
             if self._clock() < limit.moment:
                 failed = send_dead_letters(self._aws.queues, queue, rejected)
             else:
-                failed = {ticket.record.message_id: _DEAD_LETTER_LATE for ticket in rejected}
+                failed = {planned.record.message_id: _DEAD_LETTER_LATE for planned in rejected}
         if failed:
             outcomes = [
-                failed.get(ticket.record.message_id, outcome) for ticket, outcome in zip(tickets, outcomes, strict=True)
+                failed.get(planned.record.message_id, outcome)
+                for planned, outcome in zip(messages, outcomes, strict=True)
             ]
-        for ticket, outcome in zip(tickets, outcomes, strict=True):
+        for planned, outcome in zip(messages, outcomes, strict=True):
             # Without a dead-letter queue of the router, a rejected message is left to the queue's own redrive policy.
             kept = outcome.kind == "retry" or (outcome.kind == "rejected" and not queue.dead_letter)
-            yield Delivered(ticket.record, outcome, acknowledged=not kept)
+            yield Delivered(planned.record, outcome, acknowledged=not kept)
 
     def _report(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         plugins = self._program.plugins
@@ -227,38 +234,38 @@ class PlanningBudget:
 
 
 def _plan_quickly(
-    queue: CompiledQueue, found: Iterable[Ticket | Record], budget: PlanningBudget
-) -> tuple[list[Ticket], list[Record]]:
+    queue: CompiledQueue, found: Iterable[PlannedMessage | Record], budget: PlanningBudget
+) -> tuple[list[PlannedMessage], list[Record]]:
     """Plan records; return those that take more than a moment unplanned, with the later ones of their FIFO groups."""
-    tickets: list[Ticket] = []
+    messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
     for each in found:
-        if isinstance(each, Ticket):
-            tickets.append(each)
+        if isinstance(each, PlannedMessage):
+            messages.append(each)
         elif costly_groups and each.group_id in costly_groups:
             costly.append(each)
         elif budget.is_late:
-            tickets.append(Ticket(each, _NOT_PLANNED))
+            messages.append(PlannedMessage(each, _NOT_PLANNED))
         else:
             try:
-                tickets.append(plan(queue, each, None, budget))
+                messages.append(plan(queue, each, None, budget))
             except OutOfBudget:
                 costly.append(each)
                 if queue.fifo:
                     costly_groups.add(each.group_id)
-    return tickets, costly
+    return messages, costly
 
 
-def _plan_patiently(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> Ticket:
+def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> PlannedMessage:
     """Plan a record that takes long; reject it if it takes too long, and retry it if the batch has no time left."""
     if budget.is_late:
-        return Ticket(record, _NOT_PLANNED)
+        return PlannedMessage(record, _NOT_PLANNED)
     budget.seconds = MAX_PLANNING_SECONDS
     try:
         return plan(queue, record, None, budget)
     except OutOfBudget:
-        return Ticket(record, _PLANNED_LATE if budget.is_late else _TOO_COSTLY)
+        return PlannedMessage(record, _PLANNED_LATE if budget.is_late else _TOO_COSTLY)
 
 
 def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[str, Delivered]) -> bool:
@@ -273,9 +280,9 @@ def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[s
     return True
 
 
-def _group_id(ticket: Ticket) -> str | None:
-    return ticket.record.group_id
+def _group_id(planned: PlannedMessage) -> str | None:
+    return planned.record.group_id
 
 
-def _unsettled(ticket: Ticket) -> Outcome:
+def _unsettled(planned: PlannedMessage) -> Outcome:
     raise AssertionError("a write was not settled")

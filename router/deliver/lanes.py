@@ -10,31 +10,31 @@ import msgspec
 
 from router.codes import NOT_STARTED, SUPERSEDED
 from router.engine.attributes import identify
-from router.engine.writes import StoredItem, Ticket, Write, already_applied, version_order
+from router.engine.writes import PlannedMessage, StoredItem, Write, already_applied, version_order
 from router.model import WRITTEN, Action, Outcome, Table
 
-_NONE: list[tuple[Ticket, Write]] = []
+_NONE: list[tuple[PlannedMessage, Write]] = []
 """Shared by the chains of one write, which are most: none has a list of its own."""
 _STALE = Outcome("stale", SUPERSEDED.id, "a greater version came in the same batch")
 
 
 class Chain:
-    """Neighbouring writes of one item, each with its ticket, of which one is sent.
+    """Neighbouring writes of one item, each with its message, of which one is sent.
 
     Of plain puts and deletes, the last received is sent: once it is written, the others are superseded; if it is
     rejected, the one before is sent. Of writes that combine by version, the greatest version is sent: once it is
     written, the lesser ones are stale. Any other write is a chain by itself.
     """
 
-    __slots__ = ("_before", "_ticket", "batched", "write")
+    __slots__ = ("_before", "_planned", "batched", "write")
 
-    def __init__(self, ticket: Ticket, write: Write) -> None:
+    def __init__(self, planned: PlannedMessage, write: Write) -> None:
         self.batched = write.call is None
         """Whether BatchWriteItem carries it."""
         self.write = write
         """The write to send."""
-        self._ticket = ticket
-        self._before: list[tuple[Ticket, Write]] = _NONE
+        self._planned = planned
+        self._before: list[tuple[PlannedMessage, Write]] = _NONE
 
     @property
     def writes(self) -> list[Write]:
@@ -42,14 +42,14 @@ class Chain:
         return [self.write]
 
     def actions(self) -> list[Action]:
-        """Return the actions to send: one, or with a marker two in one transaction."""
+        """Return the actions to send: one, or with an idempotency key two in one transaction."""
         return _actions(self.write)
 
     def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
         """Return the outcome if the condition of the action at `position` failed."""
-        return _condition_failed(self.write, stored, is_marker=position == 0 and self.write.marker is not None)
+        return _condition_failed(self.write, self.actions()[position], stored)
 
-    def add(self, ticket: Ticket, write: Write) -> bool:
+    def add(self, planned: PlannedMessage, write: Write) -> bool:
         """Add a later write of the item if the two can be combined; return whether it was added."""
         if not _can_combine(self.write, write):
             return False
@@ -62,15 +62,15 @@ class Chain:
             if version_order(self.write) >= order:
                 while at and version_order(before[at - 1][1]) >= order:
                     at -= 1
-                before.insert(at, (ticket, write))
+                before.insert(at, (planned, write))
                 return True
-        before.append((self._ticket, self.write))
-        self._ticket, self.write = ticket, write
+        before.append((self._planned, self.write))
+        self._planned, self.write = planned, write
         return True
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle the write that was sent; return whether another one is to be sent now."""
-        self._ticket.settle(outcome)
+        self._planned.settle(outcome)
         if self._before is _NONE:
             return False
         if outcome.kind != "rejected":
@@ -81,37 +81,37 @@ class Chain:
                     self._before.pop()[0].settle(outcome)
         if not self._before:
             return False
-        self._ticket, self.write = self._before.pop()
+        self._planned, self.write = self._before.pop()
         return True
 
     def _settle_lesser(self) -> None:
         """Settle the writes whose version is less than the one that was sent."""
         kind, value = version_order(self.write)
         left, self._before = self._before, []
-        for ticket, write in left:
+        for planned, write in left:
             other, lesser = version_order(write)
             # Versions of different types have no order: the table decides about each type.
             if other == kind and lesser < value:
-                ticket.settle(_STALE)
+                planned.settle(_STALE)
             else:
-                self._before.append((ticket, write))
+                self._before.append((planned, write))
 
 
 class Transaction:
-    """A ticket whose writes are one transaction; it has the interface of a chain."""
+    """A message whose writes are one transaction; it has the interface of a chain."""
 
-    __slots__ = ("_parts", "_ticket")
+    __slots__ = ("_parts", "_planned")
 
     batched = False
 
-    def __init__(self, ticket: Ticket) -> None:
-        self._ticket = ticket
-        self._parts = [(action, write) for write in ticket.writes for action in _actions(write)]
+    def __init__(self, planned: PlannedMessage) -> None:
+        self._planned = planned
+        self._parts = [(action, write) for write in planned.writes for action in _actions(write)]
 
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together."""
-        return self._ticket.writes
+        return self._planned.writes
 
     def actions(self) -> list[Action]:
         """Return the actions to send."""
@@ -120,21 +120,24 @@ class Transaction:
     def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
         """Return the outcome if the condition of the action at `position` failed, so that nothing was written."""
         action, write = self._parts[position]
-        return _condition_failed(write, stored, is_marker=write.marker is not None and action[1] is write.marker.call)
+        return _condition_failed(write, action, stored)
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle all writes; there is never another one to send."""
         for _ in self.writes:
-            self._ticket.settle(outcome)
+            self._planned.settle(outcome)
         return False
 
 
 def _actions(write: Write) -> list[Action]:
-    return [("Put", write.marker.call), write.action()] if write.marker else [write.action()]
+    return [("Put", write.idempotency_key.call), write.action()] if write.idempotency_key else [write.action()]
 
 
-def _condition_failed(write: Write, stored: StoredItem | None, *, is_marker: bool) -> Outcome:
-    return already_applied(write) if is_marker else write.mode.on_condition_failed(write, stored)
+def _condition_failed(write: Write, action: Action, stored: StoredItem | None) -> Outcome:
+    key = write.idempotency_key
+    if key is not None and action[1] is key.call:
+        return already_applied(write)
+    return write.mode.on_condition_failed(write, stored)
 
 
 def _can_combine(write: Write, later: Write) -> bool:
@@ -163,31 +166,31 @@ Lane = list[Step]
 _TOO_EARLY = Outcome("retry", NOT_STARTED.id, "an earlier write of one of its items is still to be made")
 
 
-def schedule(tickets: Iterable[Ticket], *, atomic: bool) -> Iterator[list[Lane]]:
-    """Yield the lanes of all tickets without outcome, in groups to be sent one after the other."""
-    still_open = [ticket for ticket in tickets if ticket.outcome is None]
+def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[list[Lane]]:
+    """Yield the lanes of all messages without outcome, in groups to be sent one after the other."""
+    still_open = [planned for planned in messages if planned.outcome is None]
     if not atomic:
         yield coalesce(still_open)
         return
     blocked: set[tuple[str, ...]] = set()
     for wave in _disjoint(still_open):
-        ready = [ticket for ticket in wave if not _is_blocked(ticket, blocked)]
-        yield [[Transaction(ticket)] for ticket in ready]
-        for ticket in ready:
-            if ticket.outcome is not None and ticket.outcome.kind == "retry":
-                blocked |= _items(ticket)
+        ready = [planned for planned in wave if not _is_blocked(planned, blocked)]
+        yield [[Transaction(planned)] for planned in ready]
+        for planned in ready:
+            if planned.outcome is not None and planned.outcome.kind == "retry":
+                blocked |= _items(planned)
 
 
-def coalesce(tickets: Iterable[Ticket]) -> list[Lane]:
+def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
     """Return a lane of chains for each item, in the order of each item's first write."""
     lanes: dict[tuple[str, ...], list[Any]] = {}
-    for ticket in tickets:
-        for write in ticket.writes:
+    for planned in messages:
+        for write in planned.writes:
             lane = lanes.get(write.identity)
             if lane is None:
-                lanes[write.identity] = [Chain(ticket, write)]
-            elif not lane[-1].add(ticket, write):
-                lane.append(Chain(ticket, write))
+                lanes[write.identity] = [Chain(planned, write)]
+            elif not lane[-1].add(planned, write):
+                lane.append(Chain(planned, write))
     return list(lanes.values())
 
 
@@ -246,30 +249,30 @@ def pack(chains: Iterable[Chain]) -> list[Batch]:
     return batches
 
 
-def _is_blocked(ticket: Ticket, blocked: set[tuple[str, ...]]) -> bool:
-    """Return whether an earlier write of one of the ticket's items is still to be made; it is then left for a retry."""
-    items = _items(ticket)
+def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:
+    """Return whether an earlier write of one of the message's items is still to be made; it is then retried."""
+    items = _items(planned)
     if blocked.isdisjoint(items):
         return False
-    for _ in ticket.writes:
-        ticket.settle(_TOO_EARLY)
+    for _ in planned.writes:
+        planned.settle(_TOO_EARLY)
     blocked |= items
     return True
 
 
-def _items(ticket: Ticket) -> set[tuple[str, ...]]:
-    return {write.identity for write in ticket.writes}
+def _items(planned: PlannedMessage) -> set[tuple[str, ...]]:
+    return {write.identity for write in planned.writes}
 
 
-def _disjoint(tickets: Iterable[Ticket]) -> list[list[Ticket]]:
-    """Return tickets in waves: those of one wave write different items; of two that write one, the earlier is first."""
-    waves: list[list[Ticket]] = []
+def _disjoint(messages: Iterable[PlannedMessage]) -> list[list[PlannedMessage]]:
+    """Return messages in waves: those of a wave write different items; of two that write one, the earlier is first."""
+    waves: list[list[PlannedMessage]] = []
     next_wave: dict[tuple[str, ...], int] = {}
-    for ticket in tickets:
-        items = [write.identity for write in ticket.writes]
+    for planned in messages:
+        items = [write.identity for write in planned.writes]
         number = max(next_wave.get(item, 0) for item in items)
         if number == len(waves):
             waves.append([])
-        waves[number].append(ticket)
+        waves[number].append(planned)
         next_wave |= dict.fromkeys(items, number + 1)
     return waves

@@ -13,8 +13,8 @@ from router import codes
 from router.aws.calls import Clock, Duration, StartLimit
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.engine.decode import Pointer, PointerFinder
-from router.engine.writes import Ticket
-from router.errors import Refusal
+from router.engine.writes import PlannedMessage
+from router.errors import Rejection
 from router.model import Code, Outcome, Record
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ class Fetcher:
         self._max_batch_bytes = max_batch_bytes
         self.duration = Duration()
 
-    def fetch(self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit) -> list[Record | Ticket]:
-        """Return each record, with its payload if it has a pointer; a decided ticket if there is no payload."""
+    def fetch(
+        self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit
+    ) -> list[Record | PlannedMessage]:
+        """Return each record, with its payload if it has a pointer; a decided message if there is no payload."""
         found = [(record, _find(finder, record)) for record in records]
         room = _Room(self._max_batch_bytes)
         pointers = [place for _, place in found if isinstance(place, Pointer)]
@@ -108,13 +110,13 @@ class _Room:
 def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
     try:
         return finder.find(record)
-    except Refusal as refusal:
-        return _rejected(refusal.code, refusal.reason)
+    except Rejection as rejection:
+        return _rejected(rejection.code, rejection.reason)
 
 
-def _resolve(record: Record, found: bytes | Outcome | None) -> Record | Ticket:
+def _resolve(record: Record, found: bytes | Outcome | None) -> Record | PlannedMessage:
     if isinstance(found, Outcome):
-        return Ticket(record, found)
+        return PlannedMessage(record, found)
     return record if found is None else structs.replace(record, fetched=found)
 
 

@@ -192,7 +192,7 @@ def _begin(tables: NonBlockingTables) -> Callable[[Job], PendingWrite]:
 
 def _tables_of(step: Step) -> list[Table]:
     tables = [write.table for write in step.writes]
-    return tables + [write.marker.table for write in step.writes if write.marker]
+    return tables + [write.idempotency_key.table for write in step.writes if write.idempotency_key]
 
 
 def _retry_later(reason: str) -> Outcome:

@@ -69,14 +69,14 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
         stages.append(Stage(route, stage, _frozen(value), (time.perf_counter_ns() - began) / 1000))
         began = time.perf_counter_ns()
 
-    ticket = plan_record(program, queue, record, trace)
-    outcome = ticket.outcome or WRITTEN
+    planned = plan_record(program, queue, record, trace)
+    outcome = planned.outcome or WRITTEN
     return Explanation(
         queue,
         outcome,
         tuple(stages),
         tuple(_conditions(program, compiled, stages)),
-        tuple(show_requests(ticket.writes, compiled.atomic)),
+        tuple(show_requests(planned.writes, compiled.atomic)),
         _failed_at(compiled, stages, outcome),
         tuple(dict.fromkeys(_faults(loaded, compiled, stages))),
     )

@@ -16,7 +16,7 @@ from router.dev.records import make_record
 from router.dev.schema_coverage import SchemaCoverage
 from router.engine.attributes import decode_item
 from router.engine.engine import Trace, plan
-from router.engine.writes import Ticket, Write
+from router.engine.writes import PlannedMessage, Write
 from router.errors import ConfigError, UsageError
 from router.model import WRITTEN, Record
 from router.program.load import Loaded, Program, load
@@ -70,7 +70,7 @@ def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
 
     BatchWriteItem has its one entry, and the transaction of an atomic queue only the part of this write.
     """
-    if atomic or write.marker:
+    if atomic or write.idempotency_key:
         return _transaction([write])
     if write.call is None:
         return {"BatchWriteItem": {"RequestItems": {write.table.name: [write.batch_request()]}}}
@@ -88,8 +88,8 @@ def show_requests(writes: Sequence[Write], atomic: bool) -> list[dict[str, Any]]
 def _transaction(writes: Sequence[Write]) -> dict[str, Any]:
     actions: list[dict[str, Any]] = []
     for write in writes:
-        if write.marker:
-            actions.append({"Put": write.marker.call})
+        if write.idempotency_key:
+            actions.append({"Put": write.idempotency_key.call})
         operation, parameters = write.action()
         actions.append({operation: parameters})
     return {"TransactWriteItems": {"TransactItems": actions}}
@@ -188,16 +188,16 @@ def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trac
     return Verdict(route, name, compare(test, observed), index, observed)
 
 
-def observe(program: Program, route: str, ticket: Ticket) -> Observed:
-    """Return the outcome of a ticket, and the items and requests of one of its routes."""
+def observe(program: Program, route: str, planned: PlannedMessage) -> Observed:
+    """Return the outcome of a planned message, and the items and requests of one of its routes."""
     atomic = program.engine.queues[program.config.routes[route].queue].atomic
-    writes = [write for write in ticket.writes if write.route == route]
+    writes = [write for write in planned.writes if write.route == route]
     requests = [show_request(write, atomic) for write in writes]
-    return Observed(ticket.outcome or WRITTEN, [decode_item(write.item) for write in writes], requests)
+    return Observed(planned.outcome or WRITTEN, [decode_item(write.item) for write in writes], requests)
 
 
-def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> Ticket:
-    """Return the ticket that the engine plans for a record of a queue."""
+def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> PlannedMessage:
+    """Return what the engine plans for a record of a queue."""
     return plan(program.engine.queues[queue], record, trace)
 
 

@@ -81,17 +81,17 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sampl
 
 
 def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
-    ticket = plan_record(program, queue, record)
+    planned = plan_record(program, queue, record)
     other = plan_record(program, queue, structs.replace(record, message_id="other", attributes=_OTHER_META))
     items = []
-    for write, twin in zip(ticket.writes, other.writes, strict=False):
+    for write, twin in zip(planned.writes, other.writes, strict=False):
         item, changed = decode_item(write.item), decode_item(twin.item)
         # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
         same = {name: value for name, value in item.items() if changed.get(name) == value}
         # The result of a conditional write or of an update depends on the stored item.
         if write.mode.stores == "item" and write.call is None:
             items.append(Expected(write.table.name, write.identity, same))
-    return Sample(queue, name, record.body, record.message_attributes, (ticket.outcome or WRITTEN).kind, tuple(items))
+    return Sample(queue, name, record.body, record.message_attributes, (planned.outcome or WRITTEN).kind, tuple(items))
 
 
 LogLine = Mapping[str, str]

@@ -9,7 +9,7 @@ from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperatio
 from typing import Any
 
 from router.codes import BAD_ITEM, BAD_KEY
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import AttributeValue, Item, KeyType, Number
 
 MAX_ITEM_BYTES = 400 * 1024
@@ -32,7 +32,7 @@ Encoded = tuple[AttributeValue, int]
 
 
 def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, AttributeValue], int]:
-    """Return an item in DynamoDB's JSON and its size in bytes (the lowest count); raises Refusal if it breaks a limit.
+    """Return an item in DynamoDB's JSON and its size in bytes (the lowest count); raises Rejection past a limit.
 
     The reason shows a name only if that is `declared`, as others may be the sender's own.
     """
@@ -41,7 +41,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
     except TypeError:
         names = ""
     if (not names and item) or "" in item:
-        raise Refusal(BAD_ITEM, "an attribute has a name that is empty or no text")
+        raise Rejection(BAD_ITEM, "an attribute has a name that is empty or no text")
     size = len(names) if names.isascii() else text_bytes(names)
     if size > MAX_ITEM_BYTES:
         raise _over_limit()
@@ -54,26 +54,26 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
             continue
         try:
             encoded[name], size = _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
-        except Refusal as refusal:
-            raise _located(refusal, name, declared) from None
+        except Rejection as rejection:
+            raise _located(rejection, name, declared) from None
     if size > MAX_ITEM_BYTES:
         raise _over_limit()
     if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):
-        raise Refusal(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
+        raise Rejection(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
     return encoded, size
 
 
 def encode_number(value: Number) -> str:
-    """Return a number as DynamoDB takes it; raises Refusal if DynamoDB cannot hold it exactly."""
+    """Return a number as DynamoDB takes it; raises Rejection if DynamoDB cannot hold it exactly."""
     if type(value) is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
         return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
         exact = _EXACT.normalize(value)
     except DecimalException:
-        raise Refusal(BAD_ITEM, "a number of more than 38 digits or out of range") from None
+        raise Rejection(BAD_ITEM, "a number of more than 38 digits or out of range") from None
     if not exact.is_finite():
-        raise Refusal(BAD_ITEM, "NaN and Infinity are no numbers")
+        raise Rejection(BAD_ITEM, "NaN and Infinity are no numbers")
     return plain_number(exact)
 
 
@@ -88,11 +88,11 @@ def plain_number(value: Number) -> str:
 
 
 def text_bytes(text: str) -> int:
-    """Return the bytes of a text in UTF-8; raises Refusal for half a surrogate pair, which UTF-8 cannot encode."""
+    """Return the bytes of a text in UTF-8; raises Rejection for half a surrogate pair, which UTF-8 cannot encode."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise Refusal(BAD_ITEM, "a text with half a surrogate pair") from None
+        raise Rejection(BAD_ITEM, "a text with half a surrogate pair") from None
 
 
 def key_text(value: AttributeValue, kind: KeyType) -> str | None:
@@ -106,7 +106,7 @@ def key_text(value: AttributeValue, kind: KeyType) -> str | None:
 
 
 def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, AttributeValue]) -> tuple[str, ...]:
-    """Return the table and key values that identify an item; raises Refusal for a key that DynamoDB would not take."""
+    """Return the table and key values that identify an item; raises Rejection for a key that DynamoDB refuses."""
     identity = [table]
     limit = MAX_PARTITION_KEY_BYTES
     for name, kind in key:
@@ -122,15 +122,15 @@ def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, A
 
 def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int) -> str:
     if value is None:
-        raise Refusal(BAD_KEY, f"key attribute '{name}' is missing")
+        raise Rejection(BAD_KEY, f"key attribute '{name}' is missing")
     text = key_text(value, kind)
     if text is None:
-        raise Refusal(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
+        raise Rejection(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
     if not text:
-        raise Refusal(BAD_KEY, f"key attribute '{name}' is empty")
+        raise Rejection(BAD_KEY, f"key attribute '{name}' is empty")
     # Hexadecimal has two characters a byte; a number's size is bounded by its digits.
     if len(text) * 4 > limit and _key_bytes(text, kind) > limit:
-        raise Refusal(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
+        raise Rejection(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
     return text
 
 
@@ -188,14 +188,14 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _located(refusal: Refusal, name: str, declared: Container[str]) -> Refusal:
+def _located(rejection: Rejection, name: str, declared: Container[str]) -> Rejection:
     shown = name if name in declared else "*"
-    return Refusal(refusal.code, f"attribute '{shown}': {refusal.reason}", refusal.pointer)
+    return Rejection(rejection.code, f"attribute '{shown}': {rejection.reason}", rejection.pointer)
 
 
-def _over_limit(depth: int = 0) -> Refusal:
+def _over_limit(depth: int = 0) -> Rejection:
     nested, large = f"nested deeper than {MAX_NESTING}", f"the item has more than {MAX_ITEM_BYTES} bytes"
-    return Refusal(BAD_ITEM, nested if depth > MAX_NESTING else large)
+    return Rejection(BAD_ITEM, nested if depth > MAX_NESTING else large)
 
 
 # Each encoder gets the depth of its value and the size of the item before it, and returns the size with it. Each value
@@ -249,7 +249,7 @@ def _map(values: dict[str, Any], depth: int, size: int) -> Encoded:
     try:
         names = "".join(values)
     except TypeError:
-        raise Refusal(BAD_ITEM, "a map has a name that is no text") from None
+        raise Rejection(BAD_ITEM, "a map has a name that is no text") from None
     size += 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
     if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
         raise _over_limit(depth)
@@ -266,13 +266,13 @@ def _map(values: dict[str, Any], depth: int, size: int) -> Encoded:
 
 def _refuse(value: Any, depth: int, size: int) -> Encoded:
     hint = "; floats are not exact, use Decimal" if isinstance(value, float) else ""
-    raise Refusal(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
+    raise Rejection(BAD_ITEM, f"DynamoDB has no type for a Python {type(value).__name__}{hint}")
 
 
 def _set(values: set[Any] | frozenset[Any], depth: int, size: int) -> Encoded:
     kinds = {type(value) for value in values}
     if not kinds:
-        raise Refusal(BAD_ITEM, "an empty set")
+        raise Rejection(BAD_ITEM, "an empty set")
     # At most one element is empty.
     if size + len(values) - 1 > MAX_ITEM_BYTES:
         raise _over_limit()
@@ -285,7 +285,7 @@ def _set(values: set[Any] | frozenset[Any], depth: int, size: int) -> Encoded:
         # Encoded before they are sorted: NaN has no order, and encoding refuses it.
         numbers = sorted(map(encode_number, values), key=Decimal)
         return {"NS": numbers}, size + sum(map(number_bytes, numbers))
-    raise Refusal(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")
+    raise Rejection(BAD_ITEM, "a set of other things than all texts, all numbers or all binaries")
 
 
 _ENCODERS: dict[type, Callable[[Any, int, int], Encoded]] = {

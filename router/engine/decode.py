@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from router.codes import BAD_ENVELOPE, BAD_POINTER, NOT_JSON, OUT_OF_BOUNDS
-from router.errors import Refusal, Reject
+from router.errors import Reject, Rejection
 from router.model import Envelope, Record, Unwrapped
 
 CLASSES = (
@@ -44,7 +44,7 @@ _ENTRY_BYTES = 120
 
 Encoding = Literal["json", "base64", "base64+gzip"]
 Decoder = Callable[[Record], Unwrapped]
-"""Returns the data and attributes of a record; raises Refusal."""
+"""Returns the data and attributes of a record; raises Rejection."""
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
@@ -71,7 +71,7 @@ def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at:
 
 
 def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
-    """Return the payload inside of envelopes, unwrapped in order; raises Refusal, or what a plugin's code raises."""
+    """Return the payload inside of envelopes, unwrapped in order; raises Rejection, or what a plugin's code raises."""
     for envelope in envelopes:
         # Each layer is bounded, since each envelope decodes its payload.
         if isinstance(payload, str | bytes):
@@ -80,12 +80,12 @@ def unwrap(envelopes: Sequence[Envelope], payload: Any, attributes: Mapping[str,
         try:
             payload, attributes = envelope(payload, attributes)
         except Reject as signal:
-            raise Refusal(BAD_ENVELOPE, signal.reason) from None
+            raise Rejection(BAD_ENVELOPE, signal.reason) from None
     return payload, attributes
 
 
 def decode_payload(payload: Any) -> Any:
-    """Return the JSON value of text or bytes; any other value is decoded already. Raises Refusal."""
+    """Return the JSON value of text or bytes; any other value is decoded already. Raises Rejection."""
     if isinstance(payload, str | bytes):
         bound_nesting(payload)
         bound_memory(payload)
@@ -94,26 +94,26 @@ def decode_payload(payload: Any) -> Any:
 
 
 def decode_json(text: str | bytes) -> Any:
-    """Return the JSON value of a text, numbers as int or Decimal; raises Refusal."""
+    """Return the JSON value of a text, numbers as int or Decimal; raises Rejection."""
     try:
         return _JSON.decode(text)
     except msgspec.ValidationError:
-        raise Refusal(OUT_OF_BOUNDS, "a number has too many digits to be held exactly") from None
+        raise Rejection(OUT_OF_BOUNDS, "a number has too many digits to be held exactly") from None
     except DecimalException:
-        raise Refusal(OUT_OF_BOUNDS, "a number is beyond what can be held exactly") from None
+        raise Rejection(OUT_OF_BOUNDS, "a number is beyond what can be held exactly") from None
     except (msgspec.DecodeError, UnicodeError):
-        raise Refusal(NOT_JSON, "the payload is not JSON" if text else "the payload is empty") from None
+        raise Rejection(NOT_JSON, "the payload is not JSON" if text else "the payload is empty") from None
 
 
 def bound_nesting(text: str | bytes) -> None:
-    """Raise Refusal if brackets nest deeper than MAX_NESTING, without a loop in Python over the characters."""
+    """Raise Rejection if brackets nest deeper than MAX_NESTING, without a loop in Python over the characters."""
     openers = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if openers <= MAX_NESTING:
         return
     try:
         data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError:
-        raise Refusal(NOT_JSON, "the payload is not JSON") from None
+        raise Rejection(NOT_JSON, "the payload is not JSON") from None
     # Escapes are removed first: without the characters between, the backslash of a "\n" would escape the closing quote.
     # With all brackets alike, each round removes one level; the decoder refuses JSON whose brackets do not match.
     marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NO_STRUCTURE).replace(b'""', b"")
@@ -124,11 +124,11 @@ def bound_nesting(text: str | bytes) -> None:
             return
         brackets = brackets.replace(b"[]", b"")
     if brackets.strip(b"]"):
-        raise Refusal(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
+        raise Rejection(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
 
 
 def bound_memory(text: str | bytes) -> None:
-    """Raise Refusal if the values of a JSON text may take more than MAX_DECODED_BYTES of memory.
+    """Raise Rejection if the values of a JSON text may take more than MAX_DECODED_BYTES of memory.
 
     A text of MAX_BODY_BYTES takes less, whatever is in it.
     """
@@ -137,13 +137,13 @@ def bound_memory(text: str | bytes) -> None:
     try:
         data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError:
-        raise Refusal(NOT_JSON, "the payload is not JSON") from None
+        raise Rejection(NOT_JSON, "the payload is not JSON") from None
     if _memory(data) > MAX_DECODED_BYTES:
         # Count again without strings, whose commas and brackets are text.
         marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
         needed = _memory(b"".join(marks.split(b'"')[::2])) + len(data)
         if needed > MAX_DECODED_BYTES:
-            raise Refusal(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
+            raise Rejection(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
 
 
 def _memory(data: bytes) -> int:
@@ -193,11 +193,11 @@ def _unpack_base64(payload: Any) -> bytes:
     if isinstance(payload, bytes):
         return payload
     if not isinstance(payload, str):
-        raise Refusal(BAD_ENVELOPE, "the payload is no base64 text")
+        raise Rejection(BAD_ENVELOPE, "the payload is no base64 text")
     try:
         return base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(BAD_ENVELOPE, "the payload is no base64 text") from None
+        raise Rejection(BAD_ENVELOPE, "the payload is no base64 text") from None
 
 
 def _unpack_gzip(payload: Any) -> bytes:
@@ -205,13 +205,13 @@ def _unpack_gzip(payload: Any) -> bytes:
     try:
         data = unpacker.decompress(_unpack_base64(payload), MAX_UNPACKED_BYTES)
     except zlib.error:
-        raise Refusal(BAD_ENVELOPE, "the payload is no gzip data") from None
+        raise Rejection(BAD_ENVELOPE, "the payload is no gzip data") from None
     if unpacker.unconsumed_tail:
-        raise Refusal(OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        raise Rejection(OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes")
     if unpacker.unused_data:
-        raise Refusal(BAD_ENVELOPE, "the payload has more than one member of gzip data, or something behind it")
+        raise Rejection(BAD_ENVELOPE, "the payload has more than one member of gzip data, or something behind it")
     if not unpacker.eof:
-        raise Refusal(BAD_ENVELOPE, "the payload is no complete gzip data")
+        raise Rejection(BAD_ENVELOPE, "the payload is no complete gzip data")
     return data
 
 
@@ -240,7 +240,7 @@ class PointerFinder(Struct, frozen=True):
     max_bytes: int
 
     def find(self, record: Record) -> Pointer | None:
-        """Return the pointer, or None if the payload is none; raises Refusal if it is malformed or not allowed."""
+        """Return the pointer, or None if the payload is none; raises Rejection if it is malformed or not allowed."""
         try:
             payload, _ = unwrap(self.outer, record.body, read_attributes(record.message_attributes))
             if isinstance(payload, str) and _MARK not in payload:
@@ -256,11 +256,11 @@ class PointerFinder(Struct, frozen=True):
         place = payload[1] if len(payload) == 2 else None
         bucket, key = (place.get("s3BucketName"), place.get("s3Key")) if isinstance(place, dict) else (None, None)
         if not isinstance(bucket, str) or not isinstance(key, str):
-            raise Refusal(BAD_POINTER, "the pointer to S3 has no s3BucketName and s3Key")
+            raise Rejection(BAD_POINTER, "the pointer to S3 has no s3BucketName and s3Key")
         if bucket not in self.buckets:
-            raise Refusal(BAD_POINTER, "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'")
+            raise Rejection(BAD_POINTER, "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'")
         if not _is_key(key):
-            raise Refusal(BAD_POINTER, "the pointer has no valid key, or one with a path segment '.' or '..'")
+            raise Rejection(BAD_POINTER, "the pointer has no valid key, or one with a path segment '.' or '..'")
         return Pointer(bucket, key)
 
 

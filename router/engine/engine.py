@@ -10,8 +10,8 @@ from msgspec import Struct
 from router import codes
 from router.engine.attributes import memory_bytes
 from router.engine.decode import Decoder, PointerFinder
-from router.engine.writes import Ticket, Write, WriteShape, check_transaction
-from router.errors import Drop, PluginError, Refusal, Reject, Retry, Signal
+from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
+from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
 
 MAX_ELEMENTS = 10_000
@@ -75,11 +75,11 @@ class Backoff(Struct, frozen=True):
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
-    `map_items` returns the items of a message, one after the other; it raises Refusal, and OutOfBudget.
+    `map_items` returns the items of a message, one after the other; it raises Rejection, and OutOfBudget.
     """
 
     route: Route
-    shape: WriteShape
+    write: WriteConfig
     when: Callable[[Any], bool] | None
     validate: Callable[[Any], Any] | None
     on_invalid: Disposition
@@ -123,17 +123,19 @@ class Engine(Struct, frozen=True):
         return None
 
 
-def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None, budget: Budget = UNLIMITED) -> Ticket:
-    """Return the ticket of a record: with its writes, or with an outcome if that is decided without any write.
+def plan(
+    queue: CompiledQueue, record: Record, trace: Trace | None = None, budget: Budget = UNLIMITED
+) -> PlannedMessage:
+    """Return the planned message of a record: with its writes, or with an outcome if that is decided without any write.
 
     Raises OutOfBudget.
     """
     try:
         data, attributes = queue.decode(record)
-    except Refusal as refusal:
-        return Ticket(record, _rejected(refusal))
+    except Rejection as rejection:
+        return PlannedMessage(record, _rejected(rejection))
     except (Exception, SystemExit) as error:  # a plugin's envelope may raise anything
-        return Ticket(record, _failed(error))
+        return PlannedMessage(record, _failed(error))
     if trace:
         trace("", "decode", data)
     message = Message(data, record.message_id, queue.name, attributes, record.attributes)
@@ -157,11 +159,15 @@ def plan(queue: CompiledQueue, record: Record, trace: Trace | None = None, budge
             break
     if not matched:
         decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    return _ticket(record, writes, decided, queue.atomic) if decided or queue.atomic else Ticket(record, None, writes)
+    return (
+        _combine(record, writes, decided, queue.atomic)
+        if decided or queue.atomic
+        else PlannedMessage(record, None, writes)
+    )
 
 
-def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> Ticket:
-    """Return the ticket of all routes together.
+def _combine(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> PlannedMessage:
+    """Return the planned message of all routes together.
 
     If one route rejects or retries a message, no write is made. If one drops it, writes by its other routes are still
     made.
@@ -169,13 +175,13 @@ def _ticket(record: Record, writes: list[Write], decided: list[Outcome], atomic:
     if atomic:
         try:
             check_transaction(writes)
-        except Refusal as refusal:
-            return Ticket(record, _rejected(refusal))
+        except Rejection as rejection:
+            return PlannedMessage(record, _rejected(rejection))
     for kind in ("rejected", "retry"):
         for outcome in decided:
             if outcome.kind == kind:
-                return Ticket(record, outcome)
-    return Ticket(record, None if writes else decided[0], writes)
+                return PlannedMessage(record, outcome)
+    return PlannedMessage(record, None if writes else decided[0], writes)
 
 
 def _plan_route(
@@ -191,8 +197,8 @@ def _plan_route(
             if invalid is not None:
                 return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
         planned = _map(route, message, is_shared, trace, budget)
-    except Refusal as refusal:
-        return _rejected(refusal, name)
+    except Rejection as rejection:
+        return _rejected(rejection, name)
     except OutOfBudget:
         raise
     except (Exception, SystemExit) as error:  # a plugin may raise anything; its message stays on the queue
@@ -213,8 +219,8 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
     if trace and route.transform_message:
         trace(source.name, "transform message", message.data)
     items = route.map_items(message, budget)
-    shape = route.shape
-    plan_write = shape.mode.plan
+    config = route.write
+    plan_write = config.mode.plan
     # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
     is_copied = bool(route.transform_item) and not isinstance(items, list)
     if trace:
@@ -225,7 +231,7 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
     for index, item in enumerate(items):
         if route.transform_item:
             item = _transform(route, deepcopy(item) if is_copied else item, message, trace)  # noqa: PLW2901 — a pipeline
-        write = plan_write(shape, item, message, index)
+        write = plan_write(config, item, message, index)
         if trace:
             trace(source.name, "write", write)
         writes.append(write)
@@ -233,7 +239,7 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
             planned += memory_bytes(write.item)
             if planned > MAX_PLANNED_BYTES:
                 reason = f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
-                raise Refusal(codes.OUT_OF_BOUNDS, reason)
+                raise Rejection(codes.OUT_OF_BOUNDS, reason)
     return writes
 
 
@@ -245,8 +251,8 @@ def _transform(route: CompiledRoute, item: Item, message: Message, trace: Trace 
     return item
 
 
-def _rejected(refusal: Refusal, route: str = "") -> Outcome:
-    return Outcome("rejected", refusal.code.id, refusal.reason, route, refusal.pointer)
+def _rejected(rejection: Rejection, route: str = "") -> Outcome:
+    return Outcome("rejected", rejection.code.id, rejection.reason, route, rejection.pointer)
 
 
 _DISPOSED: Mapping[Disposition, OutcomeKind] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}

@@ -1,4 +1,4 @@
-"""Planned writes, the ticket of a message, the write modes that plan, and what a failed condition means for a write.
+"""Planned writes, the planned message, the write modes that plan, and what a failed condition means for a write.
 
 Attribute names are never written into an expression: each has a placeholder, since a name may be a reserved word or
 contain a dot.
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from router.codes import ALREADY_THERE, BAD_VERSION, NOT_ATOMIC, SUPERSEDED
 from router.engine.attributes import encode_item, identify
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Record, Table, worst
 
 Setting = Literal["version", "add", "append", "keep_first", "once", "once_key"]
@@ -26,9 +26,9 @@ StoredItem = dict[str, AttributeValue]
 MAX_ACTIONS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 """Of all items of a transaction together."""
-MARKER_DAYS = 15
+IDEMPOTENCY_DAYS = 15
 """How long an idempotency key is kept after its message was sent; SQS keeps a message for 14 days at most."""
-_MARKER_SECONDS = MARKER_DAYS * 24 * 60 * 60
+_IDEMPOTENCY_SECONDS = IDEMPOTENCY_DAYS * 24 * 60 * 60
 _ORDERED_TYPES = frozenset(("S", "N", "B"))
 VERSION_IS_NEWER = "attribute_not_exists(#v) OR #v < :v"
 """The condition of a versioned write. Values of different types are never in order, so that it fails for them too."""
@@ -53,7 +53,7 @@ DELETE = WriteOperation("Delete", "Key", "dynamodb:DeleteItem", "DeleteRequest")
 BATCH_PERMISSION = "dynamodb:BatchWriteItem"
 
 
-class Marker(Struct, frozen=True):
+class IdempotencyKey(Struct, frozen=True):
     """The item that stores an idempotency key, put in one transaction with its update; `call` is the Put of it."""
 
     table: Table
@@ -79,7 +79,7 @@ class Write(Struct, frozen=True, gc=False):
     version_name: str = ""
     version: AttributeValue | None = None
     sets: tuple[str, ...] = ()
-    marker: Marker | None = None
+    idempotency_key: IdempotencyKey | None = None
 
     def batch_request(self) -> dict[str, Any]:
         """Return the request of BatchWriteItem for a plain put or delete."""
@@ -92,7 +92,7 @@ class Write(Struct, frozen=True, gc=False):
         return operation.name, self.call or {"TableName": self.table.name, operation.payload: self.item}
 
 
-class MarkerShape(Struct, frozen=True):
+class IdempotencyConfig(Struct, frozen=True):
     """The table that stores an idempotency key for each applied update, and its time-to-live attribute or ""."""
 
     table: Table
@@ -101,7 +101,7 @@ class MarkerShape(Struct, frozen=True):
     """The idempotency key of a message's data; None for route and message id."""
 
 
-class WriteShape(Struct, frozen=True):
+class WriteConfig(Struct, frozen=True):
     """How a route writes. `version`, `add`, `append` and `keep_first` name attributes; `version` is "" without one.
 
     `declared` are the attributes that the config names, which a reason may therefore show.
@@ -114,7 +114,7 @@ class WriteShape(Struct, frozen=True):
     add: frozenset[str] = frozenset()
     append: frozenset[str] = frozenset()
     keep_first: frozenset[str] = frozenset()
-    once: MarkerShape | None = None
+    once: IdempotencyConfig | None = None
     declared: frozenset[str] = frozenset()
 
 
@@ -146,8 +146,8 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
     """What of the stored item a write without version replaces or deletes, though other modes rely on it."""
     combine: Literal["last", "greatest version", "never"]
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
-    plan: Callable[[WriteShape, Item, Message, int], Write]
-    """Plans the write of an item, the nth of its message; raises Refusal."""
+    plan: Callable[[WriteConfig, Item, Message, int], Write]
+    """Plans the write of an item, the nth of its message; raises Rejection."""
     on_condition_failed: Callable[[Write, StoredItem | None], Outcome]
     """The outcome of a write whose condition failed, from the stored item if the server returned it."""
 
@@ -163,23 +163,23 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
         return f"Mode({self.name})"
 
 
-def identity_of(shape: WriteShape, encoded: dict[str, AttributeValue]) -> tuple[str, ...]:
-    """Return the identity of an encoded item or key; raises Refusal if the key is not valid."""
-    return identify(shape.table.name, shape.table.key, encoded)
+def identity_of(config: WriteConfig, encoded: dict[str, AttributeValue]) -> tuple[str, ...]:
+    """Return the identity of an encoded item or key; raises Rejection if the key is not valid."""
+    return identify(config.table.name, config.table.key, encoded)
 
 
-def version_of(shape: WriteShape, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
-    """Return the version in an encoded item; raises Refusal if it is missing or has no order."""
-    version = encoded.get(shape.version)
+def version_of(config: WriteConfig, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
+    """Return the version in an encoded item; raises Rejection if it is missing or has no order."""
+    version = encoded.get(config.version)
     if version is None:
-        raise Refusal(BAD_VERSION, f"the version '{shape.version}' is missing")
+        raise Rejection(BAD_VERSION, f"the version '{config.version}' is missing")
     if _ORDERED_TYPES.isdisjoint(version):
-        raise Refusal(BAD_VERSION, f"the version '{shape.version}' is no text, number or binary")
+        raise Rejection(BAD_VERSION, f"the version '{config.version}' is no text, number or binary")
     return version
 
 
 def call_parameters(
-    shape: WriteShape,
+    config: WriteConfig,
     target: dict[str, Any],
     condition: str,
     names: Mapping[str, str],
@@ -189,7 +189,7 @@ def call_parameters(
 
     `names` and `values` are what the placeholders stand for.
     """
-    parameters: dict[str, Any] = {"TableName": shape.table.name, **target, "ExpressionAttributeNames": names}
+    parameters: dict[str, Any] = {"TableName": config.table.name, **target, "ExpressionAttributeNames": names}
     if condition:
         parameters["ConditionExpression"] = condition
         parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
@@ -198,29 +198,29 @@ def call_parameters(
     return parameters
 
 
-def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> Marker:
-    """Return the marker of the `index`-th update of a route and message; its Put fails if the update was applied.
+def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
+    """Return the idempotency key of the `index`-th update of a route and message; its Put fails if that was applied.
 
-    Raises Refusal if the idempotency key cannot be a key in DynamoDB.
+    Raises Rejection if the idempotency key cannot be a key in DynamoDB.
     """
     name = once.table.key[0][0]
     idempotency_key = message.id
     if once.key is not None:
         idempotency_key = once.key(message.data)
         if not isinstance(idempotency_key, str) or not idempotency_key:
-            raise Refusal(BAD_VERSION, "'once_key' finds no text")
+            raise Rejection(BAD_VERSION, "'once_key' finds no text")
     # Escaped, so that the keys of two routes differ whatever the routes are named.
     escaped = route.replace("%", "%25").replace("#", "%23")
     item: Item = {name: f"{escaped}#{idempotency_key}#{index}"}
     sent_at = message.epoch_ms("sent_at")
     if once.ttl and sent_at is not None:
-        item[once.ttl] = sent_at // 1000 + _MARKER_SECONDS
+        item[once.ttl] = sent_at // 1000 + _IDEMPOTENCY_SECONDS
     try:
         encoded, _ = encode_item(item)
         identify(once.table.name, once.table.key, encoded)
-    except Refusal:
-        raise Refusal(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
-    return Marker(
+    except Rejection:
+        raise Rejection(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
+    return IdempotencyKey(
         once.table,
         {
             "TableName": once.table.name,
@@ -231,7 +231,7 @@ def make_marker(once: MarkerShape, route: str, message: Message, index: int) -> 
     )
 
 
-class Ticket:
+class PlannedMessage:
     """A message with what is to be written for it.
 
     `outcome` is None until it is decided. `writes` are the planned writes; each adds its outcome to `results`, and the
@@ -254,14 +254,14 @@ class Ticket:
 
 
 def check_transaction(writes: list[Write]) -> None:
-    """Raise Refusal if the writes of a message cannot be one transaction."""
-    actions = sum(2 if write.marker else 1 for write in writes)
+    """Raise Rejection if the writes of a message cannot be one transaction."""
+    actions = sum(2 if write.idempotency_key else 1 for write in writes)
     if actions > MAX_ACTIONS:
-        raise Refusal(NOT_ATOMIC, f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction")
+        raise Rejection(NOT_ATOMIC, f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction")
     if len({write.identity for write in writes}) < len(writes):
-        raise Refusal(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
+        raise Rejection(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
     if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
-        raise Refusal(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")
+        raise Rejection(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")
 
 
 def duplicate(write: Write, *, conflict: bool) -> Outcome:

@@ -7,7 +7,7 @@ from router.engine.writes import (
     Mode,
     StoredItem,
     Write,
-    WriteShape,
+    WriteConfig,
     call_parameters,
     compare_versions,
     identity_of,
@@ -17,16 +17,16 @@ from router.engine.writes import (
 from router.model import Item, Message, Outcome
 
 
-def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    key, size = encode_item({name: item[name] for name, _ in shape.table.key if name in item}, shape.declared)
-    identity = identity_of(shape, key)
-    name = shape.version
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    key, size = encode_item({name: item[name] for name, _ in config.table.key if name in item}, config.declared)
+    identity = identity_of(config, key)
+    name = config.version
     if not name:
-        return Write(shape.route, shape.table, shape.mode, identity, key, size)
-    encoded, _ = encode_item({name: item[name]} if name in item else {}, shape.declared)
-    version = version_of(shape, encoded)
-    call = call_parameters(shape, {"Key": key}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
-    return Write(shape.route, shape.table, shape.mode, identity, key, size, call, name, version)
+        return Write(config.route, config.table, config.mode, identity, key, size)
+    encoded, _ = encode_item({name: item[name]} if name in item else {}, config.declared)
+    version = version_of(config, encoded)
+    call = call_parameters(config, {"Key": key}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
+    return Write(config.route, config.table, config.mode, identity, key, size, call, name, version)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:

@@ -6,7 +6,7 @@ from router.engine.writes import (
     Mode,
     StoredItem,
     Write,
-    WriteShape,
+    WriteConfig,
     call_parameters,
     duplicate,
     identity_of,
@@ -15,12 +15,12 @@ from router.engine.writes import (
 from router.model import Item, Message, Outcome
 
 
-def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, config.declared)
     # DynamoDB evaluates a condition on the item of this whole key: one key attribute is there if the item is.
-    names = {"#k": shape.table.key[0][0]}
-    call = call_parameters(shape, {"Item": encoded}, "attribute_not_exists(#k)", names)
-    return Write(shape.route, shape.table, shape.mode, identity_of(shape, encoded), encoded, size, call)
+    names = {"#k": config.table.key[0][0]}
+    call = call_parameters(config, {"Item": encoded}, "attribute_not_exists(#k)", names)
+    return Write(config.route, config.table, config.mode, identity_of(config, encoded), encoded, size, call)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:

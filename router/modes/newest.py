@@ -7,7 +7,7 @@ from router.engine.writes import (
     Mode,
     StoredItem,
     Write,
-    WriteShape,
+    WriteConfig,
     call_parameters,
     compare_versions,
     identity_of,
@@ -18,11 +18,13 @@ from router.engine.writes import (
 from router.model import Item, Message, Outcome
 
 
-def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
-    name, version = shape.version, version_of(shape, encoded)
-    call = call_parameters(shape, {"Item": encoded}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
-    return Write(shape.route, shape.table, shape.mode, identity_of(shape, encoded), encoded, size, call, name, version)
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, config.declared)
+    name, version = config.version, version_of(config, encoded)
+    call = call_parameters(config, {"Item": encoded}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
+    return Write(
+        config.route, config.table, config.mode, identity_of(config, encoded), encoded, size, call, name, version
+    )
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:

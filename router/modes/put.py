@@ -1,14 +1,14 @@
 """The mode `put`: stores the whole item, whatever is stored."""
 
 from router.engine.attributes import encode_item, identify
-from router.engine.writes import PUT, Mode, Write, WriteShape, no_condition
+from router.engine.writes import PUT, Mode, Write, WriteConfig, no_condition
 from router.model import Item, Message
 
 
-def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, shape.declared)
-    table = shape.table
-    return Write(shape.route, table, shape.mode, identify(table.name, table.key, encoded), encoded, size)
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, config.declared)
+    table = config.table
+    return Write(config.route, table, config.mode, identify(table.name, table.key, encoded), encoded, size)
 
 
 MODE = Mode(

@@ -10,43 +10,53 @@ from router.engine.writes import (
     Mode,
     StoredItem,
     Write,
-    WriteShape,
+    WriteConfig,
     call_parameters,
     compare_versions,
     identity_of,
-    make_marker,
+    make_idempotency_key,
     same_attributes,
     stale,
     version_of,
 )
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import REMOVE, AttributeValue, Item, Message, Outcome
 
 NO_ATTRIBUTE = "router: no attribute"
 """A name that no item has."""
 
 
-def _plan(shape: WriteShape, item: Item, message: Message, index: int) -> Write:
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     removed = [name for name, value in item.items() if value is REMOVE]
-    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, shape.declared)
-    identity = identity_of(shape, encoded)
-    keys = {name for name, _ in shape.table.key}
+    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, config.declared)
+    identity = identity_of(config, encoded)
+    keys = {name for name, _ in config.table.key}
     key = {name: encoded[name] for name in keys}
     attributes = {name: value for name, value in encoded.items() if name not in keys}
-    expression, sets, names, values = _update_expression(shape, attributes, removed)
+    expression, sets, names, values = _update_expression(config, attributes, removed)
     condition, version = "", None
-    if shape.version:
-        condition, version = VERSION_IS_NEWER, version_of(shape, encoded)
-        names["#v"], values[":v"] = shape.version, version
-    call = call_parameters(shape, {"Key": key, "UpdateExpression": expression}, condition, names, values)
-    marker = make_marker(shape.once, shape.route, message, index) if shape.once else None
+    if config.version:
+        condition, version = VERSION_IS_NEWER, version_of(config, encoded)
+        names["#v"], values[":v"] = config.version, version
+    call = call_parameters(config, {"Key": key, "UpdateExpression": expression}, condition, names, values)
+    idempotency = make_idempotency_key(config.once, config.route, message, index) if config.once else None
     return Write(
-        shape.route, shape.table, shape.mode, identity, encoded, size, call, shape.version, version, sets, marker
+        config.route,
+        config.table,
+        config.mode,
+        identity,
+        encoded,
+        size,
+        call,
+        config.version,
+        version,
+        sets,
+        idempotency,
     )
 
 
 def _update_expression(
-    shape: WriteShape, attributes: Mapping[str, AttributeValue], removed: list[str]
+    config: WriteConfig, attributes: Mapping[str, AttributeValue], removed: list[str]
 ) -> tuple[str, tuple[str, ...], dict[str, str], dict[str, AttributeValue]]:
     """Return an update expression, the attributes that it sets, and the names and values of its placeholders."""
     names: dict[str, str] = {}
@@ -56,14 +66,14 @@ def _update_expression(
     for number, (name, value) in enumerate(attributes.items()):
         place, given = f"#a{number}", f":a{number}"
         names[place], values[given] = name, value
-        if name in shape.add:
+        if name in config.add:
             _check_addable(name, value)
             adds.append(f"{place} {given}")
-        elif name in shape.append:
+        elif name in config.append:
             values[given] = value if "L" in value else {"L": [value]}
             values[":none"] = {"L": []}
             sets.append(f"{place} = list_append(if_not_exists({place}, :none), {given})")
-        elif name in shape.keep_first:
+        elif name in config.keep_first:
             sets.append(f"{place} = if_not_exists({place}, {given})")
         else:
             plain.append(name)
@@ -82,7 +92,7 @@ def _update_expression(
 
 def _check_addable(name: str, value: AttributeValue) -> None:
     if value.keys().isdisjoint(("N", "SS", "NS", "BS")):
-        raise Refusal(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
+        raise Rejection(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:

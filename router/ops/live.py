@@ -38,12 +38,12 @@ class LiveComparison:
         if loaded.program is None:
             loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
             return
-        self.seen = survey(self._connect(), loaded.program, self._function)
+        self.seen = read_deployed(self._connect(), loaded.program, self._function)
         deployment = DeployedConfig(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 
 
-def survey(live: Live, program: Program, function: str = "") -> DeployedState:
+def read_deployed(live: Live, program: Program, function: str = "") -> DeployedState:
     """Return the state of all resources that a config names, for the rules.
 
     With a `function`, a name or ARN, only its mappings are read and the permissions are those of its role; otherwise

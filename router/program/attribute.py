@@ -12,7 +12,7 @@ from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.convert import CONVERTERS
 from router.engine.writes import Mode
-from router.errors import Refusal, Signal, TransformError
+from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, Transform
 from router.program.context import CompileContext
 from router.sources import CompiledExpression, GetValue, source_of
@@ -43,13 +43,13 @@ TRANSFORM_ARGUMENTS = declare(
 )
 
 Step = Callable[[Any], Any]
-"""Takes a value and returns the next; raises Refusal for a value that it cannot take."""
+"""Takes a value and returns the next; raises Rejection for a value that it cannot take."""
 
 
 class Getter(Struct, frozen=True):
     """A compiled attribute: `get` returns its value or None, and raises as a source does; `absent` is called for None.
 
-    `absent` returns UNSET to leave the attribute out, or raises Refusal. `pointer` is that of a source that is a path.
+    `absent` returns UNSET to leave the attribute out, or raises Rejection. `pointer` is a path source's.
     `field` is the top-level field of the message that `get` returns unchanged, or empty.
     """
 
@@ -170,8 +170,8 @@ def _compose(
 def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:
     def refuse() -> Any:
         if is_key:
-            raise Refusal(BAD_KEY, f"key attribute '{name}' is missing", pointer)
-        raise Refusal(UNMAPPABLE, f"attribute '{name}' is missing", pointer)
+            raise Rejection(BAD_KEY, f"key attribute '{name}' is missing", pointer)
+        raise Rejection(UNMAPPABLE, f"attribute '{name}' is missing", pointer)
 
     return refuse
 
@@ -255,7 +255,7 @@ def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Ma
             changed = function(value, *arguments, **keywords)
             return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
         except (ValueError, TypeError):
-            raise Refusal(UNMAPPABLE, f"transform '{name}' does not take the value") from None
+            raise Rejection(UNMAPPABLE, f"transform '{name}' does not take the value") from None
         except Signal:
             raise
         except Exception as error:  # a plugin may raise anything

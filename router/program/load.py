@@ -13,7 +13,7 @@ from router.config import spec
 from router.config.findings import Findings
 from router.config.reading import Reading, without_garbage_collector
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
-from router.engine.writes import WriteShape
+from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
 from router.program.attribute import UNKNOWN_TRANSFORM
@@ -159,14 +159,14 @@ def with_bare_names(program: Program) -> Program:
 
 
 def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
-    routes = tuple(structs.replace(route, shape=_bare_shape(route.shape)) for route in queue.routes)
+    routes = tuple(structs.replace(route, write=_bare_write(route.write)) for route in queue.routes)
     reference, dead_letter = queue_name(queue.reference), queue_name(queue.dead_letter)
     return structs.replace(queue, reference=reference, dead_letter=dead_letter, routes=routes)
 
 
-def _bare_shape(shape: WriteShape) -> WriteShape:
-    once = shape.once and structs.replace(shape.once, table=_bare_table(shape.once.table))
-    return structs.replace(shape, table=_bare_table(shape.table), once=once)
+def _bare_write(write: WriteConfig) -> WriteConfig:
+    once = write.once and structs.replace(write.once, table=_bare_table(write.once.table))
+    return structs.replace(write, table=_bare_table(write.table), once=once)
 
 
 def _bare_table(table: Table) -> Table:

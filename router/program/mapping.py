@@ -9,7 +9,7 @@ from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.config import spec
 from router.engine.engine import MAX_ELEMENTS, Budget
 from router.engine.writes import Mode
-from router.errors import ExpressionError, Refusal
+from router.errors import ExpressionError, Rejection
 from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
@@ -27,7 +27,7 @@ def compile_mapping(
     context: CompileContext,
     path: Path,
 ) -> MapItems | None:
-    """Return a callable from a message to its items, which raises Refusal; None if the config has faults."""
+    """Return a callable from a message to its items, which raises Rejection; None if the config has faults."""
     single = isinstance(route.for_each, UnsetType)
     getters: list[Getter] | None = None
     if isinstance(route.item, UnsetType):
@@ -98,10 +98,10 @@ def _mapped(getters: list[Getter]) -> MapItem:
                 item[name] = value
         except ExpressionError:
             reason = f"the expression of attribute '{name}' fails on the message"
-            raise Refusal(UNMAPPABLE, reason, pointers[name]) from None
+            raise Rejection(UNMAPPABLE, reason, pointers[name]) from None
         except ValueError as error:
             # The reasons of sources and conversions hold no value.
-            raise Refusal(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
+            raise Rejection(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
         return item
 
     return map_item
@@ -114,7 +114,7 @@ def _take_nothing(field: str) -> None:
 def _whole(what: str) -> MapItem:
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
-            raise Refusal(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
+            raise Rejection(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
         # A copy, because an item hook may change it while other routes read the message.
         return dict(data)
 
@@ -128,20 +128,20 @@ def _for_each(select: CompiledExpression, map_fixed: MapItem, map_varying: MapIt
         data = element if whole_element else {"element": element, "message": message.data}
         try:
             return map_item(data, message)
-        except Refusal as refusal:
-            where = _in_message(refusal.pointer, select.pointer and f"{select.pointer}/{index}")
-            raise Refusal(refusal.code, refusal.reason, where) from None
+        except Rejection as rejection:
+            where = _in_message(rejection.pointer, select.pointer and f"{select.pointer}/{index}")
+            raise Rejection(rejection.code, rejection.reason, where) from None
 
     def map_items(message: Message, budget: Budget) -> Iterator[Item]:
         budget.start()
         try:
             elements = select.evaluate(message.data)
         except ExpressionError:
-            raise Refusal(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
+            raise Rejection(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
         if type(elements) is not list:
-            raise Refusal(UNMAPPABLE, "'for_each' finds no list", select.pointer)
+            raise Rejection(UNMAPPABLE, "'for_each' finds no list", select.pointer)
         if len(elements) > MAX_ELEMENTS:
-            raise Refusal(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", select.pointer)
+            raise Rejection(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", select.pointer)
         fixed: Item = {}
         for index, element in enumerate(elements):
             budget.check()

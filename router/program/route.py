@@ -1,4 +1,4 @@
-"""Compiles a route of the config to plain callables, and its `write` to the shape of its writes."""
+"""Compiles a route of the config to plain callables, and its `write` to how it writes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
@@ -9,8 +9,8 @@ from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.engine.engine import CompiledRoute
-from router.engine.writes import MarkerShape, Mode, Setting, WriteShape
-from router.errors import ExpressionError, Refusal
+from router.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
+from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.modes import MODES
 from router.program.context import CompileContext
@@ -100,12 +100,12 @@ def compile_route(name: str, route: spec.RouteSettings, context: CompileContext)
     # The mapping of an unknown table is checked too, without its key.
     keyed = table or Table(route.table, ())
     map_items = compile_mapping(name, route, keyed, context, path)
-    shape = compile_write(name, route, keyed, context, path)
+    write = compile_write(name, route, keyed, context, path)
     if map_items is None:
         return None
     return CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
-        shape=shape,
+        write=write,
         when=when,
         validate=validate,
         on_invalid=route.on_invalid,
@@ -160,7 +160,7 @@ def _given(test: spec.Test, *names: str) -> list[str]:
 
 def compile_write(
     name: str, route: spec.RouteSettings, table: Table, context: CompileContext, path: Path
-) -> WriteShape:
+) -> WriteConfig:
     """Return how the items of a route are written; faults are added to the findings."""
     where, findings = (*path, "write"), context.findings
     mode = MODES[route.write.mode]
@@ -173,7 +173,7 @@ def compile_write(
     named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
     mapped = () if isinstance(route.item, UnsetType) else route.item
     declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
-    return WriteShape(name, table, mode, version, *named, once, declared)
+    return WriteConfig(name, table, mode, version, *named, once, declared)
 
 
 def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
@@ -244,7 +244,9 @@ def _check_named(
         seen.add(name)
 
 
-def _compile_once(write: spec.WriteSettings, name: str, context: CompileContext, path: Path) -> MarkerShape | None:
+def _compile_once(
+    write: spec.WriteSettings, name: str, context: CompileContext, path: Path
+) -> IdempotencyConfig | None:
     table, where = context.tables.get(name), (*path, "once")
     if table is None:
         hint = did_you_mean(name, context.tables, "add it under 'tables', with a key of one text attribute")
@@ -258,7 +260,7 @@ def _compile_once(write: spec.WriteSettings, name: str, context: CompileContext,
     key = None
     if not isinstance(write.once_key, UnsetType):
         key = _compile_once_key(write.once_key, context, (*path, "once_key"))
-    return MarkerShape(table, context.ttl.get(name, ""), key)
+    return IdempotencyConfig(table, context.ttl.get(name, ""), key)
 
 
 def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callable[[Any], Any] | None:
@@ -271,6 +273,6 @@ def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callabl
         try:
             return evaluate(data)
         except ExpressionError:
-            raise Refusal(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
+            raise Rejection(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
 
     return once_key

@@ -9,7 +9,7 @@ import pytest
 from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.model import REMOVE, Item, Message, Record, Table
 from tests.support.deliver import Chain, Transaction
-from tests.support.engine import MarkerShape, Ticket, Write, WriteShape, encode_item
+from tests.support.engine import IdempotencyConfig, PlannedMessage, Write, WriteConfig, encode_item
 from tests.support.modes import MODES
 
 FAILED = AwsFault("condition", "ConditionalCheckFailedException", 400)
@@ -37,7 +37,7 @@ def table(dynamodb: Any, name: str) -> Table:
 
 @pytest.fixture
 def markers(dynamodb: Any, name: str) -> Table:
-    """A table for markers."""
+    """A table of idempotency keys."""
     made = Table(f"{name}-markers", (("marker", "S"),))
     dynamodb.create_table(
         TableName=made.name,
@@ -58,8 +58,8 @@ def plan(table: Table) -> Callable[..., Write]:
     """The write of an item, by its mode."""
 
     def make(mode: Any, id_: str = "a", message: str = "m", item: Item | None = None, **shape: Any) -> Write:
-        planned = WriteShape("r", table, MODES[mode], **shape)
-        return planned.mode.plan(planned, key(id_) | (item or {}), Message({}, message), 0)
+        config = WriteConfig("r", table, MODES[mode], **shape)
+        return config.mode.plan(config, key(id_) | (item or {}), Message({}, message), 0)
 
     return make
 
@@ -70,7 +70,7 @@ def send(aws: Aws, plan: Callable[..., Write]) -> Send:
 
     def call(mode: Any, **given: Any) -> WriteResponse:
         write = plan(mode, **given)
-        actions = Chain(Ticket(Record("m", "h", ""), None, [write]), write).actions()
+        actions = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()
         return aws.tables.write(*actions[0]) if len(actions) == 1 else aws.tables.transact(actions)
 
     return call
@@ -226,7 +226,7 @@ def test_update_of_the_key_alone(send: Send, stored: Callable[..., Any], markers
     """Leaves the item as it is; with a marker, in a transaction, too."""
     send("insert", item={"x": 1})
 
-    answers = [send("update"), send("update", once=MarkerShape(markers, ""))]
+    answers = [send("update"), send("update", once=IdempotencyConfig(markers, ""))]
 
     assert (answers, stored()) == ([WriteResponse(), WriteResponse()], {"x": {"N": "1"}})
 
@@ -239,7 +239,7 @@ def test_update_of_another_type(
     if setting == "append" and "ministack" in request.node.callspec.id:
         pytest.skip("ministack makes a list of what is none")
     send("insert", item={"x": "text"})
-    shapes: list[dict[str, Any]] = [{setting: frozenset({"x"})}, {"once": MarkerShape(markers, "")}]
+    shapes: list[dict[str, Any]] = [{setting: frozenset({"x"})}, {"once": IdempotencyConfig(markers, "")}]
 
     answers = [send("update", item={"x": 1}, **shape) for shape in (shapes[0], shapes[0] | shapes[1])]
 
@@ -249,7 +249,7 @@ def test_update_of_another_type(
 
 def test_once(send: Send, stored: Callable[..., Any], dynamodb: Any, markers: Table) -> None:
     """The marker is written with the update, and prevents a second one."""
-    shape = {"add": frozenset({"n"}), "once": MarkerShape(markers, "")}
+    shape = {"add": frozenset({"n"}), "once": IdempotencyConfig(markers, "")}
 
     answers = [send("update", message=message, item={"n": 5}, **shape) for message in ("m1", "m1", "m2")]
 
@@ -267,7 +267,7 @@ def test_a_failed_condition_leaves_no_marker(
     """Neither the update nor its marker is made, and the response is about the update."""
     send("insert", item={ODD: 2})
 
-    answer = send("update", item={ODD: 1, "x": 1}, version=ODD, once=MarkerShape(markers, ""))
+    answer = send("update", item={ODD: 1, "x": 1}, version=ODD, once=IdempotencyConfig(markers, ""))
 
     assert answer == WriteResponse(fault=CANCELLED, position=1, stored=full(**{ODD: 2}))
     assert (stored(), dynamodb.scan(TableName=markers.name)["Items"]) == ({ODD: {"N": "2"}}, [])
@@ -285,7 +285,7 @@ def test_transaction(aws: Aws, plan: Callable[..., Write], stored: Callable[...,
         plan("delete", "g", item={"v": 1}, version="v"),
     ]
 
-    answer = aws.tables.transact(Transaction(Ticket(Record("m", "h", ""), None, made)).actions())
+    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions())
 
     one = {"N": "1"}
     found = [stored(id_) for id_ in "abcdefg"]
@@ -303,7 +303,7 @@ def test_a_failed_condition_writes_nothing(
         plan("insert", "c"),
     ]
 
-    answer = aws.tables.transact(Transaction(Ticket(Record("m", "h", ""), None, made)).actions())
+    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions())
 
     assert answer == WriteResponse(fault=CANCELLED, position=1, stored=full(v=5))
     assert [stored(id_) for id_ in "abc"] == [{"v": {"N": "5"}}, None, None]
@@ -313,9 +313,9 @@ def test_a_failed_condition_writes_nothing(
 def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: str) -> None:
     """A configuration error, by itself and in a transaction."""
     nowhere = Table(f"{name}-nowhere", (("key.name", "S"), ("order", "N")))
-    shape = WriteShape("r", nowhere, MODES[mode], "v")
-    write = shape.mode.plan(shape, key() | {"v": 1}, Message({}, "m"), 0)
-    action = Chain(Ticket(Record("m", "h", ""), None, [write]), write).actions()[0]
+    config = WriteConfig("r", nowhere, MODES[mode], "v")
+    write = config.mode.plan(config, key() | {"v": 1}, Message({}, "m"), 0)
+    action = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()[0]
 
     answers = [aws.tables.write(*action), aws.tables.transact([action])]
 

@@ -20,7 +20,7 @@ from router.engine.decode import (
 )
 from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
 from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, plan
-from router.engine.writes import Marker, MarkerShape, Mode, Setting, Ticket, Write, WriteShape
+from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, PlannedMessage, Setting, Write, WriteConfig
 
 __all__ = [
     "CLASSES",
@@ -37,14 +37,14 @@ __all__ = [
     "MAX_UNPACKED_BYTES",
     "UNLIMITED",
     "CompiledQueue",
-    "Marker",
-    "MarkerShape",
+    "IdempotencyConfig",
+    "IdempotencyKey",
     "Mode",
+    "PlannedMessage",
     "PointerFinder",
     "Setting",
-    "Ticket",
     "Write",
-    "WriteShape",
+    "WriteConfig",
     "compile_decoder",
     "decode_item",
     "encode_item",

@@ -224,11 +224,11 @@ class Flow:
         program = self.loaded.program
         assert program is not None, self.found
         record = Record("m-1", "receipt", body or json.dumps(data), system, attributes)
-        ticket = plan(program.engine.queues["q"], record)
-        if ticket.outcome is not None:
-            outcome = ticket.outcome
+        planned = plan(program.engine.queues["q"], record)
+        if planned.outcome is not None:
+            outcome = planned.outcome
             return outcome.kind, outcome.code, outcome.reason, outcome.pointer
-        return [decode_item(write.item) for write in ticket.writes]
+        return [decode_item(write.item) for write in planned.writes]
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def _same(arn: str, reference: str) -> bool:
 
 
 def _check_size(queue: CompiledQueue, facts: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
-    if facts.max_bytes > MAX_ITEM_BYTES and any(route.shape.mode.stores != "nothing" for route in queue.routes):
+    if facts.max_bytes > MAX_ITEM_BYTES and any(route.write.mode.stores != "nothing" for route in queue.routes):
         sentence = (
             f"queue '{facts.name}' accepts messages of up to {facts.max_bytes} bytes, an item has at most "
             f"{MAX_ITEM_BYTES}"

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.engine.attributes import encode_item
-from router.errors import Refusal
+from router.errors import Rejection
 from router.sources import Constant, source_of, values_of
 
 UNSTORABLE_CONSTANT = declare(
@@ -33,8 +33,8 @@ def check_constants(subject: Subject) -> Iterator[Found]:
                     continue
                 try:
                     encode_item({"constant": constant})
-                except Refusal as refusal:
-                    reason = refusal.reason.removeprefix("attribute '*': ")
+                except Rejection as rejection:
+                    reason = rejection.reason.removeprefix("attribute '*': ")
                     yield Found(
                         UNSTORABLE_CONSTANT, f"'{key}' of attribute '{name}' has {reason}", route.place(name, key)
                     )

@@ -342,8 +342,8 @@ def test_insert_fails(
 ONCE = "{queue: q, table: things, item: {id: id, n: n}, write: {mode: update, add: [n], once: markers}}"
 
 
-def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
-    """An update and its marker are one transaction; if the marker exists, the message is a duplicate."""
+def test_idempotency_key(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
+    """An update and its idempotency key are one transaction; if the key exists, the message is a duplicate."""
     condition = AwsFault("condition", "TransactionCanceledException", 400)
     tables.answers.extend([WriteResponse(), WriteResponse(fault=condition, position=0)])
     records = [arrive('{"id":"a","n":1}', "m1"), arrive('{"id":"a","n":1}', "m2")]
@@ -357,7 +357,7 @@ def test_marker(deliver: Any, tables: Any, compile_: Any, arrive: Any) -> None:
 
 
 @pytest.mark.parametrize("table", ["things", "markers"])
-def test_marker_with_wrong_key(deliver: Any, tables: Any, compile_: Any, arrive: Any, table: str) -> None:
+def test_idempotency_key_with_wrong_key(deliver: Any, tables: Any, compile_: Any, arrive: Any, table: str) -> None:
     """After a refused transaction the key of each of its tables is checked."""
     tables.refused = {"a"}
     tables.keys[table] = (("pk", "S"),)

@@ -1,4 +1,4 @@
-"""From tickets to what is sent, and from answers back to tickets: chains, lanes, batches, and their outcomes."""
+"""From messages to what is sent, and from answers back to messages: chains, lanes, batches, and their outcomes."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from router.deliver.lanes import Chain, Transaction, coalesce, pack, schedule
 from router.model import WRITTEN, Outcome, Record, Table, worst
-from tests.support.engine import Ticket, Write, encode_item, identify
+from tests.support.engine import PlannedMessage, Write, encode_item, identify
 from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
@@ -43,28 +43,28 @@ def newest(version: Any) -> Any:
     return special("newest", version if isinstance(version, dict) else {"N": str(version)})
 
 
-def chains(tickets: Any) -> list[list[Chain]]:
-    """The lanes of tickets whose steps are all chains."""
-    lanes = coalesce(tickets)
+def chains(messages: Any) -> list[list[Chain]]:
+    """The lanes of messages whose steps are all chains."""
+    lanes = coalesce(messages)
     assert all(isinstance(step, Chain) for lane in lanes for step in lane)
     return [[step for step in lane if isinstance(step, Chain)] for lane in lanes]
 
 
-def ticket(*writes: Any) -> Any:
-    """A ticket of these writes."""
-    return Ticket(Record("id", "handle", "{}"), None, list(writes))
+def planned(*writes: Any) -> Any:
+    """A planned message of these writes."""
+    return PlannedMessage(Record("id", "handle", "{}"), None, list(writes))
 
 
-def outcomes(*tickets: Any) -> Any:
-    """The outcomes of tickets."""
-    return [each.outcome for each in tickets]
+def outcomes(*messages: Any) -> Any:
+    """The outcomes of messages."""
+    return [each.outcome for each in messages]
 
 
 def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
-    """In the order of receipt: of each item the last one is sent, whatever its ticket."""
+    """In the order of receipt: of each item the last one is sent, whatever its message."""
     writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
 
-    lanes = chains([ticket(writes[0], writes[1]), ticket(writes[2]), ticket(writes[3])])
+    lanes = chains([planned(writes[0], writes[1]), planned(writes[2]), planned(writes[3])])
 
     assert [[chain.write for chain in lane] for lane in lanes] == [[writes[3]], [writes[1]]]
 
@@ -72,48 +72,48 @@ def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
 @pytest.mark.parametrize("one", [1, Decimal("1.0"), Decimal("1E0")])
 def test_a_number_is_one_key_in_any_form(one: Any) -> None:
     """1, 1.0 and 1e0 are one key."""
-    assert len(coalesce([ticket(put({"n": 1}, COUNTS)), ticket(put({"n": one}, COUNTS))])) == 1
+    assert len(coalesce([planned(put({"n": 1}, COUNTS)), planned(put({"n": one}, COUNTS))])) == 1
 
 
 def test_the_same_key_in_two_tables_is_two_items() -> None:
     """Tables are independent."""
     other = Table("others", THINGS.key)
 
-    assert len(coalesce([ticket(put({"id": "a"}), put({"id": "a"}, other))])) == 2
+    assert len(coalesce([planned(put({"id": "a"}), put({"id": "a"}, other))])) == 2
 
 
 @pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
 def test_the_other_writes_of_a_chain_have_the_outcome_of_the_last(outcome: Any) -> None:
     """Once the last one is written, they are superseded."""
-    tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = chains(tickets)
+    messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
+    ((chain,),) = chains(messages)
 
     more = chain.settle(outcome)
 
-    assert (more, outcomes(*tickets)) == (False, [outcome] * 3)
+    assert (more, outcomes(*messages)) == (False, [outcome] * 3)
 
 
 def test_after_a_rejected_write_the_one_before_is_sent() -> None:
     """Down to the first."""
-    tickets = [ticket(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = chains(tickets)
+    messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
+    ((chain,),) = chains(messages)
 
     sent = [(chain.write.item["x"]["N"], chain.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
 
-    assert (sent, outcomes(*tickets)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
+    assert (sent, outcomes(*messages)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
 
 
 def test_a_chain_of_rejected_writes_ends() -> None:
     """There is none before the first."""
-    tickets = [ticket(put({"id": "a", "x": x})) for x in range(2)]
-    ((chain,),) = chains(tickets)
+    messages = [planned(put({"id": "a", "x": x})) for x in range(2)]
+    ((chain,),) = chains(messages)
 
-    assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*tickets)] == [True, False, REJECTED, REJECTED]
+    assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*messages)] == [True, False, REJECTED, REJECTED]
 
 
-def test_one_ticket_may_write_an_item_twice() -> None:
+def test_one_message_may_write_an_item_twice() -> None:
     """It has its outcome once both writes are settled."""
-    twice = ticket(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
+    twice = planned(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
     ((chain,),) = chains([twice])
 
     chain.settle(REJECTED)
@@ -130,7 +130,7 @@ def test_other_modes_are_barriers() -> None:
         *(special("insert"), newest(1), newest(2), put({"id": "a", "x": 3}), delete({"id": "a"})),
     ]
 
-    (lane,) = chains([ticket(write) for write in writes])
+    (lane,) = chains([planned(write) for write in writes])
 
     assert [chain.write for chain in lane] == [writes[at] for at in (1, 2, 3, 4, 6, 8)]
     assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
@@ -139,39 +139,39 @@ def test_other_modes_are_barriers() -> None:
 def test_the_greatest_version_is_sent_first() -> None:
     """Lesser ones are then stale without a call; equal ones are sent, the first received first."""
     versions = (2, 3, 1, 3)
-    tickets = [ticket(newest(version)) for version in versions]
-    ((chain,),) = chains(tickets)
+    messages = [planned(newest(version)) for version in versions]
+    ((chain,),) = chains(messages)
 
     more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
 
-    assert (more, outcomes(*tickets)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
+    assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
 
 
 def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
     """If it is rejected, the next one is sent."""
-    tickets = [ticket(newest(version)) for version in (1, 2, 3)]
-    ((chain,),) = chains(tickets)
+    messages = [planned(newest(version)) for version in (1, 2, 3)]
+    ((chain,),) = chains(messages)
 
     more = [chain.settle(REJECTED), chain.settle(RETRY)]
 
-    assert (more, outcomes(*tickets)) == ([True, False], [RETRY, RETRY, REJECTED])
+    assert (more, outcomes(*messages)) == ([True, False], [RETRY, RETRY, REJECTED])
 
 
 def test_versions_of_different_types_have_no_order() -> None:
     """The table decides about each type."""
-    tickets = [ticket(newest(version)) for version in (7, {"S": "x"}, {"S": "w"})]
-    ((chain,),) = chains(tickets)
+    messages = [planned(newest(version)) for version in (7, {"S": "x"}, {"S": "w"})]
+    ((chain,),) = chains(messages)
 
     more = [chain.settle(WRITTEN), chain.settle(REJECTED)]
 
-    assert (more, outcomes(*tickets)) == ([True, False], [REJECTED, WRITTEN, STALE])
+    assert (more, outcomes(*messages)) == ([True, False], [REJECTED, WRITTEN, STALE])
 
 
-def test_decided_tickets_have_nothing_to_send() -> None:
+def test_decided_messages_have_nothing_to_send() -> None:
     """Whatever else is in the batch."""
-    decided = Ticket(Record("id", "handle", "{}"), REJECTED)
+    decided = PlannedMessage(Record("id", "handle", "{}"), REJECTED)
 
-    (((step,),),) = schedule([decided, ticket(put({"id": "a"}))], atomic=False)
+    (((step,),),) = schedule([decided, planned(put({"id": "a"}))], atomic=False)
 
     assert isinstance(step, Chain)
     assert step.write.identity == ("things", "a")
@@ -179,8 +179,8 @@ def test_decided_tickets_have_nothing_to_send() -> None:
 
 def test_transactions_of_one_item_are_sent_in_order() -> None:
     """Others are sent at once; the order of two is kept through an item that they share with a third."""
-    one, two, three = ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"})), ticket(put({"id": "c"}))
-    four = ticket(put({"id": "c"}), put({"id": "b"}))
+    one, two, three = planned(put({"id": "a"}), put({"id": "b"})), planned(put({"id": "b"})), planned(put({"id": "c"}))
+    four = planned(put({"id": "c"}), put({"id": "b"}))
 
     waves = list(schedule([one, two, three, four], atomic=True))
 
@@ -194,21 +194,21 @@ def test_transactions_of_one_item_are_sent_in_order() -> None:
 )
 def test_a_transaction_waits_for_earlier_ones_of_its_items(first: Any, left: Any) -> None:
     """Whatever follows one that is still to be made is left too."""
-    tickets = [ticket(put({"id": "a"})), ticket(put({"id": "a"}), put({"id": "b"})), ticket(put({"id": "b"}))]
-    tickets.append(ticket(put({"id": "c"})))
-    answers = dict(zip(map(id, tickets), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
+    messages = [planned(put({"id": "a"})), planned(put({"id": "a"}), put({"id": "b"})), planned(put({"id": "b"}))]
+    messages.append(planned(put({"id": "c"})))
+    answers = dict(zip(map(id, messages), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
 
-    for wave in schedule(tickets, atomic=True):
+    for wave in schedule(messages, atomic=True):
         for (transaction,) in wave:
-            transaction.settle(next(answers[id(each)] for each in tickets if each.writes is transaction.writes))
+            transaction.settle(next(answers[id(each)] for each in messages if each.writes is transaction.writes))
 
     early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
-    assert outcomes(*tickets) == [first, *[early if each else WRITTEN for each in left]]
+    assert outcomes(*messages) == [first, *[early if each else WRITTEN for each in left]]
 
 
 def chains_of(*writes: Any) -> Any:
     """A chain for each write."""
-    return [Chain(ticket(write), write) for write in writes]
+    return [Chain(planned(write), write) for write in writes]
 
 
 def sizes(chains: Any) -> Any:
@@ -290,8 +290,8 @@ def test_halves_are_the_whole(count: Any) -> None:
 @pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
 def test_unprocessed_requests_are_matched_to_chains(form: Any, write: Any) -> None:
     """By key, though the server returns the number in another form."""
-    tickets = [ticket(write), ticket(put({"n": 2}, COUNTS))]
-    (batch,) = pack(lane[0] for lane in chains(tickets))
+    messages = [planned(write), planned(put({"n": 2}, COUNTS))]
+    (batch,) = pack(lane[0] for lane in chains(messages))
     (request,) = (
         {kind: {part: {**item, "n": {"N": form}}}}
         for kind, body in batch.requests()[0].items()
@@ -300,15 +300,15 @@ def test_unprocessed_requests_are_matched_to_chains(form: Any, write: Any) -> No
 
     left = batch.settle([request])
 
-    assert (left, outcomes(*tickets)) == ([batch.chains[0]], [None, WRITTEN])
+    assert (left, outcomes(*messages)) == ([batch.chains[0]], [None, WRITTEN])
 
 
 def test_all_are_written_if_nothing_is_unprocessed() -> None:
     """The usual answer."""
-    tickets = [ticket(put({"id": "a"})), ticket(put({"id": "b"}))]
-    (batch,) = pack(lane[0] for lane in chains(tickets))
+    messages = [planned(put({"id": "a"})), planned(put({"id": "b"}))]
+    (batch,) = pack(lane[0] for lane in chains(messages))
 
-    assert (batch.settle([]), outcomes(*tickets)) == ([], [WRITTEN, WRITTEN])
+    assert (batch.settle([]), outcomes(*messages)) == ([], [WRITTEN, WRITTEN])
 
 
 KEYS = st.sampled_from([{"id": "a"}, {"id": "b"}, {"n": 1}, {"n": Decimal("1.0")}, {"n": 10}, {"n": Decimal("1E1")}])
@@ -378,17 +378,17 @@ def send_all(lanes: Any, tables: Any, rounds: Any) -> Any:
     st.integers(1, 4),
 )
 @settings(deadline=None, max_examples=200)
-def test_any_writes_and_any_answers(messages: Any, takes: Any, rounds: Any) -> None:
-    """Each ticket ends once, as the worst of its writes; the table holds the accepted writes, in order."""
-    tickets = [ticket(*writes) for writes in messages]
+def test_any_writes_and_any_answers(all_writes: Any, takes: Any, rounds: Any) -> None:
+    """Each message is settled once, as the worst of its writes; the table holds the accepted writes, in order."""
+    messages = [planned(*writes) for writes in all_writes]
     tables = FakeTables(iter(takes))
 
-    left = send_all(coalesce(tickets), tables, rounds)
+    left = send_all(coalesce(messages), tables, rounds)
 
-    in_order = [write for writes in messages for write in writes]
+    in_order = [write for writes in all_writes for write in writes]
     accepted = {write.identity: write for write in in_order if write.identity not in left and not is_bad(write)}
     places = {id(write): at for at, write in enumerate(in_order)}
-    for each in tickets:
+    for each in messages:
         kinds: set[Any] = set()
         for write in each.writes:
             last = accepted.get(write.identity)

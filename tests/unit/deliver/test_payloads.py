@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
 from router.model import Outcome, Record
 from tests.support.aws import TOO_LARGE, Aws, AwsFault
-from tests.support.engine import CLASSES, CompiledQueue, PointerFinder, Ticket, plan
+from tests.support.engine import CLASSES, CompiledQueue, PlannedMessage, PointerFinder, plan
 from tests.support.program import load_program
 
 NONE: Any = None
@@ -103,10 +103,10 @@ def run(
     time = time or Time()
     fetcher = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep, **settings)
     found = fetcher.fetch(finder(queue), records, limit(end))
-    assert [(each.record if isinstance(each, Ticket) else each).message_id for each in found] == [
+    assert [(each.record if isinstance(each, PlannedMessage) else each).message_id for each in found] == [
         record.message_id for record in records
     ]
-    return [each.outcome if isinstance(each, Ticket) else each.fetched for each in found]
+    return [each.outcome if isinstance(each, PlannedMessage) else each.fetched for each in found]
 
 
 def test_each_record_in_its_place(large: CompiledQueue) -> None:
@@ -123,7 +123,7 @@ def test_without_s3(large: CompiledQueue) -> None:
     """A connection without S3 cannot follow pointers."""
     (found,) = Fetcher(Aws(NONE, NONE)).fetch(finder(large), [pointer("a")], limit(1e18))
 
-    assert isinstance(found, Ticket)
+    assert isinstance(found, PlannedMessage)
     assert found.outcome == Outcome(
         "retry", "RT816", "its object in bucket 'payloads' cannot be fetched: NotConnected", configuration_error=True
     )
@@ -233,7 +233,7 @@ def test_any_payload_is_planned(queues: Any, queue: str, payload: bytes) -> None
     (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(finder(queues[queue]), [pointer("a")], limit(1e18))
     assert isinstance(record, Record)
 
-    ticket = plan(queues[queue], record)
+    planned = plan(queues[queue], record)
 
-    assert bool(ticket.writes) != (ticket.outcome is not None)
-    assert ticket.outcome is None or ticket.outcome.kind == "rejected"
+    assert bool(planned.writes) != (planned.outcome is not None)
+    assert planned.outcome is None or planned.outcome.kind == "rejected"

@@ -1,4 +1,4 @@
-"""What is sent together: a write with its marker, and all writes of a message of an atomic queue."""
+"""What is sent together: a write with its idempotency key, and all writes of a message of an atomic queue."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from router.deliver.lanes import Chain, Transaction, coalesce
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from tests.support.engine import MarkerShape, Ticket, WriteShape
+from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"), ("at", "N")))
@@ -17,45 +17,45 @@ ITEM = {"id": "a", "at": 1}
 
 def write(item: Any, mode: str, **shape: Any) -> Any:
     """The write of an item by a route `r`."""
-    planned = WriteShape("r", THINGS, MODES[mode], **shape)
-    return planned.mode.plan(planned, item, Message({}, "m1"), 1)
+    config = WriteConfig("r", THINGS, MODES[mode], **shape)
+    return config.mode.plan(config, item, Message({}, "m1"), 1)
 
 
-def ticket(*writes: Any) -> Any:
-    """A ticket of these writes."""
-    return Ticket(Record("id", "handle", "{}"), None, list(writes))
+def planned(*writes: Any) -> Any:
+    """A planned message of these writes."""
+    return PlannedMessage(Record("id", "handle", "{}"), None, list(writes))
 
 
-MARKED = write({**ITEM, "n": 1}, "update", once=MarkerShape(MARKERS, ""))
+MARKED = write({**ITEM, "n": 1}, "update", once=IdempotencyConfig(MARKERS, ""))
 APPLIED = Outcome("duplicate", "RT820", "the update was already applied", "r")
 THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
 
 
-@pytest.mark.parametrize("make", [lambda: coalesce([ticket(MARKED)])[0][0], lambda: Transaction(ticket(MARKED))])
-def test_an_update_and_its_marker_are_one_transaction(make: Any) -> None:
-    """The marker first: if its condition fails, the update was already applied."""
+@pytest.mark.parametrize("make", [lambda: coalesce([planned(MARKED)])[0][0], lambda: Transaction(planned(MARKED))])
+def test_an_update_and_its_idempotency_key_are_one_transaction(make: Any) -> None:
+    """The key first: if its condition fails, the update was already applied."""
     step = make()
 
     assert (step.actions(), step.condition_failed(0, None), step.writes) == (
-        [("Put", MARKED.marker.call), ("Update", MARKED.call)],
+        [("Put", MARKED.idempotency_key.call), ("Update", MARKED.call)],
         APPLIED,
         [MARKED],
     )
 
 
-@pytest.mark.parametrize("step", [Chain, lambda ticket, write: Transaction(ticket)])
+@pytest.mark.parametrize("step", [Chain, lambda planned, write: Transaction(planned)])
 def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
     """From the stored item."""
     insert = write(ITEM, "insert")
 
-    made = step(ticket(insert), insert)
+    made = step(planned(insert), insert)
 
     assert (made.actions(), made.condition_failed(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
 
 
 def test_all_writes_of_a_message_are_one_transaction() -> None:
     """Plain ones too; they have one outcome."""
-    together = ticket(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
+    together = planned(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
     transaction = Transaction(together)
 
     more = transaction.settle(WRITTEN)

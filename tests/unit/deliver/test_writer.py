@@ -11,7 +11,7 @@ from router.deliver.lanes import schedule
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from tests.support.aws import CONCURRENT_CALLS
-from tests.support.engine import MarkerShape, Ticket, WriteShape
+from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
@@ -50,13 +50,13 @@ def clock() -> Any:
 
 @pytest.fixture
 def write(dynamo: Any, clock: Any) -> Any:
-    """Writes tickets, and returns their outcomes."""
+    """Writes messages, and returns their outcomes."""
 
-    def run(*tickets: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
+    def run(*messages: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
         writer = Writer(dynamo.tables, clock, clock.sleep, **({"jitter": jitter} if jitter else {}))
-        for lanes in schedule(tickets, atomic=atomic):
+        for lanes in schedule(messages, atomic=atomic):
             writer.write(lanes, limit(until))
-        return [ticket.outcome for ticket in tickets]
+        return [planned.outcome for planned in messages]
 
     return run
 
@@ -67,26 +67,26 @@ def limit(moment: float) -> Any:
 
 
 def one(id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any) -> Any:
-    """A ticket of one write; settings of it are in `shape`."""
-    return Ticket(Record(message, "h", ""), None, [planned(id_, mode, table, message, shape, **item)])
+    """A planned message of one write; settings of it are in `shape`."""
+    return PlannedMessage(Record(message, "h", ""), None, [write_to(id_, mode, table, message, shape, **item)])
 
 
-def planned(
+def write_to(
     id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any
 ) -> Any:
     """The write of an item."""
-    planned = WriteShape("r", table, MODES[mode], **(shape or {}))
-    return planned.mode.plan(planned, {"id": id_, **item}, Message({}, message), 0)
+    config = WriteConfig("r", table, MODES[mode], **(shape or {}))
+    return config.mode.plan(config, {"id": id_, **item}, Message({}, message), 0)
 
 
 def newest(id_: Any, version: Any, **item: Any) -> Any:
-    """A ticket of mode `newest`."""
+    """A planned message of mode `newest`."""
     return one(id_, "newest", shape={"version": "v"}, v=version, **item)
 
 
 def add(id_: Any, number: Any, message: Any = "m", **shape: Any) -> Any:
-    """A ticket of an update that adds, once."""
-    once = {"add": frozenset({"n"}), "once": MarkerShape(MARKERS, ""), **shape}
+    """A planned message of an update that adds, once."""
+    once = {"add": frozenset({"n"}), "once": IdempotencyConfig(MARKERS, ""), **shape}
     return one(id_, "update", message=message, shape=once, n=number)
 
 
@@ -122,9 +122,9 @@ def operations(dynamo: Any) -> Any:
 
 def test_puts_of_a_table_are_one_call(write: Any, dynamo: Any) -> None:
     """Each other table, and each conditional write, is a call of its own."""
-    tickets = [one("a"), one("b"), one("c", table=OTHERS), one("d", "insert"), add("e", 1)]
+    messages = [one("a"), one("b"), one("c", table=OTHERS), one("d", "insert"), add("e", 1)]
 
-    outcomes = write(*tickets)
+    outcomes = write(*messages)
 
     assert (outcomes, sorted(operations(dynamo))) == (
         [WRITTEN] * 5,
@@ -143,9 +143,9 @@ def test_only_unprocessed_items_are_sent_again(write: Any, dynamo: Any, clock: A
 
 def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:
     """A refused batch is split until each bad item is alone; that uses up no try of the good ones."""
-    tickets = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
+    messages = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
 
-    outcomes = write(*tickets)
+    outcomes = write(*messages)
 
     assert Counter(outcomes) == {WRITTEN: 21, refused(): 4}
     assert len(dynamo.items["things"]) == 21
@@ -220,9 +220,9 @@ def test_a_rejected_write_does_not_hold_up_its_lane(write: Any, dynamo: Any) -> 
 
 def test_writes_of_one_item_are_made_in_order(write: Any, dynamo: Any) -> None:
     """Adjacent puts are combined, an update is a barrier."""
-    tickets = [one("a", x=1), one("a", x=2), one("a", "update", y=1), one("a", "update", y=2), one("a", x=3)]
+    messages = [one("a", x=1), one("a", x=2), one("a", "update", y=1), one("a", "update", y=2), one("a", x=3)]
 
-    outcomes = write(*tickets, one("a", "delete"), one("a", "insert", z=1))
+    outcomes = write(*messages, one("a", "delete"), one("a", "insert", z=1))
 
     assert outcomes == [WRITTEN] * 7
     assert operations(dynamo) == ["BatchWriteItem", "Update", "Update", "BatchWriteItem", "Put"]
@@ -268,7 +268,7 @@ def test_the_stored_item_decides_about_a_failed_condition(write: Any, second: An
     """An item with the same content is a duplicate, one with other content a conflict."""
     write(newest("a", 2, x=1))
 
-    assert write(Ticket(second.record, None, second.writes)) == [outcome]
+    assert write(PlannedMessage(second.record, None, second.writes)) == [outcome]
 
 
 def test_equal_versions_of_a_batch_are_distinguished(write: Any) -> None:
@@ -286,12 +286,12 @@ def test_an_item_without_a_version_gives_way(write: Any, dynamo: Any) -> None:
 
 
 def test_an_update_of_the_key_alone_changes_nothing(write: Any, dynamo: Any) -> None:
-    """By itself, with a marker, and in a transaction: the stored item stays, and none is created."""
+    """By itself, with an idempotency key, and in a transaction: the stored item stays, and none is created."""
     write(one("b", x=1))
-    both = Ticket(Record("m", "h", ""), None, [planned("b", "update"), planned("d", "update")])
+    both = PlannedMessage(Record("m", "h", ""), None, [write_to("b", "update"), write_to("d", "update")])
 
     outcomes = write(
-        one("a", "update"), one("b", "update"), one("c", "update", shape={"once": MarkerShape(MARKERS, "")})
+        one("a", "update"), one("b", "update"), one("c", "update", shape={"once": IdempotencyConfig(MARKERS, "")})
     )
 
     assert outcomes + write(both, atomic=True) == [WRITTEN] * 4
@@ -311,7 +311,7 @@ def test_an_update_is_applied_once(write: Any, dynamo: Any, fault: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ticket", "outcome"),
+    ("planned", "outcome"),
     [
         (one("a"), WRITTEN),
         (one("a", "insert"), found("duplicate")),
@@ -320,16 +320,16 @@ def test_an_update_is_applied_once(write: Any, dynamo: Any, fault: Any) -> None:
         (one("a", "delete", shape={"version": "v"}, v=1), WRITTEN),
     ],
 )
-def test_a_lost_answer_is_no_lost_write(write: Any, dynamo: Any, ticket: Any, outcome: Any) -> None:
+def test_a_lost_answer_is_no_lost_write(write: Any, dynamo: Any, planned: Any, outcome: Any) -> None:
     """The retry finds the same item stored."""
     dynamo.fault = fails("lost")
 
-    assert write(ticket) == [outcome]
+    assert write(planned) == [outcome]
 
 
 def test_a_message_that_writes_an_item_twice_ends_once(write: Any, dynamo: Any) -> None:
     """By two routes; the last is stored."""
-    twice = Ticket(Record("m", "h", ""), None, [planned("a", x=1), planned("a", x=2)])
+    twice = PlannedMessage(Record("m", "h", ""), None, [write_to("a", x=1), write_to("a", x=2)])
 
     assert (write(twice), twice.results, len(dynamo.calls)) == ([WRITTEN], [WRITTEN] * 2, 1)
     assert dynamo.items["things"]["a"]["x"] == {"N": "2"}
@@ -338,7 +338,7 @@ def test_a_message_that_writes_an_item_twice_ends_once(write: Any, dynamo: Any) 
 def test_the_worst_write_decides_about_a_message(write: Any) -> None:
     """The message is written, though one of its writes is a duplicate."""
     write(one("a", "insert"))
-    both = Ticket(Record("m", "h", ""), None, [planned("a", "insert"), planned("b", "insert")])
+    both = PlannedMessage(Record("m", "h", ""), None, [write_to("a", "insert"), write_to("b", "insert")])
 
     assert (write(both), both.results) == ([WRITTEN], [found("duplicate"), WRITTEN])
 
@@ -346,20 +346,20 @@ def test_the_worst_write_decides_about_a_message(write: Any) -> None:
 def test_a_transaction_is_made_whole_or_not_at_all(write: Any, dynamo: Any) -> None:
     """A failed condition writes nothing, and decides the outcome."""
     write(one("a", "insert"))
-    tickets = [
-        Ticket(Record(f"m{number}", "h", ""), None, [planned(f"x{number}"), planned(id_, "insert")])
+    messages = [
+        PlannedMessage(Record(f"m{number}", "h", ""), None, [write_to(f"x{number}"), write_to(id_, "insert")])
         for number, id_ in enumerate("ba")
     ]
 
-    assert write(*tickets, atomic=True) == [WRITTEN, found("duplicate")]
+    assert write(*messages, atomic=True) == [WRITTEN, found("duplicate")]
     assert sorted(dynamo.items["things"]) == ["a", "b", "x0"]
-    assert [len(ticket.results) for ticket in tickets] == [2, 2]
+    assert [len(planned.results) for planned in messages] == [2, 2]
 
 
 def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) -> None:
     """Not even if it could be made by itself."""
     dynamo.fault = lambda operation: THROTTLED if operation == "TransactWriteItems" else None
-    first = Ticket(Record("m1", "h", ""), None, [planned("a", x=1), planned("b")])
+    first = PlannedMessage(Record("m1", "h", ""), None, [write_to("a", x=1), write_to("b")])
 
     outcomes = write(first, one("a", x=2), one("c"), atomic=True)
 
@@ -386,19 +386,19 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
 def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     """The limit may be between a batch and its halves."""
     clock = Clock(tick=1.0)
-    tickets = [one("a"), one("b", index=1)]
-    (lanes,) = schedule(tickets, atomic=False)
+    messages = [one("a"), one("b", index=1)]
+    (lanes,) = schedule(messages, atomic=False)
 
     Writer(dynamo.tables, clock, clock.sleep).write(lanes, limit(3.5))
 
-    assert [ticket.outcome for ticket in tickets] == [
+    assert [planned.outcome for planned in messages] == [
         Outcome("retry", "RT814", "time was up before it was written")
     ] * 2
     assert len(dynamo.calls) == 1
 
 
 @pytest.mark.parametrize(
-    ("ticket", "names"),
+    ("planned", "names"),
     [
         (one("a"), "'things'"),
         (one("a", "insert"), "'things'"),
@@ -406,28 +406,28 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_a_configuration_error_is_not_retried(write: Any, dynamo: Any, ticket: Any, names: Any, code: Any) -> None:
+def test_a_configuration_error_is_not_retried(write: Any, dynamo: Any, planned: Any, names: Any, code: Any) -> None:
     """AWS does not say which table of a transaction it means."""
     dynamo.fault = lambda operation: code
 
-    outcomes = write(Ticket(ticket.record, None, ticket.writes))
+    outcomes = write(PlannedMessage(planned.record, None, planned.writes))
 
     assert (outcomes, len(dynamo.calls)) == ([configuration_error(f"table {names}: {code}")], 1)
 
 
-@pytest.mark.parametrize("ticket", [one("a"), one("a", "insert"), add("a", 1)])
-def test_another_table_key_is_a_configuration_error(write: Any, dynamo: Any, ticket: Any) -> None:
+@pytest.mark.parametrize("planned", [one("a"), one("a", "insert"), add("a", 1)])
+def test_another_table_key_is_a_configuration_error(write: Any, dynamo: Any, planned: Any) -> None:
     """DescribeTable is called, once, after an item alone is refused."""
     dynamo.keys["things"] = (("other", "N"),)
 
-    outcomes = write(Ticket(ticket.record, None, ticket.writes))
+    outcomes = write(PlannedMessage(planned.record, None, planned.writes))
 
     assert outcomes == [configuration_error("table 'things' has another key than the config says")]
     assert operations(dynamo)[1:] == ["DescribeTable"]
 
 
-def test_another_key_of_the_marker_table_is_a_configuration_error(write: Any, dynamo: Any) -> None:
-    """The key of the marker's table is checked too."""
+def test_another_key_of_the_table_of_idempotency_keys_is_a_configuration_error(write: Any, dynamo: Any) -> None:
+    """The key of that table is checked too."""
     dynamo.keys["markers"] = (("other", "S"),)
 
     assert write(add("a", 1)) == [configuration_error("table 'markers' has another key than the config says")]
@@ -452,12 +452,15 @@ def test_a_table_that_cannot_be_described(write: Any, dynamo: Any, faults: Any, 
 def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
     """Its key never changes."""
     tables = dynamo.tables
-    tickets = [one("a", "insert", index=1), one("b", "insert", index=1)]
-    for lanes in schedule(tickets, atomic=False):
+    messages = [one("a", "insert", index=1), one("b", "insert", index=1)]
+    for lanes in schedule(messages, atomic=False):
         for lane in lanes:
             Writer(tables).write([lane], limit(float("inf")))
 
-    assert ([ticket.outcome for ticket in tickets], operations(dynamo).count("DescribeTable")) == ([refused()] * 2, 1)
+    assert ([planned.outcome for planned in messages], operations(dynamo).count("DescribeTable")) == (
+        [refused()] * 2,
+        1,
+    )
 
 
 def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:

@@ -10,12 +10,12 @@ from router.deliver.lanes import Chain
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.model import Record, Table
 from tests.support.aws import AwsFault, WriteResponse
-from tests.support.engine import Ticket, Write
+from tests.support.engine import PlannedMessage, Write
 from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
-Open = Callable[..., Ticket]
+Open = Callable[..., PlannedMessage]
 
 
 def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None:
@@ -25,50 +25,50 @@ def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None
 
 
 @pytest.fixture
-def lane() -> Callable[..., tuple[list[Any], list[Ticket]]]:
-    """A lane of puts of items, one after the other, and their tickets."""
+def lane() -> Callable[..., tuple[list[Any], list[PlannedMessage]]]:
+    """A lane of puts of items, one after the other, and their messages."""
 
-    def make(*ids: str) -> tuple[list[Any], list[Ticket]]:
+    def make(*ids: str) -> tuple[list[Any], list[PlannedMessage]]:
         writes = [Write("r", THINGS, MODES["put"], ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
-        tickets = [Ticket(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
-        return [Chain(ticket, write) for ticket, write in zip(tickets, writes, strict=True)], tickets
+        messages = [PlannedMessage(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
+        return [Chain(planned, write) for planned, write in zip(messages, writes, strict=True)], messages
 
     return make
 
 
-def kinds(tickets: list[Ticket]) -> list[str]:
-    return [ticket.outcome.kind if ticket.outcome else "" for ticket in tickets]
+def kinds(messages: list[PlannedMessage]) -> list[str]:
+    return [planned.outcome.kind if planned.outcome else "" for planned in messages]
 
 
 def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
     """Each wait may be twice as long as the one before, up to a bound."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, tickets = lane("a")
+    steps, messages = lane("a")
 
     write(tables, time_, [steps])
 
     waits = [round(seconds, 6) for seconds in time_.slept]
-    assert (kinds(tickets), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
+    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
 
 
 def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
     """No wait is longer than until the limit; then open writes are given up."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, tickets = lane("a", "b")
+    steps, messages = lane("a", "b")
 
     write(tables, time_, [steps], until=100.25)
 
-    assert (kinds(tickets), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
+    assert (kinds(messages), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
 
 
 def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
     """A lane that waits does not hold up another one."""
     tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
-    (first, first_tickets), (second, second_tickets) = lane("a1", "a2"), lane("b1", "b2")
+    (first, first_messages), (second, second_messages) = lane("a1", "a2"), lane("b1", "b2")
 
     write(tables, time_, [first, second])
 
-    assert (kinds(first_tickets + second_tickets), tables.calls) == (
+    assert (kinds(first_messages + second_messages), tables.calls) == (
         ["written"] * 4,
         [["a1", "b1"], ["b2"], ["a1"], ["a2"]],
     )
@@ -77,28 +77,28 @@ def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
 def test_tries_of_each_write(tables: Any, time_: Any, lane: Any) -> None:
     """Each write of a lane has all of the tries."""
     tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
-    steps, tickets = lane("a", "b")
+    steps, messages = lane("a", "b")
 
     write(tables, time_, [steps])
 
-    assert (kinds(tickets), len(tables.calls)) == (["written", "written"], 16)
+    assert (kinds(messages), len(tables.calls)) == (["written", "written"], 16)
 
 
 def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
     """After a configuration error the later writes of the lane are not sent."""
     tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
-    steps, tickets = lane("a", "b")
+    steps, messages = lane("a", "b")
 
     write(tables, time_, [steps])
 
-    assert ([ticket.outcome.code for ticket in tickets if ticket.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
+    assert ([planned.outcome.code for planned in messages if planned.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
 
 
 def test_no_call_after_the_limit(tables: Any, time_: Any, lane: Any) -> None:
     """A call that would start after the limit is not made, even if others were sent together with it."""
     time_.step = 1
-    steps, tickets = lane("a")
+    steps, messages = lane("a")
 
     write(tables, time_, [steps], until=101.5)
 
-    assert (kinds(tickets), tables.calls) == (["retry"], [])
+    assert (kinds(messages), tables.calls) == (["retry"], [])

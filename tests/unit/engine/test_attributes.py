@@ -19,7 +19,7 @@ from router.engine.attributes import (
     memory_bytes,
     plain_number,
 )
-from router.errors import Refusal
+from router.errors import Rejection
 
 TOO_PRECISE = "a number of more than 38 digits or out of range"
 NO_NUMBER = "NaN and Infinity are no numbers"
@@ -46,9 +46,9 @@ VALUES = st.recursive(
 ITEMS = st.dictionaries(TEXT.filter(bool), VALUES, max_size=5)
 
 
-def refusal(call: Any, *arguments: Any) -> Any:
+def rejection(call: Any, *arguments: Any) -> Any:
     """The code and reason that a call is refused with."""
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(Rejection) as raised:
         call(*arguments)
     return raised.value.code, raised.value.reason
 
@@ -126,7 +126,7 @@ def test_numbers_that_dynamodb_holds_are_written_exactly(number: Any, text: Any)
 )
 def test_numbers_that_dynamodb_would_round_are_refused(number: Any, reason: Any) -> None:
     """A number is stored exactly or not at all."""
-    assert refusal(encode_number, number) == (BAD_ITEM, reason)
+    assert rejection(encode_number, number) == (BAD_ITEM, reason)
 
 
 @given(NUMBERS)
@@ -204,13 +204,13 @@ def test_values_are_encoded_and_measured(value: Any, encoded: Any, size: Any) ->
 )
 def test_an_item_that_dynamodb_cannot_store_is_refused(item: Any, reason: Any) -> None:
     """The reason names the attribute and the fault, never the value."""
-    assert refusal(encode_item, item, {"a"}) == (BAD_ITEM, reason)
+    assert rejection(encode_item, item, {"a"}) == (BAD_ITEM, reason)
 
 
 @pytest.mark.parametrize("value", [1.5, "\ud800"])
 def test_an_undeclared_name_is_not_shown(value: Any) -> None:
     """It may come from the sender, and be as private as a value."""
-    code, reason = refusal(encode_item, {"secret": value}, {"a"})
+    code, reason = rejection(encode_item, {"secret": value}, {"a"})
 
     assert (code, reason.split(": ")[0]) == (BAD_ITEM, "attribute '*'")
 
@@ -220,7 +220,7 @@ def test_nesting_of_32_is_stored_and_33_refused(of: Any) -> None:
     """A list or map of the item itself is the first level."""
     encode_item({"a": nested(32, of)})
 
-    assert refusal(encode_item, {"a": nested(33, of)}) == (BAD_ITEM, "attribute '*': nested deeper than 32")
+    assert rejection(encode_item, {"a": nested(33, of)}) == (BAD_ITEM, "attribute '*': nested deeper than 32")
 
 
 def test_an_item_of_400_kb_is_stored() -> None:
@@ -232,7 +232,10 @@ def test_an_item_of_400_kb_is_stored() -> None:
 
 def test_an_item_of_one_byte_more_is_refused() -> None:
     """One byte over 400 KB."""
-    assert refusal(encode_item, {"ab": "x" * (MAX_ITEM_BYTES - 1)}) == (BAD_ITEM, "the item has more than 409600 bytes")
+    assert rejection(encode_item, {"ab": "x" * (MAX_ITEM_BYTES - 1)}) == (
+        BAD_ITEM,
+        "the item has more than 409600 bytes",
+    )
 
 
 def test_a_long_name_is_stored_below_64_kb() -> None:
@@ -284,7 +287,7 @@ PAIR = (("a", "S"), ("b", "N"))
 )
 def test_invalid_keys_are_refused(key: Any, item: Any, reason: Any) -> None:
     """Missing, empty, of another type, or too long in bytes."""
-    assert refusal(identify, "t", key, encode_item(item)[0]) == (BAD_KEY, reason)
+    assert rejection(identify, "t", key, encode_item(item)[0]) == (BAD_KEY, reason)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +360,7 @@ def test_encoding_stops_at_the_limit(value: Any) -> None:
     """An item that is far too large is not encoded to the end."""
     tracemalloc.start()
     try:
-        assert refusal(encode_item, {"v": value})[1] == "attribute '*': the item has more than 409600 bytes"
+        assert rejection(encode_item, {"v": value})[1] == "attribute '*': the item has more than 409600 bytes"
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -369,14 +372,14 @@ def test_many_names_are_too_large() -> None:
     """The names alone can be more than an item holds."""
     item = {str(number): 1 for number in range(100_000)}
 
-    assert refusal(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
+    assert rejection(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
 
 
 def test_attributes_are_too_large_together() -> None:
     """Each of them would fit alone."""
     item = {"a": [0] * 110_000, "b": [0] * 110_000, "c": 1}
 
-    assert refusal(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
+    assert rejection(encode_item, item) == (BAD_ITEM, "the item has more than 409600 bytes")
 
 
 @pytest.mark.parametrize(

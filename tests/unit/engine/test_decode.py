@@ -23,7 +23,7 @@ from router.engine.decode import (
     compile_decoder,
     decode_payload,
 )
-from router.errors import Drop, Refusal, Reject
+from router.errors import Drop, Reject, Rejection
 from router.model import Record
 
 TOO_DEEP = (OUT_OF_BOUNDS, "nested deeper than 64, or brackets that do not close")
@@ -31,9 +31,9 @@ TOO_MANY_DIGITS = (OUT_OF_BOUNDS, "a number has too many digits to be held exact
 IS_NOT_JSON = (NOT_JSON, "the payload is not JSON")
 
 
-def refusal(call: Any, *arguments: Any) -> Any:
+def rejection(call: Any, *arguments: Any) -> Any:
     """The code and reason that a call is refused with."""
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(Rejection) as raised:
         call(*arguments)
     return raised.value.code, raised.value.reason
 
@@ -122,7 +122,7 @@ def test_json_is_decoded_exactly(payload: Any, value: Any) -> None:
 )
 def test_other_than_json_is_refused(payload: Any, code_and_reason: Any) -> None:
     """With a code, and a reason without any part of the payload."""
-    assert refusal(decode_payload, payload) == code_and_reason
+    assert rejection(decode_payload, payload) == code_and_reason
 
 
 @pytest.mark.parametrize("brackets", ["[]", "[{]}", "[[{]]}"])
@@ -132,7 +132,7 @@ def test_nesting_of_64_is_decoded_and_65_refused(brackets: Any) -> None:
 
     bound_nesting(deep(64, opening, closing))
 
-    assert refusal(bound_nesting, deep(65, opening, closing)) == TOO_DEEP
+    assert rejection(bound_nesting, deep(65, opening, closing)) == TOO_DEEP
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_brackets_and_escapes_in_text_do_not_count(text: Any, ensure_ascii: Any)
 
     bound_nesting(wide)
 
-    assert refusal(bound_nesting, hidden.encode()) == TOO_DEEP
+    assert rejection(bound_nesting, hidden.encode()) == TOO_DEEP
 
 
 def test_a_large_message_with_line_breaks_is_decoded() -> None:
@@ -232,7 +232,7 @@ def test_the_bound_of_nesting_agrees_with_a_plain_count(text: Any) -> None:
     try:
         bound_nesting(text)
         bounded = True
-    except Refusal:
+    except Rejection:
         bounded = False
 
     assert bounded == (nesting(text) <= 64)
@@ -255,7 +255,7 @@ PAYLOADS = (
 @settings(deadline=None, max_examples=200)
 def test_any_payload_is_decoded_or_refused(payload: Any) -> None:
     """No other exception is raised."""
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(Rejection):
         decode_payload(payload)
 
 
@@ -353,14 +353,14 @@ def encoded(data: Any) -> Any:
 )
 def test_another_encoding_is_refused(encoding: Any, body: Any, code_and_reason: Any) -> None:
     """Truncated, of another kind, or unpacking to more than the limit."""
-    assert refusal(compile_decoder([], encoding), record(body)) == code_and_reason
+    assert rejection(compile_decoder([], encoding), record(body)) == code_and_reason
 
 
 @given(st.text(max_size=40) | st.binary(max_size=60).map(encoded), st.sampled_from(["base64", "base64+gzip"]))
 @settings(deadline=None)
 def test_any_encoded_payload_is_decoded_or_refused(body: Any, encoding: Any) -> None:
     """No other exception is raised."""
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(Rejection):
         compile_decoder([], encoding)(record(body))
 
 
@@ -422,11 +422,11 @@ def test_a_layer_that_is_not_as_configured_is_refused(
     envelopes: Any, encoding: Any, body: Any, code_and_reason: Any
 ) -> None:
     """Each layer is bounded."""
-    assert refusal(compile_decoder(envelopes, encoding), record(body)) == code_and_reason
+    assert rejection(compile_decoder(envelopes, encoding), record(body)) == code_and_reason
 
 
 def test_an_envelope_may_drop_its_message() -> None:
-    """An exception other than Reject is not converted to a refusal."""
+    """An exception other than Reject is not converted to a rejection."""
 
     def drop(payload: Any, attributes: Any) -> Any:
         raise Drop("not for us")
@@ -471,7 +471,7 @@ def test_a_fetched_object_is_bounded_like_a_body(encoding: Any, fetched: Any, co
     """Whatever it contains."""
     decode = compile_decoder([keep], encoding, 0)
 
-    assert refusal(decode, Record("id", "handle", "pointer", fetched=fetched)) == code_and_reason
+    assert rejection(decode, Record("id", "handle", "pointer", fetched=fetched)) == code_and_reason
 
 
 @pytest.mark.parametrize("unit", ["{},", "[],", "1.5,", '{"":0},', '"",', "[[]],"])
@@ -496,7 +496,7 @@ def test_a_payload_that_takes_too_much_memory_is_refused(unit: str, wrap: Any) -
     text = wrap("[" + unit * (MAX_UNPACKED_BYTES // len(unit)) + "0]")
     reason = f"its values may take more than {MAX_DECODED_BYTES} bytes of memory"
 
-    assert refusal(decode_payload, text) == (OUT_OF_BOUNDS, reason)
+    assert rejection(decode_payload, text) == (OUT_OF_BOUNDS, reason)
 
 
 @pytest.mark.parametrize("char", [",", ":", "[", '\\"', "a"])
@@ -509,7 +509,7 @@ def test_a_long_text_takes_only_its_own_memory(char: str) -> None:
 
 def test_half_of_a_surrogate_pair_in_a_large_payload() -> None:
     """It is refused as in a small payload."""
-    assert refusal(bound_memory, '"' + "a" * MAX_BODY_BYTES + '\ud800"') == IS_NOT_JSON
+    assert rejection(bound_memory, '"' + "a" * MAX_BODY_BYTES + '\ud800"') == IS_NOT_JSON
 
 
 def test_payloads_of_envelopes_are_bounded() -> None:
@@ -517,4 +517,4 @@ def test_payloads_of_envelopes_are_bounded() -> None:
     decode = compile_decoder([lambda payload, attributes: (json.loads(payload), attributes)], "json", 0)
     fetched = b"[" + b"{}," * 5_000_000 + b"0]"
 
-    assert refusal(decode, Record("id", "handle", "", fetched=fetched))[0] == OUT_OF_BOUNDS
+    assert rejection(decode, Record("id", "handle", "", fetched=fetched))[0] == OUT_OF_BOUNDS

@@ -1,4 +1,4 @@
-"""From records to tickets, with real compiled configs."""
+"""From records to planned messages, with real compiled configs."""
 
 import json
 from decimal import Decimal
@@ -28,8 +28,8 @@ def record(message: Any, message_id: Any = "id-1") -> Any:
 
 def planned(program: Any, message: Any, trace: Any = None) -> Any:
     """What is planned for a message: its outcome or None, and the items by route."""
-    ticket = plan(program.engine.queues["q"], record(message), trace)
-    return ticket.outcome, [(write.route, decode_item(write.item)) for write in ticket.writes]
+    planned = plan(program.engine.queues["q"], record(message), trace)
+    return planned.outcome, [(write.route, decode_item(write.item)) for write in planned.writes]
 
 
 def rejected(code: Any, reason: Any, route: Any = "", pointer: Any = "") -> Any:
@@ -41,11 +41,11 @@ def test_a_message_becomes_a_write(make: Any) -> None:
     """The smallest route stores the message exactly as it is."""
     program = make(f"r: {{{TO_THINGS}}}")
 
-    ticket = plan(program.engine.queues["q"], record('{"id": "a", "n": 1.10, "none": null}'))
+    planned = plan(program.engine.queues["q"], record('{"id": "a", "n": 1.10, "none": null}'))
 
     item: dict[str, Any] = {"id": {"S": "a"}, "n": {"N": "1.1"}, "none": {"NULL": True}}
     write = Write("r", Table("things", (("id", "S"),)), MODES["put"], ("things", "a"), item, 3 + 3 + 5)
-    assert (ticket.outcome, ticket.writes, ticket.results) == (None, [write], [])
+    assert (planned.outcome, planned.writes, planned.results) == (None, [write], [])
 
 
 ROUTES = f"""
@@ -218,9 +218,9 @@ def test_an_unexpected_error_of_a_route_is_a_retry(make: Any) -> None:
     queue = make(f"r: {{{TO_THINGS}}}").engine.queues["q"]
     failing = structs.replace(queue.routes[0], map_items=lambda message, budget: 1 / 0)
 
-    ticket = plan(structs.replace(queue, routes=(failing,)), record({"id": "a"}))
+    planned = plan(structs.replace(queue, routes=(failing,)), record({"id": "a"}))
 
-    assert ticket.outcome == Outcome("retry", "RT813", "unexpected ZeroDivisionError", "r")
+    assert planned.outcome == Outcome("retry", "RT813", "unexpected ZeroDivisionError", "r")
 
 
 ENVELOPE = """
@@ -378,11 +378,11 @@ def test_a_delete_has_the_key_alone(make: Any) -> None:
     """Other attributes are not sent, however large they are."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}", key="{id: S, at: N}")
 
-    ticket = plan(program.engine.queues["q"], record({"id": "a", "at": 1.0, "x": "y" * 500_000}))
+    planned = plan(program.engine.queues["q"], record({"id": "a", "at": 1.0, "x": "y" * 500_000}))
 
     table = Table("things", (("id", "S"), ("at", "N")))
     key = {"id": {"S": "a"}, "at": {"N": "1"}}
-    assert ticket.writes == [Write("r", table, MODES["delete"], ("things", "a", "1"), key, 3 + 4)]
+    assert planned.writes == [Write("r", table, MODES["delete"], ("things", "a", "1"), key, 3 + 4)]
 
 
 def test_a_delete_needs_its_key(make: Any) -> None:
@@ -435,7 +435,7 @@ def test_a_trace_gets_each_stage(make: Any) -> None:
     program = make(TRACED, add=ADD)
     stages = []
 
-    ticket = plan(program.engine.queues["q"], record({"id": "a"}), lambda *stage: stages.append(stage))
+    planned = plan(program.engine.queues["q"], record({"id": "a"}), lambda *stage: stages.append(stage))
 
     table = Table("things", (("id", "S"),))
     one = {"id": {"S": "a"}, "n": {"N": "1"}, "m": {"N": "2"}}
@@ -453,7 +453,7 @@ def test_a_trace_gets_each_stage(make: Any) -> None:
         ("plain", "map", [{"id": "a"}]),
         ("plain", "write", Write("plain", table, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)),
     ]
-    assert ticket.outcome == Outcome("rejected", "RT806", "fails 'required' at /required: 'x' is missing", "bad")
+    assert planned.outcome == Outcome("rejected", "RT806", "fails 'required' at /required: 'x' is missing", "bad")
 
 
 REFERENCES = """
@@ -507,7 +507,7 @@ BODIES = (
 )
 
 
-def test_any_record_results_in_one_ticket(make: Any) -> None:
+def test_any_record_results_in_one_planned_message(make: Any) -> None:
     """For any body: either decided with a code, or with writes."""
     program = make(
         f"one: {{{TO_THINGS}, schema: {{properties: {{x: {{type: number}}}}}}}}\n"
@@ -522,11 +522,11 @@ def test_any_record_results_in_one_ticket(make: Any) -> None:
     def any_batch(bodies: Any) -> None:
         records = [record(body, f"id-{number}") for number, body in enumerate(bodies)]
 
-        tickets = [plan(queue, each) for each in records]
+        messages = [plan(queue, each) for each in records]
 
-        assert [ticket.record for ticket in tickets] == records
-        assert all(bool(ticket.writes) == (ticket.outcome is None) for ticket in tickets)
-        assert all(ticket.outcome is None or ticket.outcome.code.startswith("RT8") for ticket in tickets)
+        assert [planned.record for planned in messages] == records
+        assert all(bool(planned.writes) == (planned.outcome is None) for planned in messages)
+        assert all(planned.outcome is None or planned.outcome.code.startswith("RT8") for planned in messages)
 
     any_batch()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from router.codes import BAD_POINTER
 from router.engine.decode import CLASSES, Pointer, PointerFinder
-from router.errors import Drop, Refusal
+from router.errors import Drop, Rejection
 from router.model import Record
 from tests.support.envelopes import unwrap_eventbridge as eventbridge
 from tests.support.envelopes import unwrap_sns as sns
@@ -110,7 +110,7 @@ NO_BUCKET = "the pointer names a bucket that is not one of 'buckets' of 's3_poin
 )
 def test_a_pointer_that_is_not_followed(payload: Any, reason: Any) -> None:
     """It never can be, and the reason has no value of the message."""
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(Rejection) as raised:
         find(payload)
 
     assert (raised.value.code, raised.value.reason) == (BAD_POINTER, reason)
@@ -122,7 +122,7 @@ def test_half_a_surrogate_pair_is_no_key() -> None:
     def decoded(payload: Any, attributes: Any) -> Any:
         return [CLASS, PLACE | {"s3Key": "\ud800"}], attributes
 
-    with pytest.raises(Refusal, match="no valid key"):
+    with pytest.raises(Rejection, match="no valid key"):
         find("x", decoded)
 
 
@@ -136,10 +136,10 @@ def test_half_a_surrogate_pair_is_no_key() -> None:
     | st.text()
 )
 def test_any_payload(payload: Any) -> None:
-    """A pointer into one of the buckets, or none, or a refusal; no other exception."""
+    """A pointer into one of the buckets, or none, or a rejection; no other exception."""
     try:
         found = find(payload)
-    except Refusal as refusal:
-        found = refusal.code
+    except Rejection as rejection:
+        found = rejection.code
 
     assert found in (None, BAD_POINTER) or found.bucket in ("payloads", "other")

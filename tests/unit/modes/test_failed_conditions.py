@@ -7,14 +7,14 @@ import pytest
 
 from router.model import Message, Outcome, Table
 from router.modes import MODES
-from tests.support.engine import WriteShape, encode_item
+from tests.support.engine import WriteConfig, encode_item
 
 THINGS = Table("things", (("id", "S"),))
 
 
-def write(item: Any, **shape: Any) -> Any:
+def write(item: Any, **config: Any) -> Any:
     """The write of an item by a route `r`."""
-    planned = WriteShape("r", THINGS, **{**shape, "mode": MODES[shape["mode"]]})
+    planned = WriteConfig("r", THINGS, **{**config, "mode": MODES[config["mode"]]})
     return planned.mode.plan(planned, item, Message(item, "m"), 0)
 
 

@@ -9,7 +9,7 @@ import router
 from router.model import Message, Table
 from router.modes import DEFAULT, MODES, names_taking
 from tests.support.config import spec
-from tests.support.engine import Mode, Setting, Write, WriteShape
+from tests.support.engine import Mode, Setting, Write, WriteConfig
 
 THINGS = Table("things", (("id", "S"),))
 ITEM = {"id": "a", "v": 1, "x": "y"}
@@ -24,8 +24,8 @@ CASES = [
 
 def write_of(mode: Mode, versioned: bool) -> Write:
     """The write of an item, with a version or without."""
-    shape = WriteShape("r", THINGS, mode, "v" if versioned else "")
-    return mode.plan(shape, dict(ITEM), Message({}, "m"), 0)
+    config = WriteConfig("r", THINGS, mode, "v" if versioned else "")
+    return mode.plan(config, dict(ITEM), Message({}, "m"), 0)
 
 
 def test_each_module_is_a_mode() -> None:

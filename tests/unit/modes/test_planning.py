@@ -1,14 +1,14 @@
-"""How each mode plans a write: its condition, its update expression, its marker."""
+"""How each mode plans a write: its condition, its update expression, its idempotency key."""
 
 from typing import Any
 
 import pytest
 
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import REMOVE, Message, Table
 from router.modes import MODES
 from router.modes.update import NO_ATTRIBUTE
-from tests.support.engine import Marker, MarkerShape, Write, WriteShape
+from tests.support.engine import IdempotencyConfig, IdempotencyKey, Write, WriteConfig
 
 THINGS = Table("things", (("id", "S"), ("at", "N")))
 MARKERS = Table("markers", (("m", "S"),))
@@ -20,14 +20,14 @@ OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 SENT = {"SentTimestamp": "1767323045678"}
 
 
-def write(item: Any, mode: Any, data: Any = None, **shape: Any) -> Any:
+def write(item: Any, mode: Any, data: Any = None, **config: Any) -> Any:
     """The second write that a route `r` makes of a message."""
-    return plan(WriteShape("r", THINGS, MODES[mode], **shape), item, Message(data, "m1", system=SENT), 1)
+    return plan(WriteConfig("r", THINGS, MODES[mode], **config), item, Message(data, "m1", system=SENT), 1)
 
 
-def plan(shape: WriteShape, item: Any, message: Message, index: int) -> Any:
+def plan(config: WriteConfig, item: Any, message: Message, index: int) -> Any:
     """Plan a write as the engine does."""
-    return shape.mode.plan(shape, item, message, index)
+    return config.mode.plan(config, item, message, index)
 
 
 def planned(mode: Any, item: Any, size: Any, call: Any = None, *more: Any) -> Any:
@@ -74,7 +74,7 @@ def test_a_version_is_a_condition(mode: Any, target: Any) -> None:
 )
 def test_a_version_must_have_an_order(mode: Any, item: Any, reason: Any) -> None:
     """Otherwise the message can never be written."""
-    with pytest.raises(Refusal, match=reason) as raised:
+    with pytest.raises(Rejection, match=reason) as raised:
         write(item, mode, version="v")
 
     assert raised.value.code.id == "RT804"
@@ -133,63 +133,63 @@ def test_an_update_of_the_key_alone_has_an_expression() -> None:
 @pytest.mark.parametrize("value", ["x", [1], None])
 def test_only_numbers_and_sets_are_added(value: Any) -> None:
     """DynamoDB adds nothing else."""
-    with pytest.raises(Refusal, match="attribute 'n' is added to the stored one, and is no number or set"):
+    with pytest.raises(Rejection, match="attribute 'n' is added to the stored one, and is no number or set"):
         write({**ITEM, "n": value}, "update", add=frozenset({"n"}))
 
 
-def marker(text: Any, **more: Any) -> Any:
-    """The marker of an effect."""
+def key_call(text: Any, **more: Any) -> Any:
+    """The idempotency key of an update, and its call."""
     call = {
         "TableName": "markers",
         "Item": {"m": {"S": text}, **more},
         "ConditionExpression": "attribute_not_exists(#k)",
         "ExpressionAttributeNames": {"#k": "m"},
     }
-    return Marker(MARKERS, call)
+    return IdempotencyKey(MARKERS, call)
 
 
 @pytest.mark.parametrize(
     ("once", "expected"),
     [
-        (MarkerShape(MARKERS, ""), marker("r#m1#1")),
-        (MarkerShape(MARKERS, "gone_at"), marker("r#m1#1", gone_at={"N": str(1767323045 + 15 * 86400)})),
-        (MarkerShape(MARKERS, "", lambda data: data["order"]), marker("r#o7#1")),
+        (IdempotencyConfig(MARKERS, ""), key_call("r#m1#1")),
+        (IdempotencyConfig(MARKERS, "gone_at"), key_call("r#m1#1", gone_at={"N": str(1767323045 + 15 * 86400)})),
+        (IdempotencyConfig(MARKERS, "", lambda data: data["order"]), key_call("r#o7#1")),
     ],
 )
-def test_a_marker_has_the_idempotency_key(once: Any, expected: Any) -> None:
+def test_an_update_has_its_idempotency_key(once: Any, expected: Any) -> None:
     """Route, message id or `once_key`, and the index of the item; kept longer than SQS keeps a message."""
-    assert write(ITEM, "update", {"order": "o7"}, once=once).marker == expected
+    assert write(ITEM, "update", {"order": "o7"}, once=once).idempotency_key == expected
 
 
-def test_a_marker_of_a_message_without_sent_timestamp_has_no_ttl() -> None:
+def test_an_idempotency_key_without_sent_timestamp_has_no_ttl() -> None:
     """There is no time to count from."""
-    shape = WriteShape("r", THINGS, MODES["update"], once=MarkerShape(MARKERS, "gone_at"))
+    config = WriteConfig("r", THINGS, MODES["update"], once=IdempotencyConfig(MARKERS, "gone_at"))
 
-    assert plan(shape, ITEM, Message({}, "m1"), 1).marker == marker("r#m1#1")
+    assert plan(config, ITEM, Message({}, "m1"), 1).idempotency_key == key_call("r#m1#1")
 
 
 @pytest.mark.parametrize("key", [None, "", 5])
 def test_an_idempotency_key_is_text(key: Any) -> None:
     """Otherwise keys could not be distinguished."""
-    with pytest.raises(Refusal, match="'once_key' finds no text"):
-        write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
+    with pytest.raises(Rejection, match="'once_key' finds no text"):
+        write(ITEM, "update", once=IdempotencyConfig(MARKERS, "", lambda data: key))
 
 
 @pytest.mark.parametrize("key", ["k" * 2100, "half \ud800"])
 def test_an_idempotency_key_is_a_valid_key(key: Any) -> None:
     """Otherwise no table could store it, and no client could send it."""
-    with pytest.raises(Refusal, match="'once_key' finds a text that is too long for a key, or not valid") as raised:
-        write(ITEM, "update", once=MarkerShape(MARKERS, "", lambda data: key))
+    with pytest.raises(Rejection, match="'once_key' finds a text that is too long for a key, or not valid") as raised:
+        write(ITEM, "update", once=IdempotencyConfig(MARKERS, "", lambda data: key))
 
     assert raised.value.code.id == "RT804"
 
 
 def test_idempotency_keys_of_two_routes_differ() -> None:
     """Whatever the names of the routes and the keys of the messages."""
-    once = MarkerShape(MARKERS, "", lambda data: data)
+    once = IdempotencyConfig(MARKERS, "", lambda data: data)
     given = [("a", "b#c"), ("a#b", "c"), ("a%23b", "c"), ("a", "b"), ("a", "b#0")]
-    shapes = [(WriteShape(route, THINGS, MODES["update"], once=once), data) for route, data in given]
+    shapes = [(WriteConfig(route, THINGS, MODES["update"], once=once), data) for route, data in given]
 
-    made = [plan(shape, ITEM, Message(data, "m"), 0).marker.call["Item"]["m"]["S"] for shape, data in shapes]
+    made = [plan(config, ITEM, Message(data, "m"), 0).idempotency_key.call["Item"]["m"]["S"] for config, data in shapes]
 
     assert made == ["a#b#c#0", "a%23b#c#0", "a%2523b#c#0", "a#b#0", "a#b#0#0"]

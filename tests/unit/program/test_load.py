@@ -40,7 +40,7 @@ def test_the_environment(load_text: Any) -> None:
     """Is put in at load."""
     queue = load_text(CONFIG, {"STAGE": "live"}).loaded.program.engine.queues["b"]
 
-    assert (queue.reference, queue.routes[0].shape.table) == (
+    assert (queue.reference, queue.routes[0].write.table) == (
         "live-b",
         Table("live-things", (("id", "S"), ("at", "N"))),
     )

@@ -22,11 +22,11 @@ routes:
 
 
 def test_names(load_text: Any) -> None:
-    """Queues, dead-letter queues, tables and tables of markers go by their names alone; all else stays."""
+    """Queues, dead-letter queues, tables and tables of idempotency keys go by their names alone; all else stays."""
     program = load_text(CONFIG).loaded.program
     bare = with_bare_names(program)
     queue = bare.engine.queues["q"]
-    shapes = [route.shape for route in queue.routes]
+    shapes = [route.write for route in queue.routes]
     assert (
         queue.reference,
         queue.dead_letter,

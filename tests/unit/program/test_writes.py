@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import Table
-from tests.support.engine import MarkerShape, WriteShape
+from tests.support.engine import IdempotencyConfig, WriteConfig
 from tests.support.modes import MODES
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
@@ -17,7 +17,7 @@ SETTINGS = {"version": "a", "add": ["a"], "append": ["a"], "keep_first": ["a"], 
 
 
 def of_update(load_text: Any, write: Any, markers: Any = None) -> Any:
-    """A config with an update, beside a table for markers."""
+    """A config with an update, beside a table of idempotency keys."""
     config = {
         "version": 1,
         "queues": {"q": {"dead_letter": "d"}},
@@ -27,8 +27,8 @@ def of_update(load_text: Any, write: Any, markers: Any = None) -> Any:
     return load_text(json.dumps(config))
 
 
-def shape(made: Any) -> WriteShape:
-    found: WriteShape = made.loaded.program.engine.queues["q"].routes[0].shape
+def shape(made: Any) -> WriteConfig:
+    found: WriteConfig = made.loaded.program.engine.queues["q"].routes[0].write
     return found
 
 
@@ -59,16 +59,16 @@ def test_modes(flow: Any, write: Any, item: Any) -> None:
 def test_shapes(flow: Any, write: Any, expected: Any) -> None:
     """What the engine is reported."""
     mode, version = expected
-    assert shape(flow({"item": ITEM, "write": write})) == WriteShape(
+    assert shape(flow({"item": ITEM, "write": write})) == WriteConfig(
         "r", Table("things", (("id", "S"),)), MODES[mode], version, declared=frozenset(ITEM)
     )
 
 
 def test_the_shape_of_an_update(load_text: Any) -> None:
-    """With attributes that are treated apart, and a table for markers with its time to live."""
+    """With attributes that are treated apart, and a table of idempotency keys with its time to live."""
     write = {"version": "a", "add": ["b"], "keep_first": ["c"], "once": "markers"}
 
-    assert shape(of_update(load_text, write)) == WriteShape(
+    assert shape(of_update(load_text, write)) == WriteConfig(
         "r",
         Table("things", (("id", "S"),)),
         MODES["update"],
@@ -76,7 +76,7 @@ def test_the_shape_of_an_update(load_text: Any) -> None:
         frozenset({"b"}),
         frozenset(),
         frozenset({"c"}),
-        MarkerShape(Table("markers", (("m", "S"),)), "gone_at"),
+        IdempotencyConfig(Table("markers", (("m", "S"),)), "gone_at"),
         frozenset(ITEM),
     )
 
@@ -87,7 +87,7 @@ def test_once_key(load_text: Any) -> None:
     assert once is not None
     assert once.key is not None
 
-    with pytest.raises(Refusal) as raised:
+    with pytest.raises(Rejection) as raised:
         once.key({"n": "secret"})
 
     assert (once.key({"n": -1}), raised.value.code.id, raised.value.reason) == (
@@ -144,8 +144,8 @@ def test_settings_of_an_update(load_text: Any, write: Any, sentences: list[str])
 
 
 @pytest.mark.parametrize("key", [{"m": "N"}, {"m": "S", "n": "S"}])
-def test_a_table_that_cannot_hold_markers(load_text: Any, key: Any) -> None:
-    """A marker's key is one text."""
+def test_a_table_that_cannot_hold_idempotency_keys(load_text: Any, key: Any) -> None:
+    """An idempotency key is one text."""
     assert of_update(load_text, {"add": ["a"], "once": "markers"}, {"key": key}).sentences == [
         "RT609 the key of table 'markers' is not one text attribute; use a table of its own, with 'key: {id: S}'"
     ]

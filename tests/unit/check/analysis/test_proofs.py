@@ -13,7 +13,7 @@ from router.check.analysis.conditions import condition_of, opposite_of
 from router.check.analysis.entailment import Answer, Entailment, entailment_of
 from router.check.analysis.predicates import SOME_VALUE, there
 from router.check.rule import Subject
-from router.errors import Refusal
+from router.errors import Rejection
 from router.model import Message, Place, Table
 from tests.support.config import Findings, spec
 from tests.support.engine import UNLIMITED
@@ -259,7 +259,7 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
             continue
         try:
             [item] = map_items(Message(data), UNLIMITED)
-        except Refusal:
+        except Rejection:
             continue
         got = item.get("k")
         if got is None:

@@ -1,11 +1,11 @@
-"""A ticket ends when its last write has, as the worst of them."""
+"""A message is settled when its last write is, as the worst of them."""
 
 from typing import Any
 
 import pytest
 
-from router.engine.writes import MAX_ACTIONS, Marker, Ticket, Write, check_transaction
-from router.errors import Refusal
+from router.engine.writes import MAX_ACTIONS, IdempotencyKey, PlannedMessage, Write, check_transaction
+from router.errors import Rejection
 from router.model import WRITTEN, Outcome, Record, Table
 from tests.support.modes import MODES
 
@@ -16,11 +16,11 @@ RETRY = Outcome("retry", "RT814")
 REJECTED = Outcome("rejected", "RT815")
 
 
-def test_a_decided_ticket_has_nothing_to_write() -> None:
+def test_a_decided_message_has_nothing_to_write() -> None:
     """It has its outcome from the start."""
-    ticket = Ticket(RECORD, REJECTED)
+    planned = PlannedMessage(RECORD, REJECTED)
 
-    assert (ticket.record, ticket.outcome, ticket.writes, ticket.results) == (RECORD, REJECTED, [], [])
+    assert (planned.record, planned.outcome, planned.writes, planned.results) == (RECORD, REJECTED, [], [])
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,17 @@ def test_a_decided_ticket_has_nothing_to_write() -> None:
 )
 def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> None:
     """There is no outcome before all writes are settled."""
-    ticket = Ticket(RECORD, None, [WRITE, WRITE])
+    planned = PlannedMessage(RECORD, None, [WRITE, WRITE])
 
     for result in results:
-        ticket.settle(result)
+        planned.settle(result)
 
-    assert (ticket.outcome, ticket.results) == (outcome, results)
+    assert (planned.outcome, planned.results) == (outcome, results)
 
 
-def put(number: int, size: int = 3, marker: Marker | None = None) -> Write:
+def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = None) -> Write:
     """The write of an item of its own."""
-    return Write("r", THINGS, MODES["put"], ("things", str(number)), {}, size, marker=marker)
+    return Write("r", THINGS, MODES["put"], ("things", str(number)), {}, size, idempotency_key=idempotency_key)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def put(number: int, size: int = 3, marker: Marker | None = None) -> Write:
             "the message makes more than 100 writes, too many for one transaction",
         ),
         (
-            [put(at, marker=Marker(THINGS, {})) for at in range(51)],
+            [put(at, idempotency_key=IdempotencyKey(THINGS, {})) for at in range(51)],
             "the message makes more than 100 writes, too many for one transaction",
         ),
         ([put(1), put(1)], "the message writes one item twice, which no transaction can"),
@@ -70,7 +70,7 @@ def put(number: int, size: int = 3, marker: Marker | None = None) -> Write:
 )
 def test_too_large_a_transaction_is_refused(writes: Any, reason: Any) -> None:
     """Too many actions with markers, two writes of one item, or too many bytes."""
-    with pytest.raises(Refusal, match=reason):
+    with pytest.raises(Rejection, match=reason):
         check_transaction(writes)
 
 
