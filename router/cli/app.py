@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from router.errors import ConfigError, MissingExtra, RouterError
+from router.printable import printable, printable_lines
 
 _FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
 _EXTRAS = {"rich": "cli", "packaging": "cli", "boto3": "worker", "botocore": "worker", "prometheus_client": "worker"}
@@ -80,10 +81,10 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except ConfigError as error:
             for finding in error.findings:
-                click.echo(str(finding), err=True)
+                click.echo(printable(str(finding)), err=True)
             ctx.exit(2)
         except RouterError as error:
-            click.echo(f"router: {error}", err=True)
+            click.echo(f"router: {printable_lines(str(error))}", err=True)
             ctx.exit(2)
 
 

@@ -20,6 +20,7 @@ from router.ops.archive import as_megabytes
 from router.ops.build import HANDLER, OUTPUT, BuildResult, build, target_of
 from router.ops.requirements import FILE, PLUGINS
 from router.ops.targets import ARCHES, PYTHONS, Arch, Python
+from router.printable import printable
 
 
 @click.command("build")
@@ -84,9 +85,9 @@ def _show(built: BuildResult) -> None:
     for name in contents.packages.provided:
         click.echo(f"left out: {name}, which the Lambda runtime has, in its own version")
     for each in contents.left_out:
-        click.echo(f"left out: {each.name}: {each.reason}")
+        click.echo(printable(f"left out: {each.name}: {each.reason}"))
     for missing in contents.missing_imports:
-        click.echo(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}")
+        click.echo(printable(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}"))
     if contents.packages.floating:
         names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in contents.packages.floating)
         click.echo(f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later")

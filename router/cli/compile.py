@@ -12,6 +12,7 @@ from router.cli.report import count_findings, show_findings
 from router.config.environment import variables_in
 from router.config.merge import relocate_plugin
 from router.errors import UsageError
+from router.printable import printable
 from router.program.precompile import precompile
 from router.program.precompiled import Opened, unpack
 
@@ -45,7 +46,7 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
     write_file(output, content)
     click.echo(f"wrote {output}: {len(content):,} bytes")
     for label, names in _contents(unpack(content, str(output))).items():
-        click.echo(f"  {label:<9}  {', '.join(names) or 'none'}")
+        click.echo(f"  {label:<9}  {printable(', '.join(names)) or 'none'}")
 
 
 def _contents(compiled: Opened) -> dict[str, list[str]]:

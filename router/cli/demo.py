@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, TextIO
 import click
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 
 from router.cli.options import config_option
-from router.cli.terminal import output, print_table
+from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
 from router.dev.emulator import local_aws
@@ -53,7 +52,7 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
     results: list[SampleResult] = []
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
-            console.print(f"with {escape(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
+            console.print(f"with {literal(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
         demo = _run(console, config, round_, as_lambda)
         _print(demo)
         results += demo.results
@@ -103,17 +102,17 @@ def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
         columns = list(dict.fromkeys(attribute for item in items for attribute in item))
         cells = sorted([to_cell(item[column]) if column in item else "" for column in columns] for item in items)
-        print_table(map(escape, columns), (map(escape, row) for row in cells), f"table {name}")
+        print_table(map(literal, columns), (map(literal, row) for row in cells), f"table {name}")
     if demo.dead_letters:
         letters = [
-            (each.code, escape(each.reason or "(none)"), each.queue, each.message_id) for each in demo.dead_letters
+            (each.code, literal(each.reason or "(none)"), each.queue, each.message_id) for each in demo.dead_letters
         ]
         print_table(("code", "reason", "queue", "message id"), letters, "dead letters")
     rows = []
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'red')}]{result.outcome}[/]"
-        rows.append((mark, result.sample.queue, escape(result.sample.name), outcome, escape(result.reason)))
+        rows.append((mark, result.sample.queue, literal(result.sample.name), outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
 
 
@@ -129,5 +128,5 @@ def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
     for line in deployed.log:
         others = {name: value for name, value in line.items() if name not in _LOG_COLUMNS and value}
         rest = " ".join(f"{name}={to_json(value)}" for name, value in others.items())
-        rows.append([escape(str(line.get(name, ""))) for name in _LOG_COLUMNS] + [escape(rest)])
+        rows.append([literal(str(line.get(name, ""))) for name in _LOG_COLUMNS] + [literal(rest)])
     print_table((*_LOG_COLUMNS, ""), rows, "log of the function")

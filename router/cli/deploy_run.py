@@ -10,12 +10,11 @@ import click
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.markup import escape
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account
 from router.aws.stacks import StackEvent, StackResource, Stacks
-from router.cli.terminal import confirm, output, print_table
+from router.cli.terminal import confirm, literal, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
 from router.ops.archive import Archive
@@ -35,6 +34,7 @@ from router.ops.stack import (
     require_own,
 )
 from router.ops.template.document import DeployableConfig, make_document
+from router.printable import printable_lines
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
 _COLOUR, _LOSS_COLOUR = "yellow", "bold red"
@@ -66,10 +66,10 @@ def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: s
 def _line(event: StackEvent, stack_id: str) -> str:
     whole = is_about_stack(event, stack_id)
     name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
-    reason = f"  {escape(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    reason = f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
     status = f"[{_colour(event.status)}]{event.status:<20}[/]"
     time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
-    return f"{time}  {status}  {kind_of(event.type):<20}  {escape(name)}{reason}"
+    return f"{time}  {status}  {kind_of(event.type):<20}  {literal(name)}{reason}"
 
 
 def _colour(status: str) -> str:
@@ -87,8 +87,8 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
         verb = each.verb.upper() if each.loses else each.verb
         warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
-        what = ": ".join(filter(None, (warning, escape(", ".join(each.details)))))
-        rows.append((f"[{colour}]{verb}[/]", each.kind, escape(each.name), escape(each.routes), what))
+        what = ": ".join(filter(None, (warning, literal(", ".join(each.details)))))
+        rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
     print_table(("", "resource", "name", "routes", "what changes"), rows)
 
 
@@ -101,14 +101,14 @@ def show_result(
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
     )
     places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
-    rows = [(kind_of(each.type), escape(short_name(each.physical_id)), escape(where)) for each, where in places]
+    rows = [(kind_of(each.type), literal(short_name(each.physical_id)), literal(where)) for each, where in places]
     print_table(("resource", "name", "where"), rows)
     console = output()
     for name, value in result.outputs.items():
-        console.print(f"{escape(name)}: {escape(value)}", soft_wrap=True)
+        console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
     for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
         console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
-    console.print(f"the stack '{escape(stack)}' is {result.status}")
+    console.print(f"the stack '{literal(stack)}' is {result.status}")
 
 
 def dashboard_link(name: str, region: str, partition: str) -> str:
@@ -277,4 +277,4 @@ class DeployRun:
         return code
 
     def _log(self, sentence: str) -> None:
-        click.echo(sentence, err=True)
+        click.echo(printable_lines(sentence), err=True)

@@ -16,6 +16,7 @@ from router.dev.explain import Explanation, RouteCondition, explain, show_value
 from router.dev.records import LISTS, MESSAGE_ID, META, RECEIPT_HANDLE, read_record, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
+from router.printable import printable
 from router.program.load import Program, load
 
 _RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
@@ -122,9 +123,10 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
     yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
     details = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
     details += [("stage", explained.failed_at), ("at", outcome.pointer)]
-    yield from (f"  {label}: {text}" for label, text in details if text)
+    yield from (f"  {label}: {printable(text)}" for label, text in details if text)
     for fault in explained.faults:
-        yield f"  {fault.schema}: '{fault.keyword}' at {fault.at}, of {fault.pointer} in the message: {fault.sentence}"
+        where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"
+        yield printable(f"  {fault.schema}: {where}: {fault.sentence}")
     if len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages) and not explained.failed_at:
         yield click.style("in one request", bold=True)
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
@@ -139,7 +141,7 @@ def _routes(conditions: list[RouteCondition]) -> Iterable[str]:
     }
     for each in conditions:
         condition = f"when {each.when}" if each.when else "always"
-        yield f"  {marks[each.result]}  {each.route}: {condition}" + (f" — {each.why}" if each.why else "")
+        yield f"  {marks[each.result]}  " + printable(f"{each.route}: {condition}{each.why and ' — '}{each.why}")
 
 
 def _indent(text: str) -> str:

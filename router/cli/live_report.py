@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
-from rich.markup import escape
 
 from router.aws.deployed import (
     Decision,
@@ -18,7 +17,7 @@ from router.aws.deployed import (
     function_name,
 )
 from router.check.live.deployed import duration
-from router.cli.terminal import print_table
+from router.cli.terminal import literal, print_table
 
 Row = tuple[str, ...]
 _Facts = TypeVar("_Facts", TableFacts, QueueFacts, FunctionFacts)
@@ -36,7 +35,7 @@ def show_seen(seen: DeployedState | None) -> None:
         return
     for title, columns, rows in _sheets(seen):
         if rows:
-            print_table(columns, (map(escape, row) for row in rows), escape(title))
+            print_table(columns, (map(literal, row) for row in rows), literal(title))
 
 
 def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:

@@ -15,6 +15,7 @@ import msgspec
 from router.check.ignore import Ignored
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
+from router.printable import printable, printable_json
 
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _COLOURS: Mapping[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
@@ -30,7 +31,10 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
     Ignored findings follow with the reason. With `excerpts`, each finding has its source line and a caret.
     """
     lines = [line for finding in findings for line in _entry(finding, excerpts)]
-    reasons = [f"{each.finding} {click.style(f'(ignored: {each.reason.strip()})', dim=True)}" for each in ignored]
+    reasons = [
+        f"{printable(str(each.finding))} {click.style(printable(f'(ignored: {each.reason.strip()})'), dim=True)}"
+        for each in ignored
+    ]
     return "\n".join([*lines, *reasons])
 
 
@@ -64,11 +68,10 @@ def show_findings(findings: Sequence[Finding], err: bool) -> None:
 
 
 def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
-    text = str(finding)
     place, code = str(finding.place), finding.code.id
-    rest = text[len(place) + len(code) + 3 :]
+    rest = printable(str(finding)[len(place) + len(code) + 3 :])
     colour = _COLOURS[finding.code.severity]
-    yield f"{click.style(place, bold=True)}: {click.style(code, fg=colour)} {rest}"
+    yield f"{click.style(printable(place), bold=True)}: {click.style(code, fg=colour)} {rest}"
     if excerpt:
         yield from _excerpt(finding.place, colour)
 
@@ -148,7 +151,8 @@ def _github_command(name: str, finding: Finding, suffix: str) -> str:
 
 
 def _escape(text: str, more: str = "") -> str:
-    return "".join(f"%{ord(char):02X}" if char in f"%\r\n{more}" else char for char in text)
+    """Escape what ends a command or a property, as the runner reads it, and what a terminal would not show."""
+    return "".join(f"%{ord(char):02X}" if char in f"%\r\n{more}" else printable(char) for char in text)
 
 
 def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
@@ -201,4 +205,4 @@ def _message(finding: Finding) -> str:
 
 
 def _format(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value)).decode()
+    return printable_json(msgspec.json.format(msgspec.json.encode(value)).decode())

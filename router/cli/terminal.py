@@ -5,9 +5,11 @@ from collections.abc import Iterable
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from router.errors import UsageError
+from router.printable import printable
 
 WIDE = 200
 """Characters of a line where the output is not a terminal, so that tables are not cut at 80."""
@@ -19,8 +21,13 @@ def output(stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False)
 
 
+def literal(text: str) -> str:
+    """Return any text as Rich's markup of itself, on one line, safe for a terminal."""
+    return escape(printable(text))
+
+
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
-    """Print a table to standard output; titles, columns and cells are Rich's markup."""
+    """Print a table to standard output; titles, columns and cells are Rich's markup: see `literal`."""
     table = Table(*columns)
     for row in rows:
         table.add_row(*row)

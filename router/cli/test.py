@@ -15,6 +15,7 @@ from router.dev.compare import cell, table, to_json
 from router.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.dev.schema_coverage import SchemaCoverage
 from router.dev.update import DELETE, Updated, update
+from router.printable import printable
 
 _SHOWN = 10
 """The number of unreached schema locations that are listed without --coverage."""
@@ -23,7 +24,7 @@ _SHOWN = 10
 def show_verdict(verdict: Verdict) -> None:
     """Print a line for the test, and a row for each difference."""
     mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
-    click.echo(f"{mark}  {verdict.route}: {verdict.name}")
+    click.echo(f"{mark}  {verdict.route}: {printable(verdict.name)}")
     if verdict.passed:
         return
     head, *rows = table(verdict.differences)
@@ -45,15 +46,16 @@ def show_update(updated: Updated) -> None:
     """Print the changes of the file, or why there are none."""
     if updated.kept:
         show_verdict(updated.verdict)
-        click.echo(f"      {click.style('not updated', fg='yellow')}: {updated.kept}")
+        click.echo(f"      {click.style('not updated', fg='yellow')}: {printable(updated.kept)}")
         return
     mark = click.style("edit", fg="yellow", bold=True)
-    click.echo(f"{mark}  {updated.verdict.route}: {updated.verdict.name}  ({updated.place})")
+    name = printable(updated.verdict.name)
+    click.echo(f"{mark}  {updated.verdict.route}: {name}  ({printable(str(updated.place))})")
     for change in updated.changes:
         if change.old is not UNSET:
-            click.echo(click.style(f"      - {change.key}: {to_json(change.old)}", fg="red"))
+            click.echo(click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red"))
         if change.new is not DELETE:
-            click.echo(click.style(f"      + {change.key}: {to_json(change.new)}", fg="green"))
+            click.echo(click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green"))
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
@@ -63,7 +65,7 @@ def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
     unreached = reached.unreached(suite.loaded)
     shown = unreached if whole else unreached[:_SHOWN]
     for each in shown:
-        click.echo(f"{click.style('note', fg='cyan')}  {each}")
+        click.echo(f"{click.style('note', fg='cyan')}  {printable(str(each))}")
     more = len(unreached) - len(shown)
     if more:
         what = "1 more place" if more == 1 else f"{more} more places"

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
 from router.cli.options import json_option, yes_option
-from router.cli.terminal import confirm, confirm_by_typing, output, print_table
+from router.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
 
@@ -98,7 +97,7 @@ def _show(planned: "Sequence[PlannedRemoval]", delete_tables: bool) -> None:
     for each in planned:
         kept = each.kept and not (delete_tables and each.kind == "table")
         mark = "[green]kept[/]" if kept else "[red]DELETED[/]"
-        rows.append((mark, each.kind, escape(each.name), "" if kept else _loss(each)))
+        rows.append((mark, each.kind, literal(each.name), "" if kept else _loss(each)))
     print_table(("", "resource", "name", "what is lost"), rows)
 
 
@@ -128,4 +127,4 @@ def _delete_tables(dynamodb: "ServiceClient", tables: Sequence[str], console: Co
             except UsageError:
                 click.echo(f"not deleted: {', '.join(tables[done:])}", err=True)
                 raise
-        console.print(f"deleted table {escape(table)}")
+        console.print(f"deleted table {literal(table)}")

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from router.model import OutcomeKind, Result, Summary, iso_ms
+from router.printable import printable_json
 
 LOGGER = logging.getLogger("router")
 _LEVELS = {
@@ -39,7 +40,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             # Only the type: the text of an exception may contain a value of a message.
             line["exception"] = record.exc_info[0].__name__
-        return msgspec.json.encode(line).decode()
+        return printable_json(msgspec.json.encode(line).decode())
 
 
 def set_up_logging(level: int = logging.INFO) -> None:

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from router.config import spec
 from router.model import Item, Outcome
+from router.printable import printable, printable_json
 
 ABSENT = "(no such attribute)"
 """The value of an attribute that does not exist."""
@@ -40,7 +41,10 @@ def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
 
 def table(differences: Sequence[Difference]) -> list[str]:
     """Return the differences as lines of a table: subject, expected, found."""
-    rows = [("", "expected", "found"), *((each.what, cell(each.expected), cell(each.found)) for each in differences)]
+    rows = [
+        ("", "expected", "found"),
+        *((printable(each.what), cell(each.expected), cell(each.found)) for each in differences),
+    ]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     return [f"{what:{first}}  {expected:{second}}  {found}" for what, expected, found in rows]
 
@@ -131,9 +135,9 @@ def same(expected: Any, found: Any) -> bool:
 
 
 def to_json(value: Any, indent: int = 0) -> str:
-    """Return a value as JSON text, on one line or indented."""
+    """Return a value as JSON text that is safe for a terminal, on one line or indented."""
     text = _ENCODER.encode(_plain(value))
-    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+    return printable_json((msgspec.json.format(text, indent=indent) if indent else text).decode())
 
 
 def to_cell(value: Any) -> str:
