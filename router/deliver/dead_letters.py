@@ -9,11 +9,10 @@ from msgspec import structs
 from router import codes
 from router.aws.protocols import AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
+from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.engine.writes import PlannedMessage
-from router.model import Outcome, iso_ms
+from router.model import Message, Outcome, iso_ms
 
-ATTRIBUTE = "router"
-"""The message attribute that has the reason."""
 MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -41,27 +40,40 @@ def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessa
         id=record.message_id,
         body=record.body,
         message_attributes=record.message_attributes,
-        group_id=(record.group_id or record.message_id) if fifo else "",
+        # A standard queue keeps the group too: with fair queues it names the tenant.
+        group_id=record.group_id or (record.message_id if fifo else ""),
         deduplication_id=record.message_id if fifo else "",
     )
     # A message that was a dead letter before has an older reason, which the new one replaces.
     if len(record.message_attributes.keys() - {ATTRIBUTE}) >= MAX_ATTRIBUTES:
         return outgoing
-    reason = {"DataType": "String", "StringValue": _reason(queue, planned)}
+    reason = {"DataType": "String", "StringValue": msgspec.json.encode(_failed(queue, planned)).decode()}
     with_reason = structs.replace(outgoing, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
     return with_reason if with_reason.size <= MAX_MESSAGE_BYTES else outgoing
 
 
-def _reason(queue: CompiledQueue, planned: PlannedMessage) -> str:
-    outcome = planned.outcome or Outcome("rejected")
-    reason = {
-        "code": outcome.code,
-        "reason": outcome.reason,
-        "queue": queue.name,
-        "route": outcome.route,
-        "pointer": outcome.pointer,
-        "message_id": planned.record.message_id,
-        "receive_count": planned.record.receive_count,
-        "failed_at": iso_ms(int(time.time() * 1000)),
-    }
-    return msgspec.json.encode(reason).decode()
+def _failed(queue: CompiledQueue, planned: PlannedMessage) -> FailedMessage:
+    """Describe a failure; of a message that failed before, the identity, the first time and the attempts go on."""
+    record, outcome = planned.record, planned.outcome or Outcome("rejected")
+    now = iso_ms(int(time.time() * 1000))
+    before = read_failed(record)
+    message = with_original_identity(Message(None, record.message_id, system=record.attributes), record)
+    return FailedMessage(
+        code=outcome.code,
+        reason=outcome.reason,
+        queue=queue.name,
+        route=outcome.route,
+        pointer=outcome.pointer,
+        message_id=message.id,
+        receive_count=record.receive_count,
+        failed_at=now,
+        source=queue.reference,
+        sent_at=message.time("sent_at"),
+        first_received_at=message.time("first_received_at"),
+        group_id=message.system.get("MessageGroupId", ""),
+        sequence_number=message.system.get("SequenceNumber", ""),
+        deduplication_id=message.system.get("MessageDeduplicationId", ""),
+        sender_id=before.sender_id if before and before.sender_id else message.system.get("SenderId", ""),
+        attempt=before.attempt + 1 if before else 1,
+        first_failed_at=(before.first_failed_at or before.failed_at if before else None) or now,
+    )

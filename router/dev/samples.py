@@ -8,10 +8,10 @@ from msgspec import Struct, structs
 
 from router.aws.references import table_name
 from router.config import spec
-from router.deliver.dead_letters import ATTRIBUTE
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, wrap_text
 from router.dev.run_tests import plan_record, run_test
 from router.engine.attributes import decode_item
+from router.engine.identity import ATTRIBUTE
 from router.model import WRITTEN, Item, Record
 from router.program.load import Program
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from router import codes
 from router.engine.attributes import memory_bytes
 from router.engine.decode import Decoder, PointerFinder
+from router.engine.identity import with_original_identity
 from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
 from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
@@ -139,6 +140,8 @@ def plan(
     if trace:
         trace("", "decode", data)
     message = Message(data, record.message_id, queue.name, attributes, record.attributes)
+    if record.message_attributes and queue.dead_letter:
+        message = with_original_identity(message, record)
     writes: list[Write] = []
     decided: list[Outcome] = []
     matched = False

@@ -161,6 +161,19 @@ def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> 
     )
 
 
+OF_ONE_RUN = (
+    "message_id",
+    "failed_at",
+    "first_failed_at",
+    "sent_at",
+    "first_received_at",
+    "sequence_number",
+    "deduplication_id",
+    "source",
+)
+"""What a dead letter states about its message that differs from run to run."""
+
+
 def letter_of(letter: dict[str, Any]) -> Any:
     """Return the body, the group, the attributes and the reason of a dead letter."""
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
@@ -169,7 +182,7 @@ def letter_of(letter: dict[str, Any]) -> Any:
         letter["Body"],
         letter["Attributes"].get("MessageGroupId"),
         attributes,
-        why | {"message_id": 0, "failed_at": 0},
+        {name: value for name, value in why.items() if name not in OF_ONE_RUN},
     )
 
 

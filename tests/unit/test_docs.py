@@ -260,7 +260,13 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     """The attribute on the page on outcomes equals the one that is sent."""
     (shown,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/outcomes.md"))
     queue = sample.engine.queues["user-metadata"]
-    record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', {"ApproximateReceiveCount": "1"})
+    reported = {
+        "ApproximateReceiveCount": "1",
+        "SentTimestamp": "1795565028902",
+        "ApproximateFirstReceiveTimestamp": "1795565029201",
+        "SenderId": shown["sender_id"],
+    }
+    record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', reported)
     sent: list[Any] = []
 
     def send(url: str, letters: Any) -> dict[str, Any]:
@@ -273,7 +279,8 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
 
     (letter,) = sent
     sent_attribute = json.loads(letter.message_attributes["router"]["StringValue"])
-    assert sent_attribute == {**shown, "failed_at": sent_attribute["failed_at"]}
+    now = sent_attribute["failed_at"]
+    assert sent_attribute == {**shown, "failed_at": now, "first_failed_at": now}
 
 
 def test_the_policy_names_what_the_sample_config_uses(sample: Program) -> None:

@@ -73,7 +73,7 @@ class DirectQueues(SqsQueues):
 
     def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
         """Call SendMessageBatch; the calls overlap, but for FIFO queues."""
-        if any(message.group_id for message in messages):
+        if url.endswith(".fifo"):
             return super()._call_in_batches("SendMessageBatch", url, message_batches(messages))
         return super().send(url, messages)
 

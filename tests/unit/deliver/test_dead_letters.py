@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.deliver.dead_letters import send_dead_letters
 from router.model import Record
@@ -13,14 +14,12 @@ from tests.support.engine import plan
 from tests.support.program import load_program
 
 CONFIG = Path(__file__).parents[3] / "routes.yaml"
+SYSTEM = {"SentTimestamp": "1767225600000", "ApproximateReceiveCount": "3", "MessageGroupId": "tenant", "SenderId": "A"}
 
 
-@pytest.mark.parametrize(("others", "known"), [(9, True), (9, False), (10, False)])
-def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> None:
-    """It replaces an earlier reason, and is left out if there are ten other attributes."""
-    names = [f"a{number}" for number in range(others)] + ["router"] * known
-    given = {name: {"DataType": "String", "StringValue": "{}"} for name in names}
-    queue = load_program(CONFIG, {}).engine.queues["user-metadata"]
+def _dead_letter(record: Record, dead_letter: str = "letters") -> Any:
+    """The dead letter of a record that the sample's queue rejects."""
+    queue = structs.replace(load_program(CONFIG, {}).engine.queues["user-metadata"], dead_letter=dead_letter)
     sent: list[Any] = []
 
     def send(url: str, messages: Any) -> dict[str, Any]:
@@ -28,9 +27,62 @@ def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> Non
         return {}
 
     queues: Any = SimpleNamespace(url=lambda name: name, send=send)
-
-    send_dead_letters(queues, queue, [plan(queue, Record("m", "handle", "{}", {}, given))])
-
+    send_dead_letters(queues, queue, [plan(queue, record)])
     (letter,) = sent
+    return letter
+
+
+@pytest.mark.parametrize(("others", "known"), [(9, True), (9, False), (10, False)])
+def test_the_reason_takes_one_of_ten_attributes(others: int, known: bool) -> None:
+    """It replaces an earlier reason, and is left out if there are ten other attributes."""
+    names = [f"a{number}" for number in range(others)] + ["router"] * known
+    given = {name: {"DataType": "String", "StringValue": "{}"} for name in names}
+
+    letter = _dead_letter(Record("m", "handle", "{}", {}, given))
+
     reason = json.loads(letter.message_attributes.get("router", {}).get("StringValue", "{}"))
     assert (len(letter.message_attributes), reason.get("code")) == (10, "RT806" if others == 9 else None)
+
+
+def test_a_dead_letter_describes_the_message() -> None:
+    """Its identity, the queue that it was on, and the failure."""
+    letter = _dead_letter(Record("m", "handle", "{}", SYSTEM))
+
+    failed = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert failed.pop("failed_at") == failed.pop("first_failed_at")
+    assert failed == {
+        "code": "RT806",
+        "reason": "fails 'required' at /required: 'user_id' is missing",
+        "queue": "user-metadata",
+        "route": "user-metadata",
+        "pointer": "",
+        "message_id": "m",
+        "receive_count": 3,
+        "source": "user-metadata",
+        "sent_at": "2026-01-01T00:00:00.000Z",
+        "group_id": "tenant",
+        "sender_id": "A",
+    }
+
+
+def test_a_second_failure_keeps_the_first_identity() -> None:
+    """The id, the times and the sender of the first failure; the attempts are counted."""
+    first = _dead_letter(Record("m", "handle", "{}", SYSTEM))
+    again = {**SYSTEM, "SentTimestamp": "1767229200000", "SenderId": "operator"}
+
+    second = _dead_letter(Record("new", "handle", "{}", again, first.message_attributes))
+
+    before, failed = (json.loads(each.message_attributes["router"]["StringValue"]) for each in (first, second))
+    assert (before.get("attempt", 1), failed["attempt"]) == (1, 2)
+    for name in ("message_id", "sent_at", "first_failed_at", "sender_id", "group_id"):
+        assert failed[name] == before[name]
+    assert failed["failed_at"] >= before["failed_at"]
+
+
+@pytest.mark.parametrize(
+    ("dead_letter", "system", "group"),
+    [("letters", SYSTEM, "tenant"), ("letters", {}, ""), ("letters.fifo", SYSTEM, "tenant"), ("letters.fifo", {}, "m")],
+)
+def test_a_dead_letter_keeps_its_message_group(dead_letter: str, system: dict[str, str], group: str) -> None:
+    """On standard queues too: with fair queues the group is the tenant. A FIFO queue needs one."""
+    assert _dead_letter(Record("m", "handle", "{}", system), dead_letter).group_id == group

@@ -429,6 +429,7 @@ def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
 
     (letter,) = queues.letters
     reported = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert reported.pop("first_failed_at") == reported["failed_at"]
     assert (reported.pop("failed_at").endswith("Z"), reported) == (
         True,
         {
@@ -439,6 +440,7 @@ def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
             "pointer": "",
             "message_id": "m1",
             "receive_count": 3,
+            "source": "q",
         },
     )
     assert (letter.body, letter.message_attributes["colour"], letter.group_id) == (
