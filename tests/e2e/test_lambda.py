@@ -362,7 +362,8 @@ def test_letter(flows: Any, function: FunctionProcess, make: Any, name: str) -> 
     answer = function.invoke(bad)
 
     letter, details = flows.letter_about(bad["messageId"])
-    failed_at = datetime.strptime(details.pop("failed_at"), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
+    failed_at = details.pop("failed_at")
+    moment = datetime.strptime(failed_at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
     assert (answer, details) == (
         failed(),
         {
@@ -373,10 +374,15 @@ def test_letter(flows: Any, function: FunctionProcess, make: Any, name: str) -> 
             "pointer": "/number",
             "message_id": bad["messageId"],
             "receive_count": 2,
+            "source": details["source"],
+            "sent_at": "2026-01-02T03:04:05.678Z",
+            "first_received_at": "2026-01-02T03:04:05.690Z",
+            "sender_id": bad["attributes"]["SenderId"],
+            "first_failed_at": failed_at,
         },
     )
     kept = {name: attribute for name, attribute in letter["MessageAttributes"].items() if name != "router"}
-    assert (letter["Body"], kept, before - 1 < failed_at <= time.time()) == (
+    assert (letter["Body"], kept, before - 1 < moment <= time.time()) == (
         body,
         {
             "colour": {"StringValue": "grün", "DataType": "String"},
