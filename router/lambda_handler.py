@@ -12,14 +12,13 @@ gc.disable()
 
 import base64
 import os
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from router import codes
-from router.aws.calls import CONCURRENT_CALLS, FixedDeadline
+from router.aws.calls import CONCURRENT_CALLS, FixedDeadline, boottime
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery
@@ -51,7 +50,7 @@ class LambdaContext(Protocol):
 def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialBatchResponse:
     """Route the records of an SQS event; return a partial batch response with those that failed."""
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
-    deadline = FixedDeadline(time.monotonic() + remaining)
+    deadline = FixedDeadline(boottime() + remaining)
     delivery = _delivery()
     by_arn: dict[str, list[Record]] = {}
     for record in event["Records"]:

@@ -6,7 +6,7 @@ Calls overlap in one thread if the client can send now and read later, else in s
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from select import POLLIN, poll
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -25,7 +25,12 @@ MARGIN_SECONDS = 0.5
 """Kept free before a deadline besides the time of calls under way: for dead letters, deletes and the response."""
 
 Clock = Callable[[], float]
-"""Seconds, growing: `time.monotonic`, or a test's."""
+"""Seconds, growing: `boottime`, or a test's."""
+boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""The time since the machine was started, its suspensions included: visibility timeouts end during them too.
+
+Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
+"""
 Job = TypeVar("Job")
 
 
@@ -82,7 +87,7 @@ class StartLimit:
 class PolledCalls(Generic[Job]):
     """Sends calls one after another and reads each response when it comes; safe to use from several threads."""
 
-    def __init__(self, begin: Callable[[Job], PendingWrite], clock: Clock = time.monotonic) -> None:
+    def __init__(self, begin: Callable[[Job], PendingWrite], clock: Clock = boottime) -> None:
         self._begin = begin
         self._clock = clock
         self.duration = Duration()
@@ -134,7 +139,7 @@ class PolledCalls(Generic[Job]):
 class ThreadedCalls(Generic[Job]):
     """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
 
-    def __init__(self, call: Callable[[Job], WriteResponse], clock: Clock = time.monotonic) -> None:
+    def __init__(self, call: Callable[[Job], WriteResponse], clock: Clock = boottime) -> None:
         self._call = call
         self._clock = clock
         self.duration = Duration()

@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from router import codes
-from router.aws.calls import Clock, Deadline, StartLimit
+from router.aws.calls import Clock, Deadline, StartLimit, boottime
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
@@ -49,7 +49,7 @@ class Delivery:
         self,
         program: Program,
         aws: Aws,
-        clock: Clock = time.monotonic,
+        clock: Clock = boottime,
         configuration_wait: int | None = None,
         meter: Meter = ignore,
         writer: Writer | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import Clock, Duration, StartLimit
+from router.aws.calls import Clock, Duration, StartLimit, boottime
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
 from router.engine.decode import Pointer, PointerFinder
 from router.engine.writes import PlannedMessage
@@ -39,7 +39,7 @@ class Fetcher:
     def __init__(
         self,
         aws: Aws,
-        clock: Clock = time.monotonic,
+        clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[float, float], float] = uniform,
         max_batch_bytes: int = MAX_BATCH_BYTES,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import uniform
 
 from router import codes
-from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking
+from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking, boottime
 from router.aws.protocols import AwsFault, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.model import WRITTEN, Outcome, Table
@@ -29,7 +29,7 @@ class Writer:
     def __init__(
         self,
         tables: Tables,
-        clock: Clock = time.monotonic,
+        clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[float, float], float] = uniform,
         max_tries: int | None = None,

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from router.aws.calls import boottime
+
 MAX_MESSAGES = 10
 """Messages of one ReceiveMessage call:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
@@ -95,7 +97,7 @@ class CpuShare:
     """Measures the share of one core that this process uses; with the global interpreter lock it is at most about 1."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, cpu_time: Callable[[], float] = time.process_time
+        self, clock: Callable[[], float] = boottime, cpu_time: Callable[[], float] = time.process_time
     ) -> None:
         self._clock = clock
         self._cpu_time = cpu_time

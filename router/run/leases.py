@@ -1,9 +1,9 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 
+from router.aws.calls import boottime
 from router.aws.protocols import Queues
 from router.deliver.telemetry import LOGGER
 from router.model import Record
@@ -55,7 +55,7 @@ class Leases:
     """
 
     def __init__(
-        self, queues: Queues, clock: Callable[[], float] = time.monotonic, max_characters: int = MAX_CHARACTERS
+        self, queues: Queues, clock: Callable[[], float] = boottime, max_characters: int = MAX_CHARACTERS
     ) -> None:
         self.size = 0
         self._queues = queues

@@ -9,7 +9,7 @@ from random import uniform
 from msgspec import Struct
 
 from router import codes
-from router.aws.calls import blocking
+from router.aws.calls import blocking, boottime
 from router.aws.protocols import AwsFault, Queues
 from router.deliver.delivery import Delivered, Delivery, group_waves
 from router.deliver.telemetry import LOGGER
@@ -27,13 +27,13 @@ PAUSE_CAP = 60.0
 
 
 class StopEvent(threading.Event):
-    """Tells receivers to begin no further round, and no call after `deadline` (monotonic clock)."""
+    """Tells receivers to begin no further round, and no call after `deadline` (by `boottime`)."""
 
     deadline = float("inf")
 
     def stop(self, seconds: float) -> None:
         """Set the event, with this many seconds to finish the batches in progress."""
-        self.deadline = time.monotonic() + seconds
+        self.deadline = boottime() + seconds
         self.set()
 
 
@@ -63,7 +63,7 @@ class _BatchDeadline:
 class Receiver:
     """Polls one queue until stopped, or until `on_round` returns False after a round; batches in progress are finished.
 
-    `healthy` says whether the last receive succeeded, `seen_at` (monotonic clock) when the last round began, and
+    `healthy` says whether the last receive succeeded, `seen_at` (by `boottime`) when the last round began, and
     `busy_since` when the processing of the current batch began, or None between batches.
     """
 
@@ -78,7 +78,7 @@ class Receiver:
         tuning: Tuning = DEFAULT_TUNING,
         jitter: Callable[[float, float], float] = uniform,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
     ) -> None:
         """`jitter` chooses a wait between two bounds in seconds."""
         self.polled = polled

@@ -1,11 +1,10 @@
 """The receiver pool: scales the receivers of each queue of one program, and starts and stops them together."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from router.aws.calls import RunLock
+from router.aws.calls import RunLock, boottime
 from router.aws.protocols import Aws
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import Meter
@@ -66,7 +65,7 @@ class ReceiverPool:
     def unblock(self) -> None:
         """Add a receiver to each queue whose receivers have all been processing for long."""
         for queue in self._by_queue:
-            queue.unblock(time.monotonic())
+            queue.unblock(boottime())
 
     def stop(self, seconds: float) -> None:
         """Begin no further rounds; batches in progress have this many seconds."""
@@ -75,17 +74,17 @@ class ReceiverPool:
             queue.close()
 
     def join(self, until: float) -> bool:
-        """Wait for all receivers until a time of the monotonic clock; returns whether they have ended."""
+        """Wait for all receivers until a moment of `boottime`; returns whether they have ended."""
         threads = [thread for queue in self._by_queue for thread in queue.threads]
         for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            thread.join(max(0.0, until - boottime()))
         ended = not any(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
         if ended:
             self._program.plugins.stop(self._program)
         return ended
 
     def is_alive(self, now: float) -> bool:
-        """Return whether every receiver runs and none is stuck, at a time of the monotonic clock."""
+        """Return whether every receiver runs and none is stuck, at a moment of `boottime`."""
         return self._all_run() and all(
             now - receiver.seen_at < STUCK_SECONDS + receiver.polled.wait + receiver.polled.visibility
             for receiver in self.receivers

@@ -17,6 +17,7 @@ from types import FrameType
 
 import msgspec
 
+from router.aws.calls import boottime
 from router.deliver.telemetry import LOGGER
 from router.run.monitoring import Totals, WorkerStatus, add_totals, serve
 
@@ -58,7 +59,7 @@ class ControlServer:
 
 
 class ChildProcess:
-    """A worker process as its parent sees it, restarted when it ends; times are of the monotonic clock.
+    """A worker process as its parent sees it, restarted when it ends; times are by `boottime`.
 
     `status` is its last answer, or None if it has not answered since it was started.
     """
@@ -181,7 +182,7 @@ class Supervisor:
             signal.signal(handled, self._on_signal)
         with serve(self._listen, self.status):
             while True:
-                code = self._poll(time.monotonic())
+                code = self._poll(boottime())
                 if code is not None:
                     return code
                 number = self._next_signal()
@@ -193,7 +194,7 @@ class Supervisor:
 
     def status(self) -> WorkerStatus:
         """Return the status of all processes: alive if none is stuck, ready if all are; totals include former ones."""
-        now = time.monotonic()
+        now = boottime()
         with self._lock:
             statuses = [child.status for child in self._children]
             past = [child.past_totals for child in self._children]
@@ -241,7 +242,7 @@ class Supervisor:
         LOGGER.info("stopping the processes")
         for child in self._children:
             child.send(signal.SIGTERM)
-        until = time.monotonic() + self._grace + KILL_SECONDS
+        until = boottime() + self._grace + KILL_SECONDS
         codes = [self._wait(child, until) for child in self._children]
         # A child that is still starting has no handler yet and ends by the signal itself.
         finished = all(code in (None, 0, -signal.SIGTERM) for code in codes)
@@ -251,7 +252,7 @@ class Supervisor:
     def _wait(self, child: ChildProcess, until: float) -> int | None:
         """Return the exit code of a child, killed at `until`; None if it was not running."""
         while child.pid:
-            now = time.monotonic()
+            now = boottime()
             code = child.poll(now)
             if code is not None:
                 return code

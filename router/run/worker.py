@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from types import FrameType
 
 from msgspec import Struct
 
-from router.aws.calls import CONCURRENT_CALLS
+from router.aws.calls import CONCURRENT_CALLS, boottime
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.telemetry import LOGGER
@@ -97,7 +96,7 @@ class WorkerService:
     def status(self) -> WorkerStatus:
         """Return the current status."""
         pool = self._pool
-        return WorkerStatus(pool.is_alive(time.monotonic()), pool.is_ready(), self._counters.totals())
+        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), self._counters.totals())
 
     def _next_signal(self) -> int:
         """Return the next signal; wakes up regularly, since the system can deliver a signal to another thread."""
@@ -118,9 +117,9 @@ class WorkerService:
     def _stop(self) -> bool:
         """Stop the pool; returns whether all batches were finished within the grace period."""
         LOGGER.info("stopping: finishing the batches in progress")
-        end = time.monotonic() + self._options.grace
+        end = boottime() + self._options.grace
         until = end - RELEASE_SECONDS
-        self._pool.stop(until - time.monotonic())
+        self._pool.stop(until - boottime())
         finished = self._pool.join(until)
         if not finished:
             # In a thread, so that a call that hangs does not exceed the grace period.
@@ -143,7 +142,7 @@ class WorkerService:
         else:
             old, self._pool = self._pool, pool
             old.stop(self._options.grace)
-            old.join(time.monotonic() + self._options.grace)
+            old.join(boottime() + self._options.grace)
             _tune_garbage_collector()
             LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})
 

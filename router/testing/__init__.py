@@ -7,7 +7,6 @@
     assert run.tables.items("orders") == [{"id": "o-1"}]
 """
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.aws.calls import FixedDeadline
+from router.aws.calls import FixedDeadline, boottime
 from router.aws.protocols import Aws
 from router.config import spec
 from router.deliver.delivery import Delivery
@@ -93,7 +92,7 @@ def deliver(
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
     delivery = Delivery(program, Aws(tables, queues))
-    delivered = delivery.deliver(program.engine.queues[queue], records, FixedDeadline(time.monotonic() + _SECONDS))
+    delivered = delivery.deliver(program.engine.queues[queue], records, FixedDeadline(boottime() + _SECONDS))
     return Run(
         tuple(each.outcome for each in delivered), tuple(each.acknowledged for each in delivered), tables, queues
     )

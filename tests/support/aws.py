@@ -1,7 +1,7 @@
 """What tests of other rooms use of `router.aws`."""
 
 from router.aws.boto import DynamoTables
-from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, FixedDeadline, RunLock
+from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, FixedDeadline, RunLock, boottime
 from router.aws.connect import connect
 from router.aws.deployed import (
     Decision,
@@ -46,6 +46,7 @@ __all__ = [
     "TtlFacts",
     "Unanswered",
     "WriteResponse",
+    "boottime",
     "connect",
     "sign",
 ]

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from select import POLLIN, POLLOUT, poll
@@ -11,7 +10,7 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.calls import blocking
+from router.aws.calls import blocking, boottime
 from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
 from router.errors import UsageError
 
@@ -56,7 +55,7 @@ class Connections:
         self,
         endpoint: Endpoint,
         env: Mapping[str, str],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
         self._endpoint = endpoint

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from router.aws.calls import blocking
+from router.aws.calls import blocking, boottime
 from router.aws.http.service import FailedCall, JsonService
 from router.aws.protocols import AwsFault, OutgoingMessage
 from router.aws.sqs import (
@@ -49,7 +49,7 @@ class DirectQueues(SqsQueues):
         self,
         service: JsonService,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         budget: "RetryBudget | None" = None,
     ) -> None:
         super().__init__(self._call_once)

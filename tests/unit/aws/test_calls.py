@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from router.aws.calls import (
     RunLock,
     StartLimit,
     ThreadedCalls,
+    boottime,
 )
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
@@ -212,3 +214,11 @@ def test_deadline_moves() -> None:
     deadline.end = 200.0
 
     assert (first, limit.moment) == (90.0, 190.0)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has this clock")
+def test_clock_counts_suspended_time() -> None:
+    """Deadlines are by a clock that goes on while the machine is suspended, as visibility timeouts do."""
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    assert before <= boottime() <= time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,7 +1,6 @@
 """A receiver: delivery, deletes, batch sizes and pauses."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
-from tests.support.aws import Aws, AwsFault, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import Delivery, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
@@ -44,7 +43,7 @@ def receive(
         on_round: Any = lambda receiver, finished: True,
         tuning: Tuning = UNLIMITED,
         max_leased: int = 1_000_000_000,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
     ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
         stop = RecordingStop()
@@ -207,7 +206,7 @@ def test_full_leases(receive: Any, queues: Any, messages: Any) -> None:
 
 def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
     """A batch is limited to a second of estimated processing time, but not below one call."""
-    now = time.monotonic()
+    now = boottime()
     each = iter([0.002, 0.015, 0.015, 0.2, 0.002, 0.0])
     sizes = []
 
@@ -258,7 +257,7 @@ def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
 
 def test_slow_receive(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     """Leases of a request of several calls begin with the request; writes that would be too late are not begun."""
-    began = time.monotonic() - 30
+    began = boottime() - 30
 
     receive(*full_receives(messages, *range(3)), clock=lambda: began)
 
@@ -412,9 +411,9 @@ def test_stop_event() -> None:
     """At first the event is not set and has no deadline; once set, it has the time to finish."""
     stop = StopEvent()
     before = (stop.is_set(), stop.deadline, stop.wait(0))
-    now = time.monotonic()
+    now = boottime()
 
     stop.stop(5)
 
     assert (before, stop.is_set(), stop.wait(60)) == ((False, float("inf"), False), True, True)
-    assert now + 5 <= stop.deadline <= time.monotonic() + 5
+    assert now + 5 <= stop.deadline <= boottime() + 5
