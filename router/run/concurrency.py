@@ -1,5 +1,6 @@
 """Adaptive concurrency: how many receivers a queue gets, and how many messages a receiver requests at a time."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,11 @@ SPARSE_MESSAGES = 5
 """A round with fewer messages indicates more receivers than the queue needs."""
 BASELINE_GROWTH = 0.005
 """The shortest round time grows by this share each second, so that an old measurement does not apply indefinitely."""
+THROTTLED_SHARE = 0.5
+"""If a larger share of a queue's messages is throttled, that is due to its tables; else it is due to some messages."""
+SHARE_WINDOW = 100
+"""The messages of which the throttled share is measured: few enough to notice an outage within ten receives, and so
+many that one message of a quiet queue, which is received again and again, is a small share."""
 CPU_WINDOW_SECONDS = 0.05
 """The CPU share is measured over at least this time: accurate enough, and short beside the growth of receivers."""
 
@@ -28,13 +34,20 @@ class Round(Struct, frozen=True):
     """The measurements of one round of a receiver.
 
     `received` counts its messages; `full` says that the queue has a backlog and the batch had its maximum size;
-    `seconds` is its duration; `back_off` says that the queue should be polled less often.
+    `seconds` is its duration. `throttled` is the share of the queue's latest messages that were throttled or met
+    another outage; 0 if none of this round was. `failed` says that the queue could not be read.
     """
 
     received: int = 0
     full: bool = False
     seconds: float = 0.0
-    back_off: bool = False
+    throttled: float = 0.0
+    failed: bool = False
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether most messages of the queue are throttled."""
+        return self.throttled >= THROTTLED_SHARE
 
 
 class Tuning(Struct, frozen=True):
@@ -93,6 +106,23 @@ class AdaptiveBatch:
         return max(MAX_MESSAGES, _full_calls(min(self._max_messages, by_characters, by_seconds)))
 
 
+class ThrottledShare:
+    """The share of the latest messages of a queue that were throttled or met another outage; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settled = 0.0
+        self._throttled = 0.0
+
+    def add(self, settled: int, throttled: int) -> float:
+        """Count the messages of a batch, and return the share; the more messages it has, the less older ones count."""
+        with self._lock:
+            kept = max(0.0, 1 - (settled + throttled) / SHARE_WINDOW)
+            self._settled = self._settled * kept + settled
+            self._throttled = self._throttled * kept + throttled
+            return self._throttled / (self._settled + self._throttled) if throttled else 0.0
+
+
 class CpuShare:
     """Measures the share of one core that this process uses; with the global interpreter lock it is at most about 1."""
 
@@ -119,8 +149,8 @@ class AdaptiveConcurrency:
 
     A full round adds a receiver, which doubles them within the time of a round, until rounds become slower or the
     process uses most of a core. After an overload, a receiver is added only when each has had a full round. An empty
-    round, and one that asks to back off, halves the target. A sparse round removes a receiver, so that those left
-    receive larger batches.
+    round, a failed one, and one of a throttled queue halves the target. A sparse round removes a receiver, so that
+    those left receive larger batches.
     """
 
     def __init__(
@@ -137,7 +167,7 @@ class AdaptiveConcurrency:
 
     def update(self, finished: Round, may_grow: Callable[[], bool]) -> None:
         """Adapt the target to a finished round; `may_grow` can veto a further receiver."""
-        if finished.back_off or not finished.received:
+        if finished.failed or finished.is_throttled or not finished.received:
             self.target = max(1, self.target // 2)
             self._was_overloaded = False
         elif finished.full:

@@ -15,7 +15,7 @@ from router.deliver.delivery import Delivered, Delivery, group_waves
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
-from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, Tuning
+from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
 from router.run.leases import Lease, Leases
 
 DELETE_ATTEMPTS = 6
@@ -23,7 +23,8 @@ DELETE_BACKOFF = 0.1
 """Seconds; the upper bound of the random wait before a delete is retried, doubled with each attempt."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
-"""Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP."""
+"""Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
+only a share of its messages is throttled, polls become less frequent by that share."""
 
 
 class StopEvent(threading.Event):
@@ -76,11 +77,12 @@ class Receiver:
         stop: StopEvent,
         on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
         tuning: Tuning = DEFAULT_TUNING,
+        share: ThrottledShare | None = None,
         jitter: Callable[[float, float], float] = uniform,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        """`jitter` chooses a wait between two bounds in seconds."""
+        """`share` is that of all receivers of the queue; `jitter` chooses a wait between two bounds in seconds."""
         self.polled = polled
         self.healthy = True
         self.seen_at = clock()
@@ -90,6 +92,7 @@ class Receiver:
         self._leases = leases
         self._stop = stop
         self._on_round = on_round
+        self._share = share or ThrottledShare()
         self._jitter = jitter
         self._sleep = sleep
         self._clock = clock
@@ -106,13 +109,10 @@ class Receiver:
                 finished = self._round()
             except Exception:  # the messages become visible again, and the next round receives them
                 LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
-                finished = Round(back_off=True)
+                finished = Round(failed=True)
             if not self._on_round(self, finished):
                 return
-            if finished.back_off:
-                self._pause()
-            else:
-                self._pauses = 0
+            self._pause(finished)
 
     def _round(self) -> Round:
         polled = self.polled
@@ -124,33 +124,35 @@ class Receiver:
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
             self._log_error("cannot receive", received)
-            return Round(back_off=True)
+            return Round(failed=True)
         if not received:
             return Round(seconds=self._clock() - self.seen_at)
         # If one of several calls was slow, the visibility timeout of another's messages began with the request.
         lease = self._leases.acquire(polled.url, polled.visibility, received, None if waits else self.seen_at)
         try:
             self.busy_since = began = self._clock()
-            back_off = self._deliver(received, lease)
+            throttled = self._deliver(received, lease)
         finally:
             self.busy_since = None
             self._leases.release(lease)
         ended = self._clock()
         full = self._batch.update(requested, len(received), lease.size, ended - began)
-        return Round(len(received), full, ended - self.seen_at, back_off)
+        return Round(len(received), full, ended - self.seen_at, throttled)
 
-    def _deliver(self, records: Sequence[Record], lease: Lease) -> bool:
-        """Deliver and acknowledge a batch; returns whether the next poll should be delayed."""
+    def _deliver(self, records: Sequence[Record], lease: Lease) -> float:
+        """Deliver and acknowledge a batch; return the throttled share of the queue's messages if some of it are."""
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
             self._queues.change_visibility(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
-            return False
+            return 0.0
         delivered = self._delivery.deliver(polled.queue, records, _BatchDeadline(lease, self._stop))
         self._acknowledge([each.record for each in delivered if each.acknowledged])
         for message_id, fault in self._delivery.set_visibility(polled.queue, polled.url, delivered).items():
             self._log_error("cannot set the visibility timeout", fault, message_id)
-        return any(_delays_next_poll(each) for each in delivered)
+        settled = sum([each.acknowledged for each in delivered])
+        # Messages that were not started, as those of a blocked group, say nothing about the tables.
+        return self._share.add(settled, sum([_met_outage(each) for each in delivered]))
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
@@ -189,17 +191,26 @@ class Receiver:
                     self._sleep(self._jitter(0, DELETE_BACKOFF * 2**attempt))
         return undeleted
 
-    def _pause(self) -> None:
+    def _pause(self, finished: Round) -> None:
+        """Wait before the next round if this one failed or had throttled messages."""
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
-        self._pauses += 1
-        with blocking:
-            self._stop.wait(self._jitter(longest / 2, longest))
+        if finished.failed or finished.is_throttled:
+            self._pauses += 1
+        else:
+            self._pauses = 0
+        if not finished.failed:
+            # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken.
+            passed = 1 - finished.throttled
+            longest = min(longest, finished.seconds * finished.throttled / passed) if passed else longest
+        if longest:
+            with blocking:
+                self._stop.wait(self._jitter(longest / 2, longest))
 
     def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(message, extra={"fields": {name: value for name, value in fields.items() if value}})
 
 
-def _delays_next_poll(delivered: Delivered) -> bool:
+def _met_outage(delivered: Delivered) -> bool:
     """Return whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
     return delivered.outcome.configuration_error or delivered.outcome.code == codes.RETRY_LATER.id

@@ -9,7 +9,7 @@ from router.aws.protocols import Aws
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import Meter
 from router.program.load import Program
-from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
+from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, ThrottledShare, Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue, Receiver, StopEvent
 
@@ -43,15 +43,17 @@ class ReceiverPool:
         def may_grow() -> bool:
             return not leases.is_full
 
-        def spawn(each: PolledQueue, on_round: Callable[[Receiver, Round], bool]) -> Receiver:
-            return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning)
-
         cpu_share, lock = CpuShare(), run_lock()
 
         def receivers_of(each: PolledQueue) -> _QueueReceivers:
             # A receiver that can block on other I/O than SQS and DynamoDB would block the others with the lock.
             blocks = program.plugins.names or each.queue.pointers is not None
             concurrency = AdaptiveConcurrency(limit, cpu_share, tuning)
+            share = ThrottledShare()
+
+            def spawn(on_round: Callable[[Receiver, Round], bool]) -> Receiver:
+                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, share)
+
             return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock)
 
         self._by_queue = [receivers_of(each) for each in polled]
@@ -120,7 +122,7 @@ class _QueueReceivers:
         self,
         polled: PolledQueue,
         concurrency: AdaptiveConcurrency,
-        spawn: Callable[[PolledQueue, Callable[[Receiver, Round], bool]], Receiver],
+        spawn: Callable[[Callable[[Receiver, Round], bool]], Receiver],
         may_grow: Callable[[], bool],
         run_lock: AbstractContextManager[None],
     ) -> None:
@@ -168,7 +170,7 @@ class _QueueReceivers:
             self._start_one()
 
     def _start_one(self) -> None:
-        receiver = self._spawn(self.polled, self._on_round)
+        receiver = self._spawn(self._on_round)
 
         def run() -> None:
             with self._run_lock:

@@ -6,12 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.run.concurrency import CPU_WINDOW_SECONDS, AdaptiveConcurrency, CpuShare, Round
+from router.run.concurrency import (
+    CPU_WINDOW_SECONDS,
+    SHARE_WINDOW,
+    AdaptiveConcurrency,
+    CpuShare,
+    Round,
+    ThrottledShare,
+)
 
 EMPTY = Round(seconds=10)
 SPARSE = Round(received=4, seconds=0.1)
 PARTIAL = Round(received=17, seconds=0.1)
-BAD = Round(received=50, full=True, seconds=0.5, back_off=True)
+FAILED = Round(failed=True)
+THROTTLED = Round(received=50, full=True, seconds=0.5, throttled=0.5)
+HOT = Round(received=50, full=True, seconds=0.5, throttled=0.02)
 
 
 def full(seconds: float = 0.5) -> Round:
@@ -42,11 +51,13 @@ def targets_after(
         ([full()] * 3 + [PARTIAL] * 2, [2, 3, 4, 4, 4]),
         ([full()] * 3 + [SPARSE] * 4, [2, 3, 4, 3, 2, 1, 1]),
         ([full()] * 3 + [EMPTY] * 3, [2, 3, 4, 2, 1, 1]),
-        ([full()] * 3 + [BAD] * 3, [2, 3, 4, 2, 1, 1]),
+        ([full()] * 3 + [FAILED] * 3, [2, 3, 4, 2, 1, 1]),
+        ([full()] * 3 + [THROTTLED] * 3, [2, 3, 4, 2, 1, 1]),
+        ([full(), HOT, HOT], [2, 3, 4]),
     ],
 )
 def test_targets(rounds: list[Round], targets: list[int]) -> None:
-    """A full round adds one, a sparse one removes one, an empty one or one that backs off halves the target."""
+    """A full round adds one, a sparse one removes one, an empty, a failed or a throttled one halves the target."""
     assert targets_after(AdaptiveConcurrency(4), *rounds) == targets
 
 
@@ -128,7 +139,8 @@ rounds = st.builds(
     received=st.integers(0, 50),
     full=st.booleans(),
     seconds=st.floats(0, 100),
-    back_off=st.booleans(),
+    throttled=st.floats(0, 1),
+    failed=st.booleans(),
 )
 
 
@@ -138,6 +150,23 @@ def test_bounds(limit: int, rounds_: list[Round], room: bool) -> None:
     assert all(
         1 <= target <= limit for target in targets_after(AdaptiveConcurrency(limit), *rounds_, may_grow=lambda: room)
     )
+
+
+@pytest.mark.parametrize(
+    ("batches", "shares"),
+    [
+        ([(0, 1), (1, 0)], [1.0, 0.0]),
+        ([(SHARE_WINDOW, 0), (0, 1), (0, 1)], [0.0, 0.01, 0.02]),
+        ([(SHARE_WINDOW, 0), (0, SHARE_WINDOW)], [0.0, 1.0]),
+        ([(0, SHARE_WINDOW), (SHARE_WINDOW, 0), (0, 1)], [1.0, 0.0, 0.01]),
+        ([(198, 2)], [0.01]),
+    ],
+)
+def test_throttled_share(batches: list[tuple[int, int]], shares: list[float]) -> None:
+    """The share is that of the latest messages; it is 0 for a batch without throttled messages."""
+    share = ThrottledShare()
+
+    assert [share.add(*batch) for batch in batches] == pytest.approx(shares, abs=0.001)
 
 
 def test_cpu_share() -> None:

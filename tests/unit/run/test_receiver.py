@@ -244,14 +244,17 @@ def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
         tuning=Tuning(20, 1e6),
     )
 
-    assert [(finished.received, finished.full, finished.back_off) for finished in rounds] == [
-        (1, False, False),
-        (10, False, False),
-        (20, True, False),
-        (12, True, False),
-        (1, False, True),
-        (0, False, True),
-        (0, False, False),
+    assert [
+        (finished.received, finished.full, finished.throttled > 0, finished.is_throttled, finished.failed)
+        for finished in rounds
+    ] == [
+        (1, False, False, False, False),
+        (10, False, False, False, False),
+        (20, True, False, False, False),
+        (12, True, False, False, False),
+        (1, False, True, False, False),
+        (0, False, False, False, True),
+        (0, False, False, False, False),
     ]
 
 
@@ -307,6 +310,17 @@ def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues
     _, stop = receive(*[messages("a")] * 8, [])
 
     assert (stop.pauses, queues.deleted, queues.letters) == ([1, 2, 4, 8, 16, 32, 60, 60], [], [])
+
+
+def test_pauses_by_the_throttled_share(receive: Any, tables: Any, messages: Any) -> None:
+    """A share of the messages lengthens the time between polls by that share; none does not."""
+    tables.answers.extend([WriteResponse(), WriteResponse(), WriteResponse(fault=GONE)])
+    times = iter(range(1000))
+
+    _, stop = receive(messages(*"abcdefghi"), messages("j"), messages("k"), [], clock=lambda: float(next(times)))
+
+    # A tenth of the two seconds that the round took.
+    assert stop.pauses == pytest.approx([0.2], abs=0.01)
 
 
 def test_cannot_receive(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
