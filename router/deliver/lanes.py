@@ -10,7 +10,7 @@ import msgspec
 
 from router.codes import NOT_STARTED, SUPERSEDED
 from router.engine.attributes import identify
-from router.engine.writes import PlannedMessage, StoredItem, Write, already_applied, version_order
+from router.engine.writes import PlannedMessage, StoredItem, Write
 from router.model import WRITTEN, Action, Outcome, Table
 
 _NONE: list[tuple[PlannedMessage, Write]] = []
@@ -58,9 +58,9 @@ class Chain:
         before, at = self._before, len(self._before)
         if not self.batched:
             # Of equal versions the first received is sent first.
-            order = version_order(write)
-            if version_order(self.write) >= order:
-                while at and version_order(before[at - 1][1]) >= order:
+            order = write.version_order
+            if self.write.version_order >= order:
+                while at and before[at - 1][1].version_order >= order:
                     at -= 1
                 before.insert(at, (planned, write))
                 return True
@@ -86,10 +86,10 @@ class Chain:
 
     def _settle_lesser(self) -> None:
         """Settle the writes whose version is less than the one that was sent."""
-        kind, value = version_order(self.write)
+        kind, value = self.write.version_order
         left, self._before = self._before, []
         for planned, write in left:
-            other, lesser = version_order(write)
+            other, lesser = write.version_order
             # Versions of different types have no order: the table decides about each type.
             if other == kind and lesser < value:
                 planned.settle(_STALE)
@@ -136,7 +136,7 @@ def _actions(write: Write) -> list[Action]:
 def _condition_failed(write: Write, action: Action, stored: StoredItem | None) -> Outcome:
     key = write.idempotency_key
     if key is not None and action[1] is key.call:
-        return already_applied(write)
+        return write.already_applied()
     return write.mode.on_condition_failed(write, stored)
 
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -91,6 +91,40 @@ class Write(Struct, frozen=True, gc=False):
         operation = self.mode.operation
         return operation.name, self.call or {"TableName": self.table.name, operation.payload: self.item}
 
+    @property
+    def version_order(self) -> tuple[str, Any]:
+        """What orders writes by their versions."""
+        return value_order(self.version or {})
+
+    def already_applied(self) -> Outcome:
+        """Return the outcome of an update whose idempotency key is stored already."""
+        return Outcome("duplicate", ALREADY_THERE.id, "the update was already applied", self.route)
+
+    def duplicate(self, *, conflict: bool) -> Outcome:
+        """Return the outcome if the item is stored already; a conflict if the stored content differs."""
+        reason = "the item is there already" + (", with other content" if conflict else "")
+        return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
+
+    def stale(self, *, conflict: bool = False) -> Outcome:
+        """Return the outcome if the stored item supersedes the write; a conflict if content of its version differs."""
+        reason = "something as new or newer is stored" + (", with other content" if conflict else "")
+        return Outcome("stale", SUPERSEDED.id, reason, self.route, conflict=conflict)
+
+    def compare_versions(self, stored: StoredItem, *, same: bool) -> Outcome:
+        """Return the outcome if the condition of a versioned write failed.
+
+        `same` tells whether the stored content is what the write would have stored.
+        """
+        (our_type, ours), (their_type, theirs) = self.version_order, value_order(stored.get(self.version_name, {}))
+        if our_type != their_type:
+            reason = f"the stored version is of type {their_type}, the message's is {our_type}"
+            return Outcome("rejected", BAD_VERSION.id, reason, self.route)
+        return self.duplicate(conflict=False) if same else self.stale(conflict=ours == theirs)
+
+    def is_stored(self, stored: StoredItem) -> bool:
+        """Return whether the stored item is the item of the write."""
+        return same_value({"M": self.item}, {"M": stored})
+
 
 class IdempotencyConfig(Struct, frozen=True):
     """The table that stores an idempotency key for each applied update, and its time-to-live attribute or ""."""
@@ -116,6 +150,50 @@ class WriteConfig(Struct, frozen=True):
     keep_first: frozenset[str] = frozenset()
     once: IdempotencyConfig | None = None
     declared: frozenset[str] = frozenset()
+
+    def version_in(self, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
+        """Return the version in an encoded item; raises Rejection if it is missing or has no order."""
+        version = encoded.get(self.version)
+        if version is None:
+            raise Rejection(BAD_VERSION, f"the version '{self.version}' is missing")
+        if _ORDERED_TYPES.isdisjoint(version):
+            raise Rejection(BAD_VERSION, f"the version '{self.version}' is no text, number or binary")
+        return version
+
+    def call(
+        self,
+        target: dict[str, Any],
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, AttributeValue] | None = None,
+    ) -> dict[str, Any]:
+        """Return the parameters of PutItem, UpdateItem or DeleteItem, which a transaction's actions share.
+
+        `names` and `values` are what the placeholders stand for.
+        """
+        parameters: dict[str, Any] = {"TableName": self.table.name, **target, "ExpressionAttributeNames": names}
+        if condition:
+            parameters["ConditionExpression"] = condition
+            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if values:
+            parameters["ExpressionAttributeValues"] = values
+        return parameters
+
+    def write(
+        self,
+        encoded: dict[str, AttributeValue],
+        size: int,
+        call: dict[str, Any] | None,
+        version: AttributeValue | None = None,
+        sets: tuple[str, ...] = (),
+        idempotency_key: IdempotencyKey | None = None,
+    ) -> Write:
+        """Return the write of an encoded item or key; raises Rejection if its key is not valid."""
+        identity = identify(self.table.name, self.table.key, encoded)
+        name = "" if version is None else self.version
+        return Write(
+            self.route, self.table, self.mode, identity, encoded, size, call, name, version, sets, idempotency_key
+        )
 
 
 class Mode(Struct, frozen=True, kw_only=True, eq=False):
@@ -161,41 +239,6 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     def __repr__(self) -> str:
         return f"Mode({self.name})"
-
-
-def identity_of(config: WriteConfig, encoded: dict[str, AttributeValue]) -> tuple[str, ...]:
-    """Return the identity of an encoded item or key; raises Rejection if the key is not valid."""
-    return identify(config.table.name, config.table.key, encoded)
-
-
-def version_of(config: WriteConfig, encoded: Mapping[str, AttributeValue]) -> AttributeValue:
-    """Return the version in an encoded item; raises Rejection if it is missing or has no order."""
-    version = encoded.get(config.version)
-    if version is None:
-        raise Rejection(BAD_VERSION, f"the version '{config.version}' is missing")
-    if _ORDERED_TYPES.isdisjoint(version):
-        raise Rejection(BAD_VERSION, f"the version '{config.version}' is no text, number or binary")
-    return version
-
-
-def call_parameters(
-    config: WriteConfig,
-    target: dict[str, Any],
-    condition: str,
-    names: Mapping[str, str],
-    values: Mapping[str, AttributeValue] | None = None,
-) -> dict[str, Any]:
-    """Return the parameters of PutItem, UpdateItem or DeleteItem, which a transaction's actions share.
-
-    `names` and `values` are what the placeholders stand for.
-    """
-    parameters: dict[str, Any] = {"TableName": config.table.name, **target, "ExpressionAttributeNames": names}
-    if condition:
-        parameters["ConditionExpression"] = condition
-        parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    if values:
-        parameters["ExpressionAttributeValues"] = values
-    return parameters
 
 
 def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
@@ -264,50 +307,6 @@ def check_transaction(writes: list[Write]) -> None:
         raise Rejection(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")
 
 
-def duplicate(write: Write, *, conflict: bool) -> Outcome:
-    """Return the outcome of a write whose item is stored already; a conflict if the stored content differs."""
-    reason = "the item is there already"
-    return Outcome("duplicate", ALREADY_THERE.id, _with_conflict(reason, conflict), write.route, conflict=conflict)
-
-
-def stale(write: Write, *, conflict: bool = False) -> Outcome:
-    """Return the outcome of a write that the stored item supersedes; a conflict if content of its version differs."""
-    reason = "something as new or newer is stored"
-    return Outcome("stale", SUPERSEDED.id, _with_conflict(reason, conflict), write.route, conflict=conflict)
-
-
-def already_applied(write: Write) -> Outcome:
-    """Return the outcome of an update whose idempotency key is stored already."""
-    return Outcome("duplicate", ALREADY_THERE.id, "the update was already applied", write.route)
-
-
-def compare_versions(write: Write, stored: StoredItem, *, same: bool) -> Outcome:
-    """Return the outcome of a versioned write whose condition failed.
-
-    `same` tells whether the stored content is what the write would have stored.
-    """
-    (our_type, ours), (their_type, theirs) = version_order(write), value_order(stored.get(write.version_name, {}))
-    if our_type != their_type:
-        reason = f"the stored version is of type {their_type}, the message's is {our_type}"
-        return Outcome("rejected", BAD_VERSION.id, reason, write.route)
-    return duplicate(write, conflict=False) if same else stale(write, conflict=ours == theirs)
-
-
-def no_condition(write: Write, stored: StoredItem | None) -> Outcome:
-    """Raise AssertionError: a mode without conditions has none that can fail."""
-    raise AssertionError(f"a write of mode {write.mode.name} has no condition")
-
-
-def same_attributes(write: Write, stored: StoredItem, names: Iterable[str]) -> bool:
-    """Return whether the stored item has these attributes with the values of the write."""
-    return all(name in stored and same_value(write.item[name], stored[name]) for name in names)
-
-
-def same_item(write: Write, stored: StoredItem) -> bool:
-    """Return whether the stored item is the item of the write."""
-    return same_value({"M": write.item}, {"M": stored})
-
-
 def same_value(one: AttributeValue, other: AttributeValue) -> bool:
     """Return whether two values are equal to DynamoDB: of one type, numbers by value, sets in any order."""
     ((kind, mine), (other_kind, theirs)) = (*one.items(), *other.items())
@@ -328,17 +327,8 @@ def same_value(one: AttributeValue, other: AttributeValue) -> bool:
             return bool(mine == theirs)
 
 
-def version_order(write: Write) -> tuple[str, Any]:
-    """Return what orders writes by their versions."""
-    return value_order(write.version or {})
-
-
 def value_order(value: AttributeValue) -> tuple[str, Any]:
     """Return what orders values as DynamoDB does: by type, then by number or by the bytes of UTF-8."""
     for kind, content in value.items():
         return kind, Decimal(content) if kind == "N" else content.encode() if kind == "S" else content
     return "", None
-
-
-def _with_conflict(reason: str, conflict: bool) -> str:
-    return f"{reason}, with other content" if conflict else reason

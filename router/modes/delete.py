@@ -1,37 +1,24 @@
 """The mode `delete`: deletes the item of a key; with a version, only if what is stored is older."""
 
 from router.engine.attributes import encode_item
-from router.engine.writes import (
-    DELETE,
-    VERSION_IS_NEWER,
-    Mode,
-    StoredItem,
-    Write,
-    WriteConfig,
-    call_parameters,
-    compare_versions,
-    identity_of,
-    stale,
-    version_of,
-)
+from router.engine.writes import DELETE, VERSION_IS_NEWER, Mode, StoredItem, Write, WriteConfig
 from router.model import Item, Message, Outcome
 
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     key, size = encode_item({name: item[name] for name, _ in config.table.key if name in item}, config.declared)
-    identity = identity_of(config, key)
     name = config.version
     if not name:
-        return Write(config.route, config.table, config.mode, identity, key, size)
+        return config.write(key, size, None)
     encoded, _ = encode_item({name: item[name]} if name in item else {}, config.declared)
-    version = version_of(config, encoded)
-    call = call_parameters(config, {"Key": key}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
-    return Write(config.route, config.table, config.mode, identity, key, size, call, name, version)
+    version = config.version_in(encoded)
+    call = config.call({"Key": key}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
+    return config.write(key, size, call, version)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
     # What is stored was never written by a delete, so that it is no duplicate.
-    return compare_versions(write, stored, same=False) if stored else stale(write)
+    return write.compare_versions(stored, same=False) if stored else write.stale()
 
 
 MODE = Mode(

@@ -1,17 +1,7 @@
 """The mode `insert`: stores the whole item if its key is new, so that the first message wins."""
 
 from router.engine.attributes import encode_item
-from router.engine.writes import (
-    PUT,
-    Mode,
-    StoredItem,
-    Write,
-    WriteConfig,
-    call_parameters,
-    duplicate,
-    identity_of,
-    same_item,
-)
+from router.engine.writes import PUT, Mode, StoredItem, Write, WriteConfig
 from router.model import Item, Message, Outcome
 
 
@@ -19,12 +9,12 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
     encoded, size = encode_item(item, config.declared)
     # DynamoDB evaluates a condition on the item of this whole key: one key attribute is there if the item is.
     names = {"#k": config.table.key[0][0]}
-    call = call_parameters(config, {"Item": encoded}, "attribute_not_exists(#k)", names)
-    return Write(config.route, config.table, config.mode, identity_of(config, encoded), encoded, size, call)
+    call = config.call({"Item": encoded}, "attribute_not_exists(#k)", names)
+    return config.write(encoded, size, call)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
-    return duplicate(write, conflict=bool(stored) and not same_item(write, stored or {}))
+    return write.duplicate(conflict=not write.is_stored(stored) if stored else False)
 
 
 MODE = Mode(

@@ -1,34 +1,19 @@
 """The mode `newest`: stores the whole item if its version is greater than the stored one."""
 
 from router.engine.attributes import encode_item
-from router.engine.writes import (
-    PUT,
-    VERSION_IS_NEWER,
-    Mode,
-    StoredItem,
-    Write,
-    WriteConfig,
-    call_parameters,
-    compare_versions,
-    identity_of,
-    same_item,
-    stale,
-    version_of,
-)
+from router.engine.writes import PUT, VERSION_IS_NEWER, Mode, StoredItem, Write, WriteConfig
 from router.model import Item, Message, Outcome
 
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     encoded, size = encode_item(item, config.declared)
-    name, version = config.version, version_of(config, encoded)
-    call = call_parameters(config, {"Item": encoded}, VERSION_IS_NEWER, {"#v": name}, {":v": version})
-    return Write(
-        config.route, config.table, config.mode, identity_of(config, encoded), encoded, size, call, name, version
-    )
+    version = config.version_in(encoded)
+    call = config.call({"Item": encoded}, VERSION_IS_NEWER, {"#v": config.version}, {":v": version})
+    return config.write(encoded, size, call, version)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
-    return compare_versions(write, stored, same=same_item(write, stored)) if stored else stale(write)
+    return write.compare_versions(stored, same=write.is_stored(stored)) if stored else write.stale()
 
 
 MODE = Mode(

@@ -1,14 +1,18 @@
 """The mode `put`: stores the whole item, whatever is stored."""
 
 from router.engine.attributes import encode_item, identify
-from router.engine.writes import PUT, Mode, Write, WriteConfig, no_condition
-from router.model import Item, Message
+from router.engine.writes import PUT, Mode, StoredItem, Write, WriteConfig
+from router.model import Item, Message, Outcome
 
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     encoded, size = encode_item(item, config.declared)
     table = config.table
     return Write(config.route, table, config.mode, identify(table.name, table.key, encoded), encoded, size)
+
+
+def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
+    raise AssertionError("a write of mode put has no condition")
 
 
 MODE = Mode(
@@ -26,5 +30,5 @@ MODE = Mode(
     destroys=frozenset({"content", "version"}),
     combine="last",
     plan=_plan,
-    on_condition_failed=no_condition,
+    on_condition_failed=_on_condition_failed,
 )

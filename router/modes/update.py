@@ -11,13 +11,8 @@ from router.engine.writes import (
     StoredItem,
     Write,
     WriteConfig,
-    call_parameters,
-    compare_versions,
-    identity_of,
     make_idempotency_key,
-    same_attributes,
-    stale,
-    version_of,
+    same_value,
 )
 from router.errors import Rejection
 from router.model import REMOVE, AttributeValue, Item, Message, Outcome
@@ -29,30 +24,17 @@ NO_ATTRIBUTE = "router: no attribute"
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     removed = [name for name, value in item.items() if value is REMOVE]
     encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, config.declared)
-    identity = identity_of(config, encoded)
     keys = {name for name, _ in config.table.key}
-    key = {name: encoded[name] for name in keys}
+    key = {name: value for name, value in encoded.items() if name in keys}
     attributes = {name: value for name, value in encoded.items() if name not in keys}
     expression, sets, names, values = _update_expression(config, attributes, removed)
     condition, version = "", None
     if config.version:
-        condition, version = VERSION_IS_NEWER, version_of(config, encoded)
+        condition, version = VERSION_IS_NEWER, config.version_in(encoded)
         names["#v"], values[":v"] = config.version, version
-    call = call_parameters(config, {"Key": key, "UpdateExpression": expression}, condition, names, values)
-    idempotency = make_idempotency_key(config.once, config.route, message, index) if config.once else None
-    return Write(
-        config.route,
-        config.table,
-        config.mode,
-        identity,
-        encoded,
-        size,
-        call,
-        config.version,
-        version,
-        sets,
-        idempotency,
-    )
+    call = config.call({"Key": key, "UpdateExpression": expression}, condition, names, values)
+    idempotency_key = make_idempotency_key(config.once, config.route, message, index) if config.once else None
+    return config.write(encoded, size, call, version, sets, idempotency_key)
 
 
 def _update_expression(
@@ -97,8 +79,9 @@ def _check_addable(name: str, value: AttributeValue) -> None:
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
     if not stored:
-        return stale(write)
-    return compare_versions(write, stored, same=same_attributes(write, stored, write.sets))
+        return write.stale()
+    same = all(name in stored and same_value(write.item[name], stored[name]) for name in write.sets)
+    return write.compare_versions(stored, same=same)
 
 
 MODE = Mode(
