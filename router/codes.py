@@ -142,3 +142,9 @@ BAD_POINTER = declare(
     "The envelope `s3_pointer` found a pointer that is malformed, or names a bucket that is not one of `buckets`, or "
     "the object is not there.",
 )
+NOT_OF_SQS = declare(
+    "RT824",
+    "the event has no records of SQS",
+    "The Lambda function was invoked by another service, or by hand with an event of another form; the invocation fails, "
+    "and nothing is acknowledged.",
+)

@@ -48,15 +48,15 @@ class LambdaContext(Protocol):
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialBatchResponse:
-    """Route the records of an SQS event; return a partial batch response with those that failed."""
+    """Route the records of an SQS event; return a partial batch response with those that failed.
+
+    Raises UsageError for an event of another service.
+    """
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
     deadline = FixedDeadline(boottime() + remaining)
     delivery = _delivery()
-    by_arn: dict[str, list[Record]] = {}
-    for record in event["Records"]:
-        by_arn.setdefault(record.get("eventSourceARN", ""), []).append(read_record(record))
     failures = []
-    for arn, records in by_arn.items():
+    for arn, records in _read_event(event).items():
         queue = PROGRAM.engine.queue_of(arn)
         if queue is None:
             failures += _refuse_queue(arn, records)
@@ -65,6 +65,30 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
         failures += [each.record.message_id for each in delivered if not each.acknowledged]
         _set_visibility(queue, arn, delivered)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+
+
+def _read_event(event: Mapping[str, Any]) -> dict[str, list[Record]]:
+    """Return the records of an event by the ARN of their queue; raises UsageError if it is not one of SQS."""
+    by_arn: dict[str, list[Record]] = {}
+    try:
+        for record in event["Records"]:
+            by_arn.setdefault(record.get("eventSourceARN", ""), []).append(read_record(record))
+    except (KeyError, TypeError, AttributeError):
+        text = (
+            f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an event "
+            "source mapping of a queue; to try it, use the event of the console's template 'SQS'"
+        )
+        LOGGER.error(text)
+        raise UsageError(text) from None
+    return by_arn
+
+
+def _source_of(event: Any) -> str:
+    """Return ` of aws:s3` for an event of S3, as AWS names its services there; empty text if it does not say."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    first = records[0] if isinstance(records, list) and records else event
+    names = [first.get(key) for key in ("eventSource", "EventSource", "source")] if isinstance(first, dict) else []
+    return next((f" of {name}" for name in names if isinstance(name, str) and name.startswith(("aws:", "aws."))), "")
 
 
 def read_record(record: Mapping[str, Any]) -> Record:

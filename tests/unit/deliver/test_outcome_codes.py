@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.deliver.delivery import Delivery
 from router.deliver.writer import Writer
+from router.errors import UsageError
 from router.model import Record
 from tests.support.aws import Aws, AwsFault, FixedDeadline, WriteResponse
 from tests.support.check import known_codes
@@ -82,8 +83,8 @@ CASES = {
         queue="dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}",
     ),
 }
-"""By code; `test_unknown_queue` has the one that only Lambda uses."""
-OF_LAMBDA = {"RT817"}
+"""By code; `test_unknown_queue` and `test_foreign_event` have those that only Lambda uses."""
+OF_LAMBDA = {"RT817", "RT824"}
 
 
 @pytest.mark.parametrize(("code", "case"), CASES.items(), ids=CASES)
@@ -144,6 +145,44 @@ def test_unknown_queue(
         "retry",
         [[("m1", "h", 900)]],
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "source"),
+    [
+        ({}, ""),
+        ({"key1": "value1"}, ""),
+        ([], ""),
+        ("text", ""),
+        ({"Records": None}, ""),
+        ({"Records": ["text"]}, ""),
+        ({"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "m1", "Message": "{}"}}]}, " of aws:sns"),
+        ({"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {}}}]}, " of aws:s3"),
+        ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}, " of aws:kinesis"),
+        ({"Records": [{"eventSource": "a value"}]}, ""),
+        ({"source": "aws.scheduler", "detail": {}}, " of aws.scheduler"),
+    ],
+)
+def test_foreign_event(
+    handler: Callable[[Any, Any], dict[str, Any]], caplog: pytest.LogCaptureFixture, event: Any, source: str
+) -> None:
+    """RT824: an event that is not from SQS fails, with the reason and what to do, and nothing is acknowledged."""
+    with pytest.raises(UsageError) as raised:
+        handler(event, None)
+
+    text = str(raised.value)
+    assert text.startswith(f"RT824 the event{source} has no records of SQS: ")
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [("ERROR", text)]
+
+
+def test_malformed_record(handler: Callable[[Any, Any], dict[str, Any]], queues: Any) -> None:
+    """RT824: if one record is not of SQS, none of the event is processed."""
+    good = {"messageId": "m1", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"}
+
+    with pytest.raises(UsageError, match=r"^RT824 "):
+        handler({"Records": [good, {"eventSource": "aws:s3"}]}, None)
+
+    assert (queues.letters, queues.released) == ([], [])
 
 
 def test_each_code_has_a_case() -> None:
