@@ -145,6 +145,6 @@ BAD_POINTER = declare(
 NOT_OF_SQS = declare(
     "RT824",
     "the event has no records of SQS",
-    "The Lambda function was invoked by another service, or by hand with an event of another form; the invocation fails, "
-    "and nothing is acknowledged.",
+    "The Lambda function was invoked by another service, or by hand with an event of another form; the invocation "
+    "fails, and nothing is acknowledged.",
 )

@@ -75,8 +75,8 @@ def _read_event(event: Mapping[str, Any]) -> dict[str, list[Record]]:
             by_arn.setdefault(record.get("eventSourceARN", ""), []).append(read_record(record))
     except (KeyError, TypeError, AttributeError):
         text = (
-            f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an event "
-            "source mapping of a queue; to try it, use the event of the console's template 'SQS'"
+            f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an "
+            "event source mapping of a queue; to try it, use the event of the console's template 'SQS'"
         )
         LOGGER.error(text)
         raise UsageError(text) from None

@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import logging
+import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -85,10 +86,11 @@ def log_result(result: Result) -> None:
 def log_batch(summary: Summary) -> None:
     """Log the summary of a batch."""
     fields: dict[str, Any] = {
+        "service": service_name(),
         "queue": summary.queue,
         "counts": summary.counts,
         "conflicts": summary.conflicts,
-        "setup_faults": summary.configuration_errors,
+        "configuration_errors": summary.configuration_errors,
         "seconds": round(summary.seconds, 6),
     }
     LOGGER.info("batch done", extra={"fields": fields})
@@ -96,8 +98,11 @@ def log_batch(summary: Summary) -> None:
 
 NAMESPACE = "MessageRouter"
 """The CloudWatch namespace."""
-DIMENSION = "queue"
-"""The one dimension (in Prometheus: label): the queue's name in the config."""
+SERVICE, QUEUE = "service", "queue"
+"""The dimensions (in Prometheus: labels): what `service_name` returns, and the queue's name in the config."""
+SERVICE_VARIABLE = "ROUTER_SERVICE"
+"""The environment variable that names the service: stages in one account have metrics of their own."""
+CONFIGURATION_ERRORS = "router_configuration_errors_total"
 Unit = Literal["Count", "Seconds"]
 METRICS: Mapping[str, tuple[Unit, str]] = {
     **{
@@ -105,11 +110,17 @@ METRICS: Mapping[str, tuple[Unit, str]] = {
         for kind in get_args(OutcomeKind)
     },
     "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
-    "router_setup_faults_total": ("Count", "Messages that met a configuration error: no such table, no permission."),
+    CONFIGURATION_ERRORS: ("Count", "Messages that met a configuration error: no such table, no permission."),
     "router_batches_total": ("Count", "Batches of messages that were processed."),
     "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
 }
 """Each metric: its unit, and what it counts."""
+
+
+def service_name(env: Mapping[str, str] = os.environ) -> str:
+    """Return ROUTER_SERVICE of the environment, else the name of the Lambda function, else `message-router`."""
+    return env.get(SERVICE_VARIABLE) or env.get("AWS_LAMBDA_FUNCTION_NAME") or "message-router"
+
 
 Meter = Callable[[Summary], None]
 """Called for each batch."""
@@ -123,24 +134,32 @@ def measure(summary: Summary) -> dict[str, float]:
     if summary.conflicts:
         values["router_conflicts_total"] = summary.conflicts
     if summary.configuration_errors:
-        values["router_setup_faults_total"] = summary.configuration_errors
+        values[CONFIGURATION_ERRORS] = summary.configuration_errors
     return values
 
 
 def embedded(summary: Summary) -> str:
     """Return the line of a batch in CloudWatch's embedded metric format."""
     values = measure(summary)
-    directive = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [[DIMENSION]],
-        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in values],
-    }
+    directives = [_directive([SERVICE, QUEUE], values)]
+    if summary.configuration_errors:
+        # For one alarm on all queues, those included that the config does not know: it cannot name them.
+        directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
     line: dict[str, Any] = {
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
-        DIMENSION: summary.queue,
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives},
+        SERVICE: service_name(),
+        QUEUE: summary.queue,
         **values,
     }
     return msgspec.json.encode(line).decode()
+
+
+def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, Any]:
+    return {
+        "Namespace": NAMESPACE,
+        "Dimensions": [dimensions],
+        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in metrics],
+    }
 
 
 def print_embedded(summary: Summary) -> None:

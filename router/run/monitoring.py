@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from router.deliver.telemetry import DIMENSION, LOGGER, METRICS, measure
+from router.deliver.telemetry import LOGGER, METRICS, QUEUE, SERVICE, measure, service_name
 from router.errors import UsageError
 from router.model import Summary
 
@@ -64,22 +64,23 @@ def add_totals(parts: Iterable[Totals]) -> dict[str, dict[str, float]]:
     return sums
 
 
-def exposition(totals: Totals) -> bytes:
-    """Return totals in the text format that Prometheus scrapes."""
+def exposition(totals: Totals, service: str) -> bytes:
+    """Return the totals of a service in the text format that Prometheus scrapes."""
     registry = CollectorRegistry()
-    registry.register(_TotalsCollector(totals))
+    registry.register(_TotalsCollector(totals, service))
     return generate_latest(registry)
 
 
 class _TotalsCollector(Collector):
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: Totals, service: str) -> None:
         self._totals = totals
+        self._service = service
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         for name, (_, description) in METRICS.items():
-            family = CounterMetricFamily(name, description, labels=[DIMENSION])
+            family = CounterMetricFamily(name, description, labels=[SERVICE, QUEUE])
             for queue, total in self._totals.get(name, {}).items():
-                family.add_metric([queue], total)
+                family.add_metric([self._service, queue], total)
             yield family
 
 
@@ -111,7 +112,11 @@ def _handler(status: Callable[[], WorkerStatus]) -> type[BaseHTTPRequestHandler]
         if path == "/readyz":
             return _probe(status().ready)
         if path == "/metrics":
-            return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", exposition(status().totals)
+            return (
+                HTTPStatus.OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                exposition(status().totals, service_name()),
+            )
         return HTTPStatus.NOT_FOUND, "text/plain", b"pages: /healthz, /readyz, /metrics\n"
 
     class PageHandler(BaseHTTPRequestHandler):

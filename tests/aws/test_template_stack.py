@@ -105,7 +105,7 @@ def test_the_function(gone: None, config: Path) -> None:
         ["arm64"],
         {"LogFormat": "JSON", "LogGroup": "/aws/lambda/flows"},
     ]
-    assert function["Environment"] == {"Variables": {"STAGE": "test"}}
+    assert function["Environment"] == {"Variables": {"ROUTER_SERVICE": "flows", "STAGE": "test"}}
 
 
 def test_the_worker(gone: None, config: Path) -> None:

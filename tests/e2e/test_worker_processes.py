@@ -99,7 +99,11 @@ class WorkerStack:
 
     def written(self) -> float:
         """The metric of what was written."""
-        found = re.search(r'^router_messages_written_total\{queue="work"\} (\S+)$', self.get("/metrics")[1], re.M)
+        found = re.search(
+            r'^router_messages_written_total\{queue="work",service="message-router"\} (\S+)$',
+            self.get("/metrics")[1],
+            re.M,
+        )
         return float(found[1]) if found else 0.0
 
     def children(self) -> list[int]:

@@ -8,7 +8,14 @@ Dashboards: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Clo
 import json
 from collections.abc import Iterator
 
-from router.deliver.telemetry import DIMENSION, METRICS, NAMESPACE
+from router.deliver.telemetry import (
+    CONFIGURATION_ERRORS,
+    METRICS,
+    NAMESPACE,
+    QUEUE,
+    SERVICE,
+    SERVICE_VARIABLE,
+)
 from router.ops.template.expressions import (
     REGION,
     STACK,
@@ -22,7 +29,7 @@ from router.ops.template.expressions import (
     when,
 )
 from router.ops.template.plan import PlannedQueue, StackPlan
-from router.ops.template.resources import FUNCTION
+from router.ops.template.resources import FUNCTION, LOG_GROUP, environment
 
 TOPIC, OLDEST = "AlarmTopic", "OldestMessageSeconds"
 _HAS_TOPIC = "HasAlarmTopic"
@@ -45,18 +52,18 @@ ROUTES_OF_A_DASHBOARD = 120
 """Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
 _WIDTH, _HEIGHT = 6, 6
-_COUNTED = [name for name in METRICS if name.startswith(("router_messages_", "router_setup_"))]
+_COUNTED = [*(name for name in METRICS if name.startswith("router_messages_")), CONFIGURATION_ERRORS]
 _Line = list[str | Json]
 
 
 def alarm_resources(plan: StackPlan) -> dict[str, Json]:
-    """Return the alarms of queues, of dead-letter queues, and of the function if there is one."""
+    """Return the alarms of queues, of dead-letter queues, of the function if there is one, and of the configuration."""
     alarms: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
         alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works",
-            ("SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
+            ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
             ref(OLDEST),
             _PERIODS,
         )
@@ -65,12 +72,43 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     for queue in dead_letters.values():
         alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
             f"There are dead letters on queue {queue.name}",
-            ("SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
+            ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
         )
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
-            alarms[id_] = _alarm(why, ("Lambda", metric, "FunctionName", ref(FUNCTION), "Sum"), 0, periods)
+            alarms[id_] = _alarm(why, ("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum"), 0, periods)
+    alarms["ConfigurationAlarm"] = _alarm(
+        "Messages meet a configuration error: a table, queue or permission is missing, or the config does not know a "
+        "queue; the log has the reason",
+        (NAMESPACE, CONFIGURATION_ERRORS, SERVICE, sub(_service(plan)), "Sum"),
+    )
+    if plan.worker:
+        alarms["ConfigurationErrors"] = _counted_from_the_log()
     return alarms
+
+
+def _service(plan: StackPlan) -> str:
+    return environment(plan)[SERVICE_VARIABLE]
+
+
+def _counted_from_the_log() -> Json:
+    """Return the filter that counts the configuration errors of a worker, whose own metrics are for Prometheus.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    counted = {
+        "MetricNamespace": NAMESPACE,
+        "MetricName": CONFIGURATION_ERRORS,
+        "MetricValue": "$.configuration_errors",
+        "Unit": "Count",
+        "Dimensions": [{"Key": SERVICE, "Value": "$.service"}],
+    }
+    properties: Json = {
+        "LogGroupName": ref(LOG_GROUP),
+        "FilterPattern": "{ $.configuration_errors > 0 }",
+        "MetricTransformations": [counted],
+    }
+    return resource("Logs::MetricFilter", properties)
 
 
 def _alarm(
@@ -84,7 +122,7 @@ def _alarm(
     actions = [when(_HAS_TOPIC, ref(TOPIC))]
     properties: Json = {
         "AlarmDescription": sub(why),
-        "Namespace": f"AWS/{namespace}",
+        "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": dimension, "Value": value}],
         "Statistic": statistic,
@@ -123,18 +161,24 @@ def _body(widgets: list[Json]) -> Json:
 
 
 def _first_row(plan: StackPlan) -> list[Json]:
+    configuration: _Line = [NAMESPACE, CONFIGURATION_ERRORS, SERVICE, _service(plan), {"label": "configuration errors"}]
     if plan.worker:
         place = ["ClusterName", STACK, "ServiceName", STACK]
         return [
             _widget("tasks", [["ECS/ContainerInsights", "RunningTaskCount", *place]], "Average"),
             _widget("processor, %", [["AWS/ECS", "CPUUtilization", *place]], "Average"),
             _widget("memory, %", [["AWS/ECS", "MemoryUtilization", *place]], "Average"),
-            _widget("restarts", [["ECS/ContainerInsights", "RestartCount", *place]], "Sum"),
+            _widget(
+                "restarts and configuration errors",
+                [["ECS/ContainerInsights", "RestartCount", *place], configuration],
+                "Sum",
+            ),
         ]
     place = ["FunctionName", STACK]
+    faults: list[_Line] = [["AWS/Lambda", name, *place] for name in ("Errors", "Throttles")]
     return [
         _widget("invocations", [["AWS/Lambda", "Invocations", *place]], "Sum"),
-        _widget("errors and throttles", [["AWS/Lambda", name, *place] for name in ("Errors", "Throttles")], "Sum"),
+        _widget("errors, configuration errors and throttles", [*faults, configuration], "Sum"),
         _widget("duration, ms", [["AWS/Lambda", "Duration", *place]], "p99"),
         _widget("concurrency", [["AWS/Lambda", "ConcurrentExecutions", *place]], "Maximum"),
     ]
@@ -172,7 +216,7 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
     known = plan.substitutions.at(("routes", queue.routes[0], "queue"), queue.name_in_config)
     for name in _COUNTED:
         label = name.removeprefix("router_").removeprefix("messages_").removesuffix("_total").replace("_", " ")
-        yield [NAMESPACE, name, DIMENSION, known, {"label": label}]
+        yield [NAMESPACE, name, SERVICE, _service(plan), QUEUE, known, {"label": label}]
 
 
 def _dead_letters(name: str, queue: PlannedQueue | None) -> Json:

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 from collections.abc import Callable
 
 from router.config_types import parse_duration
+from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
 from router.ops.template.expressions import (
     STACK,
@@ -120,10 +121,8 @@ def function_resources(plan: StackPlan) -> dict[str, Json]:
         "Timeout": parse_duration(settings.timeout),
         "Role": attribute(ROLE, "Arn"),
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(LOG_GROUP)},
+        "Environment": {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}},
     }
-    variables = _environment(plan)
-    if variables:
-        properties["Environment"] = {"Variables": {name: sub(text) for name, text in variables.items()}}
     return {
         LOG_GROUP: log_group(f"/aws/lambda/{STACK}", settings.log_retention),
         **policies.resources,
@@ -133,9 +132,19 @@ def function_resources(plan: StackPlan) -> dict[str, Json]:
     }
 
 
-def _environment(plan: StackPlan) -> dict[str, str]:
+def environment(plan: StackPlan) -> dict[str, str]:
+    """Return the environment variables of the function or worker as texts; raises UsageError.
+
+    The service of metrics is the stack unless the config names one, so that stages in one account do not share metrics.
+    """
+    section = "worker" if plan.worker else "function"
+    more = (plan.config.worker if plan.worker else plan.config.function).environment
+    return {SERVICE_VARIABLE: STACK, **plan.substitutions.environment(more, section)}
+
+
+def _lambda_environment(plan: StackPlan) -> dict[str, str]:
     """Return the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
-    variables = plan.substitutions.environment(plan.config.function.environment, "function")
+    variables = environment(plan)
     size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
     if size > MAX_ENVIRONMENT:
         raise UsageError(

@@ -19,7 +19,7 @@ from router.ops.template.expressions import (
 )
 from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.policies import Policies, attach, statements
-from router.ops.template.resources import LOG_GROUP, log_group, log_statement, place_in, role
+from router.ops.template.resources import LOG_GROUP, environment, log_group, log_statement, place_in, role
 from router.ops.template.worker_files import (
     HEALTH_COMMAND,
     HEALTH_RETRIES,
@@ -120,12 +120,11 @@ def _task(plan: StackPlan) -> Json:
 
 
 def _container(plan: StackPlan) -> Json:
-    variables = plan.substitutions.environment(plan.config.worker.environment, "worker")
     return {
         "Name": _CONTAINER,
         "Image": ref(IMAGE),
         "Essential": True,
-        "Environment": [{"Name": name, "Value": sub(text)} for name, text in variables.items()],
+        "Environment": [{"Name": name, "Value": sub(text)} for name, text in environment(plan).items()],
         "HealthCheck": {
             "Command": ["CMD", *HEALTH_COMMAND],
             "Interval": HEALTH_SECONDS,

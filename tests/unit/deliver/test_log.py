@@ -78,10 +78,11 @@ def test_batch(lines: Any) -> None:
         {
             "level": "INFO",
             "message": "batch done",
+            "service": "message-router",
             "queue": "q",
             "counts": {"written": 2, "retry": 1},
             "conflicts": 1,
-            "setup_faults": 2,
+            "configuration_errors": 2,
             "seconds": 0.123457,
         }
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_embedded
+from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_embedded, service_name
 from router.model import Summary
 from tests.support.run import QueueCounters, exposition
 
@@ -18,7 +18,7 @@ VALUES = {
     "router_batches_total": 1,
     "router_batch_seconds_total": 0.25,
     "router_conflicts_total": 1,
-    "router_setup_faults_total": 2,
+    "router_configuration_errors_total": 2,
 }
 
 
@@ -36,20 +36,50 @@ def test_measure_without_faults() -> None:
     }
 
 
-def test_embedded() -> None:
-    """The line has a directive that names each of its values, and the time."""
+def test_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line has a directive that names each of its values, and the time.
+
+    Configuration errors are measured for the service as a whole too, so that one alarm covers unknown queues.
+    """
+    monkeypatch.setenv("ROUTER_SERVICE", "flows-dev")
     line = json.loads(embedded(SUMMARY))
     assert line.pop("_aws")["CloudWatchMetrics"] == [
         {
             "Namespace": "MessageRouter",
-            "Dimensions": [["queue"]],
+            "Dimensions": [["service", "queue"]],
             "Metrics": [
                 {"Name": name, "Unit": "Seconds" if name == "router_batch_seconds_total" else "Count"}
                 for name in VALUES
             ],
-        }
+        },
+        {
+            "Namespace": "MessageRouter",
+            "Dimensions": [["service"]],
+            "Metrics": [{"Name": "router_configuration_errors_total", "Unit": "Count"}],
+        },
     ]
-    assert line == {"queue": "orders", **VALUES}
+    assert line == {"service": "flows-dev", "queue": "orders", **VALUES}
+
+
+def test_embedded_without_configuration_errors() -> None:
+    """A batch without configuration errors has no metric of the service, which CloudWatch would charge for."""
+    line = json.loads(embedded(Summary("orders", {"written": 1}, 0.5)))
+
+    assert [each["Dimensions"] for each in line["_aws"]["CloudWatchMetrics"]] == [[["service", "queue"]]]
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "message-router"),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "flows"}, "flows"),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "flows", "ROUTER_SERVICE": "flows-dev"}, "flows-dev"),
+        ({"ROUTER_SERVICE": ""}, "message-router"),
+    ],
+)
+def test_service_name(env: dict[str, str], name: str) -> None:
+    """The service is named by its variable, else as the Lambda function, else as the program."""
+    assert service_name(env) == name
 
 
 def test_print(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,9 +95,9 @@ def test_prometheus() -> None:
     counters = QueueCounters()
     counters.record(SUMMARY)
     counters.record(SUMMARY)
-    lines = exposition(counters.totals()).decode().splitlines()
+    lines = exposition(counters.totals(), "flows").decode().splitlines()
     values = dict(line.split("} ") for line in lines if not line.startswith("#"))
-    assert values == {f'{name}{{queue="orders"': str(2.0 * value) for name, value in VALUES.items()}
+    assert values == {f'{name}{{queue="orders",service="flows"': str(2.0 * value) for name, value in VALUES.items()}
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -138,7 +138,7 @@ def test_unknown_queue(
 
     (line,) = [each for each in (entry.__dict__["fields"] for entry in caplog.records) if "outcome" in each]
     metrics = json.loads(capsys.readouterr().out)
-    assert metrics["router_setup_faults_total"] == 1
+    assert (metrics["router_configuration_errors_total"], metrics["queue"]) == (1, record["eventSourceARN"])
     assert (answer, line["code"], line["outcome"], queues.released) == (
         {"batchItemFailures": [{"itemIdentifier": "m1"}]},
         "RT817",

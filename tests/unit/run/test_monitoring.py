@@ -48,11 +48,11 @@ def test_metrics() -> None:
     assert (status, values) == (
         200,
         {
-            'router_messages_written_total{queue="q"}': "3.0",
-            'router_messages_retry_total{queue="q"}': "1.0",
-            'router_setup_faults_total{queue="q"}': "1.0",
-            'router_batches_total{queue="q"}': "2.0",
-            'router_batch_seconds_total{queue="q"}': "0.75",
+            'router_messages_written_total{queue="q",service="message-router"}': "3.0",
+            'router_messages_retry_total{queue="q",service="message-router"}': "1.0",
+            'router_configuration_errors_total{queue="q",service="message-router"}': "1.0",
+            'router_batches_total{queue="q",service="message-router"}': "2.0",
+            'router_batch_seconds_total{queue="q",service="message-router"}': "0.75",
         },
     )
 

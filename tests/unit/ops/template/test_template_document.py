@@ -70,14 +70,14 @@ def test_many_flows(make: Any, resolve: Any) -> None:
     document = make(config([f"flow-number-{number}" for number in range(80)]))
 
     template = resolve(document)
-    assert len(document.body["Resources"]) == 80 * 6 + 11
+    assert len(document.body["Resources"]) == 80 * 6 + 12
     assert [len(template.allowed()), len(template.widgets())] == [240, 4 * 81]
 
 
 @pytest.mark.parametrize(
     ("names", "worker", "fault"),
     [
-        (84, False, "the template has 515 resources, and CloudFormation accepts 500; split the config"),
+        (84, False, "the template has 516 resources, and CloudFormation accepts 500; split the config"),
         (51, True, "a service can scale on 50 queues, and the config has 51; split the config"),
     ],
 )

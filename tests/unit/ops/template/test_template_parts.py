@@ -86,6 +86,7 @@ def test_the_function(make: Any, resolve: Any) -> None:
         "Timeout": 120,
         "Role": "arn-of:Role",
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "LogGroup"},
+        "Environment": {"Variables": {"ROUTER_SERVICE": "flows"}},
     }
     assert template.resources("Logs::LogGroup")["LogGroup"] == {
         "LogGroupName": "/aws/lambda/flows",
@@ -194,10 +195,10 @@ def test_the_queues_of_a_worker(make: Any, resolve: Any) -> None:
     [
         (
             False,
-            ["invocations", "errors and throttles", "duration, ms", "concurrency"],
-            "written duplicate stale dropped rejected retry setup_faults",
+            ["invocations", "errors, configuration errors and throttles", "duration, ms", "concurrency"],
+            "written duplicate stale dropped rejected retry configuration_errors",
         ),
-        (True, ["tasks", "processor, %", "memory, %", "restarts"], "Sent Received Deleted"),
+        (True, ["tasks", "processor, %", "memory, %", "restarts and configuration errors"], "Sent Received Deleted"),
     ],
 )
 def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcomes: Any) -> None:
@@ -217,13 +218,67 @@ def test_the_dashboard(make: Any, resolve: Any, worker: Any, titles: Any, outcom
     assert [word in name for word, name in zip(outcomes.split(), names, strict=True)] == [True] * len(names)
 
 
+@pytest.mark.parametrize("worker", [False, True])
+def test_the_service_of_metrics(make: Any, resolve: Any, worker: Any) -> None:
+    """Metrics have the stack's name as their service, so that stages do not share them, unless the config names one."""
+    section = "worker" if worker else "function"
+    own = resolve(
+        make(f"{section}: {{environment: {{ROUTER_SERVICE: '${{STAGE:-dev}}-orders'}}}}\n{FLOW}", worker=worker)
+    )
+    default = resolve(make(FLOW, worker=worker))
+
+    found = []
+    for template in (default, own):
+        alarm = template.resources("CloudWatch::Alarm")["ConfigurationAlarm"]
+        (line,) = [
+            line
+            for widget in template.widgets()[:4]
+            for line in widget["properties"]["metrics"]
+            if line[1] == "router_configuration_errors_total"
+        ]
+        found.append((alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], line[:4]))
+    assert found == [
+        (
+            "MessageRouter",
+            "router_configuration_errors_total",
+            [{"Name": "service", "Value": service}],
+            ["MessageRouter", "router_configuration_errors_total", "service", service],
+        )
+        for service in ("flows", "dev-orders")
+    ]
+
+
+def test_configuration_errors_of_a_worker(make: Any, resolve: Any) -> None:
+    """CloudWatch counts them from the log, since the worker's metrics are for Prometheus."""
+    template = resolve(make(FLOW, worker=True))
+
+    (found,) = template.resources("Logs::MetricFilter").values()
+    task = template.resources("ECS::TaskDefinition")["TaskDefinition"]
+    assert (found, task["ContainerDefinitions"][0]["Environment"]) == (
+        {
+            "LogGroupName": "LogGroup",
+            "FilterPattern": "{ $.configuration_errors > 0 }",
+            "MetricTransformations": [
+                {
+                    "MetricNamespace": "MessageRouter",
+                    "MetricName": "router_configuration_errors_total",
+                    "MetricValue": "$.configuration_errors",
+                    "Unit": "Count",
+                    "Dimensions": [{"Key": "service", "Value": "$.service"}],
+                }
+            ],
+        },
+        [{"Name": "ROUTER_SERVICE", "Value": "flows"}],
+    )
+
+
 def test_what_the_dashboard_calls_a_queue(make: Any, resolve: Any) -> None:
     """Its name in AWS where AWS counts, and its name in the config where the function does."""
     config = FLOW.replace("q: {dead", "q: {name: '${STAGE:-dev}-q', dead")
 
     shown = resolve(make(config)).widgets()
 
-    assert [shown[place]["properties"]["metrics"][0][3] for place in (4, 5)] == ["dev-q", "q"]
+    assert [shown[place]["properties"]["metrics"][0][-2] for place in (4, 5)] == ["dev-q", "q"]
 
 
 def test_a_queue_without_settings_is_called_by_its_name(make: Any, resolve: Any) -> None:
@@ -232,7 +287,7 @@ def test_a_queue_without_settings_is_called_by_its_name(make: Any, resolve: Any)
 
     shown = resolve(make(config), VariableStage="prod").widgets()
 
-    assert [shown[place]["properties"]["metrics"][0][3] for place in (4, 5)] == ["prod-q", "prod-q"]
+    assert [shown[place]["properties"]["metrics"][0][-2] for place in (4, 5)] == ["prod-q", "prod-q"]
 
 
 def test_a_row_without_dead_letters(make: Any, resolve: Any) -> None:

@@ -220,6 +220,7 @@ def test_alarms(make: Any, resolve: Any) -> None:
         "LettersAlarmLetters": ("ApproximateNumberOfMessagesVisible", "letters", 0, ["topic"]),
         "ErrorsAlarm": ("Errors", "Function", 0, ["topic"]),
         "ThrottlesAlarm": ("Throttles", "Function", 0, ["topic"]),
+        "ConfigurationAlarm": ("router_configuration_errors_total", "flows", 0, ["topic"]),
     }
     assert {(each["TreatMissingData"], str(each["AlarmActions"])) for each in quiet.values()} == {
         ("notBreaching", "[]")

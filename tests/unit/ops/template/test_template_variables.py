@@ -65,18 +65,13 @@ def test_where_variables_are_known_to_the_function(make: Any, resolve: Any) -> N
     document = make(config, env={"AWS_REGION": "eu-west-1"}, flows=FLOW.replace("dev}", "dev}-${TEAM}"))
 
     (function,) = resolve(document, VariableTeam="a").resources("Lambda::Function").values()
-    assert function["Environment"] == {"Variables": {"STAGE": "dev", "TEAM": "a", "GEO": "dev-geo", "PRICE": "${X}"}}
+    assert function["Environment"] == {
+        "Variables": {"ROUTER_SERVICE": "flows", "STAGE": "dev", "TEAM": "a", "GEO": "dev-geo", "PRICE": "${X}"}
+    }
     assert [name for name in document.body["Parameters"] if name.startswith("Variable")] == [
         "VariableStage",
         "VariableTeam",
     ]
-
-
-def test_no_variables_no_environment(make: Any, resolve: Any) -> None:
-    """A function that needs none has none."""
-    document = make(LETTERS + FLOW.replace("${STAGE:-dev}-", "x"))
-
-    assert "Environment" not in resolve(document).resources("Lambda::Function")["Function"]
 
 
 def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
@@ -85,6 +80,7 @@ def test_the_worker_has_them_too(make: Any, resolve: Any) -> None:
 
     (task,) = resolve(document).resources("ECS::TaskDefinition").values()
     assert task["ContainerDefinitions"][0]["Environment"] == [
+        {"Name": "ROUTER_SERVICE", "Value": "flows"},
         {"Name": "STAGE", "Value": "dev"},
         {"Name": "MORE", "Value": "x"},
     ]
