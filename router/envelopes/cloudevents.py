@@ -11,7 +11,7 @@ from router.model import Unwrapped
 def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     """A CloudEvents 1.0 event in structured JSON: the payload is its `data`, or the binary of its `data_base64`.
 
-    All its other members become attributes: `cloudevents.type` and so on.
+    An event without data, which the specification allows, has the payload `null`. All its other members become attributes: `cloudevents.type` and so on.
     """
     event = open_json(payload, "a CloudEvents event")
     if event.get("specversion") != "1.0":
@@ -19,11 +19,12 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     for name in ("id", "source", "type"):
         if not isinstance(event.get(name), str) or not event[name]:
             reject("a CloudEvents event", f"it has no {name} text")
-    if ("data" in event) == ("data_base64" in event):
-        reject("a CloudEvents event", "it needs one of data and data_base64")
-    data = (
-        event["data"] if "data" in event else decode_base64(event["data_base64"], "a CloudEvents event", "data_base64")
-    )
+    # A member that is not set may be null: cloudevents/formats/json-format.md, section 2.2.
+    data, encoded = event.get("data"), event.get("data_base64")
+    if encoded is not None:
+        if data is not None:
+            reject("a CloudEvents event", "it has both data and data_base64")
+        data = decode_base64(encoded, "a CloudEvents event", "data_base64")
     carried = {
         f"cloudevents.{name}": value
         for name, value in event.items()
