@@ -263,6 +263,11 @@ def names_file(plugin: str) -> bool:
     return plugin.endswith(".py") or "/" in plugin
 
 
+def plugin_name(entry: str) -> str:
+    """Return the name of a plugin: its file's without `.py`, or that of the module."""
+    return entry.rpartition("/")[2].removesuffix(".py") if names_file(entry) else entry
+
+
 Unwrapped = tuple[Any, Mapping[str, Any]]
 """What an envelope decoder returns: the payload inside, and the attributes that the envelope carried."""
 Envelope = Callable[[Any, Mapping[str, Any]], Unwrapped]

@@ -3,15 +3,15 @@
 import pathlib
 import posixpath
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import UnsetType, structs
 
 from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, Locate, describe
 from router.config.reading import IncludedFile, Reading, SourceFile
-from router.model import Finding, Path, Place, names_file
+from router.model import Finding, Path, Place, names_file, plugin_name
 
 DEFINED_TWICE = declare(
     "RT108",
@@ -19,6 +19,7 @@ DEFINED_TWICE = declare(
     "A name refers to one queue, table or route; with two definitions, references to it are ambiguous.",
 )
 
+_Content = TypeVar("_Content", spec.Config, spec.Included)
 SECTIONS = ("queues", "tables", "routes")
 """The keys whose entries files define by name."""
 
@@ -35,10 +36,27 @@ def merge(
     `left_out` are the paths of entries that are not in `config` because they have faults, `unreadable` the findings of
     files that could not be read at all.
     """
+    if any(part.content.plugins for part in parts):
+        shared = config.plugins
+        config = _with_plugins(config, shared)
+        parts = [
+            structs.replace(part, content=_with_plugins(part.content, (*shared, *part.content.plugins)))
+            for part in parts
+        ]
     merger = _Merger(root, left_out)
     for finding in unreadable:
         merger.give_up(finding)
     return merger.merge(config, parts)
+
+
+def _with_plugins(content: _Content, entries: Sequence[str]) -> _Content:
+    """Return a file whose routes run the plugins of these entries, unless they name those to run."""
+    names = tuple(dict.fromkeys(map(plugin_name, entries)))
+    routes = {
+        name: structs.replace(route, plugins=names) if isinstance(route.plugins, UnsetType) else route
+        for name, route in content.routes.items()
+    }
+    return structs.replace(content, routes=routes)
 
 
 def as_read(root: SourceFile, config: spec.Config | None, left_out: set[Path]) -> Reading:

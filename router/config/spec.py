@@ -174,7 +174,10 @@ class RouteSettings(Spec, frozen=True):
     ] = UNSET
     plugins: Annotated[
         tuple[str, ...] | UnsetType,
-        Meta(description="Plugins whose transform hooks run, in this order. Default: all that are loaded."),
+        Meta(
+            description="Plugins whose transform hooks run, in this order. Default: those of the root file, then those "
+            "of the file of the route."
+        ),
     ] = UNSET
     options: Annotated[
         dict[str, Any],

@@ -11,7 +11,8 @@ from router.model import Unwrapped
 def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     """A CloudEvents 1.0 event in structured JSON: the payload is its `data`, or the binary of its `data_base64`.
 
-    An event without data, which the specification allows, has the payload `null`. All its other members become attributes: `cloudevents.type` and so on.
+    An event without data, which the specification allows, has the payload `null`. All its other members become
+    attributes: `cloudevents.type` and so on.
     """
     event = open_json(payload, "a CloudEvents event")
     if event.get("specversion") != "1.0":

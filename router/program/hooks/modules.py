@@ -18,7 +18,7 @@ from typing import Any
 
 from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
-from router.model import names_file
+from router.model import names_file, plugin_name
 from router.program.hooks import specs
 
 CANNOT_LOAD = declare(
@@ -72,11 +72,6 @@ class _FreshLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def plugin_name(entry: str) -> str:
-    """Return the name of a plugin: the stem of the file, or the name of the module."""
-    return Path(entry).stem if names_file(entry) else entry
 
 
 def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:

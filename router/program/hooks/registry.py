@@ -12,9 +12,9 @@ from router.codes import declare
 from router.config.findings import ConfigFault, Findings
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap
+from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap, plugin_name
 from router.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
-from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form, plugin_name
+from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form
 from router.transforms import TRANSFORMS
 
 SAME_NAME = declare(

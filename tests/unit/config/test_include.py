@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from router.config import spec
 from router.config.reading import Reading
@@ -268,3 +269,39 @@ def test_a_name_defined_twice_once_with_a_fault(read: Read) -> None:
         "flows/b.yaml:1:10: RT108 table 'more' is defined twice; the first is at flows/a.yaml:1:10; rename one, or take "
         "it out",
     ]
+
+
+def plugins_of(reading: Reading) -> dict[str, object]:
+    assert reading.config is not None
+    return {name: route.plugins for name, route in reading.config.routes.items()}
+
+
+def test_plugins_run_for_the_routes_of_their_file(read: Read) -> None:
+    """Those of the root file run for all routes, those of an included file after them, and only for its routes."""
+    reading = read(
+        ROOT + "plugins: [plugins/all.py]\n",
+        a="plugins: [a.py, ../plugins/all.py, acme.routes]\nroutes: {a: {queue: a, table: things}}\n",
+        b="plugins: [a.py]\nroutes: {b: {queue: b, table: things}, none: {queue: b, table: things, plugins: []}}\n",
+        c="routes: {c: {queue: c, table: things}, other: {queue: c, table: things, plugins: [acme.routes]}}\n",
+    )
+
+    assert reading.config is not None
+    assert (lines(reading), reading.config.plugins, plugins_of(reading)) == (
+        [],
+        ("plugins/all.py", "flows/a.py", "acme.routes"),
+        {
+            "first": ("all",),
+            "a": ("all", "a", "acme.routes"),
+            "b": ("all", "a"),
+            "none": (),
+            "c": ("all",),
+            "other": ("acme.routes",),
+        },
+    )
+
+
+def test_without_plugins_in_included_files(read: Read) -> None:
+    """All plugins are those of the root file, so that routes that name none run all."""
+    reading = read(ROOT + "plugins: [plugins/all.py]\n", a=FLOW)
+
+    assert plugins_of(reading) == {"first": UNSET, "second": UNSET}

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from router.errors import ConfigError
-from router.model import Route, Table
+from router.model import Record, Route, Table
 from router.program.load import load, load_program
+from router.program.precompile import precompile
+from tests.support.engine import plan
 
 UNREADABLE = "cannot read the config: no such file or directory; check the path of the config"
 CONFIG = """\
@@ -166,3 +168,42 @@ def test_a_thousand_routes_load_in_three_seconds(tmp_path: Path) -> None:
     output = subprocess.run([sys.executable, "-c", LOAD, str(config)], capture_output=True, text=True, check=True)
 
     assert output.stdout == "1000 True\n"
+
+
+TEAM = """\
+from router import hookimpl
+
+
+@hookimpl
+def router_transform_item(item):
+    return {**item, "NAME": True}
+"""
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["yaml", "compiled"])
+def test_plugins_of_an_included_file(tmp_path: Path, compiled: bool) -> None:
+    """They do not change the items of other files' routes, neither of the root file's."""
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\ninclude: '*/routes.yaml'\nplugins: [common.py]\ntables: {things: {key: {id: S}}}\n"
+        "queues: {q: {dead_letter: dlq}}\nroutes: {root: {queue: q, table: things}}\n"
+    )
+    (tmp_path / "common.py").write_text(TEAM.replace("NAME", "common"))
+    for team in ("one", "two"):
+        (tmp_path / team).mkdir()
+        (tmp_path / team / f"{team}.py").write_text(TEAM.replace("NAME", team))
+        (tmp_path / team / "routes.yaml").write_text(
+            f"plugins: [{team}.py]\nroutes: {{{team}: {{queue: q, table: things}}}}\n"
+        )
+    path = tmp_path / "routes.yaml"
+    if compiled:
+        path = tmp_path / "routes.compiled.json"
+        path.write_bytes(precompile(tmp_path / "routes.yaml", {}))
+    program = load_program(path, {})
+
+    ticket = plan(program.engine.queues["q"], Record("m", "r", '{"id": "a"}', {}))
+
+    assert {write.route: set(write.item) - {"id"} for write in ticket.writes} == {
+        "root": {"common"},
+        "one": {"common", "one"},
+        "two": {"common", "two"},
+    }

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from router.model import names_file
-from router.program.hooks.modules import CANNOT_LOAD, load_module, plugin_name
+from router.model import names_file, plugin_name
+from router.program.hooks.modules import CANNOT_LOAD, load_module
 from tests.support.config import ConfigFault
 
 
