@@ -138,7 +138,7 @@ def test_cloudevents_without_data(event: Any) -> None:
 @pytest.mark.parametrize("name", ["data", "data_base64"])
 def test_cloudevents_with_null_beside_data(name: str) -> None:
     """A null stands for a member that is not set."""
-    both = {"data": {}, "data_base64": "e30=", name: None}
+    both: dict[str, Any] = {"data": {}, "data_base64": "e30=", name: None}
     payload, _ = cloudevents.unwrap(json.dumps({**CLOUD, **both}), {})
     assert payload in ({}, b"{}")
 
