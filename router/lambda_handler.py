@@ -17,12 +17,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from router import codes
 from router.aws.calls import CONCURRENT_CALLS, FixedDeadline, boottime
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
-from router.deliver.delivery import Delivered, Delivery
+from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
+from router.engine.backoff import OutageBackoff
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
@@ -31,9 +34,8 @@ from router.program.precompiled import COMPILED_NAME
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
-CONFIGURATION_WAIT_SECONDS = 15 * 60
-"""The visibility timeout of messages that met a configuration error: Lambda cannot pause polling, and a person has to
-correct the configuration."""
+_max_receive_counts: dict[str, int] = {}
+"""Those of the redrive policies of queues by URL, which are read when a message first meets an outage."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -111,16 +113,33 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
-    """Set when failed messages become visible: always after a configuration error, else if the queue opts in."""
-    chosen = [each for each in delivered if each.outcome.configuration_error or queue.backoff.in_lambda]
-    if all(each.acknowledged for each in chosen):
+    """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
+    failed = [each for each in delivered if not each.acknowledged]
+    outage = [each for each in failed if met_outage(each.outcome)]
+    chosen = failed if queue.backoff.in_lambda else outage
+    if not chosen:
         return
     url = _aws().queues.url(arn)
-    faults = [url] if isinstance(url, AwsFault) else list(_delivery().set_visibility(queue, url, chosen).values())
+    if isinstance(url, AwsFault):
+        faults = [url]
+    else:
+        queue = _with_redrive_policy(queue, url) if outage else queue
+        faults = list(_delivery().set_visibility(queue, url, chosen).values())
     if faults:
         # The messages become visible after the visibility timeout of their queue.
         fields = {"queue": queue.name, "error": faults[0].code}
         LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
+
+
+def _with_redrive_policy(queue: CompiledQueue, url: str) -> CompiledQueue:
+    """Return a queue with the `maxReceiveCount` of its redrive policy, or unchanged if that cannot be read."""
+    if url not in _max_receive_counts:
+        found = _aws().queues.attributes(url)
+        if isinstance(found, AwsFault):
+            return queue
+        _max_receive_counts[url] = found.max_receive_count
+    outage = structs.replace(queue.outage, max_receive_count=_max_receive_counts[url])
+    return structs.replace(queue, outage=outage)
 
 
 def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
@@ -133,7 +152,8 @@ def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
     print_embedded(summary)
     url = _aws().queues.url(arn)
     if not isinstance(url, AwsFault):
-        waits = [(record.message_id, record.receipt_handle, CONFIGURATION_WAIT_SECONDS) for record in records]
+        backoff = OutageBackoff()
+        waits = [(record.message_id, record.receipt_handle, backoff.wait(record.receive_count)) for record in records]
         _aws().queues.change_visibility(url, waits)
     return [record.message_id for record in records]
 
@@ -163,7 +183,7 @@ def _aws() -> Aws:
 
 @cache
 def _delivery() -> Delivery:
-    return Delivery(PROGRAM, _aws(), configuration_wait=CONFIGURATION_WAIT_SECONDS, meter=print_embedded)
+    return Delivery(PROGRAM, _aws(), meter=print_embedded)
 
 
 PROGRAM = _load()

@@ -18,7 +18,7 @@ from router.aws.deployed import (
     Unanswered,
 )
 from router.aws.protocols import AwsFault, read_key_schema
-from router.aws.sqs import SqsQueues
+from router.aws.sqs import SqsQueues, max_receive_count
 from router.errors import UsageError
 
 ACTIONS = (
@@ -185,8 +185,7 @@ def _queue(attributes: Mapping[str, str]) -> QueueFacts:
         int(attributes["MessageRetentionPeriod"]),
         int(attributes["MaximumMessageSize"]),
         policy.get("deadLetterTargetArn", ""),
-        # SQS accepts it as a number and as text, and returns it as it was given.
-        int(policy.get("maxReceiveCount", 0)),
+        max_receive_count(attributes),
     )
 
 

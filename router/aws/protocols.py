@@ -46,6 +46,16 @@ class WriteResponse(Struct, frozen=True):
     stored: dict[str, AttributeValue] | None = None
 
 
+class QueueAttributes(Struct, frozen=True):
+    """The attributes of a queue: its visibility timeout in seconds, and its `maxReceiveCount`.
+
+    `max_receive_count` is 0 without a redrive policy.
+    """
+
+    visibility: int
+    max_receive_count: int = 0
+
+
 class OutgoingMessage(Struct, frozen=True):
     """A message to send; `message_attributes` are in SendMessage's shape, a binary value as bytes.
 
@@ -119,8 +129,8 @@ class Queues(Protocol):
     def url(self, reference: str) -> str | AwsFault:
         """Return the URL of a queue by its name, ARN or URL, and cache it."""
 
-    def visibility(self, url: str) -> int | AwsFault:
-        """Return the visibility timeout of a queue, in seconds."""
+    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+        """Return the attributes of a queue."""
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         """Receive up to `count` messages; each call waits up to `wait_seconds`, 20 at most, for its first message."""

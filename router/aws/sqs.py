@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from router.aws.faults import translate
-from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, Receipt
+from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, QueueAttributes, Receipt
 from router.aws.references import queue_name
 from router.model import Record
 
@@ -41,13 +43,15 @@ class SqsQueues:
             self._urls[reference] = response["QueueUrl"]
         return self._urls[reference]
 
-    def visibility(self, url: str) -> int | AwsFault:
+    def attributes(self, url: str) -> QueueAttributes | AwsFault:
         """Call GetQueueAttributes."""
-        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]})
+        names = ["VisibilityTimeout", "RedrivePolicy"]
+        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names})
         if isinstance(response, AwsFault):
             return response
         try:
-            return int(response["Attributes"]["VisibilityTimeout"])
+            found = response["Attributes"]
+            return QueueAttributes(int(found["VisibilityTimeout"]), max_receive_count(found))
         except (KeyError, TypeError, ValueError):
             return UNREADABLE
 
@@ -84,6 +88,13 @@ class SqsQueues:
         for batch in batches:
             failed |= find_failed(batch, self._call(operation, batch_request(url, batch)))
         return failed
+
+
+def max_receive_count(attributes: Mapping[str, str]) -> int:
+    """Return the `maxReceiveCount` of a queue's redrive policy; 0 without one. Raises ValueError."""
+    policy = msgspec.json.decode(attributes.get("RedrivePolicy") or "{}")
+    # SQS accepts it as a number and as text, and returns it as it was given.
+    return int(policy.get("maxReceiveCount", 0))
 
 
 def _queue_request(reference: str) -> dict[str, str]:

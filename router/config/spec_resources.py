@@ -123,6 +123,15 @@ class Queue(Spec, frozen=True):
     ] = "all"
     unmatched: Annotated[Disposition, Meta(description="The outcome of a message that no route takes.")] = "dead_letter"
     retry: Annotated[RetrySettings, Meta(description="The back-off of messages to retry.")] = RetrySettings()
+    outlast: Annotated[
+        Duration,
+        Meta(
+            description="How long an outage its messages survive: a message that met a configuration error, or a "
+            "throttled or failing table, stays invisible so long that the receives which the redrive policy allows "
+            "span this time. At most `14d`.",
+            examples=["1d"],
+        ),
+    ] = "12h"
     atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
     lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads the queue.")] = field(
         name="lambda", default=EventSourceMapping()

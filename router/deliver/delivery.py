@@ -16,7 +16,8 @@ from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
-from router.engine.engine import MAX_BACKOFF_SECONDS, CompiledQueue, OutOfBudget, plan
+from router.engine.backoff import MAX_BACKOFF_SECONDS
+from router.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
@@ -41,8 +42,7 @@ class Delivered(Struct, frozen=True):
 class Delivery:
     """Delivers batches of one program through one connection; keeps no message between batches.
 
-    `configuration_wait` is the visibility timeout, in seconds, of messages that met a configuration error; without it
-    they have the back-off of their queue. `meter` is called for each batch.
+    `meter` is called for each batch.
     """
 
     def __init__(
@@ -50,7 +50,6 @@ class Delivery:
         program: Program,
         aws: Aws,
         clock: Clock = boottime,
-        configuration_wait: int | None = None,
         meter: Meter = ignore,
         writer: Writer | None = None,
         cpu: Clock = time.thread_time,
@@ -62,7 +61,6 @@ class Delivery:
         self._writer = writer or Writer(aws.tables, clock)
         self._fetcher = Fetcher(aws, clock)
         self._durations = (self._writer.duration, self._fetcher.duration)
-        self._configuration_wait = configuration_wait
         self._meter = meter
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes_outcomes
@@ -116,24 +114,13 @@ class Delivery:
         Messages that were not started become visible at once, and before the others are changed, so that waiting does
         not use up their receive count. If a call fails, the visibility timeout of the queue applies.
         """
-        waits = [(each.record, self._wait(queue, each)) for each in delivered if not each.acknowledged]
+        waits = [(each.record, _wait(queue, each)) for each in delivered if not each.acknowledged]
         failed: dict[str, AwsFault] = {}
         for group in ([each for each in waits if each[1] == 0], [each for each in waits if each[1]]):
             if group:
                 handles = [(record.message_id, record.receipt_handle, wait or 0) for record, wait in group]
                 failed |= self._aws.queues.change_visibility(url, handles)
         return failed
-
-    def _wait(self, queue: CompiledQueue, delivered: Delivered) -> int | None:
-        """The visibility timeout of a message in seconds; None to leave the one of the queue."""
-        outcome = delivered.outcome
-        if outcome.kind == "rejected":
-            return None
-        if outcome.configuration_error and self._configuration_wait is not None:
-            return self._configuration_wait
-        if outcome.delay is not None:
-            return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
-        return queue.backoff.wait(delivered.record.receive_count)
 
     def _finish(
         self, queue: CompiledQueue, messages: Sequence[PlannedMessage], limit: StartLimit
@@ -178,6 +165,7 @@ class Delivery:
             plugins.notify_batch(summary)
 
 
+_OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)
 _GROUP_BLOCKED = Outcome(
     "retry", codes.NOT_STARTED.id, "an earlier message of its group is still on the queue", delay=0
 )
@@ -187,6 +175,23 @@ _TOO_COSTLY = Outcome(
     "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"
 )
 _DEAD_LETTER_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
+
+
+def met_outage(outcome: Outcome) -> bool:
+    """Return whether no message is at fault: a configuration error, or a table, bucket or queue that fails."""
+    return outcome.configuration_error or outcome.code in _OUTAGE
+
+
+def _wait(queue: CompiledQueue, delivered: Delivered) -> int | None:
+    """Return the visibility timeout of a message in seconds; None to leave the one of the queue."""
+    outcome, receive_count = delivered.outcome, delivered.record.receive_count
+    if outcome.kind == "rejected":
+        return None
+    if met_outage(outcome):
+        return queue.outage.wait(receive_count)
+    if outcome.delay is not None:
+        return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
+    return queue.backoff.wait(receive_count)
 
 
 def group_waves(

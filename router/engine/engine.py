@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from random import random
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from router import codes
 from router.engine.attributes import memory_bytes
+from router.engine.backoff import Backoff, OutageBackoff
 from router.engine.decode import Decoder, PointerFinder
 from router.engine.identity import with_original_identity
 from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
@@ -17,9 +17,6 @@ from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Rout
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
-MAX_BACKOFF_SECONDS = 12 * 60 * 60 - 60
-"""A visibility timeout is at most 12 hours, counted from the receive, which was up to a minute ago:
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
 MAX_PLANNED_BYTES = 256 * 1024 * 1024
 """The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
@@ -56,23 +53,6 @@ class Unlimited:
 UNLIMITED = Unlimited()
 
 
-class Backoff(Struct, frozen=True):
-    """The back-off of a queue: `base` seconds, times `factor` for each receive after the first, at most `cap`."""
-
-    base: int = 2
-    factor: int = 2
-    cap: int = 900
-    in_lambda: bool = False
-    """Whether the Lambda function sets visibility timeouts too, for which it makes a call."""
-
-    def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
-        """Return the visibility timeout in seconds after so many receives: random up to the bound (full jitter)."""
-        # A factor to the power of some hundred receives would be a number of many digits.
-        grown: int = self.base * self.factor ** min(max(receive_count, 1) - 1, 64)
-        bound = min(self.cap, grown, MAX_BACKOFF_SECONDS)
-        return max(1, round(bound * chance()))
-
-
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
@@ -92,6 +72,7 @@ class CompiledRoute(Struct, frozen=True):
 class CompiledQueue(Struct, frozen=True):
     """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
 
+    `outage` is the back-off of messages that met an outage, `backoff` that of the others.
     `pointers` finds the object in S3 that holds a record's payload; None where there is never one.
     """
 
@@ -105,6 +86,7 @@ class CompiledQueue(Struct, frozen=True):
     dead_letter: str
     atomic: bool = False
     backoff: Backoff = Backoff()
+    outage: OutageBackoff = OutageBackoff()
     pointers: PointerFinder | None = None
 
 

@@ -9,8 +9,9 @@ from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
 from router.config_types import parse_duration
+from router.engine.backoff import ASSUMED_RECEIVES, MAX_OUTLAST, Backoff, OutageBackoff
 from router.engine.decode import PointerFinder, compile_decoder
-from router.engine.engine import Backoff, CompiledQueue
+from router.engine.engine import CompiledQueue
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.envelopes.s3_pointer import ENVELOPE
 from router.model import Envelope, Path
@@ -93,6 +94,7 @@ def _compile_queue(
     path: Path,
 ) -> CompiledQueue:
     reference, retry = settings.name or name, settings.retry
+    receives = settings.max_receive_count if isinstance(settings.max_receive_count, int) else ASSUMED_RECEIVES
     dead_letter = _find_dead_letter(name, reference, settings.dead_letter, config, findings, (*path, "dead_letter"))
     layers = _find_envelopes(settings, envelopes, findings, path)
     fetch_at = _fetch_at(name, settings, findings, path)
@@ -111,6 +113,7 @@ def _compile_queue(
         dead_letter=dead_letter,
         atomic=settings.atomic,
         backoff=Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_),
+        outage=OutageBackoff(min(parse_duration(settings.outlast), MAX_OUTLAST), receives),
         pointers=pointers,
     )
 

@@ -8,10 +8,9 @@ from random import uniform
 
 from msgspec import Struct
 
-from router import codes
 from router.aws.calls import blocking, boottime
 from router.aws.protocols import AwsFault, Queues
-from router.deliver.delivery import Delivered, Delivery, group_waves
+from router.deliver.delivery import Delivery, group_waves, met_outage
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
@@ -152,7 +151,7 @@ class Receiver:
             self._log_error("cannot set the visibility timeout", fault, message_id)
         settled = sum([each.acknowledged for each in delivered])
         # Messages that were not started, as those of a blocked group, say nothing about the tables.
-        return self._share.add(settled, sum([_met_outage(each) for each in delivered]))
+        return self._share.add(settled, sum([met_outage(each.outcome) for each in delivered]))
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
@@ -209,8 +208,3 @@ class Receiver:
     def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
         LOGGER.error(message, extra={"fields": {name: value for name, value in fields.items() if value}})
-
-
-def _met_outage(delivered: Delivered) -> bool:
-    """Return whether an outcome asks for back-pressure: a configuration error, or a table that is throttled."""
-    return delivered.outcome.configuration_error or delivered.outcome.code == codes.RETRY_LATER.id

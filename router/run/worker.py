@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.aws.calls import CONCURRENT_CALLS, boottime
 from router.aws.connect import connect
@@ -193,11 +193,12 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
 
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
-    """Look up a queue's URL and visibility timeout; raises UsageError."""
+    """Look up a queue's URL, visibility timeout and redrive policy; raises UsageError."""
     url = aws.queues.url(queue.reference)
-    visibility = url if isinstance(url, AwsFault) else aws.queues.visibility(url)
+    found = url if isinstance(url, AwsFault) else aws.queues.attributes(url)
     if isinstance(url, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
-    if isinstance(visibility, AwsFault):
-        raise UsageError(f"queue '{queue.reference}' cannot be polled: {visibility.code}")
-    return PolledQueue(queue, url, visibility, wait)
+    if isinstance(found, AwsFault):
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
+    outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
+    return PolledQueue(structs.replace(queue, outage=outage), url, found.visibility, wait)

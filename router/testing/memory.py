@@ -7,7 +7,15 @@ from threading import Lock
 from typing import Any, Self
 
 from router.aws.faults import translate
-from router.aws.protocols import AwsFault, KeySchema, OutgoingMessage, Receipt, Request, WriteResponse
+from router.aws.protocols import (
+    AwsFault,
+    KeySchema,
+    OutgoingMessage,
+    QueueAttributes,
+    Receipt,
+    Request,
+    WriteResponse,
+)
 from router.engine.attributes import decode_item, identify
 from router.errors import RouterError
 from router.model import Action, Item, KeyType, Operation, Record
@@ -262,9 +270,9 @@ class MemoryQueues:
         """Return the reference itself."""
         return reference
 
-    def visibility(self, url: str) -> int | AwsFault:
-        """Return 30 seconds, the default of SQS."""
-        return 30
+    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+        """Return the defaults of SQS: a visibility timeout of 30 seconds, and no redrive policy."""
+        return QueueAttributes(30)
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         """Return nothing: `deliver` takes the records."""

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from router.aws.calls import FixedDeadline
 from router.aws.connect import connect as connect_router
 from router.aws.control_plane import ServiceClient
-from router.aws.protocols import Aws, AwsFault, Objects
+from router.aws.protocols import Aws, AwsFault, Objects, QueueAttributes
 from router.aws.stacks import Stacks, StackTemplate
 from tests.support.deliver import Delivery
 from tests.support.dev import LocalAws, for_embedded_aws, in_batches
@@ -166,7 +166,7 @@ class Deployed:
         url = aws.queues.url(queue.reference)
         if isinstance(url, AwsFault):
             return url
-        visibility = aws.queues.visibility(url)
+        attributes = aws.queues.attributes(url)
         records = aws.queues.receive(url, 10, 0)
         if isinstance(records, AwsFault):
             return records
@@ -175,7 +175,7 @@ class Deployed:
         texts = [json.dumps(body) for body in bodies]
         outcomes = sorted((texts.index(each.record.body), each.outcome.kind, each.outcome.reason) for each in delivered)
         failed = len(aws.queues.delete(url, done)), len(delivery.set_visibility(queue, url, delivered))
-        return outcomes, failed, visibility
+        return outcomes, failed, attributes
 
     def _tables(self) -> list[str]:
         return [table.name or name for name, table in self.program.config.tables.items()]
@@ -234,13 +234,13 @@ def restored(deployed: Deployed) -> Iterator[None]:
 
 def test_all_that_the_router_does(whole: dict[str, Any]) -> None:
     """With the role of the template each message ends as it should, and nothing is refused."""
-    outcomes, failed, visibility = whole["all-writes"]
+    outcomes, failed, attributes = whole["all-writes"]
 
     assert [each for each in outcomes if each[1] != "written"] == [
         (len(WAYS), "retry", "not now"),
         (len(WAYS) + 1, "rejected", "key attribute 'id' is missing"),
     ]
-    assert (len(outcomes), failed, visibility) == (len(WAYS) + 2, (0, 0), 361)
+    assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 5))
     assert [whole[name][0][0][1] for name in ("together", "large")] == ["written", "written"]
     assert (set(whole["keys"]), whole["log"], whole["encryption"]) == ({False}, ["", ""], ["", "", "", ""])
 

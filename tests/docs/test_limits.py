@@ -7,12 +7,15 @@ import pytest
 
 from tests.support.deliver import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
 from tests.support.engine import (
+    FIRST_WAIT,
+    MAX_BACKOFF_SECONDS,
     MAX_COLLISIONS,
     MAX_DECODED_BYTES,
     MAX_DIGITS,
     MAX_ELEMENTS,
     MAX_ITEM_BYTES,
     MAX_NESTING,
+    MAX_OUTLAST,
     MAX_PARTITION_KEY_BYTES,
     MAX_PAYLOAD_NESTING,
     MAX_PLANNED_BYTES,
@@ -37,6 +40,9 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("CPU time of `for_each` in total", MAX_PLANNING_SECONDS),
         ("distinct numbers of a set with the same hash", MAX_COLLISIONS),
         ("branches of `anyOf` and `oneOf` that are examined for a reason", MAX_BRANCHES),
+        ("first wait of a message in an [outage](outcomes.md#outages)", FIRST_WAIT),
+        ("longest wait", MAX_BACKOFF_SECONDS),
+        ("`outlast` of a queue", MAX_OUTLAST),
         ("size of an item, with attribute names", MAX_ITEM_BYTES),
         ("digits of a number", MAX_DIGITS),
         ("nesting of an item", MAX_NESTING),

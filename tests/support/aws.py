@@ -16,7 +16,7 @@ from router.aws.deployed import (
 )
 from router.aws.http.signing import Credentials, SigningScope, sign
 from router.aws.live import ACTIONS
-from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, WriteResponse
+from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "IndexFacts",
     "MappingFacts",
     "OutgoingMessage",
+    "QueueAttributes",
     "QueueFacts",
     "ResourceChange",
     "RunLock",

@@ -10,6 +10,7 @@ from router.engine.attributes import (
     encode_item,
     identify,
 )
+from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST
 from router.engine.convert import MAX_COLLISIONS
 from router.engine.decode import (
     CLASSES,
@@ -24,12 +25,15 @@ from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, Planne
 
 __all__ = [
     "CLASSES",
+    "FIRST_WAIT",
+    "MAX_BACKOFF_SECONDS",
     "MAX_COLLISIONS",
     "MAX_DECODED_BYTES",
     "MAX_DIGITS",
     "MAX_ELEMENTS",
     "MAX_ITEM_BYTES",
     "MAX_NESTING",
+    "MAX_OUTLAST",
     "MAX_PARTITION_KEY_BYTES",
     "MAX_PAYLOAD_NESTING",
     "MAX_PLANNED_BYTES",

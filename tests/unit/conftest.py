@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from router.model import Record
-from tests.support.aws import Aws, AwsFault, OutgoingMessage, WriteResponse
+from tests.support.aws import Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
 from tests.support.engine import decode_item, identify, plan
 from tests.support.program import Loaded, Program, load, load_program
 
@@ -66,18 +66,22 @@ class Queues:
 
     def __init__(self) -> None:
         self.faults: dict[str, AwsFault] = {}
-        """By operation (url, receive), or by message id (send, delete, change_visibility)."""
+        """By operation (url), or by message id (send, delete, change_visibility)."""
         self.received: deque[list[Record] | AwsFault] = deque()
         self.letters: list[OutgoingMessage] = []
         self.deleted: list[list[tuple[str, str]]] = []
         self.released: list[list[tuple[str, str, int]]] = []
+        self.found: QueueAttributes | AwsFault = QueueAttributes(30, 5)
+        """The attributes of each queue."""
+        self.attributes_read = 0
         self.on_receive: Callable[[], None] = lambda: None
 
     def url(self, reference: str) -> str | AwsFault:
         return self.faults.get("url", f"https://queues/{reference}")
 
-    def visibility(self, url: str) -> int | AwsFault:
-        return self.faults.get("visibility", 30)
+    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+        self.attributes_read += 1
+        return self.found
 
     def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
         self.on_receive()

@@ -206,7 +206,7 @@ def handler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
         module = importlib.import_module("router.lambda_handler")
         silent: Any = Silent()
         aws = Aws(silent, silent)
-        delivery = Delivery(module.PROGRAM, aws, configuration_wait=module.CONFIGURATION_WAIT_SECONDS)
+        delivery = Delivery(module.PROGRAM, aws)
         patch.setattr(module, "_aws", lambda: aws)
         patch.setattr(module, "_delivery", lambda: delivery)
         patch.setattr(LOGGER.handlers[0], "stream", io.StringIO())

@@ -4,14 +4,16 @@ It knows what the router's writes ask of the real one: conditions, updates, tran
 of a batch, a secondary index whose key must be text.
 """
 
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.support.aws import DynamoTables
+from tests.support.aws import Aws, DynamoTables
 from tests.support.testing import Refused, Store, batch_actions, target
 
 INDEX_KEY = "index"
@@ -154,3 +156,18 @@ def _reason(refused: Refused | None) -> dict[str, Any]:
 def dynamo_of() -> Callable[..., Dynamo]:
     """Makes a DynamoDB of tables, each with its key."""
     return Dynamo
+
+
+@pytest.fixture
+def handler(
+    compile_: Any, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Any, Any], dict[str, Any]]:
+    """The Lambda handler of the smallest program, on a connection in memory."""
+    compile_()
+    monkeypatch.setenv("ROUTER_CONFIG", str(tmp_path / "routes.yaml"))
+    monkeypatch.delitem(sys.modules, "router.lambda_handler", raising=False)
+    monkeypatch.setattr("router.deliver.telemetry.set_up_logging", lambda: None)
+    import router.lambda_handler as function
+
+    monkeypatch.setattr(function, "connect", lambda max_connections: aws)
+    return function.handler

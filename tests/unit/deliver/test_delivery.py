@@ -476,36 +476,45 @@ def outcomes(arrive: Any) -> list[Delivered]:
             "for long": Outcome("retry", delay=1e9),
             "not begun": Outcome("retry", delay=0),
             "configuration error": Outcome("retry", configuration_error=True),
+            "throttled": Outcome("retry", "RT814"),
+            "no dead letter": Outcome("retry", "RT818"),
             "other": Outcome("retry"),
         }.items()
     ]
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [(900, 900), (None, 7)])
-def test_visibility(
-    aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered], wait: int | None, seconds: int
-) -> None:
+def test_visibility(aws: Aws, queues: Any, compile_: Any, outcomes: list[Delivered]) -> None:
     """The visibility timeout depends on the outcome; messages not started become visible at once, and first."""
     program = compile_()
-    queue = structs.replace(program.engine.queues["q"], backoff=Always())
+    queue = structs.replace(program.engine.queues["q"], backoff=Always(7), outage=Always(100))
     queues.faults["asked"] = AwsFault("refused", "MessageNotInflight", 400)
 
-    failed = Delivery(program, aws, configuration_wait=wait).set_visibility(queue, "url", outcomes)
+    failed = Delivery(program, aws).set_visibility(queue, "url", outcomes)
 
     assert (failed, hidden(queues)) == (
         {"asked": queues.faults["asked"]},
         [
             [("not begun", 0)],
-            [("asked", 3), ("for long", 43140), ("configuration error", seconds), ("other", 7)],
+            [
+                ("asked", 3),
+                ("for long", 42300),
+                ("configuration error", 100),
+                ("throttled", 100),
+                ("no dead letter", 100),
+                ("other", 7),
+            ],
         ],
     )
 
 
 class Always:
-    """A back-off of seven seconds."""
+    """A back-off of so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
 
     def wait(self, receive_count: int) -> int:
-        return 7
+        return self.seconds
 
 
 FAULTS = [

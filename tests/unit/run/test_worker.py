@@ -163,13 +163,16 @@ def test_refused_reload(
     ("where", "options", "sentence"),
     [
         ("url", {}, "queue 'q' cannot be polled: AccessDenied"),
-        ("visibility", {}, "queue 'q' cannot be polled: AccessDenied"),
+        ("attributes", {}, "queue 'q' cannot be polled: AccessDenied"),
         ("", {"queues": ("other",)}, "no route reads the queue 'other'; the config has q"),
     ],
 )
 def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence: str) -> None:
     """A queue that cannot be polled, or that no route reads, is reported at start."""
-    queues.faults[where] = AwsFault("configuration", "AccessDenied", 403)
+    denied = AwsFault("configuration", "AccessDenied", 403)
+    if where == "attributes":
+        queues.found = denied
+    queues.faults[where] = denied
 
     with pytest.raises(UsageError, match=f"^{sentence}$"):
         work(**options)

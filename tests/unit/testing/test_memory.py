@@ -10,6 +10,7 @@ import pytest
 from router.errors import UsageError
 from router.model import REMOVE, KeyType
 from router.testing import MemoryQueues, MemoryTables, deliver, record
+from tests.support.aws import QueueAttributes
 from tests.support.config import spec
 from tests.support.program import Program, load_program
 
@@ -97,8 +98,8 @@ def test_queues() -> None:
     queues.delete("q", [("m", "h")])
     queues.change_visibility("q", [("n", "h", 7)])
 
-    reported = (queues.url("q"), queues.visibility("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
-    assert reported == ("q", 30, [], ["m"], {"n": 7})
+    reported = (queues.url("q"), queues.attributes("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
+    assert reported == ("q", QueueAttributes(30), [], ["m"], {"n": 7})
 
 
 def test_a_record() -> None:

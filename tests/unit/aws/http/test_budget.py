@@ -5,7 +5,7 @@ from typing import Any
 
 from router.aws.http.queues import RETRY_CAPACITY, RETRY_COST, TIMEOUT_COST, TRIES, DirectQueues, RetryBudget
 from router.aws.http.service import FailedCall
-from router.aws.protocols import AwsFault
+from router.aws.protocols import AwsFault, QueueAttributes
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 LATE = AwsFault("retry", "ReadTimeoutError")
@@ -36,7 +36,7 @@ def test_spent_budget() -> None:
     tries = []
     for _ in range(RETRY_CAPACITY // RETRY_COST // (TRIES - 1) + 2):
         before = service.calls
-        assert queues.visibility("https://q") == BUSY
+        assert queues.attributes("https://q") == BUSY
         tries.append(service.calls - before)
     assert tries == [TRIES] * (RETRY_CAPACITY // RETRY_COST // (TRIES - 1)) + [1, 1]
 
@@ -45,7 +45,7 @@ def test_timeouts_cost_more() -> None:
     """Half as many calls that time out are retried."""
     queues, service, _ = make(FailedCall(LATE))
     for _ in range(RETRY_CAPACITY // TIMEOUT_COST):
-        queues.visibility("https://q")
+        queues.attributes("https://q")
     assert service.calls == RETRY_CAPACITY // TIMEOUT_COST // (TRIES - 1) * TRIES + RETRY_CAPACITY // TIMEOUT_COST // (
         TRIES - 1
     )
@@ -56,8 +56,8 @@ def test_refund_after_a_retry() -> None:
     answer = {"Attributes": {"VisibilityTimeout": "30"}}
     budget = RetryBudget()
     queues, _, slept = make(FailedCall(BUSY), answer, answer, budget=budget)
-    found = [queues.visibility("https://q"), queues.visibility("https://q")]
-    assert (found, len(slept), budget.left) == ([30, 30], 1, RETRY_CAPACITY)
+    found = [queues.attributes("https://q"), queues.attributes("https://q")]
+    assert (found, len(slept), budget.left) == ([QueueAttributes(30)] * 2, 1, RETRY_CAPACITY)
 
 
 def test_small_refunds() -> None:
