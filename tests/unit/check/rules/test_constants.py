@@ -37,6 +37,7 @@ def router_register_transforms(register):
         ("take: [x, 2, null]", []),
         ("take: [x, 2, [1]]", ["'share' of transform 'take' takes float | None, not a list"]),
         ("take: {text: x, strict: true, way: a, names: [a], table: {a: 1}, other: 1, plain: 1, own: 1}", []),
+        ("take: {text: x, names: [a, 1]}", ["'names' of transform 'take' takes Sequence[str], not a list"]),
         ("take: {text: x, way: 1}", []),
         ("take: {text: x, way: true}", ["'way' of transform 'take' takes 'a' or 1, not True"]),
         ("take: {text: x, strict: 1}", ["'strict' of transform 'take' takes bool, not 1"]),
