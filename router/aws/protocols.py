@@ -132,8 +132,11 @@ class Queues(Protocol):
     def attributes(self, url: str) -> QueueAttributes | AwsFault:
         """Return the attributes of a queue."""
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
-        """Receive up to `count` messages; each call waits up to `wait_seconds`, 20 at most, for its first message."""
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+        """Receive up to `count` messages; each call waits up to `wait_seconds`, 20 at most, for its first message.
+
+        The messages are invisible for `visibility` seconds, which begin at some moment between request and response.
+        """
 
     def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
         """Delete messages."""

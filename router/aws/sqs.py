@@ -55,11 +55,12 @@ class SqsQueues:
         except (KeyError, TypeError, ValueError):
             return UNREADABLE
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; for more than ten, several times."""
         records: list[Record] = []
         while len(records) < count:
-            response = self._call("ReceiveMessage", receive_request(url, count - len(records), wait_seconds))
+            request = receive_request(url, count - len(records), wait_seconds, visibility)
+            response = self._call("ReceiveMessage", request)
             if isinstance(response, AwsFault):
                 return records or response
             messages = response.get("Messages", ())
@@ -156,12 +157,16 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     }
 
 
-def receive_request(url: str, count: int, wait_seconds: int) -> dict[str, Any]:
-    """Return the parameters of ReceiveMessage, for at most ten messages and all of their attributes."""
+def receive_request(url: str, count: int, wait_seconds: int, visibility: int) -> dict[str, Any]:
+    """Return the parameters of ReceiveMessage, for at most ten messages and all of their attributes.
+
+    The visibility timeout is stated, as that of the queue may be changed at any time.
+    """
     return {
         "QueueUrl": url,
         "MaxNumberOfMessages": min(count, BATCH_ENTRIES),
         "WaitTimeSeconds": wait_seconds,
+        "VisibilityTimeout": visibility,
         "MessageSystemAttributeNames": ["All"],
         "MessageAttributeNames": ["All"],
     }

@@ -35,7 +35,7 @@ class Round(Struct, frozen=True):
 
     `received` counts its messages; `full` says that the queue has a backlog and the batch had its maximum size;
     `seconds` is its duration. `throttled` is the share of the queue's latest messages that were throttled or met
-    another outage; 0 if none of this round was. `failed` says that the queue could not be read.
+    another outage; 0 if none of this round was. `failed` says that the queue could not be read in time.
     """
 
     received: int = 0

@@ -1,10 +1,10 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from router.aws.calls import boottime
-from router.aws.protocols import Queues
+from router.aws.protocols import AwsFault, Queues
 from router.deliver.telemetry import LOGGER
 from router.model import Record
 
@@ -19,33 +19,39 @@ _HEARTBEAT_SECONDS = 0.25
 class Lease:
     """The messages of one receive batch, invisible to other consumers until `until` (by the clock of the leases).
 
-    `size` is the total length of their bodies in characters.
+    `size` is the total length of their bodies in characters. The lease is counted from `since`, when the messages were
+    requested: SQS can have made them invisible at any moment from then on.
     """
 
-    __slots__ = ("_received_at", "_renewed_at", "_visibility", "ids", "size", "until", "url")
+    __slots__ = ("_due_at", "_since", "_visibility", "ids", "renewing", "size", "until", "url")
 
-    def __init__(self, url: str, visibility: int, records: Sequence[Record], received_at: float) -> None:
+    def __init__(self, url: str, visibility: int, records: Sequence[Record], since: float) -> None:
         self.url = url
         self.ids = tuple(record.message_id for record in records)
         self.size = sum(len(record.body) for record in records)
-        self.until = received_at + visibility
+        self.until = since + visibility
+        self.renewing = False
+        """Whether a call is under way that extends it."""
         self._visibility = visibility
-        self._received_at = received_at
-        self._renewed_at = received_at
+        self._since = since
+        self._due_at = since + visibility / 2
 
     def is_due(self, now: float) -> bool:
-        """Return whether half of the visibility timeout is over and it can still be extended."""
-        return now >= self._renewed_at + self._visibility / 2 and self.seconds_at(now) > 0
+        """Return whether it is to be extended: half of the remaining time is over, and it can last longer.
+
+        One that is over is not extended: other consumers may have received the messages.
+        """
+        return self._due_at <= now < self.until < now + self.seconds_at(now) and not self.renewing
 
     def seconds_at(self, now: float) -> int:
         """Return the longest visibility timeout that can be set at this time."""
-        return min(self._visibility, int(self._received_at + MAX_SECONDS - now))
+        return min(self._visibility, int(self._since + MAX_SECONDS - now))
 
-    def renewed(self, now: float, *, completely: bool) -> None:
-        """Note a renewal; `until` moves only if every message was renewed."""
-        self._renewed_at = now
+    def renewed(self, asked_at: float, now: float, *, completely: bool) -> None:
+        """Note a renewal that was requested at a time; `until` moves only if every message was renewed."""
         if completely:
-            self.until = now + self.seconds_at(now)
+            self.until = asked_at + self.seconds_at(asked_at)
+        self._due_at = now + (self.until - now) / 2
 
 
 class Leases:
@@ -71,9 +77,9 @@ class Leases:
         """Whether the limit of leased characters is reached."""
         return self.size >= self._max_characters
 
-    def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float | None = None) -> Lease:
-        """Lease messages that have been invisible since a time of the clock; None is now."""
-        lease = Lease(url, visibility, records, self._clock() if since is None else since)
+    def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float) -> Lease:
+        """Lease messages that were requested at a time of the clock."""
+        lease = Lease(url, visibility, records, since)
         handles = self._handles
         with self._lock:
             self._leases[lease] = None
@@ -100,38 +106,58 @@ class Leases:
                 if leases > 1:
                     handles[lease.url, id_] = handle, leases - 1
 
-    def renew(self) -> None:
-        """Extend each lease that is due, ten messages a call."""
+    def renew(self) -> list[threading.Thread]:
+        """Begin to extend each lease that is due, in a thread for each, so that a slow call delays no other lease."""
         now = self._clock()
         with self._lock:
             due = [lease for lease in self._leases if lease.is_due(now)]
-        for lease in due:
-            seconds = lease.seconds_at(now)
-            messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
-            failed = self._queues.change_visibility(lease.url, messages)
-            lease.renewed(now, completely=not failed)
-            for id_, fault in failed.items():
-                fields = {"message_id": id_, "error": fault.code}
-                LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
+            for lease in due:
+                lease.renewing = True
+        return [_start(self._renew, lease) for lease in due]
 
     def release_all(self, deadline: float) -> None:
-        """Set the visibility timeout of all leased messages to 0; no call is begun after the deadline."""
+        """Set the visibility timeout of all leased messages to 0; a call that is slow is waited for until the deadline.
+
+        Leases that are over are left out: their receipt handles are no longer valid.
+        """
+        now = self._clock()
         with self._lock:
-            leases = list(self._leases)
-        for lease in leases:
-            if self._clock() >= deadline:
-                return
-            self._queues.change_visibility(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
+            leases = [lease for lease in self._leases if now < lease.until]
+        for thread in [_start(self._release, lease) for lease in leases]:
+            thread.join(max(0.0, deadline - self._clock()))
 
     def heartbeat(self, stop: threading.Event) -> None:
-        """Renew due leases until the event is set; logs errors and continues."""
+        """Renew due leases until the event is set."""
         while not stop.wait(_HEARTBEAT_SECONDS):
-            try:
-                self.renew()
-            except Exception:  # a message that is not renewed becomes visible, and is received again
-                LOGGER.exception("unexpected error while extending visibility timeouts")
+            self.renew()
+
+    def _renew(self, lease: Lease) -> None:
+        """Extend a lease, ten messages a call; logs errors."""
+        asked_at = self._clock()
+        seconds = lease.seconds_at(asked_at)
+        failed: Mapping[str, AwsFault] | None = None
+        try:
+            messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
+            failed = self._queues.change_visibility(lease.url, messages)
+        except Exception:  # a message that is not renewed becomes visible, and is received again
+            LOGGER.exception("unexpected error while extending visibility timeouts")
+        lease.renewed(asked_at, self._clock(), completely=failed == {})
+        lease.renewing = False
+        for id_, fault in (failed or {}).items():
+            fields = {"message_id": id_, "error": fault.code}
+            LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
+
+    def _release(self, lease: Lease) -> None:
+        self._queues.change_visibility(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
 
     def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:
             known = [(id_, self._handles.get((lease.url, id_))) for id_ in lease.ids]
         return [(id_, entry[0]) for id_, entry in known if entry is not None]
+
+
+def _start(do: Callable[[Lease], None], lease: Lease) -> threading.Thread:
+    # A daemon thread, so that a call that hangs does not keep the process alive.
+    thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
+    thread.start()
+    return thread

@@ -20,6 +20,8 @@ from router.run.leases import Lease, Leases
 DELETE_ATTEMPTS = 6
 DELETE_BACKOFF = 0.1
 """Seconds; the upper bound of the random wait before a delete is retried, doubled with each attempt."""
+MIN_LEASE_SECONDS = 10
+"""What a long poll leaves of a visibility timeout of 20 seconds or more; of a shorter one it leaves half."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
 """Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
@@ -44,6 +46,11 @@ class PolledQueue(Struct, frozen=True):
     url: str
     visibility: int
     wait: int
+
+    @property
+    def longest_wait(self) -> int:
+        """The wait time that leaves enough of the visibility timeout, which is counted from the request."""
+        return min(self.wait, max(self.visibility - MIN_LEASE_SECONDS, self.visibility // 2))
 
 
 class _BatchDeadline:
@@ -118,7 +125,9 @@ class Receiver:
         requested = MAX_MESSAGES if self._leases.is_full else self._batch.size
         # Only a single call uses long polling: a larger request follows a backlog, which is there already.
         waits = requested == MAX_MESSAGES
-        received = self._queues.receive(polled.url, requested, polled.wait if waits else 0)
+        requested_at = self._clock()
+        wait = polled.longest_wait if waits else 0
+        received = self._queues.receive(polled.url, requested, wait, polled.visibility)
         self._batch.reset()
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
@@ -126,8 +135,12 @@ class Receiver:
             return Round(failed=True)
         if not received:
             return Round(seconds=self._clock() - self.seen_at)
-        # If one of several calls was slow, the visibility timeout of another's messages began with the request.
-        lease = self._leases.acquire(polled.url, polled.visibility, received, None if waits else self.seen_at)
+        if self._clock() >= requested_at + polled.visibility:
+            # The process or the response was held up. Others may have received these messages and later ones.
+            fields = {"queue": polled.queue.name, "messages": len(received)}
+            LOGGER.warning("received after the visibility timeout, and discarded", extra={"fields": fields})
+            return Round(failed=True)
+        lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
         try:
             self.busy_since = began = self._clock()
             throttled = self._deliver(received, lease)
@@ -147,8 +160,10 @@ class Receiver:
             return 0.0
         delivered = self._delivery.deliver(polled.queue, records, _BatchDeadline(lease, self._stop))
         self._acknowledge([each.record for each in delivered if each.acknowledged])
-        for message_id, fault in self._delivery.set_visibility(polled.queue, polled.url, delivered).items():
-            self._log_error("cannot set the visibility timeout", fault, message_id)
+        # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
+        if self._clock() < lease.until:
+            for message_id, fault in self._delivery.set_visibility(polled.queue, polled.url, delivered).items():
+                self._log_error("cannot set the visibility timeout", fault, message_id)
         settled = sum([each.acknowledged for each in delivered])
         # Messages that were not started, as those of a blocked group, say nothing about the tables.
         return self._share.add(settled, sum([met_outage(each.outcome) for each in delivered]))

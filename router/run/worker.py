@@ -35,6 +35,8 @@ FILES_PER_RECEIVER = DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CONCURRENT_
 """Connections: those of receives, which deletes reuse, and those of writes."""
 OTHER_FILES = 200
 """Other open files: the log, plugins, clients of health and metrics."""
+MIN_VISIBILITY_SECONDS = 2
+"""A shorter visibility timeout of a queue leaves no time for a long poll, nor for a write."""
 RELEASE_SECONDS = 2.0
 """The part of the grace period that is reserved for making unfinished messages visible."""
 
@@ -122,10 +124,7 @@ class WorkerService:
         self._pool.stop(until - boottime())
         finished = self._pool.join(until)
         if not finished:
-            # In a thread, so that a call that hangs does not exceed the grace period.
-            release = threading.Thread(target=self._leases.release_all, args=(end,), name="release", daemon=True)
-            release.start()
-            release.join(RELEASE_SECONDS)
+            self._leases.release_all(end)
         return finished
 
     def _reload(self) -> None:
@@ -201,4 +200,5 @@ def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     if isinstance(found, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
     outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
-    return PolledQueue(structs.replace(queue, outage=outage), url, found.visibility, wait)
+    visibility = max(found.visibility, MIN_VISIBILITY_SECONDS)
+    return PolledQueue(structs.replace(queue, outage=outage), url, visibility, wait)

@@ -274,7 +274,7 @@ class MemoryQueues:
         """Return the defaults of SQS: a visibility timeout of 30 seconds, and no redrive policy."""
         return QueueAttributes(30)
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Return nothing: `deliver` takes the records."""
         return []
 

@@ -167,7 +167,7 @@ class Deployed:
         if isinstance(url, AwsFault):
             return url
         attributes = aws.queues.attributes(url)
-        records = aws.queues.receive(url, 10, 0)
+        records = aws.queues.receive(url, 10, 0, 30)
         if isinstance(records, AwsFault):
             return records
         delivered = delivery.deliver(queue, records, FixedDeadline(float("inf")))

@@ -27,7 +27,7 @@ def fifo(sqs: Any, name: str) -> str:
 def received(aws: Aws, url: str) -> list[Any]:
     """All messages of a queue."""
     records: list[Any] = []
-    while batch := aws.queues.receive(url, 10, 0):
+    while batch := aws.queues.receive(url, 10, 0, 30):
         assert isinstance(batch, list)
         records += batch
     return records
@@ -55,7 +55,7 @@ def test_receive(aws: Aws, sqs: Any, queue: str) -> None:
 
 def test_receive_nothing(aws: Aws, queue: str) -> None:
     """An empty queue has no messages."""
-    assert aws.queues.receive(queue, 10, 0) == []
+    assert aws.queues.receive(queue, 10, 0, 30) == []
 
 
 def test_receive_many(aws: Aws, queue: str) -> None:
@@ -63,11 +63,21 @@ def test_receive_many(aws: Aws, queue: str) -> None:
     bodies = {str(number) for number in range(35)}
     aws.queues.send(queue, [OutgoingMessage(body, body) for body in bodies])
 
-    found = aws.queues.receive(queue, 40, 0)
+    found = aws.queues.receive(queue, 40, 0, 30)
 
     # Of several calls one may find nothing, here as with AWS.
     assert not isinstance(found, AwsFault)
     assert (len(found) > 10, {record.body for record in found} <= bodies) == (True, True)
+
+
+def test_visibility_of_the_request(aws: Aws, sqs: Any, queue: str) -> None:
+    """Messages are invisible for as long as the request says, not as the queue does."""
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})
+    aws.queues.send(queue, [OutgoingMessage("1", "body")])
+
+    found = [aws.queues.receive(queue, 10, 0, 30) for _ in range(2)]
+
+    assert [isinstance(each, list) and len(each) for each in found] == [1, 0]
 
 
 def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
@@ -77,7 +87,7 @@ def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
     scripted.answers({"__type": "AccessDenied"}, 400)
     url = "http://127.0.0.1/1/q"
 
-    found = [scripted_aws.queues.receive(url, 20, 0) for _ in range(2)]
+    found = [scripted_aws.queues.receive(url, 20, 0, 30) for _ in range(2)]
 
     assert not isinstance(found[0], AwsFault)
     denied = AwsFault("configuration", "AccessDenied", 400)
@@ -154,7 +164,7 @@ def test_release(aws: Aws, queue: str) -> None:
 
     failed = aws.queues.change_visibility(queue, [(record.message_id, record.receipt_handle, 0)])
 
-    again = [(r.message_id, r.attributes["ApproximateReceiveCount"]) for r in aws.queues.receive(queue, 1, 0)]  # type: ignore[union-attr]
+    again = [(r.message_id, r.attributes["ApproximateReceiveCount"]) for r in aws.queues.receive(queue, 1, 0, 30)]  # type: ignore[union-attr]
     assert (failed, again) == ({}, [(record.message_id, "2")])
 
 
@@ -193,7 +203,7 @@ def test_no_such_queue(aws: Aws, queue: str) -> None:
     gone = queue + "-gone"
 
     answers = (
-        aws.queues.receive(gone, 1, 0),
+        aws.queues.receive(gone, 1, 0, 30),
         aws.queues.send(gone, [OutgoingMessage("1", "body")]),
         aws.queues.delete(gone, [("1", "handle")]),
         aws.queues.change_visibility(gone, [("1", "handle", 0)]),
@@ -247,7 +257,9 @@ def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
 
 def test_unreachable(unreachable: Aws) -> None:
     """An endpoint where no server listens is a transient fault."""
-    assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0) == AwsFault("retry", "EndpointConnectionError", 0)
+    assert unreachable.queues.receive("http://127.0.0.1:9/1/q", 1, 0, 30) == AwsFault(
+        "retry", "EndpointConnectionError", 0
+    )
 
 
 def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:

@@ -85,7 +85,7 @@ def test_certificates(
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "eu-west-1"}
     in_environment(AWS_ENDPOINT_URL=f"https://{host}:{serve(file)}", ROUTER_TRANSPORT=transport, **keys, **bundle)
 
-    assert connect(1).queues.receive("https://sqs/1/q", 10, 0) == found
+    assert connect(1).queues.receive("https://sqs/1/q", 10, 0, 30) == found
 
 
 def test_no_bundle(in_environment: Callable[..., None]) -> None:

@@ -65,7 +65,7 @@ class Flow:
         records: dict[str, Any] = {}
         end = boottime() + 20
         while len(records) < len(bodies) and boottime() < end:
-            received = self._aws.queues.receive(url, 10, 1)
+            received = self._aws.queues.receive(url, 10, 1, 30)
             assert isinstance(received, list)
             records |= {record.message_id: record for record in received}
         delivery = Delivery(self._program, self._aws)

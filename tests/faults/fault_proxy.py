@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-Kind = Literal["dropped", "internal", "unavailable", "throttled", "partial", "late", "cut", "lost"]
+Kind = Literal["dropped", "internal", "unavailable", "throttled", "partial", "late", "dripping", "cut", "lost"]
 DESCRIPTIONS: dict[Kind, str] = {
     "dropped": "connection dropped before the call",
     "internal": "answered 500",
@@ -23,16 +23,19 @@ DESCRIPTIONS: dict[Kind, str] = {
     "throttled": "throttled",
     "partial": "some items unprocessed, or some entries of a queue's batch failed",
     "late": "done, and answered after the client's timeout",
+    "dripping": "done, and the response sent in small pieces, for longer than the visibility timeout",
     "cut": "done, and half of the response sent",
     "lost": "done, and the connection dropped without a response",
 }
-DONE_UNKNOWN: tuple[Kind, ...] = ("late", "cut", "lost")
+DONE_UNKNOWN: tuple[Kind, ...] = ("late", "dripping", "cut", "lost")
 """The server made the change, and the client receives no complete response."""
-WEIGHTS: dict[Kind, int] = {**dict.fromkeys(DESCRIPTIONS, 4), "late": 1, "partial": 16}
+WEIGHTS: dict[Kind, int] = {**dict.fromkeys(DESCRIPTIONS, 4), "late": 1, "dripping": 1, "partial": 16}
 """Timeouts take seconds of a test, so they are rarer; few operations can fail partially."""
 LATE_TABLE_SECONDS = 1.3
 LATE_QUEUE_SECONDS = 2.3
 """Longer than the client's timeouts, which `hasty.py` sets."""
+DRIP_SECONDS = 2.6
+DRIP_PIECES = 13
 
 _TABLES = "DynamoDB_20120810"
 _PARTS = {
@@ -106,7 +109,10 @@ class FirstUnprocessed(FaultPlan):
 
 
 class Call(NamedTuple):
-    """A recorded call; `answer` is the server's response, or None if it received no request. Times are monotonic."""
+    """A recorded call; `answer` is the server's response, or None if it received no request. Times are monotonic.
+
+    `read` is whether the client received the complete response.
+    """
 
     operation: str
     request: dict[str, Any]
@@ -115,11 +121,12 @@ class Call(NamedTuple):
     fault: Kind | None
     began: float
     ended: float
+    read: bool
 
     @property
     def confirmed(self) -> bool:
         """Whether the client received a complete response that confirms the call."""
-        return self.status == 200 and self.answer is not None and self.fault in (None, "partial")
+        return self.status == 200 and self.answer is not None and self.read
 
 
 class Journal:
@@ -215,6 +222,11 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(LATE_TABLE_SECONDS if self.headers["X-Amz-Target"].startswith(_TABLES) else LATE_QUEUE_SECONDS)
             # If the client still waits, it receives the response, and the call has no fault.
             fault = "late" if self._is_alone() else None
+        elif fault == "dripping":
+            waits = self._drip(status, headers, answer)
+            self._note(operation, request, status, answer, fault, began, read=waits)
+            self._send(answer[-1:])
+            return
         self._note(operation, request, status, answer, fault, began)
         if fault == "lost":
             self._reset()
@@ -252,17 +264,33 @@ class _Handler(BaseHTTPRequestHandler):
         return response.status, [each for each in response.getheaders() if each[0].lower() in theirs], answer
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, *, cut: bool = False) -> None:
+        self._send_head(status, headers, len(body))
+        self._send(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.close_connection = True
+
+    def _send_head(self, status: int, headers: list[tuple[str, str]], length: int) -> None:
         # The client may have timed out or been killed.
         with suppress(OSError):
             self.send_response_only(status)
             for name, value in headers:
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):
+            self.wfile.write(data)
             self.wfile.flush()
-        if cut:
-            self.close_connection = True
+
+    def _drip(self, status: int, headers: list[tuple[str, str]], body: bytes) -> bool:
+        """Send all but the last byte of a response, slowly; return whether the client still waits."""
+        self._send_head(status, headers, len(body))
+        size = max(1, len(body) // DRIP_PIECES)
+        for start in range(0, len(body) - 1, size):
+            self._send(body[start : min(start + size, len(body) - 1)])
+            time.sleep(DRIP_SECONDS * size / len(body))
+        return not self._is_alone()
 
     def _is_alone(self) -> bool:
         """Whether the client has closed its connection."""
@@ -276,7 +304,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _note(
-        self, operation: str, request: Any, status: int, answer: bytes | None, fault: Kind | None, began: float
+        self,
+        operation: str,
+        request: Any,
+        status: int,
+        answer: bytes | None,
+        fault: Kind | None,
+        began: float,
+        read: bool | None = None,
     ) -> None:
         response = json.loads(answer) if answer else None
-        self.proxy.journal.add(Call(operation, request, status, response, fault, began, time.monotonic()))
+        complete = fault in (None, "partial") if read is None else read
+        self.proxy.journal.add(Call(operation, request, status, response, fault, began, time.monotonic(), complete))

@@ -22,7 +22,7 @@ a local server (see [Local AWS](local-aws.md)), so the page shows what the route
 
 {injected}
 
-In the last three cases the server has made the change, but the client cannot know it: it repeats the call, and the
+In the last four cases the server has made the change, but the client cannot know it: it repeats the call, and the
 repeated call must have no second effect. Timeouts are 1 second for tables and 2 for queues, so that a test can wait for
 them, and a write is tried only twice, so that some messages need another delivery. In other runs the worker is ended
 with SIGKILL or SIGTERM while it works, and restarted.

@@ -61,6 +61,11 @@ class Rig:
         attributes = {"VisibilityTimeout": str(visibility), **fifo}
         return str(self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])  # type: ignore[arg-type]
 
+    def set_visibility(self, queue: str, seconds: int) -> None:
+        """Set the visibility timeout of a queue, named without the prefix."""
+        attributes: Any = {"VisibilityTimeout": str(seconds)}
+        self.sqs.set_queue_attributes(QueueUrl=self.urls[f"{self.prefix}-{queue}"], Attributes=attributes)
+
     def send(self, queue: str, bodies: Sequence[str], groups: Sequence[str] = (), **attributes: Any) -> list[str]:
         """Send bodies in order to a queue, named without the prefix; return their message ids."""
         ids = []

@@ -83,7 +83,7 @@ class Queues:
         self.attributes_read += 1
         return self.found
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         self.on_receive()
         records: list[Record] = []
         while self.received and len(records) < count:

@@ -58,14 +58,18 @@ class DirectQueues(SqsQueues):
         self._clock = clock
         self._budget = budget or RetryBudget()
 
-    def receive(self, url: str, count: int, wait_seconds: int) -> list[Record] | AwsFault:
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
-        body, seconds = _encode(receive_request(url, count, wait_seconds)), wait_seconds + SECONDS
+        body, seconds = _encode(receive_request(url, count, wait_seconds, visibility)), wait_seconds + SECONDS
         responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
         good = [response for response in responses if not isinstance(response, FailedCall)]
         # Messages that were received do not wait for retries of the calls that failed.
         if not good:
-            response = self._retry("ReceiveMessage", body, responses[0], seconds)
+            failed = responses[0]
+            if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
+                # The caller counts the visibility timeout from the first call: little of it would be left.
+                return failed.fault
+            response = self._retry("ReceiveMessage", body, failed, seconds)
             if isinstance(response, AwsFault):
                 return response
             good = [response]

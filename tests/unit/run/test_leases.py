@@ -2,13 +2,14 @@
 
 import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from router.model import Record
 from router.run.leases import MAX_SECONDS, Leases
-from tests.support.aws import AwsFault
+from tests.support.aws import AwsFault, boottime
 
 REFUSED = AwsFault("refused", "MessageNotInflight", 400)
 
@@ -23,97 +24,188 @@ def record(id_: str, handle: str = "h") -> Record:
     return Record(id_, handle, "{}")
 
 
+def renew(leases: Leases) -> None:
+    """Extend the leases that are due, and wait for it."""
+    for thread in leases.renew():
+        thread.join(10)
+
+
 def test_renewal(leases: Leases, queues: Any, time_: Any) -> None:
     """A lease is renewed for its whole timeout when half of it is over, and not before."""
-    lease = leases.acquire("url", 30, [record("m1"), record("m2")])
+    lease = leases.acquire("url", 30, [record("m1"), record("m2")], time_.now)
     untils = []
     for seconds in (14, 1, 10, 5):
         time_.now += seconds
-        leases.renew()
+        renew(leases)
         untils.append(lease.until - 100)
 
     assert (queues.released, untils) == ([[("m1", "h", 30), ("m2", "h", 30)]] * 2, [30, 45, 45, 60])
 
 
+def test_counts_from_the_request(leases: Leases, queues: Any, time_: Any) -> None:
+    """A lease is counted from the request of its messages, and renewed at once if half of it is over by then."""
+    lease = leases.acquire("url", 30, [record("m1")], time_.now - 16)
+    ends = [lease.until]
+    renew(leases)
+
+    assert (queues.released, [*ends, lease.until]) == ([[("m1", "h", 30)]], [114, 130])
+
+
+def test_over(leases: Leases, queues: Any, time_: Any) -> None:
+    """A lease that is over, as after a pause of the process, is neither renewed nor released."""
+    leases.acquire("url", 30, [record("m1")], time_.now)
+    time_.now += 30
+
+    renew(leases)
+    leases.release_all(200.0)
+
+    assert queues.released == []
+
+
 def test_never_past_twelve_hours(leases: Leases, queues: Any, time_: Any) -> None:
     """The last renewal is shorter, and after twelve hours there are none."""
-    lease = leases.acquire("url", 30, [record("m1")])
-    time_.now += MAX_SECONDS - 20
-    leases.renew()
-    time_.now += 20
-    leases.renew()
+    lease = leases.acquire("url", 3600, [record("m1")], time_.now)
+    for _ in range(24):
+        time_.now += 1801
+        renew(leases)
 
-    assert (queues.released, lease.until) == ([[("m1", "h", 20)]], 100 + MAX_SECONDS)
+    assert ([seconds for ((_, _, seconds),) in queues.released[-2:]], len(queues.released), lease.until) == (
+        [3600, MAX_SECONDS - 22 * 1801],
+        22,
+        100 + MAX_SECONDS,
+    )
 
 
 def test_not_renewed(leases: Leases, queues: Any, time_: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """If one message of a lease cannot be renewed, the end of the lease does not move."""
+    """If one message of a lease cannot be renewed, the end of the lease does not move; half of the rest later it is."""
     queues.faults["m2"] = REFUSED
-    lease = leases.acquire("url", 30, [record("m1"), record("m2")])
+    lease = leases.acquire("url", 30, [record("m1"), record("m2")], time_.now)
     time_.now += 15
 
     with caplog.at_level(logging.WARNING, "router"):
-        leases.renew()
+        renew(leases)
+        first = lease.until
+        queues.faults.clear()
+        for seconds in (7, 0.5):
+            time_.now += seconds
+            renew(leases)
 
-    assert (lease.until, [entry.__dict__["fields"] for entry in caplog.records]) == (
+    assert (first, lease.until, len(queues.released), [entry.__dict__["fields"] for entry in caplog.records]) == (
         130,
+        152.5,
+        2,
         [{"message_id": "m2", "error": "MessageNotInflight"}],
     )
 
 
+class Hanging:
+    """Makes the changes of one queue hang until the end of the test."""
+
+    def __init__(self, queues: Any) -> None:
+        self.end = threading.Event()
+        self._change = queues.change_visibility
+
+    def __call__(self, url: str, messages: Any) -> dict[str, AwsFault]:
+        if url == "hangs":
+            self.end.wait(30)
+        changed: dict[str, AwsFault] = self._change(url, messages)
+        return changed
+
+
+@pytest.fixture
+def hanging(queues: Any) -> Iterator[None]:
+    """The changes of the queue `hangs` hang."""
+    queues.change_visibility = change = Hanging(queues)
+    yield
+    change.end.set()
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_renewal_that_hangs(leases: Leases, queues: Any, time_: Any) -> None:
+    """It delays no other renewal, and is not begun again meanwhile."""
+    leases.acquire("hangs", 30, [record("m0")], time_.now)
+    leases.acquire("url", 30, [record("m1")], time_.now)
+    begun = []
+    for _ in range(2):
+        time_.now += 15
+        threads = leases.renew()
+        begun.append(len(threads))
+        threads[-1].join(10)
+
+    assert (begun, queues.released) == ([2, 1], [[("m1", "h", 30)]] * 2)
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_release_that_hangs(queues: Any) -> None:
+    """The messages of other leases are released, and the call is waited for until the deadline."""
+    leases = Leases(queues)
+    leases.acquire("hangs", 30, [record("m0")], boottime())
+    leases.acquire("url", 30, [record("m1")], boottime())
+    began = boottime()
+
+    leases.release_all(began + 0.1)
+
+    assert (queues.released, boottime() - began < 5) == ([[("m1", "h", 0)]], True)
+
+
 def test_newest_receipt_handle(leases: Leases, queues: Any, time_: Any) -> None:
     """A message that is received again is renewed by its newest receipt handle until its last lease is released."""
-    first = leases.acquire("url", 30, [record("m1", "old")])
-    second = leases.acquire("url", 30, [record("m1", "new")])
+    first = leases.acquire("url", 30, [record("m1", "old")], time_.now)
+    second = leases.acquire("url", 30, [record("m1", "new")], time_.now)
     leases.release(first)
 
     handles = leases.handles("url", ["m1"])
     leases.release(second)
     time_.now += 15
-    leases.renew()
+    renew(leases)
 
     assert (handles, queues.released) == ([("m1", "new")], [])
 
 
-def test_release_all(leases: Leases, queues: Any) -> None:
+def test_release_all(leases: Leases, queues: Any, time_: Any) -> None:
     """The visibility timeout of all leased messages is set to 0, queue by queue."""
-    leases.acquire("one", 30, [record("m1"), record("m2")])
-    leases.acquire("two", 30, [record("m1", "other")])
+    leases.acquire("one", 30, [record("m1"), record("m2")], time_.now)
+    leases.acquire("two", 30, [record("m1", "other")], time_.now)
 
     leases.release_all(200.0)
 
-    assert queues.released == [[("m1", "h", 0), ("m2", "h", 0)], [("m1", "other", 0)]]
-
-
-def test_release_all_until_a_deadline(leases: Leases, queues: Any, time_: Any) -> None:
-    """After the deadline no call is begun."""
-    leases.acquire("one", 30, [record("m1")])
-    leases.acquire("two", 30, [record("m2")])
-    time_.step = 1.0
-    start = time_.now
-
-    leases.release_all(start + 1.5)
-
-    assert queues.released == [[("m1", "h", 0)]]
+    assert sorted(queues.released) == [[("m1", "h", 0), ("m2", "h", 0)], [("m1", "other", 0)]]
 
 
 def test_heartbeat_continues_after_errors(
     leases: Leases, queues: Any, time_: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Heartbeats continue after an error and end with the event."""
-    rounds = iter([False, False, True])
-
-    class Event(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            return next(rounds)
-
-    leases.acquire("url", 30, [record("m1")])
-    time_.now += 15
+    """A renewal that raises is logged, and repeated while the lease lasts."""
+    leases.acquire("url", 30, [record("m1")], time_.now)
     queues.change_visibility = None
 
     with caplog.at_level(logging.ERROR, "router"):
-        leases.heartbeat(Event())
+        for seconds in (15, 10):
+            time_.now += seconds
+            renew(leases)
 
     assert [entry.getMessage() for entry in caplog.records] == [
         "unexpected error while extending visibility timeouts"
     ] * 2
+
+
+def test_heartbeat(leases: Leases, queues: Any, time_: Any) -> None:
+    """Heartbeats renew what is due, and end with the event."""
+    renewed = threading.Event()
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return renewed.is_set()
+
+    change = queues.change_visibility
+
+    def change_visibility(url: str, messages: Any) -> Any:
+        renewed.set()
+        return change(url, messages)
+
+    queues.change_visibility = change_visibility
+    leases.acquire("url", 30, [record("m1")], time_.now - 15)
+
+    leases.heartbeat(Event())
+
+    assert renewed.is_set()

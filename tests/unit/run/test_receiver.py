@@ -44,6 +44,7 @@ def receive(
         tuning: Tuning = UNLIMITED,
         max_leased: int = 1_000_000_000,
         clock: Callable[[], float] = boottime,
+        visibility: int = 30,
     ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
         stop = RecordingStop()
@@ -56,12 +57,12 @@ def receive(
 
         queues.received.extend(received)
         queues.on_receive = on_receive
-        polled = PolledQueue(program.engine.queues["q"], "url", 30, wait)
-        leases = Leases(queues, max_characters=max_leased)
+        polled = PolledQueue(program.engine.queues["q"], "url", visibility, wait)
+        leases = Leases(queues, clock, max_leased)
         receiver = Receiver(
             polled,
             queues,
-            Delivery(program, aws, writer=Writer(aws.tables, jitter=lambda low, high: 0.0)),
+            Delivery(program, aws, clock, writer=Writer(aws.tables, clock, jitter=lambda low, high: 0.0)),
             leases,
             stop,
             on_round,
@@ -106,9 +107,9 @@ def test_request_size(receive: Any, tables: Any, queues: Any, messages: Any) -> 
     asked = []
     ask = queues.receive
 
-    def receive_(url: str, count: int, wait_seconds: int) -> Any:
+    def receive_(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         asked.append((count, wait_seconds))
-        return ask(url, count, wait_seconds)
+        return ask(url, count, wait_seconds, visibility)
 
     queues.receive = receive_
     receive(
@@ -173,7 +174,7 @@ def test_calls(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     receive(*full_receives(messages, *range(100)), [])
 
     batches_deleted = sum(-(-len(call) // 10) for call in queues.deleted)
-    batches_requested = sum(-(-count // 10) for _, count, _ in asked)
+    batches_requested = sum(-(-count // 10) for _, count, _, _ in asked)
     assert (sum(map(len, queues.deleted)), batches_requested <= 120, len(tables.calls) <= 44, batches_deleted) == (
         1000,
         True,
@@ -258,13 +259,67 @@ def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
     ]
 
 
-def test_slow_receive(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """Leases of a request of several calls begin with the request; writes that would be too late are not begun."""
-    began = boottime() - 30
+@pytest.mark.parametrize(
+    ("visibility", "wait", "longest"), [(30, 10, 10), (30, 20, 20), (20, 20, 10), (15, 20, 7), (2, 20, 1), (30, 0, 0)]
+)
+def test_long_poll_leaves_time(receive: Any, queues: Any, visibility: int, wait: int, longest: int) -> None:
+    """A long poll leaves ten seconds of the visibility timeout that it states, or half of a short one."""
+    asked = []
+    ask = queues.receive
 
-    receive(*full_receives(messages, *range(3)), clock=lambda: began)
+    def receive_(*request: Any) -> Any:
+        asked.append(request)
+        return ask(*request)
 
-    assert [len(call) for call in queues.deleted] == [10]
+    queues.receive = receive_
+    receive([], wait=wait, visibility=visibility)
+
+    assert asked == [("url", 10, longest, visibility)] * 2
+
+
+@pytest.mark.parametrize("queue", ["dead_letter: letters", "name: q.fifo, dead_letter: letters.fifo"])
+def test_late_response(
+    receive: Any, tables: Any, queues: Any, compile_: Any, arrive: Any, time_: Any, caplog: Any, queue: str
+) -> None:
+    """Messages whose visibility timeout may be over are neither written nor deleted, nor made visible."""
+    seconds = iter([30.0, 29.0, 0.0])
+
+    def on_receive() -> None:
+        time_.now += next(seconds)
+
+    queues.on_receive = on_receive
+    rounds: list[Round] = []
+    records = [[arrive(f'{{"id":"{id_}"}}', id_, MessageGroupId="g")] for id_ in "ab"]
+
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        rounds.append(finished)
+        return True
+
+    receive(*records, program=compile_(queue=queue), clock=time_, on_round=on_round)
+
+    warnings = [
+        (entry.getMessage(), entry.__dict__["fields"]) for entry in caplog.records if entry.levelname == "WARNING"
+    ]
+    assert (sorted(tables.items), queues.deleted, queues.released, [each.failed for each in rounds], warnings) == (
+        ["b"],
+        [[("b", "handle-b")]],
+        [],
+        [True, False, False],
+        [("received after the visibility timeout, and discarded", {"queue": "q", "messages": 1})],
+    )
+
+
+def test_lease_over_while_writing(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
+    """If the lease ends before a message is written, its visibility timeout is not set: its handle may be invalid."""
+
+    def batch_write(table: str, requests: Any) -> WriteResponse:
+        time_.now += 31
+        return WriteResponse(fault=BUSY)
+
+    tables.batch_write = batch_write
+    receive(messages("a"), clock=time_)
+
+    assert (queues.deleted, queues.released) == ([], [])
 
 
 def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:
@@ -312,12 +367,16 @@ def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues
     assert (stop.pauses, queues.deleted, queues.letters) == ([1, 2, 4, 8, 16, 32, 60, 60], [], [])
 
 
-def test_pauses_by_the_throttled_share(receive: Any, tables: Any, messages: Any) -> None:
+def test_pauses_by_the_throttled_share(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
     """A share of the messages lengthens the time between polls by that share; none does not."""
     tables.answers.extend([WriteResponse(), WriteResponse(), WriteResponse(fault=GONE)])
-    times = iter(range(1000))
 
-    _, stop = receive(messages(*"abcdefghi"), messages("j"), messages("k"), [], clock=lambda: float(next(times)))
+    def on_receive() -> None:
+        time_.now += 2.0
+
+    queues.on_receive = on_receive
+
+    _, stop = receive(messages(*"abcdefghi"), messages("j"), messages("k"), [], clock=time_)
 
     # A tenth of the two seconds that the round took.
     assert stop.pauses == pytest.approx([0.2], abs=0.01)

@@ -106,7 +106,7 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
     numbers = iter(range(1_000_000))
     backlog = True
 
-    def receive(url: str, count: int, wait_seconds: int) -> Any:
+    def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         if backlog:
             return messages(*[str(next(numbers)) for _ in range(count)])
         time.sleep(0.001)

@@ -100,14 +100,14 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any, name: str) -> N
         edited.write_text("queues: {q: {dead_letter: dlq}}\nroutes: {r: {queue: q, table: things}}\n")
         config.write_text("version: 1\ninclude: flow.yaml\ntables: {things: {key: {id: S}}}\n")
 
-    def receive(url: str, count: int, wait_seconds: int) -> Any:
+    def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         if not urls:
             edited.write_text(edited.read_text().replace("q:", "other:").replace("queue: q", "queue: other"))
             send(signal.SIGHUP)
         elif "other" in url:
             send(signal.SIGTERM)
         urls.append(url)
-        return ask(url, count, wait_seconds)
+        return ask(url, count, wait_seconds, visibility)
 
     queues.receive = receive
 
@@ -143,14 +143,14 @@ def test_refused_reload(
     ask, find = queues.receive, queues.url
     queues.url = lambda name: AwsFault("configuration", "NonExistentQueue", 400) if name == "gone" else find(name)
 
-    def receive(url: str, count: int, wait_seconds: int) -> Any:
+    def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         if not urls:
             config.write_text(config.read_text().replace(*change))
             send(signal.SIGHUP)
         elif line in caplog.text:
             send(signal.SIGTERM)
         urls.append(url)
-        return ask(url, count, wait_seconds)
+        return ask(url, count, wait_seconds, visibility)
 
     queues.receive = receive
 
@@ -191,7 +191,7 @@ def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None
         end.wait(30)
         return {}
 
-    queues.delete = queues.release = hang
+    queues.delete = queues.change_visibility = hang
 
     code, output = work(grace=3)
 

@@ -98,7 +98,7 @@ def test_queues() -> None:
     queues.delete("q", [("m", "h")])
     queues.change_visibility("q", [("n", "h", 7)])
 
-    reported = (queues.url("q"), queues.attributes("q"), queues.receive("q", 1, 0), queues.deleted, queues.hidden)
+    reported = (queues.url("q"), queues.attributes("q"), queues.receive("q", 1, 0, 30), queues.deleted, queues.hidden)
     assert reported == ("q", QueueAttributes(30), [], ["m"], {"n": 7})
 
 

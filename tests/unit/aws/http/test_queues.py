@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.queues import CONCURRENT_CALLS, SECONDS, DirectQueues
+from router.aws.http.queues import CONCURRENT_CALLS, SECONDS, TRIES, DirectQueues
 from router.aws.http.service import FailedCall
 from router.aws.protocols import AwsFault
 
@@ -52,7 +52,7 @@ def receive() -> Callable[[Service, int], list[str]]:
     """Receives messages, and returns their ids."""
 
     def run(service: Any, count: int) -> list[str]:
-        found = DirectQueues(service, clock=lambda: service.now).receive("url", count, 0)
+        found = DirectQueues(service, clock=lambda: service.now).receive("url", count, 0, 30)
         assert not isinstance(found, AwsFault)
         return [record.message_id for record in found]
 
@@ -102,3 +102,14 @@ def test_damaged(receive: Callable[[Service, int], list[str]], caplog: pytest.Lo
         ["0"],
         [("the body is damaged", {"message_id": "0", "error": "ChecksumError"})],
     )
+
+
+@pytest.mark.parametrize(("fault", "calls"), [(LATE, 1), (AwsFault("retry", "ServiceUnavailable", 503), TRIES)])
+def test_a_receive_that_times_out(fault: AwsFault, calls: int) -> None:
+    """It is not repeated, unlike one that fails at once: the lease of its messages is counted from the first call."""
+    service: Any = Service(seconds=0)
+    service.end = lambda number, late: FailedCall(fault)
+
+    found = DirectQueues(service, sleep=lambda seconds: None).receive("url", 10, 20, 30)
+
+    assert (found, len(service.noted)) == (fault, calls)

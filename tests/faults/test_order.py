@@ -1,0 +1,120 @@
+"""A FIFO queue whose worker loses the lease of a message while another worker goes on with its group."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.fault_proxy import FaultPlan, FaultProxy, Kind, fault_proxy
+from tests.faults.fault_rig import Rig, RigWorker, running_worker, wait_until
+from tests.support.dev import LocalAws
+
+OPTIONS = ("--queue", "groups", "--wait", "10")
+NUMBERS = 3
+
+
+class Polls(FaultPlan):
+    """Notes when a receive begins, and injects `fault` into each receive."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0, rate=0)
+        self.begun = threading.Event()
+        self.fault: Kind | None = None
+
+    def next(self, operation: str) -> Kind | None:
+        """Return the fault of a receive."""
+        if operation != "ReceiveMessage":
+            return None
+        self.begun.set()
+        return self.fault
+
+    def wait(self) -> None:
+        """Wait until the next receive begins."""
+        self.begun.clear()
+        assert self.begun.wait(20)
+
+
+@contextmanager
+def paused(worker: RigWorker) -> Iterator[None]:
+    """Stop a worker's process, as the pause of a virtual machine does, while the context lasts."""
+    assert worker.process
+    worker.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        worker.process.send_signal(signal.SIGCONT)
+
+
+def send(rig: Rig) -> None:
+    """Send the messages of one group."""
+    rig.send("groups.fifo", [f'{{"id": "g", "number": {number}}}' for number in range(NUMBERS)], ["g"] * NUMBERS)
+
+
+def latest(rig: Rig) -> int:
+    """Return the number that is stored for the group, -1 if none is."""
+    return int(next((item["number"] for item in rig.items("latest")), -1))
+
+
+def written_numbers(proxy: FaultProxy) -> list[int]:
+    """Return the numbers of the group in the order of their writes."""
+    return [
+        int(request["PutRequest"]["Item"]["number"]["N"])
+        for call in sorted(proxy.journal.calls(), key=lambda call: call.began)
+        if call.operation == "BatchWriteItem"
+        for table, requests in call.request["RequestItems"].items()
+        if table.endswith("-latest")
+        for request in requests
+    ]
+
+
+def work_beside(rig: Rig, log: Path, seconds: float) -> None:
+    """Run another worker until it has written the whole group, or until its time is up."""
+    with running_worker(rig, log, 1, *OPTIONS) as other:
+        end = time.monotonic() + seconds
+        while latest(rig) != NUMBERS - 1 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert other.stop() == 0
+
+
+@pytest.mark.parametrize("transport", ["direct", "boto3"])
+@pytest.mark.parametrize("lowered", [False, True], ids=["", "lowered"])
+def test_pause(ministack: LocalAws, name: str, tmp_path: Path, transport: str, lowered: bool) -> None:
+    """A worker that was paused during a long poll, for longer than the visibility timeout, writes nothing old.
+
+    If the visibility timeout of the queue was lowered meanwhile, the one that the worker counts on is still kept.
+    """
+    polls = Polls()
+    with fault_proxy(ministack.endpoint, polls) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=20 if lowered else 2, transport=transport)
+        with running_worker(rig, tmp_path / "paused", 1, *OPTIONS) as first:
+            if lowered:
+                rig.set_visibility("groups.fifo", 1)
+            polls.wait()
+            with paused(first):
+                send(rig)
+                work_beside(rig, tmp_path / "other", seconds=4)
+            wait_until(lambda: not rig.left(), 30, "an empty queue")
+            assert first.stop() == 0
+
+    assert (latest(rig), written_numbers(proxy)) == (NUMBERS - 1, list(range(NUMBERS)))
+
+
+def test_dripping_response(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Neither does a worker that receives the messages in small pieces, for longer than the visibility timeout."""
+    polls = Polls()
+    with fault_proxy(ministack.endpoint, polls) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=2)
+        with running_worker(rig, tmp_path / "first", 1, *OPTIONS) as first:
+            polls.fault = "dripping"
+            polls.wait()
+            send(rig)
+            polls.fault = None
+            work_beside(rig, tmp_path / "other", seconds=6)
+            wait_until(lambda: not rig.left(), 30, "an empty queue")
+            assert first.stop() == 0
+
+    assert (latest(rig), written_numbers(proxy)) == (NUMBERS - 1, list(range(NUMBERS)))
