@@ -1,16 +1,15 @@
 """Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
-from router.check.rules.queues import DEFAULT_RECEIVES, VISIBILITY_PER_TIMEOUT, retention_of
+from router.check.rules.queues import VISIBILITY_PER_TIMEOUT, retention_of
 from router.config import spec
 from router.config_types import parse_duration
 from router.errors import UsageError
-from router.model import Path
 from router.ops.template.expressions import (
     ACCOUNT,
     PARTITION,
@@ -53,29 +52,22 @@ class PlannedResource(Struct, frozen=True, kw_only=True):
         return attribute(self.id, "Arn") if self.made else sub(self.arn)
 
 
-class Batching(Struct, frozen=True):
-    """How Lambda reads a queue; `window` is in seconds, `maximum` is 0 without a maximum concurrency."""
-
-    size: int
-    window: int
-    maximum: int
-
-
 class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
-    """A queue; times are in seconds.
+    """A queue, with its settings in the config or the default ones; times are in seconds.
 
-    If routes read it, it has `name_in_config`, `batching` and `dead_letter`, the id of its dead-letter queue or "".
-    `sources` are the ARNs, as texts, of the queues that it is the dead-letter queue of.
+    If routes read it, it has `name_in_config`, `visibility`, `batch_size`, `window`, and `dead_letter`, the id of its
+    dead-letter queue or "". `sources` are the ARNs, as texts, of the queues that it is the dead-letter queue of.
     """
 
     fifo: bool
+    settings: spec.Queue
     retention: int
     name_in_config: str = ""
     dead_letter: str = ""
     sources: tuple[str, ...] = ()
-    max_receive_count: int = 0
     visibility: int = 0
-    batching: Batching = Batching(1, 0, 0)
+    batch_size: int = 0
+    window: int = 0
 
 
 class PlannedTable(PlannedResource, frozen=True, kw_only=True):
@@ -114,11 +106,7 @@ class StackPlan(Struct, frozen=True):
 
     def check(self) -> None:
         """Raise UsageError if the template would create one resource twice, with two logical ids."""
-        kinds: tuple[tuple[str, Iterable[PlannedResource]], ...] = (
-            ("queue", self.queues.values()),
-            ("table", self.tables.values()),
-        )
-        for kind, resources in kinds:
+        for kind, resources in (("queue", [*self.queues.values()]), ("table", [*self.tables.values()])):
             seen: dict[str, PlannedResource] = {}
             for resource in resources:
                 other = seen.setdefault(resource.label, resource) if resource.made else resource
@@ -131,32 +119,26 @@ class StackPlan(Struct, frozen=True):
 
 def make_plan(program: Program, substitutions: Substitutions, worker: bool = False) -> StackPlan:
     """Return the plan of a config; raises UsageError for a resource that cannot be created."""
-    finder = _Finder(program, substitutions, worker)
-    plan = StackPlan(program, substitutions, finder.queues(), _tables(program.config, substitutions), worker)
+    queues = _QueuePlanner(program, substitutions, worker).queues()
+    plan = StackPlan(program, substitutions, queues, _tables(program.config, substitutions), worker)
     plan.check()
     return plan
 
 
-class _Finder:
-    """Finds the queues that routes read, in the order of the config, each with its dead-letter queue."""
+class _QueuePlanner:
+    """Plans the queues that routes read, in the order of the config, each with its dead-letter queue."""
 
     def __init__(self, program: Program, substitutions: Substitutions, worker: bool) -> None:
-        self._config, self._substitutions, self._worker = program.config, substitutions, worker
-        self._names = tuple(program.engine.queues)
-        compiled = program.engine.queues.values()
-        self._taken = {queue_name(name) for queue in compiled for name in (queue.reference, queue.dead_letter)}
-        self._takers = {queue.dead_letter for queue in self._config.queues.values()}
-        self._readers: dict[str, list[str]] = {name: [] for name in self._names}
-        for name, route in self._config.routes.items():
-            self._readers[route.queue].append(name)
+        self._config, self._compiled = program.config, program.engine.queues
+        self._text, self._worker = substitutions.at, worker
+        self._dead_letter_keys = {queue.dead_letter for queue in self._config.queues.values()}
 
     def queues(self) -> Mapping[str, PlannedQueue]:
         """Return the queues, by logical id."""
         found: dict[str, PlannedQueue] = {}
-        for name in self._names:
-            settings = self._config.queues.get(name, spec.Queue())
-            queue = self._read_queue(name, settings)
-            dead_letters = self._dead_letter_queue(name, settings, queue)
+        for name in self._compiled:
+            queue = self._read_queue(name)
+            dead_letters = self._dead_letter_queue(queue)
             if dead_letters:
                 queue = structs.replace(queue, dead_letter=dead_letters.id)
             for each in (queue, dead_letters):
@@ -164,68 +146,73 @@ class _Finder:
                     found[each.id] = _merged(found[each.id], each) if each.id in found else each
         return found
 
-    def _read_queue(self, name: str, settings: spec.Queue) -> PlannedQueue:
-        routes = tuple(self._readers[name])
-        queue = self._queue(name, ("routes", routes[0], "queue"), settings, ("queues", name))
-        count, batching = settings.max_receive_count, _batching(settings.lambda_, queue.fifo)
-        advised = VISIBILITY_PER_TIMEOUT * parse_duration(self._config.function.timeout) + batching.window
+    def _read_queue(self, name: str) -> PlannedQueue:
+        routes = tuple(route for route, settings in self._config.routes.items() if settings.queue == name)
+        text = self._name(name) if name in self._config.queues else self._text(("routes", routes[0], "queue"), name)
+        settings = self._config.queues.get(name, spec.Queue())
+        queue = _queue(self._compiled[name].reference, text, settings, name in self._dead_letter_keys)
+        size, window = _batching(settings.lambda_, queue.fifo)
+        advised = VISIBILITY_PER_TIMEOUT * parse_duration(self._config.function.timeout) + window
         return structs.replace(
             queue,
             routes=routes,
             name_in_config=name,
-            max_receive_count=count if isinstance(count, int) else DEFAULT_RECEIVES,
+            kms_key=self._kms_key(name),
             visibility=WORKER_VISIBILITY if self._worker else advised,
-            batching=batching,
+            batch_size=size,
+            window=window,
         )
 
-    def _dead_letter_queue(self, name: str, settings: spec.Queue, queue: PlannedQueue) -> PlannedQueue | None:
+    def _dead_letter_queue(self, queue: PlannedQueue) -> PlannedQueue | None:
         """Return the dead-letter queue of a queue; a queue that the stack creates always has one."""
-        letter = settings.dead_letter
-        # Without its own settings it has those of its queue.
-        like = spec.Queue(managed=queue.made, kms_key=settings.kms_key)
-        if letter in self._config.queues:
-            found = self._queue(letter, (), self._config.queues[letter], ("queues", letter), is_dead_letter=True)
-        elif letter:
-            found = self._queue(letter, ("queues", name, "dead_letter"), like, ("queues", name), is_dead_letter=True)
+        name, key = queue.name_in_config, queue.settings.dead_letter
+        # Without settings of its own it is managed and encrypted as its queue is.
+        settings, kms_key = spec.Queue(managed=queue.made), queue.kms_key
+        reference = self._compiled[name].dead_letter
+        if key in self._config.queues:
+            settings, kms_key, text = self._config.queues[key], self._kms_key(key), self._name(key)
+        elif key:
+            text = self._text(("queues", name, "dead_letter"), key)
         elif queue.made:
-            found = self._default_dead_letter_queue(queue, name)
+            reference, text = self._default_dead_letter_queue(queue)
         else:
             return None
-        return structs.replace(found, routes=queue.routes, sources=(queue.arn,))
+        found = _queue(reference, text, settings, is_dead_letter=True)
+        return structs.replace(found, kms_key=kms_key, routes=queue.routes, sources=(queue.arn,))
 
-    def _default_dead_letter_queue(self, queue: PlannedQueue, name: str) -> PlannedQueue:
+    def _default_dead_letter_queue(self, queue: PlannedQueue) -> tuple[str, str]:
+        """Return the name of a dead-letter queue that the config does not name, and the name as a text."""
         end = _FIFO if queue.fifo else ""
-        label = f"{queue.label.removesuffix(end)}{_LETTERS}{end}"
-        if len(label) > MAX_QUEUE_NAME or not queue.name.endswith(end) or label in self._taken:
+        name, text = (f"{each.removesuffix(end)}{_LETTERS}{end}" for each in (queue.label, queue.name))
+        compiled = self._compiled.values()
+        taken = {queue_name(each) for queue_ in compiled for each in (queue_.reference, queue_.dead_letter)}
+        if len(name) > MAX_QUEUE_NAME or not queue.name.endswith(end) or name in taken:
             raise UsageError(
-                f"there is no valid name for a dead-letter queue of '{name}'; add 'dead_letter:' to the queue"
+                f"there is no valid name for a dead-letter queue of '{queue.name_in_config}'; "
+                "add 'dead_letter:' to the queue"
             )
-        text = f"{queue.name.removesuffix(end)}{_LETTERS}{end}"
-        like = spec.Queue(managed=True)
-        return structs.replace(self._described(label, text, like, is_dead_letter=True), kms_key=queue.kms_key)
+        return name, text
 
-    def _queue(
-        self, name: str, referred: Path, settings: spec.Queue, entry: Path, *, is_dead_letter: bool = False
-    ) -> PlannedQueue:
-        """Return a queue by its key, or by the reference at a path of the config, with the KMS key of an entry."""
-        own = self._config.queues.get(name)
-        reference = (own.name if own else "") or name
-        text = self._substitutions.at(("queues", name, "name") if own else referred, reference)
-        queue = self._described(reference, text, settings, is_dead_letter=is_dead_letter or name in self._takers)
-        key = self._substitutions.at((*entry, "kms_key"), settings.kms_key) if settings.kms_key else ""
-        return structs.replace(queue, kms_key=key)
+    def _name(self, key: str) -> str:
+        return self._text(("queues", key, "name"), key)
 
-    def _described(self, reference: str, text: str, settings: spec.Queue, *, is_dead_letter: bool) -> PlannedQueue:
-        name, arn = _queue_texts(reference, text)
-        return PlannedQueue(
-            id=logical_id("Queue", name if is_name(reference) else arn),
-            name=name,
-            arn=arn,
-            label=queue_name(reference),
-            made=settings.managed and is_name(reference),
-            fifo=is_fifo(reference),
-            retention=retention_of(settings, is_dead_letter=is_dead_letter),
-        )
+    def _kms_key(self, key: str) -> str:
+        return self._text(("queues", key, "kms_key"))
+
+
+def _queue(reference: str, text: str, settings: spec.Queue, is_dead_letter: bool) -> PlannedQueue:
+    """Return a queue by its name, ARN or URL, and that as a text."""
+    name, arn = _queue_texts(reference, text)
+    return PlannedQueue(
+        id=logical_id("Queue", name if is_name(reference) else arn),
+        name=name,
+        arn=arn,
+        label=queue_name(reference),
+        made=settings.managed and is_name(reference),
+        fifo=is_fifo(reference),
+        settings=settings,
+        retention=retention_of(settings, is_dead_letter=is_dead_letter),
+    )
 
 
 def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, PlannedTable]:
@@ -257,13 +244,12 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
     return found
 
 
-def _batching(mapping: spec.EventSourceMapping, fifo: bool) -> Batching:
+def _batching(mapping: spec.EventSourceMapping, fifo: bool) -> tuple[int, int]:
+    """Return the size of a batch, and the seconds of its window."""
     size = mapping.batch_size if isinstance(mapping.batch_size, int) else (_BATCH_FIFO if fifo else _BATCH)
-    window = _WINDOW if size > _BATCH_FIFO else 0
     if isinstance(mapping.window, str):
-        window = parse_duration(mapping.window)
-    maximum = mapping.maximum_concurrency if isinstance(mapping.maximum_concurrency, int) else 0
-    return Batching(size, window, maximum)
+        return size, parse_duration(mapping.window)
+    return size, _WINDOW if size > _BATCH_FIFO else 0
 
 
 def _queue_texts(reference: str, text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 
 from collections.abc import Callable
 
+from router.check.rules.queues import DEFAULT_RECEIVES
 from router.config_types import parse_duration
 from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
@@ -64,9 +65,10 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
     if queue.visibility:
         properties["VisibilityTimeout"] = queue.visibility
     if dead_letters:
+        receives = queue.settings.max_receive_count
         properties["RedrivePolicy"] = {
             "deadLetterTargetArn": dead_letters.arn_expression,
-            "maxReceiveCount": queue.max_receive_count,
+            "maxReceiveCount": receives if isinstance(receives, int) else DEFAULT_RECEIVES,
         }
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)
@@ -192,15 +194,15 @@ def role(service: str, policies: Policies, more: list[Json]) -> Json:
 
 
 def _mapping(queue: PlannedQueue) -> Json:
-    batching = queue.batching
+    maximum = queue.settings.lambda_.maximum_concurrency
     properties: Json = {
         "EventSourceArn": queue.arn_expression,
         "FunctionName": attribute(FUNCTION, "Arn"),
-        "BatchSize": batching.size,
+        "BatchSize": queue.batch_size,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     }
-    if batching.window:
-        properties["MaximumBatchingWindowInSeconds"] = batching.window
-    if batching.maximum:
-        properties["ScalingConfig"] = {"MaximumConcurrency": batching.maximum}
+    if queue.window:
+        properties["MaximumBatchingWindowInSeconds"] = queue.window
+    if isinstance(maximum, int):
+        properties["ScalingConfig"] = {"MaximumConcurrency": maximum}
     return resource("Lambda::EventSourceMapping", properties)
