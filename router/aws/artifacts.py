@@ -3,13 +3,12 @@
 import base64
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from router.aws.control_plane import AwsCallError, ServiceClient
+from router.aws.faults import ABSENT, DENIED
 from router.errors import UsageError
 
-_ABSENT = frozenset({"404", "NoSuchBucket", "NotFound", "NoSuchKey"})
 _ALREADY_OWNED = "BucketAlreadyOwnedByYou"
 _NO_POLICY = "NoSuchBucketPolicy"
 _NO_LOCATION = "us-east-1"
@@ -29,17 +28,17 @@ class Artifacts:
         self._partition = partition
         self._owner = {"ExpectedBucketOwner": account} if account else {}
 
-    def prepare(self) -> bool:
-        """Create the bucket if needed, and return whether it was created; raises UsageError if it cannot be used."""
+    def prepare(self) -> None:
+        """Create the bucket if needed; raises UsageError if it cannot be used."""
         try:
-            response = self._s3.call("HeadBucket", Bucket=self.bucket, **self._owner)
+            response = self._call("HeadBucket")
         except AwsCallError as error:
-            if error.code not in _ABSENT:
+            if error.code not in ABSENT:
                 raise
             if not self._owner:
                 raise UsageError(f"there is no bucket '{self.bucket}'; without --bucket one is created") from None
             self._create()
-            return True
+            return
         region = response.get("BucketRegion", self._s3.region)
         if region != self._s3.region:
             raise UsageError(
@@ -48,27 +47,21 @@ class Artifacts:
             )
         if self._owner and not self._is_protected():
             self._protect()
-        return False
 
     def has(self, key: str, sha256: str) -> bool:
         """Whether an object with that content exists; `sha256` is hexadecimal."""
         try:
-            response = self._s3.call("HeadObject", Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **self._owner)
+            response = self._call("HeadObject", Key=key, ChecksumMode="ENABLED")
         except AwsCallError as error:
             # Without the permission to list the bucket, S3 responds 403 for an object that does not exist.
-            if error.code in _ABSENT or error.code in ("403", "Forbidden"):
+            if error.code in ABSENT | DENIED:
                 return False
             raise
         return bool(response.get("ChecksumSHA256") == _checksum(sha256))
 
-    def put(self, key: str, content: Path | bytes, sha256: str) -> None:
-        """Store a file or text; S3 verifies its checksum."""
-        body: Mapping[str, Any] = {"Key": key, "ChecksumSHA256": _checksum(sha256), **self._owner}
-        if isinstance(content, bytes):
-            self._s3.call("PutObject", Bucket=self.bucket, Body=content, **body)
-            return
-        with content.open("rb") as file:
-            self._s3.call("PutObject", Bucket=self.bucket, Body=file, **body)
+    def put(self, key: str, content: bytes, sha256: str) -> None:
+        """Store an object; S3 verifies its checksum."""
+        self._call("PutObject", Key=key, Body=content, ChecksumSHA256=_checksum(sha256))
 
     def url(self, key: str) -> str:
         """Return the URL of an object for CloudFormation."""
@@ -89,7 +82,7 @@ class Artifacts:
     def _is_protected(self) -> bool:
         """Whether the own bucket has all of its settings: a deployment may have been stopped after it created it."""
         try:
-            self._s3.call("GetBucketPolicy", Bucket=self.bucket, **self._owner)
+            self._call("GetBucketPolicy")
         except AwsCallError as error:
             if error.code != _NO_POLICY:
                 raise
@@ -97,14 +90,14 @@ class Artifacts:
         return True
 
     def _protect(self) -> None:
-        self._set("PutPublicAccessBlock", PublicAccessBlockConfiguration=_NOTHING_PUBLIC)
-        self._set("PutBucketEncryption", ServerSideEncryptionConfiguration=_ENCRYPTED)
-        self._set("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
+        self._call("PutPublicAccessBlock", PublicAccessBlockConfiguration=_NOTHING_PUBLIC)
+        self._call("PutBucketEncryption", ServerSideEncryptionConfiguration=_ENCRYPTED)
+        self._call("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
         # The last setting: its presence shows that the others are made.
-        self._set("PutBucketPolicy", Policy=json.dumps(self._tls_only()))
+        self._call("PutBucketPolicy", Policy=json.dumps(self._tls_only()))
 
-    def _set(self, operation: str, **parameters: Any) -> None:
-        self._s3.call(operation, Bucket=self.bucket, **self._owner, **parameters)
+    def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        return self._s3.call(operation, Bucket=self.bucket, **self._owner, **parameters)
 
     def _tls_only(self) -> dict[str, Any]:
         arn = f"arn:{self._partition}:s3:::{self.bucket}"

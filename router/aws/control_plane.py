@@ -1,12 +1,14 @@
 """The control plane through boto3, for deployments: an error is a sentence that names the action that IAM knows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
 
 from router.aws.boto import ERRORS, control_plane_clients
+from router.aws.faults import DENIED, INVALID_CREDENTIALS
 from router.errors import UsageError
 
 TIMEOUT = 60
@@ -16,19 +18,6 @@ IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 
-_DENIED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403", "Forbidden"}
-)
-_INVALID_CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 # Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3"
 # (service-authorization/latest/reference/list_amazons3.html).
 _ACTIONS = {
@@ -63,20 +52,30 @@ class ServiceClient:
     def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Call an operation by AWS's name for it, such as `DescribeStacks`; raises AwsCallError."""
         method = getattr(self._client, xform_name(operation))
-        try:
+        with self._explained(operation):
             response: Mapping[str, Any] = method(**parameters)
-        except ERRORS as error:
-            raise _explain(f"{self._name}:{operation}", error) from None
         return response
 
+    def pages(self, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """Call an operation until it has no further page, and yield the responses; raises AwsCallError."""
+        with self._explained(operation):
+            yield from self._client.get_paginator(xform_name(operation)).paginate(**parameters)
+
     def wait(self, condition: str, seconds: int, **parameters: Any) -> bool:
-        """Wait by one of boto3's waiters, such as `table_not_exists`; return whether the condition holds in time."""
+        """Wait by one of boto3's waiters, such as `table_not_exists`; return whether it held in time."""
         waiting = {"Delay": _POLL_SECONDS, "MaxAttempts": seconds // _POLL_SECONDS}
         try:
             self._client.get_waiter(condition).wait(WaiterConfig=waiting, **parameters)
         except WaiterError:
             return False
         return True
+
+    @contextmanager
+    def _explained(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except ERRORS as error:
+            raise _explain(f"{self._name}:{operation}", error) from None
 
 
 def connect_services(names: tuple[str, ...]) -> Mapping[str, ServiceClient]:
@@ -125,10 +124,10 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
     details = error.response.get("Error", {})
     code, message = details.get("Code", ""), details.get("Message", "").strip()
     action = _ACTIONS.get(operation, operation)
-    if code in _DENIED:
+    if code in DENIED:
         # AWS's message names the caller and the resource, if there is one; a response to HEAD has no text.
         more = f": {message}" if message and message != "Forbidden" else ""
         return AwsCallError(f"these credentials may not do {action}{more}", code)
-    if code in _INVALID_CREDENTIALS:
+    if code in INVALID_CREDENTIALS:
         return AwsCallError(f"AWS does not accept the credentials of this environment ({code})", code)
     return AwsCallError(f"AWS refuses {operation}: {message or code}", code)

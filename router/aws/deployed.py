@@ -4,13 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from router.aws.faults import ABSENT, DENIED
+
 KeyAttributes = tuple[tuple[str, str], ...]
 """Key attributes and their types: those of the partition key, then those of the sort key."""
-
-_ABSENT = frozenset(
-    {"NoSuchEntity", "NonExistentQueue", "QueueDoesNotExist", "ResourceNotFound", "ResourceNotFoundException"}
-)
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
 class Unanswered(Struct, frozen=True, tag=True):
@@ -23,12 +20,12 @@ class Unanswered(Struct, frozen=True, tag=True):
     @property
     def absent(self) -> bool:
         """Whether the resource does not exist."""
-        return self.code in _ABSENT
+        return self.code in ABSENT
 
     @property
     def denied(self) -> bool:
         """Whether the caller lacks the permission."""
-        return self.code in _DENIED
+        return self.code in DENIED
 
 
 class TtlFacts(Struct, frozen=True, tag=True):

@@ -1,7 +1,7 @@
 """CloudFormation stacks, their change sets and events."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +20,13 @@ MAX_BODY = 51_200
 
 
 class Stack(Struct, frozen=True):
-    """A stack: its status and the reason for it, its outputs, and the names of its parameters."""
+    """A stack: its status and the reason for it, and its outputs."""
 
     id: str
     name: str
     status: str
     reason: str = ""
     outputs: Mapping[str, str] = {}
-    parameters: frozenset[str] = frozenset()
 
 
 class ResourceChange(Struct, frozen=True):
@@ -51,7 +50,6 @@ class ResourceChange(Struct, frozen=True):
 class ChangeSet(Struct, frozen=True):
     """A change set, which may be incomplete."""
 
-    id: str
     status: str
     reason: str
     changes: tuple[ResourceChange, ...]
@@ -105,7 +103,7 @@ class Stacks:
     """The stacks of one account and region; each method raises AwsCallError if a call fails."""
 
     def __init__(self, cloudformation: ServiceClient) -> None:
-        self._call = cloudformation.call
+        self._call, self._pages, self.wait = cloudformation.call, cloudformation.pages, cloudformation.wait
         self.region = cloudformation.region
 
     def find(self, name_or_id: str) -> Stack | None:
@@ -119,7 +117,14 @@ class Stacks:
             if error.code == "ValidationError":
                 return None
             raise
-        return _stack(response["Stacks"][0])
+        stack = response["Stacks"][0]
+        return Stack(
+            stack["StackId"],
+            stack["StackName"],
+            stack["StackStatus"],
+            stack.get("StackStatusReason", ""),
+            {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs") or ()},
+        )
 
     def propose(
         self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str], *, creates: bool
@@ -143,7 +148,7 @@ class Stacks:
         pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_)]
         listed = [each for page in pages for each in page.get("Changes", ())]
         changes = [each["ResourceChange"] for each in listed if "ResourceChange" in each]
-        return ChangeSet(id_, pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes)))
+        return ChangeSet(pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes)))
 
     def execute(self, change_set: str) -> None:
         """Start to execute a change set."""
@@ -186,33 +191,12 @@ class Stacks:
         read: Mapping[str, Any] = yaml.load(body, _Untagged) if isinstance(body, str) else body  # noqa: S506 — safe
         return read
 
-    def _pages(self, operation: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
-        """Call an operation until it returns no token for a further page."""
-        token: dict[str, str] = {}
-        while True:
-            page = self._call(operation, **parameters, **token)
-            yield page
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
-
 
 class _Untagged(yaml.SafeLoader):
     """Loads CloudFormation's tags, such as `!Ref`, as None."""
 
 
 _Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
-def _stack(response: Mapping[str, Any]) -> Stack:
-    return Stack(
-        response["StackId"],
-        response["StackName"],
-        response["StackStatus"],
-        response.get("StackStatusReason", ""),
-        {each["OutputKey"]: each["OutputValue"] for each in response.get("Outputs") or ()},
-        frozenset(each["ParameterKey"] for each in response.get("Parameters") or ()),
-    )
 
 
 def _change(response: Mapping[str, Any]) -> ResourceChange:

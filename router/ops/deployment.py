@@ -61,7 +61,7 @@ class Deployment(Struct, frozen=True):
         """Upload the package to the bucket; return False if there is none or the bucket has it already."""
         if self.package is None:
             return False
-        return _upload(artifacts, package_key(self.package), self.package.path, self.package.sha256)
+        return _upload(artifacts, package_key(self.package), self.package.path.read_bytes(), self.package.sha256)
 
 
 def package_key(package: Archive) -> str:
@@ -69,7 +69,7 @@ def package_key(package: Archive) -> str:
     return f"{FOLDER}/{package.sha256}.zip"
 
 
-def _upload(artifacts: Artifacts, key: str, content: Path | bytes, sha256: str) -> bool:
+def _upload(artifacts: Artifacts, key: str, content: bytes, sha256: str) -> bool:
     artifacts.prepare()
     if artifacts.has(key, sha256):
         return False

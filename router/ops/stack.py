@@ -11,7 +11,7 @@ from contextlib import suppress
 from msgspec import Struct, structs
 
 from router.aws.control_plane import AwsCallError, ServiceClient, count_messages
-from router.aws.stacks import ChangeSet, ResourceChange, Stack, StackEvent, Stacks, StackTemplate
+from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks, StackTemplate
 from router.errors import UsageError
 from router.ops.changes import kind_of, resource_name
 
@@ -184,7 +184,8 @@ def create_change_set(
     change_set, stack_id = stacks.propose(name, f"router-{uuid.uuid4().hex}", template, parameters, creates=creates)
     prepared = PreparedChange(name, stack_id, change_set, creates, is_absent(stack))
     try:
-        created = _wait(stacks, change_set)
+        stacks.wait("change_set_create_complete", CREATION_SECONDS, ChangeSetName=change_set)
+        created = stacks.change_set(change_set)
     except BaseException:
         # The original exception, KeyboardInterrupt included, matters more than a failed clean-up.
         with suppress(AwsCallError):
@@ -212,9 +213,7 @@ def discard(stacks: Stacks, prepared: PreparedChange) -> None:
         return
     stacks.delete(prepared.stack_id)
     # Without this wait, a deployment right after this one would find a stack that is being deleted.
-    end = time.monotonic() + CREATION_SECONDS
-    while not is_absent(stacks.find(prepared.stack_id)) and time.monotonic() < end:
-        time.sleep(SHORTEST_PAUSE)
+    stacks.wait("stack_delete_complete", CREATION_SECONDS, StackName=prepared.stack_id)
 
 
 def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
@@ -231,18 +230,6 @@ def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[Stack
     if stack and status in _SUCCEEDED:
         return DeploymentResult(status, stack.outputs)
     return DeploymentResult(status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events))
-
-
-def _wait(stacks: Stacks, change_set: str) -> ChangeSet:
-    end = time.monotonic() + CREATION_SECONDS
-    pause = SHORTEST_PAUSE
-    while time.monotonic() < end:
-        created = stacks.change_set(change_set)
-        if created.status in ("CREATE_COMPLETE", "FAILED"):
-            return created
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-    raise UsageError(f"AWS did not create the change set within {CREATION_SECONDS} seconds; try again later")
 
 
 class PlannedRemoval(Struct, frozen=True):
