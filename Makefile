@@ -13,7 +13,7 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak bench lint format docs lock clean
+.PHONY: demo test soak bench mutants lint format docs lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -26,6 +26,9 @@ soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliabili
 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
+
+mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default the engine, delivery and worker
+	@$(RUN) -m tests.mutants $(MODULE)
 
 lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff format --check .

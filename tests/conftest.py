@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
+
+# For `make mutants`, which needs to know only that a test fails, not the simplest example.
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """
