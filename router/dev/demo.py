@@ -12,9 +12,10 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
 from router.aws.references import queue_name, table_name
-from router.dev.emulator import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, scan_table
+from router.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
 from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
 from router.errors import UsageError
+from router.model import Table
 from router.program.load import Program
 
 if TYPE_CHECKING:
@@ -110,16 +111,12 @@ def run_with_worker(
 def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
     """Create the queues and tables of the config, except those whose names in AWS are given."""
     tables, queues = clients(local)
-    create_tables(
-        tables,
-        [
-            TableSpec(table.name or name, tuple(table.key.items()), table.ttl)
-            for name, table in program.config.tables.items()
-            if table_name(table.name or name) not in existing
-        ],
-    )
-    read = [queue for queue in program.engine.queues.values() if queue_name(queue.reference) not in existing]
-    create_queues(queues, [QueueSpec(queue.reference, queue.dead_letter) for queue in read])
+    named = {table_name(settings.name or key): settings for key, settings in program.config.tables.items()}
+    for name, settings in named.items():
+        if name not in existing:
+            create_table(tables, Table(name, tuple(settings.key.items())), settings.ttl)
+    read = {queue.reference: queue.dead_letter for queue in program.engine.queues.values()}
+    create_queues(queues, {name: letters for name, letters in read.items() if queue_name(name) not in existing})
 
 
 class WorkerProcess:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,7 @@ from msgspec import Struct
 from router.aws.references import queue_name, table_name
 from router.engine.attributes import decode_item
 from router.errors import MissingExtra, UsageError
-from router.model import Item, KeyType
+from router.model import Item, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -130,21 +130,6 @@ VISIBILITY_SECONDS = 30
 _ROLES: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
 
 
-class TableSpec(Struct, frozen=True):
-    """A table to create: its name or ARN, its key attributes in order, and its time-to-live attribute if any."""
-
-    name: str
-    key: tuple[tuple[str, KeyType], ...]
-    ttl: str = ""
-
-
-class QueueSpec(Struct, frozen=True):
-    """A queue to create, and its dead-letter queue if any; each a name, ARN or URL."""
-
-    name: str
-    dead_letter: str = ""
-
-
 def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
     """Return clients of DynamoDB and SQS for the embedded AWS, whatever the environment says.
 
@@ -190,34 +175,42 @@ def refuse_foreign(endpoint: str, local: LocalAws) -> None:
         raise UsageError(f"this runs on the embedded AWS at {local.endpoint} only, not on {endpoint}")
 
 
-def create_tables(client: "DynamoDBClient", specs: Sequence[TableSpec]) -> None:
-    """Create tables, billed by request, with their time to live."""
-    for name, spec in {table_name(spec.name): spec for spec in specs}.items():
-        roles = zip(spec.key, _ROLES, strict=False)
-        client.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": attribute, "KeyType": role} for (attribute, _), role in roles],
-            AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": kind} for attribute, kind in spec.key],
-            BillingMode="PAY_PER_REQUEST",
+def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
+    """Create a table, billed by request, with its time-to-live attribute if it has one."""
+    client.create_table(
+        TableName=table.name,
+        KeySchema=[
+            {"AttributeName": attribute, "KeyType": role}
+            for (attribute, _), role in zip(table.key, _ROLES, strict=False)
+        ],
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    if ttl:
+        client.update_time_to_live(
+            TableName=table.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": ttl}
         )
-        if spec.ttl:
-            client.update_time_to_live(
-                TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": spec.ttl}
-            )
 
 
-def create_queues(client: "SQSClient", specs: Sequence[QueueSpec]) -> dict[str, str]:
-    """Create queues with their redrive policies, dead-letter queues first, and return the URLs by name.
+def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, str]:
+    """Create queues, each with its dead-letter queue or "", and return the URLs by name; all are names, ARNs or URLs.
 
-    A queue whose name ends in `.fifo` is FIFO, and accepts messages without a deduplication id.
+    Dead-letter queues are created first. A queue whose name ends in `.fifo` is FIFO, and accepts messages without a
+    deduplication id.
     """
-    dead_letters = {queue_name(spec.name): queue_name(spec.dead_letter) for spec in specs}
+    dead_letters = {queue_name(queue): queue_name(dead_letter) for queue, dead_letter in queues.items()}
     urls: dict[str, str] = {}
     for name in filter(None, (*dead_letters.values(), *dead_letters)):
-        urls[name] = client.create_queue(QueueName=name, Attributes=_attributes(name))["QueueUrl"]
+        attributes: dict[QueueAttributeNameType, str] = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        if name.endswith(".fifo"):
+            attributes |= {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+        urls[name] = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     for name, dead_letter in dead_letters.items():
         if dead_letter:
-            _redrive(client, urls[name], urls[dead_letter])
+            response = client.get_queue_attributes(QueueUrl=urls[dead_letter], AttributeNames=["QueueArn"])
+            arn = response["Attributes"]["QueueArn"]
+            policy = {"deadLetterTargetArn": arn, "maxReceiveCount": str(MAX_RECEIVE_COUNT)}
+            client.set_queue_attributes(QueueUrl=urls[name], Attributes={"RedrivePolicy": json.dumps(policy)})
     return urls
 
 
@@ -225,19 +218,6 @@ def scan_table(client: "DynamoDBClient", name: str) -> list[Item]:
     """Return all items of a table, in Python's own types, in no particular order."""
     pages = client.get_paginator("scan").paginate(TableName=table_name(name), ConsistentRead=True)
     return [decode_item(dict[str, Any](item)) for page in pages for item in page["Items"]]
-
-
-def _attributes(name: str) -> "Mapping[QueueAttributeNameType, str]":
-    visible: dict[QueueAttributeNameType, str] = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
-    if name.endswith(".fifo"):
-        return visible | {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-    return visible
-
-
-def _redrive(client: "SQSClient", url: str, dead_letter_url: str) -> None:
-    answer = client.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
-    policy = {"deadLetterTargetArn": answer["Attributes"]["QueueArn"], "maxReceiveCount": str(MAX_RECEIVE_COUNT)}
-    client.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
 
 _BATCHES = {

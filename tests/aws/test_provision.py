@@ -9,23 +9,20 @@ from typing import Any
 import pytest
 
 from router.errors import MissingExtra, UsageError
+from router.model import Table
 from tests.support.dev import (
     LocalAws,
-    QueueSpec,
-    TableSpec,
     clients,
     create_queues,
-    create_tables,
+    create_table,
     refuse_foreign,
     scan_table,
 )
 
 
 def test_table(dynamodb: Any, name: str) -> None:
-    """A table named by an ARN gets its key and its time to live."""
-    spec = TableSpec(f"arn:aws:dynamodb:eu-west-1:123456789012:table/{name}", (("pk", "S"), ("sk", "B")), "expires")
-
-    create_tables(dynamodb, [spec, spec])
+    """A table gets its key and its time to live."""
+    create_table(dynamodb, Table(name, (("pk", "S"), ("sk", "B"))), "expires")
 
     table = dynamodb.describe_table(TableName=name)["Table"]
     ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -44,7 +41,7 @@ def test_table(dynamodb: Any, name: str) -> None:
 
 def test_scan(dynamodb: Any, name: str) -> None:
     """A table reads back in Python's types, exact, all pages of it."""
-    create_tables(dynamodb, [TableSpec(name, (("n", "N"),))])
+    create_table(dynamodb, Table(name, (("n", "N"),)))
     filler = "x" * 300_000
     for n in range(5):
         dynamodb.put_item(TableName=name, Item={"n": {"N": f"{n}.5"}, "raw": {"B": b"\0"}, "filler": {"S": filler}})
@@ -58,7 +55,7 @@ def test_scan(dynamodb: Any, name: str) -> None:
 
 def test_queues(sqs: Any, name: str) -> None:
     """A queue gets its dead-letter queue, which is made first, and a visibility timeout."""
-    urls = create_queues(sqs, [QueueSpec(f"arn:aws:sqs:eu-west-1:1:{name}", f"{name}-dlq"), QueueSpec(f"{name}-dlq")])
+    urls = create_queues(sqs, {f"arn:aws:sqs:eu-west-1:1:{name}": f"{name}-dlq", f"{name}-dlq": ""})
 
     attributes = sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["All"])["Attributes"]
     dead_letters = sqs.get_queue_attributes(QueueUrl=urls[f"{name}-dlq"], AttributeNames=["All"])["Attributes"]
@@ -74,7 +71,7 @@ def test_queues(sqs: Any, name: str) -> None:
 
 def test_fifo_queues(sqs: Any, name: str) -> None:
     """Queues named so are FIFO, and take messages without a deduplication id."""
-    urls = create_queues(sqs, [QueueSpec(f"{name}.fifo", f"https://sqs.eu-west-1.amazonaws.com/1/{name}-dlq.fifo")])
+    urls = create_queues(sqs, {f"{name}.fifo": f"https://sqs.eu-west-1.amazonaws.com/1/{name}-dlq.fifo"})
 
     kinds = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"] for url in urls.values()]
     assert (list(urls), [(kind["FifoQueue"], kind["ContentBasedDeduplication"]) for kind in kinds]) == (

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.support.dev import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
+from router.model import Table
+from tests.support.dev import LocalAws, create_queues, create_table
 from tests.support.program import load_program
 
 FOLDER = Path(__file__).parent / "flows"
@@ -73,12 +74,11 @@ class Flows:
         self._dynamodb, self._sqs = dynamodb, sqs
         self._letters: list[dict[str, Any]] = []
         queues = load_program(self.config, {"PREFIX": self.prefix}).engine.queues
-        specs = [
-            QueueSpec(queue.reference, "" if name == "undeliverable" else queue.dead_letter)
-            for name, queue in queues.items()
-        ]
-        self.urls = create_queues(sqs, specs)
-        create_tables(dynamodb, [TableSpec(f"{self.prefix}-items", (("id", "S"),))])
+        dead_letters = {
+            queue.reference: "" if name == "undeliverable" else queue.dead_letter for name, queue in queues.items()
+        }
+        self.urls = create_queues(sqs, dead_letters)
+        create_table(dynamodb, Table(f"{self.prefix}-items", (("id", "S"),)))
 
     def url(self, queue: str) -> str:
         """The URL of a queue, by its name without the prefix."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from router.model import Table
 from tests.support.aws import Aws, FixedDeadline, boottime, connect
 from tests.support.deliver import Delivery
-from tests.support.dev import LocalAws, QueueSpec, TableSpec, create_queues, create_tables
+from tests.support.dev import LocalAws, create_queues, create_table
 from tests.support.program import load_program
 
 CONFIG = """\
@@ -40,9 +41,9 @@ class Flow:
         path.write_text(CONFIG.format(name=name))
         self._program = load_program(path, {})
         self._aws = aws
-        queues = [QueueSpec(queue.reference, queue.dead_letter) for queue in self._program.engine.queues.values()]
-        self.urls = create_queues(self.sqs, queues)
-        create_tables(self.dynamodb, [TableSpec(f"{name}-things", (("id", "S"),))])
+        queues = self._program.engine.queues.values()
+        self.urls = create_queues(self.sqs, {queue.reference: queue.dead_letter for queue in queues})
+        create_table(self.dynamodb, Table(f"{name}-things", (("id", "S"),)))
         self.s3.create_bucket(Bucket=name)
 
     def put(self, key: str, content: str) -> str:

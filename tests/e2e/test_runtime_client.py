@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from router.model import Table
 from tests.e2e.event_source import EventSource
 from tests.e2e.runtime_api import EmulatedFunction, running
-from tests.support.dev import TableSpec, create_tables
+from tests.support.dev import create_table
 
 VISIBILITY_SECONDS = 1
 ANSWERS = """
@@ -33,7 +34,7 @@ class Deployed:
         # What a process of the function has, and no more.
         self.environment = {name: value for name, value in self.environment.items() if name.startswith(("AWS", "PREF"))}
         self._dynamodb, self._sqs = dynamodb, sqs
-        create_tables(dynamodb, [TableSpec(f"{self.prefix}-readings", (("id", "S"),))])
+        create_table(dynamodb, Table(f"{self.prefix}-readings", (("id", "S"),)))
         self.urls = {name: self.queue(name) for name in ("readings", "readings-dlq", "steps.fifo")}
 
     def queue(self, name: str) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.dev import LocalAws, QueueSpec, TableSpec, clients, create_queues, create_tables, local_aws
+from router.model import Table
+from tests.support.dev import LocalAws, clients, create_queues, create_table, local_aws
 
 CONFIG = """\
 version: 1
@@ -32,8 +33,8 @@ def local() -> Iterator[LocalAws]:
     """An AWS of this module's own, with the queues and the table of the config."""
     with local_aws() as running:
         tables, queues = clients(running)
-        create_queues(queues, [QueueSpec("test-q", "q-dlq")])
-        create_tables(tables, [TableSpec("things", (("id", "S"),))])
+        create_queues(queues, {"test-q": "q-dlq"})
+        create_table(tables, Table("things", (("id", "S"),)))
         yield running
 
 

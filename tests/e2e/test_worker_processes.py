@@ -15,13 +15,12 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from router.model import Table
 from tests.support.dev import (
     LocalAws,
-    QueueSpec,
-    TableSpec,
     clients,
     create_queues,
-    create_tables,
+    create_table,
     local_aws,
     scan_table,
 )
@@ -50,9 +49,9 @@ class WorkerStack:
         self.config.write_text(CONFIG)
         self.environment = server.environment() | {"NAME": name}
         self._dynamodb, self._sqs = clients(server)
-        self.url = create_queues(self._sqs, [QueueSpec(name, f"{name}-dlq")])[name]
+        self.url = create_queues(self._sqs, {name: f"{name}-dlq"})[name]
         self._sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"VisibilityTimeout": "3"})
-        create_tables(self._dynamodb, [TableSpec(name, (("id", "S"),))])
+        create_table(self._dynamodb, Table(name, (("id", "S"),)))
         self._log = folder / "log"
         self._wait = wait
         self.process: Any = None

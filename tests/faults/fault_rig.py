@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.support.dev import LocalAws, TableSpec, clients, create_tables, scan_table
+from router.model import Table
+from tests.support.dev import LocalAws, clients, create_table, scan_table
 from tests.support.program import load_program
 
 FOLDER = Path(__file__).parent
@@ -52,9 +53,9 @@ class Rig:
         self.urls = {name: self._create_queue(name, visibility) for name in sorted(names) if "missing" not in name}
         self.sources = [queue.reference for queue in queues]
         self._letters: dict[str, list[Message]] = {name: [] for name in self.urls}
-        tables = program.config.tables.values()
-        specs = [TableSpec(table.name, tuple(table.key.items()), table.ttl) for table in tables]
-        create_tables(self._dynamodb, [spec for spec in specs if "missing" not in spec.name])
+        for table in program.config.tables.values():
+            if "missing" not in table.name:
+                create_table(self._dynamodb, Table(table.name, tuple(table.key.items())), table.ttl)
 
     def _create_queue(self, name: str, visibility: int) -> str:
         fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
