@@ -3,25 +3,15 @@
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
-
-from msgspec import Struct
 
 from router.check.analysis.predicates import EACH, Steps
 from router.model import Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import escape
+from router.program.schemas.references import Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _CASES = ("if", "then", "else", "not")
-
-
-class Subschema(Struct, frozen=True):
-    """A subschema: the URI of its document, its path there, and its content."""
-
-    uri: str
-    path: Path
-    content: dict[str, Any]
 
 
 class SchemaIndex:
@@ -33,18 +23,16 @@ class SchemaIndex:
     def __init__(self, schema: Validation) -> None:
         self.complete = True
         self._schema = schema
-        self._found: dict[Steps, list[Subschema]] = {}
+        self._found: dict[Steps, list[Location]] = {}
 
-    def at(self, steps: Steps) -> list[Subschema]:
+    def at(self, steps: Steps) -> list[Location]:
         """Return the subschemas that describe the value at a path of a message, the most direct first."""
         if steps not in self._found:
-            if steps:
-                below = [part for subschema in self.at(steps[:-1]) for part in _below(subschema, steps[-1])]
-            else:
-                below = [(self._schema.root.uri, (), self._schema.root.content)]
-            found: dict[tuple[str, Path], Subschema] = {}
-            for uri, path, schema in below:
-                self._gather(uri, path, schema, found)
+            root = Location(self._schema.root, (), self._schema.root.content)
+            found: dict[tuple[str, Path], Location] = {}
+            for place in [root] if not steps else self.at(steps[:-1]):
+                for path in _next_step(place.content, steps[-1]) if steps else [()]:
+                    self._gather(place.below(path), found)
             self._found[steps] = list(found.values())
         return self._found[steps]
 
@@ -61,42 +49,24 @@ class SchemaIndex:
         # In older drafts keywords beside `$ref` are ignored, so that they must be added to its target.
         subschema = next((each for each in found if "$ref" not in each.content), found[0])
         pointer = f"at {escape(subschema.path)}" if subschema.path else "at the root"
-        return f"{pointer} of {self._schema.documents[subschema.uri].name}"
+        return f"{pointer} of {subschema.document.name}"
 
-    def _gather(self, uri: str, path: Path, schema: Any, found: dict[tuple[str, Path], Subschema]) -> None:
+    def _gather(self, place: Location, found: dict[tuple[str, Path], Location]) -> None:
         """Add a subschema, and those that apply to the same value."""
-        if not isinstance(schema, dict) or (uri, path) in found:
+        schema, key = place.content, (place.document.uri, place.path)
+        if not isinstance(schema, dict) or key in found:
             return
-        found[uri, path] = Subschema(uri, path, schema)
-        reference = schema.get("$ref")
-        if isinstance(reference, str):
-            self._follow(uri, reference, found)
+        found[key] = place
+        if "$ref" in schema:
+            target = self._schema.locations.follow(place, schema["$ref"])
+            if target is None:
+                self.complete = False
+            else:
+                self._gather(target, found)
         if "$dynamicRef" in schema or "$recursiveRef" in schema:
             self.complete = False
-        for key in _BRANCHES:
-            for index, part in enumerate(schema.get(key, ())):
-                self._gather(uri, (*path, key, index), part, found)
-        for key in _CASES:
-            self._gather(uri, (*path, key), schema.get(key), found)
-        for key in ("dependentSchemas", "dependencies"):
-            for name, part in _map(schema, key).items():
-                self._gather(uri, (*path, key, name), part, found)
-
-    def _follow(self, uri: str, reference: str, found: dict[tuple[str, Path], Subschema]) -> None:
-        target, fragment = urldefrag(urljoin(uri, reference))
-        found_document = self._schema.documents.get(target)
-        document: Any = found_document and found_document.content
-        # An $id changes the base URI of a document, and an anchor can be anywhere in it.
-        own = isinstance(document, dict) and ("$id" in document or "id" in document) and not reference.startswith("#")
-        if document is None or own or fragment[:1] not in ("", "/"):
-            self.complete = False
-            return
-        path: list[str | int] = []
-        for part in unquote(fragment).split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
-            path.append(int(name) if isinstance(document, list) else name)
-            document = document[path[-1]]
-        self._gather(target, tuple(path), document, found)
+        for path in _same_value(schema):
+            self._gather(place.below(path), found)
 
 
 def text_of(steps: Steps) -> str:
@@ -104,25 +74,29 @@ def text_of(steps: Steps) -> str:
     return "".join("[]" if step is EACH else f".{step}" for step in steps).removeprefix(".") or "@"
 
 
-def _below(subschema: Subschema, step: str | None) -> Iterator[tuple[str, Path, Any]]:
-    """Yield the subschemas in a subschema that describe the value one step further."""
-    schema = subschema.content
+def _same_value(schema: dict[str, Any]) -> Iterator[Path]:
+    """Yield the paths of the subschemas in a subschema that apply to the same value."""
+    for key in _BRANCHES:
+        yield from ((key, index) for index in range(len(schema.get(key, ()))))
+    yield from ((key,) for key in _CASES if key in schema)
+    for key in ("dependentSchemas", "dependencies"):
+        yield from ((key, name) for name in _map(schema, key))
+
+
+def _next_step(schema: dict[str, Any], step: str | None) -> Iterator[Path]:
+    """Yield the paths of the subschemas in a subschema that describe the value one step further."""
     if step is EACH:
         for key in ("items", "prefixItems", "additionalItems"):
-            part = schema.get(key)
-            if isinstance(part, list):
-                yield from ((subschema.uri, (*subschema.path, key, index), each) for index, each in enumerate(part))
-            else:
-                yield subschema.uri, (*subschema.path, key), part
-        return
-    named = _map(schema, "properties")
-    if step in named:
-        yield subschema.uri, (*subschema.path, "properties", step), named[step]
-        return
-    for pattern, part in _map(schema, "patternProperties").items():
-        if _matches(pattern, step):
-            yield subschema.uri, (*subschema.path, "patternProperties", pattern), part
-    yield subschema.uri, (*subschema.path, "additionalProperties"), schema.get("additionalProperties")
+            if isinstance(schema.get(key), list):
+                yield from ((key, index) for index in range(len(schema[key])))
+            elif key in schema:
+                yield (key,)
+    elif step in _map(schema, "properties"):
+        yield "properties", step
+    else:
+        yield from (("patternProperties", each) for each in _map(schema, "patternProperties") if _matches(each, step))
+        if "additionalProperties" in schema:
+            yield ("additionalProperties",)
 
 
 def _map(schema: dict[str, Any], key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from router.program.schemas.documents import (
     verify,
 )
 from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
+from router.program.schemas.references import Locations
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -37,7 +38,7 @@ class Invalid(Struct, frozen=True):
     pointer: str
 
 
-class Validation(Struct, frozen=True):
+class Validation(Struct, frozen=True, dict=True):
     """A compiled schema: the library's validator, and the documents by URI, the root first.
 
     `path` is the first path in the config that names the schema.
@@ -51,6 +52,11 @@ class Validation(Struct, frozen=True):
     def root(self) -> SchemaDocument:
         """The root document."""
         return next(iter(self.documents.values()))
+
+    @cached_property
+    def locations(self) -> Locations:
+        """The places in the documents by URI."""
+        return Locations(self.documents.values())
 
 
 Check = Callable[[Any], Invalid | None]

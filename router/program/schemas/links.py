@@ -3,25 +3,24 @@
 import contextlib
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from router.codes import declare
 from router.config.findings import ConfigFault
-from router.model import Path
 from router.program.schemas.documents import (
     ASSERTED_SINCE,
     SchemaDocument,
     SchemaError,
     invalid,
     pointer,
-    subschemas,
     unsupported,
 )
+from router.program.schemas.references import Locations, bases_of, own_base, references_of
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -35,7 +34,6 @@ UNRESOLVED_REFERENCE = declare(
 
 PREFIX = "https://config.invalid"
 """Prefix of a file's path that makes it a URI; the host name is reserved (RFC 2606) and never exists."""
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _FILES_ONLY = "only files of the config's folder are read"
 
 Refer = Callable[[pathlib.Path], SchemaDocument]
@@ -125,57 +123,33 @@ class Linker:
 
     def _unresolved(self) -> list[ConfigFault]:
         """Return a fault for every unresolved reference; the library stops at the first."""
-        links = list(self._links())
-        resolves = self._resolver()
+        self._retrieve_all()
+        locations = Locations(self.reached.values())
         faults = []
-        for document, path, reference, target in links:
-            reason = self._refused.get(urldefrag(target).url)
-            if reason is None and not resolves(target):
-                reason = "there is nothing at that place"
-            if reason:
-                sentence = f"{document.name} refers to '{reference}' at {pointer(path)}: {reason}"
-                faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
+        for document in self.reached.values():
+            for reference in references_of(document):
+                reason = self._refused.get(urldefrag(reference.target).url)
+                if reason is None and locations.find(reference.target) is None:
+                    reason = "there is nothing at that place"
+                if reason:
+                    at = f"{document.name} refers to '{reference.text}' at {pointer(reference.path)}"
+                    faults.append(ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}"))
         if not faults and not self._refused:
             sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
             faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         return faults
 
-    def _links(self) -> Iterator[tuple[SchemaDocument, Path, str, str]]:
-        """Yield the references of all documents with their URIs, and retrieve those that the library did not."""
-        known = {base for document in self.reached.values() for _, _, base in _bases(document)}
-        done = 0
-        while done < len(self.reached):
-            document = list(self.reached.values())[done]
-            done += 1
-            for path, schema, base in _bases(document):
-                for keyword in _REFERENCES:
-                    reference = schema.get(keyword)
-                    if isinstance(reference, str):
-                        target = urljoin(base, reference)
-                        if urldefrag(target).url not in known:
-                            with contextlib.suppress(Unresolved):
-                                self._retrieve(urldefrag(target).url)
-                        yield document, (*path, keyword), reference, target
-
-    def _resolver(self) -> Callable[[str], bool]:
-        """Return a predicate of URIs that resolve; a refused document counts as an empty one."""
-        from jsonschema_rs import ReferencingError, Registry
-
-        try:
-            resources = [(uri, document.content) for uri, document in self.reached.items()]
-            registry = Registry(resources, retriever=lambda uri: True)
-        except ValueError:  # an $id that is no URI
-            return lambda uri: True
-        look_up = registry.resolver(self._root.uri).lookup
-
-        def resolves(uri: str) -> bool:
-            try:
-                look_up(uri)
-            except ReferencingError:
-                return False
-            return True
-
-        return resolves
+    def _retrieve_all(self) -> None:
+        """Retrieve the documents that are referred to and that the library did not retrieve."""
+        known = {base for document in self.reached.values() for base in bases_of(document)}
+        waiting = list(self.reached.values())
+        for document in waiting:
+            for reference in references_of(document):
+                url = urldefrag(reference.target).url
+                if url not in known | self.reached.keys() | self._refused.keys():
+                    with contextlib.suppress(Unresolved):
+                        self._retrieve(url)
+                        waiting.append(self.reached[url])
 
 
 def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":
@@ -189,27 +163,6 @@ def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: in
         validate_formats=True,
         pattern_options=RegexOptions(),
     )
-
-
-def own_base(document: SchemaDocument) -> str:
-    """Return the base URI of a document: its `$id`, or else the URI of its file."""
-    content = document.content
-    own = content.get(_id_keyword(document)) if isinstance(content, dict) else None
-    return urljoin(document.uri, own) if isinstance(own, str) else document.uri
-
-
-def _id_keyword(document: SchemaDocument) -> str:
-    return "id" if document.draft == 4 else "$id"
-
-
-def _bases(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str]]:
-    """Yield the subschemas of a document, each with the base URI of its references."""
-    bases: dict[Path, str] = {}
-    for path, schema in subschemas(document.content):
-        above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
-        own = schema.get(_id_keyword(document))
-        bases[path] = urljoin(above, own) if isinstance(own, str) else above
-        yield path, schema, bases[path]
 
 
 def _at(content: Any, path: list[str | int]) -> Any:

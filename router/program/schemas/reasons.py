@@ -11,13 +11,12 @@ from copy import deepcopy
 from functools import cached_property, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urldefrag, urljoin
 
 from msgspec import Struct
 
 from router.model import Path
 from router.program.schemas.documents import UNEVALUATED, SchemaDocument, subschemas
-from router.program.schemas.links import own_base
+from router.program.schemas.references import Location, Locations, own_base
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -58,11 +57,10 @@ class Locator:
     ) -> None:
         self._root = root
         self._documents = documents
-        self._published = {**documents, **{own_base(document): document for document in documents.values()}}
         self._original = validator
         self._build = build
         self._branches: dict[str, Validator] = {}
-        self._discriminators: dict[str, Validator | None] = {}
+        self._discriminators: dict[tuple[str, Path], Validator | None] = {}
 
     def locate(self, data: Any) -> Failure:
         """Where data fails that the schema does not take."""
@@ -77,7 +75,15 @@ class Locator:
         """The documents with guarded choices; None if no document has any."""
         if not any(key in part for part in self._parts() for key in _CHOICES):
             return None
-        return {uri: _guarded(document.content) for uri, document in self._published.items()}
+        return {
+            uri: _guarded(document.content)
+            for document in self._documents.values()
+            for uri in (document.uri, own_base(document))
+        }
+
+    @cached_property
+    def _locations(self) -> Locations:
+        return Locations(self._documents.values())
 
     @cached_property
     def _first_only(self) -> "Validator | None":
@@ -122,21 +128,22 @@ class Locator:
     def _best_branch(self, error: "ValidationError", value: Any, left: int) -> "tuple[ValidationError | None, int]":
         """The first error of the only branch that fits best, or None; and how many more branches may be tried."""
         uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
-        branches = _look_up(self._published, uri, _unguarded(fragment))
-        if not isinstance(branches, list) or len(branches) > left:
+        place = self._locations.find(f"{uri}#{_unguarded(fragment)}")
+        # A document inside of another is not one that the validators of branches can refer to.
+        if place is None or uri not in (self._contents or ()) or len(place.content) > left:
             return None, left
         ranked = []
-        for index in range(len(branches)):
-            place = "/".join((fragment, *map(str, _GUARD), error.kind.name, str(index)))
-            failure = self._branch_error(uri, place, value)
+        for index in range(len(place.content)):
+            branch = "/".join((fragment, *map(str, _GUARD), error.kind.name, str(index)))
+            failure = self._branch_error(uri, branch, value)
             if failure is not None:
                 depth = len(failure.instance_path)
                 wrong_type = depth == 0 and failure.kind.name == "type"
-                other = not self._discriminates(uri, _unguarded(place), value)
+                other = not self._discriminates(place.below((index,)), value)
                 ranked.append(((wrong_type, other, -depth), index, failure))
         ranked.sort(key=lambda each: each[:2])
         alone = ranked and (len(ranked) == 1 or ranked[0][0] < ranked[1][0])
-        return (ranked[0][2] if alone else None), left - len(branches)
+        return (ranked[0][2] if alone else None), left - len(place.content)
 
     def _branch_error(self, uri: str, fragment: str, value: Any) -> "ValidationError | None":
         reference = f"{uri}#{fragment}"
@@ -144,14 +151,30 @@ class Locator:
             self._branches[reference] = self._compile({"$ref": reference})
         return _first_error(self._branches[reference], value)
 
-    def _discriminates(self, uri: str, fragment: str, value: Any) -> bool:
+    def _discriminates(self, branch: Location, value: Any) -> bool:
         """Whether the properties that a branch fixes by `const` or `enum` have such values."""
-        reference = f"{uri}#{fragment}"
-        if reference not in self._discriminators:
-            fixed = _fixed_properties(self._published, uri, fragment)
-            self._discriminators[reference] = self._compile({"properties": fixed}) if fixed else None
-        validator = self._discriminators[reference]
+        key = (branch.document.uri, branch.path)
+        if key not in self._discriminators:
+            fixed = self._fixed_properties(branch)
+            self._discriminators[key] = self._compile({"properties": fixed}) if fixed else None
+        validator = self._discriminators[key]
         return validator is None or validator.is_valid(value)
+
+    def _fixed_properties(self, branch: Location) -> dict[str, Any]:
+        """The properties that a branch, or what it refers to, fixes by `const` or `enum`, with that keyword."""
+        place: Location | None = branch
+        for _ in range(MAX_REFERENCES):
+            if place is None or not isinstance(place.content, dict) or "$ref" not in place.content:
+                break
+            place = self._locations.follow(place, place.content["$ref"])
+        properties = place.content.get("properties", {}) if place and isinstance(place.content, dict) else {}
+        return {
+            name: {keyword: schema[keyword]}
+            for name, schema in properties.items()
+            if isinstance(schema, dict)
+            for keyword in ("const", "enum")
+            if keyword in schema
+        }
 
     def _compile(self, schema: dict[str, Any]) -> "Validator":
         assert self._contents is not None  # only guarded documents have choices
@@ -216,35 +239,3 @@ def _without_guards(path: Path) -> Path:
         guarded = path[at] in _CHOICES and tuple(map(str, path[at + 1 : at + 5])) == (*map(str, _GUARD), path[at])
         at += 5 if guarded else 1
     return tuple(kept)
-
-
-def _look_up(documents: Mapping[str, SchemaDocument], uri: str, fragment: str) -> Any:
-    """What stands at a JSON Pointer of a document, or None."""
-    found: Any = documents[uri].content if uri in documents else None
-    for part in fragment.split("/")[1:]:
-        key = unquote(part).replace("~1", "/").replace("~0", "~")
-        if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            found = found.get(key) if isinstance(found, dict) else None
-    return found
-
-
-def _fixed_properties(documents: Mapping[str, SchemaDocument], uri: str, fragment: str) -> dict[str, Any]:
-    """The properties that a schema, or what it refers to, fixes by `const` or `enum`, with that keyword."""
-    for _ in range(MAX_REFERENCES):
-        part = _look_up(documents, uri, fragment)
-        if not isinstance(part, dict):
-            break
-        if isinstance(part.get("$ref"), str):
-            uri, fragment = urldefrag(urljoin(uri, part["$ref"]))
-            continue
-        properties = part.get("properties")
-        return {
-            name: {keyword: schema[keyword]}
-            for name, schema in (properties.items() if isinstance(properties, dict) else ())
-            if isinstance(schema, dict)
-            for keyword in ("const", "enum")
-            if keyword in schema
-        }
-    return {}

@@ -36,7 +36,13 @@ UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
         ({"definitions": {"b": {"items": {"$ref": "#/definitions/b"}}}}, [UNUSED_B]),
         ({"definitions": {"b": {"items": {"$ref": "#/definitions/b/$defs/c"}, "$defs": {"c": {}}}}}, [UNUSED_B]),
         ({"$id": "https://a.example/s", "$ref": "s#/definitions/b", "definitions": {"b": {}}}, []),
-        ({"$ref": "c", "$id": "https://a.example/s", "$defs": {"b": {}, "c": {"$id": "c"}}}, []),
+        (
+            {"$ref": "c", "$id": "https://a.example/s", "$defs": {"b": {}, "c": {"$id": "c"}}},
+            ["RT311 no reference leads to /$defs/b of schema 'schema.json'"],
+        ),
+        ({"$ref": "c", "$id": "https://a.example/s", "$defs": {"c": {"$id": "c", "$ref": "s#/$defs/b"}, "b": {}}}, []),
+        ({"$id": "urn:example:s", "$ref": "#/$defs/b", "$defs": {"b": {}}}, []),
+        ({"$defs": {"b": {"$dynamicAnchor": "T"}}}, []),
         ({"properties": {"id": {"$ref": "part.json"}}, "definitions": {"b": {}}}, [UNUSED_B]),
         ({"$ref": "back.json", "definitions": {"b": {}}}, []),
         (
