@@ -1,5 +1,6 @@
 """`router worker`: route messages from queues to tables until it is stopped."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -43,10 +44,14 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
       router worker -c flows/routes.yaml --queue orders --processes 4 --listen 127.0.0.1:9090
     """
     # The worker's libraries are optional.
+    from router.run.log_queue import LogQueue
     from router.run.supervisor import Supervisor
     from router.run.worker import WorkerOptions, WorkerService
 
-    set_up_logging()
+    log = LogQueue(sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY))
+    set_up_logging(log)
+    # Writes the warnings of plugins and libraries whose loggers have no handler: they must not block either.
+    logging.lastResort = log
     is_child = options["control"] is not None
     if bound and not is_child:
         end_with_input()
@@ -56,9 +61,9 @@ def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     if processes > 1 and not is_child:
         # Each process runs the same command with options appended: of a repeated option, the last one counts.
         again = [sys.executable, *sys.orig_argv[1:]]
-        code = Supervisor(again, processes, options["grace"], options["listen"]).run()
+        code = Supervisor(again, processes, options["grace"], options["listen"], log).run()
     else:
-        code = WorkerService(WorkerOptions(**options), os.environ).run()
-    sys.stderr.flush()
+        code = WorkerService(WorkerOptions(**options), os.environ, log=log).run()
+    log.flush()
     # Not sys.exit: a hanging call in another thread must not keep the process alive.
     os._exit(code)

@@ -44,9 +44,13 @@ class JsonLines(logging.Formatter):
         return printable_json(msgspec.json.encode(line).decode())
 
 
-def set_up_logging(level: int = logging.INFO) -> None:
-    """Write the lines of the router, and only those, to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
+    """Write the lines of the router, and only those, by a handler.
+
+    By default they are written to standard error at once, as Lambda needs it: after an invocation the process is
+    frozen, perhaps for ever, and lines that wait to be written would be lost.
+    """
+    handler = handler or logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     LOGGER.handlers = [handler]
     LOGGER.setLevel(level)
@@ -60,7 +64,9 @@ def number_lines(process: int) -> None:
         record.fields = {**getattr(record, "fields", {}), "process": process}
         return True
 
-    LOGGER.addFilter(add)
+    # Not a filter of the logger, which lines of its children would not pass.
+    for handler in LOGGER.handlers:
+        handler.addFilter(add)
 
 
 def log_result(result: Result) -> None:
@@ -103,6 +109,7 @@ SERVICE, QUEUE = "service", "queue"
 SERVICE_VARIABLE = "ROUTER_SERVICE"
 """The environment variable that names the service: stages in one account have metrics of their own."""
 CONFIGURATION_ERRORS = "router_configuration_errors_total"
+LINES_DROPPED = "router_log_lines_dropped_total"
 Unit = Literal["Count", "Seconds"]
 METRICS: Mapping[str, tuple[Unit, str]] = {
     **{
@@ -113,6 +120,7 @@ METRICS: Mapping[str, tuple[Unit, str]] = {
     CONFIGURATION_ERRORS: ("Count", "Messages that met a configuration error: no such table, no permission."),
     "router_batches_total": ("Count", "Batches of messages that were processed."),
     "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
+    LINES_DROPPED: ("Count", "Log lines of a worker that were dropped, because nobody read the log."),
 }
 """Each metric: its unit, and what it counts."""
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from router.deliver.telemetry import LOGGER, METRICS, QUEUE, SERVICE, measure, service_name
+from router.deliver.telemetry import LINES_DROPPED, LOGGER, METRICS, QUEUE, SERVICE, measure, service_name
 from router.errors import UsageError
 from router.model import Summary
 
@@ -25,11 +25,13 @@ Page = tuple[HTTPStatus, str, bytes]
 class WorkerStatus(Struct, frozen=True):
     """The status of one or several worker processes.
 
-    `alive`: every receiver runs and none is stuck. `ready`: messages of every queue are received.
+    `alive`: every receiver runs and none is stuck. `ready`: messages of every queue are received. `log_blocked`: nobody
+    reads the log.
     """
 
     alive: bool = False
     ready: bool = False
+    log_blocked: bool = False
     totals: dict[str, dict[str, float]] = {}
 
 
@@ -46,6 +48,12 @@ class QueueCounters:
             for name, value in measure(summary).items():
                 by_queue = self._totals[name]
                 by_queue[summary.queue] = by_queue.get(summary.queue, 0.0) + value
+
+    def set_dropped_lines(self, number: int) -> None:
+        """Set how many log lines were dropped, which concerns no queue."""
+        if number:
+            with self._lock:
+                self._totals[LINES_DROPPED][""] = number
 
     def totals(self) -> dict[str, dict[str, float]]:
         """Return a copy of all totals."""
@@ -108,7 +116,9 @@ def serve(listen: str, status: Callable[[], WorkerStatus]) -> Iterator[int]:
 def _handler(status: Callable[[], WorkerStatus]) -> type[BaseHTTPRequestHandler]:
     def page(path: str) -> Page:
         if path == "/healthz":
-            return _probe(status().alive)
+            now = status()
+            # Messages are delivered all the same, and a restart would not help: not a reason to be ended.
+            return _probe(now.alive, _LOG_BLOCKED if now.log_blocked else b"")
         if path == "/readyz":
             return _probe(status().ready)
         if path == "/metrics":
@@ -137,5 +147,9 @@ def _handler(status: Callable[[], WorkerStatus]) -> type[BaseHTTPRequestHandler]
     return PageHandler
 
 
-def _probe(passes: bool) -> Page:
-    return (HTTPStatus.OK, "text/plain", b"ok\n") if passes else (HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no\n")
+_LOG_BLOCKED = b"the log is not read: its lines are queued, then dropped\n"
+
+
+def _probe(passes: bool, remark: bytes = b"") -> Page:
+    status, text = (HTTPStatus.OK, b"ok\n") if passes else (HTTPStatus.SERVICE_UNAVAILABLE, b"no\n")
+    return status, "text/plain", text + remark

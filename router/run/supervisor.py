@@ -18,7 +18,8 @@ from types import FrameType
 import msgspec
 
 from router.aws.calls import boottime
-from router.deliver.telemetry import LOGGER
+from router.deliver.telemetry import LINES_DROPPED, LOGGER
+from router.run.log_queue import LogQueue
 from router.run.monitoring import Totals, WorkerStatus, add_totals, serve
 
 POLL_SECONDS = 0.1
@@ -166,10 +167,13 @@ class ChildProcess:
 class Supervisor:
     """Runs `count` worker processes by `command`, the command of this process; `grace` is in seconds."""
 
-    def __init__(self, command: Sequence[str], count: int, grace: float, listen: str) -> None:
+    def __init__(
+        self, command: Sequence[str], count: int, grace: float, listen: str, log: LogQueue | None = None
+    ) -> None:
         self._children = [ChildProcess(number, command) for number in range(count)]
         self._grace = grace
         self._listen = listen
+        self._log = log
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._lock = threading.Lock()
         """Held while the status of a child changes, so that totals are counted exactly once."""
@@ -199,9 +203,13 @@ class Supervisor:
             statuses = [child.status for child in self._children]
             past = [child.past_totals for child in self._children]
         known = [status for status in statuses if status is not None]
+        log = self._log
+        if log and log.dropped:
+            past.append({LINES_DROPPED: {"": log.dropped}})
         return WorkerStatus(
             alive=all(status.alive for status in known) and not any(child.is_silent(now) for child in self._children),
             ready=not self._stopping and len(known) == len(statuses) and all(status.ready for status in known),
+            log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
             totals=add_totals([*[status.totals for status in known], *past]),
         )
 

@@ -22,6 +22,7 @@ from router.errors import ConfigError, RouterError, UsageError
 from router.program.load import Program, load_program, with_bare_names
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.run.leases import Leases
+from router.run.log_queue import LogQueue
 from router.run.monitoring import QueueCounters, WorkerStatus, serve
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import ReceiverPool
@@ -61,8 +62,15 @@ class WorkerOptions(Struct, frozen=True):
 class WorkerService:
     """A process that routes messages until it is stopped."""
 
-    def __init__(self, options: WorkerOptions, env: Mapping[str, str], connect: Callable[[int], Aws] = connect) -> None:
+    def __init__(
+        self,
+        options: WorkerOptions,
+        env: Mapping[str, str],
+        connect: Callable[[int], Aws] = connect,
+        log: LogQueue | None = None,
+    ) -> None:
         """`connect` makes the AWS client for a number of connections; raises RouterError."""
+        self._log = log
         self._options = options
         self._env = env
         self._signals: SimpleQueue[int] = SimpleQueue()
@@ -97,8 +105,11 @@ class WorkerService:
 
     def status(self) -> WorkerStatus:
         """Return the current status."""
-        pool = self._pool
-        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), self._counters.totals())
+        pool, log = self._pool, self._log
+        self._counters.set_dropped_lines(log.dropped if log else 0)
+        return WorkerStatus(
+            pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), self._counters.totals()
+        )
 
     def _next_signal(self) -> int:
         """Return the next signal; wakes up regularly, since the system can deliver a signal to another thread."""

@@ -23,6 +23,7 @@ from tests.support.engine import (
     MAX_UNPACKED_BYTES,
 )
 from tests.support.program import MAX_BRANCHES
+from tests.support.run import FLUSH_SECONDS, QUEUE_BYTES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
@@ -43,6 +44,8 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("first wait of a message in an [outage](outcomes.md#outages)", FIRST_WAIT),
         ("longest wait", MAX_BACKOFF_SECONDS),
         ("`outlast` of a queue", MAX_OUTLAST),
+        ("log lines that are queued", QUEUE_BYTES),
+        ("time to write queued log lines at the end", FLUSH_SECONDS),
         ("size of an item, with attribute names", MAX_ITEM_BYTES),
         ("digits of a number", MAX_DIGITS),
         ("nesting of an item", MAX_NESTING),

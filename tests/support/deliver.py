@@ -3,7 +3,7 @@
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS, Delivery
 from router.deliver.lanes import Chain, Transaction
-from router.deliver.telemetry import LOGGER, log_batch, log_result
+from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.deliver.writer import Writer
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "QUICK_PLANNING_SECONDS",
     "Chain",
     "Delivery",
+    "JsonLines",
     "Transaction",
     "Writer",
     "log_batch",

@@ -35,6 +35,22 @@ def test_pages(path: str, answer: tuple[int, str]) -> None:
         assert get(port, path) == answer
 
 
+def test_health_of_the_log() -> None:
+    """A log that nobody reads is reported, but is no reason to restart the worker."""
+    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=True, log_blocked=True)) as port:
+        assert get(port, "/healthz") == (200, "ok\nthe log is not read: its lines are queued, then dropped\n")
+
+
+def test_dropped_lines() -> None:
+    """Dropped log lines are a metric of the process, which concerns no queue; without any there is none."""
+    counters = QueueCounters()
+    counters.set_dropped_lines(0)
+    none = counters.totals()["router_log_lines_dropped_total"]
+    counters.set_dropped_lines(7)
+
+    assert (none, counters.totals()["router_log_lines_dropped_total"]) == ({}, {"": 7})
+
+
 def test_metrics() -> None:
     """The metrics are the sums of the batches by queue."""
     counters = QueueCounters()

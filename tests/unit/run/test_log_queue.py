@@ -1,0 +1,174 @@
+"""The log of a worker, into a pipe that is read now and then."""
+
+import fcntl
+import json
+import logging
+import os
+import select
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from router.run.log_queue import FLUSH_SECONDS, LogQueue
+from tests.support.deliver import JsonLines
+
+TIMEOUT = 20.0
+PIPE_BYTES = 4096
+LOGGER = logging.getLogger("tests.log")
+
+
+class Pipe:
+    """A small pipe, and the log that writes into it."""
+
+    def __init__(self, limit: int) -> None:
+        self.ours, self.theirs = os.pipe()
+        fcntl.fcntl(self.theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self.log = LogQueue(self.theirs, limit)
+        self.log.setFormatter(JsonLines())
+
+    def read(self, count: int) -> list[dict[str, Any]]:
+        """The next lines, at least so many."""
+        data = b""
+        end = time.monotonic() + TIMEOUT
+        while data.count(b"\n") < count or not data.endswith(b"\n"):
+            assert time.monotonic() < end
+            if select.select([self.ours], [], [], 0.1)[0]:
+                data += os.read(self.ours, 65536)
+        return [json.loads(line) for line in data.splitlines()]
+
+
+@pytest.fixture
+def pipe() -> Iterator[Callable[..., Pipe]]:
+    """Makes a pipe that the test's logger writes into, with a limit of what is queued."""
+    made: list[Pipe] = []
+
+    def make(limit: int = 1024 * 1024) -> Pipe:
+        pipe = Pipe(limit)
+        made.append(pipe)
+        LOGGER.handlers = [pipe.log]
+        return pipe
+
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    yield make
+    LOGGER.handlers = []
+    for each in made:
+        # Ends a write that nobody reads.
+        os.close(each.ours)
+
+
+def wait_until(look: Callable[[], Any]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + TIMEOUT
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_lines_in_order(pipe: Callable[..., Pipe]) -> None:
+    """All lines are written, in order."""
+    opened = pipe()
+    for number in range(200):
+        LOGGER.info("line %d", number)
+
+    assert [line["message"] for line in opened.read(200)] == [f"line {number}" for number in range(200)]
+
+
+def test_dropped(pipe: Callable[..., Pipe]) -> None:
+    """Lines beyond the limit are dropped without blocking; how many is logged once the log is read again."""
+    opened = pipe(limit=10_000)
+    for _ in range(1000):
+        LOGGER.info("a line")
+    dropped = opened.log.dropped
+
+    lines = opened.read(1000 - dropped + 1)
+
+    assert 0 < dropped < 1000
+    assert [line["message"] for line in lines].count("a line") == 1000 - dropped
+    (report,) = [line for line in lines if line["message"] != "a line"]
+    del report["time"]
+    assert report == {"level": "WARNING", "message": "log lines dropped", "dropped": dropped}
+
+
+def test_blocked(pipe: Callable[..., Pipe]) -> None:
+    """The log is blocked while a write takes long, and no longer once it is read."""
+    opened = pipe()
+    before = opened.log.blocked
+    for _ in range(200):
+        LOGGER.info("a line")
+    wait_until(lambda: opened.log.blocked)
+
+    opened.read(200)
+
+    wait_until(lambda: not opened.log.blocked)
+    assert before is False
+
+
+def test_flush(pipe: Callable[..., Pipe]) -> None:
+    """Flushing waits until all is written."""
+    opened = pipe()
+    LOGGER.info("a line")
+
+    opened.log.flush()
+
+    assert len(os.read(opened.ours, 65536).splitlines()) == 1
+
+
+def test_flush_is_bounded(pipe: Callable[..., Pipe]) -> None:
+    """Flushing a log that nobody reads takes a second, not for ever."""
+    opened = pipe()
+    for _ in range(200):
+        LOGGER.info("a line")
+    began = time.monotonic()
+
+    opened.log.flush()
+
+    assert FLUSH_SECONDS <= time.monotonic() - began < TIMEOUT
+
+
+def test_non_blocking_pipe(pipe: Callable[..., Pipe]) -> None:
+    """A pipe that another process has made non-blocking loses no line."""
+    opened = pipe()
+    os.set_blocking(opened.theirs, False)
+    for number in range(200):
+        LOGGER.info("line %d", number)
+
+    assert [line["message"] for line in opened.read(200)] == [f"line {number}" for number in range(200)]
+
+
+def test_closed_pipe(pipe: Callable[..., Pipe]) -> None:
+    """Lines that cannot be written are counted, each once."""
+    opened = pipe()
+    os.close(opened.ours)
+    opened.ours = os.open(os.devnull, os.O_RDONLY)
+    for number in range(3):
+        LOGGER.info("a line")
+        wait_until(lambda: opened.log.dropped > number)  # noqa: B023 — called within the loop
+
+    opened.log.flush()
+
+    assert opened.log.dropped == 3
+
+
+def test_line_that_cannot_be_made(pipe: Callable[..., Pipe]) -> None:
+    """Arguments that do not fit the message cost that line only."""
+    opened = pipe()
+    LOGGER.info("%d", "text")
+    LOGGER.info("a line")
+
+    lines = opened.read(2)
+
+    assert (opened.log.dropped, [line["message"] for line in lines]) == (1, ["a line", "log lines dropped"])
+
+
+def test_whole_lines_at_a_time(pipe: Callable[..., Pipe]) -> None:
+    """What is written at once consists of whole lines and is not more than a pipe takes: processes may share it."""
+    opened = pipe()
+    size = len(JsonLines().format(LOGGER.makeRecord("", logging.INFO, "", 0, "a line", (), None))) + 1
+    for _ in range(200):
+        LOGGER.info("a line")
+    wait_until(lambda: opened.log.blocked)
+
+    assert len(os.read(opened.ours, PIPE_BYTES)) == PIPE_BYTES // size * size
