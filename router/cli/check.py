@@ -84,14 +84,14 @@ def _format(
             if comparison:
                 from router.cli.live_report import show_seen
 
-                show_seen(comparison.seen)
+                show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
             text = as_json(findings, ignored)
             if comparison:
                 from router.cli.live_report import with_seen
 
-                text = with_seen(text, comparison.seen)
+                text = with_seen(text, comparison.seen, comparison.survivals)
             return text
         case "sarif":
             return as_sarif(findings, ignored)

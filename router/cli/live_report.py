@@ -1,6 +1,6 @@
 """The output of `router check --live`: the state of the deployed resources as tables or JSON."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,23 +17,25 @@ from router.aws.deployed import (
     function_name,
 )
 from router.check.live.deployed import duration
+from router.check.live.outages import OutageSurvival
+from router.check.rules.outages import rough_duration
 from router.cli.terminal import literal, print_table
 
 Row = tuple[str, ...]
 _Facts = TypeVar("_Facts", TableFacts, QueueFacts, FunctionFacts)
 
 
-def with_seen(findings: str, seen: DeployedState | None) -> str:
-    """Return a JSON object of `findings`, which are JSON already, and `live`: null if nothing was compared."""
-    text = msgspec.json.encode({"findings": msgspec.Raw(findings.encode()), "live": seen})
+def with_seen(findings: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> str:
+    """Return a JSON object of `findings`, which are JSON already, `live` (null if none was compared) and `outages`."""
+    text = msgspec.json.encode({"findings": msgspec.Raw(findings.encode()), "live": seen, "outages": survivals})
     return msgspec.json.format(text).decode()
 
 
-def show_seen(seen: DeployedState | None) -> None:
+def show_seen(seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> None:
     """Print a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
-    for title, columns, rows in _sheets(seen):
+    for title, columns, rows in (*_sheets(seen), ("outages", _SURVIVAL, list(map(_survival, survivals)))):
         if rows:
             print_table(columns, (map(literal, row) for row in rows), literal(title))
 
@@ -81,6 +83,13 @@ def _queue(_: str, facts: QueueFacts) -> Row:
         str(facts.max_receive_count) if redrive else "unlimited",
         redrive or "none",
     )
+
+
+_SURVIVAL: Row = ("queue", "is to survive", "survives", "survives crashes")
+
+
+def _survival(each: OutageSurvival) -> Row:
+    return each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes))
 
 
 def _mappings(seen: DeployedState) -> Iterator[Row]:

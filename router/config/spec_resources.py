@@ -154,7 +154,8 @@ class Queue(Spec, frozen=True):
     max_receive_count: Annotated[
         Annotated[int, Meta(ge=5, le=1000)] | UnsetType,
         Meta(
-            description="The number of receives after which SQS moves a message to the dead-letter queue. Default: 5."
+            description="The number of receives after which SQS moves a message to the dead-letter queue. Default: 10; "
+            "for an `outlast` of more than 32 hours, as many as it needs."
         ),
     ] = UNSET
 

@@ -10,6 +10,7 @@ from router.aws.deployed import Decision, DeployedState, FunctionFacts, MappingF
 from router.aws.live import Live, connect
 from router.check.live.answers import NOT_COMPARED
 from router.check.live.deployed import LIVE_RULES, DeployedConfig
+from router.check.live.outages import OutageSurvival, survivals
 from router.check.live.permissions import needed
 from router.check.run import run_rules
 from router.program.load import Loaded, Program
@@ -25,13 +26,15 @@ _Functions = Mapping[str, FunctionFacts | Unanswered]
 class LiveComparison:
     """Adds the findings about deployed resources to those of a config.
 
-    Afterwards `seen` has the state of the resources; it is None if the config has errors, so that nothing was compared.
+    Afterwards `seen` has the state of the resources, and `survivals` how long an outage each queue survives; `seen` is
+    None if the config has errors, so that nothing was compared.
     """
 
     def __init__(self, function: str = "", connect: Callable[[], Live] = connect) -> None:
         self._function = function
         self._connect = connect
         self.seen: DeployedState | None = None
+        self.survivals: list[OutageSurvival] = []
 
     def __call__(self, loaded: Loaded) -> None:
         """Compare a config; raises UsageError without a region or credentials."""
@@ -40,6 +43,7 @@ class LiveComparison:
             return
         self.seen = read_deployed(self._connect(), loaded.program, self._function)
         deployment = DeployedConfig(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
+        self.survivals = survivals(deployment)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 
 

@@ -2,6 +2,7 @@
 
 from router.check.examples import Example, shipped_examples
 from router.check.ignore import Ignored
+from router.check.live.outages import OutageSurvival
 from router.check.live.permissions import READ, SEND
 from router.check.rule import known_codes
 from router.check.run import check
@@ -11,6 +12,7 @@ __all__ = [
     "SEND",
     "Example",
     "Ignored",
+    "OutageSurvival",
     "check",
     "known_codes",
     "shipped_examples",

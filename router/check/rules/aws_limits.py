@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from router.aws.references import is_fifo
 from router.check.rule import Found, Subject, rule
-from router.check.rules.queues import MAX_RETENTION
+from router.check.rules.queues import MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_RETENTION
 from router.codes import declare
 from router.config.environment import stands_for_unset
 from router.config_types import parse_duration
+from router.engine.backoff import MAX_OUTLAST
 from router.model import Path
 
 BATCHES = declare(
@@ -53,7 +54,6 @@ NO_RANGE = declare(
 )
 
 MAX_TIMEOUT, MAX_WINDOW, MIN_RETENTION = 900, 300, 60
-MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 LOG_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -135,6 +135,9 @@ def check_times(subject: Subject) -> Iterator[Found]:
         if not MIN_RETENTION <= parse_duration(retention) <= MAX_RETENTION:
             sentence = f"the retention of a queue is 1 minute to 14 days, not '{retention}'"
             yield Found(TIMES, sentence, ("queues", name, "retention"), "write '1m' to '14d'")
+        if parse_duration(queue.outlast) > MAX_OUTLAST:
+            sentence = f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'"
+            yield Found(TIMES, sentence, ("queues", name, "outlast"), "write '14d' or less")
 
 
 @rule(RESERVED)

@@ -8,6 +8,7 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.config_types import parse_duration
+from router.engine.backoff import receives_for
 from router.model import Path
 
 IDLE_QUEUE = declare(
@@ -40,21 +41,18 @@ SHORT_RETENTION = declare(
     "A message that SQS moves from a standard queue keeps the time at which it was first sent, so that it may be "
     "deleted as soon as it has been moved.",
 )
-EXPIRING = declare(
-    "RT233",
-    "a queue whose messages expire before all their receives",
-    "SQS deletes a message whose retention is over, wherever it is: a message that fails for so long is lost, and does "
-    "not reach the dead-letter queue.",
-)
 MAX_RETENTION = 1_209_600
 """The longest retention of a queue, in seconds: 14 days."""
 DEFAULT_RETENTION = 345_600
 """The retention that SQS applies by default, in seconds: 4 days."""
-DEFAULT_RECEIVES = 5
-"""The receives after which SQS moves a message, in the redrive policy of a queue that the stack creates."""
 VISIBILITY_PER_TIMEOUT = 6
 """How many times a function's timeout the visibility timeout of its queues is:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+DEFAULT_BATCH = 100
+"""The batch size of a standard queue."""
+MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
+"""A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
 
 
 @rule(IDLE_QUEUE)
@@ -104,14 +102,14 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
     read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}
-        if not _is_created(queue, name):
+        if not is_created(queue, name):
             reason = "is not created by the stack"
             idle = {"retention": reason, "max_receive_count": reason}
         if subject.whole and name not in read:
-            idle |= {"max_receive_count": "is read by no route", "lambda": "is read by no route"}
+            idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
         for setting, reason in idle.items():
-            value = queue.lambda_ if setting == "lambda" else getattr(queue, setting)
-            if is_set(value) and value != spec.EventSourceMapping():
+            attribute = "lambda_" if setting == "lambda" else setting
+            if getattr(queue, attribute) != getattr(spec.Queue(), attribute):
                 sentence = f"'{setting}' has no effect: queue '{name}' {reason}"
                 yield Found(IDLE, sentence, ("queues", name, setting), "remove it", key=True)
 
@@ -123,7 +121,7 @@ def check_retention(subject: Subject) -> Iterator[Found]:
     dead_letters = {queue.dead_letter for queue in queues.values()}
     for name in {route.queue: None for route in subject.config.routes.values()}:
         queue = queues.get(name, spec.Queue())
-        if not _is_created(queue, name) or not _is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
+        if not is_created(queue, name) or not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
             continue
         source = retention_of(queue, is_dead_letter=name in dead_letters)
         target = queues.get(queue.dead_letter, spec.Queue())
@@ -136,29 +134,6 @@ def check_retention(subject: Subject) -> Iterator[Found]:
             yield Found(SHORT_RETENTION, sentence, where, "raise it on the dead-letter queue: the maximum is 14d")
 
 
-@rule(EXPIRING)
-def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
-    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
-    config = subject.config
-    dead_letters = {queue.dead_letter for queue in config.queues.values()}
-    visibility = VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout)
-    for name in {route.queue: None for route in config.routes.values()}:
-        queue = config.queues.get(name, spec.Queue())
-        if not _is_created(queue, name):
-            continue
-        receives = queue.max_receive_count if isinstance(queue.max_receive_count, int) else DEFAULT_RECEIVES
-        seconds = receives * visibility
-        retention = retention_of(queue, is_dead_letter=name in dead_letters)
-        if retention <= seconds:
-            setting = next((each for each in ("retention", "max_receive_count") if is_set(getattr(queue, each))), "")
-            where: Path = ("queues", name, setting) if setting else ("function", "timeout")
-            sentence = (
-                f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
-                f"of {visibility} s take {seconds} s"
-            )
-            yield Found(EXPIRING, sentence, where, "raise 'retention', or lower 'max_receive_count' or 'timeout'")
-
-
 def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
     """Return the retention, in seconds, of a queue that `router template` creates."""
     if isinstance(queue.retention, str):
@@ -166,5 +141,27 @@ def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
     return MAX_RETENTION if is_dead_letter else DEFAULT_RETENTION
 
 
-def _is_created(queue: spec.Queue, name: str) -> bool:
+def receives_of(queue: spec.Queue) -> int:
+    """Return the `maxReceiveCount` of a queue that `router template` creates."""
+    if isinstance(queue.max_receive_count, int):
+        return queue.max_receive_count
+    return receives_for(parse_duration(queue.outlast))
+
+
+def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
+    """Return the batch size and the window, in seconds, by which Lambda reads a queue."""
+    mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
+    size = mapping.batch_size if isinstance(mapping.batch_size, int) else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
+    window = parse_duration(mapping.window) if isinstance(mapping.window, str) else int(size > MAX_BATCH_WITHOUT_WINDOW)
+    return size, window
+
+
+def visibility_of(config: spec.Config, name: str) -> int:
+    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a function."""
+    _, window = batch_of(config.queues.get(name, spec.Queue()), name)
+    return VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout) + window
+
+
+def is_created(queue: spec.Queue, name: str) -> bool:
+    """Return whether `router template` creates a queue."""
     return queue.managed and is_name(queue.name or name)

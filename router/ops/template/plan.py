@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from msgspec import Struct, structs
 
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
-from router.check.rules.queues import VISIBILITY_PER_TIMEOUT, retention_of
+from router.check.rules.queues import batch_of, retention_of, visibility_of
 from router.config import spec
-from router.config_types import parse_duration
 from router.errors import UsageError
 from router.ops.template.expressions import (
     ACCOUNT,
@@ -26,7 +25,6 @@ MAX_QUEUE_NAME = 80
 """Characters: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
 WORKER_VISIBILITY = 60
 """Seconds; the worker renews it while it works on a message."""
-_BATCH, _BATCH_FIFO, _WINDOW = 100, 10, 1
 _FIFO = ".fifo"
 _LETTERS = "-dlq"
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
@@ -151,14 +149,13 @@ class _QueuePlanner:
         text = self._name(name) if name in self._config.queues else self._text(("routes", routes[0], "queue"), name)
         settings = self._config.queues.get(name, spec.Queue())
         queue = _queue(self._compiled[name].reference, text, settings, name in self._dead_letter_keys)
-        size, window = _batching(settings.lambda_, queue.fifo)
-        advised = VISIBILITY_PER_TIMEOUT * parse_duration(self._config.function.timeout) + window
+        size, window = batch_of(settings, name)
         return structs.replace(
             queue,
             routes=routes,
             name_in_config=name,
             kms_key=self._kms_key(name),
-            visibility=WORKER_VISIBILITY if self._worker else advised,
+            visibility=WORKER_VISIBILITY if self._worker else visibility_of(self._config, name),
             batch_size=size,
             window=window,
         )
@@ -242,14 +239,6 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
         if other is not table:
             raise UsageError(f"'{name}' and '{other.name_in_config}' are the same table; use one name for both")
     return found
-
-
-def _batching(mapping: spec.EventSourceMapping, fifo: bool) -> tuple[int, int]:
-    """Return the size of a batch, and the seconds of its window."""
-    size = mapping.batch_size if isinstance(mapping.batch_size, int) else (_BATCH_FIFO if fifo else _BATCH)
-    if isinstance(mapping.window, str):
-        return size, parse_duration(mapping.window)
-    return size, _WINDOW if size > _BATCH_FIFO else 0
 
 
 def _queue_texts(reference: str, text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 
 from collections.abc import Callable
 
-from router.check.rules.queues import DEFAULT_RECEIVES
+from router.check.rules.queues import receives_of
 from router.config_types import parse_duration
 from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
@@ -65,10 +65,9 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
     if queue.visibility:
         properties["VisibilityTimeout"] = queue.visibility
     if dead_letters:
-        receives = queue.settings.max_receive_count
         properties["RedrivePolicy"] = {
             "deadLetterTargetArn": dead_letters.arn_expression,
-            "maxReceiveCount": receives if isinstance(receives, int) else DEFAULT_RECEIVES,
+            "maxReceiveCount": receives_of(queue.settings),
         }
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)

@@ -56,6 +56,10 @@ INDEX = {
         }
     ],
 }
+OUTLAST, OUTLAST_MINUTES = (
+    ("    dead_letter: NAME-dlq\n", f"    dead_letter: NAME-dlq\n    outlast: {outlast}\n")
+    for outlast in ("11h", "20m")
+)
 UNITS = {"ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 7}}
 CASES = [
     Case("RT701", {"table": None}),
@@ -69,7 +73,7 @@ CASES = [
     Case("RT721-redrive", {"redrive": {"maxReceiveCount": 5, "target": "NAME-gone", "gone": True}}),
     Case("RT722", {"redrive": None}, config=("    dead_letter: NAME-dlq\n", "")),
     Case("RT723", {"redrive": None}),
-    Case("RT724", {"redrive": {"maxReceiveCount": 3}}),
+    Case("RT724", {"redrive": {"maxReceiveCount": 3}}, config=OUTLAST),
     Case(
         "RT725",
         {"redrive": {"maxReceiveCount": 5, "target": "NAME-other.fifo"}},
@@ -80,8 +84,10 @@ CASES = [
     Case("RT727", {"redrive": {"maxReceiveCount": 6, "target": "NAME-other"}}),
     Case("RT728", {"queue": {"MaximumMessageSize": "1048576"}, "letters": {"MaximumMessageSize": "1048576"}}),
     Case("RT729", {"letters": {"MaximumMessageSize": "1024"}}),
+    Case("RT730", {"queue": {"MessageRetentionPeriod": "1800"}}, config=OUTLAST_MINUTES),
     Case("RT731", {}, function="absent"),
     Case("RT732", {"reserved": 0}),
+    Case("RT733", {"queue": {"MessageRetentionPeriod": "3600"}}),
     Case("RT741", {"mappings": (None,)}, function="NAME-0", only="local_aws"),
     Case("RT742", {"mappings": ({"FunctionResponseTypes": []},)}),
     Case("RT743", {"queue": {"VisibilityTimeout": "30"}}),

@@ -16,6 +16,7 @@ from tests.support.aws import (
     TtlFacts,
     Unanswered,
 )
+from tests.support.check import OutageSurvival
 
 ARN = "arn:aws:sqs:eu-west-1:1:orders"
 FUNCTION = "arn:aws:lambda:eu-west-1:1:function:router:live"
@@ -85,8 +86,14 @@ permissions of arn:role
 resource|may|may not
 arn:aws:sqs:eu-west-1:1:orders|A|B
 of what|iam:SimulatePrincipalPolicy: AccessDenied|
+outages
+queue|is to survive|survives|survives crashes
+orders|12 h|11 h 45 min|1 min
 """
 """What is shown of `SEEN`, without frames and with `|` between cells."""
+
+
+OUTAGES = [OutageSurvival("orders", 43_200, 42_330, 60)]
 
 
 def cells(text: str) -> str:
@@ -98,7 +105,7 @@ def cells(text: str) -> str:
 
 def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
     """All that was seen, a row each, a queue of two references once; what was not answered says why."""
-    show_seen(SEEN)
+    show_seen(SEEN, OUTAGES)
 
     assert cells(capsys.readouterr().out) == SHOWN
 
@@ -119,7 +126,9 @@ def test_nobody_looked(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_json() -> None:
     """The findings and what was seen are one document; each value says what it is."""
-    document = json.loads(with_seen('[{"code": "RT701"}]', DeployedState({"t": denied("dynamodb:DescribeTable")})))
+    document = json.loads(
+        with_seen('[{"code": "RT701"}]', DeployedState({"t": denied("dynamodb:DescribeTable")}), OUTAGES)
+    )
 
     unanswered = {
         "type": "Unanswered",
@@ -137,9 +146,10 @@ def test_json() -> None:
             "principal": "",
             "decisions": [],
         },
+        "outages": [{"queue": "orders", "outlast": 43200, "survives": 42330, "survives_crashes": 60}],
     }
 
 
 def test_json_of_nothing() -> None:
     """Where nobody looked there is null."""
-    assert json.loads(with_seen("[]", None)) == {"findings": [], "live": None}
+    assert json.loads(with_seen("[]", None)) == {"findings": [], "live": None, "outages": []}

@@ -27,7 +27,7 @@ def test_a_queue_and_its_dead_letter_queue(make: Any, resolve: Any) -> None:
             "QueueName": "q",
             "MessageRetentionPeriod": 345_600,
             "VisibilityTimeout": 361,
-            "RedrivePolicy": {"deadLetterTargetArn": f"{ARN}letters", "maxReceiveCount": 5},
+            "RedrivePolicy": {"deadLetterTargetArn": f"{ARN}letters", "maxReceiveCount": 10},
             "SqsManagedSseEnabled": True,
         },
         "QueueLetters": {
