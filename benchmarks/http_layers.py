@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from serving import serve
 
-from router.aws.http.connections import Connections
+from router.aws.http.connections import CallTimeout, Connections
 from router.aws.http.endpoints import Endpoint
 
 ROUNDS = 15
@@ -53,7 +53,7 @@ def floor(port: int) -> Call:
 def ours(port: int) -> Call:
     """The router's: sockets, and llhttp for the response."""
     connections = Connections(Endpoint("127.0.0.1", port, secure=False), {})
-    return lambda: connections.receive(connections.send(HEADERS, BODY, 10)).body
+    return lambda: connections.receive(connections.send(HEADERS, BODY, CallTimeout(10))).body
 
 
 def http_client(port: int) -> Call:

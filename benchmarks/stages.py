@@ -142,6 +142,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
+    from router.aws.http.connections import CallTimeout
     from router.aws.http.signing import Credentials, SigningScope, sign
     from router.deliver.lanes import pack, schedule
     from router.engine.engine import plan
@@ -178,6 +179,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     def nothing() -> None:
         return None
 
+    timeout = CallTimeout(10)
     return [
         TimedStage("read", nothing, lambda _: [lambda_handler.read_record(record) for record in given["Records"]]),
         *record_stages(queue, records),
@@ -189,7 +191,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
             "sign", nothing, lambda _: [sign(credentials, scope, moment, "POST", "/", headers, each) for each in bodies]
         ),
         TimedStage(
-            "send", nothing, lambda _: [connections.receive(connections.send(signed, body, 10)) for body in bodies]
+            "send", nothing, lambda _: [connections.receive(connections.send(signed, body, timeout)) for body in bodies]
         ),
         TimedStage("settle", batches, lambda made: [batch.settle([]) for batch in made]),
     ]

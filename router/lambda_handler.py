@@ -36,6 +36,10 @@ CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""
 _max_receive_counts: dict[str, int] = {}
 """Those of the redrive policies of queues by URL, which are read when a message first meets an outage."""
+ANSWER_SECONDS = 0.2
+"""Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
+ANSWER_SECONDS_EACH = 0.0002
+"""… and for each message so much more."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -55,17 +59,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
     Raises UsageError for an event of another service.
     """
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
-    deadline = FixedDeadline(boottime() + remaining)
+    reserve = ANSWER_SECONDS + ANSWER_SECONDS_EACH * len(event["Records"])
+    deadline = FixedDeadline(boottime() + remaining - min(reserve, remaining / 2))
     delivery = _delivery()
     failures = []
     for arn, records in _read_event(event).items():
         queue = PROGRAM.engine.queue_of(arn)
         if queue is None:
-            failures += _refuse_queue(arn, records)
+            failures += _refuse_queue(arn, records, deadline)
             continue
         delivered = delivery.deliver(queue, records, deadline)
         failures += [each.record.message_id for each in delivered if not each.acknowledged]
-        _set_visibility(queue, arn, delivered)
+        _set_visibility(queue, arn, delivered, deadline)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -112,29 +117,29 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
 
 
-def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered]) -> None:
+def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered], deadline: FixedDeadline) -> None:
     """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
     failed = [each for each in delivered if not each.acknowledged]
     outage = [each for each in failed if met_outage(each.outcome)]
     chosen = failed if queue.backoff.in_lambda else outage
     if not chosen:
         return
-    url = _aws().queues.url(arn)
+    url = _aws().queues.url(arn, deadline.end - boottime())
     if isinstance(url, AwsFault):
         faults = [url]
     else:
-        queue = _with_redrive_policy(queue, url) if outage else queue
-        faults = list(_delivery().set_visibility(queue, url, chosen).values())
+        queue = _with_redrive_policy(queue, url, deadline) if outage else queue
+        faults = [*_delivery().set_visibility(queue, url, chosen, deadline.end - boottime()).values()]
     if faults:
         # The messages become visible after the visibility timeout of their queue.
         fields = {"queue": queue.name, "error": faults[0].code}
         LOGGER.warning("cannot set the visibility timeout", extra={"fields": fields})
 
 
-def _with_redrive_policy(queue: CompiledQueue, url: str) -> CompiledQueue:
+def _with_redrive_policy(queue: CompiledQueue, url: str, deadline: FixedDeadline) -> CompiledQueue:
     """Return a queue with the `maxReceiveCount` of its redrive policy, or unchanged if that cannot be read."""
     if url not in _max_receive_counts:
-        found = _aws().queues.attributes(url)
+        found = _aws().queues.attributes(url, deadline.end - boottime())
         if isinstance(found, AwsFault):
             return queue
         _max_receive_counts[url] = found.max_receive_count
@@ -142,7 +147,7 @@ def _with_redrive_policy(queue: CompiledQueue, url: str) -> CompiledQueue:
     return structs.replace(queue, outage=outage)
 
 
-def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
+def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> list[str]:
     """Leave messages of a queue that the config does not know on it, until somebody may have corrected that."""
     outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", configuration_error=True)
     for record in records:
@@ -150,11 +155,11 @@ def _refuse_queue(arn: str, records: list[Record]) -> list[str]:
     summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))
     log_batch(summary)
     print_embedded(summary)
-    url = _aws().queues.url(arn)
+    url = _aws().queues.url(arn, deadline.end - boottime())
     if not isinstance(url, AwsFault):
         backoff = OutageBackoff()
         waits = [(record.message_id, record.receipt_handle, backoff.wait(record.receive_count)) for record in records]
-        _aws().queues.change_visibility(url, waits)
+        _aws().queues.change_visibility(url, waits, deadline.end - boottime())
     return [record.message_id for record in records]
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore import xform_name
@@ -11,8 +11,19 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from botocore.parsers import ResponseParserError
 
+from router.aws.calls import run_within
 from router.aws.faults import read_cancellation, translate
-from router.aws.protocols import TOO_LARGE, UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
+from router.aws.protocols import (
+    OUT_OF_TIME,
+    TIMED_OUT,
+    TOO_LARGE,
+    UNREADABLE,
+    AwsFault,
+    KeySchema,
+    Request,
+    WriteResponse,
+    read_key_schema,
+)
 from router.errors import UsageError
 from router.model import Action, Operation
 
@@ -38,6 +49,7 @@ ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """The exceptions of a boto3 client: AWS's own errors, and those for when there was no readable response."""
 
 _Operation = Callable[..., Mapping[str, Any]]
+T = TypeVar("T")
 
 
 def open_session() -> boto3.session.Session:
@@ -105,6 +117,22 @@ def call(operation: _Operation, member: str = "", /, **parameters: Any) -> Mappi
     return UNREADABLE if member and member not in response else response
 
 
+def _within(timeout: float, function: Callable[[], T]) -> T | AwsFault:
+    """Return what a function returns that calls a client, or the fault if it takes longer than `timeout` seconds.
+
+    A client's own time-outs are for each wait of each attempt, and the same for all calls: a call that takes longer is
+    left to its thread.
+    """
+    if timeout <= 0:
+        return OUT_OF_TIME
+    if timeout == float("inf"):
+        return function()
+    try:
+        return run_within(timeout, function)
+    except TimeoutError:
+        return TIMED_OUT
+
+
 def fault_of(error: Exception) -> AwsFault:
     """Return the fault for one of `ERRORS`."""
     if not isinstance(error, ClientError):
@@ -117,9 +145,13 @@ def _response_of(error: Exception) -> Mapping[str, Any]:
     return error.response if isinstance(error, ClientError) else {}
 
 
-def caller(client: Any) -> Callable[[str, Mapping[str, Any]], Mapping[str, Any] | AwsFault]:
-    """Return a function that calls an operation of a client by AWS's name for it, with its parameters."""
-    return lambda operation, parameters: call(getattr(client, xform_name(operation)), **parameters)
+def caller(client: Any) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
+    """Return a function that calls an operation of a client by AWS's name for it, with its parameters and time-out."""
+
+    def call_within(operation: str, parameters: Mapping[str, Any], timeout: float) -> Mapping[str, Any] | AwsFault:
+        return _within(timeout, lambda: call(getattr(client, xform_name(operation)), **parameters))
+
+    return call_within
 
 
 class DynamoTables:
@@ -134,42 +166,55 @@ class DynamoTables:
             "Delete": client.delete_item,
         }
 
-    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
         """Call BatchWriteItem."""
-        response = call(self._client.batch_write_item, "UnprocessedItems", RequestItems={table: requests})
+        operation, items = self._client.batch_write_item, {table: requests}
+        response = _within(timeout, lambda: call(operation, "UnprocessedItems", RequestItems=items))
         if isinstance(response, AwsFault):
             return WriteResponse(fault=response)
         # The call names one table, so only its requests can be returned.
         return WriteResponse([request for left in response["UnprocessedItems"].values() for request in left])
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
-        try:
-            self._operations[operation](**parameters)
-        except ERRORS as error:
-            return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
-        return WriteResponse()
 
-    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+        def write() -> WriteResponse:
+            try:
+                self._operations[operation](**parameters)
+            except ERRORS as error:
+                return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
+            return WriteResponse()
+
+        return _response(_within(timeout, write))
+
+    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
         """Call TransactWriteItems."""
-        try:
-            self._client.transact_write_items(
-                TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
-            )
-        except ERRORS as error:
-            reasons = _response_of(error).get("CancellationReasons", ())
-            return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
-        return WriteResponse()
 
-    def key_schema(self, table: str) -> KeySchema | AwsFault:
+        def write() -> WriteResponse:
+            try:
+                self._client.transact_write_items(
+                    TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
+                )
+            except ERRORS as error:
+                reasons = _response_of(error).get("CancellationReasons", ())
+                return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
+            return WriteResponse()
+
+        return _response(_within(timeout, write))
+
+    def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable, and cache its result: a table's key never changes."""
         if table in self._schemas:
             return self._schemas[table]
-        response = call(self._client.describe_table, "Table", TableName=table)
+        response = _within(timeout, lambda: call(self._client.describe_table, "Table", TableName=table))
         if isinstance(response, AwsFault):
             return response
         self._schemas[table] = read_key_schema(response["Table"])
         return self._schemas[table]
+
+
+def _response(found: WriteResponse | AwsFault) -> WriteResponse:
+    return WriteResponse(fault=found) if isinstance(found, AwsFault) else found
 
 
 class S3Objects:
@@ -178,8 +223,11 @@ class S3Objects:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
         """Call GetObject; the body of an object whose declared length is too large is not read."""
+        return _within(timeout, lambda: self._fetch(bucket, key, max_bytes))
+
+    def _fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
         # Every object has an entity tag; a proxy's page with status 200 most likely has none.
         response = call(self._client.get_object, "ETag", Bucket=bucket, Key=key)
         if isinstance(response, AwsFault):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CONCURRENT_CALLS = 8
 """The most calls that a writer has under way at a time."""
 MARGIN_SECONDS = 0.5
-"""Kept free before a deadline besides the time of calls under way: for dead letters, deletes and the response."""
+"""Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
+RESERVE_SECONDS = 0.25
+"""The part of the margin in which no write or fetch is under way any more: what has hung is timed out by then."""
 
 Clock = Callable[[], float]
 """Seconds, growing: `boottime`, or a test's."""
@@ -32,6 +34,7 @@ boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", ti
 Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
 """
 Job = TypeVar("Job")
+T = TypeVar("T")
 
 
 class Deadline(Protocol):
@@ -67,27 +70,44 @@ class Duration:
 
 
 class StartLimit:
-    """Until when the calls of a batch may start: one that has just begun must be able to end by the deadline."""
+    """Until when the calls of a batch may start, and how long each may take.
 
-    __slots__ = ("_deadline", "_durations", "_longest_margin")
+    A call that has just begun must be able to end by the deadline, and after it those of `final`, the calls that end
+    the work on a batch: dead letters and visibility timeouts.
+    """
 
-    def __init__(self, deadline: Deadline, now: float, durations: Sequence[Duration]) -> None:
+    __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")
+
+    def __init__(
+        self, deadline: Deadline, now: float, durations: Sequence[Duration], final: Duration | None = None
+    ) -> None:
         self._deadline = deadline
         self._durations = durations
+        self._final = final or Duration()
         # Cap the margin at half the remaining time, so that one slow call cannot block later ones.
         self._longest_margin = max(MARGIN_SECONDS, (deadline.end - now) / 2)
 
     @property
     def moment(self) -> float:
         """The moment, by the clock, from which on no call may start."""
-        margin = MARGIN_SECONDS + 2 * max([each.seconds for each in self._durations])
+        margin = MARGIN_SECONDS + 2 * (max([each.seconds for each in self._durations]) + self._final.seconds)
         return self._deadline.end - min(margin, self._longest_margin)
+
+    def timeout(self, now: float) -> float:
+        """Return how many seconds a call may take that starts now."""
+        return self._deadline.end - RESERVE_SECONDS - now
+
+    def final_timeout(self, now: float) -> float:
+        """Return how many seconds the final calls may take that start now; 0 if they are not likely to end in time."""
+        left = self._deadline.end - now
+        return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
 
 
 class PolledCalls(Generic[Job]):
     """Sends calls one after another and reads each response when it comes; safe to use from several threads."""
 
-    def __init__(self, begin: Callable[[Job], PendingWrite], clock: Clock = boottime) -> None:
+    def __init__(self, begin: Callable[[Job, float], PendingWrite], clock: Clock = boottime) -> None:
+        """`begin` sends a call that may take so many seconds."""
         self._begin = begin
         self._clock = clock
         self.duration = Duration()
@@ -108,7 +128,7 @@ class PolledCalls(Generic[Job]):
                 if began >= limit.moment:
                     left = iter(())
                     break
-                pending = self._begin(job)
+                pending = self._begin(job, limit.timeout(began))
                 descriptor = pending.fileno()
                 if descriptor < 0:
                     responses[number] = pending.finish()
@@ -139,7 +159,8 @@ class PolledCalls(Generic[Job]):
 class ThreadedCalls(Generic[Job]):
     """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
 
-    def __init__(self, call: Callable[[Job], WriteResponse], clock: Clock = boottime) -> None:
+    def __init__(self, call: Callable[[Job, float], WriteResponse], clock: Clock = boottime) -> None:
+        """`call` makes a call that may take so many seconds."""
         self._call = call
         self._clock = clock
         self.duration = Duration()
@@ -151,7 +172,7 @@ class ThreadedCalls(Generic[Job]):
             began = self._clock()
             if began >= limit.moment:
                 return None
-            response = self._call(job)
+            response = self._call(job, limit.timeout(began))
             self.duration.add(self._clock() - began)
             return response
 
@@ -162,6 +183,40 @@ class ThreadedCalls(Generic[Job]):
         from concurrent.futures import ThreadPoolExecutor  # a cold start does without it
 
         return ThreadPoolExecutor(CONCURRENT_CALLS, "write")
+
+
+def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None) -> T:
+    """Return the result of a function that blocks, run in a thread of its own; raises TimeoutError after `seconds`.
+
+    The thread then goes on until the function ends by itself, without keeping the process alive: `discard` is given
+    its result.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+    late = False
+    lock = threading.Lock()
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # raised in the thread that waits
+            errors.append(error)
+            return
+        with lock:
+            if not late:
+                results.append(result)
+                return
+        discard(result)
+
+    thread = threading.Thread(target=run, name="within", daemon=True)
+    thread.start()
+    with blocking:
+        thread.join(max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+    with lock:
+        late = not results
+    if results:
+        return results[0]
+    raise errors[0] if errors else TimeoutError
 
 
 MAX_WAIT_SECONDS = 0.02

@@ -7,7 +7,8 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from router.aws.protocols import Aws, AwsFault, Objects
+from router.aws.calls import boottime, run_within
+from router.aws.protocols import TIMED_OUT, Aws, AwsFault, Objects
 from router.errors import MissingExtra, UsageError
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
@@ -86,15 +87,25 @@ class LazyObjects:
         self._objects: Objects | None = None
         self._connecting = Lock()
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
         """Get an object."""
+        until = boottime() + timeout
+        try:
+            # Importing boto3 takes a second, and many where there is little CPU.
+            objects = self._objects or run_within(timeout, self._connect_once)
+        except TimeoutError:
+            return TIMED_OUT
+        if isinstance(objects, AwsFault):
+            return objects
+        return objects.fetch(bucket, key, max_bytes, until - boottime())
+
+    def _connect_once(self) -> Objects | AwsFault:
         # A session of boto3 must not make two clients at a time.
         with self._connecting:
             objects = self._objects or self._connect()
-            if isinstance(objects, AwsFault):
-                return objects
-            self._objects = objects
-        return objects.fetch(bucket, key, max_bytes)
+            if not isinstance(objects, AwsFault):
+                self._objects = objects
+            return objects
 
 
 def _objects(max_connections: int, session: Any = None) -> LazyObjects:

@@ -61,7 +61,7 @@ class Live:
 
     def queue(self, reference: str) -> QueueFacts | Unanswered:
         """Return a queue by its name, ARN or URL."""
-        url = self._queues.url(reference)
+        url = self._queues.url(reference, float("inf"))
         if isinstance(url, AwsFault):
             return Unanswered("sqs:GetQueueUrl", reference, url.code)
         attributes = self._read(

@@ -79,18 +79,21 @@ class OutgoingMessage(Struct, frozen=True):
 
 
 class Tables(Protocol):
-    """DynamoDB, as the router uses it; safe to call from several threads. No method retries."""
+    """DynamoDB, as the router uses it; safe to call from several threads. No method retries.
 
-    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+    A call takes `timeout` seconds at most, whatever it waits for: a name server, a connection, the response.
+    """
+
+    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
         """Put and delete at most 25 items of one table in one BatchWriteItem."""
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem; the parameters name the table."""
 
-    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
         """Make at most 100 actions on distinct items in one TransactWriteItems."""
 
-    def key_schema(self, table: str) -> KeySchema | AwsFault:
+    def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Return the key of a table, and cache it."""
 
 
@@ -112,10 +115,10 @@ class PendingWrite(Protocol):
 class NonBlockingTables(Protocol):
     """Tables that can have several calls under way in one thread."""
 
-    def begin_batch_write(self, table: str, requests: list[Request]) -> PendingWrite:
+    def begin_batch_write(self, table: str, requests: list[Request], timeout: float) -> PendingWrite:
         """Send what `batch_write` sends."""
 
-    def begin_actions(self, actions: Sequence[Action]) -> PendingWrite:
+    def begin_actions(self, actions: Sequence[Action], timeout: float) -> PendingWrite:
         """Send what `write` sends, or for several actions what `transact` sends."""
 
 
@@ -123,13 +126,14 @@ class Queues(Protocol):
     """SQS, as the router uses it; safe to call from several threads.
 
     `delete`, `send` and `change_visibility` take any number of messages, call SQS as often as its limits require, and
-    return the faults of those that failed, by message id.
+    return the faults of those that failed, by message id. A method takes `timeout` seconds at most, with all its calls:
+    OUT_OF_TIME is the fault of what it has not begun by then.
     """
 
-    def url(self, reference: str) -> str | AwsFault:
+    def url(self, reference: str, timeout: float) -> str | AwsFault:
         """Return the URL of a queue by its name, ARN or URL, and cache it."""
 
-    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+    def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         """Return the attributes of a queue."""
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
@@ -138,25 +142,31 @@ class Queues(Protocol):
         The messages are invisible for `visibility` seconds, which begin at some moment between request and response.
         """
 
-    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
+    def delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> dict[str, AwsFault]:
         """Delete messages."""
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Send messages, in order."""
 
-    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
+    ) -> dict[str, AwsFault]:
         """Set the visibility timeout of messages (id, receipt handle, seconds from now); 0 makes them visible."""
 
 
 class Objects(Protocol):
     """S3, as the router uses it; safe to call from several threads."""
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
-        """Get an object, without retries; one of more than `max_bytes` is refused: TOO_LARGE."""
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
+        """Get an object, without retries, in `timeout` seconds; one of more than `max_bytes` is refused: TOO_LARGE."""
 
 
 TOO_LARGE = AwsFault("refused", "TooLarge", 200)
 """An object is larger than `max_bytes`; it is not read to its end."""
+OUT_OF_TIME = AwsFault("retry", "OutOfTime")
+"""A call was not begun, because its time was up."""
+TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
+"""A call was not answered in time."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 """A response with status 200 that is not what the operation returns, such as a proxy's page."""
 
@@ -164,7 +174,7 @@ UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 class NoObjects:
     """The S3 of a program that follows no pointers."""
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
         """Return a configuration error."""
         return AwsFault("configuration", "NotConnected")
 

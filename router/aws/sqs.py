@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from router.aws.calls import Clock, boottime
 from router.aws.faults import translate
-from router.aws.protocols import UNREADABLE, AwsFault, OutgoingMessage, QueueAttributes, Receipt
+from router.aws.protocols import OUT_OF_TIME, UNREADABLE, AwsFault, OutgoingMessage, QueueAttributes, Receipt
 from router.aws.references import queue_name
 from router.model import Record
 
@@ -19,23 +20,24 @@ UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
 BatchEntry = dict[str, Any]
 EntryBatch = list[tuple[str, BatchEntry]]
 """Message ids, each with the entry of a batch operation."""
-Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any] | AwsFault]
-"""Calls an operation by AWS's name for it, with its parameters."""
+Call = Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]
+"""Calls an operation by AWS's name for it, with its parameters; the call takes so many seconds at most."""
 
 
 class SqsQueues:
     """The `Queues` of the interface by one call after another."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, clock: Clock = boottime) -> None:
         self._call = call
+        self._clock = clock
         self._urls: dict[str, str] = {}
 
-    def url(self, reference: str) -> str | AwsFault:
+    def url(self, reference: str, timeout: float) -> str | AwsFault:
         """Call GetQueueUrl, and cache its result; a URL is returned as it is."""
         if "://" in reference:
             return reference
         if reference not in self._urls:
-            response = self._call("GetQueueUrl", _queue_request(reference))
+            response = self._call("GetQueueUrl", _queue_request(reference), timeout)
             if isinstance(response, AwsFault):
                 return response
             if not isinstance(response.get("QueueUrl"), str):
@@ -43,10 +45,10 @@ class SqsQueues:
             self._urls[reference] = response["QueueUrl"]
         return self._urls[reference]
 
-    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+    def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         """Call GetQueueAttributes."""
         names = ["VisibilityTimeout", "RedrivePolicy"]
-        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names})
+        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names}, timeout)
         if isinstance(response, AwsFault):
             return response
         try:
@@ -60,7 +62,8 @@ class SqsQueues:
         records: list[Record] = []
         while len(records) < count:
             request = receive_request(url, count - len(records), wait_seconds, visibility)
-            response = self._call("ReceiveMessage", request)
+            # Not limited in total: messages of a response that is given up would stay invisible.
+            response = self._call("ReceiveMessage", request, float("inf"))
             if isinstance(response, AwsFault):
                 return records or response
             messages = response.get("Messages", ())
@@ -69,25 +72,32 @@ class SqsQueues:
                 break
         return records
 
-    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
+    def delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> dict[str, AwsFault]:
         """Call DeleteMessageBatch, for up to ten messages each time."""
         entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
-        return self._call_in_batches("DeleteMessageBatch", url, _batches_of_ten(entries))
+        return self._call_in_batches("DeleteMessageBatch", url, _batches_of_ten(entries), timeout)
 
-    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
+    ) -> dict[str, AwsFault]:
         """Call ChangeMessageVisibilityBatch, for up to ten messages each time."""
         entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages]
-        return self._call_in_batches("ChangeMessageVisibilityBatch", url, _batches_of_ten(entries))
+        return self._call_in_batches("ChangeMessageVisibilityBatch", url, _batches_of_ten(entries), timeout)
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch, for up to ten messages and 1 MiB each time; SQS refuses a message over 1 MiB."""
-        return self._call_in_batches("SendMessageBatch", url, message_batches(messages))
+        return self._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
 
-    def _call_in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
+    def _call_in_batches(
+        self, operation: str, url: str, batches: Iterable[EntryBatch], timeout: float
+    ) -> dict[str, AwsFault]:
         """Call a batch operation for each batch; return the faults of the entries that SQS does not confirm."""
+        until = self._clock() + timeout
         failed: dict[str, AwsFault] = {}
         for batch in batches:
-            failed |= find_failed(batch, self._call(operation, batch_request(url, batch)))
+            left = until - self._clock()
+            request = batch_request(url, batch)
+            failed |= find_failed(batch, self._call(operation, request, left) if left > 0 else OUT_OF_TIME)
         return failed
 
 

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import structs
 
 from router import codes
-from router.aws.protocols import AwsFault, OutgoingMessage, Queues
+from router.aws.calls import Clock, StartLimit
+from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.engine.writes import PlannedMessage
@@ -17,18 +18,25 @@ MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Of body and attributes together: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
 
 
-def send_dead_letters(queues: Queues, queue: CompiledQueue, messages: Sequence[PlannedMessage]) -> dict[str, Outcome]:
+def send_dead_letters(
+    queues: Queues, queue: CompiledQueue, messages: Sequence[PlannedMessage], limit: StartLimit, clock: Clock
+) -> dict[str, Outcome]:
     """Send the dead letters of rejected messages; return the outcomes of those that were not confirmed, by id."""
-    url = queues.url(queue.dead_letter)
+    timeout = limit.final_timeout(clock())
+    url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
         return {planned.record.message_id: _not_sent(url) for planned in messages}
-    failed = queues.send(url, [_dead_letter(queue, planned) for planned in messages])
+    letters = [_dead_letter(queue, planned) for planned in messages]
+    failed = queues.send(url, letters, limit.final_timeout(clock()))
     return {message_id: _not_sent(fault) for message_id, fault in failed.items()}
 
 
 def _not_sent(fault: AwsFault) -> Outcome:
+    if fault == OUT_OF_TIME:
+        return _LATE
     reason = f"the dead letter was not taken: {fault.code}"
     return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, configuration_error=fault.kind == "configuration")
 

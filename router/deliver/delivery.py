@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from router import codes
-from router.aws.calls import Clock, Deadline, StartLimit, boottime
+from router.aws.calls import Clock, Deadline, Duration, StartLimit, boottime
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
@@ -61,6 +61,7 @@ class Delivery:
         self._writer = writer or Writer(aws.tables, clock)
         self._fetcher = Fetcher(aws, clock)
         self._durations = (self._writer.duration, self._fetcher.duration)
+        self._final_duration = Duration()
         self._meter = meter
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes_outcomes
@@ -69,7 +70,7 @@ class Delivery:
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
         started = self._clock()
-        limit = StartLimit(deadline, started, self._durations)
+        limit = StartLimit(deadline, started, self._durations, self._final_duration)
         # A message that was received twice is one message; only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
         found: Iterable[PlannedMessage | Record] = distinct.values()
@@ -108,18 +109,23 @@ class Delivery:
             for each in self._finish(queue, wave, limit):
                 delivered[each.record.message_id] = each
 
-    def set_visibility(self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered]) -> dict[str, AwsFault]:
+    def set_visibility(
+        self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered], timeout: float
+    ) -> dict[str, AwsFault]:
         """Set when the messages that are not acknowledged become visible again; return the faults by message id.
 
         Messages that were not started become visible at once, and before the others are changed, so that waiting does
-        not use up their receive count. If a call fails, the visibility timeout of the queue applies.
+        not use up their receive count. If a call fails, or is not made within `timeout` seconds, the visibility timeout
+        of the queue applies.
         """
         waits = [(each.record, _wait(queue, each)) for each in delivered if not each.acknowledged]
         failed: dict[str, AwsFault] = {}
+        started = self._clock()
         for group in ([each for each in waits if each[1] == 0], [each for each in waits if each[1]]):
             if group:
                 handles = [(record.message_id, record.receipt_handle, wait or 0) for record, wait in group]
-                failed |= self._aws.queues.change_visibility(url, handles)
+                failed |= self._aws.queues.change_visibility(url, handles, started + timeout - self._clock())
+        self._final_duration.add(self._clock() - started)
         return failed
 
     def _finish(
@@ -130,10 +136,9 @@ class Delivery:
         rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
         failed: dict[str, Outcome] = {}
         if rejected and queue.dead_letter:
-            if self._clock() < limit.moment:
-                failed = send_dead_letters(self._aws.queues, queue, rejected)
-            else:
-                failed = {planned.record.message_id: _DEAD_LETTER_LATE for planned in rejected}
+            started = self._clock()
+            failed = send_dead_letters(self._aws.queues, queue, rejected, limit, self._clock)
+            self._final_duration.add(self._clock() - started)
         if failed:
             outcomes = [
                 failed.get(planned.record.message_id, outcome)
@@ -174,7 +179,6 @@ _PLANNED_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up while it was
 _TOO_COSTLY = Outcome(
     "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"
 )
-_DEAD_LETTER_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
 
 
 def met_outage(outcome: Outcome) -> bool:

@@ -79,7 +79,7 @@ class Fetcher:
                 return Outcome(
                     "retry", codes.NOT_STARTED.id, "the payloads before it in the batch are too many", delay=0
                 )
-            payload = self._aws.objects.fetch(pointer.bucket, pointer.key, max_bytes)
+            payload = self._aws.objects.fetch(pointer.bucket, pointer.key, max_bytes, limit.timeout(started))
             self.duration.add(self._clock() - started)
             if not isinstance(payload, AwsFault):
                 room.take(len(payload))

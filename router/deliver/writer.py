@@ -79,17 +79,21 @@ class Writer:
             jobs = []
             for job, response in made:
                 if isinstance(job, Batch):
-                    jobs += self._handle_batch(job, response, lanes)
+                    jobs += self._handle_batch(job, response, lanes, limit)
                 else:
-                    self._handle_step(job, response, lanes[job])
+                    self._handle_step(job, response, lanes[job], limit)
 
-    def _call(self, job: Job) -> WriteResponse:
+    def _call(self, job: Job, timeout: float) -> WriteResponse:
         if isinstance(job, Batch):
-            return self._tables.batch_write(job.table.name, job.requests())
+            return self._tables.batch_write(job.table.name, job.requests(), timeout)
         actions = job.actions()
-        return self._tables.write(*actions[0]) if len(actions) == 1 else self._tables.transact(actions)
+        if len(actions) > 1:
+            return self._tables.transact(actions, timeout)
+        return self._tables.write(*actions[0], timeout)
 
-    def _handle_batch(self, batch: Batch, response: WriteResponse, lanes: dict[Step, "_RunningLane"]) -> list[Job]:
+    def _handle_batch(
+        self, batch: Batch, response: WriteResponse, lanes: dict[Step, "_RunningLane"], limit: StartLimit
+    ) -> list[Job]:
         """Handle the response to a BatchWriteItem; return the batches to send at once."""
         fault = response.fault
         if fault is None:
@@ -108,10 +112,10 @@ class Writer:
             return list(batch.halves())
         else:
             (chain,) = batch.chains
-            self._refuse(chain, fault, lanes[chain])
+            self._refuse(chain, fault, lanes[chain], limit)
         return []
 
-    def _handle_step(self, step: Step, response: WriteResponse, lane: "_RunningLane") -> None:
+    def _handle_step(self, step: Step, response: WriteResponse, lane: "_RunningLane", limit: StartLimit) -> None:
         """Handle the response to a PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
         fault = response.fault
         if fault is None:
@@ -125,12 +129,12 @@ class Writer:
             names = dict.fromkeys(f"'{table.name}'" for table in _tables_of(step))
             lane.abandon(_configuration_error(f"table {' or '.join(names)}: {fault.code}"))
         else:
-            self._refuse(step, fault, lane)
+            self._refuse(step, fault, lane, limit)
 
-    def _refuse(self, step: Step, fault: AwsFault, lane: "_RunningLane") -> None:
+    def _refuse(self, step: Step, fault: AwsFault, lane: "_RunningLane", limit: StartLimit) -> None:
         """Handle a refused item that was sent alone: either the configured key of its table is wrong, or the item."""
         for table in _tables_of(step):
-            key = self._tables.key_schema(table.name)
+            key = self._tables.key_schema(table.name, limit.timeout(self._clock()))
             if isinstance(key, AwsFault) and key.kind == "retry":
                 self._retry([lane], key.code)
                 return
@@ -181,11 +185,11 @@ class _RunningLane:
         self.steps.clear()
 
 
-def _begin(tables: NonBlockingTables) -> Callable[[Job], PendingWrite]:
-    def begin(job: Job) -> PendingWrite:
+def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
+    def begin(job: Job, timeout: float) -> PendingWrite:
         if isinstance(job, Batch):
-            return tables.begin_batch_write(job.table.name, job.requests())
-        return tables.begin_actions(job.actions())
+            return tables.begin_batch_write(job.table.name, job.requests(), timeout)
+        return tables.begin_actions(job.actions(), timeout)
 
     return begin
 

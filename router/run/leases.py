@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from router.aws.calls import boottime
 from router.aws.protocols import AwsFault, Queues
@@ -123,7 +124,8 @@ class Leases:
         now = self._clock()
         with self._lock:
             leases = [lease for lease in self._leases if now < lease.until]
-        for thread in [_start(self._release, lease) for lease in leases]:
+        release = partial(self._release, deadline=deadline)
+        for thread in [_start(release, lease) for lease in leases]:
             thread.join(max(0.0, deadline - self._clock()))
 
     def heartbeat(self, stop: threading.Event) -> None:
@@ -138,7 +140,7 @@ class Leases:
         failed: Mapping[str, AwsFault] | None = None
         try:
             messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
-            failed = self._queues.change_visibility(lease.url, messages)
+            failed = self._queues.change_visibility(lease.url, messages, lease.until - asked_at)
         except Exception:  # a message that is not renewed becomes visible, and is received again
             LOGGER.exception("unexpected error while extending visibility timeouts")
         lease.renewed(asked_at, self._clock(), completely=failed == {})
@@ -147,8 +149,9 @@ class Leases:
             fields = {"message_id": id_, "error": fault.code}
             LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
 
-    def _release(self, lease: Lease) -> None:
-        self._queues.change_visibility(lease.url, [(id_, handle, 0) for id_, handle in self._handles_of(lease)])
+    def _release(self, lease: Lease, deadline: float) -> None:
+        messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
+        self._queues.change_visibility(lease.url, messages, deadline - self._clock())
 
     def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:

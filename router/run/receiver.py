@@ -9,7 +9,7 @@ from random import uniform
 from msgspec import Struct
 
 from router.aws.calls import blocking, boottime
-from router.aws.protocols import AwsFault, Queues
+from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
 from router.deliver.delivery import Delivery, group_waves, met_outage
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
@@ -26,6 +26,10 @@ PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
 """Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
 only a share of its messages is throttled, polls become less frequent by that share."""
+ACKNOWLEDGE_SECONDS = 60
+"""The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
+DELETE_RESERVE = 0.5
+"""Seconds; the part of a grace period that is kept free for deletes."""
 
 
 class StopEvent(threading.Event):
@@ -37,6 +41,10 @@ class StopEvent(threading.Event):
         """Set the event, with this many seconds to finish the batches in progress."""
         self.deadline = boottime() + seconds
         self.set()
+
+    def timeout(self) -> float:
+        """Return how many seconds the calls that acknowledge a batch may take from now on."""
+        return min(ACKNOWLEDGE_SECONDS, self.deadline - boottime())
 
 
 class PolledQueue(Struct, frozen=True):
@@ -64,7 +72,7 @@ class _BatchDeadline:
 
     @property
     def end(self) -> float:
-        return min(self._stop.deadline, self._lease.until)
+        return min(self._stop.deadline - DELETE_RESERVE, self._lease.until)
 
 
 class Receiver:
@@ -156,13 +164,15 @@ class Receiver:
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
-            self._queues.change_visibility(polled.url, [(id_, handle, 0) for id_, handle in self._handles(records)])
+            visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
+            self._queues.change_visibility(polled.url, visible, self._stop.timeout())
             return 0.0
         delivered = self._delivery.deliver(polled.queue, records, _BatchDeadline(lease, self._stop))
         self._acknowledge([each.record for each in delivered if each.acknowledged])
         # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
         if self._clock() < lease.until:
-            for message_id, fault in self._delivery.set_visibility(polled.queue, polled.url, delivered).items():
+            failed = self._delivery.set_visibility(polled.queue, polled.url, delivered, self._stop.timeout())
+            for message_id, fault in failed.items():
                 self._log_error("cannot set the visibility timeout", fault, message_id)
         settled = sum([each.acknowledged for each in delivered])
         # Messages that were not started, as those of a blocked group, say nothing about the tables.
@@ -194,8 +204,9 @@ class Receiver:
         for attempt in range(1, DELETE_ATTEMPTS + 1):
             if not handles:
                 break
-            failed = self._queues.delete(self.polled.url, handles)
-            final = {id_ for id_, fault in failed.items() if fault.kind != "retry" or attempt == DELETE_ATTEMPTS}
+            failed = self._queues.delete(self.polled.url, handles, self._stop.timeout())
+            last = attempt == DELETE_ATTEMPTS or OUT_OF_TIME in failed.values()
+            final = {id_ for id_, fault in failed.items() if last or fault.kind != "retry"}
             for message_id in final:
                 self._log_error("cannot delete", failed[message_id], message_id)
             undeleted |= final

@@ -38,6 +38,8 @@ OTHER_FILES = 200
 """Other open files: the log, plugins, clients of health and metrics."""
 MIN_VISIBILITY_SECONDS = 2
 """A shorter visibility timeout of a queue leaves no time for a long poll, nor for a write."""
+RESOLVE_SECONDS = 30.0
+"""The most that each of the two calls may take that look up a queue."""
 RELEASE_SECONDS = 2.0
 """The part of the grace period that is reserved for making unfinished messages visible."""
 
@@ -204,8 +206,8 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
 
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     """Look up a queue's URL, visibility timeout and redrive policy; raises UsageError."""
-    url = aws.queues.url(queue.reference)
-    found = url if isinstance(url, AwsFault) else aws.queues.attributes(url)
+    url = aws.queues.url(queue.reference, RESOLVE_SECONDS)
+    found = url if isinstance(url, AwsFault) else aws.queues.attributes(url, RESOLVE_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
     if isinstance(found, AwsFault):

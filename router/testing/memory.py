@@ -217,17 +217,17 @@ class MemoryTables:
         stored = self._store.items[table]
         return [decode_item(stored[key]) for key in sorted(stored)]
 
-    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float = 0) -> WriteResponse:
         """Put and delete items of one table: all of them, or none."""
         if len(requests) > _MAX_BATCH:
             return WriteResponse(fault=translate("ValidationException", 400))
         return self._write(batch_actions(table, requests))
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float = 0) -> WriteResponse:
         """PutItem, UpdateItem or DeleteItem."""
         return self._write([(operation, parameters)])
 
-    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float = 0) -> WriteResponse:
         """Apply all actions or none; of several refusals, a failed condition is reported first, as by the client."""
         with self._lock:
             effects, reasons = self._store.plan_each(actions)
@@ -240,7 +240,7 @@ class MemoryTables:
             self._store.apply(effects)
         return WriteResponse()
 
-    def key_schema(self, table: str) -> KeySchema | AwsFault:
+    def key_schema(self, table: str, timeout: float = 0) -> KeySchema | AwsFault:
         """Return the key attributes of a table."""
         key = self._store.keys.get(table)
         return translate("ResourceNotFoundException", 400) if key is None else key
@@ -266,11 +266,11 @@ class MemoryQueues:
         self.deleted: list[str] = []
         self.hidden: dict[str, int] = {}
 
-    def url(self, reference: str) -> str | AwsFault:
+    def url(self, reference: str, timeout: float = 0) -> str | AwsFault:
         """Return the reference itself."""
         return reference
 
-    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+    def attributes(self, url: str, timeout: float = 0) -> QueueAttributes | AwsFault:
         """Return the defaults of SQS: a visibility timeout of 30 seconds, and no redrive policy."""
         return QueueAttributes(30)
 
@@ -278,17 +278,19 @@ class MemoryQueues:
         """Return nothing: `deliver` takes the records."""
         return []
 
-    def delete(self, url: str, messages: Sequence[Receipt]) -> dict[str, AwsFault]:
+    def delete(self, url: str, messages: Sequence[Receipt], timeout: float = 0) -> dict[str, AwsFault]:
         """Delete messages."""
         self.deleted += [message_id for message_id, _ in messages]
         return {}
 
-    def send(self, url: str, letters: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+    def send(self, url: str, letters: Sequence[OutgoingMessage], timeout: float = 0) -> dict[str, AwsFault]:
         """Accept messages."""
         self.letters.setdefault(url, []).extend(letters)
         return {}
 
-    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float = 0
+    ) -> dict[str, AwsFault]:
         """Change the visibility timeout of messages."""
         self.hidden |= {message_id: seconds for message_id, _, seconds in messages}
         return {}

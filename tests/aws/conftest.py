@@ -127,7 +127,7 @@ def scripted_aws(scripted: ScriptedAws, transport: str) -> Aws:
 def objects_of(endpoint: str) -> Objects:
     """The S3 client. It is made with the first object, and must find the environment of that server."""
     with connected(LocalAws(endpoint)) as connection:
-        connection.objects.fetch("absent", "k", 0)
+        connection.objects.fetch("absent", "k", 0, 60)
         return connection.objects
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.calls import RunLock
-from router.aws.http.connections import IDLE_SECONDS, Connections, NoResponseError
+from router.aws.calls import RunLock, boottime
+from router.aws.http.connections import IDLE_SECONDS, CallTimeout, Connections, NoResponseError
 from router.aws.http.endpoints import Endpoint
 from router.errors import UsageError
 
@@ -115,9 +115,10 @@ def answer(connection: socket.socket) -> None:
     connection.sendall(OK)
 
 
-def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS) -> bytes:
-    """Return the body of the response."""
-    return connections.receive(connections.send({"Host": "h"}, body, seconds)).body
+def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS, timeout: float = 2 * SECONDS) -> bytes:
+    """Return the body of the response; each wait and the call may take so many seconds."""
+    until = CallTimeout(seconds, boottime() + timeout)
+    return connections.receive(connections.send({"Host": "h"}, body, until)).body
 
 
 def test_slow_reader(server: Listener, connections: Connections) -> None:
@@ -162,6 +163,53 @@ def test_silence(server: Listener, connections: Connections, size: int) -> None:
             ask(connections, b"x" * size, 0.1)
     finally:
         over.set()
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["body", "head"])
+def test_drip(server: Listener, connections: Connections, begins: bool) -> None:
+    """A response that never ends, a byte now and then, ends the call when its time is over."""
+    over = threading.Event()
+
+    def act(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + b"\r\n" * begins)
+        while not over.wait(0.05):
+            connection.sendall(b"x")
+
+    server.acts = [act]
+    began = time.monotonic()
+    try:
+        with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
+            ask(connections, b"{}", SECONDS, 0.3)
+    finally:
+        over.set()
+
+    assert time.monotonic() - began < SECONDS
+
+
+def test_no_connection_in_time() -> None:
+    """What takes a connection to make is part of the time of a call: the server accepts it, but begins no TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        connections = Connections(Endpoint("127.0.0.1", listening.getsockname()[1], True), {})
+        began = time.monotonic()
+
+        with pytest.raises(NoResponseError, match=r"^ConnectTimeoutError$"):
+            ask(connections, timeout=0.2)
+
+    assert time.monotonic() - began < 2
+
+
+def test_name_server_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So is the time that a name server takes."""
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(SECONDS) and [])
+    began = time.monotonic()
+
+    with pytest.raises(NoResponseError, match=r"^ConnectTimeoutError$"):
+        ask(Connections(Endpoint("sqs.example", 80, False), {}), timeout=0.2)
+
+    over.set()
+    assert time.monotonic() - began < 2
 
 
 def test_reused(server: Listener, connections: Connections) -> None:

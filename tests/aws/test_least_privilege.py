@@ -118,7 +118,7 @@ class Deployed:
             aws = connect_router(4)
             if self._objects is None:
                 # The client of S3 is made when it is first used, and must find these credentials.
-                aws.objects.fetch("absent", "k", 0)
+                aws.objects.fetch("absent", "k", 0, 60)
                 self._objects = aws.objects
         return Aws(aws.tables, aws.queues, self._objects)
 
@@ -138,7 +138,7 @@ class Deployed:
         found: dict[str, Any] = {}
         for name, bodies in self._messages(id_).items():
             found[name] = self._route(aws, delivery, name, bodies)
-        found["keys"] = [isinstance(aws.tables.key_schema(each), AwsFault) for each in self._tables()]
+        found["keys"] = [isinstance(aws.tables.key_schema(each, 60), AwsFault) for each in self._tables()]
         found["log"] = self._log(id_)
         found["encryption"] = self._encrypt()
         return found
@@ -163,10 +163,10 @@ class Deployed:
         root.purge_queue(QueueUrl=root_url)
         entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
         root.send_message_batch(QueueUrl=root_url, Entries=entries)
-        url = aws.queues.url(queue.reference)
+        url = aws.queues.url(queue.reference, 60)
         if isinstance(url, AwsFault):
             return url
-        attributes = aws.queues.attributes(url)
+        attributes = aws.queues.attributes(url, 60)
         records = aws.queues.receive(url, 10, 0, 30)
         if isinstance(records, AwsFault):
             return records
@@ -174,7 +174,7 @@ class Deployed:
         done = [(each.record.message_id, each.record.receipt_handle) for each in delivered if each.acknowledged]
         texts = [json.dumps(body) for body in bodies]
         outcomes = sorted((texts.index(each.record.body), each.outcome.kind, each.outcome.reason) for each in delivered)
-        failed = len(aws.queues.delete(url, done)), len(delivery.set_visibility(queue, url, delivered))
+        failed = len(aws.queues.delete(url, done, 60)), len(delivery.set_visibility(queue, url, delivered, 60))
         return outcomes, failed, attributes
 
     def _tables(self) -> list[str]:

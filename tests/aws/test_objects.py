@@ -23,7 +23,7 @@ def test_fetch(objects: Objects, s3: Any, bucket: str, key: str, content: bytes)
     """An object is fetched completely, whatever its key; it may have the maximum size."""
     s3.put_object(Bucket=bucket, Key=key, Body=content)
 
-    assert objects.fetch(bucket, key, max(len(content), 1)) == content
+    assert objects.fetch(bucket, key, max(len(content), 1), 60) == content
 
 
 @pytest.mark.parametrize("content", [b"x" * 11, LARGE], ids=["small", "large"])
@@ -31,22 +31,22 @@ def test_too_large(objects: Objects, s3: Any, bucket: str, content: bytes) -> No
     """An object of one byte more than the maximum is refused."""
     s3.put_object(Bucket=bucket, Key="k", Body=content)
 
-    assert objects.fetch(bucket, "k", len(content) - 1) == TOO_LARGE
+    assert objects.fetch(bucket, "k", len(content) - 1, 60) == TOO_LARGE
 
 
 def test_no_such_object(objects: Objects, bucket: str) -> None:
     """The message is at fault."""
-    assert objects.fetch(bucket, "k", 9) == AwsFault("refused", "NoSuchKey", 404)
+    assert objects.fetch(bucket, "k", 9, 60) == AwsFault("refused", "NoSuchKey", 404)
 
 
 def test_no_such_bucket(objects: Objects, name: str) -> None:
     """The config names the buckets: a configuration error."""
-    assert objects.fetch(name, "k", 9) == AwsFault("configuration", "NoSuchBucket", 404)
+    assert objects.fetch(name, "k", 9, 60) == AwsFault("configuration", "NoSuchBucket", 404)
 
 
 def test_unreachable(unreachable_objects: Objects, name: str) -> None:
     """A call without a response may succeed later."""
-    assert unreachable_objects.fetch(name, "k", 9) == AwsFault("retry", "EndpointConnectionError")
+    assert unreachable_objects.fetch(name, "k", 9, 60) == AwsFault("retry", "EndpointConnectionError")
 
 
 ERROR = "<Error><Code>{}</Code><Message>secret</Message></Error>"
@@ -84,6 +84,6 @@ def test_no_client() -> None:
     no_credentials = AwsFault("configuration", "NoCredentialsError")
     objects = LazyObjects(lambda: no_credentials)
 
-    faults = [objects.fetch("payloads", "k", 9) for _ in range(2)]
+    faults = [objects.fetch("payloads", "k", 9, 60) for _ in range(2)]
 
     assert faults == [no_credentials] * 2

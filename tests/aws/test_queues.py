@@ -61,7 +61,7 @@ def test_receive_nothing(aws: Aws, queue: str) -> None:
 def test_receive_many(aws: Aws, queue: str) -> None:
     """More than ten messages are received by several calls."""
     bodies = {str(number) for number in range(35)}
-    aws.queues.send(queue, [OutgoingMessage(body, body) for body in bodies])
+    aws.queues.send(queue, [OutgoingMessage(body, body) for body in bodies], 60)
 
     found = aws.queues.receive(queue, 40, 0, 30)
 
@@ -73,7 +73,7 @@ def test_receive_many(aws: Aws, queue: str) -> None:
 def test_visibility_of_the_request(aws: Aws, sqs: Any, queue: str) -> None:
     """Messages are invisible for as long as the request says, not as the queue does."""
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})
-    aws.queues.send(queue, [OutgoingMessage("1", "body")])
+    aws.queues.send(queue, [OutgoingMessage("1", "body")], 60)
 
     found = [aws.queues.receive(queue, 10, 0, 30) for _ in range(2)]
 
@@ -96,7 +96,7 @@ def test_receive_in_part(scripted: Any, scripted_aws: Aws) -> None:
 
 def test_send_with_attributes(aws: Aws, queue: str) -> None:
     """A message is received with the attributes that were sent, bytes as bytes."""
-    failed = aws.queues.send(queue, [OutgoingMessage("1", "body", ATTRIBUTES)])
+    failed = aws.queues.send(queue, [OutgoingMessage("1", "body", ATTRIBUTES)], 60)
 
     (record,) = received(aws, queue)
     assert (failed, record.body, record.message_attributes) == ({}, "body", ATTRIBUTES)
@@ -104,7 +104,9 @@ def test_send_with_attributes(aws: Aws, queue: str) -> None:
 
 def test_send_fifo(aws: Aws, fifo: str) -> None:
     """Messages for a FIFO queue keep their group, their deduplication id and their order."""
-    failed = aws.queues.send(fifo, [OutgoingMessage(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)])
+    failed = aws.queues.send(
+        fifo, [OutgoingMessage(str(n), f"body {n}", {}, "group", f"dedup-{n}") for n in range(3)], 60
+    )
 
     records = received(aws, fifo)
     assert (
@@ -115,7 +117,7 @@ def test_send_fifo(aws: Aws, fifo: str) -> None:
 
 def test_send_many(aws: Aws, queue: str) -> None:
     """Any number of messages is sent in batches of ten."""
-    failed = aws.queues.send(queue, [OutgoingMessage(f"an id/{n}", str(n)) for n in range(23)])
+    failed = aws.queues.send(queue, [OutgoingMessage(f"an id/{n}", str(n)) for n in range(23)], 60)
 
     assert (failed, sorted(int(record.body) for record in received(aws, queue))) == ({}, list(range(23)))
 
@@ -123,7 +125,7 @@ def test_send_many(aws: Aws, queue: str) -> None:
 def test_send_too_long(aws: Aws, queue: str) -> None:
     """A message over 1 MiB is refused, and the others are sent."""
     failed = aws.queues.send(
-        queue, [OutgoingMessage("a", "x"), OutgoingMessage("b", "x" * 1_048_577), OutgoingMessage("c", "y")]
+        queue, [OutgoingMessage("a", "x"), OutgoingMessage("b", "x" * 1_048_577), OutgoingMessage("c", "y")], 60
     )
 
     assert (failed, sorted(record.body for record in received(aws, queue))) == (
@@ -134,10 +136,10 @@ def test_send_too_long(aws: Aws, queue: str) -> None:
 
 def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
     """More than ten messages can be deleted."""
-    aws.queues.send(queue, [OutgoingMessage(str(n), str(n)) for n in range(12)])
+    aws.queues.send(queue, [OutgoingMessage(str(n), str(n)) for n in range(12)], 60)
     records = received(aws, queue)
 
-    failed = aws.queues.delete(queue, [(record.message_id, record.receipt_handle) for record in records])
+    failed = aws.queues.delete(queue, [(record.message_id, record.receipt_handle) for record in records], 60)
 
     counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert (failed, counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]) == (
@@ -149,20 +151,20 @@ def test_delete(aws: Aws, sqs: Any, queue: str) -> None:
 
 def test_delete_in_part(aws: Aws, queue: str) -> None:
     """An unknown receipt handle does not affect the others."""
-    aws.queues.send(queue, [OutgoingMessage("1", "body")])
+    aws.queues.send(queue, [OutgoingMessage("1", "body")], 60)
     (record,) = received(aws, queue)
 
-    failed = aws.queues.delete(queue, [("bad", "no such handle"), (record.message_id, record.receipt_handle)])
+    failed = aws.queues.delete(queue, [("bad", "no such handle"), (record.message_id, record.receipt_handle)], 60)
 
     assert failed == {"bad": AwsFault("refused", "ReceiptHandleIsInvalid", 200)}
 
 
 def test_release(aws: Aws, queue: str) -> None:
     """A message with a visibility timeout of 0 is visible at once."""
-    aws.queues.send(queue, [OutgoingMessage("1", "body")])
+    aws.queues.send(queue, [OutgoingMessage("1", "body")], 60)
     (record,) = received(aws, queue)
 
-    failed = aws.queues.change_visibility(queue, [(record.message_id, record.receipt_handle, 0)])
+    failed = aws.queues.change_visibility(queue, [(record.message_id, record.receipt_handle, 0)], 60)
 
     again = [(r.message_id, r.attributes["ApproximateReceiveCount"]) for r in aws.queues.receive(queue, 1, 0, 30)]  # type: ignore[union-attr]
     assert (failed, again) == ({}, [(record.message_id, "2")])
@@ -170,32 +172,32 @@ def test_release(aws: Aws, queue: str) -> None:
 
 def test_url_of_a_name(aws: Aws, queue: str, name: str) -> None:
     """A queue is found by its name."""
-    assert aws.queues.url(name) == queue
+    assert aws.queues.url(name, 60) == queue
 
 
 def test_url_of_an_arn(aws: Aws, sqs: Any, queue: str) -> None:
     """A queue is found by its ARN, in the account that the ARN names."""
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    assert aws.queues.url(arn) == queue
+    assert aws.queues.url(arn, 60) == queue
 
 
 def test_url_of_a_url(aws: Aws, queue: str) -> None:
     """A URL is returned as it is."""
-    assert aws.queues.url(queue) == queue
+    assert aws.queues.url(queue, 60) == queue
 
 
 def test_url_is_kept(aws: Aws, sqs: Any, queue: str, name: str) -> None:
     """A queue is looked up once."""
-    aws.queues.url(name)
+    aws.queues.url(name, 60)
     sqs.delete_queue(QueueUrl=queue)
 
-    assert aws.queues.url(name) == queue
+    assert aws.queues.url(name, 60) == queue
 
 
 def test_url_of_no_queue(aws: Aws, name: str) -> None:
     """A queue that does not exist is a configuration error."""
-    assert aws.queues.url(name) == GONE
+    assert aws.queues.url(name, 60) == GONE
 
 
 def test_no_such_queue(aws: Aws, queue: str) -> None:
@@ -204,9 +206,9 @@ def test_no_such_queue(aws: Aws, queue: str) -> None:
 
     answers = (
         aws.queues.receive(gone, 1, 0, 30),
-        aws.queues.send(gone, [OutgoingMessage("1", "body")]),
-        aws.queues.delete(gone, [("1", "handle")]),
-        aws.queues.change_visibility(gone, [("1", "handle", 0)]),
+        aws.queues.send(gone, [OutgoingMessage("1", "body")], 60),
+        aws.queues.delete(gone, [("1", "handle")], 60),
+        aws.queues.change_visibility(gone, [("1", "handle", 0)], 60),
     )
 
     assert answers == (GONE, {"1": GONE}, {"1": GONE}, {"1": GONE})
@@ -225,7 +227,7 @@ def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
         }
     )
 
-    failed = scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage(id_, "body") for id_ in "abcde"])
+    failed = scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage(id_, "body") for id_ in "abcde"], 60)
 
     assert failed == {
         "b": AwsFault("retry", "InternalError", 200),
@@ -240,8 +242,8 @@ def test_outgoing_messages(scripted: Any, scripted_aws: Aws) -> None:
     half = OutgoingMessage("half", "x" * 524_276, {"abcd": {"DataType": "String", "StringValue": "é"}})
     rest = OutgoingMessage("rest", "x" * 524_284, {"a": {"DataType": "Binary", "BinaryValue": b"x"}})
 
-    scripted_aws.queues.send("http://127.0.0.1/1/q", [half, half, rest, half, half])
-    scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("small", "x")] * 21)
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [half, half, rest, half, half], 60)
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("small", "x")] * 21, 60)
 
     # In whatever order calls arrive that are made at the same time.
     assert sorted(len(asked["Entries"]) for asked in scripted.asked) == [1, 1, 2, 2, 10, 10]
@@ -249,8 +251,8 @@ def test_outgoing_messages(scripted: Any, scripted_aws: Aws) -> None:
 
 def test_nothing_to_do(scripted: Any, scripted_aws: Aws) -> None:
     """Without messages no call is made."""
-    scripted_aws.queues.send("http://127.0.0.1/1/q", [])
-    scripted_aws.queues.delete("http://127.0.0.1/1/q", [])
+    scripted_aws.queues.send("http://127.0.0.1/1/q", [], 60)
+    scripted_aws.queues.delete("http://127.0.0.1/1/q", [], 60)
 
     assert scripted.asked == []
 
@@ -267,8 +269,8 @@ def test_unreadable(scripted: Any, scripted_aws: Aws) -> None:
     scripted.answers(b"<html>a proxy's page</html>")
 
     answers = (
-        scripted_aws.queues.url("some-queue"),
-        scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("1", "x")]),
+        scripted_aws.queues.url("some-queue", 60),
+        scripted_aws.queues.send("http://127.0.0.1/1/q", [OutgoingMessage("1", "x")], 60),
     )
 
     unreadable = AwsFault("retry", "UnreadableAnswer", 200)

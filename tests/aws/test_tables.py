@@ -32,7 +32,7 @@ def table(dynamodb: Any, name: str) -> str:
 
 def test_put(aws: Aws, dynamodb: Any, table: str) -> None:
     """A put stores the item unchanged, with bytes."""
-    answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}])
+    answer = aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}], 60)
 
     stored = dynamodb.get_item(TableName=table, Key=KEY)["Item"]
     assert (answer, stored) == (WriteResponse([], None), ITEM)
@@ -44,7 +44,7 @@ def test_delete(aws: Aws, dynamodb: Any, table: str) -> None:
     dynamodb.put_item(TableName=table, Item=ITEM)
     dynamodb.put_item(TableName=table, Item=other)
 
-    answer = aws.tables.batch_write(table, [{"DeleteRequest": {"Key": KEY}}])
+    answer = aws.tables.batch_write(table, [{"DeleteRequest": {"Key": KEY}}], 60)
 
     assert (answer, dynamodb.scan(TableName=table)["Items"]) == (WriteResponse([], None), [other])
 
@@ -54,7 +54,7 @@ def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
     dynamodb.put_item(TableName=table, Item=ITEM)
     puts = [{"PutRequest": {"Item": {"pk": {"S": "b"}, "sk": {"N": str(n)}}}} for n in range(24)]
 
-    answer = aws.tables.batch_write(table, [*puts, {"DeleteRequest": {"Key": KEY}}])
+    answer = aws.tables.batch_write(table, [*puts, {"DeleteRequest": {"Key": KEY}}], 60)
 
     assert (answer, dynamodb.scan(TableName=table)["Count"]) == (WriteResponse([], None), 24)
 
@@ -62,7 +62,7 @@ def test_full_batch(aws: Aws, dynamodb: Any, table: str) -> None:
 def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
     """An item without its key is refused, with the whole batch."""
     answer = aws.tables.batch_write(
-        table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}]
+        table, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}, {"PutRequest": {"Item": ITEM}}], 60
     )
 
     assert answer == WriteResponse([], AwsFault("refused", "ValidationException", 400))
@@ -71,27 +71,27 @@ def test_refused_item(aws: Aws, dynamodb: Any, table: str) -> None:
 
 def test_no_such_table(aws: Aws, name: str) -> None:
     """A table that does not exist is a configuration error."""
-    answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}])
+    answer = aws.tables.batch_write(name, [{"PutRequest": {"Item": ITEM}}], 60)
 
     assert answer == WriteResponse([], AwsFault("configuration", "ResourceNotFoundException", 400))
 
 
 def test_key_schema(aws: Aws, table: str) -> None:
     """The partition key is first, each key has its type."""
-    assert aws.tables.key_schema(table) == (("pk", "S"), ("sk", "N"))
+    assert aws.tables.key_schema(table, 60) == (("pk", "S"), ("sk", "N"))
 
 
 def test_key_schema_is_kept(aws: Aws, dynamodb: Any, table: str) -> None:
     """A table is described once, so its key is known even after it is gone."""
-    aws.tables.key_schema(table)
+    aws.tables.key_schema(table, 60)
     dynamodb.delete_table(TableName=table)
 
-    assert aws.tables.key_schema(table) == (("pk", "S"), ("sk", "N"))
+    assert aws.tables.key_schema(table, 60) == (("pk", "S"), ("sk", "N"))
 
 
 def test_key_schema_of_no_table(aws: Aws, name: str) -> None:
     """The key of a table that does not exist is a configuration error."""
-    assert aws.tables.key_schema(name) == AwsFault("configuration", "ResourceNotFoundException", 400)
+    assert aws.tables.key_schema(name, 60) == AwsFault("configuration", "ResourceNotFoundException", 400)
 
 
 def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
@@ -105,6 +105,7 @@ def test_unprocessed(scripted: Any, scripted_aws: Aws) -> None:
             {"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}},
             {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}},
         ],
+        60,
     )
 
     assert answer == WriteResponse([{"PutRequest": {"Item": {"pk": {"S": "a"}, "raw": {"B": b"\x00\xff"}}}}], None)
@@ -134,13 +135,13 @@ def test_faults(scripted: Any, scripted_aws: Aws, status: int, answer: Any, faul
     """Each failure is one fault after one call, without retries in the client."""
     scripted.answers(answer, status)
 
-    written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}])
+    written = scripted_aws.tables.batch_write("some-table", [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}], 60)
 
     assert (written, len(scripted.asked)) == (WriteResponse([], fault), 1)
 
 
 def test_unreachable(unreachable: Aws) -> None:
     """An endpoint where no server listens is a transient fault."""
-    answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}])
+    answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}], 60)
 
     assert answer == WriteResponse([], AwsFault("retry", "EndpointConnectionError", 0))

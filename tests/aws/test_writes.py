@@ -71,7 +71,7 @@ def send(aws: Aws, plan: Callable[..., Write]) -> Send:
     def call(mode: Any, **given: Any) -> WriteResponse:
         write = plan(mode, **given)
         actions = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()
-        return aws.tables.write(*actions[0]) if len(actions) == 1 else aws.tables.transact(actions)
+        return aws.tables.write(*actions[0], 60) if len(actions) == 1 else aws.tables.transact(actions, 60)
 
     return call
 
@@ -285,7 +285,7 @@ def test_transaction(aws: Aws, plan: Callable[..., Write], stored: Callable[...,
         plan("delete", "g", item={"v": 1}, version="v"),
     ]
 
-    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions())
+    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions(), 60)
 
     one = {"N": "1"}
     found = [stored(id_) for id_ in "abcdefg"]
@@ -303,7 +303,7 @@ def test_a_failed_condition_writes_nothing(
         plan("insert", "c"),
     ]
 
-    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions())
+    answer = aws.tables.transact(Transaction(PlannedMessage(Record("m", "h", ""), None, made)).actions(), 60)
 
     assert answer == WriteResponse(fault=CANCELLED, position=1, stored=full(v=5))
     assert [stored(id_) for id_ in "abc"] == [{"v": {"N": "5"}}, None, None]
@@ -317,7 +317,7 @@ def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: st
     write = config.mode.plan(config, key() | {"v": 1}, Message({}, "m"), 0)
     action = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()[0]
 
-    answers = [aws.tables.write(*action), aws.tables.transact([action])]
+    answers = [aws.tables.write(*action, 60), aws.tables.transact([action], 60)]
 
     assert [answer.fault.kind for answer in answers if answer.fault] == ["configuration", "configuration"]
 
@@ -359,4 +359,4 @@ def test_why_a_transaction_was_cancelled(
         400,
     )
 
-    assert scripted_aws.tables.transact([("Put", {"TableName": "t", "Item": {}})] * 2) == expected
+    assert scripted_aws.tables.transact([("Put", {"TableName": "t", "Item": {}})] * 2, 60) == expected

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 from router.lambda_handler import handler
 
@@ -25,5 +26,8 @@ class DriverContext:
 
 for line in sys.stdin:
     invocation = json.loads(line)
-    answer = handler(invocation["event"], DriverContext(invocation["milliseconds"]))
+    context = DriverContext(invocation["milliseconds"])
+    answer: dict[str, Any] = {**handler(invocation["event"], context)}
+    if invocation.get("timed"):
+        answer["milliseconds_left"] = context.get_remaining_time_in_millis()
     print(json.dumps(answer), file=answers, flush=True)

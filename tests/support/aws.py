@@ -1,7 +1,7 @@
 """What tests of other rooms use of `router.aws`."""
 
 from router.aws.boto import DynamoTables
-from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, FixedDeadline, RunLock, boottime
+from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, Duration, FixedDeadline, RunLock, StartLimit, boottime
 from router.aws.connect import connect
 from router.aws.deployed import (
     Decision,
@@ -29,6 +29,7 @@ __all__ = [
     "Credentials",
     "Decision",
     "DeployedState",
+    "Duration",
     "DynamoTables",
     "FixedDeadline",
     "FunctionFacts",
@@ -43,6 +44,7 @@ __all__ = [
     "Stack",
     "StackEvent",
     "Stacks",
+    "StartLimit",
     "TableFacts",
     "TtlFacts",
     "Unanswered",

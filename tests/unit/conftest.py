@@ -25,17 +25,17 @@ class Tables:
         self.calls: list[list[str]] = []
         self.items: dict[str, dict[str, Any]] = {}
 
-    def batch_write(self, table: str, requests: list[dict[str, Any]]) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[dict[str, Any]], timeout: float) -> WriteResponse:
         changes = [each.get("PutRequest") or each["DeleteRequest"] for each in requests]
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for each in changes])
 
-    def write(self, operation: str, parameters: dict[str, Any]) -> WriteResponse:
-        return self.transact([(operation, parameters)])
+    def write(self, operation: str, parameters: dict[str, Any], timeout: float) -> WriteResponse:
+        return self.transact([(operation, parameters)], timeout)
 
-    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> WriteResponse:
+    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]], timeout: float) -> WriteResponse:
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for _, each in actions])
 
-    def key_schema(self, table: str) -> Any:
+    def key_schema(self, table: str, timeout: float) -> Any:
         return self.keys.get(table, (("id", "S"),))
 
     def _write(self, changes: list[tuple[bool, dict[str, Any]]]) -> WriteResponse:
@@ -76,10 +76,10 @@ class Queues:
         self.attributes_read = 0
         self.on_receive: Callable[[], None] = lambda: None
 
-    def url(self, reference: str) -> str | AwsFault:
+    def url(self, reference: str, timeout: float) -> str | AwsFault:
         return self.faults.get("url", f"https://queues/{reference}")
 
-    def attributes(self, url: str) -> QueueAttributes | AwsFault:
+    def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         self.attributes_read += 1
         return self.found
 
@@ -96,16 +96,18 @@ class Queues:
                 break
         return records
 
-    def send(self, url: str, letters: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+    def send(self, url: str, letters: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         failed = {letter.id: self.faults[letter.id] for letter in letters if letter.id in self.faults}
         self.letters += [letter for letter in letters if letter.id not in failed]
         return failed
 
-    def delete(self, url: str, messages: Sequence[tuple[str, str]]) -> dict[str, AwsFault]:
+    def delete(self, url: str, messages: Sequence[tuple[str, str]], timeout: float) -> dict[str, AwsFault]:
         self.deleted.append(list(messages))
         return {id_: self.faults[id_] for id_, _ in messages if id_ in self.faults}
 
-    def change_visibility(self, url: str, messages: Sequence[tuple[str, str, int]]) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
+    ) -> dict[str, AwsFault]:
         self.released.append(list(messages))
         return {id_: self.faults[id_] for id_, _, _ in messages if id_ in self.faults}
 

@@ -15,6 +15,7 @@ import pytest
 from router import codes as outcome_codes
 from router.codes import RETIRED
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
+from tests.support.aws import Duration, FixedDeadline, StartLimit
 from tests.support.check import known_codes
 from tests.support.cli import cli_commands
 from tests.support.cli import worker_command as worker
@@ -269,13 +270,14 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     record = Record(shown["message_id"], "handle", '{"user_id": 7, "device": "x"}', reported)
     sent: list[Any] = []
 
-    def send(url: str, letters: Any) -> dict[str, Any]:
+    def send(url: str, letters: Any, timeout: float) -> dict[str, Any]:
         sent.extend(letters)
         return {}
 
-    queues: Any = SimpleNamespace(url=lambda name: name, send=send)
+    queues: Any = SimpleNamespace(url=lambda name, timeout: name, send=send)
 
-    send_dead_letters(queues, queue, [plan(queue, record)])
+    limit = StartLimit(FixedDeadline(60.0), 0.0, [Duration()])
+    send_dead_letters(queues, queue, [plan(queue, record)], limit, lambda: 0.0)
 
     (letter,) = sent
     sent_attribute = json.loads(letter.message_attributes["router"]["StringValue"])

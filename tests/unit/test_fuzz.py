@@ -171,26 +171,26 @@ RECORDS = st.lists(st.sampled_from(list(WRAPPED)).flatmap(record_of), min_size=1
 class Silent:
     """Tables and queues that take everything that can be sent."""
 
-    def batch_write(self, table: str, requests: Any) -> WriteResponse:
+    def batch_write(self, table: str, requests: Any, timeout: float) -> WriteResponse:
         msgspec.json.encode(requests)
         return WriteResponse()
 
-    def write(self, operation: str, parameters: Any) -> WriteResponse:
+    def write(self, operation: str, parameters: Any, timeout: float) -> WriteResponse:
         msgspec.json.encode(parameters)
         return WriteResponse()
 
-    def transact(self, actions: Any) -> WriteResponse:
+    def transact(self, actions: Any, timeout: float) -> WriteResponse:
         msgspec.json.encode(actions)
         return WriteResponse()
 
-    def url(self, reference: str) -> str:
+    def url(self, reference: str, timeout: float) -> str:
         return reference
 
-    def send(self, url: str, letters: Any) -> dict[str, Any]:
+    def send(self, url: str, letters: Any, timeout: float) -> dict[str, Any]:
         assert all(letter.size >= 0 for letter in letters)
         return {}
 
-    def change_visibility(self, url: str, messages: Any) -> dict[str, Any]:
+    def change_visibility(self, url: str, messages: Any, timeout: float) -> dict[str, Any]:
         return {}
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.calls import blocking, boottime
+from router.aws.calls import blocking, boottime, run_within
 from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
 from router.errors import UsageError
 
@@ -39,12 +39,27 @@ class NoResponseError(Exception):
     """No complete response was received: `args[0]` is botocore's name for the failure."""
 
 
+class CallTimeout(NamedTuple):
+    """How long a call may wait.
+
+    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
+    `until`, a moment of `boottime`, limits the whole call.
+    """
+
+    seconds: float
+    until: float = float("inf")
+
+    def left(self) -> float:
+        """Return how many seconds a wait that starts now may take."""
+        return max(0.0, min(self.seconds, self.until - boottime()))
+
+
 class Exchange(NamedTuple):
     """A request that was sent, whose response is still to be read; `reused` is whether its connection was."""
 
     connection: socket.socket
     request: bytes
-    seconds: float
+    timeout: CallTimeout
     reused: bool
 
 
@@ -67,42 +82,43 @@ class Connections:
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
 
-    def send(self, headers: Mapping[str, str], body: bytes, seconds: float) -> Exchange:
-        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent.
-
-        `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
-        """
+    def send(self, headers: Mapping[str, str], body: bytes, timeout: CallTimeout) -> Exchange:
+        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
         connection = self._take()
         if connection is not None:
             try:
-                return _send(Exchange(connection, request, seconds, reused=True))
+                return _send(Exchange(connection, request, timeout, reused=True))
             except _ClosedError:
                 # The server closed it while it was idle.
                 pass
-        return self._send_anew(request, seconds)
+        return self._send_anew(request, timeout)
 
     def receive(self, exchange: Exchange, late: bool = False) -> HttpResponse:
         """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
+        timeout = exchange.timeout
         try:
-            return self._read(exchange.connection, LATE_SECONDS if late else exchange.seconds)
+            return self._read(exchange.connection, CallTimeout(LATE_SECONDS, timeout.until) if late else timeout)
         except _ClosedError:
             if not exchange.reused:
                 raise
         # Most likely the server closed the connection while it was idle, and has not seen the request.
-        again = self._send_anew(exchange.request, exchange.seconds)
-        return self._read(again.connection, again.seconds)
+        again = self._send_anew(exchange.request, timeout)
+        return self._read(again.connection, timeout)
 
-    def _send_anew(self, request: bytes, seconds: float) -> Exchange:
-        with blocking:
-            connection = self._connect()
-        return _send(Exchange(connection, request, seconds, reused=False))
+    def _send_anew(self, request: bytes, timeout: CallTimeout) -> Exchange:
+        try:
+            # In a thread: nothing else limits the time that name servers, addresses, TLS and a proxy take together.
+            connection = run_within(timeout.left(), self._connect, socket.socket.close)
+        except TimeoutError as error:
+            raise NoResponseError("ConnectTimeoutError") from error
+        return _send(Exchange(connection, request, timeout, reused=False))
 
-    def _read(self, connection: socket.socket, seconds: float) -> HttpResponse:
+    def _read(self, connection: socket.socket, timeout: CallTimeout) -> HttpResponse:
         reader = _ResponseReader(self._max_response_bytes)
         try:
-            response = reader.read(connection, seconds)
+            response = reader.read(connection, timeout)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HttpParserError):
@@ -158,12 +174,12 @@ class _ResponseReader:
         self.complete = False
         self.keeps = False
 
-    def read(self, connection: socket.socket, seconds: float) -> HttpResponse:
+    def read(self, connection: socket.socket, timeout: CallTimeout) -> HttpResponse:
         """Read the response; raises OSError, HttpParserError, or NoResponseError if it is incomplete or too long."""
         parser = HttpResponseParser(self)
         size = 0
         while not (self.complete and parser.get_status_code() >= 200):
-            data = receive_bytes(connection, seconds)
+            data = receive_bytes(connection, timeout)
             if not data:
                 if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
                     break  # the end of the connection ends the body
@@ -198,37 +214,37 @@ class _ClosedError(NoResponseError):
         super().__init__("ConnectionClosedError")
 
 
-def send_all(connection: socket.socket, request: bytes, seconds: float) -> None:
+def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) -> None:
     """Send over a non-blocking socket; raises OSError, which includes TimeoutError."""
     left = memoryview(request)
     while left:
         try:
             left = left[connection.send(left) :]
         except _WOULD_BLOCK as error:
-            _wait(connection, error, POLLOUT, seconds)
+            _wait(connection, error, POLLOUT, timeout)
 
 
-def receive_bytes(connection: socket.socket, seconds: float) -> bytes:
+def receive_bytes(connection: socket.socket, timeout: CallTimeout) -> bytes:
     """Receive from a non-blocking socket, b"" at its end; raises OSError, which includes TimeoutError."""
     while True:
         try:
             return connection.recv(READ_BYTES)
         except _WOULD_BLOCK as error:
-            _wait(connection, error, POLLIN, seconds)
+            _wait(connection, error, POLLIN, timeout)
 
 
-def _wait(connection: socket.socket, why: OSError, usual: int, seconds: float) -> None:
+def _wait(connection: socket.socket, why: OSError, usual: int, timeout: CallTimeout) -> None:
     """Wait until a socket is ready: with TLS perhaps for the other direction; raises TimeoutError."""
     poller = poll()
     poller.register(connection, _TLS_WAITS.get(type(why), usual))
     with blocking:
-        if not poller.poll(seconds * 1000):
+        if not poller.poll(timeout.left() * 1000):
             raise TimeoutError from why
 
 
 def _send(exchange: Exchange) -> Exchange:
     try:
-        send_all(exchange.connection, exchange.request, exchange.seconds)
+        send_all(exchange.connection, exchange.request, exchange.timeout)
     except OSError as error:
         exchange.connection.close()
         raise _failure(error) from error

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from router.aws.calls import blocking, boottime
-from router.aws.http.service import FailedCall, JsonService
-from router.aws.protocols import AwsFault, OutgoingMessage
+from router.aws.http.connections import CallTimeout
+from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
 from router.aws.sqs import (
     BATCH_ENTRIES,
     EntryBatch,
@@ -40,6 +41,7 @@ TIMEOUT_COST = 10
 """A call that timed out has cost its service more."""
 REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
+_OUT_OF_TIME = FailedCall(OUT_OF_TIME)
 
 
 class DirectQueues(SqsQueues):
@@ -52,16 +54,16 @@ class DirectQueues(SqsQueues):
         clock: Callable[[], float] = boottime,
         budget: "RetryBudget | None" = None,
     ) -> None:
-        super().__init__(self._call_once)
+        super().__init__(self._call_once, clock)
         self._service = service
         self._sleep = sleep
-        self._clock = clock
         self._budget = budget or RetryBudget()
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
-        body, seconds = _encode(receive_request(url, count, wait_seconds, visibility)), wait_seconds + SECONDS
-        responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), seconds)
+        body = _encode(receive_request(url, count, wait_seconds, visibility))
+        timeout = CallTimeout(wait_seconds + SECONDS)
+        responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), timeout)
         good = [response for response in responses if not isinstance(response, FailedCall)]
         # Messages that were received do not wait for retries of the calls that failed.
         if not good:
@@ -69,58 +71,75 @@ class DirectQueues(SqsQueues):
             if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
                 # The caller counts the visibility timeout from the first call: little of it would be left.
                 return failed.fault
-            response = self._retry("ReceiveMessage", body, failed, seconds)
+            response = self._retry("ReceiveMessage", body, failed, timeout)
             if isinstance(response, AwsFault):
                 return response
             good = [response]
         return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage]) -> dict[str, AwsFault]:
+    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch; the calls overlap, but for FIFO queues."""
         if url.endswith(".fifo"):
-            return super()._call_in_batches("SendMessageBatch", url, message_batches(messages))
-        return super().send(url, messages)
+            return super()._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
+        return super().send(url, messages, timeout)
 
-    def _call_in_batches(self, operation: str, url: str, batches: Iterable[EntryBatch]) -> dict[str, AwsFault]:
+    def _call_in_batches(
+        self, operation: str, url: str, batches: Iterable[EntryBatch], timeout: float
+    ) -> dict[str, AwsFault]:
+        until = CallTimeout(SECONDS, self._clock() + timeout)
         sent = [*batches]
         bodies = [_encode(batch_request(url, batch)) for batch in sent]
         failed: dict[str, AwsFault] = {}
-        for batch, body, response in zip(sent, bodies, self._call_each(operation, bodies, SECONDS), strict=True):
-            failed |= find_failed(batch, self._retry(operation, body, response, SECONDS))
+        for batch, body, response in zip(sent, bodies, self._call_each(operation, bodies, until), strict=True):
+            failed |= find_failed(batch, self._retry(operation, body, response, until))
         return failed
 
-    def _call_each(self, operation: str, bodies: Sequence[bytes], seconds: float) -> list[dict[str, Any] | FailedCall]:
-        """Make several calls, some at a time in one thread; those at a time have `seconds` together."""
+    def _call_each(
+        self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout
+    ) -> list[dict[str, Any] | FailedCall]:
+        """Make several calls, some at a time in one thread; those at a time have the time of one together."""
         responses: list[dict[str, Any] | FailedCall] = []
         for start in range(0, len(bodies), CONCURRENT_CALLS):
-            begun = [self._service.begin(operation, body, seconds) for body in bodies[start : start + CONCURRENT_CALLS]]
-            until = self._clock() + seconds
+            begun = [self._begin(operation, body, timeout) for body in bodies[start : start + CONCURRENT_CALLS]]
+            until = self._clock() + timeout.seconds
             # The last one first: once its response is there the others most likely are too, and need no wait.
-            ended = [call.finish(late=self._clock() >= until) for call in reversed(begun)]
+            ended = [
+                call if isinstance(call, FailedCall) else call.finish(late=self._clock() >= until)
+                for call in reversed(begun)
+            ]
             responses += reversed(ended)
         return responses
 
-    def _call_once(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any] | AwsFault:
-        body = _encode(request)
-        return self._retry(operation, body, self._service.begin(operation, body, SECONDS).finish(), SECONDS)
+    def _begin(
+        self, operation: str, body: bytes, timeout: CallTimeout
+    ) -> PendingCall[dict[str, Any] | FailedCall] | FailedCall:
+        """Send a call unless its time is up."""
+        return _OUT_OF_TIME if self._clock() >= timeout.until else self._service.begin(operation, body, timeout)
+
+    def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
+        body, until = _encode(request), CallTimeout(SECONDS, self._clock() + timeout)
+        (response,) = self._call_each(operation, [body], until)
+        return self._retry(operation, body, response, until)
 
     def _retry(
-        self, operation: str, body: bytes, response: dict[str, Any] | FailedCall, seconds: float
+        self, operation: str, body: bytes, response: dict[str, Any] | FailedCall, timeout: CallTimeout
     ) -> dict[str, Any] | AwsFault:
-        """Repeat a call while it fails for a transient reason; return the final response."""
+        """Repeat a call while it fails for a transient reason and there is time; return the final response."""
         pause, spent = PAUSE_SECONDS, 0
         for _ in range(TRIES - 1):
             if not isinstance(response, FailedCall):
                 self._budget.refund(spent)
                 return response
             cost = TIMEOUT_COST if response.fault.code in _TIMEOUTS else RETRY_COST
-            if response.fault.kind != "retry" or not self._budget.spend(cost):
+            wait = uniform(0, pause)  # noqa: S311 — jitter, no secret
+            late = self._clock() + wait >= timeout.until
+            if late or response.fault.kind != "retry" or not self._budget.spend(cost):
                 return response.fault
             spent = cost
             with blocking:
-                self._sleep(uniform(0, pause))  # noqa: S311 — jitter, no secret
+                self._sleep(wait)
             pause *= 2
-            response = self._service.begin(operation, body, seconds).finish()
+            (response,) = self._call_each(operation, [body], timeout)
         if isinstance(response, FailedCall):
             return response.fault
         self._budget.refund(spent)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from router.aws.faults import translate
-from router.aws.http.connections import Connections, Exchange, HttpResponse, NoResponseError
+from router.aws.http.connections import CallTimeout, Connections, Exchange, HttpResponse, NoResponseError
 from router.aws.http.endpoints import ServiceName, find_endpoint
 from router.aws.http.signing import CredentialsError, GetCredentials, SigningScope, sign
 from router.aws.protocols import UNREADABLE, AwsFault
@@ -58,11 +58,11 @@ class JsonService:
         self._now = now
         self._skew = 0.0
 
-    def begin(self, operation: str, body: bytes, seconds: float) -> "PendingCall[dict[str, Any] | FailedCall]":
+    def begin(self, operation: str, body: bytes, timeout: CallTimeout) -> "PendingCall[dict[str, Any] | FailedCall]":
         """Send a call whose response is read later."""
-        return PendingCall(self, operation, body, seconds, _identity)
+        return PendingCall(self, operation, body, timeout, _identity)
 
-    def send(self, operation: str, body: bytes, seconds: float) -> Exchange | FailedCall:
+    def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
         """Sign a call and send it."""
         try:
             credentials = self._credentials()
@@ -80,7 +80,7 @@ class JsonService:
         headers["Authorization"] = sign(credentials, self._scope, moment, "POST", "/", headers, body)
         headers["User-Agent"] = "message-router"
         try:
-            return self._connections.send(headers, body, seconds)
+            return self._connections.send(headers, body, timeout)
         except NoResponseError as error:
             return FailedCall(translate(str(error)))
 
@@ -112,22 +112,23 @@ class JsonService:
 class PendingCall(Generic[T]):
     """A call under way: sent when it is made; `finish` reads its response, once, and converts it by `read`."""
 
-    __slots__ = ("_body", "_operation", "_read", "_sent", "_service", "seconds")
+    __slots__ = ("_body", "_operation", "_read", "_sent", "_service", "_timeout", "seconds")
 
     def __init__(
         self,
         service: JsonService,
         operation: str,
         body: bytes,
-        seconds: float,
+        timeout: CallTimeout,
         read: Callable[[dict[str, Any] | FailedCall], T],
     ) -> None:
         self._service = service
         self._operation = operation
         self._body = body
         self._read = read
-        self._sent = service.send(operation, body, seconds)
-        self.seconds = seconds
+        self._timeout = timeout
+        self.seconds = timeout.left()
+        self._sent = service.send(operation, body, timeout)
 
     def fileno(self) -> int:
         """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
@@ -138,7 +139,7 @@ class PendingCall(Generic[T]):
         sent, service = self._sent, self._service
         response = service.receive(sent, late) if isinstance(sent, Exchange) else sent
         if isinstance(response, HttpResponse) and response.status != 200 and service.correct_clock(response):
-            sent = service.send(self._operation, self._body, self.seconds)
+            sent = service.send(self._operation, self._body, self._timeout)
             response = service.receive(sent, late=False) if isinstance(sent, Exchange) else sent
         return self._read(_content(response) if isinstance(response, HttpResponse) else response)
 

@@ -6,13 +6,15 @@ from typing import Any, cast
 
 import msgspec
 
+from router.aws.calls import boottime
 from router.aws.faults import read_cancellation
+from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
 from router.model import Action, AttributeValue, Operation
 
 SECONDS = 10
-"""To wait for an response: DynamoDB answers in milliseconds when it is well."""
+"""To wait for a response, at most: a healthy DynamoDB responds in milliseconds."""
 
 _encode = msgspec.json.encode
 
@@ -24,44 +26,50 @@ class DirectTables:
         self._service = service
         self._schemas: dict[str, KeySchema] = {}
 
-    def batch_write(self, table: str, requests: list[Request]) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
         """Call BatchWriteItem."""
-        return self.begin_batch_write(table, requests).finish()
+        return self.begin_batch_write(table, requests, timeout).finish()
 
-    def write(self, operation: Operation, parameters: dict[str, Any]) -> WriteResponse:
+    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
-        return self.begin_actions([(operation, parameters)]).finish()
+        return self.begin_actions([(operation, parameters)], timeout).finish()
 
-    def transact(self, actions: Sequence[Action]) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
         """Call TransactWriteItems."""
-        return self._begin_transact(actions).finish()
+        return self._begin_transact(actions, timeout).finish()
 
-    def begin_batch_write(self, table: str, requests: list[Request]) -> PendingCall[WriteResponse]:
+    def begin_batch_write(self, table: str, requests: list[Request], timeout: float) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
         body = _encode({"RequestItems": {table: requests}})
-        return PendingCall(self._service, "BatchWriteItem", body, SECONDS, _batch_response)
+        return PendingCall(self._service, "BatchWriteItem", body, _timeout(timeout), _batch_response)
 
-    def begin_actions(self, actions: Sequence[Action]) -> PendingCall[WriteResponse]:
+    def begin_actions(self, actions: Sequence[Action], timeout: float) -> PendingCall[WriteResponse]:
         """Send a PutItem, UpdateItem or DeleteItem, or for several actions a TransactWriteItems."""
         if len(actions) > 1:
-            return self._begin_transact(actions)
+            return self._begin_transact(actions, timeout)
         ((operation, parameters),) = actions
-        return PendingCall(self._service, f"{operation}Item", _encode(parameters), SECONDS, _write_response)
+        body = _encode(parameters)
+        return PendingCall(self._service, f"{operation}Item", body, _timeout(timeout), _write_response)
 
-    def _begin_transact(self, actions: Sequence[Action]) -> PendingCall[WriteResponse]:
-        body = {"TransactItems": [{operation: parameters} for operation, parameters in actions]}
-        return PendingCall(self._service, "TransactWriteItems", _encode(body), SECONDS, _transact_response)
+    def _begin_transact(self, actions: Sequence[Action], timeout: float) -> PendingCall[WriteResponse]:
+        body = _encode({"TransactItems": [{operation: parameters} for operation, parameters in actions]})
+        return PendingCall(self._service, "TransactWriteItems", body, _timeout(timeout), _transact_response)
 
-    def key_schema(self, table: str) -> KeySchema | AwsFault:
+    def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable, and cache its result."""
         if table not in self._schemas:
-            response = self._service.begin("DescribeTable", _encode({"TableName": table}), SECONDS).finish()
+            body = _encode({"TableName": table})
+            response = self._service.begin("DescribeTable", body, _timeout(timeout)).finish()
             if isinstance(response, FailedCall):
                 return response.fault
             if "Table" not in response:
                 return UNREADABLE
             self._schemas[table] = read_key_schema(response["Table"])
         return self._schemas[table]
+
+
+def _timeout(seconds: float) -> CallTimeout:
+    return CallTimeout(SECONDS, boottime() + seconds)
 
 
 def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:

@@ -1,5 +1,6 @@
 """Several calls at a time, in one thread or in several, none of which starts too late."""
 
+import queue
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
     MARGIN_SECONDS,
+    RESERVE_SECONDS,
     Duration,
     FixedDeadline,
     PolledCalls,
@@ -19,6 +21,7 @@ from router.aws.calls import (
     StartLimit,
     ThreadedCalls,
     boottime,
+    run_within,
 )
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
@@ -26,7 +29,7 @@ from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
 LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
 
 
-def answer(job: int) -> WriteResponse:
+def answer(job: int, timeout: float = 0) -> WriteResponse:
     return WriteResponse(position=job)
 
 
@@ -45,7 +48,7 @@ class Wire:
         self.seconds = 0.05
         """How long a response may take."""
 
-    def begin(self, job: int) -> "Sent":
+    def begin(self, job: int, timeout: float) -> "Sent":
         here, there = socket.socketpair()
         self.begun.append(job)
         self.ends[job] = there
@@ -143,7 +146,7 @@ def test_threads() -> None:
     """Blocking calls overlap in threads: all of these wait for each other."""
     together = threading.Barrier(CONCURRENT_CALLS)
 
-    def call(job: int) -> WriteResponse:
+    def call(job: int, timeout: float) -> WriteResponse:
         together.wait(10)
         return answer(job)
 
@@ -222,3 +225,69 @@ def test_clock_counts_suspended_time() -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     assert before <= boottime() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_time_of_a_call() -> None:
+    """A call is timed out before the deadline; the final ones, which come after it, have all the time that is left."""
+    final = Duration()
+    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
+
+    assert (limit.timeout(90.0), limit.final_timeout(90.0)) == (10.0 - RESERVE_SECONDS, 10.0)
+
+
+def test_time_of_each_call(wire: Wire) -> None:
+    """Each call that starts may take the time that is left then."""
+    clock, timeouts = iter([10.0, 12.0, 13.0, 14.0]), list[float]()
+
+    def begin(job: int, timeout: float) -> Sent:
+        timeouts.append(timeout)
+        return wire.begin(job, timeout)
+
+    limit = StartLimit(FixedDeadline(20.0 + RESERVE_SECONDS), 10.0, [Duration()])
+    PolledCalls(begin, lambda: next(clock)).make([1, 2], limit)
+
+    assert timeouts == [10.0, 8.0]
+
+
+def test_margin_of_final_calls() -> None:
+    """The margin has time for dead letters and visibility timeouts, as long as they took of late."""
+    final = Duration()
+    final.add(2.0)
+    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
+
+    assert (limit.moment, limit.final_timeout(97.0), limit.final_timeout(98.0)) == (95.5, 3.0, 0.0)
+
+
+def test_final_calls_after_a_slow_one() -> None:
+    """One slow call does not keep the later ones from starting."""
+    final = Duration()
+    final.add(60.0)
+    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
+
+    assert (limit.final_timeout(94.0), limit.final_timeout(96.0)) == (6.0, 0.0)
+
+
+def test_within() -> None:
+    """What the function returns or raises."""
+    assert run_within(10.0, lambda: 1) == 1
+    with pytest.raises(ValueError, match=r"^such$"):
+        run_within(10.0, _raise)
+
+
+def _raise() -> None:
+    raise ValueError("such")
+
+
+def test_within_too_long() -> None:
+    """After the time the caller goes on; the result is discarded when it comes."""
+    go_on, discarded = threading.Event(), queue.SimpleQueue[str]()
+
+    def late() -> str:
+        go_on.wait(10)
+        return "late"
+
+    with pytest.raises(TimeoutError):
+        run_within(0.01, late, discarded.put)
+    go_on.set()
+
+    assert discarded.get(timeout=10) == "late"

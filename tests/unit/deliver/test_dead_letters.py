@@ -10,6 +10,7 @@ from msgspec import structs
 
 from router.deliver.dead_letters import send_dead_letters
 from router.model import Record
+from tests.support.aws import Duration, FixedDeadline, StartLimit
 from tests.support.engine import plan
 from tests.support.program import load_program
 
@@ -22,12 +23,13 @@ def _dead_letter(record: Record, dead_letter: str = "letters") -> Any:
     queue = structs.replace(load_program(CONFIG, {}).engine.queues["user-metadata"], dead_letter=dead_letter)
     sent: list[Any] = []
 
-    def send(url: str, messages: Any) -> dict[str, Any]:
+    def send(url: str, messages: Any, timeout: float) -> dict[str, Any]:
         sent.extend(messages)
         return {}
 
-    queues: Any = SimpleNamespace(url=lambda name: name, send=send)
-    send_dead_letters(queues, queue, [plan(queue, record)])
+    queues: Any = SimpleNamespace(url=lambda name, timeout: name, send=send)
+    limit = StartLimit(FixedDeadline(60.0), 0.0, [Duration()])
+    send_dead_letters(queues, queue, [plan(queue, record)], limit, lambda: 0.0)
     (letter,) = sent
     return letter
 

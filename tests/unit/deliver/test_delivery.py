@@ -489,7 +489,7 @@ def test_visibility(aws: Aws, queues: Any, compile_: Any, outcomes: list[Deliver
     queue = structs.replace(program.engine.queues["q"], backoff=Always(7), outage=Always(100))
     queues.faults["asked"] = AwsFault("refused", "MessageNotInflight", 400)
 
-    failed = Delivery(program, aws).set_visibility(queue, "url", outcomes)
+    failed = Delivery(program, aws).set_visibility(queue, "url", outcomes, 60)
 
     assert (failed, hidden(queues)) == (
         {"asked": queues.faults["asked"]},

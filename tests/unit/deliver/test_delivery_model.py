@@ -83,17 +83,17 @@ class Queues:
         self.hidden: list[tuple[str, int]] = []
         self.faults: list[str] = []
 
-    def url(self, reference: Any) -> Any:
+    def url(self, reference: Any, timeout: Any) -> Any:
         fault = self.faults.pop() if self.faults else ""
         return NEVER if fault == "url" else URL
 
-    def send(self, url: Any, letters: Any) -> Any:
+    def send(self, url: Any, letters: Any, timeout: Any) -> Any:
         fault = self.faults.pop() if self.faults else ""
         failed = letters if fault == "all" else letters[::2] if fault == "some" else []
         self.letters |= {letter.id for letter in letters if letter not in failed}
         return {letter.id: AwsFault("retry", "InternalError", 500) for letter in failed}
 
-    def change_visibility(self, url: Any, messages: Any) -> Any:
+    def change_visibility(self, url: Any, messages: Any, timeout: Any) -> Any:
         self.hidden += [(id_, seconds) for id_, _, seconds in messages]
         return {}
 
@@ -234,7 +234,7 @@ class Run:
         before = len(self.world.dynamo.made)
 
         results = self.world.delivery.deliver(self.queue, records, DeadlineAfter(looks))
-        self.world.delivery.set_visibility(self.queue, URL, results)
+        self.world.delivery.set_visibility(self.queue, URL, results, 60)
 
         distinct = list({each.id: each for each in batch}.values())
         assert [each.record.message_id for each in results] == [each.id for each in distinct]

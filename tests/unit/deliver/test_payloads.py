@@ -39,7 +39,7 @@ class Bucket:
         self.answers = {key: list(each) for key, each in answers.items()}
         self.asked: list[tuple[str, str, int]] = []
 
-    def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
         """The next answer."""
         self.asked.append((bucket, key, max_bytes))
         answers = self.answers[key]
@@ -93,7 +93,7 @@ def finder(queue: CompiledQueue) -> PointerFinder:
 
 def limit(moment: float) -> Any:
     """No call starts from that moment on."""
-    return SimpleNamespace(moment=moment)
+    return SimpleNamespace(moment=moment, timeout=lambda now: moment - now)
 
 
 def run(
@@ -207,7 +207,7 @@ def test_fetches_overlap(large: CompiledQueue) -> None:
     meeting = threading.Barrier(CONCURRENT_FETCHES, timeout=10)
 
     class Slow(Bucket):
-        def fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
             meeting.wait()
             return key.encode()
 

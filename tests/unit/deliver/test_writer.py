@@ -63,7 +63,7 @@ def write(dynamo: Any, clock: Any) -> Any:
 
 def limit(moment: float) -> Any:
     """No call starts from that moment on."""
-    return SimpleNamespace(moment=moment)
+    return SimpleNamespace(moment=moment, timeout=lambda now: moment - now)
 
 
 def one(id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any) -> Any:

@@ -20,7 +20,7 @@ Open = Callable[..., PlannedMessage]
 
 def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None:
     """Write lanes until a moment; each wait has its upper bound."""
-    limit: Any = SimpleNamespace(moment=until)
+    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
     Writer(tables, time_, time_.sleep, jitter=lambda low, high: high).write(lanes, limit)
 
 

@@ -105,10 +105,10 @@ class Hanging:
         self.end = threading.Event()
         self._change = queues.change_visibility
 
-    def __call__(self, url: str, messages: Any) -> dict[str, AwsFault]:
+    def __call__(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
         if url == "hangs":
             self.end.wait(30)
-        changed: dict[str, AwsFault] = self._change(url, messages)
+        changed: dict[str, AwsFault] = self._change(url, messages, timeout)
         return changed
 
 
@@ -199,9 +199,9 @@ def test_heartbeat(leases: Leases, queues: Any, time_: Any) -> None:
 
     change = queues.change_visibility
 
-    def change_visibility(url: str, messages: Any) -> Any:
+    def change_visibility(url: str, messages: Any, timeout: float) -> Any:
         renewed.set()
-        return change(url, messages)
+        return change(url, messages, timeout)
 
     queues.change_visibility = change_visibility
     leases.acquire("url", 30, [record("m1")], time_.now - 15)

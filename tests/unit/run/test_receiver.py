@@ -211,7 +211,7 @@ def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
     each = iter([0.002, 0.015, 0.015, 0.2, 0.002, 0.0])
     sizes = []
 
-    def delete(url: str, pairs: Any) -> dict[str, AwsFault]:
+    def delete(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
         sizes.append(len(pairs))
         nonlocal now
         now += len(pairs) * next(each)

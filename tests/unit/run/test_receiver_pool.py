@@ -112,10 +112,10 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
         time.sleep(0.001)
         return []
 
-    def delete(url: str, pairs: Any) -> Any:
+    def delete(url: str, pairs: Any, timeout: float) -> Any:
         if len(pool.receivers) == 4 and len(pairs) == UNTIMED.batch_messages:
             written.pass_()
-        return deleted(url, pairs)
+        return deleted(url, pairs, timeout)
 
     queues.receive, queues.delete = receive, delete
     pool = make_pool(4, tuning=UNTIMED)
@@ -137,7 +137,7 @@ def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
     written, asked = Gate(), Gate()
     queues.received.append(messages("a"))
 
-    def delete(url: str, pairs: Any) -> dict[str, Any]:
+    def delete(url: str, pairs: Any, timeout: float) -> dict[str, Any]:
         # Later receives block.
         queues.on_receive = asked.pass_
         written.pass_()

@@ -72,9 +72,9 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
     queues.received.append(messages("a"))
     write = tables.batch_write
 
-    def batch_write(table: str, requests: Any) -> Any:
+    def batch_write(table: str, requests: Any, timeout: float) -> Any:
         send(number)
-        return write(table, requests)
+        return write(table, requests, timeout)
 
     tables.batch_write = batch_write
 
@@ -141,7 +141,9 @@ def test_refused_reload(
     """A config with errors, or whose queues do not exist, is refused, and the old one continues."""
     urls: list[str] = []
     ask, find = queues.receive, queues.url
-    queues.url = lambda name: AwsFault("configuration", "NonExistentQueue", 400) if name == "gone" else find(name)
+    queues.url = lambda name, timeout: (
+        AwsFault("configuration", "NonExistentQueue", 400) if name == "gone" else find(name, timeout)
+    )
 
     def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         if not urls:
@@ -184,7 +186,7 @@ def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None
     end = threading.Event()
     began = 0.0
 
-    def hang(url: str, pairs: Any) -> dict[str, AwsFault]:
+    def hang(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
         nonlocal began
         began = began or time.monotonic()
         send(signal.SIGTERM)
@@ -205,7 +207,7 @@ def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
     queues.received.append(messages("a"))
     end = threading.Event()
 
-    def hang(url: str, pairs: Any) -> dict[str, AwsFault]:
+    def hang(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
         send(signal.SIGTERM)
         end.wait(30)
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.connections import receive_bytes, send_all
+from router.aws.http.connections import CallTimeout, receive_bytes, send_all
 
 
 class OtherWay(socket.socket):
@@ -41,7 +41,7 @@ def test_the_other_direction(ends: tuple[OtherWay, socket.socket]) -> None:
     later = threading.Timer(0.1, theirs.send, (b"x",))
     later.start()
 
-    send_all(here, b"all", 5)
+    send_all(here, b"all", CallTimeout(5))
 
     later.join()
     assert (theirs.recv(10), here.tries) == (b"all", 2)
@@ -52,4 +52,4 @@ def test_nothing_comes(ends: tuple[OtherWay, socket.socket]) -> None:
     here, _ = ends
 
     with pytest.raises(TimeoutError):
-        receive_bytes(here, 0.01)
+        receive_bytes(here, CallTimeout(0.01))

@@ -8,7 +8,7 @@ import pytest
 
 from router.aws.http.queues import CONCURRENT_CALLS, SECONDS, TRIES, DirectQueues
 from router.aws.http.service import FailedCall
-from router.aws.protocols import AwsFault
+from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
 
 LATE = AwsFault("retry", "ReadTimeoutError", 0)
 
@@ -21,6 +21,7 @@ class Service:
         self._digest = digest
         self.noted: list[tuple[str, int]] = []
         self._seconds = seconds
+        self.failure: FailedCall | None = None
 
     def begin(self, operation: str, body: bytes, seconds: float) -> "Call":
         number = len([name for name, _ in self.noted if name == "begun"])
@@ -32,6 +33,8 @@ class Service:
         if late:
             return FailedCall(LATE)
         self.now += self._seconds
+        if self.failure:
+            return self.failure
         message = {"MessageId": str(number), "ReceiptHandle": "handle", "Body": "", "MD5OfBody": self._digest}
         return {"Messages": [message]}
 
@@ -90,6 +93,33 @@ def test_they_wait_together(receive: Callable[[Service, int], list[str]]) -> Non
     ids = receive(service, 40)
 
     assert (ids, service.noted[4:]) == (["2", "3"], [("ended", 3), ("ended", 2), ("late", 1), ("late", 0)])
+
+
+def test_no_call_begins_after_its_time() -> None:
+    """Of many dead letters those are reported that there was no time for; the calls before are made."""
+    service: Any = Service(seconds=1.0)
+    queues = DirectQueues(service, clock=lambda: service.now)
+    messages = [OutgoingMessage(str(number), "body") for number in range(10 * (2 * CONCURRENT_CALLS + 1))]
+
+    failed = queues.send("url", messages, 1.5)
+
+    begun = [number for name, number in service.noted if name == "begun"]
+    late = {id_ for id_, fault in failed.items() if fault == OUT_OF_TIME}
+    assert (len(begun), len(late)) == (CONCURRENT_CALLS, 10 * (CONCURRENT_CALLS + 1))
+
+
+def test_no_retry_after_its_time() -> None:
+    """A call that fails is repeated only if there is time for the wait before."""
+    service: Any = Service(seconds=0.0)
+    slept: list[float] = []
+    queues = DirectQueues(service, slept.append, clock=lambda: service.now)
+    service.failure = FailedCall(AwsFault("retry", "ServiceUnavailable", 503))
+
+    assert (queues.attributes("url", 0.0), queues.attributes("url", 1e-9), slept) == (
+        OUT_OF_TIME,
+        AwsFault("retry", "ServiceUnavailable", 503),
+        [],
+    )
 
 
 def test_damaged(receive: Callable[[Service, int], list[str]], caplog: pytest.LogCaptureFixture) -> None:

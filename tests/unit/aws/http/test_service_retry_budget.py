@@ -36,7 +36,7 @@ def test_spent_budget() -> None:
     tries = []
     for _ in range(RETRY_CAPACITY // RETRY_COST // (TRIES - 1) + 2):
         before = service.calls
-        assert queues.attributes("https://q") == BUSY
+        assert queues.attributes("https://q", 60) == BUSY
         tries.append(service.calls - before)
     assert tries == [TRIES] * (RETRY_CAPACITY // RETRY_COST // (TRIES - 1)) + [1, 1]
 
@@ -45,7 +45,7 @@ def test_timeouts_cost_more() -> None:
     """Half as many calls that time out are retried."""
     queues, service, _ = make(FailedCall(LATE))
     for _ in range(RETRY_CAPACITY // TIMEOUT_COST):
-        queues.attributes("https://q")
+        queues.attributes("https://q", 60)
     assert service.calls == RETRY_CAPACITY // TIMEOUT_COST // (TRIES - 1) * TRIES + RETRY_CAPACITY // TIMEOUT_COST // (
         TRIES - 1
     )
@@ -56,7 +56,7 @@ def test_refund_after_a_retry() -> None:
     answer = {"Attributes": {"VisibilityTimeout": "30"}}
     budget = RetryBudget()
     queues, _, slept = make(FailedCall(BUSY), answer, answer, budget=budget)
-    found = [queues.attributes("https://q"), queues.attributes("https://q")]
+    found = [queues.attributes("https://q", 60), queues.attributes("https://q", 60)]
     assert (found, len(slept), budget.left) == ([QueueAttributes(30)] * 2, 1, RETRY_CAPACITY)
 
 

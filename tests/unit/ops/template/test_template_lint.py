@@ -144,18 +144,18 @@ class Watched(MemoryTables):
 
     used: "defaultdict[str, set[str]]"
 
-    def batch_write(self, table: Any, requests: Any) -> Any:
+    def batch_write(self, table: Any, requests: Any, timeout: float = 0) -> Any:
         self.used[table].add("dynamodb:BatchWriteItem")
-        return super().batch_write(table, requests)
+        return super().batch_write(table, requests, timeout)
 
-    def write(self, operation: Any, parameters: Any) -> Any:
+    def write(self, operation: Any, parameters: Any, timeout: float = 0) -> Any:
         self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
-        return super().write(operation, parameters)
+        return super().write(operation, parameters, timeout)
 
-    def transact(self, actions: Any) -> Any:
+    def transact(self, actions: Any, timeout: float = 0) -> Any:
         for operation, parameters in actions:
             self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
-        return super().transact(actions)
+        return super().transact(actions, timeout)
 
 
 def used_by(program: Any) -> Any:

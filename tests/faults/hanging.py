@@ -1,0 +1,53 @@
+"""Servers that never respond, each in its own way."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Literal
+
+Way = Literal["silent", "dripping", "black hole"]
+DRIP_SECONDS = 0.1
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 1000000\r\n\r\n"
+
+
+@contextmanager
+def hanging_server(way: Way) -> Iterator[str]:
+    """Run a server, and return its endpoint.
+
+    A silent one accepts connections and sends nothing. A dripping one sends a byte of its response from time to time.
+    A black hole takes no further connection: its queue of them is full, so that the system drops what comes.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        host, port = listener.getsockname()
+        if way == "black hole":
+            for _ in range(2):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex((host, port))
+        else:
+            over = threading.Event()
+            thread = threading.Thread(target=_serve, args=(listener, way, over), daemon=True)
+            thread.start()
+            stack.callback(over.set)
+        yield f"http://{host}:{port}"
+
+
+def _serve(listener: socket.socket, way: Way, over: threading.Event) -> None:
+    listener.settimeout(0.1)
+    while not over.is_set():
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            threading.Thread(target=_hang, args=(connection, way, over), daemon=True).start()
+
+
+def _hang(connection: socket.socket, way: Way, over: threading.Event) -> None:
+    with connection, suppress(OSError):
+        if way == "dripping":
+            connection.sendall(HEAD)
+        while not over.is_set():
+            if way == "dripping":
+                connection.sendall(b" ")
+            time.sleep(DRIP_SECONDS)
