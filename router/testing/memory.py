@@ -1,7 +1,9 @@
 """DynamoDB and SQS in memory, by the protocols of the router's AWS clients: no network, no SDK."""
 
+import ast
+import operator as operators
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from threading import Lock
 from typing import Any, Self
@@ -17,6 +19,7 @@ from router.aws.protocols import (
     WriteResponse,
 )
 from router.engine.attributes import decode_item, identify
+from router.engine.writes import value_order
 from router.errors import RouterError
 from router.model import Action, Item, KeyType, Operation, Record
 from router.program.load import Program
@@ -25,6 +28,8 @@ _MAX_BATCH = 25
 _CONDITION = "ConditionalCheckFailedException"
 _CLAUSE = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
 _PART = re.compile(r"(?:[^,(]|\((?:[^()]|\([^()]*\))*\))+")
+_IN_PYTHON = {"#": "_", ":": "value_", " = ": " == ", " <> ": " != ", " AND ": " and ", " OR ": " or "}
+_NOT_PYTHON = re.compile("|".join(_IN_PYTHON))
 
 StoredItem = dict[str, Any]
 """An item in DynamoDB's JSON."""
@@ -42,62 +47,75 @@ class Refused(Exception):
         self.item = item
 
 
-def holds(parameters: dict[str, Any], old: StoredItem) -> bool:
-    """Return whether the condition of a call is true for the stored item, {} if there is none."""
-    condition = parameters.get("ConditionExpression")
-    return not condition or any(_holds_term(term, parameters, old) for term in condition.split(" OR "))
+def _evaluate(expression: str, parameters: dict[str, Any], item: StoredItem) -> Any:
+    """Return the value of a condition, or of what SET assigns; an attribute that the item lacks is None.
+
+    Python's parser reads it: DynamoDB's grammar differs in placeholders, `=`, `<>` and capital letters only.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+    """
+    names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
+    known = {f"_{place[1:]}": item.get(name) for place, name in names.items()}
+    known |= {f"value_{place[1:]}": value for place, value in values.items()}
+    text = _NOT_PYTHON.sub(lambda found: _IN_PYTHON[found[0]], expression)
+    return _value(ast.parse(text, mode="eval").body, known)
 
 
-def _holds_term(term: str, parameters: dict[str, Any], old: dict[str, Any]) -> bool:
-    names = parameters["ExpressionAttributeNames"]
-    if match := re.fullmatch(r"attribute_not_exists\((#\w+)\)", term):
-        return names[match[1]] not in old
-    match = re.fullmatch(r"(#\w+) < (:\w+)", term)
-    assert match, term
-    there = old.get(names[match[1]], {})
-    given = parameters["ExpressionAttributeValues"][match[2]]
-    return there.keys() == given.keys() and bool(_ordered(there) < _ordered(given))
+def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return known[name]
+        case ast.BoolOp(op=operator, values=parts):
+            join = all if isinstance(operator, ast.And) else any
+            return join(_value(part, known) for part in parts)
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            one, other = value_order(_value(left, known) or {}), value_order(_value(right, known))
+            return one[0] == other[0] and _COMPARISONS[type(operator)](one[1], other[1])
+        case ast.Call(func=ast.Name(id=function), args=arguments):
+            return _FUNCTIONS[function](*(_value(argument, known) for argument in arguments))
+        case _:
+            raise Refused("ValidationException")
 
 
-def _ordered(value: dict[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content.encode() if kind == "S" else content
+def _list_append(one: Any, other: Any) -> Any:
+    if "L" not in one or "L" not in other:
+        raise Refused("ValidationException")
+    return {"L": one["L"] + other["L"]}
+
+
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operators.eq,
+    ast.NotEq: operators.ne,
+    ast.Lt: operators.lt,
+    ast.LtE: operators.le,
+    ast.Gt: operators.gt,
+    ast.GtE: operators.ge,
+}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "attribute_exists": lambda value: value is not None,
+    "attribute_not_exists": lambda value: value is None,
+    "if_not_exists": lambda value, otherwise: otherwise if value is None else value,
+    "list_append": _list_append,
+}
 
 
 def updated(parameters: dict[str, Any], old: StoredItem | None) -> StoredItem | None:
     """Return the item after UpdateItem, or None if there is none."""
-    if old is None and re.match("REMOVE ", parameters.get("UpdateExpression", "")):
+    expression, names = parameters.get("UpdateExpression", ""), parameters.get("ExpressionAttributeNames", {})
+    if old is None and expression.startswith("REMOVE "):
         return None  # an update that only removes attributes creates no item
-    names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
     before = old or {}
     after: StoredItem = before | parameters["Key"]
-    for verb, text in _CLAUSE.findall(parameters.get("UpdateExpression", "")):
+    for verb, text in _CLAUSE.findall(expression):
         for part in (part.strip() for part in _PART.findall(text)):
+            place, _, operand = part.partition(" = " if verb == "SET" else " ")
             if verb == "SET":
-                place, _, operand = part.partition(" = ")
-                after[names[place]] = _operand(operand, names, values, before)
+                after[names[place]] = _evaluate(operand, parameters, before)
             elif verb == "ADD":
-                place, given = part.split()
-                after[names[place]] = _add(before.get(names[place]), values[given])
+                added = parameters["ExpressionAttributeValues"][operand]
+                after[names[place]] = _add(before.get(names[place]), added)
             else:
-                after.pop(names[part], None)
+                after.pop(names[place], None)
     return after
-
-
-def _operand(text: str, names: Any, values: Any, before: dict[str, Any]) -> dict[str, Any]:
-    match = re.fullmatch(r"(\w+)\((.*)\)", text)
-    if match is None:
-        value: dict[str, Any] = values[text]
-        return value
-    first, second = (part.strip() for part in _PART.findall(match[2]))
-    if match[1] == "if_not_exists":
-        there: dict[str, Any] = before.get(names[first]) or _operand(second, names, values, before)
-        return there
-    assert match[1] == "list_append", text
-    one, other = _operand(first, names, values, before), _operand(second, names, values, before)
-    if "L" not in one or "L" not in other:
-        raise Refused("ValidationException")
-    return {"L": one["L"] + other["L"]}
 
 
 def _add(there: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -164,7 +182,8 @@ class Store:
         if key is None:
             raise Refused("ValidationException")
         old = self.items[table].get(key)
-        if not holds(parameters, old or {}):
+        condition = parameters.get("ConditionExpression")
+        if condition and not _evaluate(condition, parameters, old or {}):
             returns_item = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
             raise Refused("ConditionalCheckFailedException", old if returns_item else None)
         new: StoredItem | None = None

@@ -65,6 +65,29 @@ def test_a_condition(tables: MemoryTables) -> None:
     assert reported == [(None, None), ("condition", item("a"))]
 
 
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("attribute_exists(#n) AND #n = :two", True),
+        ("#n <> :two OR #n > :two", False),
+        ("#n <= :two", True),
+        ("#n >= :text", False),
+        ("#missing < :two", False),
+    ],
+)
+def test_conditions(tables: MemoryTables, condition: str, holds: bool) -> None:
+    """A condition of any write mode is known; values of different types are in no order."""
+    tables.write("Put", {"TableName": "things", "Item": item("a", n={"N": "2"})})
+    names, values = {"#n": "n", "#missing": "m"}, {":two": {"N": "2.0"}, ":text": {"S": "1"}}
+    named = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+
+    answer = tables.write(
+        "Delete", {"TableName": "things", "Key": item("a"), "ConditionExpression": condition, **named}
+    )
+
+    assert (answer.fault is None, tables.items("things") == []) == (holds, holds)
+
+
 def test_a_transaction(tables: MemoryTables) -> None:
     """All actions or none are applied; of several refusals, a failed condition is reported first, with its position."""
     tables.write(*insert("a"))
