@@ -117,7 +117,8 @@ NO_DEAD_LETTER = declare(
 NOT_STARTED = declare(
     "RT819",
     "the message was not started",
-    "Time was nearly up, or an earlier message of its group was not acknowledged; it stays on its queue.",
+    "Time was nearly up, an earlier message of its group was not acknowledged, an earlier write of one of its items is "
+    "still to be made, or the payloads before it in its batch are too large; it stays on its queue.",
 )
 ALREADY_THERE = declare(
     "RT820",

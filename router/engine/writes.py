@@ -20,6 +20,8 @@ from router.model import Action, AttributeValue, Item, Message, Operation, Outco
 
 Setting = Literal["version", "add", "append", "keep_first", "once", "once_key"]
 """A setting of `write:` besides `mode`."""
+Facet = Literal["existence", "content", "version"]
+"""What a mode can rely on: that there is a stored item or none, its content besides key and version, its version."""
 StoredItem = dict[str, AttributeValue]
 """An item as the table has it, from a failed condition."""
 
@@ -218,10 +220,13 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
     """When a write has neither condition nor update expression, so that BatchWriteItem can carry it."""
     stores: Literal["item", "attributes", "nothing"]
     """What a write stores: the whole item, some attributes of it, or nothing but the deletion of its key."""
-    relies_on: frozenset[Literal["content", "version"]]
-    """What of the stored item decides about a write, or stays: its other content, its version."""
-    destroys: frozenset[Literal["content", "version"]]
-    """What of the stored item a write without version replaces or deletes, though other modes rely on it."""
+    relies_on: frozenset[Facet]
+    """What of the stored item decides about a write, or stays."""
+    destroys: frozenset[Facet]
+    """What of the stored item a write without version replaces or deletes, though other modes rely on it.
+
+    Not the existence and content that a delete ends: that is its purpose.
+    """
     combine: Literal["last", "greatest version", "never"]
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
     plan: Callable[[WriteConfig, Item, Message, int], Write]

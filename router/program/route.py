@@ -71,8 +71,9 @@ UNMAPPED_SETTING = declare(
 MISSING_SETTING = declare(
     "RT608",
     "a write mode without a setting that it needs",
-    "`newest` compares the `version` of a message with the stored one: which of two messages is newer, only an "
-    "attribute of the item tells.",
+    "The mode cannot plan a write without it: "
+    + ", ".join(f"`{mode.name}` needs `{name}`" for mode in MODES.values() for name in sorted(mode.required))
+    + ".",
 )
 MARKER_TABLE = declare(
     "RT609",

@@ -12,13 +12,14 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.model import Path
-from router.modes import MODES
+from router.modes import MODES, names_where
 from router.sources import Evaluated, source_of, values_of
 
 MIXED_MODES = declare(
     "RT213",
     "two routes that write one key in modes that undo each other",
-    "`put` and `delete` ignore versions and the stored item: they undo what `insert`, `newest` and `update` keep.",
+    f"Without a `version`, writes by {names_where(lambda mode: mode.destroys)} ignore what is stored, and undo what "
+    f"writes by {names_where(lambda mode: mode.relies_on)} rely on.",
     "warning",
 )
 SAME_TABLE = declare(
