@@ -144,7 +144,7 @@ def _cold(results: Results) -> Any:
     figure, panels = plt.subplots(1, 3, figsize=(9.5, 2.7), layout="constrained", sharey=True)
     programs = figures[cold.CPU].programs(cold.CASE)
     for axes, each, label in zip(
-        panels, figures.values(), ("processor, ms", "on the clock, ms", "peak memory, MB"), strict=True
+        panels, figures.values(), ("processor, ms", "wall-clock time, ms", "peak memory, MB"), strict=True
     ):
         medians = [each.median(cold.CASE, program) for program in programs]
         axes.barh(range(len(programs)), medians, 0.7, color=[COLOURS[program] for program in programs])
