@@ -141,6 +141,47 @@ def test_only_unprocessed_items_are_sent_again(write: Any, dynamo: Any, clock: A
     assert (outcomes, [len(keys) for _, keys in dynamo.calls], len(clock.slept)) == ([WRITTEN] * 4, [4, 2, 1], 2)
 
 
+def test_an_item_that_is_never_processed(write: Any, dynamo: Any) -> None:
+    """It is left for the next delivery, with the reason."""
+    dynamo.fault = lambda operation: "unprocessed"
+
+    outcomes = write(one("a"), one("b"))
+
+    assert outcomes == [retry("the table was throttled"), WRITTEN]
+
+
+class NonBlocking:
+    """Tables that answer each call when it begins; it can also be asked for the response later."""
+
+    def __init__(self, tables: Any) -> None:
+        self.key_schema = tables.key_schema
+        self._tables = tables
+
+    def begin_batch_write(self, table: str, requests: Any) -> Any:
+        return self._pending(self._tables.batch_write(table, requests))
+
+    def begin_actions(self, actions: Any) -> Any:
+        (operation, parameters), *others = actions
+        return self._pending(self._tables.transact(actions) if others else self._tables.write(operation, parameters))
+
+    def _pending(self, response: Any) -> Any:
+        return SimpleNamespace(seconds=1.0, fileno=lambda: -1, finish=lambda: response)
+
+
+def test_calls_that_do_not_block(dynamo: Any, clock: Any) -> None:
+    """Each kind of write begins by its own call, if the tables can begin calls."""
+    messages = [one("a"), one("b"), one("d", "insert"), add("e", 1)]
+    (lanes,) = schedule(messages, atomic=False)
+    tables: Any = NonBlocking(dynamo.tables)
+
+    Writer(tables, clock, clock.sleep).write(lanes, limit(3600.0))
+
+    assert ([planned.outcome for planned in messages], sorted(operations(dynamo))) == (
+        [WRITTEN] * 4,
+        ["BatchWriteItem", "Put", "TransactWriteItems"],
+    )
+
+
 def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:
     """A refused batch is split until each bad item is alone; that uses up no try of the good ones."""
     messages = [one(f"{number:02}", **({"index": 1} if number in (3, 4, 11, 24) else {})) for number in range(25)]
