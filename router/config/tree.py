@@ -70,6 +70,7 @@ class CoreSchema:
     """
 
     yaml_implicit_resolvers = _resolvers()
+    max_nodes = MAX_NODES
     _depth = 0
     _nodes = 0
 
@@ -77,7 +78,7 @@ class CoreSchema:
         """Count a node, and raise LimitError if it exceeds a limit."""
         self._depth += 1
         self._nodes += 1
-        if self._depth > MAX_DEPTH + 1 or self._nodes > MAX_NODES:
+        if self._depth > MAX_DEPTH + 1 or self._nodes > self.max_nodes:
             limit: Limit = "levels" if self._depth > MAX_DEPTH + 1 else "nodes"
             raise LimitError(limit, parent and parent.start_mark)
 

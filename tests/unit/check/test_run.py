@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -143,22 +143,39 @@ def test_a_rule_that_ends_the_command(error: BaseException) -> None:
         run_rules([crash(error)], "", Findings(lambda path, key: Place("routes.yaml")))
 
 
-def test_loading_that_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a finding, without a traceback."""
-    monkeypatch.setattr("router.check.run.load", _fail(ZeroDivisionError()))
+@pytest.fixture
+def variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config that refers to a variable, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    file = Path("routes.yaml")
+    file.write_text("version: ${VERSION}\n", encoding="utf-8")
+    return file
 
-    assert list(map(str, check(Path("routes.yaml"), {}))) == [
+
+class Failing(dict[str, str]):
+    """An environment whose variables cannot be read."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def get(self, *_: Any) -> NoReturn:
+        """Raise the error."""
+        raise self._error
+
+
+def test_loading_that_crashes(variable: Path) -> None:
+    """It is a finding, without a traceback."""
+    assert list(map(str, check(variable, Failing(ZeroDivisionError())))) == [
         "routes.yaml: RT009 loading failed with ZeroDivisionError; report it, with a config that reproduces it"
     ]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UsageError("no")])
-def test_loading_that_ends_the_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+def test_loading_that_ends_the_command(variable: Path, error: BaseException) -> None:
     """The command ends."""
-    monkeypatch.setattr("router.check.run.load", _fail(error))
-
     with pytest.raises(type(error)):
-        check(Path("routes.yaml"), {})
+        check(variable, Failing(error))
 
 
 def _fail(error: BaseException) -> Any:

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -88,7 +89,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch, missing: str, extra: str
     def command() -> None:
         raise ModuleNotFoundError(name=missing)
 
-    monkeypatch.setattr("router.cli.schema.command", command)
+    monkeypatch.setitem(sys.modules, "router.cli.schema", SimpleNamespace(command=command))
 
     done = CliRunner().invoke(app, ["schema"])
 
@@ -105,6 +106,6 @@ def test_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
     def command() -> None:
         raise ModuleNotFoundError(name="router.absent")
 
-    monkeypatch.setattr("router.cli.schema.command", command)
+    monkeypatch.setitem(sys.modules, "router.cli.schema", SimpleNamespace(command=command))
 
     assert isinstance(CliRunner().invoke(app, ["schema"]).exception, ModuleNotFoundError)

@@ -101,21 +101,29 @@ def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
     assert compose("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH) is not None
 
 
-def test_too_many_nodes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Composing stops at the parent of the first node over the limit."""
-    monkeypatch.setattr("router.config.tree.MAX_NODES", 5)
+class FewNodes(CoreLoader):
+    """A loader of at most five nodes."""
 
+    max_nodes = 5
+
+
+class NoNodes(CoreLoader):
+    """A loader that takes nothing."""
+
+    max_nodes = 0
+
+
+def test_too_many_nodes_are_refused() -> None:
+    """Composing stops at the parent of the first node over the limit."""
     with pytest.raises(LimitError) as caught:
-        compose("a: 1\nb: [2, 3]\n")
+        compose("a: 1\nb: [2, 3]\n", FewNodes)
 
     assert (caught.value.limit, caught.value.line, caught.value.column) == ("nodes", 1, 3)
 
 
-def test_a_limit_at_the_root_stands_at_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_at_the_root_stands_at_the_beginning() -> None:
     """An error at the root has the beginning of the file as its place."""
-    monkeypatch.setattr("router.config.tree.MAX_NODES", 0)
-
     with pytest.raises(LimitError) as caught:
-        compose("\n\na: 1\n")
+        compose("\n\na: 1\n", NoNodes)
 
     assert (caught.value.line, caught.value.column) == (0, 0)
