@@ -9,10 +9,9 @@ from router.check.ignore import Ignored, ignore_findings
 from router.check.rule import RULES, Rule, Subject, SubjectT
 from router.codes import declare
 from router.config.findings import Findings, stopped
-from router.config.reading import without_garbage_collector
 from router.errors import PluginError, RouterError, UsageError
 from router.model import Code, Finding, Place, Severity
-from router.program.load import Loaded, load
+from router.program.load import Loaded, load, without_garbage_collector
 
 RULE_FAILED = declare(
     "RT009",

@@ -1,16 +1,15 @@
-"""Merges a config with the files that it includes."""
+"""Merges a config with the files that it includes: from the files as they were read to the config as a whole."""
 
 import pathlib
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from msgspec import UnsetType, structs
+from msgspec import Struct, UnsetType, structs
 
 from router.codes import declare
 from router.config import spec
 from router.config.findings import Findings, Locate, describe
-from router.config.reading import IncludedFile, Reading, SourceFile
 from router.model import Finding, Path, Place, names_file, plugin_name
 
 DEFINED_TWICE = declare(
@@ -24,11 +23,50 @@ SECTIONS = ("queues", "tables", "routes")
 """The keys whose entries files define by name."""
 
 
+class SourceFile(Struct, frozen=True):
+    """A file that was read: its data, and the places of its keys and values."""
+
+    file: str
+    """Its name in findings."""
+    folder: pathlib.Path
+    """The folder that file names in it are relative to."""
+    data: dict[str, Any]
+    """Plain data: dict, list, str, int, Decimal, bool and None."""
+    findings: Findings
+    """The faults that did not stop reading; later steps add their own."""
+    locate: Callable[[Path, bool], Place]
+    """Returns the place of the value (or, with True, of the key) at a path."""
+
+
+class IncludedFile(Struct, frozen=True):
+    """An included file, and its folder relative to that of the config, such as `flows`, or empty.
+
+    `left_out` are the paths of entries that are not in `content` because they have faults.
+    """
+
+    source: SourceFile
+    folder: str
+    content: spec.Included
+    left_out: set[Path]
+
+
+class Reading(Struct, frozen=True):
+    """A config with all files that it includes; `config` is None if its faults leave nothing to compile.
+
+    It is `complete` if no section as a whole was left out, so that a name which seems unknown is unknown.
+    """
+
+    config: spec.Config | None
+    findings: Findings
+    folder: pathlib.Path
+    complete: bool
+
+
 def merge(
     root: SourceFile,
-    config: spec.Config,
+    config: spec.Config | None,
     left_out: set[Path],
-    parts: Sequence[IncludedFile],
+    parts: Sequence[IncludedFile] = (),
     unreadable: Iterable[Finding] = (),
 ) -> Reading:
     """Return the config with the entries of the included files; every fault is a finding.
@@ -36,6 +74,8 @@ def merge(
     `left_out` are the paths of entries that are not in `config` because they have faults, `unreadable` the findings of
     files that could not be read at all.
     """
+    if config is None:
+        return Reading(None, root.findings, root.folder, False)
     if any(part.content.plugins for part in parts):
         shared = config.plugins
         config = _with_plugins(config, shared)
@@ -57,12 +97,6 @@ def _with_plugins(content: _Content, entries: Sequence[str]) -> _Content:
         for name, route in content.routes.items()
     }
     return structs.replace(content, routes=routes)
-
-
-def as_read(root: SourceFile, config: spec.Config | None, left_out: set[Path]) -> Reading:
-    """Return the config of a file that includes no others."""
-    kept = config and without_dependents(config, left_out)
-    return Reading(kept, root.findings, root.folder, not _whole_sections(left_out))
 
 
 def folder_of(file: pathlib.Path, root: pathlib.Path) -> str:
@@ -91,10 +125,6 @@ def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
         if not gone and not needed & missing_attributes.get(name, set()):
             routes[name] = route
     return structs.replace(config, routes=routes)
-
-
-def _whole_sections(left_out: set[Path]) -> set[Path]:
-    return {path for path in left_out if len(path) == 1}
 
 
 class _Merger:
@@ -129,7 +159,8 @@ class _Merger:
             self._miss_routes()
         merged = structs.replace(config, plugins=tuple(plugins), ignore=tuple(ignored), **entries)
         kept = without_dependents(merged, self._left_out)
-        return Reading(kept, self._findings, self._root.folder, not _whole_sections(self._left_out))
+        complete = all(len(path) > 1 for path in self._left_out)
+        return Reading(kept, self._findings, self._root.folder, complete)
 
     def _locate(self, path: Path, key: bool = False) -> Place:
         locate, own = self._sources.get(path[:2], (self._root.locate, path[:2]))

@@ -13,9 +13,8 @@ from router.codes import declare
 from router.config import spec
 from router.config.environment import RT005, substitute
 from router.config.findings import Findings, quote, stopped
-from router.config.merge import as_read, folder_of, merge
+from router.config.merge import IncludedFile, Reading, SourceFile, folder_of, merge
 from router.config.parse import parse_part
-from router.config.reading import IncludedFile, Reading, SourceFile, without_garbage_collector
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
 from router.errors import ConfigError
 from router.model import Code, Finding, Path, Place, Severity
@@ -49,11 +48,9 @@ def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "e
     except ConfigError as error:
         return Reading(None, stopped(error.findings), path.parent, False)
     config, left_out = parse_part(spec.Config, root.data, root.findings)
-    if config is None or not config.include:
-        return as_read(root, config, left_out)
     parts: list[IncludedFile] = []
     unreadable: list[Finding] = []
-    for file in included_files(path, config.include, root.findings):
+    for file in included_files(path, config.include, root.findings) if config else ():
         try:
             source = read_source(file, env, unset=unset)
         except ConfigError as error:
@@ -141,21 +138,20 @@ def parse_text(
     unset: Severity = "error",
 ) -> SourceFile:
     """Read a config from text, as `read_source` does from a file."""
-    with without_garbage_collector():
-        tree = Tree(_compose(text, shown), shown)
-        findings = Findings(tree.locate)
-        try:
-            data = tree.data()
-        except LimitError as error:
-            raise _over_limit(error, shown) from None
-        for node_fault in tree.faults:
-            place = tree.place(node_fault.node)
-            findings.add(node_fault.code, node_fault.sentence, place=place, suggestion=node_fault.suggestion)
-        if env is not None:
-            data, faults = substitute(data, env)
-            for fault in faults:
-                code = structs.replace(RT005, severity=unset) if fault.unset else RT005
-                findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
+    tree = Tree(_compose(text, shown), shown)
+    findings = Findings(tree.locate)
+    try:
+        data = tree.data()
+    except LimitError as error:
+        raise _over_limit(error, shown) from None
+    for node_fault in tree.faults:
+        place = tree.place(node_fault.node)
+        findings.add(node_fault.code, node_fault.sentence, place=place, suggestion=node_fault.suggestion)
+    if env is not None:
+        data, faults = substitute(data, env)
+        for fault in faults:
+            code = structs.replace(RT005, severity=unset) if fault.unset else RT005
+            findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
     return SourceFile(shown, folder, data, findings, tree.locate)
 
 

@@ -3,7 +3,9 @@
 `router check`, the worker, the Lambda handler and the test runner call it.
 """
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 
 from msgspec import Struct, structs
@@ -11,7 +13,7 @@ from msgspec import Struct, structs
 from router.aws.references import match_key, queue_name, table_fault, table_name
 from router.config import spec
 from router.config.findings import Findings
-from router.config.reading import Reading, without_garbage_collector
+from router.config.merge import Reading
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine
 from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
@@ -24,6 +26,18 @@ from router.program.precompiled import is_precompiled, read_config
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore
+
+
+@contextmanager
+def without_garbage_collector() -> Iterator[None]:
+    """Pause cyclic garbage collection: it takes three quarters of the time of building many nodes, and frees none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Program(Struct, frozen=True):

@@ -12,15 +12,14 @@ from msgspec import structs
 from router.config import spec
 from router.config.environment import Reference, find_references, split_references
 from router.config.findings import Findings
-from router.config.merge import folder_of, relocate
+from router.config.merge import SourceFile, folder_of, relocate
 from router.config.parse import without_empty_keys
-from router.config.reading import SourceFile, list_places, without_garbage_collector
 from router.config.source import included_files, read_source
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression
-from router.program.load import load
-from router.program.precompiled import Bundle, File, Files, write
+from router.program.load import load, without_garbage_collector
+from router.program.precompiled import Bundle, File, Files, list_places, write
 from router.program.schemas.compile import SchemaStore
 from router.sources import SOURCES
 

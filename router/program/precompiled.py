@@ -6,7 +6,7 @@ the same config always makes the same bytes.
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache, reduce
@@ -18,10 +18,9 @@ import msgspec
 from msgspec import Struct, structs
 
 from router.config import spec
-from router.config.environment import RT005, replace_references
+from router.config.environment import RT005, parts, replace_references
 from router.config.findings import Findings, Locate
-from router.config.merge import as_read, merge
-from router.config.reading import IncludedFile, Reading, SourceFile, locate_by
+from router.config.merge import IncludedFile, Reading, SourceFile, merge
 from router.errors import UsageError
 from router.model import Path, Place
 from router.version import VERSION
@@ -157,21 +156,20 @@ def read_config(path: FilePath, env: Mapping[str, str]) -> tuple[Reading, Opened
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
     root, proved = sources[0]
     config, left_out = _parse(spec.Config, root, proved)
-    if config is None or not config.include:
-        return as_read(root, config, left_out), opened
-    given = (config.include,) if isinstance(config.include, str) else config.include
-    parts = []
-    if given == opened.files.include:
+    include = config.include if config else ()
+    given = (include,) if isinstance(include, str) else include
+    included = []
+    if given and given == opened.files.include:
         for file, (source, proved) in list(zip(files, sources, strict=True))[1:]:
             content, without = _parse(spec.Included, source, proved)
             assert content is not None  # it can do without any of its keys
-            parts.append(IncludedFile(source, file.folder, content, without))
-    elif not root.findings.failed:  # with a variable missing, no file is included
+            included.append(IncludedFile(source, file.folder, content, without))
+    elif given and not root.findings.failed:  # with a variable missing, no file is included
         raise UsageError(
             f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
             "in this environment: compile it in this one, or name the same files in all of them"
         )
-    return merge(root, config, left_out, parts), opened
+    return merge(root, config, left_out, included), opened
 
 
 def _put_in(
@@ -213,3 +211,52 @@ def _parse(cls: type[_Kind], source: SourceFile, proved: bool) -> tuple[_Kind | 
 
 def _listed(patterns: tuple[str, ...]) -> str:
     return ", ".join(f"'{pattern}'" for pattern in patterns)
+
+
+_Spot = tuple[Place, Place, dict[str | int, Any]]
+"""The places of a key and of its value, and the same for everything inside the value."""
+
+
+def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
+    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
+
+    def walk(value: Any, path: Path) -> Iterator[Place]:
+        for step, child in parts(value):
+            where = (*path, step)
+            if isinstance(step, str):
+                yield locate(where, True)
+            yield locate(where, False)
+            yield from walk(child, where)
+
+    places = (locate((), False), *walk(data, ()))
+    return [number for place in places for number in (place.line, place.column)]
+
+
+def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
+    """Return the function that finds places in the numbers which `list_places` returned for this data.
+
+    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
+    """
+    numbers = iter(listed)
+
+    def place() -> Place:
+        return Place(file, next(numbers), next(numbers))
+
+    def read(value: Any) -> dict[str | int, Any]:
+        return {
+            step: ((here := place()), place() if isinstance(step, str) else here, read(child))
+            for step, child in parts(value)
+        }
+
+    start = place()
+    root: _Spot = (start, start, read(data))
+
+    def locate(path: Path, key: bool = False) -> Place:
+        spot = root
+        for step in path:
+            if step not in spot[2]:
+                break
+            spot = spot[2][step]
+        return spot[0] if key else spot[1]
+
+    return locate

@@ -3,6 +3,7 @@
 from router.config import spec
 from router.config.findings import ConfigFault, Findings
 from router.config.schema import config_schema
+from router.config.source import parse_text
 from router.config.spec import Attribute
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "ConfigFault",
     "Findings",
     "config_schema",
+    "parse_text",
     "spec",
 ]

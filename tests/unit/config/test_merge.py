@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from router.config import spec
-from router.config.reading import Reading
+from router.config.merge import Reading
 from router.config.source import read_config
 
 ROOT = """\

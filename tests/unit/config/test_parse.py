@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from router.config import spec
 from router.config.findings import Findings
-from router.config.merge import as_read
+from router.config.merge import merge
 from router.config.parse import parse_part, without_empty_keys
 from router.config.schema import wrong_form
 from router.config.source import parse_text
@@ -35,7 +35,7 @@ ATTRIBUTE: Any = spec.Attribute
 def parse(text: Any) -> Any:
     """Return the config, and its findings without the name of the file."""
     source = parse_text(text, {}, "f")
-    config = as_read(source, *parse_part(spec.Config, source.data, source.findings)).config
+    config = merge(source, *parse_part(spec.Config, source.data, source.findings)).config
     return config, [str(finding).removeprefix("f:") for finding in source.findings]
 
 

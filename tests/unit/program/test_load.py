@@ -1,5 +1,6 @@
 """From the path of a config to a program."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record, Route, Table
-from router.program.load import load, load_program
+from router.program.load import load, load_program, without_garbage_collector
 from router.program.precompile import precompile
 from tests.support.engine import plan
 
@@ -207,3 +208,17 @@ def test_plugins_of_an_included_file(tmp_path: Path, compiled: bool) -> None:
         "one": {"common", "one"},
         "two": {"common", "two"},
     }
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled: Any) -> None:
+    """It is disabled inside, and enabled again only if it was enabled before."""
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with without_garbage_collector():
+            inside = gc.isenabled()
+        after = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert (inside, after) == (False, enabled)

@@ -12,8 +12,9 @@ import pytest
 from router.errors import ConfigError, UsageError
 from router.program.load import load, load_program
 from router.program.precompile import precompile
-from router.program.precompiled import NO_BUNDLE, File, Files, is_precompiled, unpack, write
+from router.program.precompiled import NO_BUNDLE, File, Files, is_precompiled, list_places, locate_by, unpack, write
 from router.version import VERSION
+from tests.support.config import parse_text
 
 CONFIG = """\
 version: 1
@@ -152,3 +153,41 @@ def test_what_a_start_imports(tmp_path: Path, name: str) -> None:
     output = subprocess.run([sys.executable, "-c", START, str(file)], capture_output=True, text=True, check=True)
 
     assert output.stdout == f"1{imported}\n"
+
+
+TEXT = """\
+version: 1
+anchors: &all {a: 1, "b c": [1, {d: null}, []]}
+nothing:
+merged:
+  <<: *all
+  a: [x,
+    y]
+again: *all
+x-left-out: 1
+"""
+PATHS = [
+    (),
+    ("version",),
+    ("anchors", "b c", 1, "d"),
+    ("anchors", "b c", 2),
+    ("nothing",),
+    ("merged", "a", 1),
+    ("merged", "b c", 0),
+    ("again", "a"),
+    ("again", "b c", 9),
+    ("gone", "below"),
+    ("version", "below"),
+    ("anchors", "b c", "name"),
+    ("anchors", 0),
+]
+
+
+def test_each_path() -> None:
+    """Values and keys are found through anchors and merges; a path that does not exist has its parent's place."""
+    source = parse_text(TEXT, shown="routes.yaml")
+    locate = locate_by("routes.yaml", source.data, list_places(source.data, source.locate))
+
+    found = {path: (locate(path, False), locate(path, True)) for path in PATHS}
+
+    assert found == {path: (source.locate(path, False), source.locate(path, True)) for path in PATHS}
