@@ -115,11 +115,12 @@ routes:
 ```
 
 Patterns are shell patterns: `*` matches a part of a name, `**` any number of folders, and files whose names begin with
-a dot are skipped. The routes of the file itself are matched first, then those of the included files in the order of
-their names. A file name in an included file (`schema`, `plugins`, `file` of a test) is relative to the folder of that
-file; it must stay inside the folder of `routes.yaml`. A plugin that two files name is loaded once. The hooks of a
-file's plugins [run for the routes of that file](plugins.md). `router schema routes.yaml --included` prints the JSON
-Schema of such files, for editors.
+a dot are skipped. A pattern that leads out of the folder of `routes.yaml`, also by a link, or looks at more than
+100,000 files is an error. The routes of the file itself are matched first, then those of the included files in the
+order of their names. A file name in an included file (`schema`, `plugins`, `file` of a test) is relative to the folder
+of that file; it must stay inside the folder of `routes.yaml`. A plugin that two files name is loaded
+once. The hooks of a file's plugins [run for the routes of that file](plugins.md). `router schema routes.yaml
+--included` prints the JSON Schema of such files, for editors.
 
 ## What is known and accepted
 

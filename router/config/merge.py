@@ -222,3 +222,17 @@ def relocate_route(route: spec.RouteSettings, folder: str) -> spec.RouteSettings
 def relocate(name: str, folder: str) -> str:
     """Return a file name of an included file in `folder`, relative to the config's folder."""
     return posixpath.normpath(posixpath.join(folder, name)) if folder else name
+
+
+def resolve_inside(folder: pathlib.Path, name: str | pathlib.Path) -> pathlib.Path | None:
+    """Return a file or folder that the config names, with links resolved; None if it is outside of the config's folder.
+
+    A deployment contains that folder and nothing else, and a config must not show what is elsewhere. None also for a
+    loop of links, and a name that no file can have.
+    """
+    try:
+        root, real = folder.resolve(), (folder / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
+        return None
+    # From Python 3.13 on a loop of links is no error: its link is then returned as it is.
+    return real if real.is_relative_to(root) and not real.is_symlink() else None

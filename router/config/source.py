@@ -1,8 +1,7 @@
 """Reads a config and the files that it includes: text into plain data with places, and that into typed structs."""
 
-import glob
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import structs
 from yaml import YAMLError
@@ -12,12 +11,13 @@ from yaml.scanner import ScannerError
 from router.codes import declare
 from router.config import spec
 from router.config.environment import RT005, substitute
-from router.config.findings import Findings, quote, stopped
+from router.config.findings import Findings, stopped
+from router.config.include import included_files
 from router.config.merge import IncludedFile, Reading, SourceFile, folder_of, merge
 from router.config.parse import parse_part
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
 from router.errors import ConfigError
-from router.model import Code, Finding, Path, Place, Severity
+from router.model import Code, Finding, Place, Severity
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest size of a config file; a thousand routes take half of one MiB."""
@@ -29,12 +29,6 @@ RT006 = declare(
     "RT006",
     "too deep or too large",
     "With aliases to aliases, or by nesting, a file of a few lines can expand to more data than fits in memory.",
-)
-NO_FILES = declare(
-    "RT107",
-    "an include that finds no files",
-    "The files are missing, so their routes do not run. Files outside of the config's folder are not read: a "
-    "deployment contains that folder and nothing else.",
 )
 
 
@@ -64,43 +58,6 @@ def _parse(source: SourceFile, folder: str) -> IncludedFile:
     content, left_out = parse_part(spec.Included, source.data, source.findings)
     assert content is not None  # since none of its keys is required
     return IncludedFile(source, folder, content, left_out)
-
-
-def included_files(path: pathlib.Path, include: str | tuple[str, ...], findings: Findings) -> Iterator[pathlib.Path]:
-    """Return the files that the config at `path` includes, each once; a pattern that matches none is a finding."""
-    patterns = {("include",): include} if isinstance(include, str) else _numbered(include)
-    seen = {path.resolve()}
-    for where, pattern in patterns.items():
-        for file in _files(path, pattern, where, findings):
-            real = file.resolve()
-            if real not in seen:
-                seen.add(real)
-                yield file
-
-
-def _files(path: pathlib.Path, pattern: str, where: Path, findings: Findings) -> list[pathlib.Path]:
-    """Return the files that a pattern matches, sorted by name, without the config itself."""
-    folder, root, own = path.parent, path.parent.resolve(), path.resolve()
-    try:
-        # Unlike Path.glob, it skips hidden files, such as those that editors leave behind.
-        names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207
-    except ValueError:  # a null in the name
-        names = []
-    found = [folder / name for name in names if not (folder / name).is_dir()]
-    inside = [file for file in found if file.resolve().is_relative_to(root)]
-    if pathlib.PurePath(pattern).is_absolute() or len(inside) < len(found):
-        fault, advice = "leads out of the folder of the config", "name files in that folder, relative to it"
-    else:
-        fault, advice = "finds no files", "it is relative to the folder of this file"
-        inside = [file for file in inside if file.resolve() != own]
-        if inside:
-            return inside
-    findings.add(NO_FILES, f"include {quote(pattern)} {fault}", where, suggestion=advice)
-    return []
-
-
-def _numbered(patterns: tuple[str, ...]) -> dict[Path, str]:
-    return {("include", index): pattern for index, pattern in enumerate(patterns)}
 
 
 def read_source(

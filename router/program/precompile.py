@@ -12,9 +12,10 @@ from msgspec import structs
 from router.config import spec
 from router.config.environment import Reference, find_references, split_references
 from router.config.findings import Findings
+from router.config.include import included_files
 from router.config.merge import SourceFile, folder_of, relocate
 from router.config.parse import without_empty_keys
-from router.config.source import included_files, read_source
+from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.config import MAX_ENTRIES
 from tests.support.deliver import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
 from tests.support.engine import (
     FIRST_WAIT,
@@ -46,6 +47,7 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("`outlast` of a queue", MAX_OUTLAST),
         ("log lines that are queued", QUEUE_BYTES),
         ("time to write queued log lines at the end", FLUSH_SECONDS),
+        ("files and folders that a pattern of `include` looks at", MAX_ENTRIES),
         ("size of an item, with attribute names", MAX_ITEM_BYTES),
         ("digits of a number", MAX_DIGITS),
         ("nesting of an item", MAX_NESTING),

@@ -2,11 +2,13 @@
 
 from router.config import spec
 from router.config.findings import ConfigFault, Findings
+from router.config.include import MAX_ENTRIES
 from router.config.schema import config_schema
 from router.config.source import parse_text
 from router.config.spec import Attribute
 
 __all__ = [
+    "MAX_ENTRIES",
     "Attribute",
     "ConfigFault",
     "Findings",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.config.findings import ConfigFault, Findings
+from router.config.merge import resolve_inside
 from router.model import Path
 from router.program.precompiled import NO_BUNDLE, Bundle
 from router.program.schemas.documents import (
@@ -119,12 +120,8 @@ class SchemaStore:
         known = self._bundle.links.get(asked, asked)
         if known in self._bundle.files:
             return self._root / known
-        try:
-            real = file.resolve()
-        except (OSError, RuntimeError, ValueError):  # a loop of links, or a null in the name
-            return None
-        # From Python 3.13 on a loop of links is no error: its link is then returned as it is.
-        if not real.is_relative_to(self._root) or real.is_symlink():
+        real = resolve_inside(self._root, file)
+        if real is None:
             return None
         name = real.relative_to(self._root).as_posix()
         if asked and asked != name:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501, ISC004  (lines as they are printed are long)
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,8 +108,8 @@ def test_what_patterns_find(read: Read, include: str, names: list[str]) -> None:
         ('"\\0/*"', "2:10: RT107 include '\\x00/*' finds no files; it is relative to the folder of this file"),
         ("../*.yaml", "2:10: RT107 include '../*.yaml' leads out of the folder of the config; name files in that "
                       "folder, relative to it"),
-        ("flows/out.yaml", "2:10: RT107 include 'flows/out.yaml' leads out of the folder of the config; name files in "
-                           "that folder, relative to it"),
+        ("flows/out.yaml", "2:10: RT107 include 'flows/out.yaml' leads out of the folder of the config, by the link "
+                           "'flows/out.yaml'; narrow the pattern to the folders that have the files"),
         ("/etc/passwd", "2:10: RT107 include '/etc/passwd' leads out of the folder of the config; name files in that "
                         "folder, relative to it"),
     ],
@@ -305,3 +306,72 @@ def test_without_plugins_in_included_files(read: Read) -> None:
     reading = read(ROOT + "plugins: [plugins/all.py]\n", a=FLOW)
 
     assert plugins_of(reading) == {"first": UNSET, "second": UNSET}
+
+
+@pytest.mark.parametrize(
+    ("include", "finding"),
+    [
+        ("'**/*.yaml'", "RT107 include '**/*.yaml' leads out of the folder of the config, by the link 'flows/all'; "
+                        "narrow the pattern to the folders that have the files"),
+        ("'**'", "RT107 include '**' leads out of the folder of the config, by the link 'flows/all'; "
+                 "narrow the pattern to the folders that have the files"),
+        ("flows/all/etc/*", "RT107 include 'flows/all/etc/*' leads out of the folder of the config, by the link "
+                            "'flows/all'; narrow the pattern to the folders that have the files"),
+        ("'flows/*/*'", "RT107 include 'flows/*/*' leads out of the folder of the config, by the link 'flows/all'; "
+                        "narrow the pattern to the folders that have the files"),
+        ("/**/*.yaml", "RT107 include '/**/*.yaml' leads out of the folder of the config; name files in that folder, relative "
+                       "to it"),
+        ("'../**'", "RT107 include '../**' leads out of the folder of the config; name files in that folder, relative to it"),
+    ],
+)  # fmt: skip
+@pytest.mark.timeout(10)
+def test_links_to_folders_outside(read: Read, include: str, finding: str) -> None:
+    """They are not followed, since what is there has no end; the finding names the link."""
+    Path("flows").mkdir()
+    Path("flows/all").symlink_to("/")
+
+    reading = read(ROOT.replace("flows/*.yaml", include), a=FLOW)
+
+    assert lines(reading) == [f"routes.yaml:2:10: {finding}"]
+
+
+@pytest.mark.timeout(10)
+def test_links_inside(read: Read) -> None:
+    """Links in circles end, and a file that has two names is included once."""
+    Path("flows/deep").mkdir(parents=True)
+    Path("flows/deep/up").symlink_to("..")
+    Path("flows/deep/self").symlink_to("self")
+    Path("linked").symlink_to("flows")
+    os.mkfifo("flows/pipe.yaml")
+
+    reading = read(ROOT.replace("flows/*.yaml", "'**/*.yaml'"), a=FLOW)
+
+    assert (lines(reading), reading.config and list(reading.config.routes)) == ([], ["first", "second"])
+
+
+def test_a_walk_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern that looks at too many files is a finding, before it takes minutes."""
+    monkeypatch.setattr("router.config.include.MAX_ENTRIES", 20)
+    for index in range(21):
+        Path(f"file-{index}").touch()
+
+    reading = read(ROOT.replace("flows/*.yaml", "['**/*.yaml', 'flows/*.yaml']"), a=FLOW)
+
+    assert lines(reading) == [
+        "routes.yaml:2:11: RT107 include '**/*.yaml' looks at more than 20 files and folders; narrow the pattern to "
+        "the folders that have the files"
+    ]
+
+
+def test_a_folder_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have files that the pattern matches, so that it is not passed over in silence."""
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    assert lines(read(a=FLOW)) == [
+        "routes.yaml:2:10: RT107 include 'flows/*.yaml' cannot read the folder 'flows': permission denied; narrow the "
+        "pattern to the folders that have the files"
+    ]
