@@ -31,6 +31,7 @@ def _number(name: str, least: int, most: int, default: int, text: str) -> Callab
     "--end-with-input", "bound", is_flag=True, hidden=True, help="Stop at the end of standard input, as in the demo."
 )
 @click.option("--control", type=int, hidden=True, help="The file descriptor to the parent process.")
+@click.option("--counters", type=int, hidden=True, help="The file descriptor of the metrics that the parent reads.")
 @click.option("--number", type=int, default=0, hidden=True, help="The number of this process.")
 def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     """Route messages until SIGTERM or SIGINT, then finish those in progress.

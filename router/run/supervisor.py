@@ -1,7 +1,8 @@
 """The parent of several worker processes: starts, restarts and signals them, and serves their health and metrics.
 
 The parent writes `?` to a control socket for each question; the child answers with its status as a line of JSON. When
-the parent's end is closed, the child stops as on SIGTERM.
+the parent's end is closed, the child stops as on SIGTERM. The parent reads the child's metrics from a file that both
+have open.
 """
 
 import os
@@ -19,8 +20,9 @@ import msgspec
 
 from router.aws.calls import boottime
 from router.deliver.telemetry import LINES_DROPPED, LOGGER
+from router.run.counters import Totals, add_totals, open_counters_file, read_counters
 from router.run.log_queue import LogQueue
-from router.run.monitoring import Totals, WorkerStatus, add_totals, serve
+from router.run.monitoring import WorkerStatus, serve
 
 POLL_SECONDS = 0.1
 KILL_SECONDS = 5.0
@@ -69,10 +71,11 @@ class ChildProcess:
         self.number = number
         self.status: WorkerStatus | None = None
         self.past_totals: Totals = {}
-        """The totals of its former processes, as of their last answers."""
+        """The totals of its former processes."""
         self.start_at = 0.0
         """The earliest time of the next start."""
         self._command = command
+        self._counters = open_counters_file()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._unread = b""
@@ -95,9 +98,9 @@ class ChildProcess:
             try:
                 # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it once.
                 self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
-                    [*self._command, "--control", str(theirs.fileno()), "--number", str(self.number)],
+                    [*self._command, *self._options(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), self._counters],
                     process_group=0,
                 )
             except OSError as error:
@@ -121,13 +124,20 @@ class ChildProcess:
             return None
         self._socket.close()
         self._process = self._socket = None
-        if self.status:
-            self.past_totals = add_totals([self.past_totals, self.status.totals])
+        self.past_totals = self.totals()
+        os.ftruncate(self._counters, 0)
         self.status = None
         if now - self._started_at >= SETTLED_SECONDS:
             self._exits = 0
         self._delay_restart(now)
         return code
+
+    def _options(self, control: int) -> list[str]:
+        return ["--control", str(control), "--counters", str(self._counters), "--number", str(self.number)]
+
+    def totals(self) -> Totals:
+        """Return the totals of this process and its former ones, as they are now."""
+        return add_totals([self.past_totals, read_counters(self._counters)])
 
     def is_silent(self, now: float) -> bool:
         """Return whether it has started, but has not answered for long."""
@@ -176,7 +186,7 @@ class Supervisor:
         self._log = log
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._lock = threading.Lock()
-        """Held while the status of a child changes, so that totals are counted exactly once."""
+        """Held while a child ends, so that its totals are counted exactly once."""
         self._first_started = False
         self._stopping = False
 
@@ -184,7 +194,7 @@ class Supervisor:
         """Run until stopped; returns 0, 1 if a child did not finish, or the code of a first child that cannot start."""
         for handled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(handled, self._on_signal)
-        with serve(self._listen, self.status):
+        with serve(self._listen, self.status, self.totals):
             while True:
                 code = self._poll(boottime())
                 if code is not None:
@@ -197,21 +207,25 @@ class Supervisor:
                     return self._stop()
 
     def status(self) -> WorkerStatus:
-        """Return the status of all processes: alive if none is stuck, ready if all are; totals include former ones."""
+        """Return the status of all processes: alive if none is stuck, ready if all are."""
         now = boottime()
         with self._lock:
             statuses = [child.status for child in self._children]
-            past = [child.past_totals for child in self._children]
         known = [status for status in statuses if status is not None]
         log = self._log
-        if log and log.dropped:
-            past.append({LINES_DROPPED: {"": log.dropped}})
         return WorkerStatus(
             alive=all(status.alive for status in known) and not any(child.is_silent(now) for child in self._children),
             ready=not self._stopping and len(known) == len(statuses) and all(status.ready for status in known),
             log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
-            totals=add_totals([*[status.totals for status in known], *past]),
         )
+
+    def totals(self) -> Totals:
+        """Return the metrics of all processes, those included that have ended."""
+        with self._lock:
+            totals = [child.totals() for child in self._children]
+        if self._log and self._log.dropped:
+            totals.append({LINES_DROPPED: {"": self._log.dropped}})
+        return add_totals(totals)
 
     def _poll(self, now: float) -> int | None:
         """Poll the children and start those that do not run; returns the first one's exit code if it cannot start.
@@ -261,7 +275,8 @@ class Supervisor:
         """Return the exit code of a child, killed at `until`; None if it was not running."""
         while child.pid:
             now = boottime()
-            code = child.poll(now)
+            with self._lock:
+                code = child.poll(now)
             if code is not None:
                 return code
             if now >= until:

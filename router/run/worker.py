@@ -21,9 +21,10 @@ from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
 from router.program.load import Program, load_program, with_bare_names
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
+from router.run.counters import QueueCounters, Totals
 from router.run.leases import Leases
 from router.run.log_queue import LogQueue
-from router.run.monitoring import QueueCounters, WorkerStatus, serve
+from router.run.monitoring import WorkerStatus, serve
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import ReceiverPool
 from router.run.supervisor import ControlServer
@@ -48,7 +49,8 @@ class WorkerOptions(Struct, frozen=True):
     """The options of a worker: names of `queues` (empty: all), at most `receivers` of each, `wait`, `grace` in seconds.
 
     `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables are called by name alone.
-    `control` is the file descriptor of the control socket if this is one of several processes.
+    `control` and `counters` are the file descriptors of the control socket and of the file for metrics if this is one
+    of several processes.
     """
 
     config: Path
@@ -59,6 +61,7 @@ class WorkerOptions(Struct, frozen=True):
     listen: str = ""
     bare_names: bool = False
     control: int | None = None
+    counters: int | None = None
 
 
 class WorkerService:
@@ -83,7 +86,7 @@ class WorkerService:
         # One call of each receiver, the concurrent writes, and some for heartbeats.
         self._aws = connect(len(chosen) * options.receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
-        self._counters = QueueCounters()
+        self._counters = QueueCounters(options.counters)
         self._pool = self._new_pool(program)
 
     def run(self) -> int:
@@ -93,7 +96,7 @@ class WorkerService:
             signal.signal(number, self._on_signal)
         ended = threading.Event()
         threading.Thread(target=self._leases.heartbeat, args=(ended,), name="heartbeat", daemon=True).start()
-        with serve(self._options.listen, self.status):
+        with serve(self._options.listen, self.status, self.totals):
             self._pool.start()
             LOGGER.info("worker started", extra={"fields": {"queues": self._pool.queues}})
             if self._control:
@@ -108,10 +111,14 @@ class WorkerService:
     def status(self) -> WorkerStatus:
         """Return the current status."""
         pool, log = self._pool, self._log
+        # Here too: a parent reads the metrics from their file.
         self._counters.set_dropped_lines(log.dropped if log else 0)
-        return WorkerStatus(
-            pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), self._counters.totals()
-        )
+        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked))
+
+    def totals(self) -> Totals:
+        """Return the current metrics."""
+        self._counters.set_dropped_lines(self._log.dropped if self._log else 0)
+        return self._counters.totals()
 
     def _next_signal(self) -> int:
         """Return the next signal; wakes up regularly, since the system can deliver a signal to another thread."""

@@ -24,7 +24,14 @@ from tests.support.engine import (
     MAX_UNPACKED_BYTES,
 )
 from tests.support.program import MAX_BRANCHES
-from tests.support.run import FLUSH_SECONDS, QUEUE_BYTES
+from tests.support.run import (
+    CONNECTION_SECONDS,
+    FLUSH_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_REQUEST_BYTES,
+    QUEUE_BYTES,
+    RESERVED_FILES,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
@@ -45,6 +52,10 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("first wait of a message in an [outage](outcomes.md#outages)", FIRST_WAIT),
         ("longest wait", MAX_BACKOFF_SECONDS),
         ("`outlast` of a queue", MAX_OUTLAST),
+        ("connections to `--listen`", MAX_CONNECTIONS),
+        ("time of a connection to `--listen`", CONNECTION_SECONDS),
+        ("size of a request to `--listen`", MAX_REQUEST_BYTES),
+        ("file descriptors that are reserved for `--listen`", RESERVED_FILES),
         ("log lines that are queued", QUEUE_BYTES),
         ("time to write queued log lines at the end", FLUSH_SECONDS),
         ("files and folders that a pattern of `include` looks at", MAX_ENTRIES),

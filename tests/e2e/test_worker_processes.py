@@ -177,6 +177,31 @@ def test_killed(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     assert (code, ended["exit_code"], counted_then >= counted) == (0, -9, True)
 
 
+def test_counts_of_killed_processes(stack: WorkerStack, wait: Callable[..., Any]) -> None:
+    """Each scrape has what all processes did, at once, those included that were killed right after; none goes back."""
+    with stack.running():
+        sent, counted = 0, [0.0]
+        for _ in range(3):
+            children = set(stack.children())
+            started = len(stack.lines(message="worker started"))
+            stack.send(60, first=sent)
+            sent += 60
+            wait(lambda sent=sent: stack.items() == sent and stack.left() == 0)
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            counted.append(stack.written())
+            stack.wait_for_lines(started + 2, message="worker started")
+            counted.append(stack.written())
+        code = stack.stop()
+
+    # A message whose delete was not confirmed before the kill is written, and counted, again.
+    assert (code, counted == sorted(counted), [counted[round_ * 2] >= round_ * 60 for round_ in (1, 2, 3)]) == (
+        0,
+        True,
+        [True] * 3,
+    )
+
+
 def test_second_signal(stack: WorkerStack, wait: Callable[..., Any]) -> None:
     """A second signal ends all at once."""
     with stack.running("--wait", "10"):

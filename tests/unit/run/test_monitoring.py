@@ -8,7 +8,8 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Summary
-from router.run.monitoring import QueueCounters, WorkerStatus, add_totals, serve
+from router.run.counters import QueueCounters
+from router.run.monitoring import WorkerStatus, serve
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -31,24 +32,14 @@ def get(port: int, path: str) -> tuple[int, str]:
 )
 def test_pages(path: str, answer: tuple[int, str]) -> None:
     """Each page has its status and text."""
-    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=False, ready=True)) as port:
+    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=False, ready=True), dict) as port:
         assert get(port, path) == answer
 
 
 def test_health_of_the_log() -> None:
     """A log that nobody reads is reported, but is no reason to restart the worker."""
-    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=True, log_blocked=True)) as port:
+    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=True, log_blocked=True), dict) as port:
         assert get(port, "/healthz") == (200, "ok\nthe log is not read: its lines are queued, then dropped\n")
-
-
-def test_dropped_lines() -> None:
-    """Dropped log lines are a metric of the process, which concerns no queue; without any there is none."""
-    counters = QueueCounters()
-    counters.set_dropped_lines(0)
-    none = counters.totals()["router_log_lines_dropped_total"]
-    counters.set_dropped_lines(7)
-
-    assert (none, counters.totals()["router_log_lines_dropped_total"]) == ({}, {"": 7})
 
 
 def test_metrics() -> None:
@@ -57,7 +48,7 @@ def test_metrics() -> None:
     counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, configuration_errors=1))
     counters.record(Summary("q", Counter(["written"]), 0.25))
 
-    with serve("127.0.0.1:0", lambda: WorkerStatus(totals=counters.totals())) as port:
+    with serve("127.0.0.1:0", WorkerStatus, counters.totals) as port:
         status, text = get(port, "/metrics")
 
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -75,7 +66,7 @@ def test_metrics() -> None:
 
 def test_no_address() -> None:
     """Without an address nothing is served."""
-    with serve("", WorkerStatus) as port:
+    with serve("", WorkerStatus, dict) as port:
         assert port == 0
 
 
@@ -86,14 +77,6 @@ def test_cannot_listen(listen: str) -> None:
         pytest.raises(
             UsageError, match=rf"^cannot listen on '{listen}': .*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$"
         ),
-        serve(listen, WorkerStatus),
+        serve(listen, WorkerStatus, dict),
     ):
         pass
-
-
-def test_add_totals() -> None:
-    """Totals are added by metric and queue; a queue that only some processes have is kept."""
-    first = {"written": {"q": 2.0, "p": 1.0}, "retry": {}}
-    second = {"written": {"q": 3.0}, "retry": {"q": 1.0}}
-
-    assert add_totals([first, second]) == {"written": {"q": 5.0, "p": 1.0}, "retry": {"q": 1.0}}

@@ -17,14 +17,18 @@ TIMEOUT = 20.0
 # Answers each question; then ends by the given behaviour, or does not.
 SCRIPT = """
 import signal, socket, sys
+from router.model import Summary
+from router.run.counters import QueueCounters
+option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
 def end(*_):
     sys.exit(1)
 signal.signal(signal.SIGTERM, {"deaf": signal.SIG_IGN, "unfinished": end}.get(sys.argv[1], signal.SIG_DFL))
 if sys.argv[1] == "broken":
     sys.exit(2)
-line = socket.socket(fileno=int(sys.argv[sys.argv.index("--control") + 1]))
+line = socket.socket(fileno=option("--control"))
+QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
 while line.recv(10):
-    line.sendall(b'{"alive": true, "ready": true, "totals": {"b": {"q": 2}}}\\n')
+    line.sendall(b'{"alive": true, "ready": true}\\n')
 """
 
 
@@ -50,7 +54,7 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
             end = time.monotonic() + TIMEOUT
             while not supervisor.status().ready and time.monotonic() < end:
                 time.sleep(0.01)
-            seen.append(supervisor.status())
+            seen.extend((supervisor.status(), supervisor.totals()))
             os.kill(os.getpid(), signal.SIGTERM)
 
         stopper = threading.Thread(target=stop)
@@ -67,9 +71,14 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
 
 def test_combined_status(supervise: Any) -> None:
     """Together they are ready when both are, and their totals are added."""
-    code, (status,) = supervise("well")
+    code, (status, totals) = supervise("well")
 
-    assert (code, status.alive, status.ready, status.totals) == (0, True, True, {"b": {"q": 4.0}})
+    assert (code, status.alive, status.ready, totals) == (
+        0,
+        True,
+        True,
+        {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}},
+    )
 
 
 @pytest.mark.parametrize(("how", "grace"), [("unfinished", TIMEOUT), ("deaf", -KILL_SECONDS)])

@@ -1,5 +1,6 @@
 """A worker process and its parent: both ends of the control socket."""
 
+import itertools
 import os
 import signal
 import socket
@@ -25,15 +26,22 @@ from router.run.supervisor import (
 )
 
 TIMEOUT = 20.0
-# Answers the first question, and counts SIGHUPs; with "never", answers nothing.
+# Counts two batches, answers the first question, and tells SIGHUPs; with "never", answers nothing.
 SCRIPT = """
 import signal, socket, sys, time
-line = socket.socket(fileno=int(sys.argv[sys.argv.index("--control") + 1]))
-signal.signal(signal.SIGHUP, lambda *_: line.sendall(b'{"ready": true, "totals": {"reloads": {"q": 1}}}\\n'))
+from router.model import Summary
+from router.run.counters import QueueCounters
+option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
+line = socket.socket(fileno=option("--control"))
+counters = QueueCounters(option("--counters"))
+signal.signal(signal.SIGHUP, lambda *_: line.sendall(b'{"ready": true}\\n'))
 if sys.argv[1] != "never" and line.recv(10):
-    line.sendall(b'{"alive": true, "totals": {"b": {"q": 2}}}\\n')
+    for _ in range(2):
+        counters.record(Summary("q", {}, 0.0))
+    line.sendall(b'{"alive": true}\\n')
 time.sleep(60)
 """
+TOTALS = {"router_batches_total": {"q": 2.0}}
 
 
 @pytest.fixture
@@ -74,12 +82,7 @@ def test_status(child: ChildProcess) -> None:
     wait_for(child, lambda: child.status)
 
     assert child.status is not None
-    assert (before, child.status.alive, child.status.ready, child.status.totals) == (
-        None,
-        True,
-        False,
-        {"b": {"q": 2.0}},
-    )
+    assert (before, child.status.alive, child.status.ready, child.totals()) == (None, True, False, TOTALS)
 
 
 def test_exit(child: ChildProcess) -> None:
@@ -94,8 +97,28 @@ def test_exit(child: ChildProcess) -> None:
     too_early = child.pid
     child.start(1.0 + RESTART_SECONDS)
 
-    assert (codes, polled_again, child.status, child.past_totals, too_early) == ([-9], None, None, {"b": {"q": 2.0}}, 0)
+    assert (codes, polled_again, child.status, child.totals(), too_early) == ([-9], None, None, TOTALS, 0)
     assert child.pid
+
+
+def test_totals_of_successive_processes(child: ChildProcess) -> None:
+    """The totals of a process are added to those of its former ones, while it runs and after it was killed."""
+    seen = []
+    clock = itertools.count(0.0, 1.0)
+
+    def is_started() -> bool:
+        child.start(next(clock))
+        child.poll(next(clock))
+        return child.status is not None
+
+    for _ in range(2):
+        wait_until(is_started)
+        seen.append(child.totals()["router_batches_total"]["q"])
+        child.send(signal.SIGKILL)
+        wait_until(lambda: child.poll(next(clock)))
+        seen.append(child.totals()["router_batches_total"]["q"])
+
+    assert seen == [2.0, 2.0, 4.0, 4.0]
 
 
 def test_restart_delay() -> None:
@@ -136,7 +159,7 @@ def test_reload_waits(child: ChildProcess) -> None:
 
     codes = wait_for(child, lambda: child.status and child.status.ready)
 
-    assert (codes, child.status and child.status.totals) == ([], {"reloads": {"q": 1.0}})
+    assert codes == []
 
 
 def test_no_process(child: ChildProcess) -> None:
@@ -158,7 +181,7 @@ def test_cannot_start(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
-STATUS = WorkerStatus(alive=True, ready=False, totals={"router_batches_total": {"q": 2.0}})
+STATUS = WorkerStatus(alive=True, ready=False)
 
 
 @pytest.fixture

@@ -1,0 +1,205 @@
+"""The HTTP server of pages: slow, idle and many clients, and a process without file descriptors."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
+from http.client import HTTPConnection
+
+import pytest
+
+from router.run.http_server import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, Page, PageServer
+
+TIMEOUT = 20.0
+LARGE = b"x" * 10_000_000
+
+
+def page(path: str) -> Page:
+    """Answers with the path; some paths are special."""
+    if path == "/fails":
+        raise LookupError
+    return HTTPStatus.OK, "text/plain", LARGE if path == "/large" else path.encode()
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    """A server on a free port."""
+    server = PageServer("127.0.0.1", 0, page)
+    yield server
+    server.close()
+
+
+def connect(server: PageServer) -> socket.socket:
+    """A client's connection."""
+    return socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
+
+
+def get(server: PageServer, path: str, method: str = "GET") -> tuple[int, bytes]:
+    """Status and body."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("GET", "/a?b=c", (200, b"/a")),
+        ("HEAD", "/a", (200, b"")),
+        ("POST", "/a", (405, b"")),
+        ("GET", "/fails", (500, b"")),
+        ("GET", "/large", (200, LARGE)),
+    ],
+)
+def test_pages(server: PageServer, method: str, path: str, answer: tuple[int, bytes]) -> None:
+    """A page is served by GET and HEAD; a page that fails does not end the server."""
+    assert (get(server, path, method), get(server, "/b")) == (answer, (200, b"/b"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET\r\n\r\n", b"400"),
+        (b"\x00\xff\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * MAX_REQUEST_BYTES, b"431"),
+    ],
+)
+def test_malformed_request(server: PageServer, request_: bytes, status: bytes) -> None:
+    """A request that is malformed or too long has a response, too."""
+    with connect(server) as client:
+        client.sendall(request_)
+
+        assert client.recv(65536).split()[1] == status
+
+
+def test_request_in_parts(server: PageServer) -> None:
+    """A request may come in parts, if it is complete in time."""
+    with connect(server) as client:
+        for part in (b"GET /a HT", b"TP/1.1\r\n", b"Host: x\r\n\r\n"):
+            client.sendall(part)
+            time.sleep(0.01)
+
+        assert client.recv(65536).endswith(b"\r\n\r\n/a")
+
+
+def test_client_that_has_gone(server: PageServer) -> None:
+    """A client that closes its connection, or resets it, does no harm."""
+    for linger in (b"", b"\x01\x00\x00\x00\x00\x00\x00\x00"):
+        with connect(server) as client:
+            if linger:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            client.sendall(b"GET /large HTTP/1.1\r\n\r\n" if linger else b"GET")
+
+    assert get(server, "/a") == (200, b"/a")
+
+
+def test_slow_clients(server: PageServer) -> None:
+    """Clients that send a byte now and then, or do not read, are disconnected; others are served meanwhile."""
+    with connect(server) as sender, connect(server) as reader:
+        began = time.monotonic()
+        reader.sendall(b"GET /large HTTP/1.1\r\n\r\n")
+        ended = threading.Event()
+
+        def drip() -> None:
+            try:
+                while time.monotonic() - began < TIMEOUT:
+                    sender.sendall(b"x")
+                    time.sleep(0.1)
+            except OSError:
+                ended.set()
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        served = get(server, "/a")
+        served_after = time.monotonic() - began
+        dripping.join()
+        disconnected_after = time.monotonic() - began
+        received = 0
+        try:
+            while data := reader.recv(1_000_000):
+                received += len(data)
+        except ConnectionResetError:
+            pass
+
+    assert (served, served_after < CONNECTION_SECONDS, ended.is_set()) == ((200, b"/a"), True, True)
+    assert CONNECTION_SECONDS <= disconnected_after < TIMEOUT
+    assert received < len(LARGE)
+
+
+def test_idle_connections(server: PageServer) -> None:
+    """Five hundred connections that send nothing keep nobody out; no more than the limit stay open."""
+    with ExitStack() as stack:
+        idle = [stack.enter_context(connect(server)) for _ in range(500)]
+        began = time.monotonic()
+        served = [get(server, "/a") for _ in range(20)]
+        seconds = time.monotonic() - began
+        time.sleep(0.1)
+        still_open = 0
+        for client in idle:
+            client.setblocking(False)
+            try:
+                client.recv(1)
+            except BlockingIOError:
+                still_open += 1
+            except ConnectionResetError:
+                pass
+
+    assert (served, seconds < CONNECTION_SECONDS, still_open <= MAX_CONNECTIONS) == ([(200, b"/a")] * 20, True, True)
+
+
+# Uses up the file descriptors, and then those that others leave, as connections to AWS would.
+EXHAUSTED = """
+import os, resource, sys, threading, time
+from http import HTTPStatus
+from router.run.http_server import PageServer
+server = PageServer("127.0.0.1", 0, lambda path: (HTTPStatus.OK, "text/plain", str(time.process_time()).encode()))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+print(server.port, flush=True)
+def use_up():
+    while True:
+        try:
+            os.dup(0)
+        except OSError:
+            return
+time.sleep(0.5)
+use_up()
+print("used up", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_no_file_descriptors() -> None:
+    """A process that has no file descriptor left serves its pages all the same, and does not spin."""
+    with subprocess.Popen(
+        [sys.executable, "-c", EXHAUSTED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        assert process.stdout.readline() == "used up\n"
+
+        def cpu_seconds() -> float:
+            connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+            connection.request("GET", "/")
+            body = connection.getresponse().read()
+            connection.close()
+            return float(body)
+
+        with ExitStack() as stack:
+            # More than are reserved, so that one waits to be accepted.
+            for _ in range(30):
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT))
+            before = cpu_seconds()
+            time.sleep(2)
+            used = cpu_seconds() - before
+        several = [cpu_seconds() for _ in range(20)]
+        process.kill()
+
+    assert (used < 1.0, len(several)) == (True, 20)
