@@ -14,6 +14,7 @@ from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
+from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
 from router.engine.backoff import MAX_BACKOFF_SECONDS
@@ -69,45 +70,78 @@ class Delivery:
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
+        parts = self.deliver_in_parts(queue, records, deadline, WaitBudget(self._clock))
+        delivered = {each.record.message_id: each for part in parts for each in part}
+        return [delivered[message_id] for message_id in dict.fromkeys([record.message_id for record in records])]
+
+    def deliver_in_parts(
+        self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline, waits: WaitBudget
+    ) -> Iterator[list[Delivered]]:
+        """Deliver records; before each wait for a few of them, yield those that are decided, and at last the others.
+
+        A message group is in order, in one part and over the parts. `waits` limits how long the batch waits.
+        """
         started = self._clock()
-        limit = StartLimit(deadline, started, self._durations, self._final_duration)
         # A message that was received twice is one message; only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
+        delivered: dict[str, Delivered] = {}
+        yielded = 0
+        limit = StartLimit(deadline, started, self._durations, self._final_duration)
+        for _ in self._settle_all(queue, distinct, limit, waits, delivered):
+            if part := [*delivered.values()][yielded:]:
+                yielded += len(part)
+                self._report(queue, part)
+                yield part
+        for message_id, record in distinct.items():
+            if message_id not in delivered:
+                delivered[message_id] = Delivered(record, _GROUP_BLOCKED, acknowledged=False)
+        results = [*delivered.values()]
+        self._report(queue, results[yielded:])
+        self._summarize(queue, results, self._clock() - started)
+        yield results[yielded:]
+
+    def _settle_all(
+        self,
+        queue: CompiledQueue,
+        distinct: Mapping[str, Record],
+        limit: StartLimit,
+        waits: WaitBudget,
+        delivered: dict[str, Delivered],
+    ) -> Iterator[None]:
+        """Plan and settle records, but those whose message group is blocked; yields before each wait."""
         found: Iterable[PlannedMessage | Record] = distinct.values()
         if queue.pointers is not None:
-            found = self._fetcher.fetch(queue.pointers, distinct.values(), limit)
+            found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
         budget = PlanningBudget(limit, self._clock, self._cpu)
         messages, costly = _plan_quickly(queue, found, budget)
-        delivered: dict[str, Delivered] = {}
-        self._settle(queue, messages, limit, delivered)
+        yield from self._settle(queue, messages, limit, waits, delivered)
         for record in costly:
+            yield
             # The quick messages of the batch are written by now. A group goes on only if all before is acknowledged.
             if not queue.fifo or _is_group_done(record, distinct.values(), delivered):
-                self._settle(queue, [_plan_costly(queue, record, budget)], limit, delivered)
-        results = [
-            delivered.get(message_id) or Delivered(record, _GROUP_BLOCKED, acknowledged=False)
-            for message_id, record in distinct.items()
-        ]
-        self._report(queue, results, self._clock() - started)
-        return results
+                yield from self._settle(queue, [_plan_costly(queue, record, budget)], limit, waits, delivered)
 
     def _settle(
         self,
         queue: CompiledQueue,
         messages: Sequence[PlannedMessage],
         limit: StartLimit,
+        waits: WaitBudget,
         delivered: dict[str, Delivered],
-    ) -> None:
+    ) -> Iterator[None]:
         """Write messages and send the dead letters; add what was decided to `delivered`, by message id."""
 
         def is_acknowledged(planned: PlannedMessage) -> bool:
             return delivered[planned.record.message_id].acknowledged
 
         for wave in group_waves(messages, _group_id, is_acknowledged) if queue.fifo else (messages,):
+            left = wave
             for lanes in schedule(wave, atomic=queue.atomic):
-                self._writer.write(lanes, limit)
-            for each in self._finish(queue, wave, limit):
-                delivered[each.record.message_id] = each
+                for _ in self._writer.write(lanes, limit, waits):
+                    self._finish(queue, [each for each in left if each.outcome], limit, delivered)
+                    left = [each for each in left if not each.outcome]
+                    yield
+            self._finish(queue, left, limit, delivered)
 
     def set_visibility(
         self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered], timeout: float
@@ -129,8 +163,12 @@ class Delivery:
         return failed
 
     def _finish(
-        self, queue: CompiledQueue, messages: Sequence[PlannedMessage], limit: StartLimit
-    ) -> Iterator[Delivered]:
+        self,
+        queue: CompiledQueue,
+        messages: Sequence[PlannedMessage],
+        limit: StartLimit,
+        delivered: dict[str, Delivered],
+    ) -> None:
         """Send the dead letters of rejected messages, and decide what is acknowledged."""
         outcomes = [planned.outcome or _unsettled(planned) for planned in messages]
         rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
@@ -147,15 +185,18 @@ class Delivery:
         for planned, outcome in zip(messages, outcomes, strict=True):
             # Without a dead-letter queue of the router, a rejected message is left to the queue's own redrive policy.
             kept = outcome.kind == "retry" or (outcome.kind == "rejected" and not queue.dead_letter)
-            yield Delivered(planned.record, outcome, acknowledged=not kept)
+            delivered[planned.record.message_id] = Delivered(planned.record, outcome, acknowledged=not kept)
 
-    def _report(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
-        plugins = self._program.plugins
-        for each in results:
+    def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:
+        """Log outcomes, and show them to observers, before the messages are acknowledged."""
+        for each in part:
             if each.outcome is not WRITTEN or self._observes_outcomes:
                 result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
                 log_result(result)
-                plugins.notify_outcome(result)
+                self._program.plugins.notify_outcome(result)
+
+    def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
+        """Log a batch, and show it to observers."""
         outcomes = [each.outcome for each in results]
         summary = Summary(
             queue.name,
@@ -167,7 +208,7 @@ class Delivery:
         log_batch(summary)
         self._meter(summary)
         if self._observes_batches:
-            plugins.notify_batch(summary)
+            self._program.plugins.notify_batch(summary)
 
 
 _OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)

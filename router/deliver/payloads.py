@@ -12,6 +12,7 @@ from msgspec import structs
 from router import codes
 from router.aws.calls import Clock, Duration, StartLimit, boottime
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault
+from router.deliver.retries import WaitBudget
 from router.engine.decode import Pointer, PointerFinder
 from router.engine.writes import PlannedMessage
 from router.errors import Rejection
@@ -52,14 +53,14 @@ class Fetcher:
         self.duration = Duration()
 
     def fetch(
-        self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit
+        self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit, waits: WaitBudget
     ) -> list[Record | PlannedMessage]:
         """Return each record, with its payload if it has a pointer; a decided message if there is no payload."""
         found = [(record, _find(finder, record)) for record in records]
         room = _Room(self._max_batch_bytes)
         pointers = [place for _, place in found if isinstance(place, Pointer)]
         run = self._pool.map if len(pointers) > 1 else map
-        payloads = iter(run(lambda pointer: self._fetch(pointer, finder.max_bytes, room, limit), pointers))
+        payloads = iter(run(lambda pointer: self._fetch(pointer, finder.max_bytes, room, limit, waits), pointers))
         return [_resolve(record, next(payloads) if isinstance(place, Pointer) else place) for record, place in found]
 
     @cached_property
@@ -68,7 +69,9 @@ class Fetcher:
 
         return ThreadPoolExecutor(CONCURRENT_FETCHES, "fetch")
 
-    def _fetch(self, pointer: Pointer, max_bytes: int, room: "_Room", limit: StartLimit) -> bytes | Outcome:
+    def _fetch(
+        self, pointer: Pointer, max_bytes: int, room: "_Room", limit: StartLimit, waits: WaitBudget
+    ) -> bytes | Outcome:
         """Fetch an object, with retries."""
         tries = 0
         while True:
@@ -85,10 +88,10 @@ class Fetcher:
                 room.take(len(payload))
                 return payload
             tries += 1
-            if payload.kind != "retry" or tries == MAX_TRIES:
+            seconds = max(0.0, min(self._jitter(0, BACKOFF_BASE * 2**tries), limit.moment - self._clock()))
+            if payload.kind != "retry" or tries == MAX_TRIES or not waits.take(seconds):
                 return _outcome(pointer, payload, max_bytes)
-            wait = self._jitter(0, BACKOFF_BASE * 2**tries)
-            self._sleep(max(0.0, min(wait, limit.moment - self._clock())))
+            self._sleep(seconds)
 
 
 class _Room:

@@ -1,13 +1,14 @@
 """Sends the planned writes: calls overlap, and each write is retried by itself until it is settled."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import uniform
 
 from router import codes
 from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking, boottime
 from router.aws.protocols import AwsFault, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
+from router.deliver.retries import WaitBudget
 from router.model import WRITTEN, Outcome, Table
 
 BACKOFF_BASE = 0.05
@@ -16,6 +17,9 @@ BACKOFF_CAP = 5.0
 """Seconds; no wait is longer."""
 MAX_TRIES = 8
 """After so many failed tries, a write is left for the next delivery of its message."""
+
+FEW_SHARE = 0.1
+"""So few of the writes under way are left because of their keys, not because the table is at its capacity."""
 
 Job = Batch | Step
 
@@ -50,9 +54,15 @@ class Writer:
         """How long calls take."""
         return self._calls.duration
 
-    def write(self, lanes: Iterable[Lane], limit: StartLimit) -> None:
-        """Send the steps of all lanes until each is settled, or no call may start any more."""
+    def write(self, lanes: Iterable[Lane], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
+        """Send the steps of all lanes until each is settled, or no call may start any more.
+
+        Yields before each wait for retries: what is settled by then can be acknowledged. A table at its capacity takes
+        some writes with each try. If few writes are left, or a try had no effect, the wait is taken from `waits`; if
+        that has too little, the writes are left for the next delivery of their messages.
+        """
         running = [_RunningLane(lane) for lane in lanes]
+        tried = len(running)
         while running:
             now = self._clock()
             if now >= limit.moment:
@@ -62,11 +72,20 @@ class Writer:
             ready = [lane for lane in running if lane.ready_at <= now]
             if ready:
                 self._send(ready, limit)
-            else:
-                wake = min(lane.ready_at for lane in running)
-                with blocking:
-                    self._sleep(max(0.0, min(wake, limit.moment) - now))
-            running = [lane for lane in running if lane.steps]
+                running = [lane for lane in running if lane.steps]
+                continue
+            yield
+            wake = min(lane.ready_at for lane in running)
+            seconds = max(0.0, min(wake, limit.moment) - self._clock())
+            takes_some = FEW_SHARE * tried < len(running) < tried
+            if not takes_some and not waits.take(seconds):
+                for lane in running:
+                    lane.give_up()
+                return
+            tried = len(running)
+            with blocking:
+                self._sleep(seconds)
+            waits.waited += seconds
 
     def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
         """Send the first step of each lane; and at once the halves of batches that were refused."""
@@ -158,19 +177,24 @@ class Writer:
             for lane in alike:
                 lane.tries += 1
                 lane.ready_at = self._clock() + wait
+                lane.failure = reason
                 if lane.tries == self._max_tries:
-                    lane.abandon(_retry_later(f"the table did not take it in time: {reason}"))
+                    lane.give_up()
 
 
 class _RunningLane:
-    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on."""
+    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
 
-    __slots__ = ("ready_at", "steps", "tries")
+    `failure` says why the last try failed.
+    """
+
+    __slots__ = ("failure", "ready_at", "steps", "tries")
 
     def __init__(self, steps: Lane) -> None:
         self.steps = steps
         self.tries = 0
         self.ready_at = float("-inf")
+        self.failure = ""
 
     def advance(self, more: bool) -> None:
         """Go on after a response to the first step; with `more`, the step has another write to send."""
@@ -183,6 +207,10 @@ class _RunningLane:
         for step in self.steps:
             step.settle(outcome)
         self.steps.clear()
+
+    def give_up(self) -> None:
+        """Leave all steps for the next delivery of their messages, as the first one fails each time."""
+        self.abandon(_retry_later(f"the table did not take it in time: {self.failure}"))
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:

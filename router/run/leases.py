@@ -1,7 +1,7 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from router.aws.calls import boottime
@@ -96,16 +96,25 @@ class Leases:
         with self._lock:
             return [(id_, self._handles[url, id_][0]) for id_ in ids]
 
+    def forget(self, lease: Lease, ids: Collection[str]) -> None:
+        """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
+        with self._lock:
+            lease.ids = tuple([id_ for id_ in lease.ids if id_ not in ids])
+            self._drop(lease.url, ids)
+
     def release(self, lease: Lease) -> None:
         """Stop renewing a lease; the visibility timeout of its messages stays as it is."""
-        handles = self._handles
         with self._lock:
             del self._leases[lease]
             self.size -= lease.size
-            for id_ in lease.ids:
-                handle, leases = handles.pop((lease.url, id_))
-                if leases > 1:
-                    handles[lease.url, id_] = handle, leases - 1
+            self._drop(lease.url, lease.ids)
+
+    def _drop(self, url: str, ids: Iterable[str]) -> None:
+        handles = self._handles
+        for id_ in ids:
+            handle, leases = handles.pop((url, id_))
+            if leases > 1:
+                handles[url, id_] = handle, leases - 1
 
     def renew(self) -> list[threading.Thread]:
         """Begin to extend each lease that is due, in a thread for each, so that a slow call delays no other lease."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from router.aws.calls import blocking, boottime
 from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
 from router.deliver.delivery import Delivery, group_waves, met_outage
+from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
@@ -107,6 +108,7 @@ class Receiver:
         self._stop = stop
         self._on_round = on_round
         self._share = share or ThrottledShare()
+        self._waits = WaitBudget(clock)
         self._jitter = jitter
         self._sleep = sleep
         self._clock = clock
@@ -149,6 +151,7 @@ class Receiver:
             LOGGER.warning("received after the visibility timeout, and discarded", extra={"fields": fields})
             return Round(failed=True)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
+        waited = self._waits.waited
         try:
             self.busy_since = began = self._clock()
             throttled = self._deliver(received, lease)
@@ -157,7 +160,9 @@ class Receiver:
             self._leases.release(lease)
         ended = self._clock()
         full = self._batch.update(requested, len(received), lease.size, ended - began)
-        return Round(len(received), full, ended - self.seen_at, throttled)
+        # A wait for retries is no contention, which further receivers would increase.
+        waited = self._waits.waited - waited
+        return Round(len(received), full, ended - self.seen_at - waited, throttled)
 
     def _deliver(self, records: Sequence[Record], lease: Lease) -> float:
         """Deliver and acknowledge a batch; return the throttled share of the queue's messages if some of it are."""
@@ -167,35 +172,43 @@ class Receiver:
             visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
             self._queues.change_visibility(polled.url, visible, self._stop.timeout())
             return 0.0
-        delivered = self._delivery.deliver(polled.queue, records, _BatchDeadline(lease, self._stop))
-        self._acknowledge([each.record for each in delivered if each.acknowledged])
-        # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
-        if self._clock() < lease.until:
-            failed = self._delivery.set_visibility(polled.queue, polled.url, delivered, self._stop.timeout())
-            for message_id, fault in failed.items():
-                self._log_error("cannot set the visibility timeout", fault, message_id)
-        settled = sum([each.acknowledged for each in delivered])
-        # Messages that were not started, as those of a blocked group, say nothing about the tables.
-        return self._share.add(settled, sum([met_outage(each.outcome) for each in delivered]))
+        settled = throttled = 0
+        blocked: set[str | None] = set()
+        deadline = _BatchDeadline(lease, self._stop)
+        for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
+            self._acknowledge([each.record for each in part if each.acknowledged], blocked)
+            # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
+            if self._clock() < lease.until:
+                failed = self._delivery.set_visibility(polled.queue, polled.url, part, self._stop.timeout())
+                for message_id, fault in failed.items():
+                    self._log_error("cannot set the visibility timeout", fault, message_id)
+            if len(part) < len(records):
+                self._leases.forget(lease, {each.record.message_id for each in part})
+            settled += sum([each.acknowledged for each in part])
+            # Messages that were not started, as those of a blocked group, say nothing about the tables.
+            throttled += sum([met_outage(each.outcome) for each in part])
+        return self._share.add(settled, throttled)
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
 
-    def _acknowledge(self, records: Sequence[Record]) -> None:
+    def _acknowledge(self, records: Sequence[Record], blocked: set[str | None]) -> None:
         """Delete messages; on FIFO queues one of each group at a time, and none of a group after a failed delete.
 
-        The message whose delete failed would be received again after later messages of its group.
+        The message whose delete failed would be received again after later messages of its group. `blocked` are the
+        groups of a batch with a failed delete, which are added to it.
         """
         if not self.polled.queue.fifo:
             self._delete(records)
             return
-        undeleted: set[str] = set()
 
         def is_deleted(record: Record) -> bool:
-            return record.message_id not in undeleted
+            return record.group_id not in blocked
 
-        for wave in group_waves(records, attrgetter("group_id"), is_deleted):
-            undeleted |= self._delete(wave)
+        left = [record for record in records if is_deleted(record)]
+        for wave in group_waves(left, attrgetter("group_id"), is_deleted):
+            undeleted = self._delete(wave)
+            blocked.update([record.group_id for record in wave if record.message_id in undeleted])
 
     def _delete(self, records: Sequence[Record]) -> set[str]:
         """Delete messages, with retries; returns the ids of those that could not be deleted."""

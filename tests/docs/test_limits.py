@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.config import MAX_ENTRIES
-from tests.support.deliver import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
+from tests.support.deliver import MAX_PLANNING_SECONDS, MAX_WAIT_SECONDS, QUICK_PLANNING_SECONDS, WAIT_SHARE
 from tests.support.engine import (
     FIRST_WAIT,
     MAX_BACKOFF_SECONDS,
@@ -47,6 +47,8 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("memory of the items of one message", MAX_PLANNED_BYTES),
         ("CPU time of `for_each` before other messages go first", QUICK_PLANNING_SECONDS),
         ("CPU time of `for_each` in total", MAX_PLANNING_SECONDS),
+        ("wait for retries of a few writes or S3 objects", MAX_WAIT_SECONDS),
+        ("share of a receiver's time for such waits", WAIT_SHARE),
         ("distinct numbers of a set with the same hash", MAX_COLLISIONS),
         ("branches of `anyOf` and `oneOf` that are examined for a reason", MAX_BRANCHES),
         ("first wait of a message in an [outage](outcomes.md#outages)", FIRST_WAIT),

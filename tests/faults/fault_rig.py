@@ -131,9 +131,11 @@ def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Ca
 class RigWorker:
     """`router worker` as a process that can be killed and restarted; all of them write one log file."""
 
-    def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str) -> None:
+    def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str, hasty: bool = True) -> None:
+        """With `hasty`, it has the short timeouts and few retries of `hasty.py`."""
         options = ["-c", str(rig.config), "--receivers", str(receivers), "--wait", "1", *more]
-        self._command = [sys.executable, str(FOLDER / "hasty.py"), "router", "worker", *options]
+        module = [str(FOLDER / "hasty.py"), "router"] if hasty else ["-m", "router"]
+        self._command = [sys.executable, *module, "worker", *options]
         self._environment = rig.environment
         self.log = log
         log.touch()
@@ -175,9 +177,9 @@ class RigWorker:
 
 
 @contextmanager
-def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str) -> Iterator[RigWorker]:
+def running_worker(rig: Rig, log: Path, receivers: int = 2, *more: str, hasty: bool = True) -> Iterator[RigWorker]:
     """Run a worker while the context lasts."""
-    worker = RigWorker(rig, log, receivers, *more)
+    worker = RigWorker(rig, log, receivers, *more, hasty=hasty)
     try:
         worker.start()
         yield worker
@@ -205,9 +207,9 @@ class RigFunction:
 
 
 @contextmanager
-def running_function(rig: Rig, log: Path) -> Iterator[RigFunction]:
+def running_function(rig: Rig, log: Path, *, hasty: bool = True) -> Iterator[RigFunction]:
     """Run the function while the context lasts; it ends with its input."""
-    command = [sys.executable, str(FOLDER / "hasty.py"), str(FOLDER / "function_driver.py")]
+    command = [sys.executable, *([str(FOLDER / "hasty.py")] if hasty else []), str(FOLDER / "function_driver.py")]
     with (
         log.open("ab") as stderr,
         subprocess.Popen(

@@ -3,13 +3,16 @@
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS, Delivery
 from router.deliver.lanes import Chain, Transaction
+from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE
 from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.deliver.writer import Writer
 
 __all__ = [
     "LOGGER",
     "MAX_PLANNING_SECONDS",
+    "MAX_WAIT_SECONDS",
     "QUICK_PLANNING_SECONDS",
+    "WAIT_SHARE",
     "Chain",
     "Delivery",
     "JsonLines",

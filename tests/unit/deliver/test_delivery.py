@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.deliver.delivery import Delivered, Delivery
+from router.deliver.retries import WaitBudget
 from router.deliver.writer import Writer
 from router.model import Outcome, Record, Summary
 from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
@@ -50,6 +51,37 @@ def test_written(deliver: Any, tables: Any, messages: Any) -> None:
     delivered = deliver(messages("a", "b"))
 
     assert (ends(delivered), tables.calls) == ([("m-a", "written", True), ("m-b", "written", True)], [["a", "b"]])
+
+
+HOT = WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a"}}}}])
+
+
+@pytest.mark.parametrize(
+    ("queue", "groups", "parts"),
+    [
+        ("dead_letter: letters", "1231", [["m-b", "m-c", "m-d"], ["m-a"]]),
+        # The last message is of the group of the first.
+        ("name: q.fifo, dead_letter: letters.fifo", "1231", [["m-b", "m-c"], ["m-a", "m-d"]]),
+    ],
+)
+def test_parts(
+    aws: Aws, tables: Any, time_: Any, compile_: Any, arrive: Any, queue: str, groups: str, parts: list[list[str]]
+) -> None:
+    """What is written can be acknowledged before the batch waits for a throttled message."""
+    tables.answers.extend([HOT, WriteResponse()])
+    writer = Writer(aws.tables, time_, time_.sleep, jitter=lambda low, high: high)
+    program = compile_(queue=queue)
+    records = [
+        arrive(f'{{"id":"{id_}"}}', f"m-{id_}", MessageGroupId=group) for id_, group in zip("abcd", groups, strict=True)
+    ]
+    delivery = Delivery(program, aws, time_, writer=writer)
+    deliver = delivery.deliver_in_parts(
+        program.engine.queues["q"], records, FixedDeadline(time_.now + 10), WaitBudget(time_)
+    )
+
+    found = [([each.record.message_id for each in part], len(time_.slept)) for part in deliver]
+
+    assert ([ids for ids, _ in found], [waited for _, waited in found]) == (parts, [0, 1])
 
 
 def test_nothing(deliver: Any, tables: Any) -> None:
@@ -174,7 +206,7 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
     tables.answers.append(THROTTLED)
     time_.step = 2
 
-    (delivered,) = deliver(messages("a"), seconds=9)
+    (delivered,) = deliver(messages("a"), seconds=11)
 
     assert (output(delivered.outcome), tables.calls) == (
         ("retry", "RT814", "time was up before it was written"),

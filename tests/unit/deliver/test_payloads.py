@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.deliver.payloads import CONCURRENT_FETCHES, MAX_TRIES, Fetcher
+from router.deliver.retries import WaitBudget
 from router.model import Outcome, Record
 from tests.support.aws import TOO_LARGE, Aws, AwsFault
 from tests.support.engine import CLASSES, CompiledQueue, PlannedMessage, PointerFinder, plan
@@ -18,6 +19,7 @@ from tests.support.program import load_program
 
 NONE: Any = None
 THROTTLED = AwsFault("retry", "SlowDown", 503)
+ENOUGH = WaitBudget(seconds=1e9)
 CONFIG = """\
 version: 1
 queues:
@@ -102,7 +104,7 @@ def run(
     """What was fetched for each record, or the outcome."""
     time = time or Time()
     fetcher = Fetcher(Aws(NONE, NONE, objects), time.clock, time.sleep, **settings)
-    found = fetcher.fetch(finder(queue), records, limit(end))
+    found = fetcher.fetch(finder(queue), records, limit(end), ENOUGH)
     assert [(each.record if isinstance(each, PlannedMessage) else each).message_id for each in found] == [
         record.message_id for record in records
     ]
@@ -121,7 +123,7 @@ def test_each_record_in_its_place(large: CompiledQueue) -> None:
 
 def test_without_s3(large: CompiledQueue) -> None:
     """A connection without S3 cannot follow pointers."""
-    (found,) = Fetcher(Aws(NONE, NONE)).fetch(finder(large), [pointer("a")], limit(1e18))
+    (found,) = Fetcher(Aws(NONE, NONE)).fetch(finder(large), [pointer("a")], limit(1e18), ENOUGH)
 
     assert isinstance(found, PlannedMessage)
     assert found.outcome == Outcome(
@@ -221,7 +223,7 @@ def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
     time = Time(step=0.5)
     fetcher = Fetcher(Aws(NONE, NONE, Bucket(a=[b"A"])), time.clock, time.sleep)
 
-    fetcher.fetch(finder(large), [pointer("a")], limit(1e9))
+    fetcher.fetch(finder(large), [pointer("a")], limit(1e9), ENOUGH)
 
     assert fetcher.duration.seconds == 0.5
 
@@ -230,7 +232,9 @@ def test_how_long_a_fetch_takes(large: CompiledQueue) -> None:
 @given(payload=st.binary() | st.text().map(str.encode))
 def test_any_payload_is_planned(queues: Any, queue: str, payload: bytes) -> None:
     """Whatever the object contains: there is a write, or an outcome."""
-    (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(finder(queues[queue]), [pointer("a")], limit(1e18))
+    (record,) = Fetcher(Aws(NONE, NONE, Bucket(a=[payload]))).fetch(
+        finder(queues[queue]), [pointer("a")], limit(1e18), ENOUGH
+    )
     assert isinstance(record, Record)
 
     planned = plan(queues[queue], record)

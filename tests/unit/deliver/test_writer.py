@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from router.deliver.lanes import schedule
+from router.deliver.retries import WaitBudget
 from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from tests.support.aws import CONCURRENT_CALLS
@@ -55,15 +56,17 @@ def write(dynamo: Any, clock: Any) -> Any:
     def run(*messages: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
         writer = Writer(dynamo.tables, clock, clock.sleep, **({"jitter": jitter} if jitter else {}))
         for lanes in schedule(messages, atomic=atomic):
-            writer.write(lanes, limit(until))
+            finish(writer, lanes, until)
         return [planned.outcome for planned in messages]
 
     return run
 
 
-def limit(moment: float) -> Any:
-    """No call starts from that moment on."""
-    return SimpleNamespace(moment=moment, timeout=lambda now: moment - now)
+def finish(writer: Writer, lanes: Any, until: float) -> None:
+    """Write lanes, with enough time to wait for retries; no call starts from a moment on."""
+    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
+    for _ in writer.write(lanes, limit, WaitBudget(seconds=1e9)):
+        pass
 
 
 def one(id_: Any, mode: Any = "put", table: Any = THINGS, message: Any = "m", shape: Any = None, **item: Any) -> Any:
@@ -174,7 +177,7 @@ def test_calls_that_do_not_block(dynamo: Any, clock: Any) -> None:
     (lanes,) = schedule(messages, atomic=False)
     tables: Any = NonBlocking(dynamo.tables)
 
-    Writer(tables, clock, clock.sleep).write(lanes, limit(3600.0))
+    finish(Writer(tables, clock, clock.sleep), lanes, 3600.0)
 
     assert ([planned.outcome for planned in messages], sorted(operations(dynamo))) == (
         [WRITTEN] * 4,
@@ -430,7 +433,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     messages = [one("a"), one("b", index=1)]
     (lanes,) = schedule(messages, atomic=False)
 
-    Writer(dynamo.tables, clock, clock.sleep).write(lanes, limit(3.5))
+    finish(Writer(dynamo.tables, clock, clock.sleep), lanes, 3.5)
 
     assert [planned.outcome for planned in messages] == [
         Outcome("retry", "RT814", "time was up before it was written")
@@ -496,7 +499,7 @@ def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
     messages = [one("a", "insert", index=1), one("b", "insert", index=1)]
     for lanes in schedule(messages, atomic=False):
         for lane in lanes:
-            Writer(tables).write([lane], limit(float("inf")))
+            finish(Writer(tables), [lane], float("inf"))
 
     assert ([planned.outcome for planned in messages], operations(dynamo).count("DescribeTable")) == (
         [refused()] * 2,
@@ -529,7 +532,7 @@ def test_duration_of_calls(dynamo: Any) -> None:
     for tick in (4.0, 1.0):
         clock.tick = tick
         (lanes,) = schedule([one("a")], atomic=False)
-        writer.write(lanes, limit(3600.0))
+        finish(writer, lanes, 3600.0)
         seconds.append(writer.duration.seconds)
 
     assert seconds == [4.0, 3.8]

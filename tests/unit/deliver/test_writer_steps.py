@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from router.deliver.lanes import Chain
+from router.deliver.retries import WaitBudget
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.model import Record, Table
 from tests.support.aws import AwsFault, WriteResponse
@@ -18,10 +19,12 @@ THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 Open = Callable[..., PlannedMessage]
 
 
-def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9) -> None:
-    """Write lanes until a moment; each wait has its upper bound."""
+def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9, waits: float = 1e9) -> None:
+    """Write lanes until a moment, with so many seconds for waits; each wait has its upper bound."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
-    Writer(tables, time_, time_.sleep, jitter=lambda low, high: high).write(lanes, limit)
+    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
+    for _ in writer.write(lanes, limit, WaitBudget(time_, waits)):
+        pass
 
 
 @pytest.fixture
@@ -82,6 +85,41 @@ def test_tries_of_each_write(tables: Any, time_: Any, lane: Any) -> None:
     write(tables, time_, [steps])
 
     assert (kinds(messages), len(tables.calls)) == (["written", "written"], 16)
+
+
+def unprocessed(*ids: str) -> WriteResponse:
+    """The response to a batch of which some items are left."""
+    return WriteResponse([{"PutRequest": {"Item": {"id": {"S": id_}}}} for id_ in ids])
+
+
+@pytest.mark.parametrize(
+    ("count", "responses", "outcomes", "slept"),
+    [
+        # One of ten, as of a hot key: after the waits that the budget has time for, it is left.
+        (10, [unprocessed("0")] * 4, ["retry"] + ["written"] * 9, [0.1, 0.2]),
+        # A try without effect, as of a table that takes nothing.
+        (2, [unprocessed("0", "1")] * 4, ["retry"] * 2, [0.1, 0.2]),
+        # A table at its capacity, which takes some of each try.
+        (4, [unprocessed("0", "1", "2"), unprocessed("0", "1"), unprocessed("0")], ["written"] * 4, [0.1, 0.2, 0.4]),
+    ],
+)
+def test_waits_are_limited(
+    tables: Any,
+    time_: Any,
+    lane: Any,
+    count: int,
+    responses: list[WriteResponse],
+    outcomes: list[str],
+    slept: list[float],
+) -> None:
+    """A batch waits for as long as a table takes more; for few writes, and for a try without effect, not for long."""
+    tables.answers.extend(responses)
+    lanes = [lane(str(number)) for number in range(count)]
+
+    write(tables, time_, [steps for steps, _ in lanes], waits=0.35)
+
+    assert kinds([planned for _, messages in lanes for planned in messages]) == outcomes
+    assert time_.slept == pytest.approx(slept)
 
 
 def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:

@@ -62,6 +62,19 @@ def test_over(leases: Leases, queues: Any, time_: Any) -> None:
     assert queues.released == []
 
 
+def test_forgotten(leases: Leases, queues: Any, time_: Any) -> None:
+    """Messages of a lease that are forgotten are not renewed, unless another lease has them."""
+    lease = leases.acquire("url", 30, [record("m1"), record("m2"), record("m3")], time_.now)
+    other = leases.acquire("url", 30, [record("m3", "newer")], time_.now)
+    leases.forget(lease, {"m1", "m3"})
+    time_.now += 15
+    renew(leases)
+    leases.release(lease)
+    leases.release(other)
+
+    assert (sorted(queues.released), leases.size) == ([[("m2", "h", 30)], [("m3", "newer", 30)]], 0)
+
+
 def test_never_past_twelve_hours(leases: Leases, queues: Any, time_: Any) -> None:
     """The last renewal is shorter, and after twelve hours there are none."""
     lease = leases.acquire("url", 3600, [record("m1")], time_.now)

@@ -1,0 +1,34 @@
+"""How long a batch may wait to retry calls that fail, while others wait for the batch."""
+
+from threading import Lock
+
+from router.aws.calls import Clock, boottime
+
+MAX_WAIT_SECONDS = 1.0
+"""At most so long a caller waits at a time for retries from which little is expected."""
+WAIT_SHARE = 0.2
+"""Of a caller's time at most so much is spent on them: a few messages that fail each time slow the others little."""
+
+
+class WaitBudget:
+    """The time that a caller may spend waiting for retries, refilled as time passes; thread-safe."""
+
+    def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS) -> None:
+        self.waited = 0.0
+        """The seconds of all waits of a writer, whether counted or not."""
+        self._clock = clock
+        self._most = seconds
+        self._left = seconds
+        self._filled_at = clock()
+        self._lock = Lock()
+
+    def take(self, seconds: float) -> bool:
+        """Take the time of a wait; return False if too little is left."""
+        with self._lock:
+            now = self._clock()
+            self._left = min(self._most, self._left + (now - self._filled_at) * WAIT_SHARE)
+            self._filled_at = now
+            if self._left < seconds:
+                return False
+            self._left -= seconds
+            return True
