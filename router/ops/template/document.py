@@ -16,8 +16,8 @@ from router.check.run import examine
 from router.errors import ConfigError, UsageError
 from router.model import names_file
 from router.ops.template import monitoring, resources, worker
-from router.ops.template.expressions import Json, Substitutions, attribute, ref
-from router.ops.template.plan import StackPlan, make_plan
+from router.ops.template.expressions import Json, Substitutions, ref
+from router.ops.template.plan import make_plan
 from router.program.load import Loaded, Program
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, File, unpack
@@ -79,16 +79,28 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
+    part = worker.worker_part(plan) if plan.worker else resources.function_part(plan)
+    made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the routes of {config.path.name}",
-        "Parameters": _parameters(plan),
-        "Conditions": {
-            **(worker.WORKER_CONDITIONS if plan.worker else resources.FUNCTION_CONDITIONS),
-            **monitoring.ALARM_CONDITIONS,
+        "Parameters": {
+            **part["Parameters"],
+            **monitoring.ALARM_PARAMETERS,
+            **plan.substitutions.parameters(made),
         },
-        "Resources": _resources(plan),
-        "Outputs": _outputs(plan),
+        "Conditions": {**part["Conditions"], **monitoring.ALARM_CONDITIONS},
+        "Resources": _distinct(
+            resources.stored_resources(plan),
+            part["Resources"],
+            monitoring.alarm_resources(plan),
+            monitoring.dashboard_resources(plan),
+        ),
+        "Outputs": {
+            **part["Outputs"],
+            "LogGroupName": {"Value": ref(resources.LOG_GROUP)},
+            "DashboardName": {"Value": ref("Dashboard")},
+        },
     }
     _check("resources", len(body["Resources"]), MAX_RESOURCES)
     _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
@@ -126,14 +138,10 @@ class _Plain(_FastestDumper):
         return True
 
 
-def _resources(plan: StackPlan) -> dict[str, Json]:
+def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:
+    """Return all resources; raises UsageError if two have one logical id."""
     found: dict[str, Json] = {}
-    for part in (
-        resources.stored_resources(plan),
-        worker.worker_resources(plan) if plan.worker else resources.function_resources(plan),
-        monitoring.alarm_resources(plan),
-        monitoring.dashboard_resources(plan),
-    ):
+    for part in parts:
         for logical_id, resource in part.items():
             if logical_id in found:
                 raise UsageError(
@@ -141,21 +149,6 @@ def _resources(plan: StackPlan) -> dict[str, Json]:
                 )
             found[logical_id] = resource
     return found
-
-
-def _parameters(plan: StackPlan) -> dict[str, Json]:
-    made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
-    own = worker.WORKER_PARAMETERS if plan.worker else resources.FUNCTION_PARAMETERS
-    return {**own, **monitoring.ALARM_PARAMETERS, **plan.substitutions.parameters(made)}
-
-
-def _outputs(plan: StackPlan) -> dict[str, Json]:
-    if plan.worker:
-        named = {"ClusterName": ref(worker.CLUSTER), "ServiceName": attribute(worker.SERVICE, "Name")}
-    else:
-        named = {"FunctionName": ref(resources.FUNCTION), "FunctionArn": attribute(resources.FUNCTION, "Arn")}
-    named |= {"LogGroupName": ref(resources.LOG_GROUP), "DashboardName": ref("Dashboard")}
-    return {name: {"Value": value} for name, value in named.items()}
 
 
 def _check(what: str, count: int, most: int) -> None:

@@ -8,41 +8,26 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 
 from collections.abc import Callable
 
+import yaml
+
 from router.check.rules.queues import receives_of
 from router.config_types import parse_duration
 from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
-from router.ops.template.expressions import (
-    STACK,
-    Expression,
-    Json,
-    attribute,
-    is_given,
-    ref,
-    resource,
-    sub,
-    text_parameter,
-    when,
-)
+from router.ops.template import fill
+from router.ops.template.expressions import STACK, Expression, Json, attribute, resource, sub
 from router.ops.template.plan import PlannedQueue, PlannedTable, StackPlan
-from router.ops.template.policies import VERSION, Policies, attach, statements
+from router.ops.template.policies import attach, statements
 
 MAX_SOURCES = 10
 """Queues that a redrive allow policy can list; for more, it has to allow all."""
 _ROLES = ("HASH", "RANGE")
-HANDLER = "router.lambda_handler.handler"
-FUNCTION, ROLE, LOG_GROUP = "Function", "Role", "LogGroup"
+FUNCTION, LOG_GROUP = "Function", "LogGroup"
 CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
-"""Parameters: where the package is that `router build` makes. Another key or version is another package."""
-FUNCTION_PARAMETERS: Json = {
-    CODE_BUCKET: text_parameter("The bucket that has the package which `router build` makes", MinLength=3),
-    CODE_KEY: text_parameter("The key of the package in that bucket; a new package needs a new key", MinLength=1),
-    CODE_VERSION: text_parameter("The version of that object, where the bucket keeps versions", Default=""),
-}
-FUNCTION_CONDITIONS: Json = {"HasCodeVersion": is_given(CODE_VERSION)}
+"""Parameters of function.yaml."""
 MAX_ENVIRONMENT = 4096
 """Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-_DAY = 86_400
+DAY = 86_400
 
 
 def stored_resources(plan: StackPlan) -> dict[str, Json]:
@@ -102,35 +87,28 @@ def _table(table: PlannedTable) -> Json:
     return resource("DynamoDB::Table", properties, "Retain")
 
 
-def function_resources(plan: StackPlan) -> dict[str, Json]:
-    """Return the log, role, function and event source mappings; raises UsageError if they exceed a limit of AWS."""
+def function_part(plan: StackPlan) -> Json:
+    """Return the part of the template for the log, role, function and mappings; raises UsageError (a limit of AWS)."""
     settings = plan.config.function
-    policies = attach(statements(plan), place_in(plan), "Flows")
     plan.substitutions.require_lambda_names()
-    properties: Json = {
-        "FunctionName": ref("AWS::StackName"),
-        "Description": "Routes messages from queues into tables",
-        "Runtime": f"python{settings.python}",
-        "Architectures": [settings.architecture],
-        "Handler": HANDLER,
-        "Code": {
-            "S3Bucket": ref(CODE_BUCKET),
-            "S3Key": ref(CODE_KEY),
-            "S3ObjectVersion": when("HasCodeVersion", ref(CODE_VERSION)),
-        },
-        "MemorySize": settings.memory,
-        "Timeout": parse_duration(settings.timeout),
-        "Role": attribute(ROLE, "Arn"),
-        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": ref(LOG_GROUP)},
-        "Environment": {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}},
-    }
-    return {
-        LOG_GROUP: log_group(f"/aws/lambda/{STACK}", settings.log_retention),
-        **policies.resources,
-        ROLE: role("lambda.amazonaws.com", policies, [log_statement()]),
-        FUNCTION: resource("Lambda::Function", properties),
-        **{f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read},
-    }
+    part: Json = yaml.safe_load(
+        fill(
+            "function.yaml",
+            python=settings.python,
+            architecture=settings.architecture,
+            memory=settings.memory,
+            timeout=parse_duration(settings.timeout),
+            log_days=parse_duration(settings.log_retention) // DAY,
+        )
+    )
+    resources = part["Resources"]
+    policies = attach(statements(plan), place_in(plan), "Flows")
+    role, function = (resources[name]["Properties"] for name in ("Role", FUNCTION))
+    role |= policies.properties | {"Policies": [*policies.properties.get("Policies", ()), *role["Policies"]]}
+    function["Environment"] = {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}}
+    mappings = {f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read}
+    resources |= {**policies.resources, **mappings}
+    return part
 
 
 def environment(plan: StackPlan) -> dict[str, str]:
@@ -159,37 +137,6 @@ def place_in(plan: StackPlan) -> Callable[[str], Expression]:
     """Return a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
     made = {each.arn: each.arn_expression for planned in (plan.queues, plan.tables) for each in planned.values()}
     return lambda arn: made.get(arn) or sub(arn)
-
-
-def log_group(name: str, retention: str) -> Json:
-    """Return a log group with a retention."""
-    properties = {"LogGroupName": sub(name), "RetentionInDays": parse_duration(retention) // _DAY}
-    return resource("Logs::LogGroup", properties, "Delete")
-
-
-def log_statement() -> Json:
-    """Return the statement for writing to the log; its ARN ends in `:*`, which means its streams."""
-    return {
-        "Sid": "Log",
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": [attribute(LOG_GROUP, "Arn")],
-    }
-
-
-def role(service: str, policies: Policies, more: list[Json]) -> Json:
-    """Return a role that a service assumes, with policies, and a policy of more statements if there are any."""
-    properties: Json = {
-        "AssumeRolePolicyDocument": {
-            "Version": VERSION,
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-        },
-        **policies.properties,
-    }
-    if more:
-        log = {"PolicyName": "Log", "PolicyDocument": {"Version": VERSION, "Statement": more}}
-        properties["Policies"] = [*properties.get("Policies", ()), log]
-    return resource("IAM::Role", properties)
 
 
 def _mapping(queue: PlannedQueue) -> Json:

@@ -8,10 +8,10 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from string import Template
 
 from router.config import spec
 from router.ops.requirements import requirements_files
+from router.ops.template import fill
 from router.version import VERSION
 
 HOME, PLACE = "/opt/router", "/srv/router"
@@ -22,10 +22,22 @@ GRACE_SECONDS, STOP_SECONDS = 20, 30
 _LOOK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/healthz', timeout=3)"
 HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
 """Fails unless every receiver runs; needs nothing but Python."""
-HEALTH_SECONDS, HEALTH_TIMEOUT, HEALTH_START, HEALTH_RETRIES = 30, 5, 15, 3
 ETC = "/etc/message-router"
 """The folder of the config, its schemas and plugins, for systemd."""
-_FOLDER = Path(__file__).parent
+CONSTANTS = {
+    "home": HOME,
+    "place": PLACE,
+    "port": PORT,
+    "etc": ETC,
+    "stop_seconds": STOP_SECONDS,
+    "health_seconds": 30,
+    "health_timeout": 5,
+    "health_start": 15,
+    "health_retries": 3,
+    "health_command": json.dumps(HEALTH_COMMAND),
+    "health_check": json.dumps(["CMD", *HEALTH_COMMAND]),
+}
+"""Values of the files with `$name`, besides those that depend on the config."""
 
 
 def worker_command(config: str, listen: str) -> tuple[str, ...]:
@@ -41,30 +53,17 @@ def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], ne
     """
     needed = tuple(needed)
     own = (config.parent / "router" / "__init__.py").is_file() and (config.parent / "pyproject.toml").is_file()
-    return _fill(
+    return fill(
         "worker.dockerfile",
+        **CONSTANTS,
         config=config.name,
         platform={"arm64": "linux/arm64", "x86_64": "linux/amd64"}[settings.worker.architecture],
         python=settings.function.python,
         variables=f"# Variables of the config: {', '.join(variables)}\n" if variables else "",
         installation="\n".join(_installation(own, sorted(_lists(config.parent, needed)))),
         copies="\n".join(_copied(config.parent, needed)),
-        home=HOME,
-        place=PLACE,
-        port=PORT,
-        stop_seconds=STOP_SECONDS,
-        health_seconds=HEALTH_SECONDS,
-        health_timeout=HEALTH_TIMEOUT,
-        health_start=HEALTH_START,
-        health_retries=HEALTH_RETRIES,
-        health_command=json.dumps(HEALTH_COMMAND),
         command=json.dumps(worker_command(f"{PLACE}/{config.name}", f"0.0.0.0:{PORT}")),
     )
-
-
-def _fill(name: str, **values: object) -> str:
-    """Return the text of a file beside this module with `$name` replaced by values."""
-    return Template((_FOLDER / name).read_text(encoding="utf-8")).substitute(values)
 
 
 def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
@@ -96,11 +95,10 @@ def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
 
 def systemd_unit(config: Path, variables: Sequence[str]) -> str:
     """Return the text of a unit file; `variables` are those of the config."""
-    return _fill(
+    return fill(
         "worker.service",
+        **CONSTANTS,
         config=config.name,
         variables=f" Variables of the config: {', '.join(variables)}." if variables else "",
         command=shlex.join(worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}")),
-        etc=ETC,
-        stop_seconds=STOP_SECONDS,
     )
