@@ -11,6 +11,7 @@ from router.model import Code, Severity
 RETIRED: Mapping[str, str] = {
     "RT307": "a schema was compared with the judgement of a second library, which never validates messages.",
     "RT312": "examples were compared with the judgement of a second library, which never validates messages.",
+    "RT745": "a mapping exceeded the limits of batches; Lambda refuses such a mapping, so that none is deployed.",
 }
 """Ids that were in use once, with the reason why they no longer are. An id is never used again."""
 _DECLARED: dict[str, Code] = {}

@@ -1,7 +1,6 @@
 """Reports functions that do not run, and faults of the event source mappings that invoke them.
 
 Reserved concurrency: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-The limits of a mapping: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 Visibility timeouts: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 Reported failures: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 Concurrency: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -52,12 +51,6 @@ VISIBILITY_SHORT = declare(
     "timeout, plus the batch window, so that the messages do not become visible meanwhile.",
     severity="warning",
 )
-OVER_LIMITS = declare(
-    "RT745",
-    "a batch that Lambda does not allow",
-    "A FIFO queue has batches of at most 10 and no window, a standard queue of at most 10,000; batches over 10 need a "
-    "window of at least 1 second, and a window has at most 300.",
-)
 OVER_RESERVED = declare(
     "RT746",
     "more concurrency than is reserved",
@@ -89,7 +82,6 @@ OTHER_SETTINGS = declare(
     "The settings under `lambda` take effect only when they are deployed.",
     severity="warning",
 )
-MAX_BATCH, MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_WINDOW = 10_000, 10, 10, 300
 READING = ("Creating", "Enabling", "Enabled", "Updating")
 """The states in which a mapping reads its queue, or is about to."""
 
@@ -126,14 +118,13 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
     NOT_REPORTED,
     VISIBILITY_TOO_SHORT,
     VISIBILITY_SHORT,
-    OVER_LIMITS,
     FILTERED,
     NOT_ENABLED,
     SEVERAL,
     OTHER_SETTINGS,
 )
 def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report mappings that lose messages, exceed limits of Lambda, or differ from the config."""
+    """Report mappings that lose messages, or differ from the config."""
     for name in deployment.queues:
         path, key = deployment.at_queue(name)
         queue = deployment.facts_of(name)
@@ -164,10 +155,8 @@ def _faults(
         count = f"{mapping.filters} filter{'s' if mapping.filters > 1 else ''}"
         advice = "use 'when' in routes instead, and 'unmatched' for the other messages"
         yield FILTERED, f"{shown} has {count}: messages that match none are deleted", advice
-    if queue:
-        yield from _batch_faults(queue, mapping, shown)
-        if isinstance(function, FunctionFacts):
-            yield from _visibility_faults(queue, mapping, function)
+    if queue and isinstance(function, FunctionFacts):
+        yield from _visibility_faults(queue, mapping, function)
 
 
 def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -> Iterator[Found]:
@@ -183,18 +172,6 @@ def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -
             shown = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
             where: Path = ("queues", name, "lambda", setting)
             yield Found(OTHER_SETTINGS, f"'{setting}' is {value} in the config, and {shown}", where, "deploy it")
-
-
-def _batch_faults(queue: QueueFacts, mapping: MappingFacts, shown: str) -> Iterator[_MappingFault]:
-    size, window = mapping.batch_size, mapping.window
-    most = MAX_BATCH_FIFO if queue.fifo else MAX_BATCH
-    if size > most:
-        yield OVER_LIMITS, f"{shown} has batches of {size}, over {most}", f"set its batch size to {most} or less"
-    elif size > MAX_BATCH_WITHOUT_WINDOW and window < 1:
-        yield OVER_LIMITS, f"{shown} has batches of {size} without a window", "set a batch window of 1 second or more"
-    if window > (0 if queue.fifo else MAX_WINDOW):
-        sentence = f"{shown} has a window of {window} s; a {'FIFO' if queue.fifo else 'standard'} queue allows "
-        yield OVER_LIMITS, sentence + ("none" if queue.fifo else f"{MAX_WINDOW}"), "set a shorter batch window"
 
 
 def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: FunctionFacts) -> Iterator[_MappingFault]:

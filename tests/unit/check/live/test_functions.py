@@ -20,31 +20,9 @@ routes:
 ARN = "arn:aws:lambda:eu-west-1:1:function:f"
 MAPPING = MappingFacts("1", ARN, "Enabled", 10, 0, True)
 QUEUE = QueueFacts("arn:aws:sqs:eu-west-1:1:a", False, 360, 60, 1024)
-FIFO = QueueFacts("arn:aws:sqs:eu-west-1:1:a.fifo", True, 360, 60, 1024)
 FUNCTION = FunctionFacts(ARN, 10, "arn:role")
 SHORT = "the visibility timeout of queue 'a' is"
 SHOWN = "the mapping to function 'f'"
-
-
-@pytest.mark.parametrize(
-    ("queue", "size", "window", "sentences"),
-    [
-        (QUEUE, 10_000, 1, []),
-        (QUEUE, 10_000, 300, []),
-        (QUEUE, 10_001, 1, [f"{SHOWN} has batches of 10001, over 10000"]),
-        (QUEUE, 11, 0, [f"{SHOWN} has batches of 11 without a window"]),
-        (QUEUE, 10, 301, [f"{SHOWN} has a window of 301 s; a standard queue allows 300"]),
-        (FIFO, 10, 0, []),
-        (FIFO, 11, 0, [f"{SHOWN} has batches of 11, over 10"]),
-        (FIFO, 10, 1, [f"{SHOWN} has a window of 1 s; a FIFO queue allows none"]),
-    ],
-)
-def test_limits(deploy: Any, output: Any, queue: QueueFacts, size: int, window: int, sentences: list[str]) -> None:
-    """Batches and windows up to the limits are fine, and not beyond them."""
-    mapping = structs.replace(MAPPING, batch_size=size, window=window)
-    deployment = deploy(CONFIG, queues={"a": queue}, mappings={"a": (mapping,)})
-
-    assert output(check_mappings, deployment) == [("RT745", sentence) for sentence in sentences]
 
 
 @pytest.mark.parametrize(
