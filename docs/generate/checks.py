@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from router.check.examples import Example
-from router.check.rule import known_codes
+from router.check.rule import Example, known_codes
 from router.codes import RETIRED
 from router.model import Code
 

@@ -1,11 +1,16 @@
-"""The registry of rules: a rule registers itself, and the packages of rules are discovered."""
+"""The registry of rules: a rule registers itself, and the packages of rules are discovered.
+
+`examples.json` is made by `make docs` from the fixtures of the rules in `tests/checks`.
+"""
 
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path as FilePath
 from typing import Generic, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from router import codes
@@ -89,10 +94,6 @@ class RuleSet(Generic[SubjectT]):
         _import_all(self._package)
         return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
 
-    def reporting(self, id_: str) -> tuple[Rule[SubjectT], ...]:
-        """Return the rule that reports a code; empty if loading, a plugin or AWS does."""
-        return tuple(rule for rule in self.all() if any(code.id == id_ for code in rule.codes))
-
 
 RULES: RuleSet[Subject] = RuleSet("router.check.rules")
 rule = RULES.register
@@ -116,3 +117,17 @@ def known_codes() -> Mapping[str, Code]:
 def code_of(id_: str) -> Code | None:
     """Return the code of an id, or None; import only what declares it, if that is imported already."""
     return codes.declared().get(id_) or known_codes().get(id_)
+
+
+class Example(Struct, frozen=True, omit_defaults=True):
+    """A faulty config, the lines that `router check` prints for it, and the fixed config; "" if it cannot be shown."""
+
+    found: str
+    bad: str = ""
+    good: str = ""
+
+
+def shipped_examples() -> Mapping[str, Example]:
+    """Return the examples that are installed with the package, by code."""
+    content = FilePath(__file__).with_name("examples.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, Example])

@@ -100,8 +100,7 @@ def _format(
 
 
 def _explain(name: str) -> None:
-    from router.check.examples import shipped_examples
-    from router.check.rule import known_codes
+    from router.check.rule import known_codes, shipped_examples
     from router.codes import RETIRED
 
     code = known_codes().get(name.upper())

@@ -96,20 +96,16 @@ def parse_text(
 ) -> SourceFile:
     """Read a config from text, as `read_source` does from a file."""
     tree = Tree(_compose(text, shown), shown)
-    findings = Findings(tree.locate)
     try:
         data = tree.data()
     except LimitError as error:
         raise _over_limit(error, shown) from None
-    for node_fault in tree.faults:
-        place = tree.place(node_fault.node)
-        findings.add(node_fault.code, node_fault.sentence, place=place, suggestion=node_fault.suggestion)
     if env is not None:
         data, faults = substitute(data, env)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
-            findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
-    return SourceFile(shown, folder, data, findings, tree.locate)
+            tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
+    return SourceFile(shown, folder, data, tree.findings, tree.locate)
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -2,12 +2,13 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from router.codes import declare
+from router.config.findings import Findings
 from router.model import Code, Path, Place
 
 if TYPE_CHECKING:
@@ -160,20 +161,11 @@ _Built = tuple[Any, int, int]
 """A value, its number of nodes with aliases expanded, and its depth."""
 
 
-class NodeFault(NamedTuple):
-    """A fault of a node that does not stop reading."""
-
-    code: Code
-    sentence: str
-    node: Node
-    suggestion: str
-
-
 class Tree:
-    """The nodes of one file; places are looked up in them on demand."""
+    """The nodes of one file; places are looked up in them on demand. `findings` are the faults of nodes."""
 
     def __init__(self, root: MappingNode, file: str) -> None:
-        self.faults: list[NodeFault] = []
+        self.findings = Findings(self.locate)
         self._root = root
         self._file = file
         self._entries: dict[int, _Entries] = {}
@@ -181,7 +173,7 @@ class Tree:
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
-        """Return the plain data without top-level keys that begin with `x-`, and fill `faults`; raises LimitError."""
+        """Return the plain data without top-level keys that begin with `x-`, and add `findings`; raises LimitError."""
         data, _, _ = self._build(self._root)
         return {name: value for name, value in data.items() if not name.startswith("x-")}
 
@@ -206,7 +198,7 @@ class Tree:
         return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
-        self.faults.append(NodeFault(code, sentence, node, suggestion))
+        self.findings.add(code, sentence, place=self.place(node), suggestion=suggestion)
 
     def _build(self, node: Node) -> _Built:
         """Return the value of a node; aliases share the value of their anchor."""

@@ -17,6 +17,7 @@ from router.check.rule import RULES, known_codes
 from router.check.run import check
 from router.codes import RETIRED, declare
 from router.model import Code
+from tests.support.check import rules_reporting
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.glob("RT*"))
@@ -41,7 +42,7 @@ def test_the_faulty_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its findings are as expected, and all have the code of the fixture."""
     monkeypatch.chdir(HERE / name)
 
-    findings = check(Path("bad.yaml"), {}, rules=RULES.reporting(name))
+    findings = check(Path("bad.yaml"), {}, rules=rules_reporting(name))
 
     assert ("".join(f"{finding}\n" for finding in findings), {finding.code.id for finding in findings}) == (
         Path("expected.txt").read_text(encoding="utf-8"),
@@ -54,7 +55,7 @@ def test_the_fixed_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no findings."""
     monkeypatch.chdir(HERE / name)
 
-    assert check(Path("good.yaml"), {}, rules=RULES.reporting(name)) == []
+    assert check(Path("good.yaml"), {}, rules=rules_reporting(name)) == []
 
 
 def test_each_code_has_a_fixture() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from router.check.rule import RULES
 from router.check.run import check
+from tests.support.check import rules_reporting
 
 Find = Callable[..., list[str]]
 
@@ -15,7 +15,7 @@ Find = Callable[..., list[str]]
 def find_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Find:
     """Returns the findings, without their places, in a config without its version, with schemas by file name."""
     monkeypatch.chdir(tmp_path)
-    rules = [rule for id_ in request.module.CODES for rule in RULES.reporting(id_)]
+    rules = [rule for id_ in request.module.CODES for rule in rules_reporting(id_)]
 
     def run(text: str, **schemas: str) -> list[str]:
         for stem, schema in schemas.items():
