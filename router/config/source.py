@@ -11,7 +11,7 @@ from yaml.scanner import ScannerError
 from router.codes import declare
 from router.config import spec
 from router.config.environment import RT005, substitute
-from router.config.findings import Findings, stopped
+from router.config.findings import stopped
 from router.config.include import included_files
 from router.config.merge import IncludedFile, Reading, SourceFile, folder_of, merge
 from router.config.parse import parse_part

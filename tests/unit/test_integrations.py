@@ -119,7 +119,7 @@ def test_the_build_names_no_machine(name: str) -> None:
     )
 
 
-GROUND = re.compile(r"router(\.(model|errors|codes|testing|lambda_handler|pytest_plugin|version))?$")
+GROUND = re.compile(r"router(\.(model|errors|codes|printable|testing|lambda_handler|pytest_plugin|version))?$")
 OWN = {"aws": "aws", "checks": "check"}
 """The package that the tests of a folder enter; a folder of tests/unit enters the package of its name."""
 
