@@ -63,7 +63,7 @@ class FaultPlan:
         self._kinds = kinds
         self._lock = threading.Lock()
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return the fault of the next call, or None."""
         with self._lock:
             if self._random.random() >= self._rate:
@@ -86,7 +86,7 @@ class Once(FaultPlan):
         super().__init__(seed=0, rate=0)
         self._left: dict[str, Kind] = {operation: kind}
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return the fault if the call is the first of its operation."""
         with self._lock:
             return self._left.pop(operation, None)
@@ -99,7 +99,7 @@ class FirstUnprocessed(FaultPlan):
         super().__init__(seed=0, rate=0)
         self._operation = operation
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return a partial fault if the call is of that operation."""
         return "partial" if operation == self._operation else None
 
@@ -108,10 +108,36 @@ class FirstUnprocessed(FaultPlan):
         return parts[1:], parts[:1]
 
 
+class HotKeys(FaultPlan):
+    """Throttles each write of some items, by the values of their `id`, until `cool`."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(seed=0, rate=0)
+        self._hot = [json.dumps({"S": id_}) for id_ in ids]
+
+    def cool(self) -> None:
+        """Throttle nothing any more."""
+        self._hot = []
+
+    def next(self, operation: str, request: Any) -> Kind | None:
+        """Return the fault of a write that has a hot item."""
+        if not self._is_hot(request):
+            return None
+        return "partial" if operation == "BatchWriteItem" else "throttled"
+
+    def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Forward all but the hot items."""
+        return [part for part in parts if not self._is_hot(part)], [part for part in parts if self._is_hot(part)]
+
+    def _is_hot(self, part: Any) -> bool:
+        text = json.dumps(part)
+        return any(f'"id": {id_}' in text for id_ in self._hot)
+
+
 class Call(NamedTuple):
     """A recorded call; `answer` is the server's response, or None if it received no request. Times are monotonic.
 
-    `read` is whether the client received the complete response.
+    The server answered at `answered`. `read` is whether the client received the complete response.
     """
 
     operation: str
@@ -120,6 +146,7 @@ class Call(NamedTuple):
     answer: dict[str, Any] | None
     fault: Kind | None
     began: float
+    answered: float
     ended: float
     read: bool
 
@@ -202,9 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         service, _, operation = self.headers["X-Amz-Target"].partition(".")
-        fault = self.proxy.plan.next(operation)
         began = time.monotonic()
         request = json.loads(body)
+        fault = self.proxy.plan.next(operation, request)
+        self._answered: float | None = None
         if fault == "dropped":
             self._note(operation, request, 0, None, fault, began)
             self._reset()
@@ -260,6 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._upstream.request("POST", self.path, body, headers)
         response = self._upstream.getresponse()
         answer = response.read()
+        self._answered = time.monotonic()
         theirs = ("x-amzn-requestid", "content-type", "x-amzn-query-error")
         return response.status, [each for each in response.getheaders() if each[0].lower() in theirs], answer
 
@@ -315,4 +344,6 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         response = json.loads(answer) if answer else None
         complete = fault in (None, "partial") if read is None else read
-        self.proxy.journal.add(Call(operation, request, status, response, fault, began, time.monotonic(), complete))
+        ended = time.monotonic()
+        answered = self._answered or ended
+        self.proxy.journal.add(Call(operation, request, status, response, fault, began, answered, ended, complete))

@@ -118,7 +118,7 @@ def _run(
 def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:
     calls = proxy.journal.calls()
     check_tables(model, rig)
-    check_order(calls)
+    check_order(model, calls)
     if scene.program == "worker":
         check_acknowledged(calls)
     if scene.end == "stop":

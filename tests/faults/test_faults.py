@@ -25,7 +25,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, trans
                 run_worker(rig, model, WAVE)
 
         check_tables(model, rig)
-        check_order(proxy.journal.calls())
+        check_order(model, proxy.journal.calls())
         assert check_acknowledged(proxy.journal.calls()) >= len(model.puts) + len(model.rejected)
         assert sum(proxy.journal.faults.values()) > 20
 
@@ -40,7 +40,7 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
                 feed_function(function, rig, model.wave(WAVE), Watch(rig))
 
         check_tables(model, rig)
-        check_order(proxy.journal.calls())
+        check_order(model, proxy.journal.calls())
         assert sum(proxy.journal.faults.values()) > 20
 
 

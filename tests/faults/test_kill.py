@@ -24,7 +24,7 @@ def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:
             kills = sum(run_interrupted(rig, worker, model, WAVE, chance, worker.kill) for _ in range(WAVES))
 
         check_tables(model, rig)
-        check_order(proxy.journal.calls())
+        check_order(model, proxy.journal.calls())
         check_acknowledged(proxy.journal.calls())
         assert kills >= WAVES
 
@@ -42,6 +42,6 @@ def test_stop(ministack: LocalAws, name: str, tmp_path: Path) -> None:
             codes.append(worker.stop())
 
         check_tables(model, rig)
-        check_order(proxy.journal.calls())
+        check_order(model, proxy.journal.calls())
         check_once(model, proxy.journal.calls())
         assert (set(codes), len(rig.letters("dead"))) == ({0}, len(model.rejected))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ class Polls(FaultPlan):
         self.begun = threading.Event()
         self.fault: Kind | None = None
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return the fault of a receive."""
         if operation != "ReceiveMessage":
             return None
