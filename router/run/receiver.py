@@ -178,8 +178,9 @@ class Receiver:
         for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
             self._acknowledge([each.record for each in part if each.acknowledged], blocked)
             # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
-            if self._clock() < lease.until:
-                failed = self._delivery.set_visibility(polled.queue, polled.url, part, self._stop.timeout())
+            left = min(self._stop.timeout(), lease.until - self._clock())
+            if left > 0:
+                failed = self._delivery.set_visibility(polled.queue, polled.url, part, left)
                 for message_id, fault in failed.items():
                     self._log_error("cannot set the visibility timeout", fault, message_id)
             if len(part) < len(records):

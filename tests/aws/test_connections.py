@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -163,6 +164,27 @@ def test_silence(server: Listener, connections: Connections, size: int) -> None:
             ask(connections, b"x" * size, 0.1)
     finally:
         over.set()
+
+
+def test_nothing_is_sent_after_its_time(server: Listener, connections: Connections) -> None:
+    """A request whose time is over, as after a pause of the process, is not sent: it may be an outdated write."""
+    received: list[bytes] = []
+    ended = threading.Event()
+
+    def act(connection: socket.socket) -> None:
+        answer(connection)
+        with suppress(ConnectionError):
+            received.append(connection.recv(1))
+        ended.set()
+
+    server.acts = [act]
+    ask(connections)
+
+    for _ in ("reused", "new"):
+        with pytest.raises(NoResponseError, match=r"TimeoutError$"):
+            ask(connections, timeout=0)
+
+    assert (ended.wait(SECONDS), received) == (True, [b""])
 
 
 @pytest.mark.parametrize("begins", [True, False], ids=["body", "head"])

@@ -215,9 +215,14 @@ class _ClosedError(NoResponseError):
 
 
 def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) -> None:
-    """Send over a non-blocking socket; raises OSError, which includes TimeoutError."""
+    """Send over a non-blocking socket; raises OSError, which includes TimeoutError.
+
+    The time is looked at as late as possible: after a pause of the process the request may be an outdated write.
+    """
     left = memoryview(request)
     while left:
+        if not timeout.left():
+            raise TimeoutError
         try:
             left = left[connection.send(left) :]
         except _WOULD_BLOCK as error:

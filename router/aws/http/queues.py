@@ -62,7 +62,9 @@ class DirectQueues(SqsQueues):
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
         body = _encode(receive_request(url, count, wait_seconds, visibility))
-        timeout = CallTimeout(wait_seconds + SECONDS)
+        seconds = wait_seconds + SECONDS
+        # Messages whose visibility timeout is over are of no use.
+        timeout = CallTimeout(seconds, self._clock() + max(seconds, visibility))
         responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), timeout)
         good = [response for response in responses if not isinstance(response, FailedCall)]
         # Messages that were received do not wait for retries of the calls that failed.

@@ -23,7 +23,7 @@ class Service:
         self._seconds = seconds
         self.failure: FailedCall | None = None
 
-    def begin(self, operation: str, body: bytes, seconds: float) -> "Call":
+    def begin(self, operation: str, body: bytes, timeout: Any) -> "Call":
         number = len([name for name, _ in self.noted if name == "begun"])
         self.noted.append(("begun", number))
         return Call(self, number)
@@ -143,3 +143,19 @@ def test_a_receive_that_times_out(fault: AwsFault, calls: int) -> None:
     found = DirectQueues(service, sleep=lambda seconds: None).receive("url", 10, 20, 30)
 
     assert (found, len(service.noted)) == (fault, calls)
+
+
+def test_a_receive_ends() -> None:
+    """A receive ends with the visibility timeout of its messages, however the response comes; a long poll does not."""
+    timeouts = []
+
+    class Noted(Service):
+        def begin(self, operation: str, body: bytes, timeout: Any) -> "Call":
+            timeouts.append((timeout.seconds, timeout.until))
+            return super().begin(operation, body, timeout)
+
+    service: Any = Noted(seconds=0)
+    for wait, visibility in ((5, 40), (20, 5)):
+        DirectQueues(service, clock=lambda: 100.0).receive("url", 10, wait, visibility)
+
+    assert timeouts == [(5 + SECONDS, 140.0), (20 + SECONDS, 120.0 + SECONDS)]
