@@ -41,7 +41,7 @@ class HotKey(FaultPlan):
         super().__init__(seed=0, rate=0)
         self.hot = True
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return a partial fault for each batch of writes."""
         return "partial" if operation == "BatchWriteItem" and self.hot else None
 
@@ -61,7 +61,7 @@ class Throttled(FaultPlan):
         super().__init__(seed=0, rate=0)
         self.throttled = True
 
-    def next(self, operation: str) -> Kind | None:
+    def next(self, operation: str, request: Any) -> Kind | None:
         """Return the fault of a write."""
         return "throttled" if operation == "BatchWriteItem" and self.throttled else None
 
