@@ -159,7 +159,6 @@ class DynamoTables:
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
-        self._schemas: dict[str, KeySchema] = {}
         self._operations: dict[Operation, Callable[..., Any]] = {
             "Put": client.put_item,
             "Update": client.update_item,
@@ -203,14 +202,9 @@ class DynamoTables:
         return _response(_within(timeout, write))
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
-        """Call DescribeTable, and cache its result: a table's key never changes."""
-        if table in self._schemas:
-            return self._schemas[table]
+        """Call DescribeTable."""
         response = _within(timeout, lambda: call(self._client.describe_table, "Table", TableName=table))
-        if isinstance(response, AwsFault):
-            return response
-        self._schemas[table] = read_key_schema(response["Table"])
-        return self._schemas[table]
+        return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
 
 
 def _response(found: WriteResponse | AwsFault) -> WriteResponse:

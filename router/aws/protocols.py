@@ -94,7 +94,7 @@ class Tables(Protocol):
         """Make at most 100 actions on distinct items in one TransactWriteItems."""
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
-        """Return the key of a table, and cache it."""
+        """Return the key of a table."""
 
 
 class PendingWrite(Protocol):

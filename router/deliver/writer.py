@@ -6,7 +6,7 @@ from random import uniform
 
 from router import codes
 from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking, boottime
-from router.aws.protocols import AwsFault, NonBlockingTables, PendingWrite, Tables, WriteResponse
+from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.deliver.retries import WaitBudget
 from router.model import WRITTEN, Outcome, Table
@@ -17,6 +17,8 @@ BACKOFF_CAP = 5.0
 """Seconds; no wait is longer."""
 MAX_TRIES = 8
 """After so many failed tries, a write is left for the next delivery of its message."""
+KEY_SECONDS = 1.0
+"""How long the key of a table is kept: a table cannot be deleted and created with another key in less."""
 
 FEW_SHARE = 0.1
 """So few of the writes under way are left because of their keys, not because the table is at its capacity."""
@@ -25,7 +27,7 @@ Job = Batch | Step
 
 
 class Writer:
-    """Writes through one connection; keeps nothing between calls of `write` but how long calls take.
+    """Writes through one connection; between calls of `write` it keeps how long calls take, and the keys of tables.
 
     `jitter` chooses a wait between two bounds in seconds.
     """
@@ -43,6 +45,8 @@ class Writer:
         self._sleep = sleep
         self._jitter = jitter
         self._max_tries = MAX_TRIES if max_tries is None else max_tries
+        # The key of a table, and when it was looked up.
+        self._keys: dict[str, tuple[KeySchema, float]] = {}
         self._calls: PolledCalls[Job] | ThreadedCalls[Job] = (
             PolledCalls(_begin(tables), clock)
             if isinstance(tables, NonBlockingTables)
@@ -153,7 +157,7 @@ class Writer:
     def _refuse(self, step: Step, fault: AwsFault, lane: "_RunningLane", limit: StartLimit) -> None:
         """Handle a refused item that was sent alone: either the configured key of its table is wrong, or the item."""
         for table in _tables_of(step):
-            key = self._tables.key_schema(table.name, limit.timeout(self._clock()))
+            key = self._key_of(table, limit)
             if isinstance(key, AwsFault) and key.kind == "retry":
                 self._retry([lane], key.code)
                 return
@@ -166,6 +170,17 @@ class Writer:
         write = step.writes[0]
         reason = f"table '{write.table.name}' refused the item: {fault.code}"
         lane.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
+
+    def _key_of(self, table: Table, limit: StartLimit) -> KeySchema | AwsFault:
+        """Return the key that a table has now; while many items are refused, it is looked up once in KEY_SECONDS."""
+        now = self._clock()
+        key, since = self._keys.get(table.name, ((), now))
+        if key and now - since < KEY_SECONDS:
+            return key
+        found = self._tables.key_schema(table.name, limit.timeout(now))
+        if not isinstance(found, AwsFault):
+            self._keys[table.name] = found, now
+        return found
 
     def _retry(self, lanes: Sequence["_RunningLane"], reason: str) -> None:
         """Retry after a back-off; lanes with equally many tries wait equally long, to be sent together again."""

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from router.aws.protocols import Aws, AwsFault, WriteResponse
+from router.model import Table
+from tests.support.dev import create_table
 
 ITEM = {
     "pk": {"S": "a"},
@@ -81,12 +83,13 @@ def test_key_schema(aws: Aws, table: str) -> None:
     assert aws.tables.key_schema(table, 60) == (("pk", "S"), ("sk", "N"))
 
 
-def test_key_schema_is_kept(aws: Aws, dynamodb: Any, table: str) -> None:
-    """A table is described once, so its key is known even after it is gone."""
-    aws.tables.key_schema(table, 60)
+def test_key_schema_of_a_recreated_table(aws: Aws, dynamodb: Any, table: str) -> None:
+    """A table is described anew each time: it can be deleted and created with another key."""
+    before = aws.tables.key_schema(table, 60)
     dynamodb.delete_table(TableName=table)
+    create_table(dynamodb, Table(table, (("id", "S"),)))
 
-    assert aws.tables.key_schema(table, 60) == (("pk", "S"), ("sk", "N"))
+    assert (before, aws.tables.key_schema(table, 60)) == ((("pk", "S"), ("sk", "N")), (("id", "S"),))
 
 
 def test_key_schema_of_no_table(aws: Aws, name: str) -> None:

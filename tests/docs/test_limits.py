@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.config import MAX_ENTRIES
-from tests.support.deliver import MAX_PLANNING_SECONDS, MAX_WAIT_SECONDS, QUICK_PLANNING_SECONDS, WAIT_SHARE
+from tests.support.deliver import (
+    KEY_SECONDS,
+    MAX_PLANNING_SECONDS,
+    MAX_WAIT_SECONDS,
+    QUICK_PLANNING_SECONDS,
+    WAIT_SHARE,
+)
 from tests.support.engine import (
     FIRST_WAIT,
     MAX_BACKOFF_SECONDS,
@@ -58,6 +64,7 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("time of a connection to `--listen`", CONNECTION_SECONDS),
         ("size of a request to `--listen`", MAX_REQUEST_BYTES),
         ("file descriptors that are reserved for `--listen`", RESERVED_FILES),
+        ("time until the key of a table is looked up again", KEY_SECONDS),
         ("log lines that are queued", QUEUE_BYTES),
         ("time to write queued log lines at the end", FLUSH_SECONDS),
         ("files and folders that a pattern of `include` looks at", MAX_ENTRIES),

@@ -5,9 +5,10 @@ from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
 from router.deliver.lanes import Chain, Transaction
 from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE
 from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
-from router.deliver.writer import Writer
+from router.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
+    "KEY_SECONDS",
     "LOGGER",
     "MAX_PLANNING_SECONDS",
     "MAX_WAIT_SECONDS",

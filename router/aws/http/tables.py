@@ -24,7 +24,6 @@ class DirectTables:
 
     def __init__(self, service: JsonService) -> None:
         self._service = service
-        self._schemas: dict[str, KeySchema] = {}
 
     def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
         """Call BatchWriteItem."""
@@ -56,16 +55,12 @@ class DirectTables:
         return PendingCall(self._service, "TransactWriteItems", body, _timeout(timeout), _transact_response)
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
-        """Call DescribeTable, and cache its result."""
-        if table not in self._schemas:
-            body = _encode({"TableName": table})
-            response = self._service.begin("DescribeTable", body, _timeout(timeout)).finish()
-            if isinstance(response, FailedCall):
-                return response.fault
-            if "Table" not in response:
-                return UNREADABLE
-            self._schemas[table] = read_key_schema(response["Table"])
-        return self._schemas[table]
+        """Call DescribeTable."""
+        body = _encode({"TableName": table})
+        response = self._service.begin("DescribeTable", body, _timeout(timeout)).finish()
+        if isinstance(response, FailedCall):
+            return response.fault
+        return read_key_schema(response["Table"]) if "Table" in response else UNREADABLE
 
 
 def _timeout(seconds: float) -> CallTimeout:

@@ -9,7 +9,7 @@ import pytest
 
 from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
-from router.deliver.writer import BACKOFF_CAP, MAX_TRIES, Writer
+from router.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from tests.support.aws import CONCURRENT_CALLS
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
@@ -493,20 +493,6 @@ def test_a_table_that_cannot_be_described(write: Any, dynamo: Any, faults: Any, 
     assert write(one("a", index=1)) == [outcome]
 
 
-def test_a_table_is_described_once(write: Any, dynamo: Any) -> None:
-    """Its key never changes."""
-    tables = dynamo.tables
-    messages = [one("a", "insert", index=1), one("b", "insert", index=1)]
-    for lanes in schedule(messages, atomic=False):
-        for lane in lanes:
-            finish(Writer(tables), [lane], float("inf"))
-
-    assert ([planned.outcome for planned in messages], operations(dynamo).count("DescribeTable")) == (
-        [refused()] * 2,
-        1,
-    )
-
-
 def test_calls_overlap_up_to_their_bound(write: Any, dynamo: Any) -> None:
     """The limit of concurrent calls is reached, and never exceeded."""
     together = Barrier(CONCURRENT_CALLS)
@@ -536,3 +522,35 @@ def test_duration_of_calls(dynamo: Any) -> None:
         seconds.append(writer.duration.seconds)
 
     assert seconds == [4.0, 3.8]
+
+
+def described(dynamo: Any) -> int:
+    """The number of DescribeTable calls."""
+    return sum(operation == "DescribeTable" for operation, _ in dynamo.calls)
+
+
+def test_recreated_table(dynamo: Any, clock: Any) -> None:
+    """After a table was recreated with another key no message is rejected, though its key was as configured before."""
+    writer = Writer(dynamo.tables, clock, clock.sleep)
+    outcomes = []
+    for key in (THINGS.key, (("other", "S"),)):
+        dynamo.keys["things"] = key
+        messages = [one(str(number), message=str(number), index=1) for number in range(300)]
+        for lanes in schedule(messages, atomic=False):
+            finish(writer, lanes, clock.now + 3600.0)
+        outcomes.append({(each.outcome.kind, each.outcome.code) for each in messages})
+        clock.now += KEY_SECONDS
+
+    assert (outcomes, described(dynamo)) == ([{("rejected", "RT815")}, {("retry", "RT816")}], 2)
+
+
+def test_key_is_looked_up_again(dynamo: Any, clock: Any) -> None:
+    """While items are refused, a table is described once in a while, not for each of them."""
+    writer = Writer(dynamo.tables, clock, clock.sleep)
+    for number in range(40):
+        message = one(str(number), index=1)
+        for lanes in schedule([message], atomic=False):
+            finish(writer, lanes, clock.now + 3600.0)
+        clock.now += KEY_SECONDS / 4
+
+    assert described(dynamo) == 10
