@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UnsetType
 
 from router.config import spec
+from router.config.merge import resolve_inside
 from router.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
 from router.errors import PluginError, UsageError
 from router.model import Record
@@ -65,7 +66,7 @@ def make_record(
     if not isinstance(test.body, UnsetType):
         body = test.body
     elif not isinstance(test.file, UnsetType):
-        body = wrap_text(_read_text(folder / test.file, test.file), queue, envelopes)
+        body = wrap_text(_read_text(folder, test.file), queue, envelopes)
     else:
         body = make_body(test.message, queue, envelopes)
     return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META, attributes)
@@ -128,13 +129,16 @@ def _lower_first(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name[:1].lower() + name[1:]: value for name, value in given.items()}
 
 
-def _read_text(file: Path, shown: str) -> str:
+def _read_text(folder: Path, name: str) -> str:
+    file = resolve_inside(folder, name)
+    if file is None:
+        raise UsageError(f"'{name}' is outside of the folder of the config: put it into that folder")
     try:
         return file.read_text(encoding="utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise UsageError(f"'{shown}' is not UTF-8 text") from None
+        raise UsageError(f"'{name}' is not UTF-8 text") from None
     except OSError as error:
-        raise UsageError(f"cannot read '{shown}': {(error.strerror or type(error).__name__).lower()}") from None
+        raise UsageError(f"cannot read '{name}': {(error.strerror or type(error).__name__).lower()}") from None
 
 
 def _text(data: bytes) -> str:

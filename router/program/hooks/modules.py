@@ -18,6 +18,7 @@ from typing import Any
 
 from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
+from router.config.merge import resolve_inside
 from router.model import names_file, plugin_name
 from router.program.hooks import specs
 
@@ -88,6 +89,9 @@ def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
 
 def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
     file = (folder / entry).absolute()
+    if file.is_file() and resolve_inside(folder, entry) is None:
+        sentence, advice = f"{entry!r} is outside of the folder of the config", "copy it into that folder"
+        return _fault(entry, sentence, f"{advice}, or install it as a module")
     if not file.is_file():
         beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
         hint = did_you_mean(entry, beside, "a path is relative to the folder of this file")

@@ -67,14 +67,15 @@ _Report = Callable[..., None]
 class SchemaStore:
     """The schemas of one load: each file is read, checked, compiled and reported once.
 
-    `documents` are their contents by the name that findings use. `validations` has what is behind each check. Files in
-    the `bundle` of a compiled config are not read again, and were checked when it was made.
+    `folder` is that of the config, `documents` are their contents by the name that findings use. `validations` has
+    what is behind each check. Files in the `bundle` of a compiled config are not read again, and were checked when it
+    was made.
     """
 
     def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE) -> None:
         self.documents: dict[str, Any] = {}
         self.validations: dict[Check, Validation] = {}
-        self._folder = folder
+        self.folder = folder
         self._root = folder.resolve()
         self._bundle = bundle
         self._links: dict[str, str] = {}
@@ -140,7 +141,7 @@ class SchemaStore:
                 self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file)
                 return self._opened[file]
             try:
-                content = read_schema(file, name, str(self._folder / name))
+                content = read_schema(file, name, str(self.folder / name))
             except SchemaError as error:
                 report(*error.faults)
             else:

@@ -93,6 +93,20 @@ def test_a_file(tmp_path: Path) -> None:
     assert base64.b64decode(record.body) == b'{"a": 1.50}'
 
 
+@pytest.mark.parametrize("name", ["../secret.json", "{tmp}/secret.json", "linked.json", "folder/secret.json"])
+def test_a_file_outside(tmp_path: Path, name: str) -> None:
+    """A file outside of the folder of the config is not read, also not by a link."""
+    folder, outside = tmp_path / "config", tmp_path / "secret.json"
+    folder.mkdir()
+    outside.write_text("{}")
+    (folder / "linked.json").symlink_to(outside)
+    (folder / "folder").symlink_to(tmp_path)
+    name = name.format(tmp=tmp_path)
+
+    with pytest.raises(UsageError, match=f"'{name}' is outside of the folder of the config"):
+        make_record(spec.Test(file=name), spec.Queue(), folder=folder)
+
+
 def test_a_file_of_bytes(tmp_path: Path) -> None:
     """SQS accepts text only."""
     (tmp_path / "m.json").write_bytes(b"\xff")

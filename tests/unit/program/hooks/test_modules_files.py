@@ -79,6 +79,19 @@ def test_a_missing_file_with_no_other_near(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("entry", ["../p.py", "linked.py"])
+def test_a_file_outside(tmp_path: Path, entry: str) -> None:
+    """A file outside of the folder of the config is not run, also not by a link."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (tmp_path / "p.py").touch()
+    (folder / "linked.py").symlink_to(tmp_path / "p.py")
+    assert output(entry, folder) == (
+        f"plugin '{Path(entry).stem}' cannot be loaded: '{entry}' is outside of the folder of the config",
+        "copy it into that folder, or install it as a module",
+    )
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [
