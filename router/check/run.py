@@ -37,16 +37,6 @@ class Report(Struct, frozen=True):
     ignored: tuple[Ignored, ...] = ()
 
 
-def check(
-    path: Path,
-    env: Mapping[str, str],
-    compare: Callable[[Loaded], None] | None = None,
-    rules: Iterable[Rule[Subject]] | None = None,
-) -> list[Finding]:
-    """Return the findings of a config, in the order of the file."""
-    return list(examine(path, env, compare, rules=rules).findings)
-
-
 def examine(
     path: Path,
     env: Mapping[str, str],

@@ -60,15 +60,13 @@ def _parse(source: SourceFile, folder: str) -> IncludedFile:
     return IncludedFile(source, folder, content, left_out)
 
 
-def read_source(
-    path: pathlib.Path, env: Mapping[str, str] | None = None, shown: str = "", unset: Severity = "error"
-) -> SourceFile:
+def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, unset: Severity = "error") -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
-    Findings call the file `shown`. Without `env`, references stay as they are written. `unset` is the severity of a
+    Without `env`, references stay as they are written. `unset` is the severity of a
     variable that is not set and has no default; a placeholder replaces it. Raises ConfigError if there is no data.
     """
-    file = shown or str(path)
+    file = str(path)
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)

@@ -14,10 +14,9 @@ import pytest
 import router
 from router.check.live.deployed import LIVE_RULES
 from router.check.rule import RULES, known_codes
-from router.check.run import check
 from router.codes import RETIRED, declare
 from router.model import Code
-from tests.support.check import rules_reporting
+from tests.support.check import check, rules_reporting
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.glob("RT*"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.check.run import check
+from tests.support.check import check
 
 HERE = Path(__file__).parent
 CONFIGS = sorted(str(file.relative_to(HERE)) for file in [*HERE.glob("corpus/*.yaml"), *HERE.glob("RT*/good.yaml")])

@@ -27,27 +27,19 @@ from router.model import Transform
 from router.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.transforms import TRANSFORMS
 
-_CONVERTIBLE: Mapping[str, tuple[str, ...]] = {
-    "S": ("string", "number"),
-    "N": ("number", "string"),
-    "B": ("binary", "string"),
-    "BOOL": ("boolean",),
-    "SS": ("array", "set"),
-    "NS": ("array", "set"),
-    "BS": ("array", "set"),
-    "M": ("object",),
-    "L": ("array",),
-    "json": ("string", "number", "boolean", "array", "object"),
+_CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "S": (("string", "number"), "string"),
+    "N": (("number", "string"), "number"),
+    "B": (("binary", "string"), "binary"),
+    "BOOL": (("boolean",), "boolean"),
+    "SS": (("array", "set"), "set"),
+    "NS": (("array", "set"), "set"),
+    "BS": (("array", "set"), "set"),
+    "M": (("object",), "object"),
+    "L": (("array",), "array"),
+    "json": (("string", "number", "boolean", "array", "object"), "string"),
 }
-"""The types of values that each `type` converts."""
-_CONVERTED: Mapping[str, str] = {
-    "S": "string",
-    "N": "number",
-    "B": "binary",
-    "BOOL": "boolean",
-    "M": "object",
-    "L": "array",
-}
+"""The types of values that each `type` converts, and the type that it converts them to."""
 
 
 class Step(Struct, frozen=True):
@@ -87,7 +79,7 @@ def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
         stored = with_default(stored, attribute.default)
         if not isinstance(attribute.type, UnsetType):
             stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
-    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERTIBLE[attribute.type]
+    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
 
@@ -130,13 +122,13 @@ def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple
 
 def _converted(raw: Value, kind: str) -> Value:
     """Infer the result of `type`, if the conversion does not fail."""
-    if kind in ("SS", "NS", "BS"):  # an empty set counts as missing
-        return Value(UNKNOWN if raw.missing is NO else raw.missing, {"set": YES}, NO, None, None, raw.lacking)
+    types = {_CONVERSIONS[kind][1]: YES}
+    if "set" in types:  # an empty set counts as missing
+        return Value(UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking)
     if kind == "json":
-        return Value(raw.missing, {"string": YES}, NO, None, None, raw.lacking)
-    longest = text_length(raw) if kind == "S" else None
-    empty = raw.empty if kind == "S" else NO
-    return structs.replace(raw, types={_CONVERTED[kind]: YES}, empty=empty, longest=longest)
+        return Value(raw.missing, types, NO, None, None, raw.lacking)
+    longest, empty = (text_length(raw), raw.empty) if kind == "S" else (None, NO)
+    return structs.replace(raw, types=types, empty=empty, longest=longest)
 
 
 _TYPE_NAMES: Mapping[Any, str] = {

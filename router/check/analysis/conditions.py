@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.check.analysis.expressions import Names, path_of, tree_of
+from router.check.analysis.expressions import tree_of
 from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, all_of, any_of, there
-from router.program.expressions import Tree
+from router.program.expressions import Names, Tree, path_of
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SWAPPED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}

@@ -6,10 +6,9 @@ from functools import lru_cache
 from msgspec import Struct
 
 from router.check.analysis.predicates import EACH, Steps
-from router.program.expressions import Tree
+from router.program.expressions import Tree, path_of
 from router.program.expressions.syntax import SyntaxFault, parse
 
-Names = tuple[str, ...]
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 """Nodes whose first child is evaluated on the input, and the others on each element of its value."""
 
@@ -39,14 +38,6 @@ def tree_of(text: str) -> Tree | None:
         return parse(text)
     except SyntaxFault:
         return None
-
-
-def path_of(tree: Tree) -> Names | None:
-    """Return the names of a plain path, of which `@` has none; None for any other expression."""
-    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
-    if steps[0]["type"] == "current":
-        steps = steps[1:]
-    return tuple(step["value"] for step in steps) if all(step["type"] == "field" for step in steps) else None
 
 
 def list_of(text: str) -> Steps | None:

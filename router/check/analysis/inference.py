@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.expressions import Names, Scope, elements_of, path_of
+from router.check.analysis.expressions import Scope, elements_of
 from router.check.analysis.predicates import EACH, TYPES, Steps
-from router.program.expressions import Tree
+from router.program.expressions import Names, Tree, path_of
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")

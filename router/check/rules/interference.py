@@ -6,13 +6,14 @@ from itertools import combinations
 from msgspec import UNSET, structs
 
 from router.check.analysis.entailment import Answer, entailment_without_schema
-from router.check.analysis.expressions import path_of, tree_of
+from router.check.analysis.expressions import tree_of
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.model import Path
 from router.modes import MODES, names_where
+from router.program.expressions import path_of
 from router.sources import Evaluated, source_of, values_of
 
 MIXED_MODES = declare(

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.expressions import elements_of, path_of, tree_of
+from router.check.analysis.expressions import elements_of, tree_of
 from router.check.analysis.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.schema_index import SchemaIndex
@@ -16,7 +16,7 @@ from router.config import spec
 from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.model import Path
 from router.modes import MODES
-from router.program.expressions import Tree
+from router.program.expressions import Tree, path_of
 from router.sources import Evaluated, Joined, values_of
 
 ITEM_TOO_LARGE = declare(

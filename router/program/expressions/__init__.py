@@ -6,6 +6,8 @@ from typing import Any
 
 Tree = dict[str, Any]
 """A node as jmespath.py has it: type, children and perhaps value; `start` and `quoted` are ours."""
+Names = tuple[str, ...]
+"""The names of a dotted path."""
 MAX_LENGTH = 4096
 """Maximum characters of an expression; below Python's limit on the digits of an int."""
 _KINDS: dict[type, str] = {
@@ -37,6 +39,14 @@ def fields_read(tree: Tree) -> frozenset[str] | None:
     children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
     read = [fields_read(child) for child in children]
     return None if None in read else frozenset[str]().union(*filter(None, read))
+
+
+def path_of(tree: Tree) -> Names | None:
+    """Return the names of a dotted path, of which `@` has none; None for any other expression."""
+    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
+    if steps[0]["type"] == "current":
+        steps = steps[1:]
+    return tuple(step["value"] for step in steps) if all(step["type"] == "field" for step in steps) else None
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:

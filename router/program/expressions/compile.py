@@ -1,14 +1,14 @@
 """Compiles JMESPath to plain callables: direct lookups for paths, an exact evaluator for other expressions."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Inexact
 from types import MappingProxyType
 from typing import Any
 
 from router.codes import declare
 from router.errors import ExpressionError
-from router.program.expressions import MAX_LENGTH, Tree, is_true, nodes
+from router.program.expressions import MAX_LENGTH, Tree, is_true, nodes, path_of
 
 INVALID_EXPRESSION = declare(
     "RT401",
@@ -108,16 +108,12 @@ def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
 
 
 def _path(tree: Tree) -> Look | None:
-    """Return a direct lookup if the tree is `@` or a dotted path; a field of a value that is no object is None."""
-    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
-    if steps[0]["type"] == "current":
-        steps = steps[1:]
-    if any(step["type"] != "field" for step in steps):
-        return None
-    return _look_up([step["value"] for step in steps])
+    """Return a direct lookup if the tree is a dotted path; a field of a value that is no object is None."""
+    names = path_of(tree)
+    return None if names is None else _look_up(names)
 
 
-def _look_up(names: list[str]) -> Look:
+def _look_up(names: Sequence[str]) -> Look:
     match names:
         case []:
             return lambda data: data

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.check.run import check
-from tests.support.check import rules_reporting
+from tests.support.check import check, rules_reporting
 
 Find = Callable[..., list[str]]
 

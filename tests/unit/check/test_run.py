@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 import pytest
 
 from router.check.rule import Found, Rule
-from router.check.run import check, run_rules
+from router.check.run import run_rules
 from router.errors import MissingExtra, UsageError
 from router.model import Code, Place
+from tests.support.check import check
 from tests.support.config import Findings
 
 FOUND = Code("RT499", "t", "w.")

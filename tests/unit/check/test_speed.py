@@ -6,7 +6,7 @@ from pathlib import Path
 
 CHECK = """
 import pathlib, sys, time
-from router.check.run import check
+from tests.support.check import check
 found = check(pathlib.Path(sys.argv[1]), {})
 print(len(found), time.process_time() < 5)
 """

@@ -240,13 +240,13 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "routes.yaml"
     file.write_bytes(b"\xef\xbb\xbfa: ${B}\n")
 
-    source = read_source(file, {"B": "c"}, "shown.yaml")
+    source = read_source(file, {"B": "c"})
 
     assert (source.file, source.folder, source.data, source.locate(("a",), True)) == (
-        "shown.yaml",
+        str(file),
         tmp_path,
         {"a": "c"},
-        Place("shown.yaml", 1, 1),
+        Place(str(file), 1, 1),
     )
 
 
