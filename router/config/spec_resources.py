@@ -85,6 +85,7 @@ class S3Pointer(Spec, frozen=True):
             description="The size of the largest object that is fetched; a pointer to a larger one is rejected.",
         ),
     ] = 16_777_216
+    kms_key: KmsKey = ""
 
 
 class Queue(Spec, frozen=True):

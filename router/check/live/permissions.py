@@ -36,7 +36,7 @@ READ = (
 SEND = ("sqs:GetQueueUrl", "sqs:SendMessage")
 DESCRIBE = "dynamodb:DescribeTable"
 DECRYPT = "kms:Decrypt"
-"""The action for reading an encrypted queue, and for writing to an encrypted table."""
+"""The action for reading an encrypted queue or bucket, and for writing to an encrypted table."""
 ENCRYPT = (DECRYPT, "kms:GenerateDataKey")
 """The actions for sending to an encrypted queue."""
 
@@ -61,8 +61,8 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
         if not isinstance(settings.s3_pointer, UnsetType):
             facts = seen.queues.get(queue.reference)
             partition = facts.arn.partition(":sqs:")[0] if isinstance(facts, QueueFacts) else "arn:aws"
-            for bucket in settings.s3_pointer.buckets:
-                wanted[f"{partition}:s3:::{bucket}/*"] = {"s3:GetObject"}
+            for arn, action in _fetches(settings.s3_pointer, partition):
+                wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():
         for name, action in _writes(config, route):
             table = seen.tables.get(name)
@@ -71,6 +71,17 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             if config.tables[name].kms_key:
                 wanted.setdefault(config.tables[name].kms_key, set()).add(DECRYPT)
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def _fetches(pointers: spec.S3Pointer, partition: str) -> Iterator[tuple[str, str]]:
+    """Yield the ARNs of what is read from S3, each with the action."""
+    for bucket in pointers.buckets:
+        yield f"{partition}:s3:::{bucket}/*", "s3:GetObject"
+        # Without it S3 denies access to an object that does not exist:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        yield f"{partition}:s3:::{bucket}", "s3:ListBucket"
+    if pointers.kms_key:
+        yield pointers.kms_key, DECRYPT
 
 
 def _writes(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ Task sizes: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-
 import re
 from collections.abc import Iterator
 
+from msgspec import UnsetType
+
 from router.aws.references import is_fifo
 from router.check.rule import Found, Subject, rule
 from router.check.rules.queues import MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_RETENTION
@@ -109,6 +111,9 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
     """Report KMS keys that are not given by their ARN."""
     config = subject.config
     keys: list[tuple[Path, str]] = [(("queues", name), queue.kms_key) for name, queue in config.queues.items()]
+    for name, queue in config.queues.items():
+        if not isinstance(queue.s3_pointer, UnsetType):
+            keys.append((("queues", name, "s3_pointer"), queue.s3_pointer.kms_key))
     keys += [(("tables", name), table.kms_key) for name, table in config.tables.items()]
     for path, key in keys:
         if key and not _KEY_ARN.fullmatch(key) and not stands_for_unset(key):

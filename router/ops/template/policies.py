@@ -27,6 +27,7 @@ _BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("DecryptWithKeys", (DECRYPT,)),
     ("MakeDataKeys", ("kms:GenerateDataKey",)),
     ("FetchPayloads", ("s3:GetObject",)),
+    ("ListPayloads", ("s3:ListBucket",)),
 )
 """The statements with their actions: adding or removing a route changes only their resources."""
 MAX_INLINE = 10_240
@@ -101,7 +102,9 @@ def _with_substitutions(plan: StackPlan) -> spec.Config:
             buckets = enumerate(pointers.buckets)
             where = ("queues", name, "s3_pointer", "buckets")
             pointers = structs.replace(
-                pointers, buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets)
+                pointers,
+                buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets),
+                kms_key=substitutions.at((*where[:-1], "kms_key"), pointers.kms_key),
             )
         key = substitutions.at(("queues", name, "kms_key"), queue.kms_key)
         queues[name] = structs.replace(queue, s3_pointer=pointers, kms_key=key)

@@ -59,7 +59,7 @@ def test_markers(deploy: Any) -> None:
 
 def test_queues_and_buckets(deploy: Any) -> None:
     """Queues are read, dead-letter queues sent to, buckets of pointers read; what was not seen is left out."""
-    pointer = "dead_letter: q-dlq, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
+    pointer = "dead_letter: q-dlq, envelope: [s3_pointer], s3_pointer: {buckets: [payloads], kms_key: KEY3}"
     deployment = deploy(CONFIG.format(write="", queue=pointer))
     letters = QueueFacts("arn:q-dlq", False, 30, 60, 1024)
     gone = Unanswered("dynamodb:DescribeTable", "items", "ResourceNotFoundException")
@@ -72,6 +72,8 @@ def test_queues_and_buckets(deploy: Any) -> None:
         "arn:aws-cn:sqs:q": tuple(sorted(READ)),
         "arn:q-dlq": tuple(sorted(SEND)),
         "arn:aws-cn:s3:::payloads/*": ("s3:GetObject",),
+        "arn:aws-cn:s3:::payloads": ("s3:ListBucket",),
+        "KEY3": ("kms:Decrypt",),
     }
 
 
@@ -113,7 +115,8 @@ def test_a_bucket_of_a_queue_that_was_not_seen(deploy: Any) -> None:
     deployment = deploy(CONFIG.format(write="", queue=pointer))
 
     assert needed(deployment.config, deployment.queues, DeployedState()) == {
-        "arn:aws:s3:::payloads/*": ("s3:GetObject",)
+        "arn:aws:s3:::payloads/*": ("s3:GetObject",),
+        "arn:aws:s3:::payloads": ("s3:ListBucket",),
     }
 
 

@@ -27,7 +27,7 @@ queues:
   plain: {{dead_letter: plain-dlq, lambda: {{batch_size: 500, window: 5s, maximum_concurrency: 20}}, retention: 7d}}
   fifo: {{name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, max_receive_count: 9}}
   locked: {{name: "${{STAGE:-dev}}-locked", kms_key: "{KEY}1", dead_letter: locked-dlq}}
-  pointers: {{envelope: [s3_pointer], s3_pointer: {{buckets: ["${{STAGE:-dev}}-payloads"]}}}}
+  pointers: {{envelope: [s3_pointer], s3_pointer: {{buckets: ["${{STAGE:-dev}}-payloads"], kms_key: "{KEY}3"}}}}
   existing: {{managed: false, dead_letter: existing-dlq}}
   by-arn: {{name: "{ARN}named", dead_letter: "https://sqs.eu-west-1.amazonaws.com/123456789012/named-dlq"}}
 tables:
@@ -226,6 +226,18 @@ def test_an_action_that_is_new(make: Any, resolve: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr("router.ops.template.policies._BUNDLES", ())
 
     assert resolve(make(text, more=MORE), VariableTeam="a").allowed() == usual
+
+
+def test_payloads(make: Any, resolve: Any) -> None:
+    """The role may list the bucket, without which S3 denies access to a missing object, and decrypt its objects."""
+    document = make(EVERYTHING.removeprefix("version: 1\n"), more=MORE)
+
+    allowed = resolve(document, VariableTeam="a").allowed()
+    assert [allowed[arn] for arn in ("arn:aws:s3:::dev-payloads/*", "arn:aws:s3:::dev-payloads", f"{KEY}3")] == [
+        {"s3:GetObject"},
+        {"s3:ListBucket"},
+        {"kms:Decrypt"},
+    ]
 
 
 def test_no_wildcards(make: Any, resolve: Any) -> None:
