@@ -144,15 +144,20 @@ class Delivery:
             self._finish(queue, left, limit, delivered)
 
     def set_visibility(
-        self, queue: CompiledQueue, url: str, delivered: Sequence[Delivered], timeout: float
+        self,
+        queue: CompiledQueue,
+        url: str,
+        delivered: Sequence[Delivered],
+        timeout: float,
+        longest: int = MAX_BACKOFF_SECONDS,
     ) -> dict[str, AwsFault]:
         """Set when the messages that are not acknowledged become visible again; return the faults by message id.
 
         Messages that were not started become visible at once, and before the others are changed, so that waiting does
         not use up their receive count. If a call fails, or is not made within `timeout` seconds, the visibility timeout
-        of the queue applies.
+        of the queue applies. No message stays invisible for more than `longest` seconds.
         """
-        waits = [(each.record, _wait(queue, each)) for each in delivered if not each.acknowledged]
+        waits = [(each.record, _wait(queue, each, longest)) for each in delivered if not each.acknowledged]
         failed: dict[str, AwsFault] = {}
         started = self._clock()
         for group in ([each for each in waits if each[1] == 0], [each for each in waits if each[1]]):
@@ -227,15 +232,15 @@ def met_outage(outcome: Outcome) -> bool:
     return outcome.configuration_error or outcome.code in _OUTAGE
 
 
-def _wait(queue: CompiledQueue, delivered: Delivered) -> int | None:
+def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | None:
     """Return the visibility timeout of a message in seconds; None to leave the one of the queue."""
     outcome, receive_count = delivered.outcome, delivered.record.receive_count
     if outcome.kind == "rejected":
         return None
     if met_outage(outcome):
-        return queue.outage.wait(receive_count)
+        return min(queue.outage.wait(receive_count), longest)
     if outcome.delay is not None:
-        return min(math.ceil(outcome.delay), MAX_BACKOFF_SECONDS)
+        return min(math.ceil(outcome.delay), longest)
     return queue.backoff.wait(receive_count)
 
 

@@ -10,19 +10,26 @@ from msgspec import Struct
 
 from router.aws.calls import blocking, boottime
 from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
-from router.deliver.delivery import Delivery, group_waves, met_outage
+from router.deliver.delivery import Delivered, Delivery, group_waves, met_outage
 from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
 from router.run.leases import Lease, Leases
+from router.run.outages import Outage, Probe, longest_wait
 
 DELETE_ATTEMPTS = 6
 DELETE_BACKOFF = 0.1
 """Seconds; the upper bound of the random wait before a delete is retried, doubled with each attempt."""
 MIN_LEASE_SECONDS = 10
 """What a long poll leaves of a visibility timeout of 20 seconds or more; of a shorter one it leaves half."""
+PROBE_SECONDS = 5.0
+"""In a pause during an outage, the time between deliveries of messages that met it."""
+STOP_SHOWN = 1000
+"""The messages that a receiver makes visible when it stops, at most: the next start may have what ends the outage."""
+WROTE = ("written", "duplicate", "stale")
+"""The outcomes of a message that a table took or knows."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
 """Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
@@ -93,11 +100,12 @@ class Receiver:
         on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
         tuning: Tuning = DEFAULT_TUNING,
         share: ThrottledShare | None = None,
+        outage: Outage | None = None,
         jitter: Callable[[float, float], float] = uniform,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        """`share` is that of all receivers of the queue; `jitter` chooses a wait between two bounds in seconds."""
+        """`share` and `outage` are of all receivers of the queue; `jitter` chooses a wait between bounds in seconds."""
         self.polled = polled
         self.healthy = True
         self.seen_at = clock()
@@ -109,6 +117,7 @@ class Receiver:
         self._on_round = on_round
         self._share = share or ThrottledShare()
         self._waits = WaitBudget(clock)
+        self._outage = outage or Outage(polled.queue.outage, clock)
         self._jitter = jitter
         self._sleep = sleep
         self._clock = clock
@@ -121,20 +130,27 @@ class Receiver:
         """Receive and deliver until stopped; logs unexpected errors and continues."""
         while not self._stop.is_set():
             self.seen_at = self._clock()
-            try:
-                finished = self._round()
-            except Exception:  # the messages become visible again, and the next round receives them
-                LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
-                finished = Round(failed=True)
+            finished = self._try(self._round)
             if not self._on_round(self, finished):
                 return
             self._pause(finished)
+        self._outage.end()
+        self._try(lambda: self._show(STOP_SHOWN))
+
+    def _try(self, step: Callable[[], Round]) -> Round:
+        try:
+            return step()
+        except Exception:  # the messages become visible again, and the next round receives them
+            LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
+            return Round(failed=True)
 
     def _round(self) -> Round:
         polled = self.polled
         requested = MAX_MESSAGES if self._leases.is_full else self._batch.size
+        if self._outage.lasts:
+            requested = 1
         # Only a single call uses long polling: a larger request follows a backlog, which is there already.
-        waits = requested == MAX_MESSAGES
+        waits = requested <= MAX_MESSAGES
         requested_at = self._clock()
         wait = polled.longest_wait if waits else 0
         received = self._queues.receive(polled.url, requested, wait, polled.visibility)
@@ -144,6 +160,7 @@ class Receiver:
             self._log_error("cannot receive", received)
             return Round(failed=True)
         if not received:
+            self._show(requested)
             return Round(seconds=self._clock() - self.seen_at)
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was held up. Others may have received these messages and later ones.
@@ -154,18 +171,23 @@ class Receiver:
         waited = self._waits.waited
         try:
             self.busy_since = began = self._clock()
-            throttled = self._deliver(received, lease)
+            throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
             self._leases.release(lease)
+        if not throttled:
+            self._show(self._batch.size)
         ended = self._clock()
         full = self._batch.update(requested, len(received), lease.size, ended - began)
         # A wait for retries is no contention, which further receivers would increase.
         waited = self._waits.waited - waited
         return Round(len(received), full, ended - self.seen_at - waited, throttled)
 
-    def _deliver(self, records: Sequence[Record], lease: Lease) -> float:
-        """Deliver and acknowledge a batch; return the throttled share of the queue's messages if some of it are."""
+    def _deliver(self, records: Sequence[Record], lease: Lease, received_at: float) -> float:
+        """Deliver and acknowledge a batch, of which no message was received before a time of the clock.
+
+        Return the throttled share of the queue's messages if some of the batch are; 1 while an outage lasts.
+        """
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
@@ -173,22 +195,64 @@ class Receiver:
             self._queues.change_visibility(polled.url, visible, self._stop.timeout())
             return 0.0
         settled = throttled = 0
+        written = False
+        met: list[Probe] = []
         blocked: set[str | None] = set()
         deadline = _BatchDeadline(lease, self._stop)
         for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
             self._acknowledge([each.record for each in part if each.acknowledged], blocked)
-            # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
-            left = min(self._stop.timeout(), lease.until - self._clock())
-            if left > 0:
-                failed = self._delivery.set_visibility(polled.queue, polled.url, part, left)
-                for message_id, fault in failed.items():
-                    self._log_error("cannot set the visibility timeout", fault, message_id)
+            met += self._set_visibility(part, lease, received_at)
             if len(part) < len(records):
                 self._leases.forget(lease, {each.record.message_id for each in part})
             settled += sum([each.acknowledged for each in part])
             # Messages that were not started, as those of a blocked group, say nothing about the tables.
             throttled += sum([met_outage(each.outcome) for each in part])
-        return self._share.add(settled, throttled)
+            written = written or any(each.outcome.kind in WROTE for each in part)
+        if not written:
+            self._outage.add(met)
+        elif self._outage.may_begin:
+            self._outage.end()
+        share = self._share.add(settled, throttled)
+        return 1.0 if self._outage.lasts else share
+
+    def _set_visibility(self, part: Sequence[Delivered], lease: Lease, received_at: float) -> list[Probe]:
+        """Set the visibility timeouts of messages that are not acknowledged; return those that met an outage."""
+        polled, since = self.polled, self._clock()
+        # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
+        left = min(self._stop.timeout(), lease.until - since)
+        if left <= 0:
+            return []
+        longest = longest_wait(received_at, since)
+        failed = self._delivery.set_visibility(polled.queue, polled.url, part, left, longest)
+        for message_id, fault in failed.items():
+            self._log_error("cannot set the visibility timeout", fault, message_id)
+        return [
+            Probe(each.record, received_at, since)
+            for each in part
+            if met_outage(each.outcome) and each.record.message_id not in failed
+        ]
+
+    def _probe(self) -> Round:
+        """Deliver messages that met the outage again, without another receive, to find out whether it is over."""
+        polled = self.polled
+        self.seen_at = requested_at = self._clock()
+        probes = self._outage.take_probes(polled.visibility)
+        handles = [(probe.record.message_id, probe.record.receipt_handle, polled.visibility) for probe in probes]
+        failed = self._queues.change_visibility(polled.url, handles, self._stop.timeout()) if probes else {}
+        records = [probe.record for probe in probes if probe.record.message_id not in failed]
+        if records:
+            lease = self._leases.acquire(polled.url, polled.visibility, records, requested_at)
+            try:
+                self._deliver(records, lease, min(probe.received_at for probe in probes))
+            finally:
+                self._leases.release(lease)
+        return self._show(self._batch.size)
+
+    def _show(self, count: int) -> Round:
+        """Set the visibility timeout of messages that met an outage to 0 if it is over."""
+        if not self._outage.lasts and (messages := self._outage.take_invisible(count)):
+            self._queues.change_visibility(self.polled.url, messages, self._stop.timeout())
+        return Round()
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
@@ -241,9 +305,19 @@ class Receiver:
             # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken.
             passed = 1 - finished.throttled
             longest = min(longest, finished.seconds * finished.throttled / passed) if passed else longest
-        if longest:
+        wait = self._jitter(longest / 2, longest) if longest else 0.0
+        over = False
+        while wait > 0 and not over and not self._stop.is_set():
+            in_outage = self._outage.lasts
+            part = min(wait, PROBE_SECONDS) if in_outage else wait
             with blocking:
-                self._stop.wait(self._jitter(longest / 2, longest))
+                self._stop.wait(part)
+            wait -= part
+            if in_outage and not self._stop.is_set():
+                self._try(self._probe)
+                over = not self._outage.lasts
+        if over:
+            self._pauses = 0
 
     def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
         fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}

@@ -11,6 +11,7 @@ from router.deliver.telemetry import Meter
 from router.program.load import Program
 from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, ThrottledShare, Tuning
 from router.run.leases import Leases
+from router.run.outages import Outage
 from router.run.receiver import PolledQueue, Receiver, StopEvent
 
 BUSY_SECONDS = 1.0
@@ -49,10 +50,10 @@ class ReceiverPool:
             # A receiver that can block on other I/O than SQS and DynamoDB would block the others with the lock.
             blocks = program.plugins.names or each.queue.pointers is not None
             concurrency = AdaptiveConcurrency(limit, cpu_share, tuning)
-            share = ThrottledShare()
+            share, outage = ThrottledShare(), Outage(each.queue.outage)
 
             def spawn(on_round: Callable[[Receiver, Round], bool]) -> Receiver:
-                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, share)
+                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, share, outage)
 
             return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock)
 

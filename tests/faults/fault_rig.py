@@ -46,7 +46,7 @@ class Rig:
         self.config = config
         ours = {"PREFIX": prefix, "ROUTER_CONFIG": str(config), "ROUTER_TRANSPORT": transport}
         self.environment = LocalAws(endpoint).environment() | ours
-        self._dynamodb, self.sqs = clients(server)
+        self.dynamodb, self.sqs = clients(server)
         program = load_program(config, self.environment)
         queues = program.engine.queues.values()
         names = {name for queue in queues for name in (queue.reference, queue.dead_letter) if name}
@@ -55,7 +55,7 @@ class Rig:
         self._letters: dict[str, list[Message]] = {name: [] for name in self.urls}
         for table in program.config.tables.values():
             if "missing" not in table.name:
-                create_table(self._dynamodb, Table(table.name, tuple(table.key.items())), table.ttl)
+                create_table(self.dynamodb, Table(table.name, tuple(table.key.items())), table.ttl)
 
     def _create_queue(self, name: str, visibility: int) -> str:
         fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
@@ -114,7 +114,7 @@ class Rig:
 
     def items(self, table: str) -> list[Item]:
         """Return all items of a table, named without the prefix."""
-        return scan_table(self._dynamodb, f"{self.prefix}-{table}")
+        return scan_table(self.dynamodb, f"{self.prefix}-{table}")
 
 
 def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Callable[[], Any] = lambda: None) -> Any:

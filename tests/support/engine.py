@@ -10,7 +10,7 @@ from router.engine.attributes import (
     encode_item,
     identify,
 )
-from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST
+from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
 from router.engine.convert import MAX_COLLISIONS
 from router.engine.decode import (
     CLASSES,
@@ -44,6 +44,7 @@ __all__ = [
     "IdempotencyConfig",
     "IdempotencyKey",
     "Mode",
+    "OutageBackoff",
     "PlannedMessage",
     "PointerFinder",
     "Setting",

@@ -359,12 +359,49 @@ def test_retry_extends_the_visibility_timeout(receive: Any, tables: Any, queues:
 
 
 def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """While configuration errors last, each pause doubles up to a limit; a good round resets it."""
-    tables.answers.extend([WriteResponse(fault=GONE)] * 8)
+    """While configuration errors last, each pause doubles up to a limit; in an outage it is split by probes."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 100)
 
-    _, stop = receive(*[messages("a")] * 8, [])
+    _, stop = receive(*[messages(id_) for id_ in "abcdefgh"], [])
 
-    assert (stop.pauses, queues.deleted, queues.letters) == ([1, 2, 4, 8, 16, 32, 60, 60], [], [])
+    split = [[1], [2], [4], [5, 3], [5, 5, 5, 1], [*[5] * 6, 2], [5] * 12, [5] * 12]
+    assert (stop.pauses, queues.deleted, queues.letters) == ([part for pause in split for part in pause], [], [])
+
+
+def test_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """In an outage messages are delivered again without a receive, and one more is received after each pause.
+
+    Once one is written, the messages that are invisible are made visible, and the pauses end.
+    """
+    requested: list[int] = []
+    first = queues.receive
+
+    def receive_(url: str, count: int, *rest: Any) -> Any:
+        requested.append(count)
+        return first(url, count, *rest)
+
+    queues.receive = receive_
+    tables.answers.extend([WriteResponse(fault=GONE)] * 5)
+    ids = [f"{number}" for number in range(10)]
+
+    _, stop = receive(messages(*ids), messages("later"), messages("last"))
+
+    assert (requested, stop.pauses, tables.calls) == (
+        [10, 1, 1, 10],
+        [1.0, 2.0, 4.0],
+        [ids, ids, ["later"], ids, ["last"], ids],
+    )
+    assert queues.released[-1] == [("m-later", "handle-m-later", 0), ("m-last", "handle-m-last", 0)]
+    assert [len(call) for call in queues.deleted] == [10]
+
+
+def test_end_of_an_outage_at_a_stop(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A receiver that stops makes messages visible that met the outage: the next start may do better."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 100)
+
+    receive(messages("a", "b", "c"), [])
+
+    assert queues.released[-1] == [("m-a", "handle-m-a", 0), ("m-b", "handle-m-b", 0), ("m-c", "handle-m-c", 0)]
 
 
 def test_pauses_by_the_throttled_share(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:

@@ -1,0 +1,121 @@
+"""The outage of a queue: whether one lasts, and the messages that are invisible because of it."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct, structs
+
+from router.aws.calls import boottime
+from router.engine.backoff import OutageBackoff
+from router.model import Record
+from router.run.leases import MAX_SECONDS
+
+MIN_FAILURES = 3
+"""An outage lasts once so many messages in a row met one; fewer may be those of one hot key."""
+MAX_PROBES = 10
+"""The messages that are delivered again, without another receive, to find out whether the outage is over."""
+MAX_INVISIBLE = 10_000
+"""The messages whose receipt handles are kept, in about 5 MB; others return after their visibility timeout."""
+_MARGIN = 60
+"""Seconds before SQS's limit of 12 hours from the receive."""
+
+
+class Probe(Struct, frozen=True):
+    """A message that met the outage: when it was received, and when its visibility timeout was extended."""
+
+    record: Record
+    received_at: float
+    since: float
+
+
+class _Invisible(Struct, frozen=True):
+    """A receipt handle that is valid until a time."""
+
+    receipt_handle: str
+    until: float
+
+
+class Outage:
+    """The state of one queue, which its receivers share; safe to use from several threads."""
+
+    def __init__(self, backoff: OutageBackoff, clock: Callable[[], float] = boottime) -> None:
+        self._backoff = backoff
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._probes: dict[str, Probe] = {}
+        self._invisible: dict[str, _Invisible] = {}
+
+    @property
+    def lasts(self) -> bool:
+        """Whether all of the latest messages met an outage."""
+        return self._failures >= MIN_FAILURES
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the latest message met an outage."""
+        return self._failures > 0
+
+    def add(self, failed: Sequence[Probe]) -> None:
+        """Take in the messages of a batch of which each met an outage."""
+        if not failed:
+            return
+        with self._lock:
+            self._failures += len(failed)
+            for probe in failed if self.lasts else ():
+                if len(self._probes) < MAX_PROBES:
+                    # Without its payload from S3, which may be large, and is fetched again.
+                    record = structs.replace(probe.record, fetched=None)
+                    self._probes[record.message_id] = structs.replace(probe, record=record)
+                else:
+                    self._keep(probe)
+
+    def end(self) -> None:
+        """End the outage: a message was written, or a new start may do better."""
+        with self._lock:
+            self._failures = 0
+            for probe in self._probes.values():
+                self._keep(probe)
+            self._probes.clear()
+
+    def take_probes(self, visibility: int) -> list[Probe]:
+        """Return the messages to deliver again, which `add` takes back; they must be leased for so many seconds."""
+        now = self._clock()
+        with self._lock:
+            probes = [*self._probes.values()]
+            self._probes.clear()
+        return [
+            probe for probe in probes if now < self._until(probe) and longest_wait(probe.received_at, now) >= visibility
+        ]
+
+    def take_invisible(self, count: int) -> list[tuple[str, str, int]]:
+        """Return up to so many messages (id, receipt handle, 0) whose visibility timeout can be set to 0."""
+        now = self._clock()
+        taken: list[tuple[str, str, int]] = []
+        with self._lock:
+            while self._invisible and len(taken) < count:
+                message_id = next(iter(self._invisible))
+                kept = self._invisible.pop(message_id)
+                if now < kept.until:
+                    taken.append((message_id, kept.receipt_handle, 0))
+        return taken
+
+    def _keep(self, probe: Probe) -> None:
+        record, receives = probe.record, self._backoff.max_receive_count
+        # The later receives are left for a longer outage, in case that this one only seems to be over.
+        if receives and 2 * record.receive_count >= receives:
+            return
+        self._invisible.pop(record.message_id, None)
+        self._invisible[record.message_id] = _Invisible(record.receipt_handle, self._until(probe))
+        if len(self._invisible) > MAX_INVISIBLE:
+            del self._invisible[next(iter(self._invisible))]
+
+    def _until(self, probe: Probe) -> float:
+        """Return the time from which on another consumer may have received a message."""
+        wait = self._backoff.wait(probe.record.receive_count, lambda: 0.0)
+        return probe.since + min(wait, longest_wait(probe.received_at, probe.since))
+
+
+def longest_wait(received_at: float, now: float) -> int:
+    """Return the longest visibility timeout, in seconds, that can be set for a message."""
+    return max(0, int(received_at + MAX_SECONDS - _MARGIN - now))

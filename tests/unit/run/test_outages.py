@@ -1,0 +1,115 @@
+"""The outage of a queue: when it begins and ends, and which messages are probes or can be made visible."""
+
+from typing import Any
+
+import pytest
+
+from router.model import Record
+from router.run.outages import MAX_INVISIBLE, MAX_PROBES, MIN_FAILURES, Outage, Probe, longest_wait
+from tests.support.engine import OutageBackoff
+
+BACKOFF = OutageBackoff(43_200, 10)
+HOURS = 60 * 60
+
+
+def probe(number: int, receive_count: int = 1, at: float = 100.0) -> Probe:
+    """A message that was received, and met an outage, at a time."""
+    attributes = {"ApproximateReceiveCount": str(receive_count)}
+    return Probe(Record(f"m{number}", f"h{number}", "{}", attributes), at, at)
+
+
+def ids(probes: list[Any]) -> list[str]:
+    return [each.record.message_id for each in probes]
+
+
+def test_begin(time_: Any) -> None:
+    """An outage begins with the third message in a row; one that is written between them starts the count anew."""
+    outage = Outage(BACKOFF, time_)
+    lasts = []
+    for number in range(MIN_FAILURES - 1):
+        outage.add([probe(number)])
+        lasts.append(outage.lasts)
+    outage.end()
+    for number in range(MIN_FAILURES):
+        outage.add([probe(number)])
+        lasts.append(outage.lasts)
+
+    assert (lasts, outage.may_begin) == ([False, False, False, False, True], True)
+
+
+def test_probes(time_: Any) -> None:
+    """The first messages are probes, each until it is taken; the others are kept invisible."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(MAX_PROBES + 2)])
+
+    taken = outage.take_probes(30)
+
+    assert ids(taken) == [f"m{number}" for number in range(MAX_PROBES)]
+    assert outage.take_probes(30) == []
+    assert outage.take_invisible(5) == [("m10", "h10", 0), ("m11", "h11", 0)]
+
+
+def test_end(time_: Any) -> None:
+    """After the end, all of them can be made visible, a few at a time."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(3)])
+
+    outage.end()
+
+    assert (outage.lasts, outage.take_probes(30)) == (False, [])
+    assert [[id_ for id_, _, _ in outage.take_invisible(2)] for _ in range(3)] == [["m0", "m1"], ["m2"], []]
+
+
+@pytest.mark.parametrize(("later", "left"), [(29, True), (31, False)])
+def test_visible_again(time_: Any, later: float, left: bool) -> None:
+    """A message whose visibility timeout may be over is neither: another consumer may have it."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(MAX_PROBES + 1)])
+    time_.now += later
+
+    found = len(outage.take_probes(30)), len(outage.take_invisible(100))
+
+    assert found == ((MAX_PROBES, 1) if left else (0, 0))
+
+
+def test_probe_for_hours(time_: Any) -> None:
+    """A message is probed as long as SQS lets it stay invisible: 12 hours from its receive."""
+    outage = Outage(BACKOFF, time_)
+    found = []
+    for hours in (11, 12):
+        time_.now = 100.0 + hours * HOURS - 10
+        since = Probe(probe(0).record, 100.0, time_.now - 5)
+        outage.add([since] * MIN_FAILURES)
+        found.append(len(outage.take_probes(30)))
+
+    assert found == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("receives", "receive_count", "kept"), [(10, 4, True), (10, 5, False), (3, 1, True), (2, 1, False), (0, 99, True)]
+)
+def test_later_receives(time_: Any, receives: int, receive_count: int, kept: bool) -> None:
+    """Half of the receives are left for the long waits, however often an outage seems to be over."""
+    outage = Outage(OutageBackoff(43_200, receives), time_)
+    outage.add([probe(number, receive_count) for number in range(MIN_FAILURES)])
+
+    outage.end()
+
+    assert bool(outage.take_invisible(1)) == kept
+
+
+def test_most(time_: Any) -> None:
+    """Of too many messages the oldest are forgotten; of one message the newest receipt handle is kept."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(MAX_PROBES + MAX_INVISIBLE + 1)])
+    newer = Record(f"m{MAX_PROBES + 2}", "newer", "{}", {"ApproximateReceiveCount": "2"})
+    outage.add([Probe(newer, 100.0, 100.0)])
+
+    taken = outage.take_invisible(2 * MAX_INVISIBLE)
+
+    assert (len(taken), taken[0][0], taken[-1]) == (MAX_INVISIBLE, f"m{MAX_PROBES + 1}", (newer.message_id, "newer", 0))
+
+
+def test_longest_wait() -> None:
+    """A minute less than 12 hours from the receive, and never less than nothing."""
+    assert [longest_wait(100.0, 100.0 + hours * HOURS) for hours in (0, 11, 12)] == [43_140, 3_540, 0]
