@@ -16,8 +16,8 @@ from tests.support.dev import LocalAws, create_table
 CONFIG = FOLDER / "outage" / "routes.yaml"
 MESSAGES = 30
 RECEIVES = 5
-SECONDS = 40
-"""The outage, shorter than the `outlast` of 60 seconds; without back-off 3 receives are used up in 10 seconds."""
+SECONDS = 25
+"""The outage, shorter than the `outlast` of 60 seconds."""
 SOUND = FaultPlan(seed=0, rate=0)
 
 

@@ -3,12 +3,17 @@
 from router.run.counters import QueueCounters, exposition
 from router.run.http_server import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, RESERVED_FILES
 from router.run.log_queue import FLUSH_SECONDS, QUEUE_BYTES
+from router.run.outages import MAX_INVISIBLE, MAX_PROBES
+from router.run.receiver import PROBE_SECONDS
 
 __all__ = [
     "CONNECTION_SECONDS",
     "FLUSH_SECONDS",
     "MAX_CONNECTIONS",
+    "MAX_INVISIBLE",
+    "MAX_PROBES",
     "MAX_REQUEST_BYTES",
+    "PROBE_SECONDS",
     "QUEUE_BYTES",
     "RESERVED_FILES",
     "QueueCounters",
