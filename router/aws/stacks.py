@@ -15,8 +15,6 @@ from router.errors import UsageError
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 _DELETED = "DELETE_COMPLETE"
-MAX_BODY = 51_200
-"""Bytes of a template in the request itself; a longer one is read from S3 (…/UserGuide/cloudformation-limits.html)."""
 
 
 class Stack(Struct, frozen=True):

@@ -1,7 +1,6 @@
 """Findings in the formats of `router check`: text, JSON, SARIF, and GitHub's workflow commands."""
 
 import sys
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -78,13 +77,15 @@ def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
 
 def _excerpt(place: Place, colour: str) -> Iterator[str]:
     """Yield the source line and a caret below the column; nothing if the place is a whole file."""
+    from rich.cells import cell_len  # for start-up time
+
     lines = _lines(place.file)
     if not 0 < place.line <= len(lines):
         return
     line, column = lines[place.line - 1], place.column - 1
     start = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = "".join(map(_printable, line[start : start + _WIDTH]))
-    before = sum(map(_columns, shown[: column - start]))
+    before = cell_len(shown[: column - start])
     number = f"{place.line:>6} | "
     yield f"{click.style(number, dim=True)}{shown}"
     yield f"{' ' * (len(number) + before)}{click.style('^', fg=colour, bold=True)}"
@@ -105,13 +106,6 @@ def _printable(char: str) -> str:
     if char == "\t":
         return " "
     return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
-
-
-def _columns(char: str) -> int:
-    """Return the width of a character on a terminal."""
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
-from router.aws.stacks import MAX_BODY, ResourceChange, StackTemplate
+from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
-from router.ops.template.document import Document
+from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
@@ -50,7 +50,7 @@ class Deployment(Struct, frozen=True):
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
         """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
         body = self.body.encode()
-        if len(body) <= MAX_BODY:
+        if len(body) <= MAX_INLINE_BYTES:
             return StackTemplate(self.body)
         digest = hashlib.sha256(body).hexdigest()
         key = f"{FOLDER}/{digest}.json"

@@ -31,7 +31,7 @@ MAX_RESOURCES, MAX_PARAMETERS = 500, 200
 MAX_BYTES = 1_000_000
 """The maximum size of a template in S3."""
 MAX_INLINE_BYTES = 51_200
-"""The maximum size of a template in a request."""
+"""The maximum size of a template in a request; a longer one is read from S3."""
 
 
 class Document(Struct, frozen=True):

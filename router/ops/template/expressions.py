@@ -7,6 +7,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import reduce
+from operator import getitem
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -164,16 +167,13 @@ class Substitutions:
 
     def _find(self, path: Path) -> Any:
         for file in self._files:
-            found: Any = file.data
-            for step in path:
-                known = isinstance(found, dict) or (isinstance(found, list) and isinstance(step, int))
-                if not known or (isinstance(found, dict) and step not in found):
-                    found = None
-                    break
-                found = found[step]
-            if found is not None:
-                return found
+            with suppress(KeyError, IndexError, TypeError):
+                return _value_at(path, file.data)
         return None
+
+
+def _value_at(path: Path, data: Any) -> Any:
+    return reduce(getitem, path, data)
 
 
 def _variables(files: Sequence[File]) -> Iterator[Variable]:
@@ -181,10 +181,7 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
     defaults: dict[str, dict[str, None]] = {}
     for file in files:
         for path in file.references:
-            text: Any = file.data
-            for step in path:
-                text = text[step]
-            for piece in split_references(text):
+            for piece in split_references(_value_at(path, file.data)):
                 if isinstance(piece, Reference):
                     known = defaults.setdefault(piece.name, {})
                     if piece.default is not None:
