@@ -1,7 +1,7 @@
 """Describes the changes of a change set: which resources, for which routes, and whether messages or items are lost."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -32,6 +32,8 @@ _NAMED = (
 _QUEUE = "Queue"
 _OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
 """The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
+_OF_ALL = "AWS::IAM::"
+"""The prefix of the types of resources that serve all queues and tables."""
 
 
 class PlannedChange(Struct, frozen=True):
@@ -119,42 +121,18 @@ def short_name(physical_id: str) -> str:
     return physical_id.split(":", 5)[-1] if physical_id.startswith("arn:") else physical_id
 
 
-def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]], total: int) -> dict[str, str]:
+def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the routes of each resource of a template as text, by logical id.
 
-    `known` has the routes of queues and tables. Alarms and mappings have those of their queue, any other resource those
-    of the queues and tables that it refers to. `total` is the number of all routes.
+    `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
     """
+    every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
     suffixes = {id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)}
     of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in _OF_A_QUEUE}
     found = {}
     for id_, resource in resources.items():
-        routes = known.get(id_) or of_queues.get(id_)
-        if not routes:
-            routes = tuple(dict.fromkeys(route for used in _references(resource) for route in known.get(used, ())))
-        found[id_] = _label(routes, total)
+        others = every if resource["Type"].startswith(_OF_ALL) else ()
+        routes = known.get(id_) or of_queues.get(id_) or others
+        many = "all" if len(routes) == len(every) else f"{len(routes)} routes"
+        found[id_] = ", ".join(routes) if len(routes) <= MANY else many
     return found
-
-
-def _label(routes: Sequence[str], total: int) -> str:
-    if len(routes) <= MANY:
-        return ", ".join(routes)
-    return "all" if len(routes) == total else f"{len(routes)} routes"
-
-
-def _references(value: Any) -> Iterator[str]:
-    """Yield the logical ids in Ref, Fn::GetAtt and the `${…}` of Fn::Sub, in order."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key == "Ref":
-                yield inner
-            elif key == "Fn::GetAtt":
-                yield inner.partition(".")[0] if isinstance(inner, str) else inner[0]
-            elif key == "Fn::Sub":
-                text = inner if isinstance(inner, str) else inner[0]
-                yield from re.findall(r"\$\{([^!}.][^}.]*)[^}]*\}", text)
-            else:
-                yield from _references(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _references(inner)

@@ -95,7 +95,7 @@ def make_deployment(
     parameters = parameter_values(declared, document.variables, given, env, own)
     values = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each} | parameters
     template = with_literal_table_names(document.body, values)
-    routes = routes_of(template["Resources"], document.routes, len(set().union(*document.routes.values())))
+    routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     return Deployment(stack, body, parameters, routes, literal_names(template, values), package)
 
