@@ -15,7 +15,7 @@ from msgspec import Struct
 from router.check.run import examine
 from router.errors import ConfigError, UsageError
 from router.model import names_file
-from router.ops.template import monitoring, resources, worker
+from router.ops.template import fill, monitoring, resources, worker
 from router.ops.template.expressions import Json, Substitutions, ref
 from router.ops.template.plan import make_plan
 from router.program.load import Loaded, Program
@@ -79,6 +79,7 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
+    shared = yaml.safe_load(fill("monitoring.yaml"))
     part = worker.worker_part(plan) if plan.worker else resources.function_part(plan)
     made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
     body: Json = {
@@ -86,10 +87,10 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Description": f"Message Router: the routes of {config.path.name}",
         "Parameters": {
             **part["Parameters"],
-            **monitoring.ALARM_PARAMETERS,
+            **shared["Parameters"],
             **plan.substitutions.parameters(made),
         },
-        "Conditions": {**part["Conditions"], **monitoring.ALARM_CONDITIONS},
+        "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
             resources.stored_resources(plan),
             part["Resources"],

@@ -24,7 +24,6 @@ Json = dict[str, Any]
 Expression = str | Json
 """A value, or an intrinsic function."""
 PARTITION, REGION, ACCOUNT, STACK = "${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}", "${AWS::StackName}"
-NO_VALUE: Json = {"Ref": "AWS::NoValue"}
 _REFERENCE = re.compile(r"\$\{[^!]")
 Kind = Literal["Queue", "Table", "Variable"]
 """None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
@@ -51,21 +50,6 @@ def ref(name: str) -> Json:
 def attribute(resource: str, name: str) -> Json:
     """Return an attribute of a resource."""
     return {"Fn::GetAtt": [resource, name]}
-
-
-def when(condition: str, value: Any, otherwise: Any = NO_VALUE) -> Json:
-    """Return a value if a condition holds, else another."""
-    return {"Fn::If": [condition, value, otherwise]}
-
-
-def is_given(parameter: str) -> Json:
-    """Return the condition that a parameter is not empty."""
-    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
-
-
-def text_parameter(description: str, **more: Any) -> Json:
-    """Return a parameter of type String."""
-    return {"Type": "String", "Description": description, **more}
 
 
 def resource(type_: str, properties: Json, deletion: str = "") -> Json:
@@ -117,7 +101,7 @@ class Variable(Struct, frozen=True):
                 more["MinLength"] = 1
         if named:
             more |= {"AllowedPattern": _NAMES_ONLY, "ConstraintDescription": "letters, digits, '_', '.' and '-'"}
-        return text_parameter(f"The variable {self.name} of the config", **more)
+        return {"Type": "String", "Description": f"The variable {self.name} of the config", **more}
 
 
 class Substitutions:

@@ -21,28 +21,14 @@ from router.ops.template.expressions import (
     STACK,
     Expression,
     Json,
-    is_given,
     ref,
     resource,
     sub,
-    text_parameter,
-    when,
 )
 from router.ops.template.plan import PlannedQueue, StackPlan
-from router.ops.template.resources import FUNCTION, LOG_GROUP, environment
+from router.ops.template.resources import FUNCTION, environment
 
-TOPIC, OLDEST = "AlarmTopic", "OldestMessageSeconds"
-_HAS_TOPIC = "HasAlarmTopic"
-ALARM_PARAMETERS: Json = {
-    TOPIC: text_parameter("The ARN of the SNS topic that alarms notify, if any", Default=""),
-    OLDEST: {
-        "Type": "Number",
-        "Description": "The age in seconds of the oldest message of a queue that causes an alarm",
-        "Default": 900,
-        "MinValue": 60,
-    },
-}
-ALARM_CONDITIONS: Json = {_HAS_TOPIC: is_given(TOPIC)}
+_ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
 _SECONDS, _PERIODS = 60, 5
 _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
@@ -64,7 +50,7 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
         alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works",
             ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
-            ref(OLDEST),
+            ref("OldestMessageSeconds"),
             _PERIODS,
         )
         found = plan.dead_letter_queue_of(queue)
@@ -82,33 +68,11 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
         "queue; the log has the reason",
         (NAMESPACE, CONFIGURATION_ERRORS, SERVICE, sub(_service(plan)), "Sum"),
     )
-    if plan.worker:
-        alarms["ConfigurationErrors"] = _counted_from_the_log()
     return alarms
 
 
 def _service(plan: StackPlan) -> str:
     return environment(plan)[SERVICE_VARIABLE]
-
-
-def _counted_from_the_log() -> Json:
-    """Return the filter that counts the configuration errors of a worker, whose own metrics are for Prometheus.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-    """
-    counted = {
-        "MetricNamespace": NAMESPACE,
-        "MetricName": CONFIGURATION_ERRORS,
-        "MetricValue": "$.configuration_errors",
-        "Unit": "Count",
-        "Dimensions": [{"Key": SERVICE, "Value": "$.service"}],
-    }
-    properties: Json = {
-        "LogGroupName": ref(LOG_GROUP),
-        "FilterPattern": "{ $.configuration_errors > 0 }",
-        "MetricTransformations": [counted],
-    }
-    return resource("Logs::MetricFilter", properties)
 
 
 def _alarm(
@@ -119,7 +83,6 @@ def _alarm(
     `source` is its namespace, its name, its dimension with a value, and the statistic.
     """
     namespace, metric, dimension, value, statistic = source
-    actions = [when(_HAS_TOPIC, ref(TOPIC))]
     properties: Json = {
         "AlarmDescription": sub(why),
         "Namespace": namespace,
@@ -131,8 +94,8 @@ def _alarm(
         "Threshold": threshold,
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
-        "AlarmActions": actions,
-        "OKActions": actions,
+        "AlarmActions": _ACTIONS,
+        "OKActions": _ACTIONS,
     }
     return resource("CloudWatch::Alarm", properties)
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-s
 import yaml
 
 from router.config_types import parse_duration
+from router.deliver.telemetry import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
 from router.errors import UsageError
 from router.ops.template import fill
 from router.ops.template.expressions import STACK, Json, ref, resource, sub
@@ -35,6 +36,9 @@ def worker_part(plan: StackPlan) -> Json:
             log_days=parse_duration(settings.log_retention) // DAY,
             min_tasks=settings.min_tasks,
             max_tasks=settings.max_tasks,
+            namespace=NAMESPACE,
+            configuration_errors=CONFIGURATION_ERRORS,
+            service=SERVICE,
         )
     )
     resources = part["Resources"]
