@@ -28,7 +28,7 @@ class Unanswered(Struct, frozen=True, tag=True):
         return self.code in DENIED
 
 
-class TtlFacts(Struct, frozen=True, tag=True):
+class DeployedTtl(Struct, frozen=True, tag=True):
     """The time to live of a table: ENABLED, ENABLING, DISABLED or DISABLING, and its attribute or ""."""
 
     status: str
@@ -40,23 +40,23 @@ class TtlFacts(Struct, frozen=True, tag=True):
         return self.status in ("ENABLED", "ENABLING")
 
 
-class IndexFacts(Struct, frozen=True):
+class DeployedIndex(Struct, frozen=True):
     """A secondary index and its key attributes."""
 
     name: str
     key: KeyAttributes
 
 
-class TableFacts(Struct, frozen=True, tag=True):
+class DeployedTable(Struct, frozen=True, tag=True):
     """A table; the units of capacity are 0 for on-demand billing."""
 
     arn: str
     status: str
     key: KeyAttributes
-    ttl: TtlFacts | Unanswered
+    ttl: DeployedTtl | Unanswered
     read_units: int = 0
     write_units: int = 0
-    indexes: tuple[IndexFacts, ...] = ()
+    indexes: tuple[DeployedIndex, ...] = ()
 
     @property
     def provisioned(self) -> bool:
@@ -64,7 +64,7 @@ class TableFacts(Struct, frozen=True, tag=True):
         return self.write_units > 0
 
 
-class QueueFacts(Struct, frozen=True, tag=True):
+class DeployedQueue(Struct, frozen=True, tag=True):
     """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0."""
 
     arn: str
@@ -81,7 +81,7 @@ class QueueFacts(Struct, frozen=True, tag=True):
         return self.arn.rpartition(":")[2]
 
 
-class MappingFacts(Struct, frozen=True, tag=True):
+class DeployedMapping(Struct, frozen=True, tag=True):
     """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set."""
 
     id: str
@@ -94,7 +94,7 @@ class MappingFacts(Struct, frozen=True, tag=True):
     filters: int = 0
 
 
-class FunctionFacts(Struct, frozen=True, tag=True):
+class DeployedFunction(Struct, frozen=True, tag=True):
     """A function; `timeout` is in seconds, `reserved` is None if it shares the account's concurrency."""
 
     arn: str
@@ -124,10 +124,10 @@ class DeployedState(Struct, frozen=True):
     not known, or has all permissions.
     """
 
-    tables: Mapping[str, TableFacts | Unanswered] = {}
-    queues: Mapping[str, QueueFacts | Unanswered] = {}
-    mappings: Mapping[str, tuple[MappingFacts, ...] | Unanswered] = {}
-    functions: Mapping[str, FunctionFacts | Unanswered] = {}
+    tables: Mapping[str, DeployedTable | Unanswered] = {}
+    queues: Mapping[str, DeployedQueue | Unanswered] = {}
+    mappings: Mapping[str, tuple[DeployedMapping, ...] | Unanswered] = {}
+    functions: Mapping[str, DeployedFunction | Unanswered] = {}
     principal: str | Unanswered = ""
     decisions: tuple[Decision | Unanswered, ...] = ()
 

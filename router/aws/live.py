@@ -9,12 +9,12 @@ from botocore import xform_name
 from router.aws.boto import call, caller, control_plane_clients
 from router.aws.deployed import (
     Decision,
-    FunctionFacts,
-    IndexFacts,
-    MappingFacts,
-    QueueFacts,
-    TableFacts,
-    TtlFacts,
+    DeployedFunction,
+    DeployedIndex,
+    DeployedMapping,
+    DeployedQueue,
+    DeployedTable,
+    DeployedTtl,
     Unanswered,
 )
 from router.aws.protocols import AwsFault, read_key_schema
@@ -48,18 +48,18 @@ class Live:
         self._clients = by_service
         self._queues = SqsQueues(caller(by_service["sqs"]))
 
-    def table(self, reference: str) -> TableFacts | Unanswered:
+    def table(self, reference: str) -> DeployedTable | Unanswered:
         """Return a table by its name or ARN, with its time to live."""
         table = self._read("dynamodb", "DescribeTable", reference, "Table", TableName=reference)
         return table if isinstance(table, Unanswered) else _table(table, self._ttl(reference))
 
-    def _ttl(self, reference: str) -> TtlFacts | Unanswered:
+    def _ttl(self, reference: str) -> DeployedTtl | Unanswered:
         ttl = self._read("dynamodb", "DescribeTimeToLive", reference, "TimeToLiveDescription", TableName=reference)
         if isinstance(ttl, Unanswered):
             return ttl
-        return TtlFacts(ttl["TimeToLiveStatus"], ttl.get("AttributeName", ""))
+        return DeployedTtl(ttl["TimeToLiveStatus"], ttl.get("AttributeName", ""))
 
-    def queue(self, reference: str) -> QueueFacts | Unanswered:
+    def queue(self, reference: str) -> DeployedQueue | Unanswered:
         """Return a queue by its name, ARN or URL."""
         url = self._queues.url(reference, float("inf"))
         if isinstance(url, AwsFault):
@@ -69,9 +69,9 @@ class Live:
         )
         return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
 
-    def mappings(self, queue_arn: str, function: str = "") -> tuple[MappingFacts, ...] | Unanswered:
+    def mappings(self, queue_arn: str, function: str = "") -> tuple[DeployedMapping, ...] | Unanswered:
         """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function."""
-        found: list[MappingFacts] = []
+        found: list[DeployedMapping] = []
         parameters = {"EventSourceArn": queue_arn} | ({"FunctionName": function} if function else {})
         while True:
             response = self._call("lambda", "ListEventSourceMappings", queue_arn, "EventSourceMappings", **parameters)
@@ -82,12 +82,14 @@ class Live:
                 return tuple(found)
             parameters["Marker"] = response["NextMarker"]
 
-    def function(self, reference: str) -> FunctionFacts | Unanswered:
+    def function(self, reference: str) -> DeployedFunction | Unanswered:
         """Return a function by its name or ARN, with or without a version or alias."""
         response = self._call("lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference)
         if isinstance(response, Unanswered):
             return response
-        return FunctionFacts(response["FunctionArn"], response["Timeout"], response["Role"], self._reserved(response))
+        return DeployedFunction(
+            response["FunctionArn"], response["Timeout"], response["Role"], self._reserved(response)
+        )
 
     def _reserved(self, configuration: _Response) -> int | Unanswered | None:
         # Concurrency is reserved for a function, never for a version or alias.
@@ -161,24 +163,24 @@ def connect() -> Live:
     return Live(control_plane_clients(SERVICES))
 
 
-def _table(description: _Response, ttl: TtlFacts | Unanswered) -> TableFacts:
+def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTable:
     indexes = [*description.get("GlobalSecondaryIndexes", ()), *description.get("LocalSecondaryIndexes", ())]
     on_demand = description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
     units = {} if on_demand else description.get("ProvisionedThroughput", {})
-    return TableFacts(
+    return DeployedTable(
         description["TableArn"],
         description["TableStatus"],
         read_key_schema(description),
         ttl,
         units.get("ReadCapacityUnits", 0),
         units.get("WriteCapacityUnits", 0),
-        tuple(IndexFacts(index["IndexName"], read_key_schema({**description, **index})) for index in indexes),
+        tuple(DeployedIndex(index["IndexName"], read_key_schema({**description, **index})) for index in indexes),
     )
 
 
-def _queue(attributes: Mapping[str, str]) -> QueueFacts:
+def _queue(attributes: Mapping[str, str]) -> DeployedQueue:
     policy = json.loads(attributes.get("RedrivePolicy") or "{}")
-    return QueueFacts(
+    return DeployedQueue(
         attributes["QueueArn"],
         attributes.get("FifoQueue") == "true",
         int(attributes["VisibilityTimeout"]),
@@ -189,8 +191,8 @@ def _queue(attributes: Mapping[str, str]) -> QueueFacts:
     )
 
 
-def _mapping(response: _Response) -> MappingFacts:
-    return MappingFacts(
+def _mapping(response: _Response) -> DeployedMapping:
+    return DeployedMapping(
         response["UUID"],
         response["FunctionArn"],
         response["State"],

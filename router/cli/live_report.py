@@ -7,12 +7,12 @@ import msgspec
 
 from router.aws.deployed import (
     Decision,
+    DeployedFunction,
+    DeployedMapping,
+    DeployedQueue,
     DeployedState,
-    FunctionFacts,
+    DeployedTable,
     KeyAttributes,
-    MappingFacts,
-    QueueFacts,
-    TableFacts,
     Unanswered,
     function_name,
 )
@@ -22,7 +22,7 @@ from router.check.rules.outages import rough_duration
 from router.cli.terminal import literal, print_table
 
 Row = tuple[str, ...]
-_Facts = TypeVar("_Facts", TableFacts, QueueFacts, FunctionFacts)
+_Deployed = TypeVar("_Deployed", DeployedTable, DeployedQueue, DeployedFunction)
 
 
 def with_seen(findings: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> str:
@@ -44,7 +44,7 @@ def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:
     columns: Row = ("table", "status", "key", "time to live", "capacity", "indexes")
     yield "tables", columns, _rows(seen.tables, _table)
     # A queue that two references name has one row.
-    queues = {each.arn if isinstance(each, QueueFacts) else name: each for name, each in seen.queues.items()}
+    queues = {each.arn if isinstance(each, DeployedQueue) else name: each for name, each in seen.queues.items()}
     columns = ("queue", "kind", "visibility", "retention", "largest message", "receives", "then to")
     yield "queues", columns, _rows(queues, _queue)
     columns = ("queue", "function", "state", "batch", "window", "reports failures", "concurrency", "filters")
@@ -55,32 +55,37 @@ def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:
     yield f"permissions of {principal}", ("resource", "may", "may not"), list(map(_decision, seen.decisions))
 
 
-def _rows(found: Mapping[str, _Facts | Unanswered], row: Callable[[str, _Facts], Row]) -> list[Row]:
+def _rows(found: Mapping[str, _Deployed | Unanswered], row: Callable[[str, _Deployed], Row]) -> list[Row]:
     return [
-        (name, _error(facts)) if isinstance(facts, Unanswered) else row(name, facts) for name, facts in found.items()
+        (name, _error(deployed)) if isinstance(deployed, Unanswered) else row(name, deployed)
+        for name, deployed in found.items()
     ]
 
 
-def _table(name: str, facts: TableFacts) -> Row:
-    ttl = _error(facts.ttl) if isinstance(facts.ttl, Unanswered) else f"{facts.ttl.status} {facts.ttl.attribute}"
-    capacity = f"{facts.write_units} write, {facts.read_units} read" if facts.provisioned else "on demand"
-    indexes = "; ".join(f"{index.name} ({_key(index.key)})" for index in facts.indexes)
-    return name, facts.status, _key(facts.key), ttl.rstrip(), capacity, indexes or "none"
+def _table(name: str, deployed: DeployedTable) -> Row:
+    ttl = (
+        _error(deployed.ttl)
+        if isinstance(deployed.ttl, Unanswered)
+        else f"{deployed.ttl.status} {deployed.ttl.attribute}"
+    )
+    capacity = f"{deployed.write_units} write, {deployed.read_units} read" if deployed.provisioned else "on demand"
+    indexes = "; ".join(f"{index.name} ({_key(index.key)})" for index in deployed.indexes)
+    return name, deployed.status, _key(deployed.key), ttl.rstrip(), capacity, indexes or "none"
 
 
 def _key(key: KeyAttributes) -> str:
     return ", ".join(f"{attribute} {kind}" for attribute, kind in key)
 
 
-def _queue(_: str, facts: QueueFacts) -> Row:
-    redrive = facts.redrive_to.rpartition(":")[2]
+def _queue(_: str, deployed: DeployedQueue) -> Row:
+    redrive = deployed.redrive_to.rpartition(":")[2]
     return (
-        facts.name,
-        "FIFO" if facts.fifo else "standard",
-        f"{facts.visibility} s",
-        duration(facts.retention),
-        f"{facts.max_bytes} bytes",
-        str(facts.max_receive_count) if redrive else "unlimited",
+        deployed.name,
+        "FIFO" if deployed.fifo else "standard",
+        f"{deployed.visibility} s",
+        duration(deployed.retention),
+        f"{deployed.max_bytes} bytes",
+        str(deployed.max_receive_count) if redrive else "unlimited",
         redrive or "none",
     )
 
@@ -100,7 +105,7 @@ def _mappings(seen: DeployedState) -> Iterator[Row]:
             yield from (_mapping(queue, mapping) for mapping in mappings)
 
 
-def _mapping(queue: str, mapping: MappingFacts) -> Row:
+def _mapping(queue: str, mapping: DeployedMapping) -> Row:
     return (
         queue,
         function_name(mapping.function),
@@ -113,10 +118,10 @@ def _mapping(queue: str, mapping: MappingFacts) -> Row:
     )
 
 
-def _function(_: str, facts: FunctionFacts) -> Row:
-    reserved = "none" if facts.reserved is None else facts.reserved
+def _function(_: str, deployed: DeployedFunction) -> Row:
+    reserved = "none" if deployed.reserved is None else deployed.reserved
     shown = _error(reserved) if isinstance(reserved, Unanswered) else str(reserved)
-    return facts.name, f"{facts.timeout} s", shown, facts.role
+    return deployed.name, f"{deployed.timeout} s", shown, deployed.role
 
 
 def _decision(decision: Decision | Unanswered) -> Row:

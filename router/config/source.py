@@ -88,22 +88,22 @@ def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, unset:
 def parse_text(
     text: str,
     env: Mapping[str, str] | None = None,
-    shown: str = "routes.yaml",
+    label: str = "routes.yaml",
     folder: pathlib.Path = pathlib.Path(),
     unset: Severity = "error",
 ) -> SourceFile:
     """Read a config from text, as `read_source` does from a file."""
-    tree = Tree(_compose(text, shown), shown)
+    tree = Tree(_compose(text, label), label)
     try:
         data = tree.data()
     except LimitError as error:
-        raise _over_limit(error, shown) from None
+        raise _over_limit(error, label) from None
     if env is not None:
         data, faults = substitute(data, env)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
             tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
-    return SourceFile(shown, folder, data, tree.findings, tree.locate)
+    return SourceFile(label, folder, data, tree.findings, tree.locate)
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from router.aws.deployed import Decision, DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
+from router.aws.deployed import Decision, DeployedFunction, DeployedMapping, DeployedQueue, DeployedState, Unanswered
 from router.aws.live import Live, connect
 from router.check.live.answers import NOT_COMPARED
 from router.check.live.deployed import LIVE_RULES, DeployedConfig
@@ -18,9 +18,9 @@ from router.program.load import Loaded, Program
 CONCURRENT_CALLS = 8
 
 _Answer = TypeVar("_Answer")
-_Queues = Mapping[str, QueueFacts | Unanswered]
-_Mappings = Mapping[str, tuple[MappingFacts, ...] | Unanswered]
-_Functions = Mapping[str, FunctionFacts | Unanswered]
+_Queues = Mapping[str, DeployedQueue | Unanswered]
+_Mappings = Mapping[str, tuple[DeployedMapping, ...] | Unanswered]
+_Functions = Mapping[str, DeployedFunction | Unanswered]
 
 
 class LiveComparison:
@@ -70,7 +70,7 @@ class _Survey:
         functions: _Functions = {}
         mappings: _Mappings = {}
         found = self._live.function(function) if function else None
-        if isinstance(found, FunctionFacts):
+        if isinstance(found, DeployedFunction):
             functions, principal = {found.arn: found}, found.role
         elif found:
             functions, principal = {function: found}, ""
@@ -92,16 +92,16 @@ class _Survey:
         references = [queue.reference for queue in self._queues.values()]
         dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
         found = self._get_all(self._live.queue, [*references, *dead_letter])
-        sources = [facts for facts in map(found.__getitem__, references) if isinstance(facts, QueueFacts)]
-        targets = [facts.redrive_to for facts in sources if facts.redrive_to]
-        known = {facts.arn: facts for facts in found.values() if isinstance(facts, QueueFacts)}
+        sources = [deployed for deployed in map(found.__getitem__, references) if isinstance(deployed, DeployedQueue)]
+        targets = [deployed.redrive_to for deployed in sources if deployed.redrive_to]
+        known = {deployed.arn: deployed for deployed in found.values() if isinstance(deployed, DeployedQueue)}
         others = self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
         return found | {arn: known[arn] for arn in targets if arn in known} | others
 
     def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
         """Read the event source mappings of each queue that exists, by its name in the config."""
-        facts = {name: queues[queue.reference] for name, queue in self._queues.items()}
-        arns = {name: each.arn for name, each in facts.items() if isinstance(each, QueueFacts)}
+        deployed = {name: queues[queue.reference] for name, queue in self._queues.items()}
+        arns = {name: each.arn for name, each in deployed.items() if isinstance(each, DeployedQueue)}
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
 

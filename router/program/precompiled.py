@@ -108,8 +108,8 @@ def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], pl
     return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
 
 
-def unpack(content: bytes, shown: str) -> Opened:
-    """Decode a compiled config, named `shown` in errors.
+def unpack(content: bytes, label: str) -> Opened:
+    """Decode a compiled config, named `label` in errors.
 
     Raises UsageError if another version made it, or if it is damaged.
     """
@@ -120,9 +120,9 @@ def unpack(content: bytes, shown: str) -> Opened:
         decoded = None
     if decoded is None or (decoded.compiled_router_config, decoded.router) != (FORMAT, VERSION):
         maker = f"router {decoded.router}" if decoded and decoded.router != VERSION else "another version of the router"
-        raise UsageError(f"{shown} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
+        raise UsageError(f"{label} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
     if zlib.crc32(body) != decoded.checksum:
-        raise UsageError(f"{shown} is damaged: {_AGAIN}")
+        raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
     return Opened(_decode(files, Files), _decode(schemas, Bundle), _decode(trees, dict[str, Any]), places)
 
@@ -176,11 +176,11 @@ def _put_in(
     file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
 ) -> tuple[SourceFile, bool]:
     """Return a file with its variables replaced, and whether msgspec.convert finds each fault that one can cause."""
-    shown = str(folder / file.name)
+    label = str(folder / file.name)
 
     @cache
     def locate_all() -> Locate:
-        return locate_by(shown, file.data, places()[index])
+        return locate_by(label, file.data, places()[index])
 
     def locate(path: Path, key: bool = False) -> Place:
         return locate_all()(path, key)
@@ -192,7 +192,7 @@ def _put_in(
     data: Any = file.data
     # msgspec's `$` matches before a line feed at the end, too.
     proved = not faults and not any(str(reduce(getitem, at, data)).endswith("\n") for at in file.references)
-    return SourceFile(shown, folder, file.data, findings, locate), proved
+    return SourceFile(label, folder, file.data, findings, locate), proved
 
 
 def _parse(cls: type[_Kind], source: SourceFile, proved: bool) -> tuple[_Kind | None, set[Path]]:

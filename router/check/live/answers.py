@@ -49,9 +49,9 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         yield from _not_known(seen.queues.get(queue.reference), path, key)
         if queue.dead_letter:
             yield from _not_known(seen.queues.get(queue.dead_letter), deployment.dead_letter_path(name), False)
-        facts = deployment.facts_of(name)
-        if facts:
-            yield from _not_known(seen.queues.get(facts.redrive_to), path, key)
+        deployed = deployment.queue_of(name)
+        if deployed:
+            yield from _not_known(seen.queues.get(deployed.redrive_to), path, key)
         yield from _not_known(seen.mappings.get(name), path, key)
     for function in seen.functions.values():
         yield from _not_known(function, (), False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from router.aws.deployed import DeployedState, FunctionFacts, MappingFacts, QueueFacts, Unanswered
+from router.aws.deployed import DeployedFunction, DeployedMapping, DeployedQueue, DeployedState, Unanswered
 from router.check.rule import RuleSet
 from router.config import spec
 from router.engine.engine import CompiledQueue
@@ -35,12 +35,12 @@ class DeployedConfig(Struct, frozen=True):
         """Return the path of the dead-letter queue of a queue in the config."""
         return (*self.queue_path(name), "dead_letter")
 
-    def facts_of(self, name: str) -> QueueFacts | None:
+    def queue_of(self, name: str) -> DeployedQueue | None:
         """Return a queue that is read; None if it is unknown."""
-        facts = self.seen.queues.get(self.queues[name].reference)
-        return facts if isinstance(facts, QueueFacts) else None
+        deployed = self.seen.queues.get(self.queues[name].reference)
+        return deployed if isinstance(deployed, DeployedQueue) else None
 
-    def mapped(self, name: str) -> tuple[tuple[MappingFacts, FunctionFacts | Unanswered | None], ...]:
+    def mapped(self, name: str) -> tuple[tuple[DeployedMapping, DeployedFunction | Unanswered | None], ...]:
         """Return the mappings of a queue, each with its function; None for an unknown one."""
         mappings = self.seen.mappings.get(name, ())
         if isinstance(mappings, Unanswered):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import UnsetType
 
-from router.aws.deployed import FunctionFacts, MappingFacts, QueueFacts, Unanswered, function_name
+from router.aws.deployed import DeployedFunction, DeployedMapping, DeployedQueue, Unanswered, function_name
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.check.rules.queues import VISIBILITY_PER_TIMEOUT
@@ -89,17 +89,17 @@ READING = ("Creating", "Enabling", "Enabled", "Updating")
 @live_rule(NO_FUNCTION, NO_CONCURRENCY)
 def check_functions(deployment: DeployedConfig) -> Iterator[Found]:
     """Report functions that do not exist, or cannot run."""
-    for arn, facts in deployment.seen.functions.items():
+    for arn, deployed in deployment.seen.functions.items():
         name = function_name(arn)
-        if not isinstance(facts, FunctionFacts):
-            if facts.absent:
+        if not isinstance(deployed, DeployedFunction):
+            if deployed.absent:
                 yield Found(
                     NO_FUNCTION,
                     f"there is no function '{name}' in this region",
                     (),
                     "check its name, the region and the profile",
                 )
-        elif facts.reserved == 0:
+        elif deployed.reserved == 0:
             sentence = f"the reserved concurrency of function '{name}' is 0"
             yield Found(NO_CONCURRENCY, sentence, (), "raise it, or remove it")
 
@@ -127,7 +127,7 @@ def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
     """Report mappings that lose messages, or differ from the config."""
     for name in deployment.queues:
         path, key = deployment.at_queue(name)
-        queue = deployment.facts_of(name)
+        queue = deployment.queue_of(name)
         reading = 0
         for mapping, function in deployment.mapped(name):
             reading += mapping.state in READING
@@ -143,23 +143,23 @@ _MappingFault = tuple[Code, str, str]
 
 
 def _faults(
-    queue: QueueFacts | None, mapping: MappingFacts, function: FunctionFacts | Unanswered | None
+    queue: DeployedQueue | None, mapping: DeployedMapping, function: DeployedFunction | Unanswered | None
 ) -> Iterator[_MappingFault]:
-    shown = f"the mapping to function '{function_name(mapping.function)}'"
+    label = f"the mapping to function '{function_name(mapping.function)}'"
     if not mapping.reports_failures:
         advice = "update it with --function-response-types ReportBatchItemFailures"
-        yield NOT_REPORTED, f"{shown} does not have ReportBatchItemFailures: failed messages are deleted", advice
+        yield NOT_REPORTED, f"{label} does not have ReportBatchItemFailures: failed messages are deleted", advice
     if mapping.state not in READING:
-        yield NOT_ENABLED, f"{shown} is {mapping.state}", "enable it, unless it is disabled on purpose"
+        yield NOT_ENABLED, f"{label} is {mapping.state}", "enable it, unless it is disabled on purpose"
     if mapping.filters:
         count = f"{mapping.filters} filter{'s' if mapping.filters > 1 else ''}"
         advice = "use 'when' in routes instead, and 'unmatched' for the other messages"
-        yield FILTERED, f"{shown} has {count}: messages that match none are deleted", advice
-    if queue and isinstance(function, FunctionFacts):
+        yield FILTERED, f"{label} has {count}: messages that match none are deleted", advice
+    if queue and isinstance(function, DeployedFunction):
         yield from _visibility_faults(queue, mapping, function)
 
 
-def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -> Iterator[Found]:
+def _differences(deployment: DeployedConfig, name: str, mapping: DeployedMapping) -> Iterator[Found]:
     """Report settings of a mapping that differ from the config."""
     wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
     window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
@@ -169,12 +169,14 @@ def _differences(deployment: DeployedConfig, name: str, mapping: MappingFacts) -
         ("maximum_concurrency", wanted.maximum_concurrency, mapping.max_concurrency),
     ):
         if not isinstance(value, UnsetType) and value != actual:
-            shown = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
+            label = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
             where: Path = ("queues", name, "lambda", setting)
-            yield Found(OTHER_SETTINGS, f"'{setting}' is {value} in the config, and {shown}", where, "deploy it")
+            yield Found(OTHER_SETTINGS, f"'{setting}' is {value} in the config, and {label}", where, "deploy it")
 
 
-def _visibility_faults(queue: QueueFacts, mapping: MappingFacts, function: FunctionFacts) -> Iterator[_MappingFault]:
+def _visibility_faults(
+    queue: DeployedQueue, mapping: DeployedMapping, function: DeployedFunction
+) -> Iterator[_MappingFault]:
     advised = VISIBILITY_PER_TIMEOUT * function.timeout + mapping.window
     sentence = f"the visibility timeout of queue '{queue.name}' is {queue.visibility} s, less than "
     advice = f"set it to {advised} s or more"
@@ -196,12 +198,12 @@ def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
     places: dict[str, tuple[Path, bool]] = {}
     for name in deployment.queues:
         for mapping, function in deployment.mapped(name):
-            if isinstance(function, FunctionFacts) and mapping.max_concurrency and mapping.state in READING:
+            if isinstance(function, DeployedFunction) and mapping.max_concurrency and mapping.state in READING:
                 wanted[mapping.function] = wanted.get(mapping.function, 0) + mapping.max_concurrency
                 places.setdefault(mapping.function, deployment.at_queue(name))
     for arn, together in wanted.items():
         function = deployment.seen.functions[arn]
-        reserved = function.reserved if isinstance(function, FunctionFacts) else None
+        reserved = function.reserved if isinstance(function, DeployedFunction) else None
         if isinstance(reserved, int) and 0 < reserved < together:
             path, key = places[arn]
             sentence = (

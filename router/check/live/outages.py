@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, structs
 
-from router.aws.deployed import QueueFacts
+from router.aws.deployed import DeployedQueue
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.check.rules.outages import rough_duration
@@ -43,33 +43,34 @@ def survivals(deployment: DeployedConfig) -> list[OutageSurvival]:
     """Return how long an outage each queue survives that is read and known."""
     found = []
     for name, queue in deployment.queues.items():
-        facts = deployment.facts_of(name)
-        if facts:
-            backoff = structs.replace(queue.outage, max_receive_count=facts.max_receive_count)
-            found.append(_survival(name, backoff, facts))
+        deployed = deployment.queue_of(name)
+        if deployed:
+            backoff = structs.replace(queue.outage, max_receive_count=deployed.max_receive_count)
+            found.append(_survival(name, backoff, deployed))
     return found
 
 
-def _survival(name: str, backoff: OutageBackoff, facts: QueueFacts) -> OutageSurvival:
-    crashes = (facts.max_receive_count - 1) * facts.visibility if facts.max_receive_count else facts.retention
-    survives = min(backoff.survives(), facts.retention)
-    return OutageSurvival(name, backoff.outlast, survives, min(crashes, facts.retention))
+def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> OutageSurvival:
+    crashes = (
+        (deployed.max_receive_count - 1) * deployed.visibility if deployed.max_receive_count else deployed.retention
+    )
+    survives = min(backoff.survives(), deployed.retention)
+    return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
 
 
 @live_rule(EXPIRING)
 def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
     for name in deployment.queues:
-        facts = deployment.facts_of(name)
-        if facts is None:
+        deployed = deployment.queue_of(name)
+        if deployed is None:
             continue
-        seconds = facts.max_receive_count * facts.visibility
-        if facts.retention <= seconds:
+        seconds = deployed.max_receive_count * deployed.visibility
+        if deployed.retention <= seconds:
             path, key = deployment.at_queue(name)
-            sentence = (
-                f"queue '{facts.name}' keeps a message for {facts.retention} s, and {facts.max_receive_count} receives "
-                f"with a visibility timeout of {facts.visibility} s take {seconds} s"
-            )
+            receives = f"{deployed.max_receive_count} receives with a visibility timeout of {deployed.visibility} s"
+            kept = f"queue '{deployed.name}' keeps a message for {deployed.retention} s"
+            sentence = f"{kept}, and {receives} take {seconds} s"
             yield Found(EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount", key)
 
 
@@ -77,18 +78,22 @@ def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
 def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues whose retention or receives do not last for an outage of `outlast`."""
     for each in survivals(deployment):
-        facts = deployment.facts_of(each.queue)
-        assert facts
-        if facts.retention > each.outlast <= each.survives:
+        deployed = deployment.queue_of(each.queue)
+        assert deployed
+        if deployed.retention > each.outlast <= each.survives:
             continue
         path, key = deployment.at_queue(each.queue)
         wanted = rough_duration(each.outlast)
-        if facts.retention <= each.outlast:
-            sentence = f"queue '{facts.name}' keeps a message for {rough_duration(facts.retention)}"
+        if deployed.retention <= each.outlast:
+            sentence = f"queue '{deployed.name}' keeps a message for {rough_duration(deployed.retention)}"
             advice = "raise its retention (at most 14 days), or lower 'outlast'"
         else:
-            count = facts.max_receive_count
-            shown = f"{count} receives of queue '{facts.name}' are" if count > 1 else f"1 receive of '{facts.name}' is"
+            count = deployed.max_receive_count
+            shown = (
+                f"{count} receives of queue '{deployed.name}' are"
+                if count > 1
+                else f"1 receive of '{deployed.name}' is"
+            )
             sentence = f"{shown} used up after {rough_duration(each.survives)} of an outage"
             advice = f"set its maxReceiveCount to {receives_for(each.outlast)} or more, or lower 'outlast'"
         yield Found(SHORT_LIVED, f"{sentence}, and it is to survive {wanted}", path, advice, key)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UnsetType
 
-from router.aws.deployed import Decision, DeployedState, QueueFacts, TableFacts
+from router.aws.deployed import Decision, DeployedQueue, DeployedState, DeployedTable
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
@@ -51,22 +51,22 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
         settings = config.queues.get(name, spec.Queue())
         dead_letters = config.queues.get(settings.dead_letter, settings)
         for reference, actions in ((queue.reference, READ), (queue.dead_letter, SEND)):
-            facts = seen.queues.get(reference)
-            if isinstance(facts, QueueFacts):
-                wanted.setdefault(facts.arn, set()).update(actions)
+            deployed = seen.queues.get(reference)
+            if isinstance(deployed, DeployedQueue):
+                wanted.setdefault(deployed.arn, set()).update(actions)
         if settings.kms_key:
             wanted.setdefault(settings.kms_key, set()).add(DECRYPT)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if not isinstance(settings.s3_pointer, UnsetType):
-            facts = seen.queues.get(queue.reference)
-            partition = facts.arn.partition(":sqs:")[0] if isinstance(facts, QueueFacts) else "arn:aws"
+            deployed = seen.queues.get(queue.reference)
+            partition = deployed.arn.partition(":sqs:")[0] if isinstance(deployed, DeployedQueue) else "arn:aws"
             for arn, action in _fetches(settings.s3_pointer, partition):
                 wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():
         for name, action in _writes(config, route):
             table = seen.tables.get(name)
-            if isinstance(table, TableFacts):
+            if isinstance(table, DeployedTable):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
             if config.tables[name].kms_key:
                 wanted.setdefault(config.tables[name].kms_key, set()).add(DECRYPT)

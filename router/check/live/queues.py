@@ -8,7 +8,7 @@ setting-up-dead-letter-queue-retention.html
 
 from collections.abc import Iterator
 
-from router.aws.deployed import QueueFacts
+from router.aws.deployed import DeployedQueue
 from router.aws.references import match_key, queue_name
 from router.check.live.deployed import DeployedConfig, duration, live_rule
 from router.check.rule import Found
@@ -95,38 +95,40 @@ def check_queues(deployment: DeployedConfig) -> Iterator[Found]:
 def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues that do not exist, or have no redrive policy."""
     for name, queue in deployment.queues.items():
-        facts = deployment.seen.queues.get(queue.reference)
+        deployed = deployment.seen.queues.get(queue.reference)
         path, key = deployment.at_queue(name)
-        if isinstance(facts, QueueFacts):
-            yield from _check_redrive(deployment, queue, facts)
-            yield from _check_size(queue, facts, path, key)
-        elif facts is not None and facts.absent:
+        if isinstance(deployed, DeployedQueue):
+            yield from _check_redrive(deployment, queue, deployed)
+            yield from _check_size(queue, deployed, path, key)
+        elif deployed is not None and deployed.absent:
             yield _no_queue(f"there is no queue '{queue.reference}' in this region", path, key)
 
 
 def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
     """Report a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
     for name, queue in deployment.queues.items():
-        facts = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
+        deployed = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
         path = deployment.dead_letter_path(name)
-        if isinstance(facts, QueueFacts):
-            yield from _check_dead_letter(queue, deployment.facts_of(name), facts, path)
-        elif facts is not None and facts.absent:
+        if isinstance(deployed, DeployedQueue):
+            yield from _check_dead_letter(queue, deployment.queue_of(name), deployed, path)
+        elif deployed is not None and deployed.absent:
             yield _no_queue(f"there is no queue '{queue.dead_letter}' in this region", path, False)
 
 
 def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
     """Report targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
     for name in deployment.queues:
-        facts = deployment.facts_of(name)
-        if facts is None or not facts.redrive_to:
+        deployed = deployment.queue_of(name)
+        if deployed is None or not deployed.redrive_to:
             continue
         path, key = deployment.at_queue(name)
-        target = deployment.seen.queues.get(facts.redrive_to)
-        if isinstance(target, QueueFacts):
-            yield from _check_target(facts, target, path, key)
+        target = deployment.seen.queues.get(deployed.redrive_to)
+        if isinstance(target, DeployedQueue):
+            yield from _check_target(deployed, target, path, key)
         elif target is not None and target.absent:
-            sentence = f"the redrive policy of queue '{facts.name}' names '{facts.redrive_to}', which does not exist"
+            sentence = (
+                f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', which does not exist"
+            )
             yield _no_queue(sentence, path, key)
 
 
@@ -134,32 +136,32 @@ def _no_queue(sentence: str, path: Path, key: bool) -> Found:
     return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile", key)
 
 
-def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, facts: QueueFacts) -> Iterator[Found]:
+def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: DeployedQueue) -> Iterator[Found]:
     path, key = deployment.at_queue(queue.name)
     advice = f"give it a redrive policy with a maxReceiveCount of {ADVISED_RECEIVES} or more"
-    if not facts.redrive_to and not queue.dead_letter:
+    if not deployed.redrive_to and not queue.dead_letter:
         yield Found(
             NO_WAY_OUT,
-            f"queue '{facts.name}' has no redrive policy, and the config names no dead-letter queue",
+            f"queue '{deployed.name}' has no redrive policy, and the config names no dead-letter queue",
             path,
             f"add 'dead_letter:' to the queue, and {advice}",
             key,
         )
-    elif not facts.redrive_to:
-        yield Found(NO_REDRIVE, f"queue '{facts.name}' has no redrive policy", path, advice, key)
-    elif facts.max_receive_count < ADVISED_RECEIVES:
+    elif not deployed.redrive_to:
+        yield Found(NO_REDRIVE, f"queue '{deployed.name}' has no redrive policy", path, advice, key)
+    elif deployed.max_receive_count < ADVISED_RECEIVES:
         yield Found(
             FEW_RECEIVES,
-            f"maxReceiveCount of queue '{facts.name}' is {facts.max_receive_count}, less than {ADVISED_RECEIVES}",
+            f"maxReceiveCount of queue '{deployed.name}' is {deployed.max_receive_count}, less than {ADVISED_RECEIVES}",
             path,
             f"set it to {ADVISED_RECEIVES} or more",
             key,
         )
-    if facts.redrive_to and queue.dead_letter and not _same(facts.redrive_to, queue.dead_letter):
+    if deployed.redrive_to and queue.dead_letter and not _same(deployed.redrive_to, queue.dead_letter):
         sentence = (
             f"'{queue_name(queue.dead_letter)}' is where the router sends rejected messages, "
-            f"'{queue_name(facts.redrive_to)}' where SQS moves those of queue '{facts.name}' that failed "
-            f"{facts.max_receive_count} times"
+            f"'{queue_name(deployed.redrive_to)}' where SQS moves those of queue '{deployed.name}' that failed "
+            f"{deployed.max_receive_count} times"
         )
         yield Found(TWO_PLACES, sentence, deployment.dead_letter_path(queue.name))
 
@@ -169,44 +171,44 @@ def _same(arn: str, reference: str) -> bool:
     return f":{match_key(arn)}".endswith(f":{match_key(reference)}")
 
 
-def _check_size(queue: CompiledQueue, facts: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
-    if facts.max_bytes > MAX_ITEM_BYTES and any(route.write.mode.stores != "nothing" for route in queue.routes):
+def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path, key: bool) -> Iterator[Found]:
+    if deployed.max_bytes > MAX_ITEM_BYTES and any(route.write.mode.stores != "nothing" for route in queue.routes):
         sentence = (
-            f"queue '{facts.name}' accepts messages of up to {facts.max_bytes} bytes, an item has at most "
+            f"queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, an item has at most "
             f"{MAX_ITEM_BYTES}"
         )
         yield Found(LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize", key)
 
 
 def _check_dead_letter(
-    queue: CompiledQueue, source: QueueFacts | None, facts: QueueFacts, path: Path
+    queue: CompiledQueue, source: DeployedQueue | None, deployed: DeployedQueue, path: Path
 ) -> Iterator[Found]:
-    if facts.fifo != queue.fifo:
-        sentence = f"dead-letter queue '{facts.name}' is {_kind(facts.fifo)}, its queue is {_kind(queue.fifo)}"
+    if deployed.fifo != queue.fifo:
+        sentence = f"dead-letter queue '{deployed.name}' is {_kind(deployed.fifo)}, its queue is {_kind(queue.fifo)}"
         yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(queue.fifo)}")
-    if source and facts.max_bytes < source.max_bytes:
+    if source and deployed.max_bytes < source.max_bytes:
         sentence = (
-            f"dead-letter queue '{facts.name}' accepts messages of up to {facts.max_bytes} bytes, its "
+            f"dead-letter queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, its "
             f"queue of up to {source.max_bytes}"
         )
         yield Found(SMALL_DEAD_LETTERS, sentence, path, "raise its MaximumMessageSize")
 
 
-def _check_target(facts: QueueFacts, target: QueueFacts, path: Path, key: bool) -> Iterator[Found]:
-    if target.fifo != facts.fifo:
+def _check_target(deployed: DeployedQueue, target: DeployedQueue, path: Path, key: bool) -> Iterator[Found]:
+    if target.fifo != deployed.fifo:
         sentence = (
-            f"the redrive policy of queue '{facts.name}', which is {_kind(facts.fifo)}, names '{target.name}', which "
-            f"is {_kind(target.fifo)}"
+            f"the redrive policy of queue '{deployed.name}', which is {_kind(deployed.fifo)}, names '{target.name}', "
+            f"which is {_kind(target.fifo)}"
         )
-        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(facts.fifo)}", key)
-    least = facts.retention if facts.fifo else facts.retention + 1
+        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(deployed.fifo)}", key)
+    least = deployed.retention if deployed.fifo else deployed.retention + 1
     if target.retention < least:
-        advice = f"make the retention of the dead-letter queue {'as long' if facts.fifo else 'longer'}"
+        advice = f"make the retention of the dead-letter queue {'as long' if deployed.fifo else 'longer'}"
         if least > MAX_RETENTION:
             advice = f"make the retention of the queue shorter than {duration(MAX_RETENTION)}, the target's longer"
         sentence = (
             f"the retention of dead-letter queue '{target.name}' is {duration(target.retention)}, that of queue "
-            f"'{facts.name}' is {duration(facts.retention)}"
+            f"'{deployed.name}' is {duration(deployed.retention)}"
         )
         yield Found(SHORT_RETENTION, sentence, path, advice, key)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import UnsetType
 
-from router.aws.deployed import KeyAttributes, TableFacts, TtlFacts, Unanswered
+from router.aws.deployed import DeployedTable, DeployedTtl, KeyAttributes, Unanswered
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.codes import declare
@@ -60,13 +60,13 @@ WRITABLE = ("ACTIVE", "UPDATING")
 def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
     """Report tables that do not exist, accept no writes, or have another key or time to live than the config."""
     for name, table in deployment.config.tables.items():
-        facts = deployment.seen.tables.get(name)
+        deployed = deployment.seen.tables.get(name)
         reference = table.name or name
-        if isinstance(facts, TableFacts):
-            yield from _check_state(name, reference, facts)
-            yield from _check_key(name, reference, table, facts)
-            yield from _check_ttl(name, reference, table, facts.ttl)
-        elif facts is not None and facts.absent:
+        if isinstance(deployed, DeployedTable):
+            yield from _check_state(name, reference, deployed)
+            yield from _check_key(name, reference, table, deployed)
+            yield from _check_ttl(name, reference, table, deployed.ttl)
+        elif deployed is not None and deployed.absent:
             yield Found(
                 NO_TABLE,
                 f"there is no table '{reference}' in this region",
@@ -76,30 +76,29 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
             )
 
 
-def _check_state(name: str, reference: str, facts: TableFacts) -> Iterator[Found]:
+def _check_state(name: str, reference: str, deployed: DeployedTable) -> Iterator[Found]:
     path = ("tables", name)
-    if facts.status not in WRITABLE:
-        yield Found(NOT_ACTIVE, f"table '{reference}' is {facts.status}, not ACTIVE", path, key=True)
-    if facts.provisioned:
-        sentence = (
-            f"table '{reference}' has provisioned capacity: {facts.write_units} write units, {facts.read_units} read"
-        )
+    if deployed.status not in WRITABLE:
+        yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path, key=True)
+    if deployed.provisioned:
+        units = f"{deployed.write_units} write units, {deployed.read_units} read"
+        sentence = f"table '{reference}' has provisioned capacity: {units}"
         advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"
         yield Found(PROVISIONED, sentence, path, advice, key=True)
 
 
-def _check_key(name: str, reference: str, table: spec.TableSettings, facts: TableFacts) -> Iterator[Found]:
+def _check_key(name: str, reference: str, table: spec.TableSettings, deployed: DeployedTable) -> Iterator[Found]:
     expected = tuple(table.key.items())
-    if facts.key != expected:
+    if deployed.key != expected:
         yield Found(
             OTHER_KEY,
-            f"the key of table '{reference}' is {_shown(facts.key)}, not {_shown(expected)}",
+            f"the key of table '{reference}' is {_shown(deployed.key)}, not {_shown(expected)}",
             ("tables", name, "key"),
-            f"write 'key: {{{_shown(facts.key)}}}', or create the table again",
+            f"write 'key: {{{_shown(deployed.key)}}}', or create the table again",
         )
 
 
-def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: TtlFacts | Unanswered) -> Iterator[Found]:
+def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: DeployedTtl | Unanswered) -> Iterator[Found]:
     if isinstance(ttl, Unanswered):
         return
     if table.ttl and not ttl.on:
@@ -124,15 +123,15 @@ _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", li
 def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
     """Report attributes whose type, as far as the config declares it, differs from that in the key of an index."""
     for name, route in deployment.config.routes.items():
-        facts = deployment.seen.tables.get(route.table)
-        if not isinstance(facts, TableFacts) or isinstance(route.item, UnsetType):
+        deployed = deployment.seen.tables.get(route.table)
+        if not isinstance(deployed, DeployedTable) or isinstance(route.item, UnsetType):
             continue
         if MODES[route.write.mode].stores == "nothing":
             continue
-        for index in facts.indexes:
+        for index in deployed.indexes:
             for attribute, kind in index.key:
                 # A mismatch with the key of the table itself is another finding.
-                if attribute not in route.item or attribute in dict(facts.key):
+                if attribute not in route.item or attribute in dict(deployed.key):
                     continue
                 for stored in sorted(known_types(route.item[attribute]) - {kind}):
                     yield Found(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, UnsetType, structs
 
-from router.aws.deployed import DeployedState, QueueFacts, TableFacts, TtlFacts
+from router.aws.deployed import DeployedQueue, DeployedState, DeployedTable, DeployedTtl
 from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
 from router.config import spec
 from router.errors import UsageError
@@ -79,17 +79,18 @@ def _needs(plan: StackPlan) -> Needs:
     for queue in plan.read:
         compiled = plan.program.engine.queues[queue.name_in_config]
         dead_letters = plan.dead_letter_queue_of(queue)
-        queues[compiled.reference] = _facts(queue.arn)
+        queues[compiled.reference] = _deployed(queue.arn)
         if dead_letters and compiled.dead_letter:
-            queues[compiled.dead_letter] = _facts(dead_letters.arn)
+            queues[compiled.dead_letter] = _deployed(dead_letters.arn)
     tables = {
-        table.name_in_config: TableFacts(table.arn, "", (), TtlFacts("DISABLED")) for table in plan.tables.values()
+        table.name_in_config: DeployedTable(table.arn, "", (), DeployedTtl("DISABLED"))
+        for table in plan.tables.values()
     }
     return needed(_with_substitutions(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
 
 
-def _facts(arn: str) -> QueueFacts:
-    return QueueFacts(arn, False, 0, 0, 0)
+def _deployed(arn: str) -> DeployedQueue:
+    return DeployedQueue(arn, False, 0, 0, 0)
 
 
 def _with_substitutions(plan: StackPlan) -> spec.Config:

@@ -91,8 +91,8 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(file: pathlib.Path, name: str, shown: str) -> Any:
-    """Return the content of a schema file, named `name` in sentences and `shown` in places; raises SchemaError."""
+def read_schema(file: pathlib.Path, name: str, label: str) -> Any:
+    """Return the content of a schema file, named `name` in sentences and `label` in places; raises SchemaError."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -107,22 +107,22 @@ def read_schema(file: pathlib.Path, name: str, shown: str) -> Any:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         sentence = "the schema is not UTF-8 text"
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(shown))) from None
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label))) from None
     if file.suffix in (".yaml", ".yml"):
-        return _parse_yaml(text, shown)
+        return _parse_yaml(text, label)
     try:
         return _DECODER.decode(text)
     except _FAILURES:
-        raise SchemaError(_not_json(text, shown)) from None
+        raise SchemaError(_not_json(text, label)) from None
 
 
-def _not_json(text: str, shown: str) -> ConfigFault:
+def _not_json(text: str, label: str) -> ConfigFault:
     """Return the fault, at the place where the json module stops; msgspec reports no line."""
-    place = Place(shown)
+    place = Place(label)
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        place = Place(shown, error.lineno, error.colno)
+        place = Place(label, error.lineno, error.colno)
         advice = "look at the quotes, commas and brackets here and before"
     except (ValueError, RecursionError):
         advice = "it nests too deeply, or has a number that is too long"
@@ -131,12 +131,12 @@ def _not_json(text: str, shown: str) -> ConfigFault:
     return ConfigFault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
 
 
-def _parse_yaml(text: str, shown: str) -> Any:
+def _parse_yaml(text: str, label: str) -> Any:
     # Imported here, because most schemas are JSON, and a compiled config holds its schemas.
     from router.config.source import parse_text
 
     try:
-        source = parse_text(text, shown=shown)
+        source = parse_text(text, label=label)
     except ConfigError as error:
         first = error.findings[0]
         sentence = "the schema is not a map in YAML"

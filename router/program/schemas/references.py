@@ -17,7 +17,7 @@ _ANCHORS = ("$anchor", "$dynamicAnchor")
 
 
 class Location(Struct, frozen=True):
-    """A place in a document of a schema, and what is there."""
+    """A place in a document of a schema, and its content."""
 
     document: SchemaDocument
     path: Path

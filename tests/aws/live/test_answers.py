@@ -8,12 +8,12 @@ import pytest
 
 from router.aws.deployed import (
     Decision,
-    FunctionFacts,
-    IndexFacts,
-    MappingFacts,
-    QueueFacts,
-    TableFacts,
-    TtlFacts,
+    DeployedFunction,
+    DeployedIndex,
+    DeployedMapping,
+    DeployedQueue,
+    DeployedTable,
+    DeployedTtl,
     Unanswered,
 )
 from router.aws.live import ACTIONS, Live
@@ -261,7 +261,7 @@ def test_pages_of_mappings(answers: Any, ask: Any) -> None:
 
     found = ask(answers.endpoint).mappings(ARN, "router")
 
-    assert found == tuple(MappingFacts(id, FUNCTION, "Enabled", 10, 0, True) for id in ("first", "second"))
+    assert found == tuple(DeployedMapping(id, FUNCTION, "Enabled", 10, 0, True) for id in ("first", "second"))
     assert [asked["FunctionName"] for _, asked in answers.asked] == ["router", "router"]
 
 
@@ -276,14 +276,14 @@ def test_table(live: Live, deployer: Any, name: str) -> None:
     units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 7}
     deployer.deploy({"table": {"GlobalSecondaryIndexes": [index], "ProvisionedThroughput": units}, "queue": None}, name)
 
-    assert live.table(name) == TableFacts(
+    assert live.table(name) == DeployedTable(
         f"arn:aws:dynamodb:us-east-1:{deployer.account}:table/{name}",
         "ACTIVE",
         (("pk", "S"), ("sk", "N")),
-        TtlFacts("ENABLED", "expires"),
+        DeployedTtl("ENABLED", "expires"),
         2,
         7,
-        (IndexFacts("by_g", (("g", "S"), ("pk", "S"))),),
+        (DeployedIndex("by_g", (("g", "S"), ("pk", "S"))),),
     )
 
 
@@ -292,7 +292,7 @@ def test_queue(live: Live, deployer: Any, name: str) -> None:
     deployer.deploy({"mappings": ()}, name)
     arn = f"arn:aws:sqs:us-east-1:{deployer.account}:{name}"
 
-    assert [live.queue(name), live.queue(arn)] == [QueueFacts(arn, False, 360, 345600, 262144, f"{arn}-dlq", 5)] * 2
+    assert [live.queue(name), live.queue(arn)] == [DeployedQueue(arn, False, 360, 345600, 262144, f"{arn}-dlq", 5)] * 2
 
 
 def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
@@ -311,8 +311,8 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
     assert not isinstance(mappings, Unanswered)
     (found,) = mappings
     assert (found, live.function(function)) == (
-        MappingFacts(found.id, function, "Enabled", 100, 3, True, 4, 1),
-        FunctionFacts(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
+        DeployedMapping(found.id, function, "Enabled", 100, 3, True, 4, 1),
+        DeployedFunction(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
     )
 
 

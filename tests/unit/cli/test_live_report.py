@@ -7,13 +7,13 @@ import pytest
 from router.cli.live_report import show_seen, with_seen
 from tests.support.aws import (
     Decision,
+    DeployedFunction,
+    DeployedIndex,
+    DeployedMapping,
+    DeployedQueue,
     DeployedState,
-    FunctionFacts,
-    IndexFacts,
-    MappingFacts,
-    QueueFacts,
-    TableFacts,
-    TtlFacts,
+    DeployedTable,
+    DeployedTtl,
     Unanswered,
 )
 from tests.support.check import OutageSurvival
@@ -26,31 +26,31 @@ def denied(action: str) -> Unanswered:
     return Unanswered(action, "of what", "AccessDenied")
 
 
-INDEXES = (IndexFacts("by_day", (("day", "N"), ("at", "S"))), IndexFacts("by_state", (("state", "S"),)))
+INDEXES = (DeployedIndex("by_day", (("day", "N"), ("at", "S"))), DeployedIndex("by_state", (("state", "S"),)))
 SEEN = DeployedState(
     {
-        "orders": TableFacts("a", "ACTIVE", (("id", "S"),), TtlFacts("ENABLED", "gone"), 5, 7, INDEXES),
-        "lines": TableFacts("b", "ACTIVE", (("id", "S"), ("n", "N")), denied("dynamodb:DescribeTimeToLive")),
+        "orders": DeployedTable("a", "ACTIVE", (("id", "S"),), DeployedTtl("ENABLED", "gone"), 5, 7, INDEXES),
+        "lines": DeployedTable("b", "ACTIVE", (("id", "S"), ("n", "N")), denied("dynamodb:DescribeTimeToLive")),
         "[red]": denied("dynamodb:DescribeTable"),
     },
     {
-        "orders": QueueFacts(ARN, False, 360, 345_600, 262_144, f"{ARN}-dlq", 5),
-        "orders-dlq": QueueFacts(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
-        f"{ARN}-dlq": QueueFacts(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
-        "users.fifo": QueueFacts(f"{ARN}.fifo", True, 30, 90, 1_024),
+        "orders": DeployedQueue(ARN, False, 360, 345_600, 262_144, f"{ARN}-dlq", 5),
+        "orders-dlq": DeployedQueue(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
+        f"{ARN}-dlq": DeployedQueue(f"{ARN}-dlq", False, 30, 1_209_600, 262_144),
+        "users.fifo": DeployedQueue(f"{ARN}.fifo", True, 30, 90, 1_024),
         "absent": denied("sqs:GetQueueUrl"),
     },
     {
         "orders": (
-            MappingFacts("1", FUNCTION, "Enabled", 100, 2, True, 10, 1),
-            MappingFacts("2", "other", "Disabled", 10, 0, False),
+            DeployedMapping("1", FUNCTION, "Enabled", 100, 2, True, 10, 1),
+            DeployedMapping("2", "other", "Disabled", 10, 0, False),
         ),
         "users": denied("lambda:ListEventSourceMappings"),
     },
     {
-        FUNCTION: FunctionFacts(FUNCTION, 60, "arn:role", 50),
-        "unbound": FunctionFacts("unbound", 3, "arn:role"),
-        "unknown": FunctionFacts("unknown", 3, "arn:role", denied("lambda:GetFunctionConcurrency")),
+        FUNCTION: DeployedFunction(FUNCTION, 60, "arn:role", 50),
+        "unbound": DeployedFunction("unbound", 3, "arn:role"),
+        "unknown": DeployedFunction("unknown", 3, "arn:role", denied("lambda:GetFunctionConcurrency")),
         "other": denied("lambda:GetFunctionConfiguration"),
     },
     "arn:role",

@@ -326,7 +326,7 @@ def test_without_plugins_in_included_files(read: Read) -> None:
 )  # fmt: skip
 @pytest.mark.timeout(10)
 def test_links_to_folders_outside(read: Read, include: str, finding: str) -> None:
-    """They are not followed, since what is there has no end; the finding names the link."""
+    """They are not followed, since a link can lead to endless files; the finding names the link."""
     Path("flows").mkdir()
     Path("flows/all").symlink_to("/")
 

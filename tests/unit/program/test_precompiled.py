@@ -185,7 +185,7 @@ PATHS = [
 
 def test_each_path() -> None:
     """Values and keys are found through anchors and merges; a path that does not exist has its parent's place."""
-    source = parse_text(TEXT, shown="routes.yaml")
+    source = parse_text(TEXT, label="routes.yaml")
     locate = locate_by("routes.yaml", source.data, list_places(source.data, source.locate))
 
     found = {path: (locate(path, False), locate(path, True)) for path in PATHS}

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from router.check.live.functions import check_concurrency, check_functions, check_mappings
-from tests.support.aws import FunctionFacts, MappingFacts, QueueFacts, Unanswered
+from tests.support.aws import DeployedFunction, DeployedMapping, DeployedQueue, Unanswered
 
 CONFIG = """\
 queues:
@@ -18,9 +18,9 @@ routes:
   b: {queue: b, table: items}
 """
 ARN = "arn:aws:lambda:eu-west-1:1:function:f"
-MAPPING = MappingFacts("1", ARN, "Enabled", 10, 0, True)
-QUEUE = QueueFacts("arn:aws:sqs:eu-west-1:1:a", False, 360, 60, 1024)
-FUNCTION = FunctionFacts(ARN, 10, "arn:role")
+MAPPING = DeployedMapping("1", ARN, "Enabled", 10, 0, True)
+QUEUE = DeployedQueue("arn:aws:sqs:eu-west-1:1:a", False, 360, 60, 1024)
+FUNCTION = DeployedFunction(ARN, 10, "arn:role")
 SHORT = "the visibility timeout of queue 'a' is"
 SHOWN = "the mapping to function 'f'"
 

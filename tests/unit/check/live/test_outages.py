@@ -6,7 +6,7 @@ import pytest
 
 from router.check.live.outages import OutageSurvival, check_expiry, check_survival, survivals
 from router.check.rules.outages import rough_duration
-from tests.support.aws import QueueFacts, Unanswered
+from tests.support.aws import DeployedQueue, Unanswered
 
 CONFIG = """\
 queues:
@@ -20,9 +20,9 @@ ARN = "arn:aws:sqs:eu-west-1:123456789012:a"
 HOUR, DAY = 3600, 86_400
 
 
-def facts(receives: int, retention: int, visibility: int = 30) -> QueueFacts:
+def deployed(receives: int, retention: int, visibility: int = 30) -> DeployedQueue:
     """A queue; without receives it has no redrive policy."""
-    return QueueFacts(ARN, False, visibility, retention, 1024, f"{ARN}-dlq" if receives else "", receives)
+    return DeployedQueue(ARN, False, visibility, retention, 1024, f"{ARN}-dlq" if receives else "", receives)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_survival(
     deploy: Any, output: Any, receives: int, retention: int, outlast: str, survives: int, crashes: int, sentence: str
 ) -> None:
     """The router spreads the receives over the outage; a crash uses up one with each visibility timeout."""
-    deployment = deploy(CONFIG.replace("OUTLAST", outlast), queues={"a": facts(receives, retention)})
+    deployment = deploy(CONFIG.replace("OUTLAST", outlast), queues={"a": deployed(receives, retention)})
 
     (found,) = survivals(deployment)
 
@@ -80,14 +80,14 @@ def test_an_unknown_queue(deploy: Any, output: Any) -> None:
 )
 def test_expiry(deploy: Any, output: Any, retention: int, sentences: list[str]) -> None:
     """A message lives longer than its receives take."""
-    deployment = deploy(CONFIG.replace("OUTLAST", "1m"), queues={"a": facts(5, retention)})
+    deployment = deploy(CONFIG.replace("OUTLAST", "1m"), queues={"a": deployed(5, retention)})
 
     assert output(check_expiry, deployment) == [("RT730", sentence) for sentence in sentences]
 
 
 def test_the_result_of_a_queue(deploy: Any) -> None:
     """Each queue that is read has its own result."""
-    deployment = deploy(CONFIG.replace("OUTLAST", "1d"), queues={"a": facts(5, 4 * DAY)})
+    deployment = deploy(CONFIG.replace("OUTLAST", "1d"), queues={"a": deployed(5, 4 * DAY)})
 
     assert survivals(deployment) == [OutageSurvival("a", DAY, 30 + 1770 + 2 * 42_300, 120)]
 

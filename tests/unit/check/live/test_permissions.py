@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from router.check.live.permissions import READ, SEND, needed
-from tests.support.aws import DeployedState, QueueFacts, TableFacts, TtlFacts, Unanswered
+from tests.support.aws import DeployedQueue, DeployedState, DeployedTable, DeployedTtl, Unanswered
 
 TABLES = {
-    name: TableFacts(f"arn:{name}", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED")) for name in ("items", "markers")
+    name: DeployedTable(f"arn:{name}", "ACTIVE", (("id", "S"),), DeployedTtl("DISABLED"))
+    for name in ("items", "markers")
 }
-QUEUE = QueueFacts("arn:aws-cn:sqs:q", False, 30, 60, 1024)
+QUEUE = DeployedQueue("arn:aws-cn:sqs:q", False, 30, 60, 1024)
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/"
 CONFIG = """\
 queues:
@@ -61,7 +62,7 @@ def test_queues_and_buckets(deploy: Any) -> None:
     """Queues are read, dead-letter queues sent to, buckets of pointers read; what was not seen is left out."""
     pointer = "dead_letter: q-dlq, envelope: [s3_pointer], s3_pointer: {buckets: [payloads], kms_key: KEY3}"
     deployment = deploy(CONFIG.format(write="", queue=pointer))
-    letters = QueueFacts("arn:q-dlq", False, 30, 60, 1024)
+    letters = DeployedQueue("arn:q-dlq", False, 30, 60, 1024)
     gone = Unanswered("dynamodb:DescribeTable", "items", "ResourceNotFoundException")
 
     wanted = needed(

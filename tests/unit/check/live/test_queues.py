@@ -7,7 +7,7 @@ from msgspec import structs
 
 from router.check.live.deployed import duration
 from router.check.live.queues import check_queues
-from tests.support.aws import QueueFacts, Unanswered
+from tests.support.aws import DeployedQueue, Unanswered
 
 CONFIG = """\
 queues:
@@ -19,7 +19,7 @@ routes:
 """
 ARN = "arn:aws:sqs:eu-west-1:123456789012:a"
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/a-dlq"
-QUEUE = QueueFacts(ARN, False, 30, 3600, 1024, f"{ARN}-dlq", 5)
+QUEUE = DeployedQueue(ARN, False, 30, 3600, 1024, f"{ARN}-dlq", 5)
 GONE = Unanswered("sqs:GetQueueUrl", "a", "QueueDoesNotExist")
 
 
@@ -79,7 +79,7 @@ def test_messages_of_deletes(deploy: Any, output: Any) -> None:
 def test_retention(deploy: Any, output: Any, fifo: bool, retention: int, found: list[tuple[str, str]]) -> None:
     """Longer than on a standard queue, and as long as on a FIFO queue."""
     source = structs.replace(QUEUE, fifo=fifo)
-    target = QueueFacts(f"{ARN}-dlq", fifo, 30, retention, 1024)
+    target = DeployedQueue(f"{ARN}-dlq", fifo, 30, retention, 1024)
 
     assert output(check_queues, deploy(named(), queues={"a": source, f"{ARN}-dlq": target})) == found
 
@@ -94,7 +94,7 @@ def test_retention(deploy: Any, output: Any, fifo: bool, retention: int, found: 
 def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
     """No queue keeps messages longer than 14 days, so that the advice is another one."""
     source = structs.replace(QUEUE, retention=retention)
-    target = QueueFacts(f"{ARN}-dlq", False, 30, 3600, 1024)
+    target = DeployedQueue(f"{ARN}-dlq", False, 30, 3600, 1024)
 
     found = list(check_queues(deploy(named(), queues={"a": source, f"{ARN}-dlq": target})))
 
@@ -103,7 +103,7 @@ def test_longest_retention(deploy: Any, retention: int, advice: str) -> None:
 
 def test_dead_letter_queue_of_another_kind(deploy: Any, output: Any) -> None:
     """A standard queue's letters have no group, which a FIFO queue demands."""
-    letters = QueueFacts(f"{ARN}-dlq.fifo", True, 30, 3600, 1024)
+    letters = DeployedQueue(f"{ARN}-dlq.fifo", True, 30, 3600, 1024)
 
     assert output(check_queues, deploy(named(dead_letter="a-dlq.fifo"), queues={"a-dlq.fifo": letters})) == [
         ("RT725", "dead-letter queue 'a-dlq.fifo' is FIFO, its queue is standard")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from router.check.live.tables import check_indexes, known_types
-from tests.support.aws import IndexFacts, TableFacts, TtlFacts
+from tests.support.aws import DeployedIndex, DeployedTable, DeployedTtl
 from tests.support.config import Attribute
 from tests.support.sources import TtlAfter
 
@@ -19,10 +19,10 @@ routes:
   r: {queue: q, table: items, item: {id: id, g: {value: 1}, h: {template: "x{id}"}}}
 """
 INDEXES = (
-    IndexFacts("by_g", (("g", "S"), ("id", "N"))),
-    IndexFacts("by_h", (("h", "S"), ("other", "S"))),
+    DeployedIndex("by_g", (("g", "S"), ("id", "N"))),
+    DeployedIndex("by_h", (("h", "S"), ("other", "S"))),
 )
-TABLE = TableFacts("arn", "ACTIVE", (("id", "S"),), TtlFacts("DISABLED"), indexes=INDEXES)
+TABLE = DeployedTable("arn", "ACTIVE", (("id", "S"),), DeployedTtl("DISABLED"), indexes=INDEXES)
 
 
 def test_types_of_index_keys(deploy: Any, output: Any) -> None:
