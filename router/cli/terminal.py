@@ -1,11 +1,13 @@
 """The consoles and prompts of the commands."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from router.errors import UsageError
@@ -33,6 +35,16 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: st
         table.add_row(*row)
     # Rich wraps the title of a table at the width of the table.
     output().print(*([title, table] if title else [table]), sep="\n")
+
+
+@contextmanager
+def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error if that is a terminal; the function gets the number done so far."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = output(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(literal(description), total=total)
+        yield lambda done: progress.update(task, completed=done, total=None if total is None else max(total, done))
 
 
 def confirm(question: str) -> bool:

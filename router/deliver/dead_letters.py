@@ -12,7 +12,7 @@ from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.engine.writes import PlannedMessage
-from router.model import Message, Outcome, iso_ms
+from router.model import Message, Outcome, Record, iso_ms
 
 MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
@@ -52,17 +52,25 @@ def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessa
         group_id=record.group_id or (record.message_id if fifo else ""),
         deduplication_id=record.message_id if fifo else "",
     )
-    # A message that was a dead letter before has an older reason, which the new one replaces.
-    if len(record.message_attributes.keys() - {ATTRIBUTE}) >= MAX_ATTRIBUTES:
-        return outgoing
-    reason = {"DataType": "String", "StringValue": msgspec.json.encode(_failed(queue, planned)).decode()}
-    with_reason = structs.replace(outgoing, message_attributes={**record.message_attributes, ATTRIBUTE: reason})
-    return with_reason if with_reason.size <= MAX_MESSAGE_BYTES else outgoing
+    return with_failure(outgoing, describe_failure(queue, record, planned.outcome or Outcome("rejected")))
 
 
-def _failed(queue: CompiledQueue, planned: PlannedMessage) -> FailedMessage:
+def with_failure(message: OutgoingMessage, failed: FailedMessage) -> OutgoingMessage:
+    """Return a message with the attribute that describes its failure, in place of an earlier one.
+
+    Without the attribute if SQS would not accept it: the message has ten others, or would be over 1 MiB.
+    """
+    attributes = {name: value for name, value in message.message_attributes.items() if name != ATTRIBUTE}
+    if len(attributes) >= MAX_ATTRIBUTES:
+        return message
+    text = msgspec.json.encode(failed).decode()
+    attributes[ATTRIBUTE] = {"DataType": "String", "StringValue": text}
+    with_attribute = structs.replace(message, message_attributes=attributes)
+    return with_attribute if with_attribute.size <= MAX_MESSAGE_BYTES else message
+
+
+def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome) -> FailedMessage:
     """Describe a failure; of a message that failed before, the identity, the first time and the attempts go on."""
-    record, outcome = planned.record, planned.outcome or Outcome("rejected")
     now = iso_ms(int(time.time() * 1000))
     before = read_failed(record)
     message = with_original_identity(Message(None, record.message_id, system=record.attributes), record)

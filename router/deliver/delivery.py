@@ -222,7 +222,7 @@ _GROUP_BLOCKED = Outcome(
 )
 _NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "time was up before it was planned", delay=0)
 _PLANNED_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up while it was planned")
-_TOO_COSTLY = Outcome(
+TOO_COSTLY = Outcome(
     "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"
 )
 
@@ -320,7 +320,7 @@ def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -
     try:
         return plan(queue, record, None, budget)
     except OutOfBudget:
-        return PlannedMessage(record, _PLANNED_LATE if budget.is_late else _TOO_COSTLY)
+        return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
 
 
 def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[str, Delivered]) -> bool:

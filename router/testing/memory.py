@@ -236,6 +236,10 @@ class MemoryTables:
         stored = self._store.items[table]
         return [decode_item(stored[key]) for key in sorted(stored)]
 
+    def get(self, table: str, key: StoredItem) -> StoredItem | None:
+        """Return an item of a table by its key, both in DynamoDB's JSON; None if there is none."""
+        return self._store.items[table].get(self._store.key(table, key) or "")
+
     def batch_write(self, table: str, requests: list[Request], timeout: float = 0) -> WriteResponse:
         """Put and delete items of one table: all of them, or none."""
         if len(requests) > _MAX_BATCH:

@@ -1,0 +1,243 @@
+"""`router dlq`: list, show, rehearse, redrive, export and drop the messages on dead-letter queues."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from router.cli.dlq_options import DlqOptions, open_session, selection_options, stop_on_sigterm
+from router.cli.options import json_option, yes_option
+from router.cli.terminal import confirm_by_typing
+from router.dev.compare import to_json
+from router.dlq.messages import DlqMessage
+from router.dlq.queues import OpenQueue
+from router.errors import UsageError
+
+_values_option = click.option("--values", is_flag=True, help="Show values; they are masked otherwise.")
+
+
+@click.group("dlq")
+def command() -> None:
+    """Work on the messages of dead-letter queues: of the router, and those that SQS moved.
+
+    SQS has no way to look at a message without receiving it: a command makes the messages invisible while it works, and
+    visible again at its end. Each command takes the same options to select messages.
+
+    \b
+    Examples:
+      router dlq list
+      router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11
+      router dlq rehearse --code RT806 --diff
+      router dlq redrive --code RT806 --since 2h
+    """
+    stop_on_sigterm()
+
+
+@command.command("list")
+@selection_options
+@json_option
+def list_(as_json: bool, **options: Any) -> None:
+    """Count the messages by code, route, place and reason, each with the oldest, the newest and an example.
+
+    Exit code 0: there is no message; 1: there is one; 2: could not run.
+
+    \b
+    Examples:
+      router dlq list
+      router dlq list --queue orders --since 2h --json
+    """
+    from router.cli.dlq_report import causes_as_json, print_causes
+    from router.dlq.summary import count_causes
+
+    session = open_session(DlqOptions(**options))
+    total = 0
+    found = []
+    for opened in session.each_opened():
+        causes = count_causes(
+            (message, session.queue_name(opened.queue, message)) for message in opened.spool.selected()
+        )
+        total += sum(each.count for each in causes)
+        found.append(causes_as_json(opened.queue.name, causes))
+        if not as_json:
+            print_causes(opened.queue.name, causes)
+    if as_json:
+        click.echo(to_json(found, indent=2))
+    sys.exit(total > 0)
+
+
+@command.command("show")
+@click.argument("message_id", metavar="ID")
+@selection_options
+@_values_option
+@json_option
+def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
+    """Show one message by its original or its current ID: why it failed, and the place in it.
+
+    \b
+    Examples:
+      router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11
+      router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --values
+    """
+    from router.cli.dlq_report import message_as_json, print_message
+
+    session = open_session(DlqOptions(**{**options, "ids": (message_id,), "limit": 1}))
+    for opened in session.each_opened():
+        for message in opened.spool.selected():
+            queue = message.find_queue(session.program, opened.queue.reference)
+            if as_json:
+                click.echo(to_json(message_as_json(message, queue, values=values), indent=2))
+            else:
+                print_message(message, queue, values=values)
+            return
+    names = ", ".join(queue.name for queue in session.queues)
+    raise UsageError(f"there is no visible message with the id '{message_id}' on {names}")
+
+
+@command.command("rehearse")
+@selection_options
+@click.option("--diff", is_flag=True, help="Show each message, with its items beside the stored ones.")
+@_values_option
+@json_option
+def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
+    """Run the messages through the config at hand, with nothing sent: what would become of each now.
+
+    Stored items are read, consistently. Exit code 0: all messages pass; 1: some do not; 2: could not run.
+
+    \b
+    Examples:
+      router dlq rehearse
+      router dlq rehearse --code RT806 --limit 20 --diff --values
+    """
+    from router.cli.dlq_redrive import rehearse as run_rehearsal
+    from router.cli.dlq_report import plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
+
+    session = open_session(DlqOptions(**options))
+    failing = 0
+    found = []
+    for opened in session.each_opened():
+        shown: list[Any] = []
+
+        def show_one(rehearsal: Any, shown: list[Any] = shown) -> None:
+            if diff and as_json:
+                shown.append(rehearsal_as_json(rehearsal, values=values))
+            elif diff:
+                print_rehearsal(rehearsal, values=values)
+
+        plan = run_rehearsal(session, opened.queue, opened.spool, show_one)
+        failing += plan.total - plan.passing
+        if not as_json:
+            print_plan(opened.queue.name, plan)
+        found.append({**plan_as_json(opened.queue.name, plan), **({"rehearsed": shown} if diff else {})})
+    if as_json:
+        click.echo(to_json(found, indent=2))
+    sys.exit(failing > 0)
+
+
+@command.command("redrive")
+@selection_options
+@click.option("--to-queue", is_flag=True, help="Send the messages to the queue they failed on, instead of delivering.")
+@click.option("--keep-newer", is_flag=True, help="Leave messages that would replace an item that may be newer.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Redrive an export.")
+@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="The file of confirmed messages.")
+@yes_option
+@json_option
+def redrive(**options: Any) -> None:
+    """Rehearse the messages, show the plan, ask, and deliver those that pass, as the messages that they were.
+
+    A message is deleted from the dead-letter queue after its outcome is confirmed. A run that was stopped goes on with
+    the same command: confirmed messages are in a journal, by default router-dlq-QUEUE.journal. Exit code 0: all
+    selected messages are delivered; 1: some are not, or you did not confirm; 2: could not run.
+
+    \b
+    Examples:
+      router dlq redrive --code RT806
+      router dlq redrive --queue orders --to-queue --rate 50 --yes
+      router dlq redrive --from dropped.jsonl
+    """
+    from router.cli.dlq_redrive import RedriveOptions, run_redrive
+
+    names = ("to_queue", "keep_newer", "rate", "dry_run", "file", "journal", "yes", "as_json")
+    own = {name: options.pop(name) for name in names}
+    sys.exit(run_redrive(DlqOptions(**options), RedriveOptions(**own)))
+
+
+@command.command("export")
+@selection_options
+@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="The new file.")
+def export(path: Path, **options: Any) -> None:
+    """Write the messages to a file of JSON lines, with their values; they stay on the dead-letter queue.
+
+    \b
+    Examples:
+      router dlq export -o dead.jsonl --queue orders
+    """
+    from router.dlq.export import write_messages
+
+    session = open_session(DlqOptions(**options))
+
+    def messages() -> Iterator[DlqMessage]:
+        for opened in session.each_opened():
+            yield from opened.spool.selected()
+
+    number = write_messages(path, messages())
+    click.echo(f"{number} messages are in {path}", err=True)
+
+
+@command.command("drop")
+@selection_options
+@click.option(
+    "-o", "--export", "path", type=click.Path(path_type=Path), help="The export.  [default: dropped-TIME.jsonl]"
+)
+@yes_option
+def drop(path: Path | None, yes: bool, **options: Any) -> None:
+    """Export the messages to a file, ask, and delete them.
+
+    Exit code 0: deleted; 1: some are not, or you did not confirm; 2: could not run.
+
+    \b
+    Examples:
+      router dlq drop --code RT801 --since 1d
+      router dlq drop --id 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --yes
+    """
+    from router.dlq.export import write_messages
+
+    session = open_session(DlqOptions(**options))
+    path = path or Path(f"dropped-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    left = 0
+    for position, opened in enumerate(session.each_opened()):
+        file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
+        number = write_messages(file, opened.spool.selected())
+        if not number:
+            file.unlink()
+            click.echo(f"{opened.queue.name}: no message is selected", err=True)
+            continue
+        click.echo(f"{number} messages of {opened.queue.name} are in {file}", err=True)
+        if not yes and not confirm_by_typing(str(number), f"This deletes {number} messages of {opened.queue.name}."):
+            click.echo("nothing was deleted", err=True)
+            sys.exit(1)
+        left += _delete(opened)
+    sys.exit(left > 0)
+
+
+def _delete(opened: OpenQueue) -> int:
+    """Delete the selected messages; return how many could not be deleted."""
+    failed: Counter[str] = Counter()
+    for batch in batches(opened.spool.selected(), 100):
+        failed.update(fault.code for fault in opened.lease.delete([message.id for message in batch]).values())
+    for code, number in failed.items():
+        click.echo(f"{number} messages could not be deleted: {code}", err=True)
+    return failed.total()
+
+
+def batches(messages: Iterable[DlqMessage], size: int) -> Iterator[list[DlqMessage]]:
+    """Yield messages in lists of up to `size`."""
+    iterator = iter(messages)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,172 @@
+"""The options and the connection that the commands of `router dlq` share."""
+
+import logging
+import os
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec import Struct
+
+from router.aws.connect import connect
+from router.aws.protocols import Aws
+from router.cli.options import config_option
+from router.cli.terminal import literal, output, progress_bar
+from router.dlq.messages import DlqMessage, Selection
+from router.dlq.queues import DeadLetterQueue, OpenQueue, find_queues, opened
+from router.errors import UsageError
+from router.model import AttributeValue, Table
+from router.program.expressions.compile import InvalidExpression, compile_expression
+from router.program.load import Program, load_program
+
+if TYPE_CHECKING:
+    from router.aws.control_plane import ServiceClient
+
+_CONNECTIONS = 40
+_AGO = re.compile(r"(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_OPTIONS = (
+    click.option("--queue", "queues", multiple=True, help="Failed on this queue: its name in the config."),
+    click.option("--route", "routes", multiple=True, help="Failed in this route."),
+    click.option("--code", "codes", multiple=True, help="Failed with this code; '-' for those that SQS moved."),
+    click.option("--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."),
+    click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
+    click.option("--where", metavar="JMESPATH", help="The expression is true for the decoded message."),
+    click.option("--id", "ids", multiple=True, help="Has this message id, the original one or the current one."),
+    click.option("--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."),
+    click.option("--dead-letter", metavar="QUEUE", help="Work on this queue, instead of those of the config."),
+)
+
+
+class DlqOptions(Struct, frozen=True):
+    """The options that select messages."""
+
+    config: Path
+    queues: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
+    since: str | None = None
+    where: str | None = None
+    ids: tuple[str, ...] = ()
+    limit: int | None = None
+    dead_letter: str | None = None
+
+    def selection(self) -> Selection:
+        """Return the selection; raises UsageError for a time or expression that is not valid."""
+        try:
+            where = compile_expression(self.where) if self.where else None
+        except InvalidExpression as error:
+            raise UsageError(f"--where: {error}") from None
+        return Selection(
+            frozenset(self.queues),
+            frozenset(self.routes),
+            frozenset(self.codes),
+            frozenset(self.pointers),
+            frozenset(self.ids),
+            parse_since(self.since, datetime.now(UTC)) if self.since else None,
+            where,
+        )
+
+
+def selection_options(function: Any) -> Any:
+    """Add `-c` and the options that select messages."""
+    for option in reversed((config_option, *_OPTIONS)):
+        function = option(function)
+    return function
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Return the time of `--since`; raises UsageError."""
+    match = _AGO.fullmatch(text)
+    if match:
+        try:
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        except OverflowError:
+            raise UsageError(f"--since {text} is too long ago") from None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class DlqSession(Struct, frozen=True):
+    """The config and the connection of one command."""
+
+    program: Program
+    aws: Aws
+    services: "Mapping[str, ServiceClient]"
+    queues: tuple[DeadLetterQueue, ...]
+    selection: Selection
+    limit: int | None
+
+    def each_opened(self) -> Iterator[OpenQueue]:
+        """Yield each dead-letter queue with its messages leased; they are released when the next one is requested."""
+        for queue in self.queues:
+            with self.open(queue) as found:
+                yield found
+
+    @contextmanager
+    def open(self, queue: DeadLetterQueue) -> Iterator[OpenQueue]:
+        """Lease the messages of one dead-letter queue, with a progress bar."""
+        console = output(stderr=True)
+        if queue.max_receives is not None:
+            console.print(
+                f"warning: {literal(queue.name)} has a redrive policy of its own: each command that looks at a message "
+                f"counts as one of {queue.max_receives} receives"
+            )
+        with ExitStack() as stack:
+            with progress_bar(f"receiving from {queue.name}", queue.visible or None) as progress:
+                found = stack.enter_context(opened(self.program, self.aws, queue, self.selection, self.limit, progress))
+            yield found
+        if found.lease.unreleased:
+            console.print(f"{found.lease.unreleased} messages become visible within 10 minutes")
+
+    def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
+        """Return the name of the queue that a message failed on; that of the failure if the config has none."""
+        found = message.find_queue(self.program, queue.reference)
+        return found.name if found else message.failed.queue if message.failed else ""
+
+    def read_item(self, table: Table, key: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue] | None:
+        """Read an item, consistently; raises UsageError."""
+        found = self.services["dynamodb"].call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+        item: Mapping[str, AttributeValue] | None = found.get("Item")
+        return item
+
+
+def open_session(options: DlqOptions) -> DlqSession:
+    """Load the config and connect; raises RouterError."""
+    from router.aws.control_plane import AwsCallError, connect_services
+
+    selection = options.selection()
+    program = load_program(options.config, os.environ)
+    # The outcomes are shown by the command.
+    logging.getLogger("router").handlers = [logging.NullHandler()]
+    logging.getLogger("router").propagate = False
+    aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
+
+    def attributes(url: str) -> Mapping[str, str]:
+        try:
+            answer = services["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
+        except AwsCallError:
+            return {}
+        found: Mapping[str, str] = answer.get("Attributes", {})
+        return found
+
+    queues = find_queues(program, aws, attributes, frozenset(options.queues), options.dead_letter)
+    return DlqSession(program, aws, services, tuple(queues), selection, options.limit)
+
+
+def stop_on_sigterm() -> None:
+    """End at SIGTERM as at Ctrl-C: leased messages are released."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,170 @@
+"""The course of `router dlq redrive`: rehearse, show the plan, ask, deliver, and sum up."""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from router.cli.dlq_options import DlqOptions, DlqSession, open_session
+from router.cli.dlq_report import Plan, count, plan_as_json, print_plan
+from router.cli.terminal import confirm, literal, output, progress_bar
+from router.dev.compare import to_json
+from router.dlq.export import FileSource, read_messages
+from router.dlq.messages import DlqMessage
+from router.dlq.queues import DeadLetterQueue
+from router.dlq.redrive import Journal, Redriven, Redriver, Source
+from router.dlq.rehearse import Rehearsal, Rehearser
+from router.dlq.spool import Spool
+
+
+class RedriveOptions(Struct, frozen=True):
+    """The options of `router dlq redrive`, besides those that select messages; `rate` is in messages a second."""
+
+    to_queue: bool = False
+    keep_newer: bool = False
+    rate: float | None = None
+    dry_run: bool = False
+    file: Path | None = None
+    journal: Path | None = None
+    yes: bool = False
+    as_json: bool = False
+
+
+class _Work(Struct, frozen=True):
+    """The messages of one dead-letter queue, or of a file, which has no `receive`."""
+
+    queue: DeadLetterQueue
+    spool: Spool
+    source: Source
+    receive: Callable[[], int] | None
+
+
+def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
+    """Redrive the selected messages; return the exit code. Raises RouterError."""
+    session = open_session(options)
+    reports = []
+    complete = True
+    for work in _from_file(session, own.file) if own.file else _from_queues(session):
+        report = _redrive(session, work, own)
+        complete = complete and report["complete"] is True
+        reports.append(report)
+    if own.as_json:
+        click.echo(to_json(reports, indent=2))
+    return 0 if complete else 1
+
+
+def _from_queues(session: DlqSession) -> Iterator[_Work]:
+    for opened in session.each_opened():
+        lease = opened.lease
+        yield _Work(opened.queue, opened.spool, lease, lambda: lease.receive(opened.selects))  # noqa: B023
+
+
+def _from_file(session: DlqSession, file: Path) -> Iterator[_Work]:
+    queue = DeadLetterQueue(str(file), "")
+    with Spool() as spool:
+        for message in read_messages(file):
+            known = message.find_queue(session.program, "")
+            spool.add(message, selected=session.selection.selects(message, known))
+        yield _Work(queue, spool, FileSource(spool), None)
+
+
+def _redrive(session: DlqSession, work: _Work, own: RedriveOptions) -> dict[str, object]:
+    """Redrive the messages of one dead-letter queue; return the report for `--json`."""
+    plan = rehearse(session, work.queue, work.spool, lambda rehearsal: _keep(rehearsal, work.spool, own))
+    report: dict[str, object] = {**plan_as_json(work.queue.name, plan), "redriven": {}}
+    if not own.as_json:
+        print_plan(work.queue.name, plan)
+    chosen = plan.passing - (plan.overwriting if own.keep_newer else 0)
+    if own.dry_run or not chosen:
+        return {**report, "complete": chosen == plan.total}
+    what = f"Send {count(chosen)} to the queues" if own.to_queue else f"Deliver {count(chosen)}"
+    if not own.yes and not confirm(f"{what}, and delete them from {work.queue.name}?"):
+        click.echo("nothing was redriven", err=True)
+        return {**report, "complete": False}
+    path = own.journal or Path(f"router-dlq-{work.queue.name.replace('/', '_')}.journal")
+    with Journal(path) as journal:
+        redriver = Redriver(session.program, session.aws, work.source, journal, own.rate)
+        results = _deliver(session, work, redriver, own, chosen)
+    if not results[_UNDELETED]:
+        journal.remove()
+    if not own.as_json:
+        _print_results(work.queue.name, results)
+    done = sum(number for result, number in results.items() if result in _DONE)
+    return {**report, "redriven": dict(+results), "complete": done == plan.total and not results[_UNDELETED]}
+
+
+_UNDELETED = "confirmed, but not deleted"
+_DONE = ("written", "duplicate", "stale", "dropped", "sent")
+
+
+def _keep(rehearsal: Rehearsal, spool: Spool, own: RedriveOptions) -> None:
+    """Deselect a message that is not to be redriven."""
+    if not rehearsal.passes or (own.keep_newer and rehearsal.overwrites):
+        spool.deselect(rehearsal.message.id)
+
+
+def rehearse(session: DlqSession, queue: DeadLetterQueue, spool: Spool, on_each: Callable[[Rehearsal], None]) -> Plan:
+    """Rehearse the selected messages of a spool, with a progress bar; raises UsageError."""
+    rehearser = Rehearser(session.program, queue.reference, session.aws, session.read_item)
+    plan = Plan(Counter())
+    with progress_bar(f"rehearsing {queue.name}", len(spool)) as progress:
+        for message in spool.selected():
+            rehearsal = rehearser.rehearse(message)
+            plan.add(rehearsal)
+            on_each(rehearsal)
+            progress(plan.total)
+    return plan
+
+
+def _deliver(session: DlqSession, work: _Work, redriver: Redriver, own: RedriveOptions, chosen: int) -> Counter[str]:
+    """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
+    results: Counter[str] = Counter()
+    blocked: set[str | None] = set()
+    with progress_bar(f"redriving {work.queue.name}", chosen) as progress:
+        while True:
+            for batch in _batches(session, work, redriver.batch_size, blocked):
+                groups = {message.id: message.record.group_id for message in batch}
+                for redriven in _deliver_batch(session, work, redriver, batch, own.to_queue):
+                    results[redriven.result] += 1
+                    results[_UNDELETED] += redriven.result in _DONE and not redriven.deleted
+                    if work.queue.fifo and not redriven.deleted:
+                        blocked.add(groups[redriven.id])
+                progress(results.total())
+            # A FIFO queue returns the next messages of a group when the ones before are deleted.
+            if not work.queue.fifo or work.receive is None or not work.receive():
+                return results
+            rehearse(session, work.queue, work.spool, lambda rehearsal: _keep(rehearsal, work.spool, own))
+
+
+def _batches(session: DlqSession, work: _Work, size: int, blocked: Container[str | None]) -> Iterator[list[DlqMessage]]:
+    """Yield the selected messages in batches of one source queue; each is deselected, so that it is tried once.
+
+    Messages of the groups in `blocked` are left out: one before them is still on the dead-letter queue.
+    """
+    by_queue: dict[str, list[DlqMessage]] = {}
+    for message in work.spool.selected():
+        queue = message.find_queue(session.program, work.queue.reference)
+        assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
+        work.spool.deselect(message.id)
+        if work.queue.fifo and message.record.group_id in blocked:
+            continue
+        batch = by_queue.setdefault(queue.name, [])
+        batch.append(message)
+        if len(batch) >= size:
+            yield by_queue.pop(queue.name)
+    yield from by_queue.values()
+
+
+def _deliver_batch(
+    session: DlqSession, work: _Work, redriver: Redriver, batch: Sequence[DlqMessage], to_queue: bool
+) -> list[Redriven]:
+    queue = batch[0].find_queue(session.program, work.queue.reference)
+    assert queue is not None
+    return redriver.send_back(queue, batch) if to_queue else redriver.deliver(queue, batch)
+
+
+def _print_results(name: str, results: Mapping[str, int]) -> None:
+    text = ", ".join(f"{result} {number}" for result, number in sorted(results.items()) if number)
+    output().print(f"{literal(name)}: {literal(text or 'nothing was redriven')}")

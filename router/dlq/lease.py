@@ -1,0 +1,114 @@
+"""The lease of the messages on a dead-letter queue while a command works on them.
+
+SQS has no way to look at a message without receiving it: messages are received with a visibility timeout, which is
+extended while the command works, and set to 0 at its end. If the command is killed, they become visible by themselves.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from router.aws.protocols import AwsFault, Queues
+from router.dlq.messages import DlqMessage
+from router.dlq.spool import Spool
+from router.errors import UsageError
+
+VISIBILITY_SECONDS = 600
+"""The visibility timeout of leased messages: how long they stay invisible if the command is killed."""
+RECEIVE_COUNT = 100
+"""Messages of one round of receives, ten a call."""
+WAIT_SECONDS = 2
+"""How long a receive waits for its first message; without a wait SQS asks only some of its servers."""
+EMPTY_RECEIVES = 2
+"""So many empty receives in a row mean that no further message is visible."""
+CALL_SECONDS = 60.0
+"""The time-out of the calls for up to 1,000 messages together, ten a call."""
+_OVER_LIMIT = "OverLimit"
+
+Progress = Callable[[int], None]
+"""Called with the number of messages done so far."""
+
+
+def _silent(done: int) -> None:
+    """Show no progress."""
+
+
+class DlqLease:
+    """Leases messages of one dead-letter queue into a spool; a context that releases at its end what is left of them.
+
+    `unreleased` is the number of messages that could not be made visible; they become visible after
+    VISIBILITY_SECONDS at most.
+    """
+
+    def __init__(self, queues: Queues, name: str, url: str, spool: Spool, visibility: int = VISIBILITY_SECONDS) -> None:
+        """`name` is the queue's name for messages to the user."""
+        self.unreleased = 0
+        self._queues = queues
+        self._name = name
+        self._url = url
+        self._spool = spool
+        self._visibility = visibility
+        self._ended = threading.Event()
+        self._renewals = threading.Thread(target=self._renew, name="dlq-lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._renewals.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        for receipts in self._spool.receipts():
+            changes = [(id_, handle, 0) for id_, handle in receipts]
+            self.unreleased += len(self._queues.change_visibility(self._url, changes, CALL_SECONDS))
+
+    def receive(
+        self, selects: Callable[[DlqMessage], bool], limit: int | None = None, progress: Progress = _silent
+    ) -> int:
+        """Receive the visible messages, or until `limit` are selected; return the number of new selected messages.
+
+        Messages that are not selected are leased too, since SQS would return them again. Raises UsageError.
+        """
+        new = 0
+        empty = 0
+        while empty < EMPTY_RECEIVES and (limit is None or new < limit):
+            received = self._queues.receive(self._url, RECEIVE_COUNT, WAIT_SECONDS, self._visibility)
+            if isinstance(received, AwsFault):
+                raise UsageError(self._explain(received))
+            empty = 0 if received else empty + 1
+            for record in received:
+                message = DlqMessage.of(record)
+                chosen = selects(message) and (limit is None or new < limit)
+                new += self._spool.add(message, selected=chosen) and chosen
+            progress(len(self._spool))
+        return new
+
+    def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
+        """Delete messages from the queue and the spool; return the faults of those that are still on the queue."""
+        failed = self._queues.delete(self._url, self._spool.handles(ids), CALL_SECONDS)
+        self._spool.remove(id_ for id_ in ids if id_ not in failed)
+        return failed
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Stop the lease of messages, which become visible after their visibility timeout."""
+        self._spool.remove(ids)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self._visibility / 3):
+            for receipts in self._spool.receipts():
+                if self._ended.is_set():
+                    return
+                # A message whose renewal fails becomes visible, and its deletion fails: it stays on the queue.
+                changes = [(id_, handle, self._visibility) for id_, handle in receipts]
+                self._queues.change_visibility(self._url, changes, CALL_SECONDS)
+
+    def _explain(self, fault: AwsFault) -> str:
+        if fault.code.endswith(_OVER_LIMIT):
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+            return (
+                f"too many messages of '{self._name}' are in flight: SQS allows about 120,000; wait for its other "
+                "consumers, or select fewer with --limit"
+            )
+        return f"cannot receive from '{self._name}': {fault.code}; the command needs sqs:ReceiveMessage"

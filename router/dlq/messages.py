@@ -1,0 +1,122 @@
+"""A message on a dead-letter queue: what failed, where it came from, and which messages a command selects."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.engine.engine import CompiledQueue
+from router.engine.identity import FailedMessage, read_failed
+from router.errors import ExpressionError, Rejection
+from router.model import Record, iso_ms
+from router.program.load import Program
+
+MOVED_BY_SQS = "-"
+"""Shown as the code of a message that SQS itself moved: it has no reason."""
+_SOURCE_ARN = "DeadLetterQueueSourceArn"
+
+
+class DlqMessage(Struct, frozen=True):
+    """A message as received from a dead-letter queue; `failed` is None if the router did not send it."""
+
+    record: Record
+    failed: FailedMessage | None
+
+    @classmethod
+    def of(cls, record: Record) -> "DlqMessage":
+        """Return the message of a record."""
+        return cls(record, read_failed(record))
+
+    @property
+    def id(self) -> str:
+        """The id on the dead-letter queue."""
+        return self.record.message_id
+
+    @property
+    def original_id(self) -> str:
+        """The id on the source queue; SQS keeps the id of a message that it moves."""
+        return self.failed.message_id if self.failed else self.record.message_id
+
+    @property
+    def code(self) -> str:
+        """The code of the failure."""
+        return self.failed.code if self.failed else MOVED_BY_SQS
+
+    @property
+    def sent_at(self) -> str:
+        """When the message was sent to its source queue; "" if that is not known."""
+        if self.failed and self.failed.sent_at:
+            return self.failed.sent_at
+        text = self.record.attributes.get("SentTimestamp", "")
+        return (iso_ms(int(text)) or "") if text.isdecimal() else ""
+
+    @property
+    def failed_at(self) -> str:
+        """When it failed; for a message that SQS moved, when it was sent."""
+        return (self.failed.failed_at if self.failed else None) or self.sent_at
+
+    def find_queue(self, program: Program, dead_letter: str) -> CompiledQueue | None:
+        """Return the queue of the config that the message failed on, or None if the config does not have it.
+
+        The name in the config counts first, then the ARN that SQS gives to messages that it moves, then the reference
+        of the queue, which may have another name by now; last the only queue that has this dead-letter queue.
+        """
+        engine = program.engine
+        arn = self.record.attributes.get(_SOURCE_ARN, "")
+        if self.failed and self.failed.queue in engine.queues:
+            return engine.queues[self.failed.queue]
+        for reference in (arn, self.failed.source if self.failed else ""):
+            found = engine.queue_of(reference) if reference else None
+            if found:
+                return found
+        users = [queue for queue in engine.queues.values() if queue.dead_letter == dead_letter]
+        return users[0] if len(users) == 1 and not self.failed else None
+
+    def to_deliver(self) -> Record:
+        """Return the record to plan and deliver: as it was on its queue, with the sender that the failure names."""
+        if self.failed is None or not self.failed.sender_id:
+            return self.record
+        return structs.replace(self.record, attributes={**self.record.attributes, "SenderId": self.failed.sender_id})
+
+
+class Selection(Struct, frozen=True):
+    """Which messages a command works on; an empty part selects all. `where` is evaluated on the decoded message."""
+
+    queues: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    since: datetime | None = None
+    where: Callable[[Any], Any] | None = None
+
+    def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
+        """Return whether a message is selected; `queue` is the one that it failed on."""
+        failed = message.failed
+        name = queue.name if queue else failed.queue if failed else ""
+        return (
+            (not self.queues or name in self.queues)
+            and (not self.routes or bool(failed and failed.route in self.routes))
+            and (not self.codes or message.code in self.codes)
+            and (not self.pointers or bool(failed and failed.pointer in self.pointers))
+            and (not self.ids or not self.ids.isdisjoint((message.id, message.original_id)))
+            and (self.since is None or self._is_since(message))
+            and (self.where is None or self._holds(message, queue))
+        )
+
+    def _is_since(self, message: DlqMessage) -> bool:
+        if not message.failed_at:
+            return False
+        assert self.since is not None
+        return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= self.since
+
+    def _holds(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
+        """Whether the expression is true for the message; False if it cannot be decoded or evaluated."""
+        if queue is None or self.where is None:
+            return False
+        try:
+            data, _ = queue.decode(message.record)
+            return bool(self.where(data))
+        except (Rejection, ExpressionError):
+            return False

@@ -1,0 +1,112 @@
+"""The dead-letter queues of a config, and one that is opened: its messages received, leased and spooled."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from router.aws.protocols import Aws, AwsFault
+from router.aws.references import queue_name
+from router.dlq.lease import CALL_SECONDS, DlqLease, Progress
+from router.dlq.messages import DlqMessage, Selection
+from router.dlq.spool import Spool
+from router.errors import UsageError
+from router.program.load import Program
+
+Attributes = Callable[[str], Mapping[str, str]]
+"""Returns the attributes of a queue by its URL; {} if they cannot be read."""
+
+
+class DeadLetterQueue(Struct, frozen=True):
+    """A dead-letter queue: its reference, URL, about how many messages are visible, and its own maxReceiveCount."""
+
+    reference: str
+    url: str
+    visible: int = 0
+    max_receives: int | None = None
+    """If set, the queue has a redrive policy of its own: looking at a message so often moves it."""
+
+    @property
+    def name(self) -> str:
+        """The name at SQS."""
+        return queue_name(self.reference)
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return self.reference.endswith(".fifo")
+
+
+class OpenQueue(Struct, frozen=True):
+    """A dead-letter queue while a command works on it."""
+
+    queue: DeadLetterQueue
+    spool: Spool
+    lease: DlqLease
+    selects: Callable[[DlqMessage], bool]
+
+
+def find_queues(
+    program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str], given: str | None
+) -> list[DeadLetterQueue]:
+    """Return the dead-letter queues of the sources (empty: all), or the one that is given by name, ARN or URL.
+
+    That of a source without `dead_letter` is the one of its redrive policy at SQS. Raises UsageError if there is none,
+    or one does not exist.
+    """
+    unknown = sorted(sources - program.engine.queues.keys())
+    if unknown:
+        raise UsageError(f"no route reads the queue '{unknown[0]}'; there are {', '.join(program.engine.queues)}")
+    references = [given] if given else list(_references(program, aws, attributes, sources))
+    if not references:
+        raise UsageError("no queue has a dead-letter queue: set 'dead_letter', or name one with --dead-letter")
+    return [_describe(aws, attributes, reference) for reference in dict.fromkeys(references)]
+
+
+def _references(program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str]) -> Iterator[str]:
+    for name, queue in program.engine.queues.items():
+        if sources and name not in sources:
+            continue
+        if queue.dead_letter:
+            yield queue.dead_letter
+            continue
+        url = aws.queues.url(queue.reference, CALL_SECONDS)
+        policy = {} if isinstance(url, AwsFault) else _redrive_policy(attributes(url))
+        if "deadLetterTargetArn" in policy:
+            yield policy["deadLetterTargetArn"]
+
+
+def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQueue:
+    url = aws.queues.url(reference, CALL_SECONDS)
+    if isinstance(url, AwsFault):
+        raise UsageError(f"the dead-letter queue '{reference}' cannot be opened: {url.code}")
+    found = attributes(url)
+    receives = _redrive_policy(found).get("maxReceiveCount")
+    visible = int(found.get("ApproximateNumberOfMessages", 0))
+    return DeadLetterQueue(reference, url, visible, None if receives is None else int(receives))
+
+
+def _redrive_policy(attributes: Mapping[str, str]) -> dict[str, Any]:
+    policy: dict[str, Any] = json.loads(attributes.get("RedrivePolicy") or "{}")
+    return policy
+
+
+@contextmanager
+def opened(
+    program: Program,
+    aws: Aws,
+    queue: DeadLetterQueue,
+    selection: Selection,
+    limit: int | None,
+    progress: Progress,
+) -> Iterator[OpenQueue]:
+    """Receive the messages of a queue, and release at the end those that were not deleted; raises UsageError."""
+
+    def selects(message: DlqMessage) -> bool:
+        return selection.selects(message, message.find_queue(program, queue.reference))
+
+    with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:
+        lease.receive(selects, limit, progress)
+        yield OpenQueue(queue, spool, lease, selects)

@@ -1,0 +1,199 @@
+"""Delivers dead letters through the config at hand, or sends them back to their queues, and deletes them afterwards.
+
+A message is deleted from its dead-letter queue only after its outcome is confirmed, so at no moment is it in neither
+place. What is confirmed is in a journal before it is deleted: a run that was stopped in between does not deliver again.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from msgspec import Struct, structs
+
+from router.aws.calls import FixedDeadline, boottime
+from router.aws.protocols import Aws, AwsFault, OutgoingMessage
+from router.deliver.dead_letters import describe_failure, with_failure
+from router.deliver.delivery import Delivery
+from router.dlq.lease import CALL_SECONDS
+from router.dlq.messages import DlqMessage
+from router.engine.engine import CompiledQueue
+from router.errors import UsageError
+from router.model import Outcome
+from router.program.load import Program
+
+BATCH = 100
+"""Messages that are delivered together at most."""
+DELIVERY_SECONDS = 60.0
+"""The deadline of a batch."""
+SENT = "sent"
+"""The result of a message that was sent back to its queue."""
+_MOVED = Outcome("rejected", "", "the redrive policy of its queue moved it")
+
+
+class Redriven(Struct, frozen=True):
+    """The result for one message: a kind of outcome or `sent`, and whether it is deleted from the dead-letter queue."""
+
+    id: str
+    result: str
+    code: str = ""
+    reason: str = ""
+    deleted: bool = False
+
+
+class Source(Protocol):
+    """Where messages come from: a leased dead-letter queue, or a file."""
+
+    def delete(self, ids: Sequence[str]) -> Mapping[str, AwsFault]:
+        """Delete messages; return the faults of those that are still there."""
+
+
+class Journal:
+    """A file with the ids of messages whose outcome is confirmed, each with its result; a context that closes it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a journal, new or of a run that was stopped; raises UsageError if it cannot be read or written."""
+        self.path = path
+        try:
+            self._file: TextIO = path.open("a+", encoding="utf-8")
+            self._file.seek(0)
+            self._done = dict(_read_entries(self._file, path))
+        except OSError as error:
+            raise UsageError(f"cannot write the journal {path}: {(error.strerror or 'error').lower()}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def result(self, message_id: str) -> str | None:
+        """Return the result of a message that an earlier run confirmed."""
+        return self._done.get(message_id)
+
+    def add(self, results: Iterable[Redriven]) -> None:
+        """Add results, and wait until they are on the disk."""
+        lines = [json.dumps({"id": each.id, "result": each.result}) + "\n" for each in results]
+        if lines:
+            self._file.writelines(lines)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def remove(self) -> None:
+        """Delete the file: nothing in it is left on the dead-letter queue."""
+        self.path.unlink(missing_ok=True)
+
+
+def _read_entries(file: Iterable[str], path: Path) -> Iterator[tuple[str, str]]:
+    for line in file:
+        try:
+            entry = json.loads(line)
+            yield entry["id"], entry["result"]
+        except (ValueError, KeyError, TypeError):
+            if line.endswith("\n"):
+                raise UsageError(f"{path} is not a journal of 'router dlq redrive'") from None
+            # The last line of a run that was killed while it wrote.
+
+
+class Redriver:
+    """Redrives messages of one dead-letter queue, at most `rate` a second if that is not None."""
+
+    def __init__(
+        self,
+        program: Program,
+        aws: Aws,
+        source: Source,
+        journal: Journal,
+        rate: float | None = None,
+        clock: Callable[[], float] = boottime,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._aws = aws
+        self._delivery = Delivery(program, aws)
+        self._source = source
+        self._journal = journal
+        self._rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._started = clock()
+        self._done = 0
+
+    @property
+    def batch_size(self) -> int:
+        """How many messages `deliver` and `send_back` should get at a time."""
+        return BATCH if self._rate is None else max(1, min(BATCH, int(self._rate)))
+
+    def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
+        """Deliver messages that failed on one queue, and delete those that are acknowledged."""
+        known, new = self._split(messages)
+        deadline = FixedDeadline(self._clock() + DELIVERY_SECONDS)
+        records = [message.to_deliver() for message in new]
+        delivered = self._delivery.deliver(queue, records, deadline) if records else []
+        results = [
+            Redriven(each.record.message_id, each.outcome.kind, each.outcome.code, each.outcome.reason)
+            for each in delivered
+        ]
+        confirmed = [result for result, each in zip(results, delivered, strict=True) if each.acknowledged]
+        return self._finish(results, confirmed, known)
+
+    def send_back(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
+        """Send messages to the queue that they failed on, with their identity, and delete them."""
+        known, new = self._split(messages)
+        url = self._aws.queues.url(queue.reference, CALL_SECONDS)
+        if isinstance(url, AwsFault):
+            raise UsageError(f"cannot send to the queue '{queue.reference}': {url.code}")
+        outgoing = [_outgoing(queue, message) for message in new]
+        failed = self._aws.queues.send(url, outgoing, CALL_SECONDS) if outgoing else {}
+        results = [
+            Redriven(each.id, "retry", "", f"cannot be sent: {failed[each.id].code}")
+            if each.id in failed
+            else Redriven(each.id, SENT)
+            for each in outgoing
+        ]
+        return self._finish(results, [each for each in results if each.result == SENT], known)
+
+    def _split(self, messages: Sequence[DlqMessage]) -> tuple[list[Redriven], list[DlqMessage]]:
+        """Separate the messages that an earlier run confirmed, but did not delete."""
+        known, new = [], []
+        for message in messages:
+            result = self._journal.result(message.id)
+            if result is None:
+                new.append(message)
+            else:
+                known.append(Redriven(message.id, result))
+        self._keep_rate(len(new))
+        return known, new
+
+    def _finish(
+        self, results: Sequence[Redriven], confirmed: Sequence[Redriven], known: Sequence[Redriven]
+    ) -> list[Redriven]:
+        self._journal.add(confirmed)
+        ids = [each.id for each in (*confirmed, *known)]
+        undeleted = self._source.delete(ids) if ids else {}
+        deleted = set(ids) - set(undeleted)
+        return [structs.replace(each, deleted=each.id in deleted) for each in (*results, *known)]
+
+    def _keep_rate(self, count: int) -> None:
+        """Wait until so many further messages keep to the rate."""
+        if self._rate is not None:
+            self._sleep(max(0.0, self._started + self._done / self._rate - self._clock()))
+        self._done += count
+
+
+def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage:
+    """Return a message as its queue had it, with the attribute that keeps its identity."""
+    record = message.record
+    failed = message.failed or describe_failure(queue, record, _MOVED)
+    outgoing = OutgoingMessage(
+        record.message_id,
+        record.body,
+        record.message_attributes,
+        (record.group_id or record.message_id) if queue.fifo else (record.group_id or ""),
+        record.message_id if queue.fifo else "",
+    )
+    return with_failure(outgoing, failed)

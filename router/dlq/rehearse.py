@@ -1,0 +1,154 @@
+"""Rehearses dead letters: what the config at hand would do with each, beside what is stored, with nothing sent.
+
+The stored items are read, and the writes of a message are applied to a copy of them in memory, by the same delivery as
+in the worker. So the outcome has the conditions of the write modes in it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
+from router.aws.protocols import Aws
+from router.deliver.delivery import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
+from router.deliver.lanes import schedule
+from router.deliver.payloads import Fetcher
+from router.deliver.retries import WaitBudget
+from router.deliver.writer import Writer
+from router.dlq.messages import DlqMessage
+from router.engine.attributes import decode_item
+from router.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.engine.writes import PlannedMessage, Write
+from router.model import AttributeValue, Item, Outcome, Record, Table
+from router.program.load import Program
+from router.testing.memory import MemoryTables
+
+SECONDS = 60.0
+"""The deadline of one rehearsal."""
+
+Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
+StoredItem = Mapping[str, AttributeValue]
+ReadItem = Callable[[Table, StoredItem], StoredItem | None]
+"""Reads an item of a table by its key, consistently; raises UsageError."""
+
+
+class Change(Struct, frozen=True):
+    """An item that a message would write: the stored one and the one after the write, None where there is none.
+
+    `newer` is whether the stored item may hold newer data that would be lost: the write has no version, and replaces or
+    deletes a different item.
+    """
+
+    table: str
+    key: Item
+    before: Item | None
+    after: Item | None
+    newer: bool
+
+    @property
+    def effect(self) -> Effect:
+        """The effect on the item."""
+        if self.before == self.after:
+            return "unchanged" if self.after else "nothing"
+        if self.after is None:
+            return "deleted"
+        return "replaced" if self.before else "new"
+
+
+class Rehearsal(Struct, frozen=True):
+    """What would become of a message now; `outcome` is None if the config does not have its queue any more."""
+
+    message: DlqMessage
+    queue: str
+    outcome: Outcome | None
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether the message would be acknowledged without becoming a dead letter again."""
+        return self.outcome is not None and self.outcome.kind not in ("rejected", "retry")
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it would replace or delete an item that may be newer."""
+        return any(change.newer for change in self.changes)
+
+
+class Rehearser:
+    """Rehearses messages of one dead-letter queue, each by itself."""
+
+    def __init__(self, program: Program, dead_letter: str, aws: Aws, read_item: ReadItem) -> None:
+        """`aws` only fetches the payloads that messages point to."""
+        self._program = program
+        self._dead_letter = dead_letter
+        self._fetcher = Fetcher(aws)
+        self._read_item = read_item
+
+    def rehearse(self, message: DlqMessage) -> Rehearsal:
+        """Return what the config would do with a message; raises UsageError if an item cannot be read."""
+        queue = message.find_queue(self._program, self._dead_letter)
+        if queue is None:
+            return Rehearsal(message, message.failed.queue if message.failed else "", None)
+        limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
+        planned = self._plan(queue, message.to_deliver(), limit)
+        if planned.outcome is not None:
+            return Rehearsal(message, queue.name, planned.outcome)
+        tables = MemoryTables.of(self._program)
+        before = {write.identity: self._load(tables, write) for write in planned.writes}
+        outcome = _write(planned, tables, limit, queue.atomic)
+        last = {write.identity: write for write in planned.writes}
+        changes = tuple(_change(write, before[identity], tables) for identity, write in last.items())
+        return Rehearsal(message, queue.name, outcome, changes)
+
+    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
+        found: Record | PlannedMessage = record
+        if queue.pointers is not None:
+            (found,) = self._fetcher.fetch(queue.pointers, [record], limit, WaitBudget())
+        if isinstance(found, PlannedMessage):
+            return found
+        budget = PlanningBudget(limit, boottime, time.thread_time)
+        budget.seconds = MAX_PLANNING_SECONDS
+        try:
+            return plan(queue, found, None, budget)
+        except OutOfBudget:
+            return PlannedMessage(record, TOO_COSTLY)
+
+    def _load(self, tables: MemoryTables, write: Write) -> StoredItem | None:
+        """Copy the stored item of a write, and its idempotency key, into the tables in memory."""
+        stored = self._copy(tables, write.table, write.item)
+        if write.idempotency_key is not None:
+            self._copy(tables, write.idempotency_key.table, write.idempotency_key.call["Item"])
+        return stored
+
+    def _copy(self, tables: MemoryTables, table: Table, item: StoredItem) -> StoredItem | None:
+        stored = self._read_item(table, {name: item[name] for name, _ in table.key})
+        if stored:
+            tables.write("Put", {"TableName": table.name, "Item": dict(stored)})
+        return stored or None
+
+
+def _write(planned: PlannedMessage, tables: MemoryTables, limit: StartLimit, atomic: bool) -> Outcome | None:
+    for lanes in schedule([planned], atomic=atomic):
+        for _ in Writer(tables).write(lanes, limit, WaitBudget()):
+            pass  # tables in memory fail no call that could be retried
+    return planned.outcome
+
+
+def _change(write: Write, before: StoredItem | None, tables: MemoryTables) -> Change:
+    key = {name: write.item[name] for name, _ in write.table.key}
+    after = tables.get(write.table.name, key)
+    return Change(
+        write.table.name,
+        decode_item(key),
+        None if before is None else decode_item(dict(before)),
+        None if after is None else decode_item(after),
+        before is not None and not write.version_name and _replaces(write, before, after or {}),
+    )
+
+
+def _replaces(write: Write, before: StoredItem, after: StoredItem) -> bool:
+    """Return whether a write replaces or deletes something that is stored, rather than adding to it."""
+    names = write.sets if write.mode.stores == "attributes" else before.keys() | after.keys()
+    return any(name in before and before[name] != after.get(name) for name in names)

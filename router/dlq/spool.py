@@ -1,0 +1,121 @@
+"""The messages that a command has received, in a private temporary file: 100,000 of 1 MiB do not fit into memory."""
+
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from router.aws.protocols import Receipt
+from router.dlq.messages import DlqMessage
+from router.model import Record
+
+_RECORDS_AT_A_TIME = 16
+"""Records that are read at a time: 16 MiB at most."""
+_RECEIPTS_AT_A_TIME = 1000
+_DECODER = msgspec.msgpack.Decoder(Record)
+
+
+class Spool:
+    """Messages in a temporary file, which is deleted at the end; safe to use from several threads.
+
+    They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
+    """
+
+    def __init__(self, fifo: bool = False) -> None:
+        self._fifo = fifo
+        # Only the owner may read the folder: bodies may be personal data.
+        self._folder = tempfile.TemporaryDirectory(prefix="router-dlq-")
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(
+            Path(self._folder.name) / "spool", check_same_thread=False, isolation_level=None
+        )
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute(
+            "CREATE TABLE messages (position INTEGER PRIMARY KEY, sent TEXT, id TEXT UNIQUE, handle TEXT, "
+            "selected INT, record BLOB)"
+        )
+        self._database.execute("CREATE INDEX in_order ON messages (sent, position)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+        self._folder.cleanup()
+
+    def __len__(self) -> int:
+        with self._lock:
+            count: int = self._database.execute("SELECT count(*) FROM messages").fetchone()[0]
+        return count
+
+    def add(self, message: DlqMessage, *, selected: bool) -> bool:
+        """Store a message; return False if it is there already, and keep its newest receipt handle."""
+        with self._lock:
+            sent = "" if self._fifo else message.sent_at
+            row = (sent, message.id, message.record.receipt_handle, selected, msgspec.msgpack.encode(message.record))
+            update = self._database.execute(
+                "UPDATE messages SET handle = ? WHERE id = ?", (message.record.receipt_handle, message.id)
+            )
+            if update.rowcount:
+                return False
+            self._database.execute(
+                "INSERT INTO messages (sent, id, handle, selected, record) VALUES (?, ?, ?, ?, ?)", row
+            )
+        return True
+
+    def selected(self) -> Iterator[DlqMessage]:
+        """Yield the selected messages that are stored; some may be removed in the meantime."""
+        sent, last = "", 0
+        while True:
+            with self._lock:
+                rows = self._database.execute(
+                    "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
+                    "ORDER BY sent, position LIMIT ?",
+                    (sent, last, _RECORDS_AT_A_TIME),
+                ).fetchall()
+            if not rows:
+                return
+            for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
+                yield DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
+
+    def receipts(self) -> Iterator[list[Receipt]]:
+        """Yield the ids and receipt handles of all stored messages, some at a time."""
+        last = 0
+        while True:
+            with self._lock:
+                rows = self._database.execute(
+                    "SELECT position, id, handle FROM messages WHERE position > ? ORDER BY position LIMIT ?",
+                    (last, _RECEIPTS_AT_A_TIME),
+                ).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [(id_, handle) for _, id_, handle in rows]
+
+    def handles(self, ids: Sequence[str]) -> list[Receipt]:
+        """Return those of the ids that are stored, with their newest receipt handles."""
+        marks = ",".join("?" * len(ids))
+        with self._lock:
+            found: list[Receipt] = self._database.execute(
+                f"SELECT id, handle FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
+                tuple(ids),
+            ).fetchall()
+        return found
+
+    def deselect(self, message_id: str) -> None:
+        """Leave a message out of the selection; it stays stored."""
+        with self._lock:
+            self._database.execute("UPDATE messages SET selected = 0 WHERE id = ?", (message_id,))
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove messages."""
+        with self._lock:
+            self._database.executemany("DELETE FROM messages WHERE id = ?", ((id_,) for id_ in ids))

@@ -1,0 +1,47 @@
+"""What is on a dead-letter queue, by cause."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from router.dlq.messages import DlqMessage
+
+
+class Cause(Struct, frozen=True):
+    """Why messages failed. Messages that SQS moved have no reason: a rehearsal finds one."""
+
+    code: str
+    queue: str
+    route: str
+    pointer: str
+    reason: str
+
+
+class CauseCount(Struct):
+    """The messages of one cause: how many, when the first and the last failed (ISO 8601), and the id of one."""
+
+    cause: Cause
+    count: int
+    oldest: str
+    newest: str
+    example: str
+
+
+def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]:
+    """Return the causes of messages, each with the name of its queue; the most frequent first."""
+    found: dict[Cause, CauseCount] = {}
+    for message, queue in messages:
+        cause = cause_of(message, queue)
+        entry = found.setdefault(cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.id))
+        entry.count += 1
+        entry.oldest = min(entry.oldest, message.failed_at)
+        entry.newest = max(entry.newest, message.failed_at)
+    return sorted(found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason))
+
+
+def cause_of(message: DlqMessage, queue: str) -> Cause:
+    """Return the cause of a message; `queue` is the name of its queue, as far as known."""
+    failed = message.failed
+    if failed is None:
+        return Cause(message.code, queue, "", "", "moved by the redrive policy of the queue")
+    return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)

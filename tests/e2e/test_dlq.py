@@ -1,0 +1,212 @@
+"""`router dlq` on dead letters of a real worker and of SQS itself, as an on-call engineer uses it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.model import Table
+from tests.support.dev import LocalAws, create_queues, create_table
+
+CONFIG = """
+version: 1
+queues:
+  orders: {name: PREFIX-orders, dead_letter: PREFIX-dlq}
+tables:
+  orders: {name: PREFIX-orders, key: {id: S}}
+routes:
+  orders:
+    queue: orders
+    table: orders
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1}, total: {type: TYPE}}}
+    item: {id: id, total: total, at: {meta: sent_at}}
+    write: {mode: newest, version: at}
+"""
+SECONDS = 30
+
+
+class OnCall:
+    """A queue with dead letters, the config before and after the fix, and the commands."""
+
+    def __init__(self, server: LocalAws, dynamodb: Any, sqs: Any, folder: Path) -> None:
+        self.prefix = f"dlq-{uuid.uuid4().hex[:8]}"
+        self.environment = server.environment()
+        self.folder = folder
+        self.config = folder / "routes.yaml"
+        self.dynamodb, self.sqs = dynamodb, sqs
+        self.urls = create_queues(sqs, {f"{self.prefix}-orders": f"{self.prefix}-dlq"})
+        create_table(dynamodb, Table(f"{self.prefix}-orders", (("id", "S"),)))
+        self.use("integer")
+
+    def use(self, type_: str) -> None:
+        """Write the config with this type of `total`."""
+        self.config.write_text(CONFIG.replace("PREFIX", self.prefix).replace("TYPE", type_))
+
+    def send(self, message: Any, queue: str = "orders", **settings: Any) -> str:
+        body = message if isinstance(message, str) else json.dumps(message)
+        return str(
+            self.sqs.send_message(QueueUrl=self.urls[f"{self.prefix}-{queue}"], MessageBody=body, **settings)[
+                "MessageId"
+            ]
+        )
+
+    def count(self, queue: str) -> tuple[int, int]:
+        """The visible and the invisible messages of a queue."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.urls[f"{self.prefix}-{queue}"], AttributeNames=names)
+        return int(answer["Attributes"][names[0]]), int(answer["Attributes"][names[1]])
+
+    def work(self, until: Callable[[], bool]) -> None:
+        """Run the worker until something is true."""
+        command = [sys.executable, "-m", "router", "worker", "-c", str(self.config), "--wait", "1"]
+        with subprocess.Popen(command, env=self.environment) as process:
+            end = time.monotonic() + SECONDS
+            while not until() and time.monotonic() < end:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+        assert until()
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """Run `router dlq …`; its standard output."""
+        command = [sys.executable, "-m", "router", "dlq", *words]
+        if words[0] != "--help":
+            command += ["-c", str(self.config)]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS * 2
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", code=code))
+
+    def item(self, id_: str) -> dict[str, Any] | None:
+        answer = self.dynamodb.get_item(TableName=f"{self.prefix}-orders", Key={"id": {"S": id_}}, ConsistentRead=True)
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
+
+    def stored(self) -> int:
+        """The number of items."""
+        return int(self.dynamodb.scan(TableName=f"{self.prefix}-orders", ConsistentRead=True)["Count"])
+
+
+@pytest.fixture
+def on_call(server: LocalAws, dynamodb: Any, sqs: Any, tmp_path: Path) -> OnCall:
+    return OnCall(server, dynamodb, sqs, tmp_path)
+
+
+def test_a_night_on_call(on_call: OnCall) -> None:
+    """From the alarm to the stored items: list, show, rehearse, fix, rehearse, redrive."""
+    bad = [on_call.send({"id": f"o-{number}", "total": f"{number}.5"}) for number in range(3)]
+    on_call.send("not JSON")
+    on_call.work(lambda: on_call.count("dlq")[0] == 4)
+
+    (listed,) = on_call.json("list", code=1)
+    assert [(each["messages"], each["code"]) for each in listed["causes"]] == [(3, "RT806"), (1, "RT801")]
+    shown = on_call.run("show", bad[1], "--values")
+    assert ("fails 'type' at /properties/total/type" in shown, "1.5" in shown) == (True, True)
+    assert "1.5" not in on_call.run("show", bad[1])
+    assert "0 of 4 messages pass now, 4 do not" in on_call.run("rehearse", code=1)
+
+    on_call.use("string")
+
+    (rehearsed,) = on_call.json("rehearse", "--diff", code=1)
+    assert (rehearsed["messages"], rehearsed["passing"], len(rehearsed["rehearsed"])) == (4, 3, 4)
+    assert on_call.item("o-1") is None
+    (redriven,) = on_call.json("redrive", "--yes", code=1)
+    assert redriven["redriven"] == {"written": 3}
+    assert [on_call.item(f"o-{number}") is not None for number in range(3)] == [True] * 3
+    assert on_call.count("dlq") == (1, 0)
+    assert not list(on_call.folder.glob("*.journal"))
+    on_call.run("drop", "--code", "RT801", "--yes", "-o", "dropped.jsonl")
+    assert on_call.count("dlq") == (0, 0)
+    assert json.loads((on_call.folder / "dropped.jsonl").read_text())["Body"] == "not JSON"
+
+
+@pytest.mark.parametrize("way", [(), ("--to-queue",)])
+def test_an_old_message_does_not_replace_a_newer_item(on_call: OnCall, way: tuple[str, ...]) -> None:
+    """It was sent before the newer one, so it is stale, whichever way it is redriven."""
+    on_call.send({"id": "o", "total": "old"})
+    on_call.work(lambda: on_call.count("dlq")[0] == 1)
+    on_call.use("string")
+    on_call.send({"id": "o", "total": "new"})
+    on_call.work(lambda: on_call.item("o") is not None)
+
+    (redriven,) = on_call.json("redrive", "--yes", *way)
+
+    assert redriven["redriven"] == ({"sent": 1} if way else {"stale": 1})
+    on_call.work(lambda: on_call.count("orders") == (0, 0))
+    assert (on_call.item("o") or {})["total"] == {"S": "new"}
+    assert on_call.count("dlq") == (0, 0)
+
+
+def test_messages_that_sqs_moved_have_a_reason_after_a_rehearsal(on_call: OnCall) -> None:
+    """They have no attribute of the router."""
+    on_call.send({"id": "o", "total": "1"}, "dlq")
+
+    (listed,) = on_call.json("list", code=1)
+    (rehearsed,) = on_call.json("rehearse", "--diff", code=1)
+
+    assert listed["causes"][0]["code"] == "-"
+    assert rehearsed["rehearsed"][0]["now"]["code"] == "RT806"
+
+
+def test_an_export_is_redriven_after_it_was_dropped(on_call: OnCall) -> None:
+    """The file has everything that a redrive needs."""
+    on_call.send({"id": "o", "total": "1"})
+    on_call.work(lambda: on_call.count("dlq")[0] == 1)
+    on_call.run("drop", "--yes", "-o", "dropped.jsonl")
+    on_call.use("string")
+
+    (redriven,) = on_call.json("redrive", "--from", "dropped.jsonl", "--yes")
+
+    assert redriven["redriven"] == {"written": 1}
+    assert on_call.item("o") is not None
+
+
+def test_an_interrupted_command_releases_the_messages(on_call: OnCall) -> None:
+    """They are visible again after SIGINT, while the command asks for confirmation or works."""
+    for number in range(30):
+        on_call.send({"id": f"o-{number}", "total": 1}, "dlq")
+    command = [sys.executable, "-m", "router", "dlq", "redrive", "-c", str(on_call.config), "--yes", "--rate", "1"]
+    with subprocess.Popen(command, env=on_call.environment, cwd=on_call.folder, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + SECONDS
+        while not on_call.stored() and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.wait(SECONDS)
+
+    visible, invisible = on_call.count("dlq")
+    assert (invisible, visible > 0) == (0, True)
+    (redriven,) = on_call.json("redrive", "--yes")
+    # A message may have been written, and the command interrupted before it was deleted.
+    assert (sum(redriven["redriven"].values()), on_call.stored()) == (visible, 30)
+    assert redriven["redriven"].keys() <= {"written", "duplicate"}
+    assert on_call.count("dlq") == (0, 0)
+
+
+BAD_INPUT = {
+    "no such queue": (("list", "--dead-letter", "nowhere"), "'nowhere' cannot be opened"),
+    "no such source": (("list", "--queue", "nowhere"), "no route reads the queue 'nowhere'; there are orders"),
+    "no JMESPath": (("list", "--where", "a["), "--where: 'a[' is not a JMESPath expression"),
+    "no time": (("list", "--since", "yesterday"), "--since is 'yesterday'"),
+    "no message": (("show", "m-1"), "there is no visible message with the id 'm-1'"),
+    "no terminal": (("redrive",), "standard input is not a terminal"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input(on_call: OnCall, case: str) -> None:
+    """Each is a sentence, and exit code 2."""
+    words, sentence = BAD_INPUT[case]
+    on_call.send({"id": "o", "total": 1}, "dlq")
+
+    assert sentence in on_call.run(*words, code=2)
+    assert on_call.count("dlq") == (1, 0)
