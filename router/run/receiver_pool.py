@@ -39,6 +39,8 @@ class ReceiverPool:
         """`run_lock` makes the context in which receivers process one at a time."""
         self._program = program
         self._stop = StopEvent()
+        self._stopping_plugins = threading.Lock()
+        self._plugins_stopped = False
         delivery = Delivery(program, aws, meter=meter)
 
         def may_grow() -> bool:
@@ -59,9 +61,19 @@ class ReceiverPool:
 
         self._by_queue = [receivers_of(each) for each in polled]
 
-    def start(self) -> None:
-        """Start the plugins, then begin to poll; raises PluginError."""
+    def start_plugins(self) -> None:
+        """Start the plugins; raises PluginError."""
         self._program.plugins.start(self._program)
+
+    def stop_plugins(self) -> None:
+        """Stop the plugins, once, whoever calls it; who comes later waits for the first."""
+        with self._stopping_plugins:
+            if not self._plugins_stopped:
+                self._plugins_stopped = True
+                self._program.plugins.stop(self._program)
+
+    def start(self) -> None:
+        """Begin to poll."""
         for queue in self._by_queue:
             queue.scale()
 
@@ -81,10 +93,7 @@ class ReceiverPool:
         threads = [thread for queue in self._by_queue for thread in queue.threads]
         for thread in threads:
             thread.join(max(0.0, until - boottime()))
-        ended = not any(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
-        if ended:
-            self._program.plugins.stop(self._program)
-        return ended
+        return not any(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
 
     def is_alive(self, now: float) -> bool:
         """Return whether every receiver runs and none is stuck, at a moment of `boottime`."""

@@ -1,8 +1,9 @@
 """The parent of several worker processes: starts, restarts and signals them, and serves their health and metrics.
 
-The parent writes `?` to a control socket for each question; the child answers with its status as a line of JSON. When
-the parent's end is closed, the child stops as on SIGTERM. The parent reads the child's metrics from a file that both
-have open.
+The parent writes `?` to a control socket for each question; the child answers with its status as a line of JSON. On
+`!`, or when the parent's end is closed, the child stops as on SIGTERM. The parent sends no signal to a child that has
+started: where a service manager signals all processes, that would be the second one, which ends the child at once. The
+parent reads the child's metrics from a file that both have open.
 """
 
 import os
@@ -25,7 +26,7 @@ from router.run.log_queue import LogQueue
 from router.run.monitoring import WorkerStatus, serve
 
 POLL_SECONDS = 0.1
-KILL_SECONDS = 5.0
+KILL_SECONDS = 1.0
 """The time after its grace period until a child is killed."""
 QUESTION_SECONDS = 0.5
 """How often the parent asks a child for its status."""
@@ -37,6 +38,7 @@ RESTART_CAP = 60.0
 SETTLED_SECONDS = 60
 """… and reset once it has run for this long."""
 QUESTION = b"?\n"
+STOP = b"!\n"
 _READ_BYTES = 65536
 
 
@@ -47,18 +49,23 @@ class ControlServer:
         self._socket = socket.socket(fileno=descriptor)
         os.set_inheritable(descriptor, False)
 
-    def start(self, status: Callable[[], WorkerStatus]) -> None:
-        """Answer questions in a thread; the first answer tells the parent that the worker has started."""
-        threading.Thread(target=self._serve, args=(status,), name="control", daemon=True).start()
+    def start(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
+        """Answer questions in a thread; the first answer tells the parent that the worker has started.
 
-    def _serve(self, status: Callable[[], WorkerStatus]) -> None:
+        `stop` begins to stop the worker; it may be called several times.
+        """
+        threading.Thread(target=self._serve, args=(status, stop), name="control", daemon=True).start()
+
+    def _serve(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
         # An error of the connection is its end, too.
         with suppress(OSError), self._socket as connection:
-            while questions := connection.recv(_READ_BYTES):
-                for _ in range(questions.count(QUESTION)):
+            while received := connection.recv(_READ_BYTES):
+                if STOP in received:
+                    stop()
+                for _ in range(received.count(QUESTION)):
                     connection.sendall(msgspec.json.encode(status()) + b"\n")
         # The parent is gone: nothing else would stop this process, and a new parent starts its own workers.
-        os.kill(os.getpid(), signal.SIGTERM)
+        stop()
 
 
 class ChildProcess:
@@ -152,6 +159,15 @@ class ChildProcess:
         else:
             self._process.send_signal(number)
 
+    def stop(self) -> None:
+        """Stop the process: by the control socket once it has started, before by SIGTERM."""
+        if self._socket is not None and self.status is not None:
+            # A full socket means that the child reads nothing.
+            with suppress(OSError):
+                self._socket.sendall(STOP)
+                return
+        self.send(signal.SIGTERM)
+
     def _delay_restart(self, now: float) -> None:
         self.start_at = now + min(RESTART_CAP, RESTART_SECONDS * 2**self._exits)
         self._exits += 1
@@ -188,7 +204,7 @@ class Supervisor:
         self._lock = threading.Lock()
         """Held while a child ends, so that its totals are counted exactly once."""
         self._first_started = False
-        self._stopping = False
+        self._stopped_at: float | None = None
 
     def run(self) -> int:
         """Run until stopped; returns 0, 1 if a child did not finish, or the code of a first child that cannot start."""
@@ -203,8 +219,8 @@ class Supervisor:
                 if number == signal.SIGHUP:
                     for child in self._children:
                         child.send(number)
-                elif number is not None:
-                    return self._stop()
+                elif self._stopped_at is not None:
+                    return self._stop(self._stopped_at)
 
     def status(self) -> WorkerStatus:
         """Return the status of all processes: alive if none is stuck, ready if all are."""
@@ -215,7 +231,7 @@ class Supervisor:
         log = self._log
         return WorkerStatus(
             alive=all(status.alive for status in known) and not any(child.is_silent(now) for child in self._children),
-            ready=not self._stopping and len(known) == len(statuses) and all(status.ready for status in known),
+            ready=self._stopped_at is None and len(known) == len(statuses) and all(status.ready for status in known),
             log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
         )
 
@@ -251,20 +267,21 @@ class Supervisor:
         return None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGHUP and self._stopping:
-            # The second signal stops at once: unfinished messages are received again.
-            for child in self._children:
-                child.send(signal.SIGKILL)
-            os._exit(128 + number)
+        if number != signal.SIGHUP:
+            if self._stopped_at is not None:
+                # The second signal stops at once: unfinished messages are received again.
+                for child in self._children:
+                    child.send(signal.SIGKILL)
+                os._exit(128 + number)
+            self._stopped_at = boottime()
         self._signals.put(number)
 
-    def _stop(self) -> int:
+    def _stop(self, requested_at: float) -> int:
         """Stop all children and wait for them; returns the exit code."""
-        self._stopping = True
         LOGGER.info("stopping the processes")
         for child in self._children:
-            child.send(signal.SIGTERM)
-        until = boottime() + self._grace + KILL_SECONDS
+            child.stop()
+        until = requested_at + self._grace + KILL_SECONDS
         codes = [self._wait(child, until) for child in self._children]
         # A child that is still starting has no handler yet and ends by the signal itself.
         finished = all(code in (None, 0, -signal.SIGTERM) for code in codes)

@@ -1,4 +1,8 @@
-"""The worker process: runs a receiver pool until SIGTERM or SIGINT; SIGHUP reloads the config."""
+"""The worker process: runs a receiver pool until SIGTERM or SIGINT; SIGHUP reloads the config.
+
+The main thread waits for signals, and for nothing else: a reload has a thread of its own, and all that stopping waits
+for has a limit.
+"""
 
 import gc
 import os
@@ -13,7 +17,7 @@ from types import FrameType
 
 from msgspec import Struct, structs
 
-from router.aws.calls import CONCURRENT_CALLS, boottime
+from router.aws.calls import CONCURRENT_CALLS, boottime, run_within
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.telemetry import LOGGER
@@ -42,7 +46,9 @@ MIN_VISIBILITY_SECONDS = 2
 RESOLVE_SECONDS = 30.0
 """The most that each of the two calls may take that look up a queue."""
 RELEASE_SECONDS = 2.0
-"""The part of the grace period that is reserved for making unfinished messages visible."""
+"""The part of the grace period that is reserved for making unfinished messages visible …"""
+END_SECONDS = 0.5
+"""… and the part for what remains to be done then."""
 
 
 class WorkerOptions(Struct, frozen=True):
@@ -78,7 +84,16 @@ class WorkerService:
         self._log = log
         self._options = options
         self._env = env
-        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        """For signal handlers: putting into it is reentrant, setting an event is not."""
+        self._signalled = False
+        self._stopped_at: float | None = None
+        self._reload_wanted = False
+        self._reloading: threading.Thread | None = None
+        self._swapping = threading.Lock()
+        """Held while a reload replaces the pool, which none does after the worker is stopped."""
+        self._retired: ReceiverPool | None = None
+        """The pool that a reload replaced, while its batches are finished."""
         self._control = None if options.control is None else ControlServer(options.control)
         program = self._load()
         chosen = _choose(program, options.queues)
@@ -92,18 +107,18 @@ class WorkerService:
     def run(self) -> int:
         """Route until stopped; returns the exit code: 0, or 1 if a batch was not finished within the grace period."""
         _tune_garbage_collector()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
         ended = threading.Event()
         threading.Thread(target=self._leases.heartbeat, args=(ended,), name="heartbeat", daemon=True).start()
         with serve(self._options.listen, self.status, self.totals):
+            # Until a plugin that hangs here has started, a signal ends the process: no message is received yet.
+            self._pool.start_plugins()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
             self._pool.start()
             LOGGER.info("worker started", extra={"fields": {"queues": self._pool.queues}})
             if self._control:
-                self._control.start(self.status)
-            while self._next_signal() == signal.SIGHUP:
-                self._reload()
-            finished = self._stop()
+                self._control.start(self.status, self._request_stop)
+            finished = self._stop(self._wait_for_stop())
         ended.set()
         LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
         return 0 if finished else 1
@@ -120,48 +135,87 @@ class WorkerService:
         self._counters.set_dropped_lines(self._log.dropped if self._log else 0)
         return self._counters.totals()
 
-    def _next_signal(self) -> int:
-        """Return the next signal; wakes up regularly, since the system can deliver a signal to another thread."""
-        while True:
+    def _wait_for_stop(self) -> float:
+        """Reload on SIGHUP until the worker is to stop; return when that was requested.
+
+        Wakes up regularly, since the system can deliver a signal to another thread.
+        """
+        while self._stopped_at is None:
+            if self._reload_wanted and not (self._reloading and self._reloading.is_alive()):
+                self._reload_wanted = False
+                self._reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
+                self._reloading.start()
             with suppress(Empty):
-                return self._signals.get(timeout=POLL_SECONDS)
+                self._wake.get(timeout=POLL_SECONDS)
             self._pool.unblock()
+        return self._stopped_at
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGHUP and self._pool.stopping:
-            if self._control:
-                # A service manager can signal the whole process group, and the parent forwards its own signal.
-                return
+        if number == signal.SIGHUP:
+            # One that comes during a reload is answered after it, since the old config may have been read.
+            self._reload_wanted = True
+            self._wake.put(None)
+        elif self._signalled:
             # The second signal stops at once: unfinished messages are received again.
             os._exit(128 + number)
-        self._signals.put(number)
+        else:
+            self._signalled = True
+            self._request_stop()
 
-    def _stop(self) -> bool:
-        """Stop the pool; returns whether all batches were finished within the grace period."""
+    def _request_stop(self) -> None:
+        """Begin to stop; unlike a signal, the parent's request does not count as the second one."""
+        self._stopped_at = self._stopped_at or boottime()
+        self._wake.put(None)
+
+    def _stop(self, requested_at: float) -> bool:
+        """Stop the pools; return whether all batches were finished within the grace period."""
         LOGGER.info("stopping: finishing the batches in progress")
-        end = boottime() + self._options.grace
+        end = requested_at + self._options.grace - END_SECONDS
         until = end - RELEASE_SECONDS
-        self._pool.stop(until - boottime())
-        finished = self._pool.join(until)
-        if not finished:
+        with self._swapping:
+            pools = [pool for pool in (self._pool, self._retired) if pool]
+        for pool in pools:
+            pool.stop(until - boottime())
+        finished = [pool for pool in pools if pool.join(until)]
+        if len(finished) < len(pools):
             self._leases.release_all(end)
-        return finished
+        for pool in finished:
+            try:
+                run_within(end - boottime(), pool.stop_plugins)
+            except TimeoutError:
+                LOGGER.error("a plugin hangs in router_stop: it is not waited for")
+        return len(finished) == len(pools)
 
     def _reload(self) -> None:
-        """Replace the pool by one of the current config; if that has errors, continue with the old one."""
+        """Replace the pool by one of the current config; if that fails, continue with the old one."""
         try:
             pool = self._new_pool(self._load())
-            pool.start()
+            pool.start_plugins()
         except ConfigError as error:
             for finding in error.findings:
                 LOGGER.error(str(finding))
             LOGGER.error("the config has errors: continuing with the old one")
         except RouterError as error:
-            LOGGER.error("cannot reload: %s", error)
+            LOGGER.error("cannot reload: %s; continuing with the old config", error)
+        except BaseException as error:  # what a plugin raises, KeyboardInterrupt for example
+            LOGGER.error("cannot reload: %s was raised; continuing with the old config", type(error).__name__)
         else:
-            old, self._pool = self._pool, pool
-            old.stop(self._options.grace)
-            old.join(boottime() + self._options.grace)
+            self._swap(pool)
+
+    def _swap(self, pool: ReceiverPool) -> None:
+        """Let another pool poll instead of the current one, whose batches are finished; not if the worker stops."""
+        with self._swapping:
+            if self._stopped_at is None:
+                old = self._retired = self._pool
+                self._pool = pool
+                pool.start()
+            else:
+                old = pool
+        old.stop(self._options.grace)
+        if old.join(boottime() + self._options.grace):
+            old.stop_plugins()
+        self._retired = None
+        if self._pool is pool:
             _tune_garbage_collector()
             LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})
 

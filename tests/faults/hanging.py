@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Literal
+from urllib.parse import urlsplit
 
 Way = Literal["silent", "dripping", "black hole"]
 DRIP_SECONDS = 0.1
@@ -51,3 +52,53 @@ def _hang(connection: socket.socket, way: Way, over: threading.Event) -> None:
             if way == "dripping":
                 connection.sendall(b" ")
             time.sleep(DRIP_SECONDS)
+
+
+class FreezingProxy:
+    """Forwards connections to a server until it is frozen: from then on nothing passes, and nothing is closed."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._target = (urlsplit(endpoint).hostname or "", urlsplit(endpoint).port or 80)
+        self._frozen = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def freeze(self) -> None:
+        """Let nothing pass from now on."""
+        self._frozen.set()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self._listener.accept()
+                there = socket.create_connection(self._target)
+                self._open += [here, there]
+                for source, target in ((here, there), (there, here)):
+                    threading.Thread(target=self._copy, args=(source, target), daemon=True).start()
+
+    def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if self._frozen.is_set():
+                    return
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def freezing_proxy(endpoint: str) -> Iterator[FreezingProxy]:
+    """Run a proxy while the context lasts."""
+    proxy = FreezingProxy(endpoint)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

@@ -71,7 +71,7 @@ class Plugins(Struct, frozen=True):
         for plugin, prepare in self.observers.get("router_start", ()):
             try:
                 prepare(router)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(plugin, "router_start", error) from error
 
     def stop(self, router: Router) -> None:

@@ -14,20 +14,20 @@ import pytest
 from router.run.supervisor import KILL_SECONDS, Supervisor
 
 TIMEOUT = 20.0
-# Answers each question; then ends by the given behaviour, or does not.
+# Answers each question; on the parent's request ends by the given behaviour, or does not.
 SCRIPT = """
 import signal, socket, sys
 from router.model import Summary
 from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
-def end(*_):
-    sys.exit(1)
-signal.signal(signal.SIGTERM, {"deaf": signal.SIG_IGN, "unfinished": end}.get(sys.argv[1], signal.SIG_DFL))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if sys.argv[1] == "broken":
     sys.exit(2)
 line = socket.socket(fileno=option("--control"))
 QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
-while line.recv(10):
+while received := line.recv(10):
+    if b"!" in received and sys.argv[1] != "deaf":
+        sys.exit(1 if sys.argv[1] == "unfinished" else 0)
     line.sendall(b'{"alive": true, "ready": true}\\n')
 """
 

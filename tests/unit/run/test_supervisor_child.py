@@ -21,6 +21,7 @@ from router.run.supervisor import (
     RESTART_SECONDS,
     SETTLED_SECONDS,
     SILENT_SECONDS,
+    STOP,
     ChildProcess,
     ControlServer,
 )
@@ -185,42 +186,47 @@ STATUS = WorkerStatus(alive=True, ready=False)
 
 
 @pytest.fixture
-def connection() -> Iterator[socket.socket]:
+def stopped() -> threading.Event:
+    """Set when the worker is asked to stop."""
+    return threading.Event()
+
+
+@pytest.fixture
+def connection(stopped: threading.Event) -> Iterator[socket.socket]:
     """The parent's end of a worker's control socket."""
     ours, theirs = socket.socketpair()
-    ControlServer(theirs.detach()).start(lambda: STATUS)
+    ControlServer(theirs.detach()).start(lambda: STATUS, stopped.set)
     with ours:
         yield ours
 
 
-@pytest.fixture
-def terminated() -> Iterator[threading.Event]:
-    """Set when this process receives SIGTERM."""
-    event = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda number, frame: event.set())
-    yield event
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_control_answers(terminated: threading.Event, connection: socket.socket) -> None:
+def test_control_answers(stopped: threading.Event, connection: socket.socket) -> None:
     """Each question is answered with one line."""
     connection.sendall(QUESTION * 2)
     with connection.makefile("rb") as answers:
         decoded = [msgspec.json.decode(answers.readline(), type=WorkerStatus) for _ in range(2)]
 
-    assert decoded == [STATUS, STATUS]
+    assert (decoded, stopped.is_set()) == ([STATUS, STATUS], False)
+
+
+def test_control_stops(stopped: threading.Event, connection: socket.socket) -> None:
+    """The parent asks for the stop of the worker, and still gets answers."""
+    connection.sendall(STOP + QUESTION)
+
+    with connection.makefile("rb") as answers:
+        decoded = msgspec.json.decode(answers.readline(), type=WorkerStatus)
+
+    assert (decoded, stopped.wait(10)) == (STATUS, True)
+
+
+def test_control_ends_with_the_parent(stopped: threading.Event, connection: socket.socket) -> None:
+    """When the parent's end is closed, the worker stops."""
     connection.close()
-    assert terminated.wait(10)
+
+    assert stopped.wait(10)
 
 
-def test_control_ends_with_the_parent(terminated: threading.Event, connection: socket.socket) -> None:
-    """When the parent's end is closed, the worker receives SIGTERM."""
-    connection.close()
-
-    assert terminated.wait(10)
-
-
-def test_control_is_not_inherited(terminated: threading.Event) -> None:
+def test_control_is_not_inherited(stopped: threading.Event) -> None:
     """Processes that a plugin starts do not inherit the socket."""
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), True)
@@ -228,7 +234,7 @@ def test_control_is_not_inherited(terminated: threading.Event) -> None:
 
     server = ControlServer(descriptor)
     inheritable = os.get_inheritable(descriptor)
-    server.start(lambda: STATUS)
+    server.start(lambda: STATUS, stopped.set)
     ours.close()
 
-    assert (inheritable, terminated.wait(10)) == (False, True)
+    assert (inheritable, stopped.wait(10)) == (False, True)
