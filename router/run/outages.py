@@ -56,11 +56,12 @@ class Outage:
         """Whether the latest message met an outage."""
         return self._failures > 0
 
-    def add(self, failed: Sequence[Probe]) -> None:
-        """Take in the messages of a batch of which each met an outage."""
+    def add(self, failed: Sequence[Probe]) -> bool:
+        """Take in the messages of a batch of which none was written; return whether they begin an outage."""
         if not failed:
-            return
+            return False
         with self._lock:
+            lasted = self.lasts
             self._failures += len(failed)
             for probe in failed if self.lasts else ():
                 if len(self._probes) < MAX_PROBES:
@@ -69,14 +70,17 @@ class Outage:
                     self._probes[record.message_id] = structs.replace(probe, record=record)
                 else:
                     self._keep(probe)
+            return self.lasts and not lasted
 
-    def end(self) -> None:
-        """End the outage: a message was written, or a new start may do better."""
+    def end(self) -> bool:
+        """End the outage: a message was written, or a new start may do better. Return whether one lasted."""
         with self._lock:
+            lasted = self.lasts
             self._failures = 0
             for probe in self._probes.values():
                 self._keep(probe)
             self._probes.clear()
+            return lasted
 
     def take_probes(self, visibility: int) -> list[Probe]:
         """Return the messages to deliver again, which `add` takes back; they must be leased for so many seconds."""

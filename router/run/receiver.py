@@ -208,10 +208,10 @@ class Receiver:
             # Messages that were not started, as those of a blocked group, say nothing about the tables.
             throttled += sum([met_outage(each.outcome) for each in part])
             written = written or any(each.outcome.kind in WROTE for each in part)
-        if not written:
-            self._outage.add(met)
-        elif self._outage.may_begin:
-            self._outage.end()
+        if not written and self._outage.add(met):
+            LOGGER.warning("an outage began", extra={"fields": {"queue": polled.queue.name}})
+        elif written and self._outage.may_begin and self._outage.end():
+            LOGGER.info("the outage is over", extra={"fields": {"queue": polled.queue.name}})
         share = self._share.add(settled, throttled)
         return 1.0 if self._outage.lasts else share
 

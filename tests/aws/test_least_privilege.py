@@ -240,7 +240,7 @@ def test_all_that_the_router_does(whole: dict[str, Any]) -> None:
         (len(WAYS), "retry", "not now"),
         (len(WAYS) + 1, "rejected", "key attribute 'id' is missing"),
     ]
-    assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 5))
+    assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 10))
     assert [whole[name][0][0][1] for name in ("together", "large")] == ["written", "written"]
     assert (set(whole["keys"]), whole["log"], whole["encryption"]) == ({False}, ["", ""], ["", "", "", ""])
 

@@ -51,7 +51,7 @@ def local(inside: Callable[..., AbstractContextManager[None]]) -> Iterator[Local
         letters = boto3.client("sqs").create_queue(QueueName="existing-dlq")["QueueUrl"]
         letters_arn = f"arn:aws:sqs:us-east-1:000000000000:{letters.rpartition('/')[2]}"
         redrive = f'{{"deadLetterTargetArn": "{letters_arn}", "maxReceiveCount": 5}}'
-        attributes: Any = {"VisibilityTimeout": "400", "MessageRetentionPeriod": "3600", "RedrivePolicy": redrive}
+        attributes: Any = {"VisibilityTimeout": "400", "MessageRetentionPeriod": "86400", "RedrivePolicy": redrive}
         boto3.client("sqs").create_queue(QueueName="existing", Attributes=attributes)
         yield running
 

@@ -72,7 +72,8 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, queue: str, tabl
             wait_until(lambda: len(rig.items(table)) == MESSAGES, 60, "all messages written")
             seconds = time.monotonic() - began
             wait_until(lambda: not rig.left(), 10, "an empty queue")
-            assert worker.stop() == 0
+            lines = [line["message"] for line in worker.lines() if "outage" in line["message"]]
+            assert (lines, worker.stop()) == (["an outage began", "the outage is over"], 0)
 
         assert not rig.letters("dead")
     # The last probe was up to 5 seconds before the end of the outage.

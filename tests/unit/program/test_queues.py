@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine import PointerFinder
+from tests.support.engine import OutageBackoff, PointerFinder
 from tests.support.envelopes import ENVELOPES
 from tests.support.envelopes import unwrap_sns as sns
 
@@ -238,3 +238,18 @@ def test_the_finder_of_pointers(flow: Any) -> None:
 def test_without_the_envelope_nothing_is_sought(flow: Any) -> None:
     """So that other queues pay nothing."""
     assert flow(queue={"envelope": ["sns"]}).loaded.program.engine.queues["q"].pointers is None
+
+
+@pytest.mark.parametrize(
+    ("queue", "backoff"),
+    [
+        ({}, OutageBackoff(43_200, 5)),
+        ({"outlast": "3d", "max_receive_count": 7}, OutageBackoff(259_200, 7)),
+        ({"outlast": "9w"}, OutageBackoff(1_209_600, 5)),
+    ],
+)
+def test_outlast(flow: Any, queue: Any, backoff: OutageBackoff) -> None:
+    """Without `max_receive_count` five receives are assumed; no message is older than 14 days."""
+    program = flow({}, queue={"dead_letter": "q-dlq", **queue}).loaded.program
+
+    assert program.engine.queues["q"].outage == backoff
