@@ -108,6 +108,37 @@ class Model:
             numbers.append(len(numbers))
             yield {"id": id_, "number": numbers[-1]}
 
+    def watch(self, rig: Any) -> "Watch":
+        """Return a watch of the versioned items."""
+        return Watch(rig, "versions")
+
+    def count_lost(self, rig: Any) -> int:
+        """Count the messages that are neither in their table, as expected, nor among the dead letters."""
+        puts, inserts, counts = (by_id(rig.items(table)) for table in ("puts", "inserts", "counts"))
+        orders = {(item["id"], item["line"]) for item in rig.items("orders")}
+        groups = {(item["id"], item["number"]) for item in rig.items("groups")}
+        letters = {letter["Body"] for letter in rig.letters("dead")}
+        return (
+            sum(puts.get(id_) != item for id_, item in self.puts.items())
+            + sum(inserts.get(id_) != item for id_, item in self.inserts.items())
+            + sum(len(set(log) - set(counts.get(id_, {}).get("log", ()))) for id_, log in self.logs.items())
+            + len({id_ for id_, _ in self.orders - orders})
+            + sum((id_, number) not in groups for id_, numbers in self.groups.items() for number in numbers)
+            + len(self.rejected - letters)
+        )
+
+    def count_duplicates(self, rig: Any) -> int:
+        """Count the messages that were added more than once."""
+        return sum(len(item["log"]) - len(set(item["log"])) for item in rig.items("counts"))
+
+    def find_disorder(self, calls: Sequence[Call]) -> list[str]:
+        """Return what happened to the message groups that must not happen on a FIFO queue."""
+        return [
+            sentence
+            for table in ("groups", "latest")
+            for sentence in find_violations(read_history(self.groups, calls, table))
+        ]
+
 
 def by_id(items: Sequence[Item]) -> dict[str, Item]:
     """Map items by their `id`."""
@@ -133,37 +164,17 @@ def check_tables(model: Model, rig: Any) -> None:
     assert rig.letters("dead.fifo") == []
 
 
-def count_lost(model: Model, rig: Any) -> int:
-    """Count the messages that are neither in their table, as expected, nor among the dead letters."""
-    puts, inserts, counts = (by_id(rig.items(table)) for table in ("puts", "inserts", "counts"))
-    orders = {(item["id"], item["line"]) for item in rig.items("orders")}
-    groups = {(item["id"], item["number"]) for item in rig.items("groups")}
-    letters = {letter["Body"] for letter in rig.letters("dead")}
-    return (
-        sum(puts.get(id_) != item for id_, item in model.puts.items())
-        + sum(inserts.get(id_) != item for id_, item in model.inserts.items())
-        + sum(len(set(log) - set(counts.get(id_, {}).get("log", ()))) for id_, log in model.logs.items())
-        + len({id_ for id_, _ in model.orders - orders})
-        + sum((id_, number) not in groups for id_, numbers in model.groups.items() for number in numbers)
-        + len(model.rejected - letters)
-    )
-
-
-def count_duplicates(rig: Any) -> int:
-    """Count the messages that were added more than once."""
-    return sum(len(item["log"]) - len(set(item["log"])) for item in rig.items("counts"))
-
-
 class Watch:
-    """Reads the versioned items repeatedly and asserts that no version decreases."""
+    """Reads the items of some tables repeatedly and asserts that no version decreases."""
 
-    def __init__(self, rig: Any) -> None:
+    def __init__(self, rig: Any, *tables: str) -> None:
         self._rig = rig
+        self._tables = tables
         self._seen: dict[str, int] = {}
 
     def look(self) -> None:
         """Read the items once."""
-        for item in self._rig.items("versions"):
+        for item in [item for table in self._tables for item in self._rig.items(table)]:
             before = self._seen.get(item["id"], -1)
             assert item["version"] >= before, f"{item['id']} went from {before} back to {item['version']}"
             self._seen[item["id"]] = item["version"]
@@ -177,12 +188,6 @@ def written_items(call: Call, table: str) -> Iterator[Item]:
         if name.endswith(f"-{table}"):
             unprocessed = left.get(name, [])
             yield from (request["PutRequest"]["Item"] for request in requests if request not in unprocessed)
-
-
-def check_order(model: Model, calls: Sequence[Call]) -> None:
-    """Assert that nothing happened to the message groups that must not happen on a FIFO queue."""
-    for table in ("groups", "latest"):
-        assert find_violations(read_history(model.groups, calls, table)) == []
 
 
 def check_once(model: Model, calls: Sequence[Call]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import select
 import socket
 import struct
@@ -38,6 +39,7 @@ DRIP_SECONDS = 2.6
 DRIP_PIECES = 13
 
 _TABLES = "DynamoDB_20120810"
+_ID = re.compile(r'"id": {"S": "([^"]*)"}')
 _PARTS = {
     "DeleteMessageBatch": "Entries",
     "SendMessageBatch": "Entries",
@@ -109,19 +111,20 @@ class FirstUnprocessed(FaultPlan):
 
 
 class HotKeys(FaultPlan):
-    """Throttles each write of some items, by the values of their `id`, until `cool`."""
+    """Throttles each write of an item whose `id` matches a pattern as a whole, while it is `hot`."""
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, pattern: str) -> None:
         super().__init__(seed=0, rate=0)
-        self._hot = [json.dumps({"S": id_}) for id_ in ids]
+        self.hot = True
+        self._pattern = re.compile(pattern)
 
-    def cool(self) -> None:
-        """Throttle nothing any more."""
-        self._hot = []
+    def matches(self, id_: str) -> bool:
+        """Return whether the items of an `id` are hot."""
+        return self._pattern.fullmatch(id_) is not None
 
     def next(self, operation: str, request: Any) -> Kind | None:
-        """Return the fault of a write that has a hot item."""
-        if not self._is_hot(request):
+        """Return the fault of a call that writes a hot item."""
+        if not self.hot or not self._is_hot(request):
             return None
         return "partial" if operation == "BatchWriteItem" else "throttled"
 
@@ -130,8 +133,7 @@ class HotKeys(FaultPlan):
         return [part for part in parts if not self._is_hot(part)], [part for part in parts if self._is_hot(part)]
 
     def _is_hot(self, part: Any) -> bool:
-        text = json.dumps(part)
-        return any(f'"id": {id_}' in text for id_ in self._hot)
+        return any(map(self.matches, _ID.findall(json.dumps(part))))
 
 
 class Call(NamedTuple):
@@ -225,6 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._upstream.close()
         with suppress(OSError):
             super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing, such as a connection that was idle for too long."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -24,8 +24,16 @@ a local server (see [Local AWS](local-aws.md)), so the page shows what the route
 
 In the last four cases the server has made the change, but the client cannot know it: it repeats the call, and the
 repeated call must have no second effect. Timeouts are 1 second for tables and 2 for queues, so that a test can wait for
-them, and a write is tried only twice, so that some messages need another delivery. In other runs the worker is ended
-with SIGKILL or SIGTERM while it works, and restarted.
+them, and a write is tried only twice, so that some messages need another delivery.
+
+In other runs something happens to the worker while it works:
+
+- It is ended with SIGKILL or SIGTERM, and restarted.
+- It reloads its configuration (SIGHUP).
+- One of two workers is paused (SIGSTOP) for longer than the visibility timeout, in a long poll or at a random point of
+  its work, so that the other one goes on with its messages.
+- Hot keys: each write of some items is throttled, or comes back as unprocessed, until all other messages are written.
+- Hostile messages, which cost seconds or gigabytes unless work is [bounded](limits.md), are sent among good ones.
 
 ## Invariants
 
@@ -37,12 +45,16 @@ In each run messages go to six queues, one for each kind of write: `put`, `inser
 - Each table has exactly the items of a model: the first `insert`, the greatest `version`, each sum exact, each appended
   element exactly once, each order with all of its lines.
 - `newest` never goes backwards. The table is read during the whole run.
-- FIFO: the first write of each message began after the write of the message before it in its group was confirmed, as
-  the proxy saw it; and where each message replaces the item of the one before, the last one is stored.
+- FIFO: of all receives, writes and deletes of a message group, as the proxy saw them, no write of a message began
+  before the write of the message before it was confirmed; none began after a write of a newer message, unless the older
+  one was received again after that; none began after the delete of the message; and deletes are in order. Where each
+  message replaces the item of the one before, the last one is stored.
 - The worker deleted no message of the `put` queue before the proxy had forwarded a complete response that confirms its
   write or its dead letter.
 - After SIGTERM the exit code is 0, and no `put` and no counted message was sent to its table twice: a message in flight
   is finished and not redelivered. (A message that was received during the stop is released unprocessed.)
+- Beside hot keys, all other messages are written while the hot ones are still throttled. Hostile messages are in the
+  dead-letter queue with the reason, and the good ones in their table.
 
 The Lambda function receives its messages in batches of ten, and those that it reports as failed again, until none is
 left.
@@ -65,6 +77,18 @@ starts no new wave. If an invariant does not hold, the command exits with 1 and 
 """
 
 
+_HEADS = (
+    "run",
+    "messages",
+    "calls",
+    "faults injected",
+    "interruptions",
+    "lost",
+    "duplicate effects",
+    "out of order",
+)
+
+
 class SoakRun(NamedTuple):
     """The result of a run."""
 
@@ -72,9 +96,10 @@ class SoakRun(NamedTuple):
     messages: int
     calls: int
     faults: Counter[str]
-    restarts: int
+    interruptions: int
     lost: int
     duplicates: int
+    disorder: int
 
 
 def page(runs: Sequence[SoakRun], seed: int) -> str:
@@ -89,7 +114,7 @@ def _result(runs: Sequence[SoakRun], seed: int) -> str:
     rows = [
         (
             run.name,
-            *map(_number, (run.messages, run.calls, run.faults.total(), run.restarts, run.lost, run.duplicates)),
+            *map(_number, (run.messages, run.calls, run.faults.total(), run.interruptions, *run[5:])),
         )
         for run in [*runs, _total(runs)]
     ]
@@ -97,7 +122,7 @@ def _result(runs: Sequence[SoakRun], seed: int) -> str:
     return "\n\n".join(
         (
             f"{datetime.now(UTC):%Y-%m-%d}, {machine}, seed {seed}.",
-            _table(("run", "messages", "calls", "faults injected", "restarts", "lost", "duplicate effects"), rows),
+            _table(_HEADS, rows),
             _table(
                 ("fault", "injected"),
                 [(description, _number(faults[kind])) for kind, description in DESCRIPTIONS.items()],
@@ -112,9 +137,10 @@ def _total(runs: Sequence[SoakRun]) -> SoakRun:
         sum(run.messages for run in runs),
         sum(run.calls for run in runs),
         sum((run.faults for run in runs), Counter[str]()),
-        sum(run.restarts for run in runs),
+        sum(run.interruptions for run in runs),
         sum(run.lost for run in runs),
         sum(run.duplicates for run in runs),
+        sum(run.disorder for run in runs),
     )
 
 

@@ -157,13 +157,38 @@ class RigWorker:
 
     def starts(self) -> int:
         """Return how often it has started."""
-        return self.log.read_text().count('"worker started"')
+        return self._count("worker started")
+
+    def _count(self, message: str) -> int:
+        return self.log.read_text().count(f'"{message}"')
 
     def kill(self) -> None:
         """Kill it."""
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def pause(self) -> None:
+        """Send SIGSTOP: the process does nothing until `resume`, as in a pause of its virtual machine."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Send SIGCONT."""
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
+
+    def reload(self) -> None:
+        """Send SIGHUP, and return when the configuration is reloaded."""
+        assert self.process
+        before = self._count("config reloaded")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self._count("config reloaded") > before, 60, "the reload")
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
 
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""

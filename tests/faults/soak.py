@@ -6,45 +6,38 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.faults.fault_model import (
-    Model,
-    Watch,
-    check_acknowledged,
-    check_once,
-    check_order,
-    check_tables,
-    count_duplicates,
-    count_lost,
-)
-from tests.faults.fault_proxy import FaultPlan, FaultProxy, fault_proxy
+from tests.faults.fault_model import Model, check_acknowledged, check_once, check_tables
+from tests.faults.fault_proxy import FaultPlan, FaultProxy, HotKeys, fault_proxy
 from tests.faults.fault_report import SoakRun, page
-from tests.faults.fault_rig import Rig, running_function, running_worker
-from tests.faults.fault_runs import feed_function, run_interrupted, run_worker
+from tests.faults.fault_rig import FLOWS, FOLDER, Rig, RigWorker, running_function, running_worker
+from tests.faults.fault_runs import HOT, Messages, feed_function, run_hot, run_interrupted, run_paused, run_worker
+from tests.faults.hostile.model import HostileModel
 from tests.support.dev import LocalAws, local_aws
 
 WAVE = 200
 """Messages in a wave: the server slows down above some 2,000."""
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
-Wave = Callable[[Model], int]
-"""Sends a wave, waits until it is processed, and returns the number of restarts."""
+Report = Callable[[int], object]
+Wave = Callable[[Messages, Report], int]
+"""Sends a wave, waits until it is processed, and returns the number of interruptions."""
 
 
 class Scene(NamedTuple):
-    """A kind of run: the program, the share of its calls that fail, and how it is ended."""
+    """A kind of run: the program, the share of its calls that fail, and what else happens to it."""
 
     name: str
     rate: float
     program: str = "worker"
-    end: str = ""
+    disturbance: Literal["", "kill", "stop", "reload", "pause", "hot keys", "hostile"] = ""
     visibility: int = 3
     transport: str = "direct"
 
@@ -53,9 +46,14 @@ SCENES = (
     Scene("worker, calls break", 0.2),
     Scene("worker on boto3, calls break", 0.2, transport="boto3"),
     Scene("Lambda function, calls break", 0.3, "function"),
-    Scene("worker, killed (SIGKILL)", 0, end="kill"),
-    Scene("worker, killed, and calls break", 0.1, end="kill"),
-    Scene("worker, stopped (SIGTERM)", 0, end="stop", visibility=20),
+    Scene("worker, killed (SIGKILL)", 0, disturbance="kill"),
+    Scene("worker, killed, and calls break", 0.1, disturbance="kill"),
+    Scene("worker, stopped (SIGTERM)", 0, disturbance="stop", visibility=20),
+    Scene("worker, reloaded (SIGHUP), and calls break", 0.1, disturbance="reload"),
+    Scene("two workers, one of them paused (SIGSTOP)", 0, disturbance="pause"),
+    Scene("two workers, one of them paused, and calls break", 0.1, disturbance="pause"),
+    Scene("worker, hot keys", 0, disturbance="hot keys"),
+    Scene("worker, hostile messages", 0, disturbance="hostile", visibility=20),
 )
 
 
@@ -63,7 +61,7 @@ def main() -> int:
     """Run all scenes and return the exit code."""
     options = _options()
     end = time.monotonic() + options.minutes * 60
-    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     runs = []
     console = Console(stderr=True)
     with local_aws() as server, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -73,17 +71,19 @@ def main() -> int:
             run = _run(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
             progress.update(task, total=run.messages, completed=run.messages)
             if not console.is_terminal:
-                print(f"{run.name}: {run.messages} messages, {run.faults.total()} faults, {run.restarts} restarts")
+                done = f"{run.messages} messages, {run.faults.total()} faults, {run.interruptions} interruptions"
+                print(f"{run.name}: {done}")
             runs.append(run)
-            if run.lost or run.duplicates:
-                print(f"{run.name}: lost {run.lost}, duplicates {run.duplicates}", file=sys.stderr)
+            if run.lost or run.duplicates or run.disorder:
+                wrong = f"lost {run.lost}, duplicates {run.duplicates}, out of order {run.disorder}"
+                print(f"{run.name}: {wrong}", file=sys.stderr)
                 return 1
     PAGE.write_text(page(runs, options.seed), encoding="utf-8")
     print(page(runs, options.seed).partition("## The last run\n\n")[2].partition("\n\n## ")[0])
     return 0
 
 
-def _bar(progress: Progress, task: object) -> Callable[[int], object]:
+def _bar(progress: Progress, task: object) -> Report:
     return lambda done: progress.update(task, completed=done)  # type: ignore[arg-type]
 
 
@@ -95,64 +95,88 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(
-    server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Callable[[int], object]
-) -> SoakRun:
-    """Run a scene and check it; raises AssertionError if the order or an acknowledgement is wrong."""
-    model = Model(seed)
-    restarts = 0
-    with fault_proxy(server.endpoint, FaultPlan(seed, scene.rate)) as proxy:
+def _run(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Report) -> SoakRun:
+    """Run a scene and check it; raises AssertionError if a table or an acknowledgement is wrong."""
+    hostile = scene.disturbance == "hostile"
+    model = HostileModel(seed) if hostile else Model(seed)
+    interruptions = 0
+    plan = HotKeys(HOT) if scene.disturbance == "hot keys" else FaultPlan(seed, scene.rate)
+    with fault_proxy(server.endpoint, plan) as proxy:
         name = f"soak-{uuid.uuid4().hex[:8]}"
-        rig = Rig(server, proxy.endpoint, name, visibility=scene.visibility, transport=scene.transport)
-        with _program(scene, rig, random.Random(seed), lambda left: bar(max(0, model.sent - left))) as wave:
+        config = FOLDER / "hostile" / "routes.yaml" if hostile else FLOWS
+        rig = Rig(server, proxy.endpoint, name, config, scene.visibility, scene.transport)
+        with _program(scene, rig, plan, random.Random(seed)) as wave:
             while model.sent < messages and time.monotonic() < until:
-                restarts += wave(model)
+                interruptions += wave(model, lambda left: bar(max(0, model.sent - left)))
                 bar(model.sent)
-        lost, duplicates = count_lost(model, rig), count_duplicates(rig)
-        if not lost and not duplicates:
-            _check(scene, model, rig, proxy)
         calls = proxy.journal.calls()
-        return SoakRun(scene.name, model.sent, len(calls), proxy.journal.faults, restarts, lost, duplicates)
+        disorder = model.find_disorder(calls)
+        for sentence in disorder:
+            print(sentence, file=sys.stderr)
+        lost, duplicates = model.count_lost(rig), model.count_duplicates(rig)
+        if isinstance(model, Model) and not lost and not duplicates:
+            _check(scene, model, rig, proxy)
+        faults = proxy.journal.faults
+        return SoakRun(scene.name, model.sent, len(calls), faults, interruptions, lost, duplicates, len(disorder))
 
 
 def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:
     calls = proxy.journal.calls()
     check_tables(model, rig)
-    check_order(model, calls)
     if scene.program == "worker":
         check_acknowledged(calls)
-    if scene.end == "stop":
+    if scene.disturbance == "stop":
         check_once(model, calls)
 
 
 @contextmanager
-def _program(scene: Scene, rig: Rig, chance: random.Random, report: Callable[[int], object]) -> Iterator[Wave]:
+def _program(scene: Scene, rig: Rig, plan: FaultPlan, chance: random.Random) -> Iterator[Wave]:
     """Run the program of a scene; yields the function that processes a wave."""
-    with tempfile.TemporaryDirectory(prefix="router-soak-") as folder:
-        log = Path(folder, "log")
+    with tempfile.TemporaryDirectory(prefix="router-soak-") as folder, ExitStack() as stack:
         if scene.program == "function":
-            with running_function(rig, log) as function:
+            function = stack.enter_context(running_function(rig, Path(folder, "log")))
 
-                def feed(model: Model) -> int:
-                    feed_function(function, rig, model.wave(WAVE), Watch(rig))
-                    return 0
+            def feed(model: Messages, report: Report) -> int:
+                feed_function(function, rig, model.wave(WAVE), model.watch(rig))
+                return 0
 
-                yield feed
+            yield feed
             return
-        with running_worker(rig, log) as worker:
+        workers = [
+            stack.enter_context(running_worker(rig, Path(folder, f"log-{number}")))
+            for number in range(2 if scene.disturbance == "pause" else 1)
+        ]
+        yield _wave(scene, rig, workers, plan, chance)
+        for worker in workers:
+            _stop(worker)
 
-            def stop() -> None:
-                assert worker.stop() == 0
 
-            def work(model: Model) -> int:
-                if not scene.end:
-                    run_worker(rig, model, WAVE, report)
-                    return 0
-                end = worker.kill if scene.end == "kill" else stop
-                return run_interrupted(rig, worker, model, WAVE, chance, end, report)
+def _wave(scene: Scene, rig: Rig, workers: Sequence[RigWorker], plan: FaultPlan, chance: random.Random) -> Wave:
+    """Return the function that lets workers process a wave."""
+    worker = workers[0]
 
-            yield work
-            stop()
+    def stop_and_start() -> None:
+        _stop(worker)
+        worker.start()
+
+    interrupts = {"kill": worker.restart, "stop": stop_and_start, "reload": worker.reload}
+
+    def work(model: Messages, report: Report) -> int:
+        if interrupt := interrupts.get(scene.disturbance):
+            return run_interrupted(rig, model, WAVE, chance, interrupt, report)
+        if scene.disturbance == "pause":
+            return run_paused(rig, workers, model, WAVE, chance, report)
+        if isinstance(plan, HotKeys):
+            run_hot(rig, plan, model, WAVE, report)
+        else:
+            run_worker(rig, model, WAVE, report)
+        return 0
+
+    return work
+
+
+def _stop(worker: RigWorker) -> None:
+    assert worker.stop() == 0
 
 
 if __name__ == "__main__":

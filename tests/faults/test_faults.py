@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fault_model import Model, Watch, check_acknowledged, check_order, check_tables
-from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, Once, fault_proxy
+from tests.faults.fault_model import Model, check_acknowledged, check_tables
+from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, HotKeys, Once, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
-from tests.faults.fault_runs import feed_function, run_worker
+from tests.faults.fault_runs import HOT, feed_function, run_hot, run_worker
 from tests.support.dev import LocalAws
 
 WAVE = 100
@@ -25,7 +25,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, trans
                 run_worker(rig, model, WAVE)
 
         check_tables(model, rig)
-        check_order(model, proxy.journal.calls())
+        assert model.find_disorder(proxy.journal.calls()) == []
         assert check_acknowledged(proxy.journal.calls()) >= len(model.puts) + len(model.rejected)
         assert sum(proxy.journal.faults.values()) > 20
 
@@ -37,11 +37,25 @@ def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         rig = Rig(ministack, proxy.endpoint, name)
         with running_function(rig, tmp_path / "log") as function:
             for _ in range(2):
-                feed_function(function, rig, model.wave(WAVE), Watch(rig))
+                feed_function(function, rig, model.wave(WAVE), model.watch(rig))
 
         check_tables(model, rig)
-        check_order(model, proxy.journal.calls())
+        assert model.find_disorder(proxy.journal.calls()) == []
         assert sum(proxy.journal.faults.values()) > 20
+
+
+def test_hot_keys(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """While the writes of some items are throttled, all other messages are written, and the groups keep their order."""
+    model = Model(7)
+    plan = HotKeys(HOT)
+    with fault_proxy(ministack.endpoint, plan) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name)
+        with running_worker(rig, tmp_path / "log"):
+            hot = run_hot(rig, plan, model, WAVE)
+
+        check_tables(model, rig)
+        assert model.find_disorder(proxy.journal.calls()) == []
+        assert hot > 5
 
 
 @pytest.mark.parametrize("transport", ["direct", "boto3"])

@@ -6,20 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.fault_rig import FOLDER, Rig, running_worker, wait_until
-from tests.faults.hostile.messages import HOSTILE
+from tests.faults.hostile.messages import HOSTILE, good_body
 from tests.support.dev import LocalAws
 
 CONFIG = FOLDER / "hostile" / "routes.yaml"
 GOOD = 40
 MAX_MEGABYTES = 700
 """The most memory that a worker may have had; it has 60 MB without hostile messages."""
-GOOD_BODIES = {
-    "names": '{"id": "%s"}',
-    "sets": '{"id": "%s", "numbers": [1, 2]}',
-    "lines": '{"id": "o", "lines": [{"id": "%s"}]}',
-    "sums": '{"id": "o", "lines": [{"id": "%s", "n": 2}]}',
-    "searches": '{"id": "o", "names": ["a"], "lines": [{"id": "%s", "name": "a"}]}',
-}
 
 
 def high_water_megabytes(pid: int) -> int:
@@ -33,17 +26,14 @@ def test_a_hostile_message_in_the_worker(ministack: LocalAws, name: str, tmp_pat
     """It ends by itself, with its reason, and neither delays nor loses the good messages around it."""
     hostile = HOSTILE[case]
     rig = Rig(ministack, ministack.endpoint, name, CONFIG, visibility=20)
-    if hostile.queue in GOOD_BODIES:
-        rig.send(hostile.queue, [GOOD_BODIES[hostile.queue] % f"a{number}" for number in range(GOOD // 2)])
+    rig.send(hostile.queue, [good_body(hostile.queue, f"a{number}") for number in range(GOOD // 2)])
     (id_,) = rig.send(hostile.queue, [hostile.body])
-    if hostile.queue in GOOD_BODIES:
-        rig.send(hostile.queue, [GOOD_BODIES[hostile.queue] % f"b{number}" for number in range(GOOD // 2)])
-    wanted = GOOD if hostile.queue in GOOD_BODIES else 0
+    rig.send(hostile.queue, [good_body(hostile.queue, f"b{number}") for number in range(GOOD // 2)])
     with running_worker(rig, tmp_path / "log") as worker:
         assert worker.process
 
         def good() -> bool:
-            return sum(item["id"][0] in "ab" for item in rig.items("items")) >= wanted
+            return sum(item["id"][0] in "ab" for item in rig.items("items")) >= GOOD
 
         wait_until(good, 15, "the good messages")
         wait_until(lambda: not rig.left(), 30, "the hostile message")

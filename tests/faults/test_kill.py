@@ -1,9 +1,9 @@
-"""The worker, repeatedly killed or stopped while it works."""
+"""The worker, repeatedly killed, stopped or reloaded while it works."""
 
 import random
 from pathlib import Path
 
-from tests.faults.fault_model import Model, check_acknowledged, check_once, check_order, check_tables
+from tests.faults.fault_model import Model, check_acknowledged, check_once, check_tables
 from tests.faults.fault_proxy import FaultPlan, fault_proxy
 from tests.faults.fault_rig import Rig, running_worker
 from tests.faults.fault_runs import run_interrupted
@@ -21,10 +21,10 @@ def test_kill(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         rig = Rig(ministack, proxy.endpoint, name, visibility=3)
         with running_worker(rig, tmp_path / "log") as worker:
             chance = random.Random(4)
-            kills = sum(run_interrupted(rig, worker, model, WAVE, chance, worker.kill) for _ in range(WAVES))
+            kills = sum(run_interrupted(rig, model, WAVE, chance, worker.restart) for _ in range(WAVES))
 
         check_tables(model, rig)
-        check_order(model, proxy.journal.calls())
+        assert model.find_disorder(proxy.journal.calls()) == []
         check_acknowledged(proxy.journal.calls())
         assert kills >= WAVES
 
@@ -36,12 +36,31 @@ def test_stop(ministack: LocalAws, name: str, tmp_path: Path) -> None:
     with fault_proxy(ministack.endpoint, SOUND) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=20)
         with running_worker(rig, tmp_path / "log") as worker:
+
+            def restart() -> None:
+                codes.append(worker.stop())
+                worker.start()
+
             chance = random.Random(5)
             for _ in range(WAVES):
-                run_interrupted(rig, worker, model, WAVE, chance, lambda: codes.append(worker.stop()))
+                run_interrupted(rig, model, WAVE, chance, restart)
             codes.append(worker.stop())
 
         check_tables(model, rig)
-        check_order(model, proxy.journal.calls())
+        assert model.find_disorder(proxy.journal.calls()) == []
         check_once(model, proxy.journal.calls())
         assert (set(codes), len(rig.letters("dead"))) == ({0}, len(model.rejected))
+
+
+def test_reload(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """SIGHUP, while calls fail, disturbs nothing: the old and the new receivers share the leases."""
+    model = Model(6)
+    with fault_proxy(ministack.endpoint, FaultPlan(6, 0.1)) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name)
+        with running_worker(rig, tmp_path / "log") as worker:
+            reloads = run_interrupted(rig, model, WAVE, random.Random(6), worker.reload)
+
+        check_tables(model, rig)
+        assert model.find_disorder(proxy.journal.calls()) == []
+        check_acknowledged(proxy.journal.calls())
+        assert (reloads, worker.starts()) == (1, 1)

@@ -1,17 +1,17 @@
 """A FIFO queue whose worker loses the lease of a message while another worker goes on with its group."""
 
-import signal
+import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults.fault_model import Model, check_tables
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, Kind, fault_proxy
-from tests.faults.fault_rig import Rig, RigWorker, running_worker, wait_until
+from tests.faults.fault_rig import Rig, running_worker, wait_until
+from tests.faults.fault_runs import run_paused
 from tests.support.dev import LocalAws
 
 OPTIONS = ("--queue", "groups", "--wait", "10")
@@ -37,17 +37,6 @@ class Polls(FaultPlan):
         """Wait until the next receive begins."""
         self.begun.clear()
         assert self.begun.wait(20)
-
-
-@contextmanager
-def paused(worker: RigWorker) -> Iterator[None]:
-    """Stop a worker's process, as the pause of a virtual machine does, while the context lasts."""
-    assert worker.process
-    worker.process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        worker.process.send_signal(signal.SIGCONT)
 
 
 def send(rig: Rig) -> None:
@@ -95,9 +84,10 @@ def test_pause(ministack: LocalAws, name: str, tmp_path: Path, transport: str, l
             if lowered:
                 rig.set_visibility("groups.fifo", 1)
             polls.wait()
-            with paused(first):
-                send(rig)
-                work_beside(rig, tmp_path / "other", seconds=4)
+            first.pause()
+            send(rig)
+            work_beside(rig, tmp_path / "other", seconds=4)
+            first.resume()
             wait_until(lambda: not rig.left(), 30, "an empty queue")
             assert first.stop() == 0
 
@@ -119,3 +109,58 @@ def test_dripping_response(ministack: LocalAws, name: str, tmp_path: Path) -> No
             assert first.stop() == 0
 
     assert (latest(rig), written_numbers(proxy)) == (NUMBERS - 1, list(range(NUMBERS)))
+
+
+def test_two_workers(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """Two workers, one of which is paused while they work, keep the order of each group and lose nothing."""
+    model = Model(8)
+    with fault_proxy(ministack.endpoint, FaultPlan(seed=0, rate=0)) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name)
+        with running_worker(rig, tmp_path / "one") as one, running_worker(rig, tmp_path / "two") as two:
+            run_paused(rig, [one, two], model, 100, random.Random(8))
+
+        check_tables(model, rig)
+        assert model.find_disorder(proxy.journal.calls()) == []
+
+
+class SlowWrites(FaultPlan):
+    """Delays each write, of which the first fails, and each renewal of one queue for much longer."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0, rate=0)
+        self.end = threading.Event()
+        self.renewals = 0
+        self._failed: set[str] = set()
+
+    def next(self, operation: str, request: Any) -> Kind | None:
+        """Wait, and return the fault."""
+        if operation == "ChangeMessageVisibilityBatch" and request["QueueUrl"].endswith("-puts"):
+            self.renewals += 1
+            self.end.wait(30)
+        elif operation in ("BatchWriteItem", "PutItem"):
+            self.end.wait(3)
+            if operation not in self._failed:
+                self._failed.add(operation)
+                return "unavailable"
+        return None
+
+
+def test_a_renewal_that_hangs(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """It delays no other: the message of another queue is received once, though its writes outlast the timeout."""
+    slow = SlowWrites()
+    with fault_proxy(ministack.endpoint, slow) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, visibility=5)
+        queues = ("--queue", "puts", "--queue", "inserts")
+        with running_worker(rig, tmp_path / "log", 1, *queues, hasty=False):
+            for queue in ("puts", "inserts"):
+                rig.send(queue, ['{"id": "a"}'])
+            wait_until(lambda: rig.items("inserts"), 20, "the other queue's message")
+            wait_until(lambda: not rig.left([f"{name}-inserts"]), 20, "its delete")
+            slow.end.set()
+
+    received = [
+        call.request["QueueUrl"].rpartition("-")[2]
+        for call in proxy.journal.calls()
+        if call.operation == "ReceiveMessage" and (call.answer or {}).get("Messages")
+    ]
+    assert (slow.renewals > 0, received.count("inserts")) == (True, 1)

@@ -14,4 +14,4 @@ def test_page_is_current() -> None:
 
     last_row = next(line for line in result.splitlines() if line.startswith("| all |"))
     assert (before, after) == (wanted_before, wanted_rest.partition("\n\n## ")[2])
-    assert last_row.endswith("| 0 | 0 |")
+    assert last_row.endswith("| 0 | 0 | 0 |")

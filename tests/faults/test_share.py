@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.fault_proxy import FaultPlan, FaultProxy, Kind, fault_proxy
+from tests.faults.fault_proxy import FaultPlan, FaultProxy, HotKeys, Kind, fault_proxy
 from tests.faults.fault_rig import FLOWS, Rig, lambda_record, running_function, running_worker, wait_until
 from tests.support.dev import LocalAws
 
@@ -32,26 +32,6 @@ routes:
   objects: {queue: objects, table: puts}
 """
 POINTER = "software.amazon.payloadoffloading.PayloadS3Pointer"
-
-
-class HotKey(FaultPlan):
-    """Withholds the items of one key from each batch of writes, while it is `hot`."""
-
-    def __init__(self) -> None:
-        super().__init__(seed=0, rate=0)
-        self.hot = True
-
-    def next(self, operation: str, request: Any) -> Kind | None:
-        """Return a partial fault for each batch of writes."""
-        return "partial" if operation == "BatchWriteItem" and self.hot else None
-
-    def split(self, parts: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Withhold the items with the id `hot`."""
-        hot = [part["PutRequest"]["Item"]["id"]["S"] == "hot" for part in parts]
-        return (
-            [part for part, withheld in zip(parts, hot, strict=True) if not withheld],
-            [part for part, withheld in zip(parts, hot, strict=True) if withheld],
-        )
 
 
 class Throttled(FaultPlan):
@@ -83,7 +63,7 @@ def timed(name: str, ministack: LocalAws, tmp_path: Path) -> Callable[..., float
     """Measures how long the real worker takes for bodies of a queue, but for so many of them that fail."""
 
     def run(case: str, queue: str, bodies: list[str], left: int, config: Path | None = None, **env: str) -> float:
-        with fault_proxy(ministack.endpoint, HotKey()) as proxy:
+        with fault_proxy(ministack.endpoint, HotKeys("hot")) as proxy:
             rig = Rig(ministack, proxy.endpoint, f"{name}-{case}", config or FLOWS, visibility=20)
             rig.environment |= env
             attributes = {"ExtendedPayloadSize": {"DataType": "Number", "StringValue": "9"}} if env else {}
@@ -112,7 +92,7 @@ def test_hot_key(timed: Callable[..., float]) -> None:
 
 def test_hot_group(ministack: LocalAws, name: str, tmp_path: Path) -> None:
     """On a FIFO queue only the groups of the hot key wait; once it is not hot any more, they are in order."""
-    plan = HotKey()
+    plan = HotKeys("hot")
     with fault_proxy(ministack.endpoint, plan) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=20)
         groups = ["hot" if number % 50 == 1 else f"g{number % 20}" for number in range(400)]
@@ -132,7 +112,7 @@ def test_hot_group(ministack: LocalAws, name: str, tmp_path: Path) -> None:
 
 def test_hot_record(ministack: LocalAws, name: str, tmp_path: Path) -> None:
     """The function reports one hot record of a hundred as failed, and does not wait for it for long."""
-    with fault_proxy(ministack.endpoint, HotKey()) as proxy:
+    with fault_proxy(ministack.endpoint, HotKeys("hot")) as proxy:
         rig = Rig(ministack, proxy.endpoint, name)
         records = [
             lambda_record(

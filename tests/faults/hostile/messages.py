@@ -27,6 +27,18 @@ def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
+def good_body(queue: str, id_: str) -> str:
+    """Return a body for a queue of `routes.yaml` that is written as one item with this id."""
+    line = {"id": id_, "n": 2, "name": "a"}
+    bodies: dict[str, object] = {
+        "names": {"id": id_},
+        "sets": {"id": id_, "numbers": [1, 2]},
+        "searches": {"id": "o", "names": ["a"], "lines": [line]},
+    }
+    text = json.dumps(bodies.get(queue, {"id": "o", "lines": [line]}))
+    return _packed(json.dumps({"id": id_})) if queue == "packed" else text
+
+
 HOSTILE: Mapping[str, Hostile] = {
     "45 KB of property names": Hostile(
         "names", json.dumps({"id": "x", **{f"A{number:05}": 1 for number in range(4_000)}}), ("RT806",)
