@@ -44,7 +44,10 @@ class Subject(Struct, frozen=True, dict=True):
 
 
 class Found(Struct, frozen=True):
-    """A finding of a rule, at the value (or, with `key`, the key) at a path of the config."""
+    """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
+
+    A finding about an entry of `queues`, `tables` or `routes` is at its key.
+    """
 
     code: Code
     sentence: str

@@ -9,6 +9,7 @@ from router.check.ignore import Ignored, ignore_findings
 from router.check.rule import RULES, Rule, Subject, SubjectT
 from router.codes import declare
 from router.config.findings import Findings, stopped
+from router.config.merge import SECTIONS
 from router.errors import PluginError, RouterError, UsageError
 from router.model import Code, Finding, Place, Severity
 from router.program.load import Loaded, load, without_garbage_collector
@@ -72,7 +73,8 @@ def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Find
     for rule in rules:
         try:
             for found in rule.find(subject):
-                findings.add(found.code, found.sentence, found.path, key=found.key, suggestion=found.suggestion)
+                key = found.key or (len(found.path) == 2 and found.path[0] in SECTIONS)
+                findings.add(found.code, found.sentence, found.path, key=key, suggestion=found.suggestion)
         except UsageError:
             raise
         except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception

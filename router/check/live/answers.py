@@ -45,41 +45,41 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         if not isinstance(table, Unanswered):
             yield from _not_known(table.ttl, path)
     for name, queue in deployment.queues.items():
-        path, key = deployment.at_queue(name)
-        yield from _not_known(seen.queues.get(queue.reference), path, key)
+        path = deployment.queue_path(name)
+        yield from _not_known(seen.queues.get(queue.reference), path)
         if queue.dead_letter:
-            yield from _not_known(seen.queues.get(queue.dead_letter), deployment.dead_letter_path(name), False)
+            yield from _not_known(seen.queues.get(queue.dead_letter), deployment.dead_letter_path(name))
         deployed = deployment.queue_of(name)
         if deployed:
-            yield from _not_known(seen.queues.get(deployed.redrive_to), path, key)
-        yield from _not_known(seen.mappings.get(name), path, key)
+            yield from _not_known(seen.queues.get(deployed.redrive_to), path)
+        yield from _not_known(seen.mappings.get(name), path)
     for function in seen.functions.values():
-        yield from _not_known(function, (), False)
+        yield from _not_known(function, ())
         if not isinstance(function, Unanswered):
-            yield from _not_known(function.reserved, (), False)
+            yield from _not_known(function.reserved, ())
     for answer in (seen.principal, *seen.decisions):
         if isinstance(answer, Unanswered):
             yield _permissions_not_known(answer)
 
 
-def _not_known(answer: object, path: Path, key: bool = True) -> Iterator[Found]:
+def _not_known(answer: object, path: Path) -> Iterator[Found]:
     if not isinstance(answer, Unanswered) or answer.absent:
         return
     if answer.denied:
-        yield _not_permitted(answer, path, key)
+        yield _not_permitted(answer, path)
     else:
-        yield Found(NO_ANSWER, _not_answered(answer), path, "try again", key)
+        yield Found(NO_ANSWER, _not_answered(answer), path, "try again")
 
 
 def _permissions_not_known(answer: Unanswered) -> Found:
     if answer.denied:
-        return _not_permitted(answer, (), False)
+        return _not_permitted(answer, ())
     return Found(NOT_SIMULATED, _not_answered(answer), (), "name the function with --function, or run this as its role")
 
 
-def _not_permitted(answer: Unanswered, path: Path, key: bool) -> Found:
+def _not_permitted(answer: Unanswered, path: Path) -> Found:
     sentence = f"{answer.action} of '{answer.resource}' is not permitted ({answer.code})"
-    return Found(NOT_PERMITTED, sentence, path, f"allow {answer.action}, or check with another profile", key)
+    return Found(NOT_PERMITTED, sentence, path, f"allow {answer.action}, or check with another profile")
 
 
 def _not_answered(answer: Unanswered) -> str:

@@ -27,10 +27,6 @@ class DeployedConfig(Struct, frozen=True):
             return ("queues", name)
         return next(("routes", each, "queue") for each, route in self.config.routes.items() if route.queue == name)
 
-    def at_queue(self, name: str) -> tuple[Path, bool]:
-        """Return that path, and whether it is a key."""
-        return self.queue_path(name), name in self.config.queues
-
     def dead_letter_path(self, name: str) -> Path:
         """Return the path of the dead-letter queue of a queue in the config."""
         return (*self.queue_path(name), "dead_letter")

@@ -109,9 +109,9 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues that the function of --function does not read."""
     for name, mappings in deployment.seen.mappings.items():
         if deployment.function and mappings == ():
-            path, key = deployment.at_queue(name)
+            path = deployment.queue_path(name)
             sentence = f"no event source mapping connects queue '{name}' with function '{deployment.function}'"
-            yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures", key)
+            yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures")
 
 
 @live_rule(
@@ -126,17 +126,17 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
 def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
     """Report mappings that lose messages, or differ from the config."""
     for name in deployment.queues:
-        path, key = deployment.at_queue(name)
+        path = deployment.queue_path(name)
         queue = deployment.queue_of(name)
         reading = 0
         for mapping, function in deployment.mapped(name):
             reading += mapping.state in READING
             for code, sentence, advice in _faults(queue, mapping, function):
-                yield Found(code, sentence, path, advice, key)
+                yield Found(code, sentence, path, advice)
             yield from _differences(deployment, name, mapping)
         if reading > 1:
             sentence = f"{reading} event source mappings read queue '{name}'"
-            yield Found(SEVERAL, sentence, path, "keep one, and disable or delete the others", key)
+            yield Found(SEVERAL, sentence, path, "keep one, and disable or delete the others")
 
 
 _MappingFault = tuple[Code, str, str]
@@ -195,19 +195,18 @@ def _visibility_faults(
 def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
     """Report functions whose mappings together have a greater maximum concurrency than is reserved."""
     wanted: dict[str, int] = {}
-    places: dict[str, tuple[Path, bool]] = {}
+    places: dict[str, Path] = {}
     for name in deployment.queues:
         for mapping, function in deployment.mapped(name):
             if isinstance(function, DeployedFunction) and mapping.max_concurrency and mapping.state in READING:
                 wanted[mapping.function] = wanted.get(mapping.function, 0) + mapping.max_concurrency
-                places.setdefault(mapping.function, deployment.at_queue(name))
+                places.setdefault(mapping.function, deployment.queue_path(name))
     for arn, together in wanted.items():
         function = deployment.seen.functions[arn]
         reserved = function.reserved if isinstance(function, DeployedFunction) else None
         if isinstance(reserved, int) and 0 < reserved < together:
-            path, key = places[arn]
             sentence = (
                 f"the mappings to function '{function_name(arn)}' have a maximum concurrency of {together} together, "
                 f"but {reserved} is reserved for it"
             )
-            yield Found(OVER_RESERVED, sentence, path, f"reserve {together} or more, or lower the maxima", key)
+            yield Found(OVER_RESERVED, sentence, places[arn], f"reserve {together} or more, or lower the maxima")

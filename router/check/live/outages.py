@@ -67,11 +67,11 @@ def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
             continue
         seconds = deployed.max_receive_count * deployed.visibility
         if deployed.retention <= seconds:
-            path, key = deployment.at_queue(name)
+            path = deployment.queue_path(name)
             receives = f"{deployed.max_receive_count} receives with a visibility timeout of {deployed.visibility} s"
             kept = f"queue '{deployed.name}' keeps a message for {deployed.retention} s"
             sentence = f"{kept}, and {receives} take {seconds} s"
-            yield Found(EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount", key)
+            yield Found(EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount")
 
 
 @live_rule(SHORT_LIVED)
@@ -82,7 +82,7 @@ def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
         assert deployed
         if deployed.retention > each.outlast <= each.survives:
             continue
-        path, key = deployment.at_queue(each.queue)
+        path = deployment.queue_path(each.queue)
         wanted = rough_duration(each.outlast)
         if deployed.retention <= each.outlast:
             sentence = f"queue '{deployed.name}' keeps a message for {rough_duration(deployed.retention)}"
@@ -96,4 +96,4 @@ def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
             )
             sentence = f"{shown} used up after {rough_duration(each.survives)} of an outage"
             advice = f"set its maxReceiveCount to {receives_for(each.outlast)} or more, or lower 'outlast'"
-        yield Found(SHORT_LIVED, f"{sentence}, and it is to survive {wanted}", path, advice, key)
+        yield Found(SHORT_LIVED, f"{sentence}, and it is to survive {wanted}", path, advice)

@@ -96,12 +96,12 @@ def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues that do not exist, or have no redrive policy."""
     for name, queue in deployment.queues.items():
         deployed = deployment.seen.queues.get(queue.reference)
-        path, key = deployment.at_queue(name)
+        path = deployment.queue_path(name)
         if isinstance(deployed, DeployedQueue):
             yield from _check_redrive(deployment, queue, deployed)
-            yield from _check_size(queue, deployed, path, key)
+            yield from _check_size(queue, deployed, path)
         elif deployed is not None and deployed.absent:
-            yield _no_queue(f"there is no queue '{queue.reference}' in this region", path, key)
+            yield _no_queue(f"there is no queue '{queue.reference}' in this region", path)
 
 
 def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
@@ -112,7 +112,7 @@ def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
         if isinstance(deployed, DeployedQueue):
             yield from _check_dead_letter(queue, deployment.queue_of(name), deployed, path)
         elif deployed is not None and deployed.absent:
-            yield _no_queue(f"there is no queue '{queue.dead_letter}' in this region", path, False)
+            yield _no_queue(f"there is no queue '{queue.dead_letter}' in this region", path)
 
 
 def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
@@ -121,23 +121,23 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
         deployed = deployment.queue_of(name)
         if deployed is None or not deployed.redrive_to:
             continue
-        path, key = deployment.at_queue(name)
+        path = deployment.queue_path(name)
         target = deployment.seen.queues.get(deployed.redrive_to)
         if isinstance(target, DeployedQueue):
-            yield from _check_target(deployed, target, path, key)
+            yield from _check_target(deployed, target, path)
         elif target is not None and target.absent:
             sentence = (
                 f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', which does not exist"
             )
-            yield _no_queue(sentence, path, key)
+            yield _no_queue(sentence, path)
 
 
-def _no_queue(sentence: str, path: Path, key: bool) -> Found:
-    return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile", key)
+def _no_queue(sentence: str, path: Path) -> Found:
+    return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile")
 
 
 def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: DeployedQueue) -> Iterator[Found]:
-    path, key = deployment.at_queue(queue.name)
+    path = deployment.queue_path(queue.name)
     advice = f"give it a redrive policy with a maxReceiveCount of {ADVISED_RECEIVES} or more"
     if not deployed.redrive_to and not queue.dead_letter:
         yield Found(
@@ -145,17 +145,15 @@ def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: D
             f"queue '{deployed.name}' has no redrive policy, and the config names no dead-letter queue",
             path,
             f"add 'dead_letter:' to the queue, and {advice}",
-            key,
         )
     elif not deployed.redrive_to:
-        yield Found(NO_REDRIVE, f"queue '{deployed.name}' has no redrive policy", path, advice, key)
+        yield Found(NO_REDRIVE, f"queue '{deployed.name}' has no redrive policy", path, advice)
     elif deployed.max_receive_count < ADVISED_RECEIVES:
         yield Found(
             FEW_RECEIVES,
             f"maxReceiveCount of queue '{deployed.name}' is {deployed.max_receive_count}, less than {ADVISED_RECEIVES}",
             path,
             f"set it to {ADVISED_RECEIVES} or more",
-            key,
         )
     if deployed.redrive_to and queue.dead_letter and not _same(deployed.redrive_to, queue.dead_letter):
         sentence = (
@@ -171,13 +169,13 @@ def _same(arn: str, reference: str) -> bool:
     return f":{match_key(arn)}".endswith(f":{match_key(reference)}")
 
 
-def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path, key: bool) -> Iterator[Found]:
+def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
     if deployed.max_bytes > MAX_ITEM_BYTES and any(route.write.mode.stores != "nothing" for route in queue.routes):
         sentence = (
             f"queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, an item has at most "
             f"{MAX_ITEM_BYTES}"
         )
-        yield Found(LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize", key)
+        yield Found(LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize")
 
 
 def _check_dead_letter(
@@ -194,13 +192,13 @@ def _check_dead_letter(
         yield Found(SMALL_DEAD_LETTERS, sentence, path, "raise its MaximumMessageSize")
 
 
-def _check_target(deployed: DeployedQueue, target: DeployedQueue, path: Path, key: bool) -> Iterator[Found]:
+def _check_target(deployed: DeployedQueue, target: DeployedQueue, path: Path) -> Iterator[Found]:
     if target.fifo != deployed.fifo:
         sentence = (
             f"the redrive policy of queue '{deployed.name}', which is {_kind(deployed.fifo)}, names '{target.name}', "
             f"which is {_kind(target.fifo)}"
         )
-        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(deployed.fifo)}", key)
+        yield Found(OTHER_KIND, sentence, path, f"name one that is {_kind(deployed.fifo)}")
     least = deployed.retention if deployed.fifo else deployed.retention + 1
     if target.retention < least:
         advice = f"make the retention of the dead-letter queue {'as long' if deployed.fifo else 'longer'}"
@@ -210,7 +208,7 @@ def _check_target(deployed: DeployedQueue, target: DeployedQueue, path: Path, ke
             f"the retention of dead-letter queue '{target.name}' is {duration(target.retention)}, that of queue "
             f"'{deployed.name}' is {duration(deployed.retention)}"
         )
-        yield Found(SHORT_RETENTION, sentence, path, advice, key)
+        yield Found(SHORT_RETENTION, sentence, path, advice)
 
 
 def _kind(fifo: bool) -> str:

@@ -72,19 +72,18 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
                 f"there is no table '{reference}' in this region",
                 ("tables", name),
                 "create it, or check its name, the region and the profile",
-                key=True,
             )
 
 
 def _check_state(name: str, reference: str, deployed: DeployedTable) -> Iterator[Found]:
     path = ("tables", name)
     if deployed.status not in WRITABLE:
-        yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path, key=True)
+        yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
     if deployed.provisioned:
         units = f"{deployed.write_units} write units, {deployed.read_units} read"
         sentence = f"table '{reference}' has provisioned capacity: {units}"
         advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"
-        yield Found(PROVISIONED, sentence, path, advice, key=True)
+        yield Found(PROVISIONED, sentence, path, advice)
 
 
 def _check_key(name: str, reference: str, table: spec.TableSettings, deployed: DeployedTable) -> Iterator[Found]:
@@ -109,7 +108,7 @@ def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: Deploy
         yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "use the same attribute in both")
     elif ttl.on and not table.ttl:
         sentence = f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'"
-        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it", key=True)
+        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it")
 
 
 def _shown(key: KeyAttributes | Iterable[tuple[str, str]]) -> str:

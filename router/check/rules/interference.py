@@ -63,7 +63,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
             messages = entailment_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is Answer.YES:
                 sentence = f"routes '{one.name}' and '{other.name}' put the same key for one message"
-                yield Found(SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'", key=True)
+                yield Found(SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'")
 
 
 @rule(SAME_TABLE)
@@ -74,7 +74,7 @@ def check_tables(subject: Subject) -> Iterator[Found]:
         other = seen.setdefault(table.name or name, name)
         if other != name:
             sentence = f"'{name}' is the same table as '{other}'"
-            yield Found(SAME_TABLE, sentence, ("tables", name), f"use '{other}'", key=True)
+            yield Found(SAME_TABLE, sentence, ("tables", name), f"use '{other}'")
 
 
 def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:

@@ -65,7 +65,7 @@ def check_unread(subject: Subject) -> Iterator[Found]:
     for name, queue in config.queues.items() if subject.whole else ():
         if name not in read and name not in dead_letters and match_key(queue.name or name) not in dead_letters:
             sentence = f"no route reads queue '{name}'"
-            yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it", key=True)
+            yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
 
 
 @rule(OTHER_KIND_OF_QUEUE)

@@ -42,10 +42,10 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
             earlier = _earlier(routes[:index], route, anything)
             if earlier is not None:
                 sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
-                yield Found(SHADOWED, sentence, route.path, f"put it before '{earlier.name}'", key=True)
+                yield Found(SHADOWED, sentence, route.path, f"put it before '{earlier.name}'")
             elif route.messages.shadowed:
                 sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
-                yield Found(SHADOWED, sentence, route.path, "put it before them", key=True)
+                yield Found(SHADOWED, sentence, route.path, "put it before them")
 
 
 def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
