@@ -7,7 +7,7 @@ place. What is confirmed is in a journal before it is deleted: a run that was st
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -52,19 +52,26 @@ class Source(Protocol):
 
 
 class Journal:
-    """A file with the ids of messages whose outcome is confirmed, each with its result; a context that closes it."""
+    """A file with the ids of messages whose outcome is confirmed, each with its result; a context that writes to it."""
 
     def __init__(self, path: Path) -> None:
-        """Open a journal, new or of a run that was stopped; raises UsageError if it cannot be read or written."""
+        """Read a journal, if there is one of a run that was stopped; raises UsageError."""
         self.path = path
         try:
-            self._file: TextIO = path.open("a+", encoding="utf-8")
-            self._file.seek(0)
-            self._done = dict(_read_entries(self._file, path))
-        except OSError as error:
-            raise UsageError(f"cannot write the journal {path}: {(error.strerror or 'error').lower()}") from None
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+        except (OSError, UnicodeDecodeError):
+            raise UsageError(f"cannot read the journal {path}") from None
+        # The last line has no end if the run was killed while it wrote.
+        self._complete = text[: text.rfind("\n") + 1]
+        self._done = dict(_entry(line, path) for line in self._complete.splitlines())
 
     def __enter__(self) -> Self:
+        """Open the file; raises UsageError."""
+        try:
+            self._file: TextIO = self.path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write the journal {self.path}: {(error.strerror or 'error').lower()}") from None
+        self._file.truncate(len(self._complete.encode()))
         return self
 
     def __exit__(
@@ -89,15 +96,12 @@ class Journal:
         self.path.unlink(missing_ok=True)
 
 
-def _read_entries(file: Iterable[str], path: Path) -> Iterator[tuple[str, str]]:
-    for line in file:
-        try:
-            entry = json.loads(line)
-            yield entry["id"], entry["result"]
-        except (ValueError, KeyError, TypeError):
-            if line.endswith("\n"):
-                raise UsageError(f"{path} is not a journal of 'router dlq redrive'") from None
-            # The last line of a run that was killed while it wrote.
+def _entry(line: str, path: Path) -> tuple[str, str]:
+    try:
+        entry = json.loads(line)
+        return entry["id"], entry["result"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is not a journal of 'router dlq redrive'") from None
 
 
 class Redriver:
@@ -114,7 +118,7 @@ class Redriver:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._aws = aws
-        self._delivery = Delivery(program, aws)
+        self._delivery = Delivery(program, aws, clock)
         self._source = source
         self._journal = journal
         self._rate = rate

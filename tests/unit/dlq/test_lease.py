@@ -1,0 +1,104 @@
+"""The lease of messages while a command works on them."""
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from router.dlq.lease import DlqLease
+from router.dlq.spool import Spool
+from router.errors import UsageError
+from router.model import Record
+from tests.support.aws import AwsFault
+
+
+class LeasedQueues:
+    """A queue that returns given rounds of messages, and records the changes of visibility."""
+
+    def __init__(self, *rounds: Sequence[str] | AwsFault) -> None:
+        self.rounds = list(rounds)
+        self.visibility: dict[str, int] = {}
+        self.refused: dict[str, AwsFault] = {}
+        self.changed = threading.Event()
+
+    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> Any:
+        given = self.rounds.pop(0) if self.rounds else []
+        if isinstance(given, AwsFault):
+            return given
+        self.visibility |= dict.fromkeys(given, visibility)
+        return [Record(id_, f"handle-{id_}", "{}", {"SentTimestamp": "1767225600000"}) for id_ in given]
+
+    def change_visibility(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        self.visibility |= {id_: seconds for id_, _, seconds in messages if id_ not in self.refused}
+        self.changed.set()
+        return {id_: self.refused[id_] for id_, _, _ in messages if id_ in self.refused}
+
+    def delete(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        for id_, _ in messages:
+            if id_ not in self.refused:
+                del self.visibility[id_]
+        return {id_: self.refused[id_] for id_, _ in messages if id_ in self.refused}
+
+
+def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600) -> DlqLease:
+    client: Any = queues
+    return DlqLease(client, "dead", "url", spool, visibility)
+
+
+def test_messages_are_released_at_the_end() -> None:
+    """All that were received and not deleted, selected or not, also after an error."""
+    queues = LeasedQueues(["a", "b"], [], ["c"])
+    with Spool() as spool:
+        with suppress(KeyError), lease(queues, spool) as leased:
+            assert leased.receive(lambda message: message.id != "b") == 2
+            assert queues.visibility == {"a": 600, "b": 600, "c": 600}
+            assert leased.delete(["a"]) == {}
+            raise KeyError
+        assert (queues.visibility, leased.unreleased) == ({"b": 0, "c": 0}, 0)
+
+
+def test_limit() -> None:
+    """Not more are selected; those that came with them are released at the end."""
+    queues = LeasedQueues(["a", "b", "c"], ["d"])
+    with Spool() as spool, lease(queues, spool) as leased:
+        done: list[int] = []
+        assert leased.receive(lambda message: True, 2, done.append) == 2
+        assert ([message.id for message in spool.selected()], len(spool), done) == (["a", "b"], 3, [3])
+
+
+def test_what_cannot_be_deleted_or_released_is_reported() -> None:
+    """It stays on the queue, and becomes visible by itself."""
+    queues = LeasedQueues(["a", "b"])
+    queues.refused = {"b": AwsFault("retry", "InternalError", 500)}
+    with Spool() as spool, lease(queues, spool) as leased:
+        leased.receive(lambda message: True)
+        assert leased.delete(["a", "b"]) == queues.refused
+    assert leased.unreleased == 1
+
+
+def test_a_lease_is_extended_while_a_command_works() -> None:
+    """Before the visibility timeout is over."""
+    queues = LeasedQueues(["a"])
+    with Spool() as spool, lease(queues, spool, visibility=1) as leased:
+        leased.receive(lambda message: True)
+        queues.visibility["a"] = 0
+        assert queues.changed.wait(30)
+        assert queues.visibility == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("AWS.SimpleQueueService.OverLimit", "too many messages of 'dead' are in flight"),
+        ("AccessDenied", "cannot receive from 'dead': AccessDenied; the command needs sqs:ReceiveMessage"),
+    ],
+)
+def test_faults_of_a_receive(code: str, sentence: str) -> None:
+    """They are sentences."""
+    queues = LeasedQueues(["a"], AwsFault("configuration", code, 400))
+    with Spool() as spool:
+        with pytest.raises(UsageError, match=sentence), lease(queues, spool) as leased:
+            leased.receive(lambda message: True)
+        assert queues.visibility == {"a": 0}

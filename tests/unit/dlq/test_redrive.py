@@ -1,0 +1,161 @@
+"""Redriving: what is confirmed is deleted, and a run that was stopped goes on."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.dlq.redrive import Journal, Redriven, Redriver
+from router.errors import UsageError
+from router.testing import MemoryQueues, MemoryTables
+from tests.support.aws import Aws, AwsFault
+from tests.support.program import Program
+from tests.unit.dlq.conftest import Make
+
+FAULT = AwsFault("retry", "InternalError", 500)
+
+
+class Source:
+    """The messages of a dead-letter queue; those in `stuck` cannot be deleted."""
+
+    def __init__(self, *stuck: str) -> None:
+        self.deleted: list[str] = []
+        self.stuck = stuck
+
+    def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
+        self.deleted += [id_ for id_ in ids if id_ not in self.stuck]
+        return {id_: FAULT for id_ in ids if id_ in self.stuck}
+
+
+class Redrive:
+    """A redriver with all that it works on."""
+
+    def __init__(self, program: Program, journal: Path, *stuck: str, rate: float | None = None) -> None:
+        self.program = program
+        self.tables = MemoryTables.of(program)
+        self.queues = MemoryQueues()
+        self.source = Source(*stuck)
+        self.journal = Journal(journal).__enter__()
+        self.now = 0.0
+        self.redriver = Redriver(
+            program, Aws(self.tables, self.queues), self.source, self.journal, rate, lambda: self.now, self.sleep
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def deliver(self, *messages: Any) -> list[Redriven]:
+        return self.redriver.deliver(self.program.engine.queues["orders"], messages)
+
+    def send_back(self, *messages: Any) -> list[Redriven]:
+        return self.redriver.send_back(self.program.engine.queues["orders"], messages)
+
+
+@pytest.fixture
+def redrive(load: Callable[..., Program], tmp_path: Path) -> Iterator[Callable[..., Redrive]]:
+    """Make redrivers with journals in the test's folder."""
+    made: list[Redrive] = []
+
+    def make(journal: str = "journal", *stuck: str, rate: float | None = None) -> Redrive:
+        made.append(Redrive(load(), tmp_path / journal, *stuck, rate=rate))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.journal.__exit__(None, None, None)
+
+
+def test_deliver(redrive: Callable[..., Redrive], failed: Make) -> None:
+    """Delivered messages are deleted; one that is rejected is a dead letter again, with its identity, and deleted."""
+    run = redrive()
+
+    results = run.deliver(failed({"id": "a"}, "1"), failed({"no": "id"}, "2"))
+
+    assert [(each.id, each.result, each.code, each.deleted) for each in results] == [
+        ("1", "written", "", True),
+        ("2", "rejected", "RT806", True),
+    ]
+    assert (run.source.deleted, run.tables.items("orders")) == (["1", "2"], [{"id": "a"}])
+    (again,) = run.queues.letters["dead"]
+    attribute = json.loads(again.message_attributes["router"]["StringValue"])
+    assert (attribute["message_id"], attribute["attempt"]) == ("original-2", 2)
+
+
+def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tmp_path: Path) -> None:
+    """What is confirmed is deleted, and not delivered again."""
+    path = tmp_path / "journal"
+    before = redrive("journal", "1")
+    (result,) = before.deliver(failed({"id": "a"}, "1"))
+    assert (result.result, result.deleted, before.journal.result("1")) == ("written", False, None)
+    with path.open("a") as file:
+        file.write('{"id": "2", "resu')  # the process was killed here
+
+    after = redrive()
+    (result,) = after.deliver(failed({"id": "a"}, "1"))
+
+    assert (result.result, result.deleted, after.tables.items("orders")) == ("written", True, [])
+    after.journal.remove()
+    assert not path.exists()
+
+
+def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -> None:
+    """Messages keep their identity; those that SQS moved get the attribute."""
+    run = redrive()
+
+    results = run.send_back(failed({"id": "a"}, "1"), moved({"id": "b"}, "2", MessageGroupId="tenant"))
+
+    assert [(each.result, each.deleted) for each in results] == [("sent", True)] * 2
+    ours, theirs = run.queues.letters["orders"]
+    first, second = (json.loads(each.message_attributes["router"]["StringValue"]) for each in (ours, theirs))
+    assert (first["message_id"], second["message_id"], second["sent_at"]) == (
+        "original-1",
+        "2",
+        "2026-01-01T00:00:00.000Z",
+    )
+    assert (ours.group_id, theirs.group_id) == ("", "tenant")
+
+
+def test_what_is_not_sent_stays(redrive: Callable[..., Redrive], failed: Make) -> None:
+    """With the reason."""
+    run = redrive()
+    queues: Any = run.queues
+    queues.send = lambda url, messages, timeout: {messages[0].id: FAULT}
+
+    results = run.send_back(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+
+    assert [(each.result, each.reason, each.deleted) for each in results] == [
+        ("retry", "cannot be sent: InternalError", False),
+        ("sent", "", True),
+    ]
+    queues.url = lambda reference, timeout: AwsFault("configuration", "QueueDoesNotExist", 400)
+    with pytest.raises(UsageError, match="cannot send to the queue 'orders': QueueDoesNotExist"):
+        run.send_back(failed({"id": "c"}, "3"))
+
+
+def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
+    """Ten messages at two a second take four seconds before the last batch."""
+    run = redrive(rate=2.5)
+    assert run.redriver.batch_size == 2
+
+    for number in range(5):
+        run.deliver(*(failed({"id": "a"}, f"{number}-{each}") for each in range(2)))
+
+    assert run.now == pytest.approx(8 / 2.5)
+    assert redrive("other").redriver.batch_size == 100
+
+
+@pytest.mark.parametrize("content", ["x\n", "{}\n", "[1]\n"])
+def test_a_file_that_is_no_journal(tmp_path: Path, content: str) -> None:
+    """It is not overwritten."""
+    path = tmp_path / "journal"
+    path.write_text(content)
+
+    with pytest.raises(UsageError, match="is not a journal of 'router dlq redrive'"):
+        Journal(path)
+    with pytest.raises(UsageError, match=r"cannot write the journal .*: no such file or directory"):
+        Journal(tmp_path / "nowhere" / "journal").__enter__()
+    with pytest.raises(UsageError, match="cannot read the journal"):
+        Journal(tmp_path)
+    assert path.read_text() == content
