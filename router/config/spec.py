@@ -57,8 +57,16 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     missing: Annotated[
         Literal["omit", "null", "error", "remove"] | UnsetType,
         Meta(
-            description="What to do without a value: omit the attribute, store NULL, reject the message, or (updates) "
-            "remove it. Default: `omit`, and `error` for key attributes."
+            description="What to do without a value: omit the attribute (an update keeps the stored one), store NULL, "
+            "reject the message, or (updates) remove it. Default: `omit`, and `error` for key attributes."
+        ),
+    ] = UNSET
+    null: Annotated[
+        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Meta(
+            description="What to do with a null, if it differs from no value; `from` must be names with dots between. "
+            "Default: as `missing`.",
+            examples=["remove"],
         ),
     ] = UNSET
 

@@ -24,8 +24,14 @@ CONSTANT_TYPE = declare(
 )
 MISSING_POLICY = declare(
     "RT407",
-    "`missing` does not fit the attribute",
+    "`missing` or `null` does not fit the attribute",
     "A key attribute can never be left out or NULL, and `remove` has a meaning for updates only.",
+)
+NULL_POLICY = declare(
+    "RT428",
+    "`null` cannot be told from no value",
+    "`null` needs a value that is absent in some messages and null in others: a path. The results of other expressions "
+    "and sources are null in both cases, and a `default` stands for both.",
 )
 
 _EMPTY_SET: frozenset[Any] = frozenset()
@@ -47,15 +53,15 @@ Step = Callable[[Any], Any]
 
 
 class Getter(Struct, frozen=True):
-    """A compiled attribute: `get` returns its value or None, and raises as a source does; `absent` is called for None.
+    """A compiled attribute: `get` returns its value or None, and raises as a source does.
 
-    `absent` returns UNSET to leave the attribute out, or raises Rejection. `pointer` is a path source's.
-    `field` is the top-level field of the message that `get` returns unchanged, or empty.
+    `absent` is called with the data for None, and returns UNSET to leave the attribute out, or raises Rejection.
+    `pointer` is a path source's. `field` is the top-level field of the message that `get` returns unchanged, or empty.
     """
 
     name: str
     get: GetValue
-    absent: Callable[[], Any]
+    absent: Callable[[Any], Any]
     pointer: str
     field: str
 
@@ -89,25 +95,20 @@ class Site(Struct, frozen=True):
 
 def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    name, path, is_key, findings = site.name, site.path, site.is_key, site.context.findings
+    name, path, findings = site.name, site.path, site.context.findings
     kind, given = source_of(attribute)
     source = kind.compile(given, site)
     steps = compile_transforms(attribute.transform, site.context.plugins.transforms, findings, (*path, "transform"))
     convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
     constants = {} if source is None or attribute.transform else {kind.key: source.constant}
     default = _compile_default(attribute, constants, convert, findings, path)
-    missing = attribute.missing
-    if (missing == "remove" and site.mode.stores != "attributes") or (is_key and missing in ("omit", "null", "remove")):
-        sentence = f"'missing: {missing}' does not fit attribute '{name}'"
-        advice = "write 'error'" if is_key else "write 'omit', 'null' or 'error'"
-        findings.add(MISSING_POLICY, sentence, (*path, "missing"), suggestion=advice)
+    if not _policies_fit(site, attribute) or source is None or steps is None or default is None:
         return None
-    if source is None or steps is None or default is None:
-        return None
-    if missing == "error" or is_key:
-        absent = _refuse_missing(name, is_key, source.pointer)
-    else:
-        absent = {"null": _return_none, "remove": lambda: REMOVE}.get(str(missing), lambda: UNSET)
+    absent = _policy(attribute.missing, site, source.pointer, "missing")
+    if not isinstance(attribute.null, UnsetType):
+        if not _null_differs(site, attribute, source.pointer):
+            return None
+        absent = _null_or_missing(source.pointer, _policy(attribute.null, site, source.pointer, "null"), absent)
     get = _compose(source.get, steps, convert, default)
     return Getter(name, get, absent, source.pointer, source.field if get is source.get else "")
 
@@ -167,13 +168,63 @@ def _compose(
     return get_value
 
 
-def _refuse_missing(name: str, is_key: bool, pointer: str) -> Callable[[], Any]:
-    def refuse() -> Any:
-        if is_key:
-            raise Rejection(BAD_KEY, f"key attribute '{name}' is missing", pointer)
-        raise Rejection(UNMAPPABLE, f"attribute '{name}' is missing", pointer)
+def _policies_fit(site: Site, attribute: spec.Attribute) -> bool:
+    """Return whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
+    fitting = True
+    for key, policy in (("missing", attribute.missing), ("null", attribute.null)):
+        removes = policy == "remove" and site.mode.stores != "attributes"
+        if removes or (site.is_key and policy in ("omit", "null", "remove")):
+            sentence = f"'{key}: {policy}' does not fit attribute '{site.name}'"
+            advice = "write 'error'" if site.is_key else "write 'omit', 'null' or 'error'"
+            site.context.findings.add(MISSING_POLICY, sentence, (*site.path, key), suggestion=advice)
+            fitting = False
+    return fitting
 
-    return refuse
+
+def _null_differs(site: Site, attribute: spec.Attribute, pointer: str) -> bool:
+    """Return whether a null of the attribute differs from no value; if not, after a finding."""
+    sentence = advice = ""
+    if not pointer:
+        sentence = f"'null' of attribute '{site.name}' needs a 'from' that is names with dots between"
+        advice = "other values cannot be absent in one way and null in another"
+    elif attribute.default is not UNSET:
+        sentence = f"'null' and 'default' of attribute '{site.name}' contradict each other"
+        advice = "leave one out: the default stands for a null, too"
+    if sentence:
+        site.context.findings.add(NULL_POLICY, sentence, (*site.path, "null"), key=True, suggestion=advice)
+    return not sentence
+
+
+def _policy(policy: str | UnsetType, site: Site, pointer: str, what: str) -> Callable[[Any], Any]:
+    """Return a callable that does what `missing` or `null` says; `what` is why, for a reason."""
+    if policy == "error" or site.is_key:
+        subject, code = ("key attribute", BAD_KEY) if site.is_key else ("attribute", UNMAPPABLE)
+        rejection = (code, f"{subject} '{site.name}' is {what}", pointer)
+
+        def refuse(data: Any) -> Any:
+            raise Rejection(*rejection)
+
+        return refuse
+    result = {"null": None, "remove": REMOVE}.get(str(policy), UNSET)
+    return lambda data: result
+
+
+def _null_or_missing(
+    pointer: str, on_null: Callable[[Any], Any], on_missing: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    names = pointer.split("/")[1:]
+
+    def absent(data: Any) -> Any:
+        value = data
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                return on_missing(data)
+            value = value[name]
+            if value is None:  # also one that the path leads through: what is in it is null with it
+                return on_null(data)
+        return on_missing(data)
+
+    return absent
 
 
 def _return_none() -> Any:

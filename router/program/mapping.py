@@ -92,7 +92,7 @@ def _mapped(getters: list[Getter]) -> MapItem:
             for name, field, get in parts:
                 value = take(field) if field else get(data, message)
                 if value is None:
-                    value = absent[name]()
+                    value = absent[name](data)
                     if value is UNSET:
                         continue
                 item[name] = value

@@ -145,7 +145,7 @@ def known_types(attribute: str | spec.Attribute) -> set[str]:
     """Return the DynamoDB types that an attribute can have, as far as the config declares them."""
     if isinstance(attribute, str):
         return set()
-    null = {"NULL"} if attribute.missing == "null" else set()
+    null = {"NULL"} if "null" in (attribute.missing, attribute.null) else set()
     if not isinstance(attribute.type, UnsetType):
         return {"S" if attribute.type == "json" else attribute.type} | null
     if attribute.transform:

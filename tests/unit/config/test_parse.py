@@ -219,7 +219,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
                 ),
                 (
                     "10:72: RT101 unknown key 'source' in attribute 'f' of route 'r'; "
-                    f"it takes {', '.join(SOURCES)}, transform, type, default, missing"
+                    f"it takes {', '.join(SOURCES)}, transform, type, default, missing, null"
                 ),
                 "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
                 "10:94: RT103 'form' of attribute 'g' of route 'r' must be text, not a whole number; put it in quotes",

@@ -315,3 +315,68 @@ def test_all_faults_of_an_attribute(flow: Any) -> None:
         "RT406",
         "RT407",
     ]
+
+
+NULLS = {"id": "1", "empty": None, "deep": {"empty": None}, "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("given", "result"),
+    [
+        ({"from": "empty", "null": "null"}, [{"id": "1", "a": None}]),
+        ({"from": "absent", "null": "null"}, [{"id": "1"}]),
+        ({"from": "empty", "null": "omit", "missing": "error"}, [{"id": "1"}]),
+        ({"from": "absent", "null": "omit", "missing": "error"}, ("rejected", "RT807", "attribute 'a' is missing")),
+        ({"from": "empty", "null": "error"}, ("rejected", "RT807", "attribute 'a' is null")),
+        ({"from": "absent", "null": "error"}, [{"id": "1"}]),
+        ({"from": "deep.empty", "null": "null"}, [{"id": "1", "a": None}]),
+        ({"from": "deep.absent", "null": "null"}, [{"id": "1"}]),
+        ({"from": "empty.inside", "null": "null"}, [{"id": "1", "a": None}]),
+        ({"from": "text.inside", "null": "null"}, [{"id": "1"}]),
+        ({"from": "text", "null": "error"}, [{"id": "1", "a": "x"}]),
+        ({"from": "text", "null": "error", "transform": "nothing"}, [{"id": "1"}]),
+        ({"from": "empty", "null": "null", "transform": "strip", "type": "S"}, [{"id": "1", "a": None}]),
+        ({"from": "empty"}, [{"id": "1"}]),
+    ],
+    ids=str,
+)
+def test_null(attribute: Any, given: Any, result: Any) -> None:
+    """`null` says what a null means, also one that the path leads through, where `missing` is about absence."""
+    sent = attribute(given, plugin=OWN_TRANSFORMS).send(NULLS)
+
+    assert (sent[:3] if isinstance(sent, tuple) else sent) == result
+
+
+@pytest.mark.parametrize(("message", "why"), [({"id": None}, "null"), ({}, "missing")])
+def test_a_key_attribute_that_is_null(flow: Any, message: Any, why: str) -> None:
+    """It is an error in both cases; `null: error` tells them apart."""
+    sent = flow({"item": {"id": {"from": "id", "null": "error"}}}).send(message)
+
+    assert sent[:3] == ("rejected", "RT808", f"key attribute 'id' is {why}")
+
+
+UNFIT = "'null: remove' does not fit attribute"
+UNTOLD = (
+    "'null' of attribute 'a' needs a 'from' that is names with dots between; other values cannot be absent in one way "
+    "and null in another"
+)
+CONTRADICTION = (
+    "'null' and 'default' of attribute 'a' contradict each other; leave one out: the default stands for a null, too"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "mode", "sentence"),
+    [
+        ("a", {"from": "a", "null": "remove"}, "put", f"RT407 {UNFIT} 'a'; write 'omit', 'null' or 'error'"),
+        ("id", {"from": "id", "null": "remove"}, "update", f"RT407 {UNFIT} 'id'; write 'error'"),
+        ("a", {"from": "a || b", "null": "remove"}, "update", f"RT428 {UNTOLD}"),
+        ("a", {"meta": "group_id", "null": "remove"}, "update", f"RT428 {UNTOLD}"),
+        ("a", {"from": "a", "null": "remove", "default": "x"}, "update", f"RT428 {CONTRADICTION}"),
+    ],
+)
+def test_null_policies_that_do_not_fit(flow: Any, name: str, given: Any, mode: str, sentence: str) -> None:
+    """A finding says which key to change."""
+    made = flow({"item": {"id": "id", name: given}, "write": {"mode": mode}})
+
+    assert made.sentences == [sentence]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from router.errors import UsageError
 from router.model import REMOVE, KeyType
@@ -236,3 +238,39 @@ def test_a_queue_that_no_route_reads(program: Any) -> None:
     """An unknown queue raises UsageError."""
     with pytest.raises(UsageError, match="no route reads the queue 'x'; there are q"):
         deliver(program("insert"), "x", [])
+
+
+MERGE = """\
+version: 1
+queues: {patches: {dead_letter: letters}}
+tables: {items: {key: {id: S}}}
+routes:
+  patches:
+    queue: patches
+    table: items
+    item:
+      id: id
+      a: {from: a, null: remove}
+      b: {from: b, null: remove}
+      c: {from: c, null: remove}
+    write: {mode: update}
+"""
+VALUES = st.none() | st.text() | st.integers(-9, 9) | st.lists(st.integers(-9, 9), max_size=2)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=1, max_size=5))
+def test_json_merge_patches(tmp_path: Path, patches: list[dict[str, Any]]) -> None:
+    """Updates with `null: remove` are JSON Merge Patches of an item: absent keeps, null removes, anything else sets."""
+    file = tmp_path / "routes.yaml"
+    file.write_text(MERGE)
+    program = load_program(file, {})
+    tables = MemoryTables.of(program)
+    expected: dict[str, Any] = {}
+    for patch in patches:
+        deliver(program, "patches", [record({"id": "i", **patch})], tables=tables)
+        # RFC 7396, section 2, of an object without objects inside
+        expected = {name: value for name, value in {**expected, **patch}.items() if value is not None}
+
+    (stored,) = tables.items("items") or [{"id": "i"}]
+    assert stored == {"id": "i", **expected}
