@@ -160,12 +160,15 @@ class NonBlocking:
         self.key_schema = tables.key_schema
         self._tables = tables
 
-    def begin_batch_write(self, table: str, requests: Any) -> Any:
-        return self._pending(self._tables.batch_write(table, requests))
+    def begin_batch_write(self, table: str, requests: Any, timeout: float) -> Any:
+        return self._pending(self._tables.batch_write(table, requests, timeout))
 
-    def begin_actions(self, actions: Any) -> Any:
+    def begin_actions(self, actions: Any, timeout: float) -> Any:
         (operation, parameters), *others = actions
-        return self._pending(self._tables.transact(actions) if others else self._tables.write(operation, parameters))
+        tables = self._tables
+        return self._pending(
+            tables.transact(actions, timeout) if others else tables.write(operation, parameters, timeout)
+        )
 
     def _pending(self, response: Any) -> Any:
         return SimpleNamespace(seconds=1.0, fileno=lambda: -1, finish=lambda: response)
