@@ -177,7 +177,7 @@ def _load() -> Program:
         # From Python 3.12 on AWS's runtime client fails to report an error whose text is not Latin-1.
         error.args = (str(error).encode("ascii", "backslashreplace").decode(),)
         raise
-    program.plugins.start(program)
+    program.plugins.start(program.router)
     return program
 
 

@@ -117,7 +117,7 @@ def plan(
         data, attributes = queue.decode(record)
     except Rejection as rejection:
         return PlannedMessage(record, _rejected(rejection))
-    except (Exception, SystemExit) as error:  # a plugin's envelope may raise anything
+    except BaseException as error:  # a plugin's envelope may raise anything
         return PlannedMessage(record, _failed(error))
     if trace:
         trace("", "decode", data)
@@ -186,7 +186,7 @@ def _plan_route(
         return _rejected(rejection, name)
     except OutOfBudget:
         raise
-    except (Exception, SystemExit) as error:  # a plugin may raise anything; its message stays on the queue
+    except BaseException as error:  # a plugin may raise anything; its message stays on the queue
         return _failed(error, name)
     if not planned:
         return Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
@@ -249,7 +249,9 @@ def _disposed(disposition: Disposition, code: Code, reason: str, route: str = ""
 
 
 def _failed(error: BaseException, route: str = "") -> Outcome:
-    """Return the outcome of an exception that plugin code raised."""
+    """Return the outcome of an exception that plugin code raised; raises KeyboardInterrupt, which ends a command."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
     if isinstance(error, Signal) and (malformed := _malformed(error)):
         reason = f"a plugin raised {type(error).__name__} with {malformed}"
         return Outcome("retry", codes.PLUGIN_FAILED.id, reason, route)

@@ -40,6 +40,13 @@ def without_garbage_collector() -> Iterator[None]:
             gc.enable()
 
 
+class LoadedRouter(Struct, frozen=True):
+    """The `Router` that hooks get: it does not lead to the plugins, so that a plugin that keeps it can be freed."""
+
+    queues: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
 class Program(Struct, frozen=True):
     """A config without errors, parsed and compiled; names of files in it are relative to `folder`."""
 
@@ -47,6 +54,11 @@ class Program(Struct, frozen=True):
     engine: Engine
     plugins: Plugins
     folder: FilePath = FilePath()
+
+    @property
+    def router(self) -> LoadedRouter:
+        """What hooks get."""
+        return LoadedRouter(self.queues, self.routes)
 
     @property
     def queues(self) -> tuple[str, ...]:

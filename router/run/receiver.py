@@ -140,7 +140,7 @@ class Receiver:
     def _try(self, step: Callable[[], Round]) -> Round:
         try:
             return step()
-        except Exception:  # the messages become visible again, and the next round receives them
+        except BaseException:  # the messages become visible again, and the next round receives them
             LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
             return Round(failed=True)
 

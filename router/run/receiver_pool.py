@@ -63,14 +63,14 @@ class ReceiverPool:
 
     def start_plugins(self) -> None:
         """Start the plugins; raises PluginError."""
-        self._program.plugins.start(self._program)
+        self._program.plugins.start(self._program.router)
 
     def stop_plugins(self) -> None:
         """Stop the plugins, once, whoever calls it; who comes later waits for the first."""
         with self._stopping_plugins:
             if not self._plugins_stopped:
                 self._plugins_stopped = True
-                self._program.plugins.stop(self._program)
+                self._program.plugins.stop(self._program.router)
 
     def start(self) -> None:
         """Begin to poll."""

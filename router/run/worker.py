@@ -215,6 +215,8 @@ class WorkerService:
         if old.join(boottime() + self._options.grace):
             old.stop_plugins()
         self._retired = None
+        # What is in use now is excluded from collections.
+        del old
         if self._pool is pool:
             _tune_garbage_collector()
             LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})

@@ -24,7 +24,7 @@ _LOG = logging.getLogger("router.plugins")
 _Step = TypeVar("_Step")
 
 
-class Plugins(Struct, frozen=True):
+class Plugins(Struct, frozen=True, weakref=True):
     """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
 
     `names` are in the order of the config. `left_out` are the plugins with a fault: a name that seems unknown may be
@@ -71,7 +71,9 @@ class Plugins(Struct, frozen=True):
         for plugin, prepare in self.observers.get("router_start", ()):
             try:
                 prepare(router)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 raise PluginError(plugin, "router_start", error) from error
 
     def stop(self, router: Router) -> None:
@@ -83,7 +85,9 @@ class Plugins(Struct, frozen=True):
         for plugin, observe in self.observers.get(hook, ())[::step]:
             try:
                 observe(seen)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 _LOG.error("%s", PluginError(plugin, hook, error))
 
 

@@ -83,7 +83,9 @@ def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
     """
     try:
         return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
-    except (Exception, SystemExit) as error:  # a script as a plugin may end itself
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a script as a plugin may end itself
         return _fault(entry, describe(error, folder))
 
 

@@ -1,9 +1,11 @@
 """Loads the plugins of a config, collects what they register, and compiles their hooks to plain callables."""
 
 import re
+import sys
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from pluggy import HookImpl, PluginManager
@@ -12,7 +14,7 @@ from router.codes import declare
 from router.config.findings import ConfigFault, Findings
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap, plugin_name
+from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap, names_file, plugin_name
 from router.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
 from router.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form
 from router.transforms import TRANSFORMS
@@ -37,13 +39,15 @@ _OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop
 def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
     """Load the plugins of a config, in its order.
 
-    All faults of all plugins become findings at their entries; a plugin with a fault is left out.
+    All faults of all plugins become findings at their entries; a plugin with a fault is left out. The modules of files
+    are in `sys.modules` as long as the returned object exists.
     """
     manager = PluginManager("router")
     manager.add_hookspecs(specs)
     registered = _Registration()
     first: dict[str, str] = {}
     left_out: list[str] = []
+    from_files: list[str] = []
     for index, entry in enumerate(entries):
         name = plugin_name(entry)
         faults: list[ConfigFault] = []
@@ -51,7 +55,10 @@ def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Pl
             faults = [ConfigFault(SAME_NAME, f"two plugins are named {name!r}: {first[name]!r} and {entry!r}", _RENAME)]
         else:
             first[name] = entry
-            loaded = _load(name, entry, folder, manager, registered)
+            module = load_module(entry, folder)
+            if isinstance(module, ModuleType) and names_file(entry):
+                from_files.append(module.__name__)
+            loaded = [module] if isinstance(module, ConfigFault) else _add(name, module, folder, manager, registered)
             if isinstance(loaded, _Registration):
                 registered = loaded
             else:
@@ -59,16 +66,21 @@ def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Pl
                 left_out.append(name)
         for fault in faults:
             findings.add(fault.code, fault.sentence, ("plugins", index), suggestion=fault.suggestion)
-    return _collect(manager, registered, tuple(left_out))
+    plugins = _collect(manager, registered, tuple(left_out))
+    weakref.finalize(plugins, _remove_modules, from_files).atexit = False
+    return plugins
 
 
-def _load(
-    name: str, entry: str, folder: Path, manager: PluginManager, before: "_Registration"
+def _remove_modules(names: Sequence[str]) -> None:
+    """Remove modules from `sys.modules`: nothing else keeps those of a config that a reload has replaced."""
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def _add(
+    name: str, module: ModuleType, folder: Path, manager: PluginManager, before: "_Registration"
 ) -> "_Registration | list[ConfigFault]":
-    """Load one plugin into the manager, and return what is registered with it, or its faults."""
-    module = load_module(entry, folder)
-    if isinstance(module, ConfigFault):
-        return [module]
+    """Add one plugin to the manager, and return what is registered with it, or its faults."""
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
@@ -132,7 +144,9 @@ class _Registration:
             if hook in hooks:
                 try:
                     hooks[hook].function(*([register] if hooks[hook].argnames else []))
-                except Exception as error:
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
                     self._fault(f"{hook} raised {describe(error, folder)}")
 
     def _fault(self, what: str, suggestion: str = "") -> None:

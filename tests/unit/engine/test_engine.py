@@ -588,6 +588,7 @@ def test_what_does_not_depend_on_the_element(make: Any) -> None:
         ("raise Retry('x', float('nan'))", "a plugin raised Retry with a delay that is not a number of seconds"),
         ("raise Retry('x', -5)", "a plugin raised Retry with a delay that is not a number of seconds"),
         ("raise SystemExit(1)", "unexpected SystemExit"),
+        ("raise GeneratorExit", "unexpected GeneratorExit"),
     ],
 )
 def test_a_plugin_raises_what_it_must_not(make: Any, statement: str, reason: str) -> None:
@@ -602,3 +603,16 @@ def router_transform_message(message):
     program = make(f"r: {{{TO_THINGS}}}", p=plugin)
 
     assert planned(program, {"id": "a"}) == (Outcome("retry", "RT813", reason, "r"), [])
+
+
+def test_ctrl_c(make: Any) -> None:
+    """It ends the command, also while a plugin runs."""
+    plugin = """
+from router import hookimpl
+
+@hookimpl
+def router_transform_message(message):
+    raise KeyboardInterrupt
+"""
+    with pytest.raises(KeyboardInterrupt):
+        planned(make(f"r: {{{TO_THINGS}}}", p=plugin), {"id": "a"})

@@ -5,10 +5,13 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -162,6 +165,63 @@ def test_refused_reload(
     code, output = work()
 
     assert (code, line in output, set(urls)) == (0, True, {"https://queues/q"})
+
+
+PLUGIN = """
+@hookimpl
+def router_transform_message(message, route):
+    return message
+"""
+
+
+def test_old_plugins_are_freed(work: Any, compile_: Any, queues: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """After each reload the plugins of the old config are gone; those of a config with errors as well."""
+    program = compile_(acme=PLUGIN)
+    before = set(sys.modules)
+    modules: dict[str, weakref.ref[ModuleType]] = {}
+    ask = queues.receive
+    alive: list[int] = []
+
+    def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
+        new = [name for name in set(sys.modules) - before - set(modules) if "router_plugin" in name]
+        if new:
+            modules.update((name, weakref.ref(sys.modules[name])) for name in new)
+            os.kill(os.getpid(), signal.SIGTERM if len(modules) == 6 else signal.SIGHUP)
+        elif caplog.text.count("config reloaded") == len(modules) - 1:
+            alive.append(sum(module() is not None for module in modules.values()))
+        return ask(url, count, wait_seconds, visibility)
+
+    queues.receive = receive
+
+    code, output = work()
+
+    # Stopping does not wait for the last reload.
+    assert (code, output.count("config reloaded") >= 4, len(modules), max(alive)) == (0, True, 6, 1)
+    assert program.routes
+
+
+@pytest.mark.parametrize("where", ["raise Odd", "@hookimpl\ndef router_start(router):\n    raise Odd"])
+def test_plugin_that_raises_anything(
+    work: Any, config: Path, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """A plugin that raises what is no Exception refuses the reload, at its import or its start."""
+    ask = queues.receive
+
+    def receive(url: str, count: int, wait_seconds: int, visibility: int) -> Any:
+        if "acme" not in config.read_text():
+            plugin = f"from router import *\nclass Odd(BaseException):\n    pass\n{where}\n"
+            config.with_name("acme.py").write_text(plugin)
+            config.write_text(config.read_text().replace("plugins: []", "plugins: [acme.py]"))
+            send(signal.SIGHUP)
+        elif "Odd" in caplog.text:
+            send(signal.SIGTERM)
+        return ask(url, count, wait_seconds, visibility)
+
+    queues.receive = receive
+
+    code, output = work()
+
+    assert (code, "worker stopped" in output, "config reloaded" in output) == (0, True, False)
 
 
 @pytest.mark.parametrize(

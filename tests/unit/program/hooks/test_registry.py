@@ -1,6 +1,10 @@
 """Loading of all plugins of a config, their pipelines and their observers."""
 
+import gc
 import logging
+import sys
+import weakref
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -230,3 +234,86 @@ def test_the_plugins_are_frozen(load: Any) -> None:
     plugins, _ = load(p=mark("p"))
     with pytest.raises(TypeError):
         plugins.transforms["x"] = len
+
+
+FREED = """
+class State:
+    big = bytes(1000)
+def shout(value):
+    return value.upper() + str(State.big)
+@hookimpl
+def router_register_transforms(register):
+    register("shout", shout)
+@hookimpl
+def router_transform_message(message, route):
+    return message
+@hookimpl
+def router_start(router):
+    State.router = router
+"""
+
+
+def plugin_modules() -> set[str]:
+    """The names of the modules of plugin files that are loaded."""
+    return {name for name in sys.modules if name.startswith("_router_plugin_")}
+
+
+def test_modules_are_freed(compile_: Any) -> None:
+    """A module of a plugin file lives as long as its program, and no longer, also after two hundred loads."""
+    modules: list[weakref.ref[ModuleType]] = []
+    before = plugin_modules()
+    known = set(before)
+    for _ in range(200):
+        program = compile_("{queue: q, table: things, item: {id: {from: id, transform: [shout]}}}", acme=FREED)
+        program.plugins.start(program.router)
+        (name,) = plugin_modules() - known
+        known.add(name)
+        modules.append(weakref.ref(sys.modules[name]))
+    del program
+    gc.collect()
+
+    assert ([each for each in modules if each() is not None], plugin_modules() - before) == ([], set())
+
+
+def test_module_of_a_running_program(compile_: Any) -> None:
+    """As long as the program is in use, its modules can be found by their names, as pickle does."""
+    program = compile_(acme="@hookimpl\ndef router_start(router):\n    import sys; sys.modules[__name__]\n")
+    gc.collect()
+
+    program.plugins.start(program.router)
+
+
+def test_modules_of_a_config_with_errors_are_freed(load: Any) -> None:
+    """A plugin with an error is not used, and its module not kept."""
+    before = plugin_modules()
+
+    findings = load(acme="def router_starts(router):\n    pass\n")[1]
+    gc.collect()
+
+    assert (len(findings), plugin_modules() - before) == (1, set())
+
+
+@pytest.mark.parametrize("error", ["SystemExit(1)", "GeneratorExit", "Odd"])
+def test_whatever_a_plugin_raises_at_load_is_a_finding(load: Any, error: str) -> None:
+    """Also exceptions that are no Exception, such as SystemExit and asyncio.CancelledError."""
+    odd = "class Odd(BaseException):\n    pass\n"
+    hook = f"@hookimpl\ndef router_register_transforms(register):\n    raise {error}\n"
+
+    plugins, findings = load(one=f"{odd}raise {error}\n", two=f"{odd}{hook}")
+
+    assert (plugins.left_out, [finding.split()[1] for finding in findings]) == (("one", "two"), ["RT501", "RT507"])
+
+
+@pytest.mark.parametrize("error", ["SystemExit(1)", "GeneratorExit"])
+def test_whatever_a_plugin_raises_at_start_is_its_error(compile_: Any, error: str) -> None:
+    """The program does not start, and the error names the plugin."""
+    program = compile_(acme=f"@hookimpl\ndef router_start(router):\n    raise {error}\n")
+
+    with pytest.raises(PluginError, match=r"^plugin 'acme': router_start raised \w+Exit$"):
+        program.plugins.start(program.router)
+
+
+def test_ctrl_c_while_plugins_load(load: Any) -> None:
+    """It ends the command, as everywhere."""
+    with pytest.raises(KeyboardInterrupt):
+        load(acme="raise KeyboardInterrupt\n")
