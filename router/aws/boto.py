@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from botocore.parsers import ResponseParserError
 
-from router.aws.calls import run_within
+from router.aws.calls import RESPONSE_SECONDS, run_within
 from router.aws.faults import read_cancellation, translate
 from router.aws.protocols import (
     OUT_OF_TIME,
@@ -32,13 +32,10 @@ if TYPE_CHECKING:
 
 
 CONNECT_TIMEOUT = 5
-DYNAMODB_TIMEOUT = 10
-"""Seconds to wait for a response: a healthy DynamoDB responds in milliseconds."""
+DYNAMODB_TIMEOUT = S3_TIMEOUT = RESPONSE_SECONDS
 SQS_TIMEOUT = 30
 """Longer than the longest poll, 20 seconds."""
 SQS_ATTEMPTS = 3
-S3_TIMEOUT = 10
-"""Seconds to wait for the next part of an object."""
 _PART_BYTES = 256 * 1024
 CONTROL_PLANE_TIMEOUT = 5
 """Seconds to wait for a response while a person waits."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 
+RESPONSE_SECONDS = 10
+"""To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
 """The most calls that a writer has under way at a time."""
 MARGIN_SECONDS = 0.5

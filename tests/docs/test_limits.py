@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.aws import CONNECT_SECONDS, MARGIN_SECONDS, RESERVE_SECONDS, RESPONSE_SECONDS
 from tests.support.config import MAX_ENTRIES
 from tests.support.deliver import (
     KEY_SECONDS,
@@ -79,6 +80,10 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("nesting of an item", MAX_NESTING),
         ("partition key", MAX_PARTITION_KEY_BYTES),
         ("sort key", MAX_SORT_KEY_BYTES),
+        ("kept free of new writes before that", MARGIN_SECONDS),
+        ("time in which no write or fetch is under way before that", RESERVE_SECONDS),
+        ("wait for data", RESPONSE_SECONDS),
+        ("wait for a connection", CONNECT_SECONDS),
     ],
 )
 def test_a_limit(limit: str, value: float) -> None:

@@ -1,7 +1,17 @@
 """What tests of other rooms use of `router.aws`."""
 
 from router.aws.boto import DynamoTables
-from router.aws.calls import CONCURRENT_CALLS, MARGIN_SECONDS, Duration, FixedDeadline, RunLock, StartLimit, boottime
+from router.aws.calls import (
+    CONCURRENT_CALLS,
+    MARGIN_SECONDS,
+    RESERVE_SECONDS,
+    RESPONSE_SECONDS,
+    Duration,
+    FixedDeadline,
+    RunLock,
+    StartLimit,
+    boottime,
+)
 from router.aws.connect import connect
 from router.aws.deployed import (
     Decision,
@@ -14,6 +24,7 @@ from router.aws.deployed import (
     DeployedTtl,
     Unanswered,
 )
+from router.aws.http.connections import CONNECT_SECONDS
 from router.aws.http.signing import Credentials, SigningScope, sign
 from router.aws.live import ACTIONS
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
@@ -22,7 +33,10 @@ from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 __all__ = [
     "ACTIONS",
     "CONCURRENT_CALLS",
+    "CONNECT_SECONDS",
     "MARGIN_SECONDS",
+    "RESERVE_SECONDS",
+    "RESPONSE_SECONDS",
     "TOO_LARGE",
     "Aws",
     "AwsFault",

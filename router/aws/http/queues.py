@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from router.aws.calls import blocking, boottime
+from router.aws.calls import RESPONSE_SECONDS, blocking, boottime
 from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
@@ -27,8 +27,8 @@ from router.aws.sqs import (
 )
 from router.model import Record
 
-SECONDS = 10
-"""To wait for a response: a healthy SQS responds in milliseconds, to a long poll so much later."""
+SECONDS = RESPONSE_SECONDS
+"""To wait for a response, to a long poll so much longer than its wait time."""
 CONCURRENT_CALLS = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2

@@ -6,15 +6,14 @@ from typing import Any, cast
 
 import msgspec
 
-from router.aws.calls import boottime
+from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.faults import read_cancellation
 from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
 from router.model import Action, AttributeValue, Operation
 
-SECONDS = 10
-"""To wait for a response, at most: a healthy DynamoDB responds in milliseconds."""
+SECONDS = RESPONSE_SECONDS
 
 _encode = msgspec.json.encode
 
