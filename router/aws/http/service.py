@@ -65,9 +65,11 @@ class JsonService:
     def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
         """Sign a call and send it."""
         try:
-            credentials = self._credentials()
+            credentials = self._credentials(timeout.left())
         except CredentialsError:
             return FailedCall(AwsFault("configuration", "NoCredentialsError"))
+        except TimeoutError:
+            return FailedCall(translate("CredentialRetrievalError"))
         moment = _amz_date(int(self._now() + self._skew))
         headers = {
             "Host": self._host,

@@ -5,13 +5,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
+from router.aws.calls import blocking
 from router.aws.http.endpoints import is_host
 from router.errors import MissingExtra, UsageError
 
@@ -76,8 +78,12 @@ def _day_key(secret: str, day: str, region: str, service: str) -> bytes:
     return key
 
 
-GetCredentials = Callable[[], Credentials]
-"""Returns the current keys; raises CredentialsError if there are none."""
+GetCredentials = Callable[[float], Credentials]
+"""Returns the current keys; raises CredentialsError if there are none, TimeoutError if it takes so many seconds."""
+
+
+_SOON_SECONDS = 10 * 60
+"""Of the time until keys expire: botocore then refreshes them before each call, and from 15 minutes on if it can."""
 
 
 class CredentialsError(Exception):
@@ -91,8 +97,10 @@ def find_credentials(env: Mapping[str, str]) -> GetCredentials:
     if access_key and secret_key and not env.get("AWS_PROFILE"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
             _check_key(name, env.get(name, ""))
-        return partial(Credentials, access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
-    return _from_botocore()
+        keys = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
+        return lambda timeout: keys
+    with _botocore("a profile or role for credentials") as session:
+        return BotocoreKeys(session.get_credentials())
 
 
 def find_region(env: Mapping[str, str]) -> str:
@@ -115,20 +123,58 @@ def _check_key(name: str, value: str) -> None:
         raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
 
 
-def _from_botocore() -> GetCredentials:
-    with _botocore("a profile or role for credentials") as session:
-        chain = session.get_credentials()
+class BotocoreKeys:
+    """The keys of a profile or role, which botocore refreshes; `chain` is its credentials object, or None.
 
-    def get() -> Credentials:
-        if chain is None:
+    A refresh calls STS, the instance's or container's metadata service, or a program, with time-outs of minutes or
+    none. It runs in a thread, and calls wait for it only if the keys that they have expire soon.
+    """
+
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
+        # Keys that do not expire are never refreshed.
+        self._is_due: Callable[..., bool] = getattr(chain, "refresh_needed", lambda within=0: False)
+        self._lock = threading.Lock()
+        self._refreshing: threading.Thread | None = None
+        self._error: Exception | None = None
+        self._keys: Credentials | None = None
+
+    def __call__(self, timeout: float) -> Credentials:
+        """Return the current keys."""
+        if self._chain is None:
             raise CredentialsError
+        return self._refresh(timeout) if self._is_due() else self._read()
+
+    def _refresh(self, timeout: float) -> Credentials:
+        """Begin to refresh the keys, unless that is under way; return those there are, or wait if they expire soon."""
+        with self._lock:
+            if self._refreshing is None or not self._refreshing.is_alive():
+                self._error = None
+                self._refreshing = threading.Thread(target=self._try_to_read, name="credentials", daemon=True)
+                self._refreshing.start()
+            refreshing = self._refreshing
+        if self._keys is None or self._is_due(_SOON_SECONDS):
+            with blocking:
+                refreshing.join(min(timeout, threading.TIMEOUT_MAX))
+            if self._error:
+                raise CredentialsError from self._error
+            if self._keys is None or refreshing.is_alive():
+                raise TimeoutError
+        return self._keys
+
+    def _try_to_read(self) -> None:
         try:
-            frozen = chain.get_frozen_credentials()
+            self._read()
+        except CredentialsError as error:
+            self._error = error
+
+    def _read(self) -> Credentials:
+        try:
+            frozen = self._chain.get_frozen_credentials()
         except Exception as error:  # botocore's errors, and any of a profile's credential process
             raise CredentialsError from error
-        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
-
-    return get
+        self._keys = Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+        return self._keys
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def service(server: Server) -> JsonService:
 def make(server: Server, now: Callable[[], float] = lambda: 1_767_323_045.0, token: str = "") -> JsonService:
     connections = Connections(Endpoint("127.0.0.1", server.port, False), {})
     keys = Credentials("AKID", "secret", token)
-    return JsonService(SigningScope("eu-west-1", "dynamodb"), "host", connections, lambda: keys, now)
+    return JsonService(SigningScope("eu-west-1", "dynamodb"), "host", connections, lambda timeout: keys, now)
 
 
 def test_request(server: Server) -> None:
@@ -274,13 +274,18 @@ def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     )
 
 
-def test_no_keys(server: Server, service: JsonService) -> None:
-    """Without keys nothing is sent: a configuration error."""
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (CredentialsError, AwsFault("configuration", "NoCredentialsError")),
+        (TimeoutError, AwsFault("retry", "CredentialRetrievalError")),
+    ],
+)
+def test_no_keys(service: JsonService, error: type[Exception], fault: AwsFault) -> None:
+    """Without keys nothing is sent: a configuration error, or a transient one while they are refreshed."""
 
-    def none() -> Credentials:
-        raise CredentialsError
+    def none(timeout: float) -> Credentials:
+        raise error
 
     service._credentials = none
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(
-        AwsFault("configuration", "NoCredentialsError")
-    )
+    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(fault)

@@ -1,10 +1,13 @@
 """Keys and region: the environment first, then botocore's chain."""
 
 import pathlib
+import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from router.aws.http.signing import Credentials, CredentialsError, find_credentials, find_region
+from router.aws.http.signing import BotocoreKeys, Credentials, CredentialsError, find_credentials, find_region
 from router.errors import UsageError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
@@ -23,7 +26,7 @@ def profile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_environment() -> None:
     """Keys of the environment are used, with a token if there is one."""
-    assert (find_credentials(KEYS)(), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})()) == (
+    assert (find_credentials(KEYS)(0), find_credentials({**KEYS, "AWS_SESSION_TOKEN": "t"})(0)) == (
         Credentials("a", "b"),
         Credentials("a", "b", "t"),
     )
@@ -34,14 +37,14 @@ def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_PROFILE takes precedence over keys in the environment."""
     monkeypatch.setenv("AWS_PROFILE", "work")
     env = {**KEYS, "AWS_PROFILE": "work"}
-    assert (find_credentials(env)(), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
+    assert (find_credentials(env)(0), find_region(env)) == (Credentials("p", "q"), "eu-west-3")
 
 
 @pytest.mark.usefixtures("profile")
 def test_none() -> None:
     """Without credentials an error is raised when a request is signed."""
     with pytest.raises(CredentialsError):
-        find_credentials({})()
+        find_credentials({})(0)
 
 
 @pytest.mark.usefixtures("profile")
@@ -82,3 +85,71 @@ def test_no_region() -> None:
     """Without a region the error names the variable to set."""
     with pytest.raises(UsageError, match="set AWS_REGION"):
         find_region({})
+
+
+class Chain:
+    """Credentials as botocore has them, that expire in some seconds; a refresh ends when the test says so."""
+
+    def __init__(self, expires_in: float) -> None:
+        self.expires_in = expires_in
+        self.refreshes = 0
+        self.go_on = threading.Event()
+        self.error: Exception | None = None
+
+    def refresh_needed(self, refresh_in: float = 900) -> bool:
+        return self.expires_in < refresh_in
+
+    def get_frozen_credentials(self) -> Any:
+        if self.refresh_needed():
+            self.refreshes += 1
+            self.go_on.wait(10)
+            if self.error:
+                raise self.error
+            self.expires_in = 3600
+        return SimpleNamespace(access_key=f"key {self.refreshes}", secret_key="s", token=None)
+
+
+def test_refresh_in_time() -> None:
+    """A call waits for the refresh of keys that expire soon."""
+    chain = Chain(expires_in=0)
+    chain.go_on.set()
+
+    assert BotocoreKeys(chain)(10) == Credentials("key 1", "s")
+
+
+def test_refresh_hangs() -> None:
+    """A call waits only as long as it has time; a second one waits for the same refresh."""
+    chain = Chain(expires_in=0)
+    keys = BotocoreKeys(chain)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            keys(0.01)
+    chain.go_on.set()
+
+    assert (keys(10), chain.refreshes) == (Credentials("key 1", "s"), 1)
+
+
+def test_refresh_beside() -> None:
+    """While keys are valid for some minutes, no call waits for their refresh."""
+    chain = Chain(expires_in=3600)
+    keys = BotocoreKeys(chain)
+    first = keys(10)
+    chain.expires_in = 700
+
+    second = keys(0)
+
+    chain.go_on.set()
+    assert (first, second) == (Credentials("key 0", "s"), Credentials("key 0", "s"))
+
+
+def test_refresh_fails() -> None:
+    """If keys that expire soon cannot be refreshed, there are none; the next call tries again."""
+    chain = Chain(expires_in=0)
+    chain.go_on.set()
+    chain.error = ValueError("no role")
+    keys = BotocoreKeys(chain)
+    with pytest.raises(CredentialsError):
+        keys(10)
+    chain.error = None
+
+    assert keys(10) == Credentials("key 2", "s")
