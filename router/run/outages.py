@@ -1,7 +1,8 @@
 """The outage of a queue: whether one lasts, and the messages that are invisible because of it."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -16,6 +17,12 @@ MAX_PROBES = 10
 """The messages that are delivered again, without another receive, to find out whether the outage is over."""
 MAX_INVISIBLE = 10_000
 """The messages whose receipt handles are kept, in about 5 MB; others return after their visibility timeout."""
+EXTENSION_SECONDS = 300
+"""The visibility timeout of these messages is extended by so much, so that they return soon if the worker is killed."""
+EXTEND_BEFORE = 15.0
+"""Seconds before its end; it is looked at every few seconds."""
+MAX_EXTENDED = 500
+"""The messages that are extended at a time: fifty calls."""
 _MARGIN = 60
 """Seconds before SQS's limit of 12 hours from the receive."""
 
@@ -29,9 +36,11 @@ class Probe(Struct, frozen=True):
 
 
 class _Invisible(Struct, frozen=True):
-    """A receipt handle that is valid until a time."""
+    """A message that stays invisible until a time, without its body."""
 
     receipt_handle: str
+    receive_count: int
+    received_at: float
     until: float
 
 
@@ -94,23 +103,43 @@ class Outage:
 
     def take_invisible(self, count: int) -> list[tuple[str, str, int]]:
         """Return up to so many messages (id, receipt handle, 0) whose visibility timeout can be set to 0."""
-        now = self._clock()
+        now, receives = self._clock(), self._backoff.max_receive_count
         taken: list[tuple[str, str, int]] = []
         with self._lock:
             while self._invisible and len(taken) < count:
                 message_id = next(iter(self._invisible))
                 kept = self._invisible.pop(message_id)
-                if now < kept.until:
+                # The later receives are left for a longer outage, in case that this one only seems to be over.
+                if now < kept.until and (not receives or 2 * kept.receive_count < receives):
                     taken.append((message_id, kept.receipt_handle, 0))
         return taken
 
+    def extend(self, change: Callable[[list[tuple[str, str, int]]], Mapping[str, Any]]) -> None:
+        """Extend the visibility timeouts that end soon, so that the messages are not received during the outage.
+
+        `change` takes messages (id, receipt handle, seconds) and returns those that failed. At most MAX_EXTENDED are
+        extended at a time.
+        """
+        now = self._clock()
+        with self._lock:
+            ending = [(id_, kept) for id_, kept in self._invisible.items() if now < kept.until < now + EXTEND_BEFORE]
+        seconds = {
+            id_: min(EXTENSION_SECONDS, longest_wait(kept.received_at, now)) for id_, kept in ending[:MAX_EXTENDED]
+        }
+        messages = [(id_, kept.receipt_handle, seconds[id_]) for id_, kept in ending if seconds.get(id_)]
+        failed = change(messages) if messages else {}
+        with self._lock:
+            for id_, _, extension in messages:
+                kept = self._invisible.get(id_)
+                if kept and id_ not in failed:
+                    self._invisible[id_] = structs.replace(kept, until=now + extension)
+
     def _keep(self, probe: Probe) -> None:
-        record, receives = probe.record, self._backoff.max_receive_count
-        # The later receives are left for a longer outage, in case that this one only seems to be over.
-        if receives and 2 * record.receive_count >= receives:
-            return
+        record = probe.record
         self._invisible.pop(record.message_id, None)
-        self._invisible[record.message_id] = _Invisible(record.receipt_handle, self._until(probe))
+        self._invisible[record.message_id] = _Invisible(
+            record.receipt_handle, record.receive_count, probe.received_at, self._until(probe)
+        )
         if len(self._invisible) > MAX_INVISIBLE:
             del self._invisible[next(iter(self._invisible))]
 

@@ -146,11 +146,9 @@ class Receiver:
 
     def _round(self) -> Round:
         polled = self.polled
-        requested = MAX_MESSAGES if self._leases.is_full else self._batch.size
-        if self._outage.lasts:
-            requested = 1
+        requested = MAX_MESSAGES if self._leases.is_full or self._outage.lasts else self._batch.size
         # Only a single call uses long polling: a larger request follows a backlog, which is there already.
-        waits = requested <= MAX_MESSAGES
+        waits = requested == MAX_MESSAGES
         requested_at = self._clock()
         wait = polled.longest_wait if waits else 0
         received = self._queues.receive(polled.url, requested, wait, polled.visibility)
@@ -161,7 +159,7 @@ class Receiver:
             return Round(failed=True)
         if not received:
             self._show(requested)
-            return Round(seconds=self._clock() - self.seen_at)
+            return Round(seconds=self._clock() - self.seen_at, throttled=float(self._outage.lasts))
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was held up. Others may have received these messages and later ones.
             fields = {"queue": polled.queue.name, "messages": len(received)}
@@ -246,6 +244,8 @@ class Receiver:
                 self._deliver(records, lease, min(probe.received_at for probe in probes))
             finally:
                 self._leases.release(lease)
+        if self._outage.lasts:
+            self._outage.extend(lambda kept: self._queues.change_visibility(polled.url, kept, self._stop.timeout()))
         return self._show(self._batch.size)
 
     def _show(self, count: int) -> Round:
@@ -296,6 +296,9 @@ class Receiver:
 
     def _pause(self, finished: Round) -> None:
         """Wait before the next round if this one failed or had throttled messages."""
+        if not finished.failed and not finished.received:
+            # An empty round uses up no receive, even in an outage.
+            self._pauses = 0
         longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
         if finished.failed or finished.is_throttled:
             self._pauses += 1

@@ -65,7 +65,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, queue: str, tabl
         rig.send(queue, bodies())
         with running_worker(rig, tmp_path / "log", 4, "--queue", queue) as worker:
             time.sleep(SECONDS)
-            used = sorted(receives(proxy).values())
+            used = receives(proxy).values()
             assert not rig.letters("dead")
             end_outage(rig, proxy, table)
             began = time.monotonic()
@@ -77,7 +77,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, queue: str, tabl
 
         assert not rig.letters("dead")
     # The last probe was up to 5 seconds before the end of the outage.
-    assert (used[len(used) * 3 // 4] <= 2, max(used) <= RECEIVES, seconds < 20) == (True, True, True), (used, seconds)
+    assert (max(used) <= 2, seconds < 20) == (True, True), (used, seconds)
 
 
 def end_outage(rig: Rig, proxy: FaultProxy, table: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from router.model import Record
-from router.run.outages import MAX_INVISIBLE, MAX_PROBES, MIN_FAILURES, Outage, Probe, longest_wait
+from router.run.outages import EXTENSION_SECONDS, MAX_INVISIBLE, MAX_PROBES, MIN_FAILURES, Outage, Probe, longest_wait
+from tests.support.aws import AwsFault
 from tests.support.engine import OutageBackoff
 
 BACKOFF = OutageBackoff(43_200, 10)
@@ -96,6 +97,28 @@ def test_later_receives(time_: Any, receives: int, receive_count: int, kept: boo
     outage.end()
 
     assert bool(outage.take_invisible(1)) == kept
+
+
+def test_extend(time_: Any) -> None:
+    """The visibility timeouts that end soon are extended, so that no receive of these messages is used up."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(MAX_PROBES)])
+    outage.add([probe(10), probe(11), probe(12, receive_count=2), probe(13)])
+    calls: list[list[tuple[str, str, int]]] = []
+
+    def change(messages: list[tuple[str, str, int]]) -> dict[str, AwsFault]:
+        calls.append(messages)
+        return {"m11": AwsFault("refused", "ReceiptHandleIsInvalid", 400)}
+
+    for seconds in (1, 20, 10, 1):
+        time_.now += seconds
+        outage.extend(change)
+    time_.now += 200
+    outage.end()
+
+    extended = [(f"m{number}", f"h{number}", EXTENSION_SECONDS) for number in (10, 11, 12, 13)]
+    assert calls == [[extended[0], extended[1], extended[3]]]
+    assert outage.take_invisible(9) == [("m10", "h10", 0), ("m13", "h13", 0)]
 
 
 def test_most(time_: Any) -> None:

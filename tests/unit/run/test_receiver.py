@@ -359,40 +359,43 @@ def test_retry_extends_the_visibility_timeout(receive: Any, tables: Any, queues:
 
 
 def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """While configuration errors last, each pause doubles up to a limit; in an outage it is split by probes."""
+    """While configuration errors last, each pause doubles up to a limit, and is split by probes.
+
+    An empty round resets it.
+    """
     tables.answers.extend([WriteResponse(fault=GONE)] * 100)
 
     _, stop = receive(*[messages(id_) for id_ in "abcdefgh"], [])
 
-    split = [[1], [2], [4], [5, 3], [5, 5, 5, 1], [*[5] * 6, 2], [5] * 12, [5] * 12]
+    split = [[1], [2], [4], [5, 3], [5, 5, 5, 1], [*[5] * 6, 2], [5] * 12, [5] * 12, [1]]
     assert (stop.pauses, queues.deleted, queues.letters) == ([part for pause in split for part in pause], [], [])
 
 
 def test_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """In an outage messages are delivered again without a receive, and one more is received after each pause.
+    """In an outage messages are delivered again without a receive, and few more are received after each pause.
 
     Once one is written, the messages that are invisible are made visible, and the pauses end.
     """
-    requested: list[int] = []
-    first = queues.receive
-
-    def receive_(url: str, count: int, *rest: Any) -> Any:
-        requested.append(count)
-        return first(url, count, *rest)
-
-    queues.receive = receive_
     tables.answers.extend([WriteResponse(fault=GONE)] * 5)
-    ids = [f"{number}" for number in range(10)]
+    first, *others = full_receives(messages, 1, 2, 3)
+    ids = [[f"{number}-{n}" for n in range(10)] for number in (1, 2, 3)]
 
-    _, stop = receive(messages(*ids), messages("later"), messages("last"))
+    _, stop = receive(first, *others)
 
-    assert (requested, stop.pauses, tables.calls) == (
-        [10, 1, 1, 10],
-        [1.0, 2.0, 4.0],
-        [ids, ids, ["later"], ids, ["last"], ids],
-    )
-    assert queues.released[-1] == [("m-later", "handle-m-later", 0), ("m-last", "handle-m-last", 0)]
+    assert (stop.pauses, tables.calls) == ([1.0, 2.0, 4.0], [ids[0], ids[0], ids[1], ids[0], ids[2], ids[0]])
+    assert [id_ for id_, _, _ in queues.released[-1]] == [f"m-{id_}" for id_ in ids[1] + ids[2]]
     assert [len(call) for call in queues.deleted] == [10]
+
+
+def test_an_outage_of_an_empty_queue(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """While all messages are invisible, polls go on, each followed by a delivery of messages that met the outage."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 4)
+
+    _, stop = receive(messages("a", "b", "c"), [], [], [], [])
+
+    ids = ["a", "b", "c"]
+    assert (stop.pauses, tables.calls) == ([1.0, 1.0, 1.0, 1.0], [ids] * 5)
+    assert [len(call) for call in queues.deleted] == [3]
 
 
 def test_end_of_an_outage_at_a_stop(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
