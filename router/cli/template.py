@@ -15,7 +15,7 @@ from router.ops.template.document import (
     make_document,
     read_for_deployment,
 )
-from router.ops.template.worker_files import dockerfile, systemd_unit
+from router.ops.template.worker import dockerfile, systemd_unit
 
 FORMATS = ("yaml", "json", "docker", "systemd")
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from router.errors import UsageError
 from router.ops.template.document import read_for_deployment
-from router.ops.template.worker_files import HEALTH_COMMAND, dockerfile, systemd_unit, worker_command
+from router.ops.template.worker import HEALTH_COMMAND, dockerfile, systemd_unit, worker_command
 from tests.support.cli import template_command as command
 from tests.support.config import spec
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.ops.template.worker_files import worker_command
+from router.ops.template.worker import worker_command
 
 LETTERS = "queues: {q: {dead_letter: letters}}\n"
 FLOW = LETTERS + "tables: {things: {key: {id: S}}}\nroutes: {r: {queue: q, table: things}}\n"
