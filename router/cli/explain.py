@@ -13,14 +13,11 @@ from router.cli.options import config_option, json_option
 from router.config import spec
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, explain, show_value
-from router.dev.records import LISTS, MESSAGE_ID, META, RECEIPT_HANDLE, read_record, wrap_text
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
 from router.printable import printable
 from router.program.load import Program, load
-
-_RECORD_KEYS = ({"body", "messageId"}, {"Body", "MessageId"})
-"""The keys of a record of Lambda, and of a message of ReceiveMessage."""
 
 
 @click.command("explain")
@@ -71,24 +68,17 @@ def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
     if not raw:
         settings = program.config.queues.get(queue) or spec.Queue()
         text = wrap_text(text, settings, program.plugins.envelopes)
-    elif any(map(_is_record, _candidates(text))):
-        return read_record(msgspec.json.decode(text))
+    elif holds_record(given := _json(text)):
+        return read_record(given)
     return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
 
 
-def _candidates(text: str) -> list[Any]:
-    """Return the values that may be records: the whole text, and the items of a Lambda event or an AWS response."""
+def _json(text: str) -> Any:
+    """Return the value of a JSON text, or None."""
     try:
-        given = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return []
-    listed = [given.get(name) for name in LISTS] if isinstance(given, dict) else []
-    return [given, *(each for records in listed if isinstance(records, list) for each in records)]
-
-
-def _is_record(given: Any) -> bool:
-    # S3 events, which are bodies of messages, have `Records` without bodies.
-    return isinstance(given, dict) and any(keys <= given.keys() for keys in _RECORD_KEYS)
+        return None
 
 
 def _as_json(explained: Explanation, only: str | None) -> str:

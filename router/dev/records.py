@@ -29,8 +29,8 @@ META: Mapping[str, str] = {
 MESSAGE_ID = SAMPLE_ID
 """The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
-LISTS = ("Records", "Messages")
-"""The members with the records in a Lambda event and in a response of ReceiveMessage."""
+_LISTS = ("records", "messages")
+"""The members with the records in a Lambda event and in a response of ReceiveMessage, with lower-case initials."""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -93,14 +93,21 @@ def read_record(given: Mapping[str, Any]) -> Record:
     )
 
 
+def holds_record(given: Any) -> bool:
+    """Return whether it is a record, or an event or response with records; an S3 event has `Records` without bodies."""
+    event = _lower_first(given) if isinstance(given, dict) else {}
+    listed = [event, *(each for name in _LISTS if isinstance(event.get(name), list) for each in event[name])]
+    return any({"body", "messageId"} <= _lower_first(each).keys() for each in listed if isinstance(each, dict))
+
+
 def _only(given: dict[str, Any]) -> dict[str, Any]:
     """Return the one record of a Lambda event or of a response; a record itself is returned as it is."""
-    name = next((name for name in LISTS if name[:1].lower() + name[1:] in given and "body" not in given), "")
+    name = next((name for name in _LISTS if name in given and "body" not in given), "")
     if not name:
         return given
-    records = given[name[:1].lower() + name[1:]]
+    records = given[name]
     if not isinstance(records, list) or len(records) != 1 or not isinstance(records[0], dict):
-        raise UsageError(f"'{name}' of the record must be a list of one record: a test is about one message")
+        raise UsageError(f"'{name.title()}' of the record must be a list of one record: a test is about one message")
     return _lower_first(records[0])
 
 
