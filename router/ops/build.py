@@ -26,8 +26,8 @@ from router.ops.archive import (
 )
 from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules, top_names
 from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test
-from router.ops.packages import ResolvedPackages, download, resolve
-from router.ops.requirements import FILE, PLUGINS, own_requirements, read_requirements, requirements_files
+from router.ops.packages import ResolvedPackages, download, own_requirements, resolve
+from router.ops.requirements import FILE, PLUGINS, read_requirements, requirements_files
 from router.ops.targets import Arch, Python, Target
 from router.program.load import Loaded, load
 from router.program.precompile import precompile
@@ -119,7 +119,7 @@ def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, t
 
 def _download(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> ResolvedPackages:
     """Download the wheels of the router and those of the plugins' requirements files."""
-    own = download([str(pin) for pin in own_requirements(target)], target, work / "router", dependencies=False)
+    own = download(own_requirements(target), target, work / "router", dependencies=False)
     required = read_requirements(list(requirements_files(plugins, folder)), target)
     if not required.roots:
         return ResolvedPackages(tuple(own), required.provided)

@@ -8,12 +8,10 @@ import hashlib
 import re
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping, Sequence
-from email.parser import HeaderParser
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 
 from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
@@ -45,6 +43,11 @@ class Wheel(Struct, frozen=True):
     file: Path
     sha256: str
 
+    @property
+    def metadata(self) -> metadata.Distribution:
+        """Its metadata, as of an installed distribution."""
+        return next(iter(metadata.distributions(path=[str(self.file)])))
+
 
 class ResolvedPackages(Struct, frozen=True):
     """The wheels that a target needs, and the required packages that Lambda provides.
@@ -68,7 +71,8 @@ def resolve(required: Requirements, own: Sequence[Wheel], target: Target, folder
     while True:
         lines = [*required.lines, *more, *limits]
         wheels = download(lines, target, folder / f"plugins-{len(more)}", dependencies=True)
-        names, missing, provided = _reach(required.roots, {wheel.name: wheel for wheel in (*wheels, *own)}, target)
+        known = {wheel.name: wheel.metadata for wheel in (*wheels, *own)}
+        names, missing, provided = _reach(required.roots, known, target)
         if not missing:
             break
         more += missing
@@ -95,12 +99,24 @@ def _require_same(own: Wheel, other: Wheel) -> None:
         raise UsageError(f"two indexes have different contents of {own.file.name}; check the indexes that pip uses")
 
 
-def _reach(
-    roots: Sequence[Requirement], wheels: Mapping[NormalizedName, Wheel], target: Target
-) -> tuple[frozenset[NormalizedName], list[str], list[str]]:
-    """Follow requirements through wheels with the markers of the target, except for packages that Lambda provides.
+def own_requirements(target: Target) -> list[str]:
+    """Return the router's run-time dependencies on a target, direct and indirect, in the installed versions.
 
-    Returns the names of the packages reached, the requirements without a wheel, and the packages that Lambda provides.
+    So the package runs with the versions that were tested here, and a later build gets the same ones.
+    """
+    installed = {canonicalize_name(each.name): each for each in metadata.distributions()}
+    roots = requirements_of(installed[canonicalize_name(DISTRIBUTION)])
+    # What is not installed, only another platform or Python needs.
+    names, missing, _ = _reach([root for root in roots if applies(root, target)], installed, target)
+    return sorted([*missing, *(f"{name}=={installed[name].version}" for name in names)])
+
+
+def _reach(
+    roots: Sequence[Requirement], known: Mapping[NormalizedName, metadata.Distribution], target: Target
+) -> tuple[frozenset[NormalizedName], list[str], list[str]]:
+    """Follow requirements through known distributions with the markers of the target, except for what Lambda provides.
+
+    Returns the names of the packages reached, the requirements of others, and the packages that Lambda provides.
     """
     missing: set[str] = set()
     provided: set[str] = set()
@@ -113,25 +129,23 @@ def _reach(
             continue
         if name in PROVIDED:
             provided.add(name)
-        elif name not in wheels:
+        elif name not in known:
             missing.add(str(without_marker(requirement)))
         elif new := {(name, extra) for extra in ("", *requirement.extras)} - seen:
             seen |= new
-            needs = dependencies_of(wheels[name])
+            needs = requirements_of(known[name])
             pending += [need for need in needs if any(applies(need, target, extra) for _, extra in new)]
     return frozenset(name for name, _ in seen), sorted(missing), sorted(provided)
 
 
-def dependencies_of(wheel: Wheel) -> list[Requirement]:
-    """Return the requirements of a wheel, with markers; raises UsageError for invalid metadata."""
-    with zipfile.ZipFile(wheel.file) as archive:
-        name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-        headers = HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
+def requirements_of(distribution: metadata.Distribution) -> list[Requirement]:
+    """Return the requirements of a distribution, with markers; raises UsageError for invalid metadata."""
     try:
-        return [Requirement(text) for text in cast("list[str]", headers.get_all("Requires-Dist", []))]
+        return [Requirement(text) for text in distribution.requires or ()]
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"the metadata of {wheel.file.name} is invalid: {reason}; use another version") from None
+        what = f"{distribution.name} {distribution.version}"
+        raise UsageError(f"the metadata of {what} is invalid: {reason}; use another version") from None
 
 
 def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies: bool) -> list[Wheel]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 
 from msgspec import Struct
@@ -45,34 +44,6 @@ def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
     for each in sorted(folders):
         if each.resolve() != folder.resolve() and (each / FILE).is_file():
             yield each / FILE
-
-
-def own_requirements(target: Target) -> list[Requirement]:
-    """Return the router's run-time dependencies on a target, direct and indirect, in the installed versions.
-
-    So the package runs with the versions that were tested here, and a later build gets the same ones.
-    """
-    pins: dict[str, Requirement] = {}
-    pending = list(_dependencies(DISTRIBUTION, target))
-    while pending:
-        requirement = pending.pop()
-        name = canonicalize_name(requirement.name)
-        if name in pins:
-            continue
-        try:
-            pins[name] = Requirement(f"{requirement.name}=={metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            pins[name] = requirement  # only another platform or Python needs it
-            continue
-        pending += _dependencies(name, target)
-    return [pins[name] for name in sorted(pins)]
-
-
-def _dependencies(name: str, target: Target) -> Iterator[Requirement]:
-    for text in metadata.requires(name) or ():
-        requirement = Requirement(text)
-        if applies(requirement, target):
-            yield requirement
 
 
 def applies(requirement: Requirement, target: Target, extra: str = "") -> bool:

@@ -9,7 +9,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from router.errors import UsageError
-from router.ops.packages import ResolvedPackages, Wheel, dependencies_of, download, resolve
+from router.ops.packages import ResolvedPackages, Wheel, download, requirements_of, resolve
 from router.ops.requirements import read_requirements
 from router.ops.targets import Target
 
@@ -167,9 +167,9 @@ def test_odd_metadata(make_wheel: Callable[..., Path]) -> None:
     file = make_wheel("alpha", "1", "beta ~ 1")
 
     with pytest.raises(UsageError) as raised:
-        dependencies_of(Wheel(canonicalize_name("alpha"), "1", file, ""))
+        requirements_of(Wheel(canonicalize_name("alpha"), "1", file, "").metadata)
 
-    assert str(raised.value).startswith("the metadata of alpha-1-py3-none-any.whl is invalid: ")
+    assert str(raised.value).startswith("the metadata of alpha 1 is invalid: ")
     assert str(raised.value).endswith("; use another version")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.requirements import Requirements, own_requirements, read_requirements
+from router.ops.packages import own_requirements
+from router.ops.requirements import Requirements, read_requirements
 from router.ops.targets import Target
 
 TARGET = Target("arm64", "3.13")
@@ -30,7 +31,7 @@ def test_own() -> None:
     """The router's own requirements are those that it runs with here, in these versions, and none of an extra."""
     names = ["httptools", "jmespath", "jsonschema-rs", "msgspec", "pluggy", "pyyaml"]
 
-    assert [str(each) for each in own_requirements(TARGET)] == [f"{name}=={version(name)}" for name in names]
+    assert own_requirements(TARGET) == [f"{name}=={version(name)}" for name in names]
 
 
 def test_lines(file: Path) -> None:
