@@ -103,7 +103,7 @@ class AdaptiveBatch:
             return MAX_MESSAGES
         by_characters = MAX_BATCH_CHARACTERS * received // max(1, characters)
         by_seconds = int(min(self._max_seconds * received / max(seconds, 0.001), self._max_messages))
-        return max(MAX_MESSAGES, _full_calls(min(self._max_messages, by_characters, by_seconds)))
+        return max(MAX_MESSAGES, _full_calls(min(by_characters, by_seconds)))
 
 
 class ThrottledShare:

@@ -123,15 +123,25 @@ def test_baseline_expires() -> None:
     assert targets_after(concurrency, *[full(0.4)] * 500)[-1] == 4
 
 
+def test_baseline_grows() -> None:
+    """The baseline grows by half a percent a second and receiver: rounds that are a little slower are normal later."""
+    concurrency = AdaptiveConcurrency(4)
+    targets_after(concurrency, full(0.2))
+
+    targets = targets_after(concurrency, *[full(0.31)] * 50)
+
+    assert (targets[39], targets[49]) == (2, 4)
+
+
 def test_add() -> None:
     """The target is one more than are running, within the limit."""
-    concurrency = AdaptiveConcurrency(2)
+    concurrency = AdaptiveConcurrency(3)
     targets = []
-    for running in (1, 2):
+    for running in (1, 2, 3):
         concurrency.add(running)
         targets.append(concurrency.target)
 
-    assert targets == [2, 2]
+    assert targets == [2, 3, 3]
 
 
 rounds = st.builds(
