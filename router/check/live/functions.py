@@ -15,6 +15,7 @@ from router.aws.deployed import DeployedFunction, DeployedMapping, DeployedQueue
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.check.rules.queues import VISIBILITY_PER_TIMEOUT
+from router.check.rules.timeouts import LEAST_TIMEOUT, after_a_hang
 from router.codes import declare
 from router.config import spec
 from router.config_types import parse_duration
@@ -56,6 +57,12 @@ OVER_RESERVED = declare(
     "more concurrency than is reserved",
     "Lambda reads messages for more invocations than the function may have. The excess is throttled, and each time "
     "counts as a receive of the messages.",
+    severity="warning",
+)
+SHORT_TIMEOUT = declare(
+    "RT757",
+    "a function with a timeout that one call can use up",
+    "As RT235 says of the config; Lambda's own default is a timeout of 3 seconds.",
     severity="warning",
 )
 FILTERED = declare(
@@ -189,6 +196,20 @@ def _visibility_faults(
             f"{VISIBILITY_PER_TIMEOUT} times the {function.timeout} s timeout of function '{function.name}'{window}"
         )
         yield VISIBILITY_SHORT, sentence, advice
+
+
+@live_rule(SHORT_TIMEOUT)
+def check_timeouts(deployment: DeployedConfig) -> Iterator[Found]:
+    """Report functions in whose timeout no write starts after one that hangs."""
+    checked: set[str] = set()
+    for name in deployment.queues:
+        for _, function in deployment.mapped(name):
+            if isinstance(function, DeployedFunction) and function.arn not in checked:
+                checked.add(function.arn)
+                if function.timeout < LEAST_TIMEOUT:
+                    sentence = f"{after_a_hang(function.timeout)} of function '{function.name}'"
+                    path = deployment.queue_path(name)
+                    yield Found(SHORT_TIMEOUT, sentence, path, f"set its timeout to {LEAST_TIMEOUT} s or more")
 
 
 @live_rule(OVER_RESERVED)

@@ -7,6 +7,8 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config_types import parse_duration
 
+LEAST_TIMEOUT = 2 * RESPONSE_SECONDS + 1
+"""Seconds; half of a shorter invocation is over when a call that hangs is given up."""
 SHORT_TIMEOUT = declare(
     "RT235",
     "a timeout of the function that one call can use up",
@@ -20,7 +22,12 @@ SHORT_TIMEOUT = declare(
 @rule(SHORT_TIMEOUT)
 def check_function_timeout(subject: Subject) -> Iterator[Found]:
     """Report a timeout in which no write starts after one that hangs."""
-    timeout, least = parse_duration(subject.config.function.timeout), 2 * RESPONSE_SECONDS + 1
-    if timeout < least:
-        sentence = f"a call that hangs is given up after {RESPONSE_SECONDS} s, and no other follows within {timeout} s"
-        yield Found(SHORT_TIMEOUT, sentence, ("function", "timeout"), f"write 'timeout: {least}s' or more")
+    timeout = parse_duration(subject.config.function.timeout)
+    if timeout < LEAST_TIMEOUT:
+        advice = f"write 'timeout: {LEAST_TIMEOUT}s' or more"
+        yield Found(SHORT_TIMEOUT, after_a_hang(timeout), ("function", "timeout"), advice)
+
+
+def after_a_hang(timeout: int) -> str:
+    """Return the sentence about a timeout that is too short."""
+    return f"a call that hangs is given up after {RESPONSE_SECONDS} s, and no other follows it within the {timeout} s"

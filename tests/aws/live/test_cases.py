@@ -92,6 +92,7 @@ CASES = [
     Case("RT742", {"mappings": ({"FunctionResponseTypes": []},)}),
     Case("RT743", {"queue": {"VisibilityTimeout": "30"}}),
     Case("RT744", {"mappings": ({"MaximumBatchingWindowInSeconds": 5},)}),
+    Case("RT757", {"timeout": 3}),
     Case("RT746", {"reserved": 10, "mappings": ({"ScalingConfig": {"MaximumConcurrency": 20}},)}),
     Case("RT747", {"mappings": ({"FilterCriteria": {"Filters": [{"Pattern": '{"body": {"type": ["a"]}}'}]}},)}),
     Case("RT748", {"mappings": ({"Enabled": False},)}),
