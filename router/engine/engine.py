@@ -109,10 +109,7 @@ class Engine(Struct, frozen=True):
 def plan(
     queue: CompiledQueue, record: Record, trace: Trace | None = None, budget: Budget = UNLIMITED
 ) -> PlannedMessage:
-    """Return the planned message of a record: with its writes, or with an outcome if that is decided without any write.
-
-    Raises OutOfBudget.
-    """
+    """Return a record as planned: with its writes, or the outcome that is decided without any; raises OutOfBudget."""
     try:
         data, attributes = queue.decode(record)
     except Rejection as rejection:
@@ -144,11 +141,8 @@ def plan(
             break
     if not matched:
         decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    return (
-        _combine(record, writes, decided, queue.atomic)
-        if decided or queue.atomic
-        else PlannedMessage(record, None, writes)
-    )
+    is_plain = not decided and not queue.atomic
+    return PlannedMessage(record, None, writes) if is_plain else _combine(record, writes, decided, queue.atomic)
 
 
 def _combine(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> PlannedMessage:
