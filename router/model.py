@@ -156,6 +156,10 @@ class Record(Struct, frozen=True, gc=False):
         return int(text) if text.isdecimal() else 0
 
 
+_MOST_DIGITS = 14
+"""The digits of a time in milliseconds, as long as it is a time of this era."""
+
+
 class Message(Struct, frozen=True, gc=False):
     """A decoded message, which expressions and hooks get.
 
@@ -176,7 +180,8 @@ class Message(Struct, frozen=True, gc=False):
     def epoch_ms(self, name: str) -> int | None:
         """Return the time `name` (one of META_TIMES) in milliseconds since 1970, or None."""
         text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
-        return int(text) if text and text.isdecimal() else None
+        # More digits are after the year 5138; the greatest of them have no date.
+        return int(text) if text and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
     def time(self, name: str) -> str | None:
         """Return the time `name` (one of META_TIMES) as ISO 8601 text in UTC with milliseconds and `Z`, or None."""

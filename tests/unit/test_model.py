@@ -109,6 +109,14 @@ def test_a_message_without_times_has_none(system: Any) -> None:
     assert (message.sent_at, message.epoch_ms("sent_at"), message.group_id) == (None, None, None)
 
 
+@pytest.mark.parametrize("timestamp", ["9" * 15, "9" * 30])
+def test_a_timestamp_that_no_clock_shows_is_none(timestamp: str) -> None:
+    """SQS never sends one, but a test or a replayed event can have it; no date could be written for it."""
+    message = Message({}, system={"SentTimestamp": timestamp})
+
+    assert (message.sent_at, message.epoch_ms("sent_at")) == (None, None)
+
+
 def test_other_data_leaves_the_rest_of_a_message() -> None:
     """The message itself is unchanged."""
     message = Message({"a": 1}, "id", "q", {"x": Decimal(1)}, SYSTEM)

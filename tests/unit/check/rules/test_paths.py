@@ -144,21 +144,30 @@ def test_lists(paths: Any, for_each: str, found: list[str]) -> None:
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
 
 
-NODE = {"$dynamicRef": "#node"}
-ANY = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}}}
+KEY = {"type": "string", "minLength": 1, "maxLength": 9}
+ANY = {"type": "object", "required": ["id"], "properties": {"id": KEY, "customer": {}}}
+NODE = {"anyOf": [{"$dynamicRef": "#node"}, {}], "$dynamicAnchor": "node"}
+SLIP = [f"RT411 'custommer' {UNKNOWN}; did you mean 'customer'?"]
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("more", "found"),
     [
-        {"$ref": "#anchor", "$defs": {"d": {"$anchor": "anchor"}}},
-        {"$ref": "#/$defs/a~1b/anyOf/0", "$defs": {"a/b": {"anyOf": [NODE, {}], "$dynamicAnchor": "node"}}},
-        {"$ref": "own.json"},
-        {"patternProperties": {"\\p{L}": {}}},
+        ({}, SLIP),
+        ({"$ref": "#anchor", "$defs": {"d": {"$anchor": "anchor"}}}, SLIP),
+        ({"$ref": "own.json"}, SLIP),
+        ({"$ref": "#/$defs/a~1b/anyOf/0", "$defs": {"a/b": NODE}}, []),
+        ({"$ref": "https://json-schema.org/draft/2020-12/schema"}, []),
+        ({"$ref": "#anchor", "$defs": {"d": {"$anchor": "anchor", "properties": {"custommer": {}}}}}, []),
     ],
 )  # fmt: skip
-def test_references_that_are_not_followed(paths: Any, more: Any) -> None:
-    """There may be names behind them, so that nothing looks like a slip."""
+def test_references(paths: Any, more: Any, found: list[str]) -> None:
+    """Where one cannot be followed, there may be names behind it, so that nothing looks like a slip."""
     Path("own.json").write_text('{"$id": "https://example.com/own.json"}', encoding="utf-8")
 
-    assert paths("idd", schema={**ANY, **more}) == []
+    assert paths("custommer", schema={**ANY, **more}) == found
+
+
+def test_a_pattern_in_another_dialect_may_match(paths: Any) -> None:
+    """No name looks like a slip of another one."""
+    assert paths("custommer", schema={**ANY, "patternProperties": {"\\p{L}": {}}}) == []

@@ -16,6 +16,7 @@ CODES = (
 TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
 BASE = {"type": "object", "required": ["id"], "properties": {"id": TEXT}}
 GOOD = {"id": "a"}
+META = "https://json-schema.org/draft/2020-12/schema"
 UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
 
 
@@ -43,6 +44,7 @@ UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
         ({"$ref": "c", "$id": "https://a.example/s", "$defs": {"c": {"$id": "c", "$ref": "s#/$defs/b"}, "b": {}}}, []),
         ({"$id": "urn:example:s", "$ref": "#/$defs/b", "$defs": {"b": {}}}, []),
         ({"$defs": {"b": {"$dynamicAnchor": "T"}}}, []),
+        ({"properties": {"id": TEXT, "s": {"$ref": META}}, "definitions": {"b": True}}, [UNUSED_B]),
         ({"properties": {"id": {"$ref": "part.json"}}, "definitions": {"b": {}}}, [UNUSED_B]),
         ({"$ref": "back.json", "definitions": {"b": {}}}, []),
         (
