@@ -34,9 +34,9 @@ class ReceiverPool:
         leases: Leases,
         meter: Meter,
         tuning: Tuning = DEFAULT_TUNING,
-        run_lock: Callable[[], AbstractContextManager[None]] = RunLock,
+        run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
-        """`run_lock` makes the context in which receivers process one at a time."""
+        """`run_lock` makes the lock with which receivers process one at a time, and queues in turns."""
         self._program = program
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
@@ -57,7 +57,7 @@ class ReceiverPool:
             def spawn(on_round: Callable[[Receiver, Round], bool]) -> Receiver:
                 return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, share, outage)
 
-            return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock)
+            return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock.group())
 
         self._by_queue = [receivers_of(each) for each in polled]
 

@@ -249,7 +249,7 @@ def test_reused(server: Listener, connections: Connections) -> None:
 @pytest.mark.parametrize("size", [2, LARGE], ids=["to receive", "to send"])
 def test_lock_is_released(server: Listener, connections: Connections, size: int) -> None:
     """While a call waits for the network another thread runs."""
-    lock, worked = RunLock(max_wait=60.0), threading.Event()
+    lock, worked = RunLock(max_turn=60.0).group(), threading.Event()
 
     def work() -> None:
         with lock:

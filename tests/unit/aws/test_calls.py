@@ -166,7 +166,7 @@ def test_lock_is_released(wire: Wire) -> None:
     """While calls wait for their responses another thread runs."""
     wire.seconds = 5.0
     wire.answers_at = {1: 3, 2: 3}
-    lock = RunLock(max_wait=60.0)
+    lock = RunLock(max_turn=60.0).group()
 
     def work() -> None:
         with lock:

@@ -74,8 +74,9 @@ def test_run_lock(make_pool: Any, queues: Any, program: dict[str, str], taken: i
     entered = []
 
     class RecordingLock(RunLock):
-        def __enter__(self) -> None:
-            entered.append(self)
+        def acquire(self, group: Any) -> int:
+            entered.append(group)
+            return super().acquire(group)
 
     asked = Gate()
     queues.on_receive = asked.pass_
