@@ -18,7 +18,8 @@ MAX_PROBES = 10
 MAX_INVISIBLE = 10_000
 """The messages whose receipt handles are kept, in about 5 MB; others return after their visibility timeout."""
 EXTENSION_SECONDS = 300
-"""The visibility timeout of these messages is extended by so much, so that they return soon if the worker is killed."""
+"""The visibility timeout of these messages is extended by so much, or by a shorter `outlast`: they return soon if the
+worker is killed."""
 EXTEND_BEFORE = 15.0
 """Seconds before its end; it is looked at every few seconds."""
 MAX_EXTENDED = 500
@@ -120,12 +121,10 @@ class Outage:
         `change` takes messages (id, receipt handle, seconds) and returns those that failed. At most MAX_EXTENDED are
         extended at a time.
         """
-        now = self._clock()
+        now, longest = self._clock(), min(EXTENSION_SECONDS, self._backoff.outlast)
         with self._lock:
             ending = [(id_, kept) for id_, kept in self._invisible.items() if now < kept.until < now + EXTEND_BEFORE]
-        seconds = {
-            id_: min(EXTENSION_SECONDS, longest_wait(kept.received_at, now)) for id_, kept in ending[:MAX_EXTENDED]
-        }
+        seconds = {id_: min(longest, longest_wait(kept.received_at, now)) for id_, kept in ending[:MAX_EXTENDED]}
         messages = [(id_, kept.receipt_handle, seconds[id_]) for id_, kept in ending if seconds.get(id_)]
         failed = change(messages) if messages else {}
         with self._lock:

@@ -33,6 +33,7 @@ from tests.support.engine import (
 from tests.support.program import MAX_BRANCHES
 from tests.support.run import (
     CONNECTION_SECONDS,
+    EXTENSION_SECONDS,
     FLUSH_SECONDS,
     MAX_CONNECTIONS,
     MAX_INVISIBLE,
@@ -76,6 +77,7 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("files and folders that a pattern of `include` looks at", MAX_ENTRIES),
         ("messages of a queue that are probes in an [outage](worker.md#what-a-receiver-does)", MAX_PROBES),
         ("messages of a queue whose receipt handles are kept in an outage", MAX_INVISIBLE),
+        ("extension of their visibility timeout, or `outlast` if that is shorter", EXTENSION_SECONDS),
         ("time between probes", PROBE_SECONDS),
         ("rest of the visibility timeout that a long poll leaves", MIN_LEASE_SECONDS),
         ("shortest visibility timeout of a worker's receives", MIN_VISIBILITY_SECONDS),

@@ -3,12 +3,13 @@
 from router.run.counters import QueueCounters, exposition
 from router.run.http_server import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, RESERVED_FILES
 from router.run.log_queue import FLUSH_SECONDS, QUEUE_BYTES
-from router.run.outages import MAX_INVISIBLE, MAX_PROBES
+from router.run.outages import EXTENSION_SECONDS, MAX_INVISIBLE, MAX_PROBES
 from router.run.receiver import MIN_LEASE_SECONDS, PROBE_SECONDS
 from router.run.worker import MIN_VISIBILITY_SECONDS
 
 __all__ = [
     "CONNECTION_SECONDS",
+    "EXTENSION_SECONDS",
     "FLUSH_SECONDS",
     "MAX_CONNECTIONS",
     "MAX_INVISIBLE",
