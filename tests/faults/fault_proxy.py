@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from tests.faults.receipt_handles import ReceiptHandles, refused
+
 Kind = Literal["dropped", "internal", "unavailable", "throttled", "partial", "late", "dripping", "cut", "lost"]
 DESCRIPTIONS: dict[Kind, str] = {
     "dropped": "connection dropped before the call",
@@ -185,6 +187,7 @@ class FaultProxy:
     def __init__(self, server: str, plan: FaultPlan) -> None:
         self.plan = plan
         self.journal = Journal()
+        self.handles = ReceiptHandles()
         address = urlsplit(server)
         self.upstream = (str(address.hostname), int(address.port or 80))
         self.endpoint = ""
@@ -250,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass(operation, request, body, fault, began)
 
     def _pass(self, operation: str, request: Any, body: bytes, fault: Kind | None, began: float) -> None:
-        status, headers, answer = self._ask(body)
+        status, headers, answer = self._forward(operation, request, body)
         if fault == "late":
             time.sleep(LATE_TABLE_SECONDS if self.headers["X-Amz-Target"].startswith(_TABLES) else LATE_QUEUE_SECONDS)
             # If the client still waits, it receives the response, and the call has no fault.
@@ -274,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, raw = 200, [("Content-Type", "application/x-amz-json-1.0")], b"{}"
         if passed:
             some = {**request, member: {table: passed} if table else passed}
-            status, headers, raw = self._ask(json.dumps(some).encode())
+            status, headers, raw = self._forward(operation, some, json.dumps(some).encode())
         answer = json.loads(raw)
         if status == 200 and table:
             left = answer.get("UnprocessedItems", {}).get(table, [])
@@ -285,6 +288,24 @@ class _Handler(BaseHTTPRequestHandler):
         raw = json.dumps(answer).encode()
         self._note(operation, request, status, raw, "partial", began)
         self._answer(status, headers, raw)
+
+    def _forward(self, operation: str, request: Any, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Return the server's response, with the failures of receipt handles that AWS would refuse."""
+        handles = self.proxy.handles
+        passed, over = handles.split(operation, request, time.monotonic())
+        if not over:
+            status, headers, answer = self._ask(body)
+        elif passed:
+            status, headers, answer = self._ask(json.dumps({**request, "Entries": passed}).encode())
+        else:
+            status, headers, answer = 200, [("Content-Type", "application/x-amz-json-1.0")], b"{}"
+        if status == 200 and operation in handles.OPERATIONS:
+            content = json.loads(answer)
+            handles.note(operation, request, content, time.monotonic())
+            if over:
+                failed = content.get("Failed", []) + refused(over)
+                answer = json.dumps({"Successful": [], **content, "Failed": failed}).encode()
+        return status, headers, answer
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return the server's response, with the headers that are valid for a changed body too."""

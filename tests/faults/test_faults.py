@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.fault_model import Model, check_acknowledged, check_tables
-from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, HotKeys, Once, fault_proxy
+from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, HotKeys, Kind, Once, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
 from tests.faults.fault_runs import HOT, feed_function, run_hot, run_worker
 from tests.support.dev import LocalAws
@@ -59,18 +59,19 @@ def test_hot_keys(ministack: LocalAws, name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["direct", "boto3"])
-def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: str) -> None:
+@pytest.mark.parametrize("kind", ["late", "dripping"])
+def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: str, kind: Kind) -> None:
     """After a call that took as long as the visibility timeout, the worker continues."""
-    with fault_proxy(ministack.endpoint, Once("late", "BatchWriteItem")) as proxy:
+    with fault_proxy(ministack.endpoint, Once(kind, "BatchWriteItem")) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=2, transport=transport)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "puts"):
             for id_ in "ab":
                 rig.send("puts", [f'{{"id": "{id_}"}}'])
                 wait_until(lambda: not rig.left(), 20, "an empty queue")
         # The proxy records the fault when it sends the late response, which may be after the write was repeated.
-        wait_until(lambda: proxy.journal.faults, 10, "the late answer")
+        wait_until(lambda: proxy.journal.faults, 10, "the end of the call")
 
-    assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {"late": 1})
+    assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {kind: 1})
 
 
 def test_group_is_deleted_in_order(ministack: LocalAws, name: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.faults.fault_rig import Rig, running_worker, wait_until
 from tests.faults.fault_runs import run_paused
 from tests.support.dev import LocalAws
 
-OPTIONS = ("--queue", "groups", "--wait", "10")
+OPTIONS = ("--queue", "groups", "--wait", "2")
 NUMBERS = 3
 
 
