@@ -46,9 +46,9 @@ MIN_VISIBILITY_SECONDS = 2
 RESOLVE_SECONDS = 30.0
 """The most that each of the two calls may take that look up a queue."""
 RELEASE_SECONDS = 2.0
-"""The part of the grace period that is reserved for making unfinished messages visible …"""
+"""The part of the grace period that is reserved for making unfinished messages visible, at most a quarter …"""
 END_SECONDS = 0.5
-"""… and the part for what remains to be done then."""
+"""… and the part for what remains to be done then, at most an eighth."""
 
 
 class WorkerOptions(Struct, frozen=True):
@@ -170,8 +170,9 @@ class WorkerService:
     def _stop(self, requested_at: float) -> bool:
         """Stop the pools; return whether all batches were finished within the grace period."""
         LOGGER.info("stopping: finishing the batches in progress")
-        end = requested_at + self._options.grace - END_SECONDS
-        until = end - RELEASE_SECONDS
+        grace = self._options.grace
+        end = requested_at + grace - min(END_SECONDS, grace / 8)
+        until = end - min(RELEASE_SECONDS, grace / 4)
         with self._swapping:
             pools = [pool for pool in (self._pool, self._retired) if pool]
         for pool in pools:

@@ -283,6 +283,41 @@ def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
     assert (code, output[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
 
 
+def test_stopped_while_a_reload_finishes_the_old_batches(
+    work: Any, config: Path, queues: Any, messages: Any, send: Any
+) -> None:
+    """Messages of the old receivers become visible too, and the worker ends within the grace period."""
+    queues.received.append(messages("a"))
+    end, began = threading.Event(), 0.0
+    ask = queues.receive
+
+    def hang(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
+        config.write_text(config.read_text().replace("q:", "other:").replace("queue: q", "queue: other"))
+        send(signal.SIGHUP)
+        end.wait(30)
+        return {}
+
+    def receive(url: str, *given: Any) -> Any:
+        nonlocal began
+        if "other" in url:
+            began = began or time.monotonic()
+            send(signal.SIGTERM)
+        return ask(url, *given)
+
+    queues.delete, queues.receive = hang, receive
+
+    code, output = work(grace=4)
+
+    took = time.monotonic() - began
+    end.set()
+    assert (code, output[-1], queues.released, took < 4 + 1) == (
+        1,
+        "worker stopped",
+        [[("m-a", "handle-m-a", 0)]],
+        True,
+    )
+
+
 @pytest.mark.parametrize(
     ("needed", "limits", "raised"),
     [
