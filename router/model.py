@@ -241,7 +241,8 @@ class Summary(Struct, frozen=True):
     """The outcomes of a batch; what `router_batch_done` hooks get.
 
     `counts` are by outcome. `conflicts` are counted among duplicate and stale, `configuration_errors` among retry.
-    `seconds` is the wall time of the batch.
+    `seconds` is the wall time of the batch. `malformed_failures` are messages whose attribute `router` was ignored,
+    since it does not describe a dead letter.
     """
 
     queue: str
@@ -249,6 +250,7 @@ class Summary(Struct, frozen=True):
     seconds: float
     conflicts: int = 0
     configuration_errors: int = 0
+    malformed_failures: int = 0
 
 
 class Router(Protocol):

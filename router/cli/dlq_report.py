@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
+from rich.table import Column
 
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_json
@@ -27,15 +28,22 @@ NO_QUEUE = "unknown queue"
 def print_causes(name: str, causes: Sequence[CauseCount]) -> None:
     """Print the causes of the messages on a dead-letter queue."""
     total = sum(each.count for each in causes)
-    rows = [
-        tuple(map(literal, (str(each.count), *structs.astuple(each.cause), each.oldest, each.newest, each.example)))
-        for each in causes
-    ]
-    columns = ("messages", "code", "queue", "route", "pointer", "reason", "oldest", "newest", "example")
+    rows = []
+    for each in causes:
+        times = (_to_second(each.oldest), _to_second(each.newest))
+        rows.append(tuple(map(literal, (str(each.count), *structs.astuple(each.cause), *times, each.example))))
+    # An id that is cut off cannot be given to `show`.
+    example = Column("example", min_width=max((len(each.example) for each in causes), default=0))
+    columns = ("messages", "code", "queue", "route", "pointer", "reason", "oldest", "newest", example)
     if rows:
         print_table(columns, rows, f"{literal(name)}: {count(total)}")
     else:
         output().print(f"{literal(name)}: no message that is visible and selected")
+
+
+def _to_second(moment: str) -> str:
+    """Return an ISO 8601 time as `2026-01-02 03:04:05`."""
+    return moment[:19].replace("T", " ")
 
 
 def causes_as_json(name: str, causes: Sequence[CauseCount]) -> dict[str, Any]:

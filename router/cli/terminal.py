@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from router.errors import UsageError
 from router.printable import printable
@@ -28,7 +28,7 @@ def literal(text: str) -> str:
     return escape(printable(text))
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
+def print_table(columns: Iterable[str | Column], rows: Iterable[Iterable[str]], title: str = "") -> None:
     """Print a table to standard output; titles, columns and cells are Rich's markup: see `literal`."""
     table = Table(*columns)
     for row in rows:

@@ -19,6 +19,7 @@ from router.deliver.telemetry import Meter, ignore, log_batch, log_result
 from router.deliver.writer import Writer
 from router.engine.backoff import MAX_BACKOFF_SECONDS
 from router.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.engine.identity import is_malformed
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
@@ -209,6 +210,7 @@ class Delivery:
             seconds,
             conflicts=sum([outcome.conflict for outcome in outcomes]),
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
+            malformed_failures=_count_malformed(results) if queue.dead_letter else 0,
         )
         log_batch(summary)
         self._meter(summary)
@@ -242,6 +244,10 @@ def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | Non
     if outcome.delay is not None:
         return min(math.ceil(outcome.delay), longest)
     return queue.backoff.wait(receive_count)
+
+
+def _count_malformed(results: Sequence[Delivered]) -> int:
+    return sum([is_malformed(each.record) for each in results if each.record.message_attributes])
 
 
 def group_waves(

@@ -97,6 +97,7 @@ def log_batch(summary: Summary) -> None:
         "counts": summary.counts,
         "conflicts": summary.conflicts,
         "configuration_errors": summary.configuration_errors,
+        "malformed_failures": summary.malformed_failures,
         "seconds": round(summary.seconds, 6),
     }
     LOGGER.info("batch done", extra={"fields": fields})
@@ -118,6 +119,10 @@ METRICS: Mapping[str, tuple[Unit, str]] = {
     },
     "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
     CONFIGURATION_ERRORS: ("Count", "Messages that met a configuration error: no such table, no permission."),
+    "router_malformed_failures_total": (
+        "Count",
+        "Messages whose attribute `router` was ignored: it does not describe a dead letter.",
+    ),
     "router_batches_total": ("Count", "Batches of messages that were processed."),
     "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
     LINES_DROPPED: ("Count", "Log lines of a worker that were dropped, because nobody read the log."),
@@ -143,6 +148,8 @@ def measure(summary: Summary) -> dict[str, float]:
         values["router_conflicts_total"] = summary.conflicts
     if summary.configuration_errors:
         values[CONFIGURATION_ERRORS] = summary.configuration_errors
+    if summary.malformed_failures:
+        values["router_malformed_failures_total"] = summary.malformed_failures
     return values
 
 

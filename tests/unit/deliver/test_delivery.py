@@ -14,6 +14,7 @@ from msgspec import structs
 
 from router.deliver.delivery import Delivered, Delivery
 from router.deliver.retries import WaitBudget
+from router.deliver.telemetry import measure
 from router.deliver.writer import Writer
 from router.model import Outcome, Record, Summary
 from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
@@ -605,3 +606,18 @@ def test_none_is_lost(
             assert each.record.message_id in letters
         if each.outcome.kind == "written":
             assert json.loads(each.record.body)["id"] in tables.items
+
+
+def test_a_malformed_failure_is_counted(compile_: Any, aws: Aws, arrive: Any) -> None:
+    """An attribute `router` that does not describe a dead letter is ignored, and counted."""
+    attribute = {"router": {"DataType": "String", "StringValue": "{}"}}
+    records = [arrive({"id": "1"}), structs.replace(arrive({"id": "2"}, "m2"), message_attributes=attribute)]
+    program = compile_()
+    summaries: list[Summary] = []
+
+    Delivery(program, aws, lambda: 1.0, meter=summaries.append).deliver(
+        program.engine.queues["q"], records, FixedDeadline(60)
+    )
+
+    assert [summary.malformed_failures for summary in summaries] == [1]
+    assert measure(summaries[0])["router_malformed_failures_total"] == 1

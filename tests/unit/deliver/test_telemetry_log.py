@@ -83,6 +83,7 @@ def test_batch(lines: Any) -> None:
             "counts": {"written": 2, "retry": 1},
             "conflicts": 1,
             "configuration_errors": 2,
+            "malformed_failures": 0,
             "seconds": 0.123457,
         }
     ]
@@ -131,7 +132,8 @@ def test_numbered(lines: Any) -> None:
 
     reported = lines()
 
-    LOGGER.filters.clear()
+    for handler in LOGGER.handlers:
+        handler.filters.clear()
     assert [(line["message"], line["process"], line.get("queues")) for line in reported] == [
         ("worker started", 2, ["q"]),
         ("stopping", 2, None),
