@@ -1,5 +1,7 @@
 """The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
+RT790 is declared here too, since what reports it needs more packages than `router check --explain`.
+
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
 Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.
 """
@@ -30,6 +32,12 @@ def declared() -> Mapping[str, Code]:
     return dict(sorted(_DECLARED.items()))
 
 
+SECRET_IN_PACKAGE = declare(
+    "RT790",
+    "a file of the package that looks like a secret",
+    "Whoever may read the function's code reads the package. `router build` and `router deploy` refuse a file with a "
+    "key, a token or a password in it; `--allow-file` is for one that only looks so.",
+)
 NOT_JSON = declare(
     "RT801",
     "the payload is not JSON",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from router.check.run import examine
-from router.cli.options import config_option, output_option
+from router.cli.options import allow_file_option, config_option, output_option
 from router.cli.report import count_findings, show_findings
 from router.cli.terminal import output as stdout
 from router.config.environment import RT005
@@ -30,12 +30,21 @@ from router.printable import printable
 @output_option(default=OUTPUT, show_default=True, help="The file.")
 @click.option("--bytecode", is_flag=True, help="Compile all modules with the function's Python: a faster cold start.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
-def command(config: Path, arch: Arch | None, python: Python | None, output: Path, bytecode: bool, form: str) -> None:
+@allow_file_option
+def command(
+    config: Path,
+    arch: Arch | None,
+    python: Python | None,
+    output: Path,
+    bytecode: bool,
+    form: str,
+    allowed: tuple[str, ...],
+) -> None:
     """Check a config and build the Lambda package: router, plugins, schemas, compiled config, and dependencies.
 
     pip downloads the dependencies as wheels for Lambda, on any machine: those of the router in the versions that are
     installed here, and those in plugins/requirements.txt. Then a clean Python imports the package, if there is one like
-    the function's. The same files always make the same bytes.
+    the function's. The same files always make the same bytes. A file that seems to hold a secret is not packed.
 
     Exit code 0: built; 1: the config has errors, or the package is too large; 2: could not run.
 
@@ -48,7 +57,12 @@ def command(config: Path, arch: Arch | None, python: Python | None, output: Path
     _check(config)
     with Console(stderr=True).status("building") as status:
         built = build(
-            config, output, partial(target_of, arch=arch, python=python), report=status.update, bytecode=bytecode
+            config,
+            output,
+            partial(target_of, arch=arch, python=python),
+            report=status.update,
+            bytecode=bytecode,
+            allowed=allowed,
         )
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_as_record(built)), indent=2).decode())

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from router.cli.options import config_option, json_option, yes_option
+from router.cli.options import allow_file_option, config_option, json_option, yes_option
 from router.cli.report import exit_on_findings
 from router.ops.template.document import read_for_deployment
 
@@ -31,6 +31,7 @@ from router.ops.template.document import read_for_deployment
     help="A variable of the config, or a parameter of the template; may be repeated.  [default: the environment]",
 )
 @click.option("--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function.")
+@allow_file_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does.")
 @yes_option

@@ -161,6 +161,7 @@ class DeployOptions(Struct, frozen=True):
     bucket: str
     package: Path | None
     worker: bool
+    allowed: tuple[str, ...]
     dry_run: bool
     allow_destructive: bool
     yes: bool
@@ -228,7 +229,13 @@ class DeployRun:
         if self._options.package:
             return read_package(self._options.package, self._config.path, self._env)
         with self._console.status("building the package") as status:
-            built = build(self._config.path, folder / "lambda.zip", env=self._env, report=status.update)
+            built = build(
+                self._config.path,
+                folder / "lambda.zip",
+                env=self._env,
+                report=status.update,
+                allowed=self._options.allowed,
+            )
         package = built.archive
         if package.over:
             raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")

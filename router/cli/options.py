@@ -17,6 +17,14 @@ config_option: Callable[[Any], Any] = click.option(
 """`-c FILE`."""
 
 
+allow_file_option: Callable[[Any], Any] = click.option(
+    "--allow-file",
+    "allowed",
+    multiple=True,
+    metavar="PATH",
+    help="Pack this file of the config's folder though it seems to hold a secret; may be repeated.",
+)
+"""`--allow-file PATH`, of the commands that build a package."""
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import posixpath
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,19 +17,12 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.ops.imports import package_folder, run_time_modules
 from router.ops.packages import Wheel
+from router.ops.secret_files import SecretFiles
 
 _CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
 _HIDDEN = (".*",)
 _TESTS = ("test", "tests", "tests.py", "test_*.py", "*_test.py", "conftest.py")
-_SECRETS = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
-_SECRET_DATA = (
-    *("*.env", "*credentials", "*credentials.*", "secret.*", "*.keystore", "kubeconfig*", "rootkey*", "*accesskeys*"),
-    *("service-account*", "service_account*"),
-)
-"""Not for modules, which may have such names: their content is searched for keys instead."""
 _LISTS = ("requirements*.txt", "requirements*.in")
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; AWS's own examples end in EXAMPLE.
-_KEYS = re.compile(rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _LINK = "it is a link to a folder; copy the folder there"
 _RELOCATED = ("purelib", "platlib")
 _INSTALLER_FILES = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
@@ -110,7 +102,9 @@ def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
     return [folder / posixpath.normpath(entry) for entry in entries]
 
 
-def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut]) -> Iterator[Entry]:
+def folder_entries(
+    files: Sequence[Path], folder: Path, left_out: list[LeftOut], secrets: SecretFiles
+) -> Iterator[Entry]:
     """Yield plugin files with all files beside and below them; in the config's own folder only the plugin files.
 
     Files that are not packed, except for caches, are added to `left_out`. Raises UsageError for links to outside files.
@@ -125,11 +119,11 @@ def folder_entries(files: Sequence[Path], folder: Path, left_out: list[LeftOut])
             left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in _links(place, below)]
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
-        reason = "" if file in files else _exclusion(name.parts)
+        reason = "" if file in files else _exclusion(name.parts, secrets)
         if reason:
             left_out.append(LeftOut(name.as_posix(), reason))
         elif reason is not None:
-            yield _entry("plugins", name, folder)
+            yield _entry("plugins", name, folder, secrets)
 
 
 def module_files(entry: str, folder: Path) -> list[Path]:
@@ -138,43 +132,39 @@ def module_files(entry: str, folder: Path) -> list[Path]:
     return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
 
 
-def schema_entries(names: Iterable[str], folder: Path) -> Iterator[Entry]:
+def schema_entries(names: Iterable[str], folder: Path, secrets: SecretFiles) -> Iterator[Entry]:
     """Yield the schema files of a config; inline schemas have no file."""
     for name in sorted(names):
         if (folder / name).is_file():
-            yield _entry("schemas", Path(name), folder)
+            yield _entry("schemas", Path(name), folder, secrets)
 
 
-def _entry(part: str, name: Path, folder: Path) -> Entry:
+def _entry(part: str, name: Path, folder: Path, secrets: SecretFiles) -> Entry:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
-    return Entry(part, PurePosixPath(name).as_posix(), partial(_read_clean, file, name.as_posix()))
+    return Entry(part, PurePosixPath(name).as_posix(), partial(_read, file, name.as_posix(), secrets))
 
 
-def _read_clean(file: Path, name: str) -> bytes:
-    """Return the content; raises UsageError, without the value, if it has a secret key."""
-    content = file.read_bytes()
-    found = _KEYS.search(content)
-    if found:
-        line = content.count(b"\n", 0, found.start()) + 1
-        raise UsageError(f"{name}:{line}: this looks like a secret key; remove it, and use the role of the function")
-    return content
+def _read(file: Path, name: str, secrets: SecretFiles) -> bytes:
+    return secrets.verify(file.read_bytes(), name)
 
 
 def _links(place: str, names: Iterable[str]) -> list[Path]:
     return [path for path in (Path(place, name) for name in sorted(names)) if path.is_symlink()]
 
 
-def _exclusion(parts: Sequence[str]) -> str | None:
+def _exclusion(parts: Sequence[str], secrets: SecretFiles) -> str | None:
     """Return why a file is not packed; None for caches, hidden files and requirements, "" if it is packed."""
+    name = "/".join(parts)
+    if name in secrets.allowed:
+        return ""
     if parts[-1] == ".env" or parts[-1].startswith(".env."):
         return "environment files may hold secrets"
     if _matches(parts, (*_CACHES, *_HIDDEN)) or _matches(parts[-1:], _LISTS):
         return None
-    is_module = parts[-1].endswith(".py")
-    if _matches(parts[-1:], _SECRETS) or (not is_module and _matches(parts[-1:], _SECRET_DATA)):
-        return "its name suggests credentials"
+    if reason := secrets.reason(name):
+        return reason
     return "tests are not packed" if _matches(parts, _TESTS) else ""
 
 

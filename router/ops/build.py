@@ -28,6 +28,7 @@ from router.ops.imports import MissingImport, find_missing_imports, require_pack
 from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test
 from router.ops.packages import ResolvedPackages, download, own_requirements, resolve
 from router.ops.requirements import FILE, PLUGINS, read_requirements, requirements_files
+from router.ops.secret_files import SecretFiles
 from router.ops.targets import Arch, Python, Target
 from router.program.load import Loaded, load
 from router.program.precompile import precompile
@@ -72,22 +73,27 @@ def build(
     env: Mapping[str, str] = os.environ,
     report: Callable[[str], object] = lambda _: None,
     bytecode: bool = False,
+    allowed: Sequence[str] = (),
 ) -> BuildResult:
     """Build the package of a config, test it, and write it to `output`; call `report` with each step.
 
     With `bytecode`, modules of the router and of wheels have their bytecode beside them, for a faster cold start.
-    Variables of the environment are read where the function starts, not here. Raises ConfigError if the config has
-    errors, UsageError if the package cannot be built; then, and if it exceeds a limit of Lambda, no file is written.
+    Files `allowed` by name are packed even if they seem to hold secrets. Variables of the environment are read where
+    the function starts, not here. Raises ConfigError if the config has errors, UsageError if the package cannot be
+    built; then, and if it exceeds a limit of Lambda, no file is written.
     """
     loaded = load(config, env, "warning")
     if loaded.config is None or loaded.findings.failed:
         raise ConfigError(tuple(loaded.findings))
+    secrets = SecretFiles(tuple(allowed))
+    secrets.require(config.parent)
     target = choose_target(loaded.config)
     compiled = precompile(config, env)
     with tempfile.TemporaryDirectory(prefix="router-build-") as name:
         work = Path(name)
         report(f"downloading packages for {target}")
-        contents = _collect(loaded.config, _schemas(loaded, compiled), compiled, config.parent, target, work)
+        secrets.verify(compiled, config.name, compiled=True)
+        contents = _collect(loaded.config, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
         entries = (*contents.modules, *contents.others)
         if bytecode:
             report(f"compiling for {target.runtime}")
@@ -101,7 +107,9 @@ def build(
         return BuildResult(target, move_archive(archive, output), contents, smoke_test)
 
 
-def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path) -> Contents:
+def _collect(
+    config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path, secrets: SecretFiles
+) -> Contents:
     plugins = plugin_files([entry for entry in config.plugins if names_file(entry)], folder)
     packages = _download(plugins, folder, target, work)
     modules = (*router_entries(plugins), *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)))
@@ -110,8 +118,8 @@ def _collect(config: Config, schemas: set[str], compiled: bytes, folder: Path, t
     left_out: list[LeftOut] = []
     others = (
         Entry("config", COMPILED_NAME, lambda: compiled),
-        *schema_entries(schemas, folder),
-        *folder_entries([*plugins, *_plugin_modules(config, packed, folder)], folder, left_out),
+        *schema_entries(schemas, folder, secrets),
+        *folder_entries([*plugins, *_plugin_modules(config, packed, folder)], folder, left_out, secrets),
     )
     missing = find_missing_imports(plugins, [*packed, *(entry.name for entry in others)], folder)
     return Contents(modules, others, packages, tuple(left_out), tuple(missing))

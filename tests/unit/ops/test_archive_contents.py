@@ -17,6 +17,7 @@ from router.ops.archive import (
     wheel_entries,
 )
 from router.ops.packages import download
+from router.ops.secret_files import SecretFiles
 from router.ops.targets import Target
 
 KEY = "AKIA" + "ABCDEFGH23456724"
@@ -40,7 +41,7 @@ def put(folder: Path, *names: str, text: str = "x = 1\n") -> None:
 def packed(folder: Path, *plugins: str) -> tuple[list[str], list[LeftOut]]:
     """The names of what is packed for plugin files, and what is left out."""
     left_out: list[LeftOut] = []
-    entries = folder_entries([folder / plugin for plugin in plugins], folder, left_out)
+    entries = folder_entries([folder / plugin for plugin in plugins], folder, left_out, SecretFiles())
     return [entry.name for entry in entries], left_out
 
 
@@ -76,7 +77,7 @@ def test_left_out(folder: Path) -> None:
         ["plugins/a.py"],
         [
             LeftOut("plugins/.env.prod", "environment files may hold secrets"),
-            LeftOut("plugins/k/x.pem", "its name suggests credentials"),
+            LeftOut("plugins/k/x.pem", "its name suggests credentials; --allow-file plugins/k/x.pem packs it"),
             LeftOut("plugins/test_a.py", "tests are not packed"),
             LeftOut("plugins/tests/a.json", "tests are not packed"),
         ],
@@ -101,7 +102,7 @@ def test_named_as_credentials(folder: Path, name: str) -> None:
 
     assert packed(folder, "plugins/a.py") == (
         ["plugins/a.py"],
-        [LeftOut(f"plugins/{name}", "its name suggests credentials")],
+        [LeftOut(f"plugins/{name}", f"its name suggests credentials; --allow-file plugins/{name} packs it")],
     )
 
 
@@ -150,20 +151,21 @@ def test_links(folder: Path, tmp_path: Path) -> None:
 def test_secrets(folder: Path, text: str) -> None:
     """A file with a key in it is refused with its line, and without the key."""
     put(folder, "plugins/a.py", text=f"\n{text}")
-    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [])
+    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [], SecretFiles())
 
     with pytest.raises(UsageError) as raised:
         entry.read()
 
     assert str(raised.value) == (
-        "plugins/a.py:2: this looks like a secret key; remove it, and use the role of the function"
+        "plugins/a.py:2: RT790 this looks like a secret: remove it, and use the role of the function; "
+        "--allow-file plugins/a.py packs it as it is"
     )
 
 
 def test_example_key(folder: Path) -> None:
     """The keys of AWS's own examples are no secrets."""
     put(folder, "plugins/a.py", text="AKIAIOSFODNN7EXAMPLE")
-    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [])
+    (entry,) = folder_entries([folder / "plugins/a.py"], folder, [], SecretFiles())
 
     assert entry.read() == b"AKIAIOSFODNN7EXAMPLE"
 
@@ -207,7 +209,7 @@ def test_schemas(folder: Path) -> None:
     """Schema files are packed under their names; inline schemas have no file."""
     put(folder, "schemas/a.json", text="{}")
 
-    entries = list(schema_entries(["schemas/a.json", "routes.a.schema"], folder))
+    entries = list(schema_entries(["schemas/a.json", "routes.a.schema"], folder, SecretFiles()))
 
     assert [(entry.part, entry.name, entry.read()) for entry in entries] == [("schemas", "schemas/a.json", b"{}")]
 
