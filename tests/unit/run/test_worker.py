@@ -18,7 +18,7 @@ import pytest
 
 from router.errors import UsageError
 from router.run.worker import WorkerOptions, WorkerService, raise_file_limit
-from tests.support.aws import Aws, AwsFault
+from tests.support.aws import Aws, AwsFault, QueueAttributes, WriteResponse
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -263,6 +263,22 @@ def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None
     took = time.monotonic() - began
     end.set()
     assert (code, output[-1], took < 15) == (1, "worker stopped", True)
+
+
+@pytest.mark.parametrize(("receives", "least", "most"), [(10, 70, 88), (3, 42_300, 42_300)])
+def test_redrive_policy(
+    work: Any, tables: Any, queues: Any, messages: Any, send: Any, receives: int, least: int, most: int
+) -> None:
+    """In an outage, visibility timeouts follow the redrive policy of the queue, which is read once."""
+    queues.found = QueueAttributes(30, receives)
+    queues.received.append(messages("a", a={"ApproximateReceiveCount": "2"}))
+    queues.on_receive = lambda: None if queues.received else send(signal.SIGTERM)
+    tables.answers.append(WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400)))
+
+    code, _ = work()
+
+    ((_, _, seconds),) = queues.released[0]
+    assert (code, least <= seconds <= most, queues.attributes_read) == (0, True, 1)
 
 
 def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
