@@ -81,7 +81,6 @@ class SchemaStore:
         self._links: dict[str, str] = {}
         self._opened: dict[pathlib.Path, SchemaDocument | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
-        self._linked: dict[str, Validation] = {}
 
     def bundle(self) -> Bundle:
         """Return the files that were read and have no errors."""
@@ -92,7 +91,8 @@ class SchemaStore:
     def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
         """Return the validation of a schema that was compiled for `path`; None if it has errors."""
         file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
-        return None if file is None else self._linked.get(uri_of(file))
+        check = None if file is None else self._checks.get(file)
+        return None if check is None else self.validations[check]
 
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
         """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
@@ -103,8 +103,10 @@ class SchemaStore:
 
         import_library()
         if not isinstance(schema, str):
-            document = self._accept(schema, "the inline schema", self._root / _inline(path), report)
-            return self._link(document, path, report)
+            inline = self._root / _inline(path)
+            document = self._accept(schema, "the inline schema", inline, report)
+            self._checks[inline] = self._link(document, path, report)
+            return self._checks[inline]
         file = self._inside(self._root / schema)
         if file is None:
             sentence = f"schema '{schema}' is outside the folder of the config"
@@ -189,7 +191,7 @@ class SchemaStore:
             report(*error.faults)
             return None
         check = _check(linker, validator, document.uri)
-        self._linked[document.uri] = self.validations[check] = Validation(validator, linker.reached, path)
+        self.validations[check] = Validation(validator, linker.reached, path)
         return check
 
 
