@@ -17,7 +17,7 @@ class Context:
     """An invocation with too little time for retries."""
 
     def get_remaining_time_in_millis(self) -> int:
-        return 600
+        return 1_000
 
 
 def event(receive_count: int = 1, body: str = '{"id":"a"}') -> dict[str, Any]:

@@ -312,7 +312,7 @@ def test_late_response(
 def test_lease_over_while_writing(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
     """If the lease ends before a message is written, its visibility timeout is not set: its handle may be invalid."""
 
-    def batch_write(table: str, requests: Any) -> WriteResponse:
+    def batch_write(table: str, requests: Any, timeout: float) -> WriteResponse:
         time_.now += 31
         return WriteResponse(fault=BUSY)
 
@@ -518,6 +518,47 @@ def test_fifo_deletes_in_order(receive: Any, compile_: Any, queues: Any, arrive:
     receive(records, program=compile_(queue="name: q.fifo, dead_letter: letters.fifo"))
 
     assert [[id_ for id_, _ in call] for call in queues.deleted] == [["m1", "m4"], ["m2", "m5"]]
+
+
+HOT = WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a"}}}}])
+FIFO = "name: q.fifo, dead_letter: letters.fifo"
+
+
+@pytest.mark.parametrize(
+    ("queue", "undeleted", "deletes"),
+    [
+        ("dead_letter: letters", "", [["b", "c"], ["a"]]),
+        (FIFO, "", [["b"], ["a", "c"]]),
+        # The later message of its group, which is written in the meantime, is not deleted before it.
+        (FIFO, "b", [["b"], ["a"]]),
+    ],
+)
+def test_deletes_before_a_wait(
+    aws: Aws, tables: Any, queues: Any, compile_: Any, arrive: Any, queue: str, undeleted: str, deletes: list[list[str]]
+) -> None:
+    """Before a batch waits for a throttled message, those that are written are deleted."""
+    tables.answers.append(HOT)
+    if undeleted:
+        queues.faults[undeleted] = AwsFault("refused", "ReceiptHandleIsInvalid", 400)
+    queues.received.append(
+        [arrive(f'{{"id":"{id_}"}}', id_, MessageGroupId=group) for id_, group in ("a1", "b2", "c2")]
+    )
+    deleted_before: list[int] = []
+    write = tables.batch_write
+
+    def batch_write(table: str, requests: Any, timeout: float) -> WriteResponse:
+        deleted_before.append(len(queues.deleted))
+        response: WriteResponse = write(table, requests, timeout)
+        return response
+
+    tables.batch_write = batch_write
+    program = compile_(queue=queue)
+    delivery = Delivery(program, aws, writer=Writer(aws.tables, jitter=lambda low, high: 0.01))
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
+
+    Receiver(polled, queues, delivery, Leases(queues), StopEvent(), lambda receiver, finished: False).run()
+
+    assert (deleted_before[:2], [[id_ for id_, _ in call] for call in queues.deleted]) == ([0, 1], deletes)
 
 
 def test_stop_event() -> None:
