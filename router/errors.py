@@ -68,8 +68,9 @@ class PluginError(RouterError):
 class TransformError(PluginError):
     """A named transform raised what is neither a Signal nor a ValueError or TypeError about its value."""
 
-    def __init__(self, name: str, error: Exception) -> None:
-        RouterError.__init__(self, f"transform '{name}' failed with {type(error).__name__}")
+    def __init__(self, name: str, error: BaseException, attribute: str = "") -> None:
+        where = f"attribute '{attribute}': " if attribute else ""
+        RouterError.__init__(self, f"{where}transform '{name}' failed with {type(error).__name__}")
         self.plugin = name
         self.hook = "transform"
         self.original = error

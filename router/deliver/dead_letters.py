@@ -28,17 +28,23 @@ def send_dead_letters(
     timeout = limit.final_timeout(clock())
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
-        return {planned.record.message_id: _not_sent(url) for planned in messages}
+        return {planned.record.message_id: _not_sent(queue, planned, url) for planned in messages}
     letters = [_dead_letter(queue, planned) for planned in messages]
     failed = queues.send(url, letters, limit.final_timeout(clock()))
-    return {message_id: _not_sent(fault) for message_id, fault in failed.items()}
+    by_id = {planned.record.message_id: planned for planned in messages}
+    return {message_id: _not_sent(queue, by_id[message_id], fault) for message_id, fault in failed.items()}
 
 
-def _not_sent(fault: AwsFault) -> Outcome:
+def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) -> Outcome:
     if fault == OUT_OF_TIME:
         return _LATE
-    reason = f"the dead letter was not taken: {fault.code}"
-    return Outcome("retry", codes.NO_DEAD_LETTER.id, reason, configuration_error=fault.kind == "configuration")
+    return Outcome(
+        "retry",
+        codes.NO_DEAD_LETTER.id,
+        f"queue '{queue.dead_letter}' did not take the dead letter: {fault.code}",
+        planned.outcome.route if planned.outcome else "",
+        configuration_error=fault.kind == "configuration",
+    )
 
 
 def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessage:

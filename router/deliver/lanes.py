@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from router.codes import NOT_STARTED, SUPERSEDED
 from router.engine.attributes import identify
@@ -15,7 +16,6 @@ from router.model import WRITTEN, Action, Outcome, Table
 
 _NONE: list[tuple[PlannedMessage, Write]] = []
 """Shared by the chains of one write, which are most: none has a list of its own."""
-_STALE = Outcome("stale", SUPERSEDED.id, "a greater version came in the same batch")
 
 
 class Chain:
@@ -70,7 +70,7 @@ class Chain:
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle the write that was sent; return whether another one is to be sent now."""
-        self._planned.settle(outcome)
+        self._planned.settle(outcome if outcome is WRITTEN else _of(self.write, outcome))
         if self._before is _NONE:
             return False
         if outcome.kind != "rejected":
@@ -78,7 +78,8 @@ class Chain:
                 self._settle_lesser()
             else:
                 while self._before:
-                    self._before.pop()[0].settle(outcome)
+                    planned, write = self._before.pop()
+                    planned.settle(outcome if outcome is WRITTEN else _of(write, outcome))
         if not self._before:
             return False
         self._planned, self.write = self._before.pop()
@@ -92,7 +93,8 @@ class Chain:
             other, lesser = write.version_order
             # Versions of different types have no order: the table decides about each type.
             if other == kind and lesser < value:
-                planned.settle(_STALE)
+                reason = f"a greater '{write.version_name}' for table '{write.table.name}' came in the same batch"
+                planned.settle(Outcome("stale", SUPERSEDED.id, reason, write.route))
             else:
                 self._before.append((planned, write))
 
@@ -124,9 +126,14 @@ class Transaction:
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle all writes; there is never another one to send."""
-        for _ in self.writes:
-            self._planned.settle(outcome)
+        for write in self.writes:
+            self._planned.settle(_of(write, outcome))
         return False
+
+
+def _of(write: Write, outcome: Outcome) -> Outcome:
+    """Return an outcome with the route of its write, unless it has one."""
+    return outcome if outcome is WRITTEN or outcome.route else structs.replace(outcome, route=write.route)
 
 
 def _actions(write: Write) -> list[Action]:
@@ -254,8 +261,8 @@ def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:
     items = _items(planned)
     if blocked.isdisjoint(items):
         return False
-    for _ in planned.writes:
-        planned.settle(_TOO_EARLY)
+    for write in planned.writes:
+        planned.settle(_of(write, _TOO_EARLY))
     blocked |= items
     return True
 

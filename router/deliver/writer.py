@@ -71,7 +71,7 @@ class Writer:
             now = self._clock()
             if now >= limit.moment:
                 for lane in running:
-                    lane.abandon(_retry_later("time was up before it was written"))
+                    lane.abandon(_retry_later(f"time was up before it was written to {lane.tables}"))
                 return
             ready = [lane for lane in running if lane.ready_at <= now]
             if ready:
@@ -130,7 +130,7 @@ class Writer:
             self._retry([lanes[chain] for chain in batch.chains], fault.code)
         elif fault.kind == "configuration":
             for chain in batch.chains:
-                lanes[chain].abandon(_configuration_error(f"table '{batch.table.name}': {fault.code}"))
+                lanes[chain].abandon(_configuration_error(f"{lanes[chain].tables}: {fault.code}"))
         elif len(batch.chains) > 1:
             return list(batch.halves())
         else:
@@ -148,9 +148,7 @@ class Writer:
         elif fault.kind == "retry":
             self._retry([lane], fault.code)
         elif fault.kind == "configuration":
-            # AWS does not say which table of a transaction it means.
-            names = dict.fromkeys(f"'{table.name}'" for table in _tables_of(step))
-            lane.abandon(_configuration_error(f"table {' or '.join(names)}: {fault.code}"))
+            lane.abandon(_configuration_error(f"{lane.tables}: {fault.code}"))
         else:
             self._refuse(step, fault, lane, limit)
 
@@ -211,6 +209,12 @@ class _RunningLane:
         self.ready_at = float("-inf")
         self.failure = ""
 
+    @property
+    def tables(self) -> str:
+        """The table of the first step, for a reason: AWS does not say which table of a transaction it means."""
+        names = dict.fromkeys(f"'{table.name}'" for table in _tables_of(self.steps[0]))
+        return f"table {' or '.join(names)}"
+
     def advance(self, more: bool) -> None:
         """Go on after a response to the first step; with `more`, the step has another write to send."""
         self.tries = 0
@@ -225,7 +229,7 @@ class _RunningLane:
 
     def give_up(self) -> None:
         """Leave all steps for the next delivery of their messages, as the first one fails each time."""
-        self.abandon(_retry_later(f"the table did not take it in time: {self.failure}"))
+        self.abandon(_retry_later(f"{self.tables} did not take it in time: {self.failure}"))
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:

@@ -100,16 +100,18 @@ class Write(Struct, frozen=True, gc=False):
 
     def already_applied(self) -> Outcome:
         """Return the outcome of an update whose idempotency key is stored already."""
-        return Outcome("duplicate", ALREADY_THERE.id, "the update was already applied", self.route)
+        reason = f"the update was already applied to table '{self.table.name}'"
+        return Outcome("duplicate", ALREADY_THERE.id, reason, self.route)
 
     def duplicate(self, *, conflict: bool) -> Outcome:
         """Return the outcome if the item is stored already; a conflict if the stored content differs."""
-        reason = "the item is there already" + (", with other content" if conflict else "")
+        reason = f"table '{self.table.name}' has the item already" + (", with other content" if conflict else "")
         return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
 
     def stale(self, *, conflict: bool = False) -> Outcome:
         """Return the outcome if the stored item supersedes the write; a conflict if content of its version differs."""
-        reason = "something as new or newer is stored" + (", with other content" if conflict else "")
+        reason = f"table '{self.table.name}' has the item with an equal or greater '{self.version_name}'"
+        reason += ", with other content" if conflict else ""
         return Outcome("stale", SUPERSEDED.id, reason, self.route, conflict=conflict)
 
     def compare_versions(self, stored: StoredItem, *, same: bool) -> Outcome:
@@ -119,7 +121,8 @@ class Write(Struct, frozen=True, gc=False):
         """
         (our_type, ours), (their_type, theirs) = self.version_order, value_order(stored.get(self.version_name, {}))
         if our_type != their_type:
-            reason = f"the stored version is of type {their_type}, the message's is {our_type}"
+            where = f"table '{self.table.name}' has the item with a '{self.version_name}'"
+            reason = f"{where} of type {their_type}, the message's is {our_type}"
             return Outcome("rejected", BAD_VERSION.id, reason, self.route)
         return self.duplicate(conflict=False) if same else self.stale(conflict=ours == theirs)
 

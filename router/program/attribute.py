@@ -49,7 +49,7 @@ TRANSFORM_ARGUMENTS = declare(
 )
 
 Step = Callable[[Any], Any]
-"""Takes a value and returns the next; raises Rejection for a value that it cannot take."""
+"""Takes a value and returns the next; raises ValueError for a value that it cannot take."""
 
 
 class Getter(Struct, frozen=True):
@@ -306,7 +306,7 @@ def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Ma
             changed = function(value, *arguments, **keywords)
             return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
         except (ValueError, TypeError):
-            raise Rejection(UNMAPPABLE, f"transform '{name}' does not take the value") from None
+            raise ValueError(f"has a value that transform '{name}' does not take") from None
         except Signal:
             raise
         except Exception as error:  # a plugin may raise anything

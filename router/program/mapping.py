@@ -9,7 +9,7 @@ from router.codes import OUT_OF_BOUNDS, UNMAPPABLE
 from router.config import spec
 from router.engine.engine import MAX_ELEMENTS, Budget
 from router.engine.writes import Mode
-from router.errors import ExpressionError, Rejection
+from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
@@ -102,6 +102,8 @@ def _mapped(getters: list[Getter]) -> MapItem:
         except ValueError as error:
             # The reasons of sources and conversions hold no value.
             raise Rejection(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
+        except TransformError as error:
+            raise TransformError(error.plugin, error.original, name) from error.original
         return item
 
     return map_item

@@ -22,7 +22,7 @@ from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
-KEPT = ("retry", "RT814", "the table did not take it in time: ThrottlingException")
+KEPT = ("retry", "RT814", "table 'things' did not take it in time: ThrottlingException")
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_unknown_key(deliver: Any, tables: Any, queues: Any, messages: Any) -> N
     (delivered,) = deliver(messages("a"))
 
     assert (output(delivered.outcome), len(tables.calls), queues.letters) == (
-        ("retry", "RT814", "the table did not take it in time: InternalServerError"),
+        ("retry", "RT814", "table 'things' did not take it in time: InternalServerError"),
         8,
         [],
     )
@@ -210,7 +210,7 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
     (delivered,) = deliver(messages("a"), seconds=11)
 
     assert (output(delivered.outcome), tables.calls) == (
-        ("retry", "RT814", "time was up before it was written"),
+        ("retry", "RT814", "time was up before it was written to table 'things'"),
         [["a"]],
     )
 
@@ -232,7 +232,7 @@ def test_dead_letter_not_sent(
 
     first = delivered[0]
     assert (output(first.outcome), first.outcome.configuration_error, first.acknowledged) == (
-        ("retry", "RT818", f"the dead letter was not taken: {fault.code}"),
+        ("retry", "RT818", f"queue 'letters' did not take the dead letter: {fault.code}"),
         configuration_error,
         False,
     )
@@ -335,9 +335,9 @@ def test_fifo_group_goes_on(deliver: Any, queues: Any, compile_: Any, arrive: An
 @pytest.mark.parametrize(
     ("stored", "outcome", "conflict"),
     [
-        ({"id": {"S": "a"}, "n": {"N": "1"}}, ("duplicate", "RT820", "the item is there already"), False),
-        ({"id": {"S": "a"}}, ("duplicate", "RT820", "the item is there already, with other content"), True),
-        (None, ("duplicate", "RT820", "the item is there already"), False),
+        ({"id": {"S": "a"}, "n": {"N": "1"}}, ("duplicate", "RT820", "table 'things' has the item already"), False),
+        ({"id": {"S": "a"}}, ("duplicate", "RT820", "table 'things' has the item already, with other content"), True),
+        (None, ("duplicate", "RT820", "table 'things' has the item already"), False),
     ],
 )
 def test_insert(
@@ -384,7 +384,7 @@ def test_idempotency_key(deliver: Any, tables: Any, compile_: Any, arrive: Any) 
     delivered = deliver(records, compile_(ONCE))
 
     assert ([output(each.outcome) for each in delivered], tables.calls) == (
-        [("written", "", ""), ("duplicate", "RT820", "the update was already applied")],
+        [("written", "", ""), ("duplicate", "RT820", "the update was already applied to table 'things'")],
         [["r#m1#0", "a"], ["r#m2#0", "a"]],
     )
 

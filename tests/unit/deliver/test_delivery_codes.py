@@ -108,6 +108,35 @@ def test_case(code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile
     assert [letter.id for letter in queues.letters] == (["m1"] if case.outcome == "rejected" else [])
 
 
+OF_THE_MESSAGE = {"RT801", "RT802", "RT803", "RT805", "RT818", "RT819", "RT822", "RT823"}
+"""What happens before a route is chosen, or to all writes of the message."""
+NAMED = {
+    "table 'things'": {"RT814", "RT815", "RT816", "RT820", "RT821"},
+    "attribute '": {"RT807", "RT808", "RT809"},
+    "'v'": {"RT804", "RT821"},
+}
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_a_reason_names(code: str, aws: Aws, tables: Any, queues: Any, compile_: Any) -> None:
+    """An outcome names its route, and its reason the table or attribute that it is about."""
+    case = CASES[code]
+    tables.answers.extend(case.answers)
+    if case.no_letter:
+        queues.faults["url"] = AwsFault("configuration", "NonExistentQueue", 400)
+    program = compile_(case.route, case.queue, **({"mood": case.plugin} if case.plugin else {}))
+    writer = Writer(aws.tables, lambda: 1.0, jitter=lambda low, high: 0.0)
+    delivery = Delivery(program, aws, clock=lambda: 1.0, writer=writer)
+    deadline = FixedDeadline(1.0 + case.seconds)
+
+    (delivered,) = delivery.deliver(program.engine.queues["q"], [Record("m1", "h", case.body)], deadline)
+
+    outcome = delivered.outcome
+    names = {name for name, codes in NAMED.items() if code in codes}
+    assert outcome.route == ("" if code in OF_THE_MESSAGE else "r")
+    assert [name for name in names if name not in outcome.reason] == []
+
+
 def test_unknown_queue(
     handler: Callable[[Any, Any], dict[str, Any]],
     queues: Any,

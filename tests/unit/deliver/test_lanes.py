@@ -16,8 +16,8 @@ from tests.support.modes import MODES
 THINGS = Table("things", (("id", "S"),))
 COUNTS = Table("counts", (("n", "N"),))
 REJECTED = Outcome("rejected", "RT815", "refused", "r")
-RETRY = Outcome("retry", "RT814")
-STALE = Outcome("stale", "RT821", "a greater version came in the same batch")
+RETRY = Outcome("retry", "RT814", route="r")
+STALE = Outcome("stale", "RT821", "a greater 'v' for table 'things' came in the same batch", "r")
 
 
 def put(item: Any, table: Any = THINGS) -> Any:
@@ -144,7 +144,7 @@ def test_the_greatest_version_is_sent_first() -> None:
 
     more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
 
-    assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate")])
+    assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate", route="r")])
 
 
 def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
@@ -202,7 +202,7 @@ def test_a_transaction_waits_for_earlier_ones_of_its_items(first: Any, left: Any
         for (transaction,) in wave:
             transaction.settle(next(answers[id(each)] for each in messages if each.writes is transaction.writes))
 
-    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
+    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made", "r")
     assert outcomes(*messages) == [first, *[early if each else WRITTEN for each in left]]
 
 

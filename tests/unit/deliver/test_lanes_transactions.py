@@ -27,8 +27,8 @@ def planned(*writes: Any) -> Any:
 
 
 MARKED = write({**ITEM, "n": 1}, "update", once=IdempotencyConfig(MARKERS, ""))
-APPLIED = Outcome("duplicate", "RT820", "the update was already applied", "r")
-THERE = Outcome("duplicate", "RT820", "the item is there already", "r")
+APPLIED = Outcome("duplicate", "RT820", "the update was already applied to table 'things'", "r")
+THERE = Outcome("duplicate", "RT820", "table 'things' has the item already", "r")
 
 
 @pytest.mark.parametrize("make", [lambda: coalesce([planned(MARKED)])[0][0], lambda: Transaction(planned(MARKED))])

@@ -100,11 +100,11 @@ def fails(*faults: Any) -> Any:
 
 
 def retry(reason: Any) -> Any:
-    return Outcome("retry", "RT814", f"the table did not take it in time: {reason}")
+    return Outcome("retry", "RT814", f"table 'things' did not take it in time: {reason}", "r")
 
 
 def configuration_error(reason: Any) -> Any:
-    return Outcome("retry", "RT816", reason, configuration_error=True)
+    return Outcome("retry", "RT816", reason, "r", configuration_error=True)
 
 
 def refused(table: Any = "things", code: Any = "ValidationException") -> Any:
@@ -113,8 +113,8 @@ def refused(table: Any = "things", code: Any = "ValidationException") -> Any:
 
 def found(kind: Any, *, conflict: Any = False) -> Any:
     code, reason = {
-        "duplicate": ("RT820", "the item is there already"),
-        "stale": ("RT821", "something as new or newer is stored"),
+        "duplicate": ("RT820", "table 'things' has the item already"),
+        "stale": ("RT821", "table 'things' has the item with an equal or greater 'v'"),
     }[kind]
     return Outcome(kind, code, reason + ", with other content" * conflict, "r", conflict=conflict)
 
@@ -287,7 +287,7 @@ def test_the_greatest_version_goes_first(write: Any, dynamo: Any) -> None:
     """Lesser ones are stale without a call."""
     outcomes = write(newest("a", 1), newest("a", 3), newest("a", 2))
 
-    stale = Outcome("stale", "RT821", "a greater version came in the same batch")
+    stale = Outcome("stale", "RT821", "a greater 'v' for table 'things' came in the same batch", "r")
     assert (outcomes, operations(dynamo)) == ([stale, WRITTEN, stale], ["Put"])
 
 
@@ -299,7 +299,7 @@ def test_the_greatest_version_goes_first(write: Any, dynamo: Any) -> None:
         (newest("a", 1, x=1), found("stale")),
         (
             newest("a", "2"),
-            Outcome("rejected", "RT804", "the stored version is of type N, the message's is S", "r"),
+            Outcome("rejected", "RT804", "table 'things' has the item with a 'v' of type N, the message's is S", "r"),
         ),
         (newest("a", 3), WRITTEN),
         (one("a", "insert", v=2, x=1), found("duplicate")),
@@ -352,7 +352,7 @@ def test_an_update_is_applied_once(write: Any, dynamo: Any, fault: Any) -> None:
 
     outcomes = write(add("a", 5, "m1")) + write(add("a", 5, "m1")) + write(add("a", 5, "m2"))
 
-    again = Outcome("duplicate", "RT820", "the update was already applied", "r")
+    again = Outcome("duplicate", "RT820", "the update was already applied to table 'things'", "r")
     assert outcomes == [again if fault == "lost" else WRITTEN, again, WRITTEN]
     assert dynamo.items["things"]["a"]["n"] == {"N": "10"}
 
@@ -410,13 +410,13 @@ def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) 
 
     outcomes = write(first, one("a", x=2), one("c"), atomic=True)
 
-    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made")
+    early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made", "r")
     assert (outcomes, list(dynamo.items["things"])) == ([retry(THROTTLED), early, WRITTEN], ["c"])
 
 
 def test_time_is_up(write: Any, dynamo: Any) -> None:
     """No call is made, and each message stays on its queue."""
-    late = Outcome("retry", "RT814", "time was up before it was written")
+    late = Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")
 
     assert (write(one("a"), one("b", "insert"), until=0.0), dynamo.calls) == ([late, late], [])
 
@@ -427,7 +427,10 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
 
     outcomes = write(one("a"), until=0.05)
 
-    assert (outcomes, clock.now) == ([Outcome("retry", "RT814", "time was up before it was written")], 0.05)
+    assert (outcomes, clock.now) == (
+        [Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")],
+        0.05,
+    )
 
 
 def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
@@ -439,7 +442,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     finish(Writer(dynamo.tables, clock, clock.sleep), lanes, 3.5)
 
     assert [planned.outcome for planned in messages] == [
-        Outcome("retry", "RT814", "time was up before it was written")
+        Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")
     ] * 2
     assert len(dynamo.calls) == 1
 

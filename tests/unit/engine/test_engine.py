@@ -209,7 +209,7 @@ def test_a_failing_transform_is_a_retry(make: Any) -> None:
     """The reason names it, without the text of its exception."""
     program = make(f"r: {{{TO_THINGS}, item: {{id: {{from: id, transform: broken}}}}}}", mine=BROKEN)
 
-    outcome = Outcome("retry", "RT813", "transform 'broken' failed with KeyError", "r")
+    outcome = Outcome("retry", "RT813", "attribute 'id': transform 'broken' failed with KeyError", "r")
     assert planned(program, {"id": "secret"}) == (outcome, [])
 
 

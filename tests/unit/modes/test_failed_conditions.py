@@ -28,11 +28,13 @@ def there(**attributes: Any) -> Any:
     return encode_item({"id": "a", **attributes})[0]
 
 
-DUPLICATE = Outcome("duplicate", "RT820", "the item is there already", "r")
-OTHER = Outcome("duplicate", "RT820", "the item is there already, with other content", "r", conflict=True)
-STALE = Outcome("stale", "RT821", "something as new or newer is stored", "r")
-CONFLICT = Outcome("stale", "RT821", "something as new or newer is stored, with other content", "r", conflict=True)
-TYPES = Outcome("rejected", "RT804", "the stored version is of type S, the message's is N", "r")
+DUPLICATE = Outcome("duplicate", "RT820", "table 'things' has the item already", "r")
+OTHER = Outcome("duplicate", "RT820", "table 'things' has the item already, with other content", "r", conflict=True)
+STALE = Outcome("stale", "RT821", "table 'things' has the item with an equal or greater 'v'", "r")
+CONFLICT = Outcome(
+    "stale", "RT821", "table 'things' has the item with an equal or greater 'v', with other content", "r", conflict=True
+)
+TYPES = Outcome("rejected", "RT804", "table 'things' has the item with a 'v' of type S, the message's is N", "r")
 
 
 @pytest.mark.parametrize(

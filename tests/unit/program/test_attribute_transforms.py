@@ -69,10 +69,10 @@ def test_null_is_not_transformed(attribute: Any) -> None:
 @pytest.mark.parametrize(
     ("how", "outcome"),
     [
-        ("value", ("rejected", "RT807", "transform 'fail' does not take the value", "")),
-        ("type", ("rejected", "RT807", "transform 'fail' does not take the value", "")),
-        ("key", ("retry", "RT813", "transform 'fail' failed with KeyError", "")),
-        ("zero", ("retry", "RT813", "transform 'fail' failed with ZeroDivisionError", "")),
+        ("value", ("rejected", "RT807", "attribute 'a' has a value that transform 'fail' does not take", "/a")),
+        ("type", ("rejected", "RT807", "attribute 'a' has a value that transform 'fail' does not take", "/a")),
+        ("key", ("retry", "RT813", "attribute 'a': transform 'fail' failed with KeyError", "")),
+        ("zero", ("retry", "RT813", "attribute 'a': transform 'fail' failed with ZeroDivisionError", "")),
         ("drop", ("dropped", "RT811", "not wanted", "")),
         ("reject", ("rejected", "RT810", "no such model", "")),
         ("retry", ("retry", "RT812", "later", "")),
@@ -91,8 +91,8 @@ def test_a_value_of_the_wrong_kind(attribute: Any, sent: Any) -> None:
     assert attribute({"from": "a", "transform": "strip"}).send({"id": "1", "a": sent}) == (
         "rejected",
         "RT807",
-        "transform 'strip' does not take the value",
-        "",
+        "attribute 'a' has a value that transform 'strip' does not take",
+        "/a",
     )
 
 
