@@ -59,9 +59,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
     Raises UsageError for an event of another service.
     """
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
+    # Before the event is read, which takes a while for many messages.
+    end = boottime() + remaining
     by_arn = _read_event(event)
     reserve = ANSWER_SECONDS + ANSWER_SECONDS_EACH * len(event["Records"])
-    deadline = FixedDeadline(boottime() + remaining - min(reserve, remaining / 2))
+    deadline = FixedDeadline(end - min(reserve, remaining / 2))
     delivery = _delivery()
     failures = []
     for arn, records in by_arn.items():

@@ -144,6 +144,15 @@ def test_payloads(function: Function, hanging: str) -> None:
     assert (failed, left > 0) == (["a", "b"], True), left
 
 
+def test_large_batch(function: Function) -> None:
+    """The largest batch of Lambda has time for the log of each message, though all servers hang."""
+    bodies = {f"m{number}": '{"id": 1}' if number % 100 == 0 else f'{{"id": "{number}"}}' for number in range(10_000)}
+    with hanging_server("silent") as hanging, function.running(AWS_ENDPOINT_URL=hanging) as invoke:
+        failed, left = invoke(3 * MILLISECONDS, **bodies)
+
+    assert (len(failed), left > 0) == (10_000, True), left
+
+
 def test_next_invocation(function: Function, ministack: LocalAws) -> None:
     """After an invocation that ran out of time, the next one has the time that it needs."""
     with hanging_server("silent") as hanging, function.running(AWS_ENDPOINT_URL_SQS=hanging) as invoke:
