@@ -26,7 +26,7 @@ MIN_LEASE_SECONDS = 10
 """What a long poll leaves of a visibility timeout of 20 seconds or more; of a shorter one it leaves half."""
 PROBE_SECONDS = 5.0
 """In a pause during an outage, the time between deliveries of messages that met it."""
-STOP_SHOWN = 1000
+MAX_VISIBLE_AT_STOP = 1000
 """The messages that a receiver makes visible when it stops, at most: the next start may have what ends the outage."""
 WROTE = ("written", "duplicate", "stale")
 """The outcomes of a message that a table took or knows."""
@@ -135,7 +135,7 @@ class Receiver:
                 return
             self._pause(finished)
         self._outage.end()
-        self._try(lambda: self._show(STOP_SHOWN))
+        self._try(lambda: self._make_visible(MAX_VISIBLE_AT_STOP))
 
     def _try(self, step: Callable[[], Round]) -> Round:
         try:
@@ -158,7 +158,7 @@ class Receiver:
             self._log_error("cannot receive", received)
             return Round(failed=True)
         if not received:
-            self._show(requested)
+            self._make_visible(requested)
             return Round(seconds=self._clock() - self.seen_at, throttled=float(self._outage.lasts))
         if self._clock() >= requested_at + polled.visibility:
             # The process or the response was held up. Others may have received these messages and later ones.
@@ -174,7 +174,7 @@ class Receiver:
             self.busy_since = None
             self._leases.release(lease)
         if not throttled:
-            self._show(self._batch.size)
+            self._make_visible(self._batch.size)
         ended = self._clock()
         full = self._batch.update(requested, len(received), lease.size, ended - began)
         # A wait for retries is no contention, which further receivers would increase.
@@ -246,9 +246,9 @@ class Receiver:
                 self._leases.release(lease)
         if self._outage.lasts:
             self._outage.extend(lambda kept: self._queues.change_visibility(polled.url, kept, self._stop.timeout()))
-        return self._show(self._batch.size)
+        return self._make_visible(self._batch.size)
 
-    def _show(self, count: int) -> Round:
+    def _make_visible(self, count: int) -> Round:
         """Set the visibility timeout of messages that met an outage to 0 if it is over."""
         if not self._outage.lasts and (messages := self._outage.take_invisible(count)):
             self._queues.change_visibility(self.polled.url, messages, self._stop.timeout())
