@@ -120,7 +120,7 @@ UNKNOWN_QUEUE = declare(
 )
 NO_DEAD_LETTER = declare(
     "RT818",
-    "the dead letter was not taken",
+    "the dead letter could not be sent",
     "The dead-letter queue is missing, unreachable, or refused the letter; the message stays on its queue.",
 )
 NOT_STARTED = declare(
@@ -137,7 +137,7 @@ ALREADY_THERE = declare(
 )
 SUPERSEDED = declare(
     "RT821",
-    "something as new or newer is stored",
+    "the stored version is equal or newer",
     "The stored version is not less than the message's; where it is equal and the content differs, that is counted as "
     "a conflict too.",
 )

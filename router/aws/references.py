@@ -62,7 +62,7 @@ def queue_fault(reference: str) -> str | None:
         reference = queue_name(reference)
     if _QUEUE_NAME.fullmatch(reference):
         return None
-    return "is no name of a queue: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
+    return "is not a valid queue name: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
 
 
 def table_fault(reference: str) -> str | None:
@@ -74,7 +74,7 @@ def table_fault(reference: str) -> str | None:
             return "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
     if _TABLE_NAME.fullmatch(reference):
         return None
-    return "is no name of a table: 3 to 255 letters, digits, '-', '_' and '.'"
+    return "is not a valid table name: 3 to 255 letters, digits, '-', '_' and '.'"
 
 
 def _split_url(reference: str) -> SplitResult | None:

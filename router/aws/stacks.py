@@ -107,7 +107,9 @@ class Stacks:
     def find(self, name_or_id: str) -> Stack | None:
         """Return a stack by its name, or by its ARN even if it is deleted; raises UsageError for an invalid name."""
         if not name_or_id.startswith("arn:") and not STACK_NAME.fullmatch(name_or_id):
-            raise UsageError(f"'{name_or_id}' is no name of a stack: letters, digits and '-', beginning with a letter")
+            raise UsageError(
+                f"'{name_or_id}' is not a valid stack name: letters, digits and '-', beginning with a letter"
+            )
         try:
             response = self._call("DescribeStacks", StackName=name_or_id)
         except AwsCallError as error:

@@ -18,7 +18,7 @@ MAX_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Of body and attributes together: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up before its dead letter was sent")
+_LATE = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its dead letter was sent")
 
 
 def send_dead_letters(
@@ -41,7 +41,7 @@ def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) ->
     return Outcome(
         "retry",
         codes.NO_DEAD_LETTER.id,
-        f"queue '{queue.dead_letter}' did not take the dead letter: {fault.code}",
+        f"queue '{queue.dead_letter}' did not accept the dead letter: {fault.code}",
         planned.outcome.route if planned.outcome else "",
         configuration_error=fault.kind == "configuration",
     )

@@ -222,7 +222,7 @@ _OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)
 _GROUP_BLOCKED = Outcome(
     "retry", codes.NOT_STARTED.id, "an earlier message of its group is still on the queue", delay=0
 )
-_NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "time was up before it was planned", delay=0)
+_NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before it was planned", delay=0)
 _PLANNED_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up while it was planned")
 TOO_COSTLY = Outcome(
     "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"

@@ -77,7 +77,7 @@ class Fetcher:
         while True:
             started = self._clock()
             if started >= limit.moment:
-                return Outcome("retry", codes.NOT_STARTED.id, "time was up before its payload was fetched")
+                return Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its payload was fetched")
             if room.is_full:
                 return Outcome(
                     "retry", codes.NOT_STARTED.id, "the payloads before it in the batch are too many", delay=0

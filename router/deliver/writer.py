@@ -71,7 +71,7 @@ class Writer:
             now = self._clock()
             if now >= limit.moment:
                 for lane in running:
-                    lane.abandon(_retry_later(f"time was up before it was written to {lane.tables}"))
+                    lane.abandon(_retry_later(f"the deadline passed before it was written to {lane.tables}"))
                 return
             ready = [lane for lane in running if lane.ready_at <= now]
             if ready:
@@ -229,7 +229,7 @@ class _RunningLane:
 
     def give_up(self) -> None:
         """Leave all steps for the next delivery of their messages, as the first one fails each time."""
-        self.abandon(_retry_later(f"{self.tables} did not take it in time: {self.failure}"))
+        self.abandon(_retry_later(f"{self.tables} did not accept the write in time: {self.failure}"))
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:

@@ -259,7 +259,7 @@ def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, 
     if once.key is not None:
         idempotency_key = once.key(message.data)
         if not isinstance(idempotency_key, str) or not idempotency_key:
-            raise Rejection(BAD_VERSION, "'once_key' finds no text")
+            raise Rejection(BAD_VERSION, "'once_key' does not evaluate to text")
     # Escaped, so that the keys of two routes differ whatever the routes are named.
     escaped = route.replace("%", "%25").replace("#", "%23")
     item: Item = {name: f"{escaped}#{idempotency_key}#{index}"}

@@ -19,7 +19,7 @@ from router.model import Envelope, Path
 BAD_NAME = declare(
     "RT202",
     "not a name that AWS takes",
-    "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, of a small alphabet.",
+    "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, mostly letters and digits.",
 )
 NO_DEAD_LETTER_QUEUE = declare(
     "RT203",

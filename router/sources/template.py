@@ -71,7 +71,7 @@ def split_template(text: str) -> list[tuple[bool, str]]:
             pieces.append((True, text[at + 1 : end].strip()))
             at = end + 1
         elif text[at] == "}":
-            raise ValueError(f"the brace at character {at + 1} opens nowhere")
+            raise ValueError(f"the closing brace at character {at + 1} has no opening brace")
         else:
             literal += text[at]
             at += 1

@@ -336,7 +336,7 @@ def test_no_package(project: Project, tmp_path: Path) -> None:
         ((), {"STAGE": ""}, "no value for STAGE: pass --parameter STAGE=… or set it in the environment"),
         (("--parameter", "STAG=x"), {}, "there is no variable or parameter 'STAG'; there are: "),
         (("--parameter", "STAGE"), {}, "'STAGE' is not NAME=VALUE"),
-        (("--stack", "two words"), {}, "'two words' is no name of a stack"),
+        (("--stack", "two words"), {}, "'two words' is not a valid stack name"),
         (("--stack", "x" * 65), {}, "the function gets the name of the stack, and"),
         (("--bucket", "no-such-bucket-here"), {}, "there is no bucket 'no-such-bucket-here'; without --bucket one is"),
     ],

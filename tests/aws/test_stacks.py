@@ -220,7 +220,7 @@ def test_change_set_that_cannot_be_made(stacks: Stacks, name: str) -> None:
 @pytest.mark.parametrize("bad", ["1st", "two words", "", "x" * 129])
 def test_bad_name(stacks: Stacks, bad: str) -> None:
     """An invalid name of a stack is an error before any call."""
-    with pytest.raises(UsageError, match="is no name of a stack: letters, digits and '-', beginning with a letter"):
+    with pytest.raises(UsageError, match="is not a valid stack name: letters, digits and '-', beginning with a letter"):
         stacks.find(bad)
 
 

@@ -243,7 +243,11 @@ def test_worker_without_region(router: Run, config: Path) -> None:
 
     done = router("worker", env=environment | {"AWS_CONFIG_FILE": os.devnull})
 
-    assert output_of(done) == (2, "", "router: there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1\n")
+    assert output_of(done) == (
+        2,
+        "",
+        "router: there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1\n",
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "test"])

@@ -507,7 +507,7 @@ def test_dead_letter_queue_is_gone(flows: Any, function: FunctionProcess, make: 
 
     assert (answer, function.logged(bad["messageId"])) == (
         failed(bad),
-        ("retry", "RT818", f"queue '{flows.prefix}-no-such-dlq' did not take the dead letter: NonExistentQueue"),
+        ("retry", "RT818", f"queue '{flows.prefix}-no-such-dlq' did not accept the dead letter: NonExistentQueue"),
     )
     assert flows.item(name) is not None
 

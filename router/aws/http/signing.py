@@ -113,7 +113,7 @@ def find_region(env: Mapping[str, str]) -> str:
     if not region:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     if not is_host(region) or "." in region:
-        raise UsageError(f"{region!r} is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
+        raise UsageError(f"{region!r} is not a valid AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     return region
 
 

@@ -42,7 +42,7 @@ UNMARKED = declare(
 )
 WRONG_FORM = declare(
     "RT505",
-    "a hook is written in a form that has no place here",
+    "a hook is written in a form that is not supported",
     "Hooks are compiled into one plain call after the other, in the order of the config: wrappers, orderings, async "
     "functions and generators would not do what they say.",
 )
@@ -114,7 +114,7 @@ def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
 
 def _import_module(entry: str) -> ModuleType | ConfigFault:
     if not all(part.isidentifier() for part in entry.split(".")):
-        return _fault(entry, f"{entry!r} is no name of a module", "write a file as a path that ends in '.py'")
+        return _fault(entry, f"{entry!r} is not a valid module name", "write a file as a path that ends in '.py'")
     try:
         return importlib.import_module(entry)
     except ModuleNotFoundError as error:
@@ -149,7 +149,7 @@ def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list
             continue
         hook = mark.get("specname") or name
         if forms := " and ".join(_forms(value, mark)):
-            found.append(ConfigFault(WRONG_FORM, f"{at} {forms}, which has no place here", _PLAIN))
+            found.append(ConfigFault(WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN))
         if hook not in HOOKS:
             found.append(ConfigFault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS)))
             continue

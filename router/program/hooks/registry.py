@@ -176,7 +176,7 @@ class _Registration:
     def _is_free(self, kind: str, name: Any, known: Mapping[str, Any]) -> bool:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             advice = "start with a letter; letters, digits, '_', '-' and '.' may follow"
-            self._fault(f"{name!r} is no name for {'an' if kind == 'envelope' else 'a'} {kind}", advice)
+            self._fault(f"{name!r} is not a valid {kind} name", advice)
             return False
         if name in known:
             owner = self._owners.get((kind, name))

@@ -1,4 +1,4 @@
-"""A plugin with hooks in forms that have no place here."""
+"""A plugin with hooks in forms that are not supported."""
 
 from collections.abc import Iterator
 from typing import Any

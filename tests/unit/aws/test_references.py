@@ -8,10 +8,10 @@ from router.aws.references import is_fifo, match_key, queue_fault, queue_name, t
 
 QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:events"
 TABLE_ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/things"
-NO_QUEUE = "is no name of a queue: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
+NO_QUEUE = "is not a valid queue name: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
 NO_QUEUE_ARN = "is no ARN of a queue: arn:aws:sqs:REGION:ACCOUNT:NAME"
 NO_QUEUE_URL = "is no URL of a queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
-NO_TABLE = "is no name of a table: 3 to 255 letters, digits, '-', '_' and '.'"
+NO_TABLE = "is not a valid table name: 3 to 255 letters, digits, '-', '_' and '.'"
 NO_TABLE_ARN = "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
 
 

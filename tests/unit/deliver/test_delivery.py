@@ -22,7 +22,7 @@ from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
-KEPT = ("retry", "RT814", "table 'things' did not take it in time: ThrottlingException")
+KEPT = ("retry", "RT814", "table 'things' did not accept the write in time: ThrottlingException")
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_unknown_key(deliver: Any, tables: Any, queues: Any, messages: Any) -> N
     (delivered,) = deliver(messages("a"))
 
     assert (output(delivered.outcome), len(tables.calls), queues.letters) == (
-        ("retry", "RT814", "table 'things' did not take it in time: InternalServerError"),
+        ("retry", "RT814", "table 'things' did not accept the write in time: InternalServerError"),
         8,
         [],
     )
@@ -194,8 +194,8 @@ def test_no_time(deliver: Any, tables: Any, queues: Any, messages: Any, arrive: 
 
     assert ([output(each.outcome) for each in delivered], tables.calls, queues.letters) == (
         [
-            ("retry", "RT819", "time was up before it was planned"),
-            ("retry", "RT819", "time was up before it was planned"),
+            ("retry", "RT819", "the deadline passed before it was planned"),
+            ("retry", "RT819", "the deadline passed before it was planned"),
         ],
         [],
         [],
@@ -210,7 +210,7 @@ def test_time_runs_out(deliver: Any, tables: Any, time_: Any, messages: Any) -> 
     (delivered,) = deliver(messages("a"), seconds=11)
 
     assert (output(delivered.outcome), tables.calls) == (
-        ("retry", "RT814", "time was up before it was written to table 'things'"),
+        ("retry", "RT814", "the deadline passed before it was written to table 'things'"),
         [["a"]],
     )
 
@@ -232,7 +232,7 @@ def test_dead_letter_not_sent(
 
     first = delivered[0]
     assert (output(first.outcome), first.outcome.configuration_error, first.acknowledged) == (
-        ("retry", "RT818", f"queue 'letters' did not take the dead letter: {fault.code}"),
+        ("retry", "RT818", f"queue 'letters' did not accept the dead letter: {fault.code}"),
         configuration_error,
         False,
     )

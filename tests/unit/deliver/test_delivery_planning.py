@@ -108,5 +108,5 @@ def test_time_runs_out(deliver: Deliver, lines: Any) -> None:
 
     assert ends(delivered) == [
         ("b", "retry", "time was up while it was planned"),
-        ("c", "retry", "time was up before it was planned"),
+        ("c", "retry", "the deadline passed before it was planned"),
     ]

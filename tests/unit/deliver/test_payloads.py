@@ -188,7 +188,7 @@ def test_nothing_is_fetched_after_the_deadline(large: CompiledQueue) -> None:
 
     found = run(large, bucket, pointer("a"), time=time, end=1e-9)
 
-    late = Outcome("retry", "RT819", "time was up before its payload was fetched")
+    late = Outcome("retry", "RT819", "the deadline passed before its payload was fetched")
     assert (found, len(bucket.asked), time.slept) == ([late], 1, [1e-9])
 
 

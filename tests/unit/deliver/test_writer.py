@@ -100,7 +100,7 @@ def fails(*faults: Any) -> Any:
 
 
 def retry(reason: Any) -> Any:
-    return Outcome("retry", "RT814", f"table 'things' did not take it in time: {reason}", "r")
+    return Outcome("retry", "RT814", f"table 'things' did not accept the write in time: {reason}", "r")
 
 
 def configuration_error(reason: Any) -> Any:
@@ -416,7 +416,7 @@ def test_no_transaction_overtakes_one_that_is_not_made(write: Any, dynamo: Any) 
 
 def test_time_is_up(write: Any, dynamo: Any) -> None:
     """No call is made, and each message stays on its queue."""
-    late = Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")
+    late = Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")
 
     assert (write(one("a"), one("b", "insert"), until=0.0), dynamo.calls) == ([late, late], [])
 
@@ -428,7 +428,7 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
     outcomes = write(one("a"), until=0.05)
 
     assert (outcomes, clock.now) == (
-        [Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")],
+        [Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")],
         0.05,
     )
 
@@ -442,7 +442,7 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     finish(Writer(dynamo.tables, clock, clock.sleep), lanes, 3.5)
 
     assert [planned.outcome for planned in messages] == [
-        Outcome("retry", "RT814", "time was up before it was written to table 'things'", "r")
+        Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")
     ] * 2
     assert len(dynamo.calls) == 1
 

@@ -171,7 +171,7 @@ def test_an_idempotency_key_without_sent_timestamp_has_no_ttl() -> None:
 @pytest.mark.parametrize("key", [None, "", 5])
 def test_an_idempotency_key_is_text(key: Any) -> None:
     """Otherwise keys could not be distinguished."""
-    with pytest.raises(Rejection, match="'once_key' finds no text"):
+    with pytest.raises(Rejection, match="'once_key' does not evaluate to text"):
         write(ITEM, "update", once=IdempotencyConfig(MARKERS, "", lambda data: key))
 
 

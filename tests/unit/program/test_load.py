@@ -129,8 +129,8 @@ def test_what_placeholders_make_of_a_route(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "found"),
     [
-        ("ab: {key: {id: S}}", "routes.yaml:3:3: RT202 'ab' is no name of a table"),
-        ("things: {name: ab, key: {id: S}}", "routes.yaml:3:18: RT202 'ab' is no name of a table"),
+        ("ab: {key: {id: S}}", "routes.yaml:3:3: RT202 'ab' is not a valid table name"),
+        ("things: {name: ab, key: {id: S}}", "routes.yaml:3:18: RT202 'ab' is not a valid table name"),
         (
             "things: {name: 'arn:aws:s3:::x', key: {id: S}}",
             "routes.yaml:3:18: RT202 'arn:aws:s3:::x' is no ARN of a table",

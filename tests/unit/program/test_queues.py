@@ -12,7 +12,8 @@ ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:events"
 URL = f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT}/events"
 NO_NAME = (
-    "RT202 'a b' is no name of a queue: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO queue's"
+    "RT202 'a b' is not a valid queue name: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO "
+    "queue's"
 )
 NO_DEAD_LETTER_QUEUE = (
     "RT203 queue 'q' has no dead-letter queue: a rejected message stays on it; "

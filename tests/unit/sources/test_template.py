@@ -62,8 +62,8 @@ def test_a_part_that_is_no_scalar(attribute: Any, template: str) -> None:
         ("a{{b{id", "the brace at character 5 is not closed"),
         ("{'}", "the brace at character 1 is not closed"),
         ("{ {a: id}", "the brace at character 1 is not closed"),
-        ("id}", "the brace at character 3 opens nowhere"),
-        ("{id}}", "the brace at character 5 opens nowhere"),
+        ("id}", "the closing brace at character 3 has no opening brace"),
+        ("{id}}", "the closing brace at character 5 has no opening brace"),
     ],
 )
 def test_what_is_no_template(attribute: Any, template: str, reason: str) -> None:

@@ -76,7 +76,7 @@ def test_no_key(name: str, value: str) -> None:
 @pytest.mark.parametrize("region", ["eu west", "eu-west-1\n", "eu.west", "é", "e" * 64])
 def test_region_that_is_none(region: str) -> None:
     """The error about an invalid region names the variable to set."""
-    with pytest.raises(UsageError, match="is no AWS region: set AWS_REGION"):
+    with pytest.raises(UsageError, match="is not a valid AWS region: set AWS_REGION"):
         find_region({"AWS_REGION": region})
 
 

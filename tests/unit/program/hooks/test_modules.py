@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 PLAIN = "make it a plain function under a plain @hookimpl, with arguments of the hook only"
-FORM = f"which has no place here; {PLAIN}"
+FORM = f"which hooks do not support; {PLAIN}"
 
 
 @pytest.mark.parametrize(

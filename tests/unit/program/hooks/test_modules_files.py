@@ -136,7 +136,7 @@ def test_a_missing_module(tmp_path: Path) -> None:
 def test_no_name_of_a_module(entry: str, tmp_path: Path) -> None:
     """What can be no module's name is said to be none."""
     assert output(entry, tmp_path) == (
-        f"plugin {entry!r} cannot be loaded: {entry!r} is no name of a module",
+        f"plugin {entry!r} cannot be loaded: {entry!r} is not a valid module name",
         "write a file as a path that ends in '.py'",
     )
 

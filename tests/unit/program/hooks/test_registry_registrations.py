@@ -35,10 +35,10 @@ def test_registrations(load: Any) -> None:
         (f"{E}register('sns', len)", [
             "the envelope 'sns' is built in; choose another name"]),
         (f"{T}register('a b', len); register(5, len)", [
-            "'a b' is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow",
-            "5 is no name for a transform; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
+            "'a b' is not a valid transform name; start with a letter; letters, digits, '_', '-' and '.' may follow",
+            "5 is not a valid transform name; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
         (f"{E}register('', len)", [
-            "'' is no name for an envelope; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
+            "'' is not a valid envelope name; start with a letter; letters, digits, '_', '-' and '.' may follow"]),
         (f"{E}register('b', len, 5); register('c', len, wrap=len); register('d', len, wrap=5)", [
             "'wrap' of the envelope 'b' cannot be called, it is of type int; register a function",
             "'wrap' of the envelope 'd' cannot be called, it is of type int; register a function"]),
