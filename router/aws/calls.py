@@ -292,10 +292,9 @@ class RunLock:
                 group = next(iter(self._waiting))
                 turns = self._waiting.pop(group)
                 if turns:
-                    turn = turns.popleft()
                     self._waiting[group] = turns
-                    turn.number = self._begin()
-                    turn.gate.release()
+                    turns[0].number = self._begin()
+                    turns.popleft().gate.release()
                     return
             self._owned = False
 
