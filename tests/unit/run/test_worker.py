@@ -51,6 +51,10 @@ def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Callable[.
             code = WorkerService(
                 WorkerOptions(config, receivers=1, wait=0, **options), {}, lambda max_connections: aws
             ).run()
+            # A stop does not wait for a reload, whose lines would be those of another test.
+            for thread in threading.enumerate():
+                if thread.name == "reload":
+                    thread.join(0.5)
         return code, [entry.getMessage() for entry in caplog.records]
 
     return run
