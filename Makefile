@@ -44,10 +44,10 @@ docs: $(STAMP) ## the pages that are made from the code
 	$(RUN) -m docs.generate.pages .
 
 lock: $(STAMP) ## pin again what tests and builds install
-	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
+	$(RUN) -m piptools compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --no-strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml 2>/dev/null
 	@# The extras name this distribution itself, which is installed from here.
-	@sed -i '/^# WARNING/d; /^# Consider/d; /^message-router @/d' requirements.lock
+	@sed -i '/^# WARNING/d; /^# Consider/d; /^message-router/d' requirements.lock
 
 clean: ## remove what the commands here made
 	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
