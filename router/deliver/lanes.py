@@ -87,12 +87,10 @@ class Chain:
 
     def _settle_lesser(self) -> None:
         """Settle the writes whose version is less than the one that was sent."""
-        kind, value = self.write.version_order
+        greatest = self.write.version_order
         left, self._before = self._before, []
         for planned, write in left:
-            other, lesser = write.version_order
-            # Versions of different types have no order: the table decides about each type.
-            if other == kind and lesser < value:
+            if write.version_order < greatest:
                 reason = f"a greater '{write.version_name}' for table '{write.table.name}' came in the same batch"
                 planned.settle(Outcome("stale", SUPERSEDED.id, reason, write.route))
             else:
@@ -154,7 +152,8 @@ def _can_combine(write: Write, later: Write) -> bool:
         case "last":
             return write.call is None and later.call is None
         case "greatest version":
-            return True
+            # Versions of different types have no order: the table decides about them in the order of receipt.
+            return write.version_order[0] == later.version_order[0]
         case "never":
             return False
 
