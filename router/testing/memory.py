@@ -4,7 +4,7 @@ import ast
 import operator as operators
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from threading import Lock
 from typing import Any, Self
 
@@ -18,13 +18,15 @@ from router.aws.protocols import (
     Request,
     WriteResponse,
 )
-from router.engine.attributes import decode_item, identify
+from router.engine.attributes import decode_item, encode_number, identify
 from router.engine.writes import value_order
 from router.errors import RouterError
 from router.model import Action, Item, KeyType, Operation, Record
 from router.program.load import Program
 
 _MAX_BATCH = 25
+_WIDE = Context(prec=300)
+"""Adds any two numbers of DynamoDB exactly: their digits are at most 256 places apart."""
 _CONDITION = "ConditionalCheckFailedException"
 _CLAUSE = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
 _PART = re.compile(r"(?:[^,(]|\((?:[^()]|\([^()]*\))*\))+")
@@ -125,7 +127,10 @@ def _add(there: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
     if there.keys() != given.keys():
         raise Refused("ValidationException")
     if kind == "N":
-        return {"N": str(Decimal(there["N"]) + Decimal(content))}
+        try:
+            return {"N": encode_number(_WIDE.add(Decimal(there["N"]), Decimal(content)))}
+        except RouterError:  # a sum that a table cannot hold
+            raise Refused("ValidationException") from None
     return {kind: sorted({*there[kind], *content})}
 
 
@@ -139,7 +144,9 @@ class Store:
     def key(self, table: str, item: StoredItem) -> str | None:
         """Return the key of an item as text; None if it has none, or an empty one."""
         try:
-            return "/".join(identify(table, self.keys[table], item)[1:])
+            # Escaped, so that keys of two attributes differ whatever characters they have.
+            parts = identify(table, self.keys[table], item)[1:]
+            return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
         except (KeyError, RouterError):
             return None
 
@@ -233,8 +240,9 @@ class MemoryTables:
 
     def items(self, table: str) -> list[Item]:
         """Return the items of a table, by its name in AWS, in Python's own types and in the order of their keys."""
-        stored = self._store.items[table]
-        return [decode_item(stored[key]) for key in sorted(stored)]
+        key = self._store.keys[table]
+        stored = sorted(self._store.items[table].values(), key=lambda item: identify(table, key, item))
+        return [decode_item(item) for item in stored]
 
     def get(self, table: str, key: StoredItem) -> StoredItem | None:
         """Return an item of a table by its key, both in DynamoDB's JSON; None if there is none."""

@@ -59,6 +59,43 @@ def test_a_batch(tables: MemoryTables) -> None:
     )
 
 
+def test_keys_of_two_attributes() -> None:
+    """Keys differ if one of their values does, whatever characters the values have."""
+    tables = MemoryTables({"things": (("id", "S"), ("at", "S"))})
+    keys = [{"id": {"S": "x/y"}, "at": {"S": "z"}}, {"id": {"S": "x"}, "at": {"S": "y/z"}}]
+
+    tables.batch_write("things", [{"PutRequest": {"Item": key}} for key in keys])
+
+    assert tables.items("things") == [{"id": "x", "at": "y/z"}, {"id": "x/y", "at": "z"}]
+
+
+@pytest.mark.parametrize(
+    ("there", "added", "total"),
+    [
+        ("1", "9" * 37, "1" + "0" * 37),
+        ("0." + "1" * 30, "1", "1." + "1" * 30),
+        ("1", "9" * 38, "1" + "0" * 38),
+        ("1E+125", "-1E+125", "0"),
+        ("2", "9" * 38, None),
+        ("1E-130", "1", None),
+        ("9E+125", "1E+125", None),
+    ],
+)
+def test_adding_numbers(tables: MemoryTables, there: str, added: str, total: str | None) -> None:
+    """A sum is exact; one that a table cannot hold, of more than 38 digits or out of range, is refused."""
+    tables.batch_write("things", [{"PutRequest": {"Item": item("a", n={"N": there})}}])
+    add = {"UpdateExpression": "ADD #n :n", "ExpressionAttributeNames": {"#n": "n"}}
+    values = {"ExpressionAttributeValues": {":n": {"N": added}}}
+
+    answer = tables.write("Update", {"TableName": "things", "Key": item("a"), **add, **values})
+
+    stored = tables.get("things", item("a"))
+    assert stored is not None
+    assert (answer.fault and answer.fault.code, stored["n"]["N"]) == (
+        (None, total) if total else ("ValidationException", there)
+    )
+
+
 def test_a_condition(tables: MemoryTables) -> None:
     """A failed condition writes nothing, and returns the stored item."""
     answers = [tables.write(*insert("a")), tables.write(*insert("a"))]
