@@ -141,6 +141,7 @@ class Deployed:
         found["keys"] = [isinstance(aws.tables.key_schema(each, 60), AwsFault) for each in self._tables()]
         found["log"] = self._log(id_)
         found["encryption"] = self._encrypt()
+        found["payloads"] = self._list_payloads()
         return found
 
     def _messages(self, id_: str) -> dict[str, list[Any]]:
@@ -198,6 +199,10 @@ class Deployed:
         found.append(refusal(kms.generate_data_key, KeyId=self.names["LETTERS_KEY"], KeySpec="AES_256"))
         return found
 
+    def _list_payloads(self) -> str:
+        """What S3 asks for before it tells that an object does not exist; this server tells anybody."""
+        return refusal(self.client("s3").list_objects_v2, Bucket=f"{self.stack}-payloads")
+
 
 def refusal(call: Callable[..., Any], **parameters: Any) -> str:
     """AWS's error code of a call, or ""."""
@@ -243,6 +248,7 @@ def test_all_that_the_router_does(whole: dict[str, Any]) -> None:
     assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 10))
     assert [whole[name][0][0][1] for name in ("together", "large")] == ["written", "written"]
     assert (set(whole["keys"]), whole["log"], whole["encryption"]) == ({False}, ["", ""], ["", "", "", ""])
+    assert whole["payloads"] == ""
 
 
 def test_again(deployed: Deployed, whole: dict[str, Any]) -> None:
@@ -314,7 +320,7 @@ def test_no_wildcard() -> None:
         ("sqs", "set_queue_attributes", {"QueueUrl": "{q}-all-writes", "Attributes": {"VisibilityTimeout": "1"}}),
         ("s3", "put_object", {"Bucket": "{p}-payloads", "Key": "k"}),
         ("s3", "delete_object", {"Bucket": "{p}-payloads", "Key": "k"}),
-        ("s3", "list_objects_v2", {"Bucket": "{p}-payloads"}),
+        ("s3", "list_objects_v2", {"Bucket": "{p}-others"}),
         ("s3", "get_object", {"Bucket": "{p}-others", "Key": "k"}),
         ("kms", "generate_data_key", {"KeyId": "{KEY}", "KeySpec": "AES_256"}),
         ("kms", "disable_key", {"KeyId": "{KEY}"}),
