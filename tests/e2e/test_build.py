@@ -95,8 +95,8 @@ def test_output(package: Any) -> None:
         "left out: boto3, which the Lambda runtime has, in its own version",
         "left out: plugins/.env: environment files may hold secrets",
         "left out: plugins/conftest.py: tests are not packed",
-        "left out: plugins/credentials: its name suggests credentials",
-        "left out: plugins/signing.pem: its name suggests credentials",
+        "left out: plugins/credentials: its name suggests credentials; --allow-file plugins/credentials packs it",
+        "left out: plugins/signing.pem: its name suggests credentials; --allow-file plugins/signing.pem packs it",
         "left out: plugins/test_places.py: tests are not packed",
         "left out: plugins/tests/test_again.py: tests are not packed",
     ]
@@ -267,3 +267,45 @@ def test_module_of_no_package(router: Any, tmp_path: Path) -> None:
         "router: plugin 'py' is an installed module that no package contains; "
         "list its distribution in plugins/requirements.txt"
     )
+
+
+def test_secrets(router: Any, tmp_path: Path) -> None:
+    """A file with a token is refused and nothing is written; one that is named as a secret is left out; unless allowed.
+
+    The tokens are in two parts, so that no scanner takes this file for one with secrets.
+    """
+    (tmp_path / "routes.yaml").write_text("plugins: [plugins/a.py]\n" + SMALL)
+    secrets = {
+        "password.txt": "correct4horse",
+        "github.json": json.dumps({"access": "ghp" + f"_{'A1b2C3' * 6}"}),
+        "keys.json": json.dumps({"aws_secret_access_key": "A1b2C3d4" * 5}),
+    }
+    (tmp_path / "plugins").mkdir()
+    for name, text in {"a.py": "", **secrets}.items():
+        (tmp_path / "plugins" / name).write_text(text)
+    allow = {name: ("--allow-file", f"plugins/{name}") for name in secrets}
+    native = ("--arch", "x86_64", "--python", "3.13")
+
+    refused = {
+        name: router("build", *native, *allow[other])
+        for name, other in (("github.json", "keys.json"), ("keys.json", "github.json"))
+    }
+
+    assert not (tmp_path / "dist").exists()
+    for name, done in refused.items():
+        assert done.returncode == 2
+        assert f"plugins/{name}:1: RT790 this looks like a secret" in done.stderr
+        assert not any(value in done.stdout + done.stderr for value in secrets.values())
+
+    without = router("build", *native, *allow["keys.json"], *allow["github.json"])
+
+    assert without.returncode == 0, without.stderr
+    assert "left out: plugins/password.txt: its name suggests credentials" in without.stdout
+    assert own(tmp_path / "dist" / "lambda.zip") == [
+        *("plugins/a.py", "plugins/github.json", "plugins/keys.json", "routes.compiled.json"),
+    ]
+
+    done = router("build", *native, *(word for words in allow.values() for word in words))
+
+    assert done.returncode == 0, done.stderr
+    assert {f"plugins/{name}" for name in secrets} < set(own(tmp_path / "dist" / "lambda.zip"))

