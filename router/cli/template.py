@@ -5,8 +5,11 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import config_option, output_option, write_file
+from router.cli.options import allow_file_option, config_option, output_option, write_file
 from router.cli.report import exit_on_findings
+from router.errors import UsageError
+from router.ops.archive import LeftOut
+from router.ops.secret_files import SecretFiles
 from router.ops.template.document import (
     MAX_INLINE_BYTES,
     DeployableConfig,
@@ -15,7 +18,7 @@ from router.ops.template.document import (
     make_document,
     read_for_deployment,
 )
-from router.ops.template.worker import dockerfile, systemd_unit
+from router.ops.template.worker_files import dockerfile, find_program, systemd_unit
 
 FORMATS = ("yaml", "json", "docker", "systemd")
 
@@ -31,13 +34,31 @@ FORMATS = ("yaml", "json", "docker", "systemd")
     show_default=True,
     help="CloudFormation as YAML or JSON; or a Dockerfile or systemd unit, for a worker elsewhere.",
 )
+@click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With docker and systemd: install the router from this wheel, verified by its hash. docker copies it there.",
+)
+@click.option("--index", default="", metavar="URL", help="With docker and systemd: install the router from this index.")
+@allow_file_option
 @output_option(help="The file.  [default: stdout]")
-def command(config: Path, worker: bool, form: str, output: Path | None) -> None:
+def command(
+    config: Path,
+    worker: bool,
+    form: str,
+    wheel: Path | None,
+    index: str,
+    allowed: tuple[str, ...],
+    output: Path | None,
+) -> None:
     """Print the CloudFormation template of a config: queues, tables, function, role, mappings, alarms, dashboard.
 
     Queues and tables with `managed: false`, or given by ARN or URL, are referred to but not created. Variables of the
     config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
     they have their values in this environment.
+
+    A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
+    --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
 
     Exit code 0: printed; 1: the config has errors; 2: could not run.
 
@@ -46,12 +67,18 @@ def command(config: Path, worker: bool, form: str, output: Path | None) -> None:
       router template > stack.yaml
       router template --format json -o stack.json
       router template --worker > worker.yaml
-      router template --format docker > Dockerfile
-      router template --format systemd > message-router.service
+      router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
+      router template --format systemd --index https://packages.example.com/simple
     """
     with exit_on_findings(err=True):
         read = read_for_deployment(config, os.environ)
-    text = _text(read, worker, form)
+    if form in ("docker", "systemd"):
+        text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
+    elif wheel or index or allowed:
+        raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    else:
+        document = make_document(read, worker)
+        text = as_json(document) if form == "json" else as_yaml(document)
     if output:
         write_file(output, text.encode())
     else:
@@ -65,12 +92,16 @@ def command(config: Path, worker: bool, form: str, output: Path | None) -> None:
         )
 
 
-def _text(config: DeployableConfig, worker: bool, form: str) -> str:
-    match form:
-        case "docker":
-            return dockerfile(config.path, config.program.config, config.variables, config.needed)
-        case "systemd":
-            return systemd_unit(config.path, config.variables)
-        case _:
-            document = make_document(config, worker)
-            return as_json(document) if form == "json" else as_yaml(document)
+def _worker_file(config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles) -> str:
+    """Return a Dockerfile, or a unit file; for an image, put the wheel beside the config and report files left out."""
+    folder = config.path.parent
+    program = find_program(folder, wheel, index)
+    if form == "systemd":
+        return systemd_unit(config.path, config.variables, program)
+    secrets.require(folder)
+    left_out: list[LeftOut] = []
+    text = dockerfile(config, program, secrets, left_out)
+    program.place(folder)
+    for each in left_out:
+        click.echo(f"left out: {each.name}: {each.reason}", err=True)
+    return text

@@ -132,11 +132,11 @@ def module_files(entry: str, folder: Path) -> list[Path]:
     return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
 
 
-def schema_entries(names: Iterable[str], folder: Path, secrets: SecretFiles) -> Iterator[Entry]:
-    """Yield the schema files of a config; inline schemas have no file."""
+def named_entries(part: str, names: Iterable[str], folder: Path, secrets: SecretFiles) -> Iterator[Entry]:
+    """Yield the files of these names, such as schemas; what has no file, as inline schemas, is not yielded."""
     for name in sorted(names):
         if (folder / name).is_file():
-            yield _entry("schemas", Path(name), folder, secrets)
+            yield _entry(part, Path(name), folder, secrets)
 
 
 def _entry(part: str, name: Path, folder: Path, secrets: SecretFiles) -> Entry:

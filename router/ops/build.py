@@ -18,9 +18,9 @@ from router.ops.archive import (
     folder_entries,
     module_files,
     move_archive,
+    named_entries,
     plugin_files,
     router_entries,
-    schema_entries,
     wheel_entries,
     write_archive,
 )
@@ -118,7 +118,7 @@ def _collect(
     left_out: list[LeftOut] = []
     others = (
         Entry("config", COMPILED_NAME, lambda: compiled),
-        *schema_entries(schemas, folder, secrets),
+        *named_entries("schemas", schemas, folder, secrets),
         *folder_entries([*plugins, *_plugin_modules(config, packed, folder)], folder, left_out, secrets),
     )
     missing = find_missing_imports(plugins, [*packed, *(entry.name for entry in others)], folder)

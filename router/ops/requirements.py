@@ -46,6 +46,28 @@ def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
             yield each / FILE
 
 
+def files_of_requirements(lists: Iterable[Path]) -> Iterator[Path]:
+    """Yield requirements files and what they name by path: other lists, constraints and wheels, each once, resolved."""
+    pending, seen = list(lists), set[Path]()
+    while pending:
+        file = pending.pop(0).resolve()
+        if file in seen:
+            continue
+        seen.add(file)
+        yield file
+        if file.suffix != ".whl":
+            lines = (text for _, text in _joined_lines(file, ()))
+            pending += [file.parent / name for text in lines if (name := _named_path(text))]
+
+
+def _named_path(line: str) -> str:
+    """Return the path that a line of a requirements file names, or ""."""
+    if match := _NESTED.fullmatch(line) or _CONSTRAINTS.fullmatch(line):
+        return match[1]
+    bare = _HASH.sub("", line).strip()
+    return bare if bare.endswith(".whl") and "@" not in bare else ""
+
+
 def applies(requirement: Requirement, target: Target, extra: str = "") -> bool:
     """Return whether the marker of a requirement holds on a target, with an extra."""
     return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": extra})
@@ -118,6 +140,17 @@ def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
 
 def _logical_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[Path, int, str]]:
     """Yield the file, number and text of the lines of a file and its nested files, joined and without comments."""
+    for number, whole in _joined_lines(file, parents):
+        if match := _NESTED.fullmatch(whole):
+            nested = file.parent / match[1]
+            if nested.resolve() not in {other.resolve() for other in (*parents, file)}:
+                yield from _logical_lines(nested, (*parents, file))
+        else:
+            yield file, number, whole
+
+
+def _joined_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[int, str]]:
+    """Yield the number and text of the lines of one file that have any; `parents` are the files that lead to it."""
     try:
         content = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -132,9 +165,5 @@ def _logical_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[Path
         if text.endswith("\\"):
             continue
         whole, begun = begun.strip(), ""
-        if match := _NESTED.fullmatch(whole):
-            nested = file.parent / match[1]
-            if nested.resolve() not in {other.resolve() for other in (*parents, file)}:
-                yield from _logical_lines(nested, (*parents, file))
-        elif whole:
-            yield file, number, whole
+        if whole:
+            yield number, whole

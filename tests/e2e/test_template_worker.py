@@ -75,7 +75,8 @@ def free_port() -> int:
 def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, wait: Callable[..., Any]) -> None:
     """It stores a message, shows its health, loads its config again, writes no file, and ends within its time."""
     places = {"docker": "srv/router", "systemd": "etc/message-router"}
-    text = router("template", "--format", form, cwd=root / places[form]).stdout
+    index = ("--index", "https://packages.example.com/simple")
+    text = router("template", "--format", form, *index, cwd=root / places[form]).stdout
     command, beside, folder = {"docker": docker, "systemd": systemd}[form](text)
     port = free_port()
     # The paths are those of another machine, and somebody else may listen on the port of this one.

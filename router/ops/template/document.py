@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from router.check.run import examine
 from router.errors import ConfigError, UsageError
-from router.model import names_file
 from router.ops.template import fill, monitoring, resources, worker
 from router.ops.template.expressions import Json, Substitutions, ref
 from router.ops.template.plan import make_plan
@@ -54,16 +53,6 @@ class DeployableConfig(Struct, frozen=True):
     def variables(self) -> tuple[str, ...]:
         """The names of its environment variables."""
         return tuple(Substitutions(self.files).variables)
-
-    @property
-    def needed(self) -> frozenset[str]:
-        """The files that it needs, itself included, relative to its folder."""
-        schemas = self.loaded.schemas.documents if self.loaded.schemas else ()
-        names = [*schemas, *filter(names_file, self.program.config.plugins)]
-        return frozenset((*(file.name for file in self.files), *(name for name in names if self._has(name))))
-
-    def _has(self, name: str) -> bool:
-        return (self.path.parent / name).is_file()
 
 
 def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:

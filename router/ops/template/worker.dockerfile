@@ -1,7 +1,6 @@
 # The worker of $config. Made by: router template --format docker
 #   docker build --platform $platform -t message-router .
 #   docker run --stop-timeout $stop_seconds -e AWS_REGION=… message-router
-# Exclude in a file .dockerignore: **/__pycache__, **/.env*
 $variables
 FROM python:$python-slim-bookworm AS build
 $installation

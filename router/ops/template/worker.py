@@ -1,28 +1,20 @@
-"""The worker: an ECS service on Fargate that scales with the backlog, a Dockerfile, and a systemd unit.
+"""The worker as an ECS service on Fargate that scales with the backlog.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ECS.html
-https://docs.docker.com/reference/dockerfile/
-https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html
 """
 
 import json
-import shlex
-from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
 
 import yaml
 
-from router.config import spec
 from router.config_types import parse_duration
 from router.deliver.telemetry import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
 from router.errors import UsageError
-from router.ops.requirements import requirements_files
 from router.ops.template import fill
 from router.ops.template.expressions import STACK, Json, sub
 from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.policies import attach, statements
 from router.ops.template.resources import DAY, environment, place_in
-from router.version import VERSION
 
 HOME, PLACE = "/opt/router", "/srv/router"
 """The folders of the worker and of its config."""
@@ -34,7 +26,7 @@ HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
 """Fails unless every receiver runs; needs nothing but Python."""
 ETC = "/etc/message-router"
 """The folder of the config, its schemas and plugins, for systemd."""
-_CONSTANTS = {
+CONSTANTS = {
     "home": HOME,
     "place": PLACE,
     "port": PORT,
@@ -60,7 +52,7 @@ def worker_part(plan: StackPlan) -> Json:
     part: Json = yaml.safe_load(
         fill(
             "worker.yaml",
-            **_CONSTANTS,
+            **CONSTANTS,
             architecture=_MACHINES[settings.architecture],
             cpu=settings.cpu,
             memory=settings.memory,
@@ -120,61 +112,3 @@ def worker_command(config: str, listen: str) -> tuple[str, ...]:
     """Return the command that starts the worker, in a container and by systemd."""
     options = ("--listen", listen, "--grace", str(GRACE_SECONDS))
     return (f"{HOME}/bin/router", "worker", "-c", config, *options)
-
-
-def dockerfile(config: Path, settings: spec.Config, variables: Sequence[str], needed: Iterable[str]) -> str:
-    """Return the text of a Dockerfile that is built in the folder of the config.
-
-    `variables` are those of the config, `needed` are the files that it needs, itself included, relative to its folder.
-    """
-    needed = tuple(needed)
-    own = (config.parent / "router" / "__init__.py").is_file() and (config.parent / "pyproject.toml").is_file()
-    return fill(
-        "worker.dockerfile",
-        **_CONSTANTS,
-        config=config.name,
-        platform={"arm64": "linux/arm64", "x86_64": "linux/amd64"}[settings.worker.architecture],
-        python=settings.function.python,
-        variables=f"# Variables of the config: {', '.join(variables)}\n" if variables else "",
-        installation="\n".join(_installation(own, sorted(_lists(config.parent, needed)))),
-        copies="\n".join(_copied(config.parent, needed)),
-        command=json.dumps(worker_command(f"{PLACE}/{config.name}", f"0.0.0.0:{PORT}")),
-    )
-
-
-def _lists(folder: Path, needed: Iterable[str]) -> set[str]:
-    """Return the requirements files of plugins, relative to the folder of the config."""
-    plugins = [folder / name for name in needed if name.endswith(".py")]
-    return {file.relative_to(folder).as_posix() for file in requirements_files(plugins, folder)}
-
-
-def _installation(own: bool, lists: Iterable[str]) -> list[str]:
-    """Return the instructions that install the worker: from its sources, if they are there, or from an index."""
-    lines: list[str] = []
-    what = f"'message-router[worker]=={VERSION}'"
-    if own:
-        lines += ["WORKDIR /src", "COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
-        what = "'.[worker]'"
-    for name in lists:
-        # With the files beside it, which it may name.
-        beside = PurePosixPath(name).parent
-        lines.append(f"COPY {beside}/ /tmp/{beside}/")
-        what += f" -r /tmp/{name}"
-    return [*lines, f"RUN python -m venv {HOME} && {HOME}/bin/pip install --no-cache-dir {what}"]
-
-
-def _copied(folder: Path, needed: Iterable[str]) -> list[str]:
-    """Return the instructions that copy files: those of the folder by name, subfolders as a whole."""
-    tops = {PurePosixPath(name).parts[0] for name in needed}
-    return [f"COPY {top}/ {top}/" if (folder / top).is_dir() else f"COPY {top} ./" for top in sorted(tops)]
-
-
-def systemd_unit(config: Path, variables: Sequence[str]) -> str:
-    """Return the text of a unit file; `variables` are those of the config."""
-    return fill(
-        "worker.service",
-        **_CONSTANTS,
-        config=config.name,
-        variables=f" Variables of the config: {', '.join(variables)}." if variables else "",
-        command=shlex.join(worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}")),
-    )

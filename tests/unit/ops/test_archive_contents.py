@@ -11,9 +11,9 @@ from router.ops.archive import (
     LeftOut,
     folder_entries,
     module_files,
+    named_entries,
     plugin_files,
     router_entries,
-    schema_entries,
     wheel_entries,
 )
 from router.ops.packages import download
@@ -209,7 +209,7 @@ def test_schemas(folder: Path) -> None:
     """Schema files are packed under their names; inline schemas have no file."""
     put(folder, "schemas/a.json", text="{}")
 
-    entries = list(schema_entries(["schemas/a.json", "routes.a.schema"], folder, SecretFiles()))
+    entries = list(named_entries("schemas", ["schemas/a.json", "routes.a.schema"], folder, SecretFiles()))
 
     assert [(entry.part, entry.name, entry.read()) for entry in entries] == [("schemas", "schemas/a.json", b"{}")]
 
