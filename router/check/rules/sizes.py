@@ -31,6 +31,8 @@ _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMe
 _LENGTH_PRESERVING = ("lower", "upper", "strip")
 """Transforms whose result can have the length of their input."""
 _MAX_DEPTH = 12
+_MAX_SUBSCHEMAS = 20_000
+"""The most subschemas that are found for all paths of a route: a recursive schema has no end of paths."""
 _MAX_CHOICES = 4
 _MAX_PARTS = 24
 """The most parts of an item that are considered, the largest first."""
@@ -38,6 +40,10 @@ _BYTES_OF_A_CHARACTER = 4
 _LONG_NUMBER = 10**MAX_DIGITS - 1
 _NUMBER = (MAX_DIGITS + 1) // 2 + 1
 _OVERHEAD = 3
+
+
+class _TooManyPaths(Exception):
+    """Raised if the paths of a schema are too many to measure all of them: then nothing is reported."""
 
 
 class Size(Struct, frozen=True):
@@ -62,7 +68,11 @@ def check_sizes(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
             continue
-        size = _possible(route.mapped, _parts(route, route.index))
+        try:
+            parts = _parts(route, route.index)
+        except _TooManyPaths:
+            continue
+        size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
             path: Path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
             sentence = f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
@@ -143,6 +153,8 @@ def _fixed(route: AnalyzedRoute) -> int:
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
     """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other."""
     names = [] if len(steps) > _MAX_DEPTH or EACH in steps[fixed:] else index.names(steps)
+    if index.found > _MAX_SUBSCHEMAS:
+        raise _TooManyPaths
     for name in names:
         for choices in _below(index, (*steps, name), fixed):
             yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]
@@ -169,6 +181,8 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
     if len(steps) > _MAX_DEPTH:
         return []
     schemas = [each.content for each in index.at(steps)]
+    if index.found > _MAX_SUBSCHEMAS:
+        raise _TooManyPaths
     found = []
     if not any(word in schema for schema in schemas for word in _LIMITING):
         found = [_text(most) for most in _bounds(index, steps, "maxLength")]

@@ -1,6 +1,7 @@
 """Items that can be too large, where the schema bounds them."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -118,3 +119,25 @@ def test_elements(find: Any) -> None:
     )
 
     assert (find("for_each: lines", schema), find("for_each: 'lines[?a]'", schema)) == (found(409_643), [])
+
+
+RECURSIVE = {"$ref": "#"}
+WIDE = {f"k{index}": RECURSIVE for index in range(100)}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"x": RECURSIVE, "y": RECURSIVE, "z": RECURSIVE},
+        {"x": {"anyOf": [RECURSIVE, {"type": "array", "maxItems": 9, "items": RECURSIVE}]}, "y": RECURSIVE},
+        {"x": {"anyOf": [{"type": "object", "properties": WIDE} for _ in range(40)]}},
+    ],
+)
+def test_schemas_with_many_paths(find: Any, more: Any) -> None:
+    """A schema whose paths are too many to measure is given up soon, without a finding."""
+    schema = {"type": "object", "required": ["id"], "properties": {"id": KEY, "a": LONG, **more}}
+    started = time.process_time()
+
+    lines = find("write: {mode: put}", json.dumps(schema))
+
+    assert (lines, time.process_time() - started < 5) == ([], True)
