@@ -11,6 +11,7 @@ from router.model import Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument, escape, subschemas
 from router.program.schemas.links import missing_formats
+from router.program.schemas.references import own_base
 
 if TYPE_CHECKING:
     from jsonschema_rs import Registry, Validator
@@ -89,4 +90,5 @@ def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Val
 def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
     """Return a schema that refers to a place in a document."""
     content: Any = document.content
-    return {"$schema": content["$schema"], "$ref": f"{document.uri}#{quote(escape(path))}"}
+    # By its `$id`: by the URI of its file, the library would take the references in it as relative to that.
+    return {"$schema": content["$schema"], "$ref": f"{own_base(document)}#{quote(escape(path))}"}

@@ -66,6 +66,17 @@ UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
             {"properties": {"id": TEXT, "a % b": {"type": "string", "examples": [1]}}},
             ["RT314 example 1 at /properties/a % b of schema 'schema.json' fails 'type' at the root"],
         ),
+        (
+            {
+                "$id": "https://a.example/s.json",
+                "properties": {"id": TEXT, "n": {"$ref": "s.json#/$defs/n", "examples": ["a", 1]}},
+                "$defs": {"n": {"$id": "n.json", "$ref": "s.json#/properties/id", "examples": ["a", ""]}},
+            },
+            [
+                "RT314 example 2 at /properties/n of schema 'schema.json' fails 'type' at the root",
+                "RT314 example 2 at /$defs/n of schema 'schema.json' fails 'minLength' at the root",
+            ],
+        ),
         ({"properties": {"id": TEXT, "n": {"type": "integer"}}, "examples": [{"id": "a", "n": 1.0}]}, []),
         ({"properties": {"id": TEXT, "n": {"uniqueItems": True}}, "examples": [{"id": "a", "n": [1.5, 1e300]}]}, []),
         ({"$defs": {"a/b": {"properties": {"c": {}}}}, "anyOf": [{"$ref": "#/$defs/a~1b/properties/c"}, {}]}, []),
