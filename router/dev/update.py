@@ -39,7 +39,10 @@ def changes_of(
     found: dict[str, Any] = {}
     kind = observed.outcome.kind
     expects_write = (test.item, test.item_contains, test.items, test.write) == (UNSET,) * 4
-    if kind == "written" and not observed.items and (test.outcome != kind or expects_write):
+    nothing = kind == "written" and not observed.items
+    if nothing and outcomes:
+        return _to_nothing(test, written)
+    if nothing and (test.outcome != kind or expects_write):
         raise CannotUpdate("its message is not written by this route; change its message or its expectations by hand")
     if kind != test.outcome:
         if not outcomes:
@@ -55,6 +58,14 @@ def changes_of(
         if test.reason not in (UNSET, observed.outcome.reason):
             found["reason"] = _escape(observed.outcome.reason)
     return [KeyChange(key, written.get(key, UNSET), new) for key, new in found.items()]
+
+
+def _to_nothing(test: spec.Test, written: Mapping[str, Any]) -> list[KeyChange]:
+    """Return the changes of a test whose message other routes write, and its own does not."""
+    of_outcome = () if test.outcome == "written" else ("outcome", "code", "reason")
+    gone = [name for name in (*of_outcome, "item", "item_contains", "write") if name in written]
+    changes = [KeyChange(name, written[name], DELETE) for name in gone]
+    return changes if test.items == () else [*changes, KeyChange("items", written.get("items", UNSET), [])]
 
 
 def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> dict[str, Any]:

@@ -177,6 +177,26 @@ def test_outcomes(write: Write, before: str, after: str) -> None:
     assert (text.partition("tests:\n      - ")[2].replace(" # c", ""), kept) == (f"{after}\n", [])
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{message: {id: a}}", "{message: {id: a}, items: []}"),
+        ("{message: {id: a}, items: []}", "{message: {id: a}, items: []}"),
+        ("{message: {id: a}, item: {id: a}}", "{message: {id: a}, items: []}"),
+        ("{message: {id: a}, items: [{id: a}]}", "{message: {id: a}, items: []}"),
+        ("{message: {id: a}, outcome: rejected, code: RT806}", "{message: {id: a}, items: []}"),
+    ],
+)
+def test_outcomes_of_a_route_that_writes_nothing(write: Write, before: str, after: str) -> None:
+    """On request, a test whose message only other routes write expects no items, and passes."""
+    file = write(f"    when: no\n    tests:\n      - {before}\n  s: {{queue: q, table: things}}\n")
+
+    text, kept = updated(file, outcomes=True)
+
+    assert (text.partition("tests:\n      - ")[2].partition("\n")[0], kept) == (after, [])
+    assert all(verdict.passed for verdict in Suite(file, {}).run())
+
+
 def test_ends_of_lines_stay(tmp_path: Path, write: Write) -> None:
     """A byte order mark and Windows line endings stay."""
     file = write("    tests:\n      - message: {id: a}\n        item: {id: b}\n      - message: {id: c}\n")
