@@ -84,13 +84,17 @@ class _Round(Struct, frozen=True):
 
 
 def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[_Round]:
+    if messages is None and queue is not None:
+        raise UsageError("--queue needs --messages: the tests say themselves which queue they are for")
     if messages is None:
         rounds = []
         for env in environments(program):
             inside = load_program(config, {**os.environ, **env}) if env else program
             rounds.append(_Round(env, inside, from_tests(inside, env)))
-    elif queue is None or queue not in program.engine.queues:
+    elif queue is None:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
+    elif queue not in program.engine.queues:
+        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     else:
         rounds = [_Round({}, program, from_lines(program, queue, messages))]
     if not any(each.samples for each in rounds):

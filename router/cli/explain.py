@@ -62,13 +62,15 @@ def _check_names(program: Program, queue: str, route: str | None) -> None:
 
 def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
     try:
-        text = content.decode("utf-8-sig").strip()
+        text = content.decode().strip()
     except UnicodeDecodeError:
         raise UsageError("the message is not UTF-8 text, which SQS requires") from None
+    # An editor may have put a byte order mark before a message or a record; one in a body is a part of it.
+    without_mark = text.removeprefix("\ufeff").strip()
     if not raw:
         settings = program.config.queues.get(queue) or spec.Queue()
-        text = wrap_text(text, settings, program.plugins.envelopes)
-    elif holds_record(given := _json(text)):
+        text = wrap_text(without_mark, settings, program.plugins.envelopes)
+    elif holds_record(given := _json(without_mark)):
         return read_record(given)
     return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
 

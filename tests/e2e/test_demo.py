@@ -180,7 +180,8 @@ def test_messages(router: Run, tmp_path: Path) -> None:
     [
         ((), "there is nothing to send: no route has tests; add some under 'tests:', or use --messages"),
         (("--messages", "m.jsonl"), "--messages needs --queue, one of users"),
-        (("--messages", "m.jsonl", "--queue", "user"), "--messages needs --queue, one of users"),
+        (("--messages", "m.jsonl", "--queue", "user"), "no route reads the queue 'user'; there are users"),
+        (("--queue", "users"), "--queue needs --messages: the tests say themselves which queue they are for"),
     ],
 )
 def test_nothing_to_send(router: Run, tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
