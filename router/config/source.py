@@ -148,12 +148,13 @@ def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow anywhere
         index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
-        return _stop(
-            RT002,
-            f"the character U+{ord(text[index : index + 1] or ' '):04X} is not allowed in YAML",
-            _place_after(file, text[:index]),
-            'remove it, or write it as an escape in double quotes: "\\x07"',
+        number = ord(text[index : index + 1] or " ")
+        # Half of a surrogate pair is no character, which an escape could stand for.
+        advice = "remove it" + (
+            f', or write it as an escape in double quotes: "\\x{number:02x}"' if number < 256 else ""
         )
+        sentence = f"the character U+{number:04X} is not allowed in YAML"
+        return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
     lines = text.split("\n")
     line = lines[mark.line] if mark.line < len(lines) else ""
     place = Place(file, mark.line + 1, mark.column + 1)
