@@ -149,11 +149,12 @@ def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> L
     return _load_yaml(path, env, unset)
 
 
-def load_program(path: FilePath, env: Mapping[str, str]) -> Program:
+def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
     """Return the program of a config, in YAML or compiled.
 
     Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
     """
+    path = FilePath(path)
     loaded = _load_precompiled(path, env) if is_precompiled(path) else _load_yaml(path, env, "error")
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))

@@ -50,10 +50,12 @@ def test_the_environment(load_text: Any) -> None:
 
 
 def test_load_program(tmp_path: Path) -> None:
-    """The program of a config without errors; warnings do not stop it."""
+    """The program of a config without errors, by its path or its name; warnings do not stop it."""
     (tmp_path / "routes.yaml").write_text(CONFIG.replace(", dead_letter: dlq", ""))
 
-    assert load_program(tmp_path / "routes.yaml", {}).queues == ("b", "a")
+    programs = [load_program(tmp_path / "routes.yaml", {}), load_program(f"{tmp_path}/routes.yaml", {})]
+
+    assert [program.queues for program in programs] == [("b", "a"), ("b", "a")]
 
 
 def test_load_program_of_a_faulty_config(tmp_path: Path) -> None:
