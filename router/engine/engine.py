@@ -177,7 +177,8 @@ def _plan_route(
                 return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
         planned = _map(route, message, is_shared, trace, budget)
     except Rejection as rejection:
-        return _rejected(rejection, name)
+        about_item = rejection.code in (codes.BAD_KEY, codes.BAD_ITEM)
+        return _rejected(rejection, name, f"table '{route.write.table.name}': " if about_item else "")
     except OutOfBudget:
         raise
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
@@ -230,8 +231,8 @@ def _transform(route: CompiledRoute, item: Item, message: Message, trace: Trace 
     return item
 
 
-def _rejected(rejection: Rejection, route: str = "") -> Outcome:
-    return Outcome("rejected", rejection.code.id, rejection.reason, route, rejection.pointer)
+def _rejected(rejection: Rejection, route: str = "", subject: str = "") -> Outcome:
+    return Outcome("rejected", rejection.code.id, subject + rejection.reason, route, rejection.pointer)
 
 
 _DISPOSED: Mapping[Disposition, OutcomeKind] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}

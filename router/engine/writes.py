@@ -108,7 +108,12 @@ class Write(Struct, frozen=True, gc=False):
         reason = f"table '{self.table.name}' has the item already" + (", with other content" if conflict else "")
         return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
 
-    def stale(self, *, conflict: bool = False) -> Outcome:
+    def not_newer(self) -> Outcome:
+        """Return the outcome if the condition of a versioned write failed, and the stored item, if any, is not known."""
+        reason = f"table '{self.table.name}' refused the write: no item with a lesser '{self.version_name}' is stored"
+        return Outcome("stale", SUPERSEDED.id, reason, self.route)
+
+    def stale(self, *, conflict: bool) -> Outcome:
         """Return the outcome if the stored item supersedes the write; a conflict if content of its version differs."""
         reason = f"table '{self.table.name}' has the item with an equal or greater '{self.version_name}'"
         reason += ", with other content" if conflict else ""

@@ -18,7 +18,7 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
     # What is stored was never written by a delete, so that it is no duplicate.
-    return write.compare_versions(stored, same=False) if stored else write.stale()
+    return write.compare_versions(stored, same=False) if stored else write.not_newer()
 
 
 MODE = Mode(

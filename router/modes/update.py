@@ -79,7 +79,7 @@ def _check_addable(name: str, value: AttributeValue) -> None:
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
     if not stored:
-        return write.stale()
+        return write.not_newer()
     same = all(name in stored and same_value(write.item[name], stored[name]) for name in write.sets)
     return write.compare_versions(stored, same=same)
 

@@ -237,13 +237,13 @@ def restored(deployed: Deployed) -> Iterator[None]:
     deployed.allow(lambda statement: None)
 
 
-def test_all_that_the_router_does(whole: dict[str, Any]) -> None:
+def test_all_that_the_router_does(deployed: Deployed, whole: dict[str, Any]) -> None:
     """With the role of the template each message ends as it should, and nothing is refused."""
     outcomes, failed, attributes = whole["all-writes"]
 
     assert [each for each in outcomes if each[1] != "written"] == [
         (len(WAYS), "retry", "not now"),
-        (len(WAYS) + 1, "rejected", "key attribute 'id' is missing"),
+        (len(WAYS) + 1, "rejected", f"table '{deployed.stack}-puts': key attribute 'id' is missing"),
     ]
     assert (len(outcomes), failed, attributes) == (len(WAYS) + 2, (0, 0), QueueAttributes(361, 10))
     assert [whole[name][0][0][1] for name in ("together", "large")] == ["written", "written"]

@@ -111,7 +111,7 @@ def router_transform_item(item):
         [["id", "n", "last"], ["[/bold]", "1", "true"]],
     )
     assert [row[:3] for row in rows(done.stdout, "dead letters")[1:]] == [
-        ["RT808", "key attribute 'n' is missing", "users-dlq.fifo"]
+        ["RT808", "table 'real-users': key attribute 'n' is missing", "users-dlq.fifo"]
     ]
     assert [row[:4] for row in rows(done.stdout, "messages")[1:]] == [
         ["ok", "users", "users: markup [/] of the terminal", "written"],

@@ -463,7 +463,7 @@ def test_largest_body(flows: Any, function: FunctionProcess, make: Any, name: st
     letter = flows.letter_of(body)
     assert (answer, letter.get("MessageAttributes", {})) == (failed(), {})
     assert (function.logged(large["messageId"]), flows.item(f"{name}-good") is not None) == (
-        ("rejected", "RT809", "the item has more than 409600 bytes"),
+        ("rejected", "RT809", f"table '{flows.prefix}-items': the item has more than 409600 bytes"),
         True,
     )
 

@@ -467,7 +467,7 @@ def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
         True,
         {
             "code": "RT808",
-            "reason": "key attribute 'id' is of type N, the table's key is S",
+            "reason": "table 'things': key attribute 'id' is of type N, the table's key is S",
             "queue": "q",
             "route": "r",
             "pointer": "",

@@ -111,7 +111,7 @@ def test_case(code: str, case: Case, aws: Aws, tables: Any, queues: Any, compile
 OF_THE_MESSAGE = {"RT801", "RT802", "RT803", "RT805", "RT818", "RT819", "RT822", "RT823"}
 """What happens before a route is chosen, or to all writes of the message."""
 NAMED = {
-    "table 'things'": {"RT814", "RT815", "RT816", "RT820", "RT821"},
+    "table 'things'": {"RT808", "RT809", "RT814", "RT815", "RT816", "RT820", "RT821"},
     "attribute '": {"RT807", "RT808", "RT809"},
     "'v'": {"RT804", "RT821"},
 }

@@ -154,7 +154,7 @@ def test_fixed_values(program: Make) -> None:
 def test_verdicts(program: Make) -> None:
     """There is one result for each test, in the order of the file, by its name or its number."""
     made = program({"name": "good", "message": {"id": "1"}}, {"message": {"id": 1}})
-    reason = "rejected (RT808 key attribute 'id' is of type N, the table's key is S)"
+    reason = "rejected (RT808 table 'things': key attribute 'id' is of type N, the table's key is S)"
 
     verdicts = run_all(made)
 

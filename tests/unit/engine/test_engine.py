@@ -18,6 +18,8 @@ from tests.support.modes import MODES
 from tests.support.program import load_program
 
 TO_THINGS = "queue: q, table: things"
+DIGITS = "table 'things': attribute '{}': a number of more than 38 digits or out of range"
+NAMELESS = "table 'things': an attribute has a name that is empty or no text"
 
 
 def record(message: Any, message_id: Any = "id-1") -> Any:
@@ -105,14 +107,14 @@ def test_a_valid_message_passes_its_schema(make: Any) -> None:
         ("", "RT801", "the payload is empty", ""),
         ("{", "RT801", "the payload is not JSON", ""),
         ("[" * 65 + "]" * 65, "RT803", "nested deeper than 64, or brackets that do not close", ""),
-        ("{}", "RT808", "key attribute 'id' is missing", "r"),
-        ('{"id": ""}', "RT808", "key attribute 'id' is empty", "r"),
-        ('{"id": null}', "RT808", "key attribute 'id' is of type NULL, the table's key is S", "r"),
-        ('{"id": "%s"}' % ("x" * 2049), "RT808", "key attribute 'id' has more than 2048 bytes", "r"),
-        ('{"id": "a", "b": "%s"}' % ("x" * 410_000), "RT809", "the item has more than 409600 bytes", "r"),
-        ('{"id": %s}' % ("1" * 39), "RT809", "attribute 'id': a number of more than 38 digits or out of range", "r"),
-        ('{"s": 1e-131}', "RT809", "attribute '*': a number of more than 38 digits or out of range", "r"),
-        ('{"id": "a", "": 1}', "RT809", "an attribute has a name that is empty or no text", "r"),
+        ("{}", "RT808", "table 'things': key attribute 'id' is missing", "r"),
+        ('{"id": ""}', "RT808", "table 'things': key attribute 'id' is empty", "r"),
+        ('{"id": null}', "RT808", "table 'things': key attribute 'id' is of type NULL, the table's key is S", "r"),
+        ('{"id": "%s"}' % ("x" * 2049), "RT808", "table 'things': key attribute 'id' has more than 2048 bytes", "r"),
+        ('{"id": "a", "b": "%s"}' % ("x" * 410_000), "RT809", "table 'things': the item has more than 409600 bytes", "r"),
+        ('{"id": %s}' % ("1" * 39), "RT809", DIGITS.format("id"), "r"),
+        ('{"s": 1e-131}', "RT809", DIGITS.format("*"), "r"),
+        ('{"id": "a", "": 1}', "RT809", NAMELESS, "r"),
     ],
 )
 def test_a_message_that_can_never_succeed_is_rejected(
@@ -126,7 +128,7 @@ def test_a_rejection_by_one_route_writes_nothing(make: Any) -> None:
     """Writes by other routes are not made either."""
     program = make(f"good: {{{TO_THINGS}}}\nbad: {{{TO_THINGS}, item: {{id: missing}}}}\nlater: {{{TO_THINGS}}}")
 
-    assert planned(program, {"id": "a"}) == rejected("RT808", "key attribute 'id' is missing", "bad", "/missing")
+    assert planned(program, {"id": "a"}) == rejected("RT808", "table 'things': key attribute 'id' is missing", "bad", "/missing")
 
 
 DECIDE = """
@@ -173,7 +175,7 @@ def test_plugins_decide(make: Any, says: Any, outcome: Any, routes: Any) -> None
 
 
 ODD = "plugin 'odd': router_transform_item returned a value of type int, not a dict or None"
-FLOAT = "attribute 'id': DynamoDB has no type for a Python float; floats are not exact, use Decimal"
+FLOAT = "table 'things': attribute 'id': DynamoDB has no type for a Python float; floats are not exact, use Decimal"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +185,8 @@ FLOAT = "attribute 'id': DynamoDB has no type for a Python float; floats are not
         ("raise Retry", Outcome("retry", "RT812", "a plugin asks to retry", "r")),
         ("return 5", Outcome("retry", "RT813", ODD, "r")),
         ("item['id'] = 1.5", Outcome("rejected", "RT809", FLOAT, "r")),
-        ("del item['id']", Outcome("rejected", "RT808", "key attribute 'id' is missing", "r")),
-        ("return {1: 2}", Outcome("rejected", "RT809", "an attribute has a name that is empty or no text", "r")),
+        ("del item['id']", Outcome("rejected", "RT808", "table 'things': key attribute 'id' is missing", "r")),
+        ("return {1: 2}", Outcome("rejected", "RT809", NAMELESS, "r")),
     ],
 )
 def test_item_plugins_decide_and_may_fail(make: Any, body: Any, outcome: Any) -> None:
@@ -341,7 +343,7 @@ def test_an_element_is_an_item_where_nothing_is_mapped(make: Any) -> None:
         ),
         (
             {"lines": [{"id": "a"}, {}]},
-            Outcome("rejected", "RT808", "key attribute 'id' is missing", "r", "/order/lines/1/id"),
+            Outcome("rejected", "RT808", "table 'things': key attribute 'id' is missing", "r", "/order/lines/1/id"),
         ),
     ],
 )
@@ -389,7 +391,7 @@ def test_a_delete_needs_its_key(make: Any) -> None:
     """Like any write."""
     program = make(f"r: {{{TO_THINGS}, write: {{mode: delete}}}}")
 
-    assert planned(program, {"x": 1}) == rejected("RT808", "key attribute 'id' is missing", "r")
+    assert planned(program, {"x": 1}) == rejected("RT808", "table 'things': key attribute 'id' is missing", "r")
 
 
 def test_two_writes_of_one_item_are_rejected_on_an_atomic_queue(make: Any) -> None:

@@ -112,7 +112,7 @@ def test_numbers_that_would_be_rounded(attribute: Any, number: str) -> None:
     assert attribute("a").send(body=f'{{"id": "1", "a": {number}}}') == (
         "rejected",
         "RT809",
-        "attribute 'a': a number of more than 38 digits or out of range",
+        "table 'things': attribute 'a': a number of more than 38 digits or out of range",
         "",
     )
 
@@ -157,7 +157,7 @@ def test_a_key_attribute_without_a_value(flow: Any, name: str, given: Any) -> No
 
     kind, code, reason, _ = made.send(MISSING_MESSAGE)
 
-    assert (kind, code, reason) == ("rejected", "RT808", f"key attribute '{name}' is missing")
+    assert (kind, code, reason) == ("rejected", "RT808", f"table 'things': key attribute '{name}' is missing")
 
 
 def test_a_default_for_a_key_attribute(flow: Any) -> None:
@@ -352,7 +352,7 @@ def test_a_key_attribute_that_is_null(flow: Any, message: Any, why: str) -> None
     """It is an error in both cases; `null: error` tells them apart."""
     sent = flow({"item": {"id": {"from": "id", "null": "error"}}}).send(message)
 
-    assert sent[:3] == ("rejected", "RT808", f"key attribute 'id' is {why}")
+    assert sent[:3] == ("rejected", "RT808", f"table 'things': key attribute 'id' is {why}")
 
 
 UNFIT = "'null: remove' does not fit attribute"

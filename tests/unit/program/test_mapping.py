@@ -169,7 +169,7 @@ def test_elements_are_one_unit(flow: Any) -> None:
     assert flow(LINES, KEY).send(sent)[:3] == (
         "rejected",
         "RT808",
-        "key attribute 'n' is of type S, the table's key is N",
+        "table 'things': key attribute 'n' is of type S, the table's key is N",
     )
 
 

@@ -195,4 +195,4 @@ def test_the_key(flow: Any, item: Any, sentences: list[str]) -> None:
 
 def test_the_key_of_a_whole_message(flow: Any) -> None:
     """Without `item` it is in the message, or the message is rejected."""
-    assert flow().send({"a": 1}) == ("rejected", "RT808", "key attribute 'id' is missing", "")
+    assert flow().send({"a": 1}) == ("rejected", "RT808", "table 'things': key attribute 'id' is missing", "")
