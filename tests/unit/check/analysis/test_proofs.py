@@ -14,7 +14,7 @@ from router.check.analysis.entailment import Answer, Entailment, entailment_of
 from router.check.analysis.predicates import SOME_VALUE, there
 from router.check.rule import Subject
 from router.errors import Rejection
-from router.model import Message, Place, Table
+from router.model import REMOVE, Message, Place, Table
 from tests.support.config import Findings, spec
 from tests.support.engine import UNLIMITED
 from tests.support.program import (
@@ -130,6 +130,7 @@ SOURCES = st.one_of(
     st.fixed_dictionaries({"template": st.sampled_from(["{a}", "{a}#{b}", "{a}{b}", "k{a}", "{{"])}),
     st.fixed_dictionaries({"hash": st.just(("a", "b"))}),
 )
+POLICIES = ["omit", "null", "error", "remove"]
 ATTRIBUTES = st.builds(
     lambda source, more: spec.Attribute(**source, **more),
     SOURCES,
@@ -138,6 +139,8 @@ ATTRIBUTES = st.builds(
         optional={
             "type": st.sampled_from(["S", "N", "BOOL", "SS", "L", "M", "json"]),
             "default": st.sampled_from(["", "long text"]),
+            "missing": st.sampled_from(POLICIES),
+            "null": st.sampled_from(POLICIES),
         },
     ),
 )
@@ -246,7 +249,8 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
     """The value of an attribute is as inferred."""
     store, check, _ = _prove(schema)
     plugins = _plugins()
-    route = spec.RouteSettings(queue="q", table="t", schema=schema, item={"k": attribute})
+    write = spec.WriteSettings(mode="update")
+    route = spec.RouteSettings(queue="q", table="t", schema=schema, item={"k": attribute}, write=write)
     config = spec.Config(version=1, tables={"t": spec.TableSettings(key={"k": "S"})}, routes={"r": route})
     value = infer(Subject(config, plugins, store).routes[0], attribute).value
     context = CompileContext({}, {}, plugins, store, _findings(), {})
@@ -262,7 +266,7 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
         except Rejection:
             continue
         got = item.get("k")
-        if got is None:
+        if got is None or got is REMOVE:
             assert value.missing is not Answer.NO, data
         else:
             assert value.types.get(_kind(got), Answer.NO) is not Answer.NO, (data, got)
