@@ -111,7 +111,12 @@ def test_a_valid_message_passes_its_schema(make: Any) -> None:
         ('{"id": ""}', "RT808", "table 'things': key attribute 'id' is empty", "r"),
         ('{"id": null}', "RT808", "table 'things': key attribute 'id' is of type NULL, the table's key is S", "r"),
         ('{"id": "%s"}' % ("x" * 2049), "RT808", "table 'things': key attribute 'id' has more than 2048 bytes", "r"),
-        ('{"id": "a", "b": "%s"}' % ("x" * 410_000), "RT809", "table 'things': the item has more than 409600 bytes", "r"),
+        (
+            '{"id": "a", "b": "%s"}' % ("x" * 410_000),
+            "RT809",
+            "table 'things': the item has more than 409600 bytes",
+            "r",
+        ),
         ('{"id": %s}' % ("1" * 39), "RT809", DIGITS.format("id"), "r"),
         ('{"s": 1e-131}', "RT809", DIGITS.format("*"), "r"),
         ('{"id": "a", "": 1}', "RT809", NAMELESS, "r"),
@@ -128,7 +133,9 @@ def test_a_rejection_by_one_route_writes_nothing(make: Any) -> None:
     """Writes by other routes are not made either."""
     program = make(f"good: {{{TO_THINGS}}}\nbad: {{{TO_THINGS}, item: {{id: missing}}}}\nlater: {{{TO_THINGS}}}")
 
-    assert planned(program, {"id": "a"}) == rejected("RT808", "table 'things': key attribute 'id' is missing", "bad", "/missing")
+    assert planned(program, {"id": "a"}) == rejected(
+        "RT808", "table 'things': key attribute 'id' is missing", "bad", "/missing"
+    )
 
 
 DECIDE = """
