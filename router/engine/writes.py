@@ -109,7 +109,7 @@ class Write(Struct, frozen=True, gc=False):
         return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
 
     def not_newer(self) -> Outcome:
-        """Return the outcome if the condition of a versioned write failed, and the stored item, if any, is not known."""
+        """Return the outcome if the condition of a versioned write failed, and it is not known what is stored."""
         reason = f"table '{self.table.name}' refused the write: no item with a lesser '{self.version_name}' is stored"
         return Outcome("stale", SUPERSEDED.id, reason, self.route)
 
