@@ -1,20 +1,19 @@
-"""Calls that overlap, each started only if it can end before a deadline; and a lock for threads that make them.
+"""Calls that overlap, each started only if it can end before a deadline.
 
 Calls overlap in one thread if the client can send now and read later, else in several threads.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from select import POLLIN, poll
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from router.aws.protocols import PendingWrite, WriteResponse
+from router.aws.run_lock import blocking
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -220,131 +219,3 @@ def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T],
     if results:
         return results[0]
     raise errors[0] if errors else TimeoutError
-
-
-MAX_TURN_SECONDS = 0.05
-"""A thread that owns the run lock for so long may be in a call that does not release it: another one takes it over."""
-
-
-class _Thread(threading.local):
-    """The group of the current thread, and the number of its turn; 0 if it does not own the run lock.
-
-    A thread-local, since `blocking` is used deep in the HTTP client, which has no other way to know its caller.
-    """
-
-    group: "RunGroup | None" = None
-    turn = 0
-
-
-_thread = _Thread()
-
-
-class _Turn:
-    """The turn of a waiting thread: `gate` is released when it begins, with its `number`."""
-
-    __slots__ = ("gate", "number")
-
-    def __init__(self) -> None:
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.number = 0
-
-
-class RunLock:
-    """Lets one thread run at a time; groups of threads take turns, so that a busy one delays no other for long."""
-
-    def __init__(self, max_turn: float = MAX_TURN_SECONDS) -> None:
-        self._max_turn = max_turn
-        self._guard = threading.Lock()
-        self._owned = False
-        self._number = 0
-        # By group, in the order in which the groups have their next turns.
-        self._waiting: dict[RunGroup, deque[_Turn]] = {}
-
-    def group(self) -> "RunGroup":
-        """Return a group of threads, such as those of one queue."""
-        return RunGroup(self)
-
-    def acquire(self, group: "RunGroup") -> int:
-        """Wait for a turn, and return its number; take the lock over from an owner that keeps it for too long."""
-        with self._guard:
-            if not self._owned:
-                self._owned = True
-                return self._begin()
-            seen = self._number
-            turn = _Turn()
-            self._waiting.setdefault(group, deque()).append(turn)
-        while not turn.gate.acquire(timeout=self._max_turn):
-            with self._guard:
-                if not turn.number and self._number == seen:
-                    self._waiting[group].remove(turn)
-                    turn.number = self._begin()
-                    return turn.number
-                seen = self._number
-        return turn.number
-
-    def release(self, number: int) -> None:
-        """End a turn, if the lock was not taken over, and begin the next one."""
-        with self._guard:
-            if number != self._number:
-                return
-            while self._waiting:
-                group = next(iter(self._waiting))
-                turns = self._waiting.pop(group)
-                if turns:
-                    self._waiting[group] = turns
-                    turns[0].number = self._begin()
-                    turns.popleft().gate.release()
-                    return
-            self._owned = False
-
-    def _begin(self) -> int:
-        self._number += 1
-        return self._number
-
-
-class RunGroup:
-    """Threads that share a run lock within the context, and the turns of their group."""
-
-    def __init__(self, lock: RunLock) -> None:
-        self._lock = lock
-
-    def __enter__(self) -> None:
-        _thread.group = self
-        self.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-        _thread.group = None
-
-    def acquire(self) -> None:
-        """Wait for a turn, unless this thread has one."""
-        if not _thread.turn:
-            _thread.turn = self._lock.acquire(self)
-
-    def release(self) -> None:
-        """Let another thread run."""
-        if _thread.turn:
-            self._lock.release(_thread.turn)
-            _thread.turn = 0
-
-
-class _Blocking:
-    """A context that releases the thread's run lock, if it has one, while the thread blocks."""
-
-    def __enter__(self) -> None:
-        group = _thread.group
-        if group is not None:
-            group.release()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        group = _thread.group
-        if group is not None:
-            group.acquire()
-
-
-blocking = _Blocking()

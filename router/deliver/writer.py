@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import uniform
 
 from router import codes
-from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, blocking, boottime
+from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, boottime
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
+from router.aws.run_lock import blocking
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.deliver.retries import WaitBudget
 from router.model import WRITTEN, Outcome, Table

@@ -8,8 +8,9 @@ from random import uniform
 
 from msgspec import Struct
 
-from router.aws.calls import blocking, boottime
+from router.aws.calls import boottime
 from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
+from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, group_waves, met_outage
 from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import LOGGER

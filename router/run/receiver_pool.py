@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from router.aws.calls import RunLock, boottime
+from router.aws.calls import boottime
 from router.aws.protocols import Aws
+from router.aws.run_lock import RunLock
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import Meter
 from router.program.load import Program

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.calls import RunLock, boottime
+from router.aws.calls import boottime
 from router.aws.http.connections import IDLE_SECONDS, CallTimeout, Connections, NoResponseError
 from router.aws.http.endpoints import Endpoint
+from router.aws.run_lock import RunLock
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024

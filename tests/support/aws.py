@@ -8,7 +8,6 @@ from router.aws.calls import (
     RESPONSE_SECONDS,
     Duration,
     FixedDeadline,
-    RunLock,
     StartLimit,
     boottime,
 )
@@ -28,6 +27,7 @@ from router.aws.http.connections import CONNECT_SECONDS
 from router.aws.http.signing import Credentials, SigningScope, sign
 from router.aws.live import ACTIONS
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
+from router.aws.run_lock import RunLock
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [

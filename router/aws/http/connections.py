@@ -10,8 +10,9 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.calls import blocking, boottime, run_within
+from router.aws.calls import boottime, run_within
 from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
+from router.aws.run_lock import blocking
 from router.errors import UsageError
 
 CONNECT_SECONDS = 5

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from router.aws.calls import RESPONSE_SECONDS, blocking, boottime
+from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
+from router.aws.run_lock import blocking
 from router.aws.sqs import (
     BATCH_ENTRIES,
     EntryBatch,

@@ -17,7 +17,6 @@ from router.aws.calls import (
     Duration,
     FixedDeadline,
     PolledCalls,
-    RunLock,
     StartLimit,
     ThreadedCalls,
     boottime,
@@ -25,6 +24,7 @@ from router.aws.calls import (
 )
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
+from router.aws.run_lock import RunLock
 
 LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
 

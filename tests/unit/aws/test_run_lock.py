@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from router.aws.calls import RunGroup, RunLock, blocking
+from router.aws.run_lock import RunGroup, RunLock, blocking
 
 GRACE = 5.0
 """Seconds; no thread needs so long once it has the lock."""
@@ -144,7 +144,7 @@ def test_taken_over_by_one(lock: RunGroup, start: Start) -> None:
     assert done in (["a", "a", "b", "b"], ["b", "b", "a", "a"])
 
 
-def test_groups_take_turns() -> None:
+def test_fair_to_groups() -> None:
     """A thread of another group waits for one of the threads of a busy group, not for all that were there before."""
     lock, done = RunLock(60.0), []
     busy, quiet = lock.group(), lock.group()
