@@ -103,7 +103,7 @@ def test_ci_runs_the_command_of_the_project() -> None:
 def test_the_lock_file_names_no_index_and_no_folder() -> None:
     """The lock file refers to packages by name, version and hash only: it installs on every machine."""
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    known = re.compile(r"(#.*|[\w.-]+==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
+    known = re.compile(r"(#.*|[\w.-]+(\[[\w,-]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
     assert [line for line in lines if not known.fullmatch(line)] == []
 
 
