@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ class FileSource:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+
+    def leased_until(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """Return that nobody else takes messages of a file."""
+        return dict.fromkeys(ids, inf)
 
     def delete(self, ids: Sequence[str]) -> Mapping[str, AwsFault]:
         """Remove messages from the spool."""

@@ -2,13 +2,17 @@
 
 SQS has no way to look at a message without receiving it: messages are received with a visibility timeout, which is
 extended while the command works, and set to 0 at its end. If the command is killed, they become visible by themselves.
+
+A lease has an end, counted from before the call that received or extended the message. If the process is suspended for
+longer, others may have the message: it is neither extended nor made visible any more, and it must not be delivered.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from router.aws.calls import Clock, boottime
 from router.aws.protocols import AwsFault, Queues
 from router.dlq.messages import DlqMessage
 from router.dlq.spool import Spool
@@ -41,7 +45,15 @@ class DlqLease:
     VISIBILITY_SECONDS at most.
     """
 
-    def __init__(self, queues: Queues, name: str, url: str, spool: Spool, visibility: int = VISIBILITY_SECONDS) -> None:
+    def __init__(
+        self,
+        queues: Queues,
+        name: str,
+        url: str,
+        spool: Spool,
+        visibility: int = VISIBILITY_SECONDS,
+        clock: Clock = boottime,
+    ) -> None:
         """`name` is the queue's name for messages to the user."""
         self.unreleased = 0
         self._queues = queues
@@ -49,6 +61,7 @@ class DlqLease:
         self._url = url
         self._spool = spool
         self._visibility = visibility
+        self._clock = clock
         self._ended = threading.Event()
         self._renewals = threading.Thread(target=self._renew, name="dlq-lease", daemon=True)
 
@@ -60,7 +73,7 @@ class DlqLease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        for receipts in self._spool.receipts():
+        for receipts in self._spool.receipts(self._clock()):
             changes = [(id_, handle, 0) for id_, handle in receipts]
             self.unreleased += len(self._queues.change_visibility(self._url, changes, CALL_SECONDS))
 
@@ -74,6 +87,7 @@ class DlqLease:
         new = 0
         empty = 0
         while empty < EMPTY_RECEIVES and (limit is None or new < limit):
+            until = self._clock() + self._visibility
             received = self._queues.receive(self._url, RECEIVE_COUNT, WAIT_SECONDS, self._visibility)
             if isinstance(received, AwsFault):
                 raise UsageError(self._explain(received))
@@ -81,7 +95,7 @@ class DlqLease:
             for record in received:
                 message = DlqMessage.of(record)
                 chosen = selects(message) and (limit is None or new < limit)
-                new += self._spool.add(message, selected=chosen) and chosen
+                new += self._spool.add(message, selected=chosen, until=until) and chosen
             progress(len(self._spool))
         return new
 
@@ -91,18 +105,23 @@ class DlqLease:
         self._spool.remove(id_ for id_ in ids if id_ not in failed)
         return failed
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """Stop the lease of messages, which become visible after their visibility timeout."""
-        self._spool.remove(ids)
+    def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
+        """Return the moment of the clock at which the lease of each message ends."""
+        return self._spool.leased_until(ids)
+
+    def extend(self) -> None:
+        """Extend the leases that are not over."""
+        for receipts in self._spool.receipts(self._clock()):
+            if self._ended.is_set():
+                return
+            until = self._clock() + self._visibility
+            changes = [(id_, handle, self._visibility) for id_, handle in receipts]
+            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
+            self._spool.extend([receipt for receipt in receipts if receipt[0] not in failed], until)
 
     def _renew(self) -> None:
         while not self._ended.wait(self._visibility / 3):
-            for receipts in self._spool.receipts():
-                if self._ended.is_set():
-                    return
-                # A message whose renewal fails becomes visible, and its deletion fails: it stays on the queue.
-                changes = [(id_, handle, self._visibility) for id_, handle in receipts]
-                self._queues.change_visibility(self._url, changes, CALL_SECONDS)
+            self.extend()
 
     def _explain(self, fault: AwsFault) -> str:
         if fault.code.endswith(_OVER_LIMIT):
@@ -111,4 +130,5 @@ class DlqLease:
                 f"too many messages of '{self._name}' are in flight: SQS allows about 120,000; wait for its other "
                 "consumers, or select fewer with --limit"
             )
-        return f"cannot receive from '{self._name}': {fault.code}; the command needs sqs:ReceiveMessage"
+        needs = "; the command needs sqs:ReceiveMessage" if fault.kind == "configuration" else "; try again"
+        return f"cannot receive from '{self._name}': {fault.code}{needs}"

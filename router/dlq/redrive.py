@@ -28,14 +28,21 @@ from router.program.load import Program
 BATCH = 100
 """Messages that are delivered together at most."""
 DELIVERY_SECONDS = 60.0
-"""The deadline of a batch."""
+"""The deadline of a batch, unless the lease of one of its messages ends before."""
 SENT = "sent"
 """The result of a message that was sent back to its queue."""
+LEAST_LEASE_SECONDS = 10.0
+"""A message with less is left out: it would end the time of its whole batch."""
+LEASE_OVER = "lease over"
+"""The result of a message that is left out, since others may have it."""
 _MOVED = Outcome("rejected", "", "the redrive policy of its queue moved it")
 
 
 class Redriven(Struct, frozen=True):
-    """The result for one message: a kind of outcome or `sent`, and whether it is deleted from the dead-letter queue."""
+    """The result for one message, and whether it is deleted from the dead-letter queue.
+
+    The result is a kind of outcome, `sent`, or `lease over`.
+    """
 
     id: str
     result: str
@@ -46,6 +53,9 @@ class Redriven(Struct, frozen=True):
 
 class Source(Protocol):
     """Where messages come from: a leased dead-letter queue, or a file."""
+
+    def leased_until(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """Return the moment of `boottime` from which others may have each message."""
 
     def delete(self, ids: Sequence[str]) -> Mapping[str, AwsFault]:
         """Delete messages; return the faults of those that are still there."""
@@ -134,53 +144,63 @@ class Redriver:
 
     def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
         """Deliver messages that failed on one queue, and delete those that are acknowledged."""
-        known, new = self._split(messages)
-        deadline = FixedDeadline(self._clock() + DELIVERY_SECONDS)
+        left, new, until = self._split(messages)
         records = [message.to_deliver() for message in new]
-        delivered = self._delivery.deliver(queue, records, deadline) if records else []
+        delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
         results = [
             Redriven(each.record.message_id, each.outcome.kind, each.outcome.code, each.outcome.reason)
             for each in delivered
         ]
         confirmed = [result for result, each in zip(results, delivered, strict=True) if each.acknowledged]
-        return self._finish(results, confirmed, known)
+        return self._finish([*results, *left], confirmed)
 
     def send_back(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
         """Send messages to the queue that they failed on, with their identity, and delete them."""
-        known, new = self._split(messages)
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
             raise UsageError(f"cannot send to the queue '{queue.reference}': {url.code}")
+        left, new, until = self._split(messages)
         outgoing = [_outgoing(queue, message) for message in new]
-        failed = self._aws.queues.send(url, outgoing, CALL_SECONDS) if outgoing else {}
+        failed = self._aws.queues.send(url, outgoing, until - self._clock()) if outgoing else {}
         results = [
             Redriven(each.id, "retry", "", f"cannot be sent: {failed[each.id].code}")
             if each.id in failed
             else Redriven(each.id, SENT)
             for each in outgoing
         ]
-        return self._finish(results, [each for each in results if each.result == SENT], known)
+        return self._finish([*results, *left], [each for each in results if each.result == SENT])
 
-    def _split(self, messages: Sequence[DlqMessage]) -> tuple[list[Redriven], list[DlqMessage]]:
-        """Separate the messages that an earlier run confirmed, but did not delete."""
-        known, new = [], []
+    def _split(self, messages: Sequence[DlqMessage]) -> tuple[list[Redriven], list[DlqMessage], float]:
+        """Return the results of messages that are not to be delivered, the others, and the deadline of those.
+
+        Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
+        over.
+        """
+        confirmed = {each.id: result for each in messages if (result := self._journal.result(each.id)) is not None}
+        left = [Redriven(id_, result) for id_, result in confirmed.items()]
+        self._keep_rate(len(messages) - len(left))
+        ends = self._source.leased_until([each.id for each in messages])
+        new, now = [], self._clock()
+        until = now + DELIVERY_SECONDS
         for message in messages:
-            result = self._journal.result(message.id)
-            if result is None:
+            if message.id in confirmed:
+                continue
+            end = ends.get(message.id, now)
+            if end > now + LEAST_LEASE_SECONDS:
                 new.append(message)
+                until = min(until, end)
             else:
-                known.append(Redriven(message.id, result))
-        self._keep_rate(len(new))
-        return known, new
+                left.append(Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again"))
+        return left, new, until
 
-    def _finish(
-        self, results: Sequence[Redriven], confirmed: Sequence[Redriven], known: Sequence[Redriven]
-    ) -> list[Redriven]:
+    def _finish(self, results: Sequence[Redriven], confirmed: Sequence[Redriven]) -> list[Redriven]:
+        """Delete what is confirmed, now or by an earlier run; return the results."""
         self._journal.add(confirmed)
-        ids = [each.id for each in (*confirmed, *known)]
+        now = {each.id for each in confirmed}
+        ids = [each.id for each in results if each.id in now or self._journal.result(each.id) is not None]
         undeleted = self._source.delete(ids) if ids else {}
         deleted = set(ids) - set(undeleted)
-        return [structs.replace(each, deleted=each.id in deleted) for each in (*results, *known)]
+        return [structs.replace(each, deleted=each.id in deleted) for each in results]
 
     def _keep_rate(self, count: int) -> None:
         """Wait until so many further messages keep to the rate."""

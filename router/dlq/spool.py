@@ -4,6 +4,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,7 +39,7 @@ class Spool:
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute(
             "CREATE TABLE messages (position INTEGER PRIMARY KEY, sent TEXT, id TEXT UNIQUE, handle TEXT, "
-            "selected INT, record BLOB)"
+            "selected INT, record BLOB, until REAL)"
         )
         self._database.execute("CREATE INDEX in_order ON messages (sent, position)")
 
@@ -56,18 +57,22 @@ class Spool:
             count: int = self._database.execute("SELECT count(*) FROM messages").fetchone()[0]
         return count
 
-    def add(self, message: DlqMessage, *, selected: bool) -> bool:
-        """Store a message; return False if it is there already, and keep its newest receipt handle."""
+    def add(self, message: DlqMessage, *, selected: bool, until: float = inf) -> bool:
+        """Store a message, leased until a moment of the lease's clock.
+
+        Return False if it is there already, and keep its newest receipt handle and lease.
+        """
+        handle = message.record.receipt_handle
         with self._lock:
-            sent = "" if self._fifo else message.sent_at
-            row = (sent, message.id, message.record.receipt_handle, selected, msgspec.msgpack.encode(message.record))
             update = self._database.execute(
-                "UPDATE messages SET handle = ? WHERE id = ?", (message.record.receipt_handle, message.id)
+                "UPDATE messages SET handle = ?, until = ? WHERE id = ?", (handle, until, message.id)
             )
             if update.rowcount:
                 return False
+            sent = "" if self._fifo else message.sent_at
             self._database.execute(
-                "INSERT INTO messages (sent, id, handle, selected, record) VALUES (?, ?, ?, ?, ?)", row
+                "INSERT INTO messages (sent, id, handle, selected, record, until) VALUES (?, ?, ?, ?, ?, ?)",
+                (sent, message.id, handle, selected, msgspec.msgpack.encode(message.record), until),
             )
         return True
 
@@ -86,19 +91,38 @@ class Spool:
             for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
                 yield DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
 
-    def receipts(self) -> Iterator[list[Receipt]]:
-        """Yield the ids and receipt handles of all stored messages, some at a time."""
+    def receipts(self, now: float) -> Iterator[list[Receipt]]:
+        """Yield the ids and receipt handles of the stored messages that are leased at `now`, some at a time."""
         last = 0
         while True:
             with self._lock:
                 rows = self._database.execute(
-                    "SELECT position, id, handle FROM messages WHERE position > ? ORDER BY position LIMIT ?",
-                    (last, _RECEIPTS_AT_A_TIME),
+                    "SELECT position, id, handle FROM messages WHERE position > ? AND until > ? "
+                    "ORDER BY position LIMIT ?",
+                    (last, now, _RECEIPTS_AT_A_TIME),
                 ).fetchall()
             if not rows:
                 return
             last = rows[-1][0]
             yield [(id_, handle) for _, id_, handle in rows]
+
+    def extend(self, receipts: Iterable[Receipt], until: float) -> None:
+        """Set the end of leases; one with another receipt handle by now keeps its own."""
+        with self._lock:
+            self._database.executemany(
+                "UPDATE messages SET until = ? WHERE id = ? AND handle = ?",
+                ((until, id_, handle) for id_, handle in receipts),
+            )
+
+    def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
+        """Return the end of the lease of those of the ids that are stored."""
+        marks = ",".join("?" * len(ids))
+        with self._lock:
+            rows = self._database.execute(
+                f"SELECT id, until FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
+                tuple(ids),
+            ).fetchall()
+        return dict(rows)
 
     def handles(self, ids: Sequence[str]) -> list[Receipt]:
         """Return those of the ids that are stored, with their newest receipt handles."""

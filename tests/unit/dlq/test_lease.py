@@ -1,7 +1,7 @@
 """The lease of messages while a command works on them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from router.dlq.lease import DlqLease
 from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.model import Record
-from tests.support.aws import AwsFault
+from tests.support.aws import AwsFault, boottime
 
 
 class LeasedQueues:
@@ -42,9 +42,9 @@ class LeasedQueues:
         return {id_: self.refused[id_] for id_, _ in messages if id_ in self.refused}
 
 
-def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600) -> DlqLease:
+def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600, clock: Callable[[], float] = boottime) -> DlqLease:
     client: Any = queues
-    return DlqLease(client, "dead", "url", spool, visibility)
+    return DlqLease(client, "dead", "url", spool, visibility, clock)
 
 
 def test_messages_are_released_at_the_end() -> None:
@@ -88,16 +88,58 @@ def test_a_lease_is_extended_while_a_command_works() -> None:
         assert queues.visibility == {"a": 1}
 
 
+def test_the_end_of_a_lease_counts_from_before_the_call() -> None:
+    """The visibility timeout may have begun when the request was sent."""
+    now = 1000.0
+    queues = LeasedQueues(["a", "b"])
+
+    def passes(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            nonlocal now
+            now += 5
+            return call(*arguments)
+
+        return called
+
+    for name in ("receive", "change_visibility"):
+        setattr(queues, name, passes(getattr(queues, name)))
+    with Spool() as spool, lease(queues, spool, clock=lambda: now) as leased:
+        leased.receive(lambda message: True, 1)
+        assert leased.leased_until(["a", "b"]) == {"a": 1600.0, "b": 1600.0}
+        queues.refused = {"b": AwsFault("retry", "InternalError", 500)}
+        leased.extend()
+        assert leased.leased_until(["a", "b", "c"]) == {"a": 1605.0, "b": 1600.0}
+
+
+def test_a_lease_that_is_over_is_left_alone() -> None:
+    """Others may have the message: it is neither extended nor made visible."""
+    now = 0.0
+    queues = LeasedQueues(["a"], [], [])
+    with Spool() as spool, lease(queues, spool, clock=lambda: now) as leased:
+        leased.receive(lambda message: True)
+        now = 600.0  # the process was suspended
+        queues.visibility["a"] = 30  # as another consumer received it
+        leased.extend()
+        assert queues.visibility == {"a": 30}
+        assert leased.leased_until(["a"]) == {"a": 600.0}
+    assert (queues.visibility, leased.unreleased) == ({"a": 30}, 0)
+
+
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("kind", "code", "sentence"),
     [
-        ("AWS.SimpleQueueService.OverLimit", "too many messages of 'dead' are in flight"),
-        ("AccessDenied", "cannot receive from 'dead': AccessDenied; the command needs sqs:ReceiveMessage"),
+        ("configuration", "AWS.SimpleQueueService.OverLimit", "too many messages of 'dead' are in flight"),
+        (
+            "configuration",
+            "AccessDenied",
+            "cannot receive from 'dead': AccessDenied; the command needs sqs:ReceiveMessage",
+        ),
+        ("retry", "InternalError", "cannot receive from 'dead': InternalError; try again"),
     ],
 )
-def test_faults_of_a_receive(code: str, sentence: str) -> None:
+def test_faults_of_a_receive(kind: Any, code: str, sentence: str) -> None:
     """They are sentences."""
-    queues = LeasedQueues(["a"], AwsFault("configuration", code, 400))
+    queues = LeasedQueues(["a"], AwsFault(kind, code, 400))
     with Spool() as spool:
         with pytest.raises(UsageError, match=sentence), lease(queues, spool) as leased:
             leased.receive(lambda message: True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,11 +18,15 @@ FAULT = AwsFault("retry", "InternalError", 500)
 
 
 class Source:
-    """The messages of a dead-letter queue; those in `stuck` cannot be deleted."""
+    """The messages of a dead-letter queue; those in `stuck` cannot be deleted, `ends` are the ends of leases."""
 
     def __init__(self, *stuck: str) -> None:
         self.deleted: list[str] = []
+        self.ends: dict[str, float] = {}
         self.stuck = stuck
+
+    def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
+        return dict.fromkeys(ids, 600.0) | self.ends
 
     def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
         self.deleted += [id_ for id_ in ids if id_ not in self.stuck]
@@ -115,6 +119,49 @@ def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -
         "2026-01-01T00:00:00.000Z",
     )
     assert (ours.group_id, theirs.group_id) == ("", "tenant")
+
+
+@pytest.mark.parametrize("way", ["deliver", "send_back"])
+def test_a_message_whose_lease_is_over_stays(redrive: Callable[..., Redrive], failed: Make, way: str) -> None:
+    """Others may have it: it is left out and reported, and not deleted."""
+    run = redrive()
+    run.now = 50.0
+    run.source.ends = {"1": 50.0, "2": 59.0}
+
+    results = getattr(run, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"), failed({"id": "c"}, "3"))
+
+    done = "written" if way == "deliver" else "sent"
+    assert {each.id: (each.result, each.deleted) for each in results} == {
+        "1": ("lease over", False),
+        "2": ("lease over", False),
+        "3": (done, True),
+    }
+    assert run.source.deleted == ["3"]
+    assert run.tables.items("orders") == ([{"id": "c"}] if way == "deliver" else [])
+    assert [letter.id for letter in run.queues.letters.get("orders", [])] == ([] if way == "deliver" else ["3"])
+
+
+@pytest.mark.parametrize("way", ["deliver", "send_back"])
+def test_no_message_is_sent_after_the_end_of_its_lease(redrive: Callable[..., Redrive], failed: Make, way: str) -> None:
+    """The time of a batch ends with the first lease of its messages."""
+    run = redrive()
+    run.source.ends = {"2": 20.0}
+    times: list[float] = []
+
+    def deliver(queue: Any, records: Any, deadline: Any) -> list[Any]:
+        times.append(deadline.end)
+        return []
+
+    def send(url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        times.append(run.now + timeout)
+        return {}
+
+    redriver, queues = cast("Any", run.redriver), cast("Any", run.queues)
+    redriver._delivery.deliver, queues.send = deliver, send
+
+    getattr(run, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+
+    assert times == [20.0]
 
 
 def test_what_is_not_sent_stays(redrive: Callable[..., Redrive], failed: Make) -> None:
