@@ -114,7 +114,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
     from router.cli.dlq_redrive import rehearse as run_rehearsal
-    from router.cli.dlq_report import plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
+    from router.cli.dlq_report import Plan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
 
     session = open_session(DlqOptions(**options))
     failing = 0
@@ -128,7 +128,8 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
             elif diff:
                 print_rehearsal(rehearsal, values=values)
 
-        plan = run_rehearsal(session, opened.queue, opened.spool, show_one)
+        plan = Plan(Counter())
+        run_rehearsal(session, opened.queue, opened.spool, show_one, plan)
         failing += plan.total - plan.passing
         if not as_json:
             print_plan(opened.queue.name, plan)

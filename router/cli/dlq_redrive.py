@@ -38,7 +38,41 @@ class _Work(Struct, frozen=True):
     queue: DeadLetterQueue
     spool: Spool
     source: Source
-    receive: Callable[[], int] | None
+    receive: Callable[[int | None], int] | None
+
+
+class _Choice:
+    """Deselects the messages that are not to be redriven: those that do not pass or, if asked, replace an item.
+
+    In a FIFO queue a message that stays keeps the rest of its group behind it: `waiting` counts those. `undelivered`
+    are the groups of chosen messages that could not be delivered.
+    """
+
+    def __init__(self, work: _Work, keep_newer: bool) -> None:
+        self.chosen = 0
+        self.waiting = 0
+        self.undelivered: set[str | None] = set()
+        self._blocked: set[str | None] = set()
+        self._work = work
+        self._keep_newer = keep_newer
+
+    def decide(self, rehearsal: Rehearsal) -> None:
+        """Choose or deselect a message, in the order of its group."""
+        message, group = rehearsal.message, rehearsal.message.record.group_id
+        if not rehearsal.passes or (self._keep_newer and rehearsal.overwrites):
+            if self._work.queue.fifo:
+                self._blocked.add(group)
+        elif group in self._blocked or group in self.undelivered:
+            self.waiting += 1
+        else:
+            self.chosen += 1
+            return
+        self._work.spool.deselect(message.id)
+
+    def undeliver(self, message: DlqMessage) -> None:
+        """Keep what follows a chosen message in its group."""
+        if self._work.queue.fifo:
+            self.undelivered.add(message.record.group_id)
 
 
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
@@ -58,7 +92,7 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
 def _from_queues(session: DlqSession) -> Iterator[_Work]:
     for opened in session.each_opened():
         lease = opened.lease
-        yield _Work(opened.queue, opened.spool, lease, lambda: lease.receive(opened.selects))  # noqa: B023
+        yield _Work(opened.queue, opened.spool, lease, lambda limit: lease.receive(opened.selects, limit))  # noqa: B023
 
 
 def _from_file(session: DlqSession, file: Path) -> Iterator[_Work]:
@@ -72,70 +106,83 @@ def _from_file(session: DlqSession, file: Path) -> Iterator[_Work]:
 
 def _redrive(session: DlqSession, work: _Work, own: RedriveOptions) -> dict[str, object]:
     """Redrive the messages of one dead-letter queue; return the report for `--json`."""
-    plan = rehearse(session, work.queue, work.spool, lambda rehearsal: _keep(rehearsal, work.spool, own))
-    report: dict[str, object] = {**plan_as_json(work.queue.name, plan), "redriven": {}}
+    choice = _Choice(work, own.keep_newer)
+    plan = Plan(Counter())
+    rehearse(session, work.queue, work.spool, choice.decide, plan)
     if not own.as_json:
         print_plan(work.queue.name, plan)
-    chosen = plan.passing - (plan.overwriting if own.keep_newer else 0)
-    if own.dry_run or not chosen:
-        return {**report, "complete": chosen == plan.total}
-    what = f"Send {count(chosen)} to the queues" if own.to_queue else f"Deliver {count(chosen)}"
-    if not own.yes and not confirm(f"{what}, and delete them from {work.queue.name}?"):
+        if choice.waiting:
+            output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
+    results: Counter[str] = Counter()
+    if own.dry_run or not choice.chosen:
+        return _report(work, plan, results, choice.chosen == plan.total)
+    if not own.yes and not confirm(_question(work, own, choice.chosen)):
         click.echo("nothing was redriven", err=True)
-        return {**report, "complete": False}
+        return _report(work, plan, results, False)
     path = own.journal or Path(f"router-dlq-{work.queue.name.replace('/', '_')}.journal")
     with Journal(path) as journal:
         redriver = Redriver(session.program, session.aws, work.source, journal, own.rate)
-        results = _deliver(session, work, redriver, own, chosen)
+        _deliver(session, work, redriver, own, choice, plan, results)
     if not results[_UNDELETED]:
         journal.remove()
     if not own.as_json:
         _print_results(work.queue.name, results)
     done = sum(number for result, number in results.items() if result in _DONE)
-    return {**report, "redriven": dict(+results), "complete": done == plan.total and not results[_UNDELETED]}
+    return _report(work, plan, results, done == plan.total and not results[_UNDELETED])
+
+
+def _report(work: _Work, plan: Plan, results: Counter[str], complete: bool) -> dict[str, object]:
+    return {**plan_as_json(work.queue.name, plan), "redriven": dict(+results), "complete": complete}
+
+
+def _question(work: _Work, own: RedriveOptions, chosen: int) -> str:
+    what = f"Send {count(chosen)} to the queues" if own.to_queue else f"Deliver {count(chosen)}"
+    more = ", with those that follow in their groups" if work.queue.fifo and work.receive else ""
+    return f"{what}, and delete them from {work.queue.name}{more}?"
 
 
 _UNDELETED = "confirmed, but not deleted"
 _DONE = ("written", "duplicate", "stale", "dropped", "sent")
 
 
-def _keep(rehearsal: Rehearsal, spool: Spool, own: RedriveOptions) -> None:
-    """Deselect a message that is not to be redriven."""
-    if not rehearsal.passes or (own.keep_newer and rehearsal.overwrites):
-        spool.deselect(rehearsal.message.id)
-
-
-def rehearse(session: DlqSession, queue: DeadLetterQueue, spool: Spool, on_each: Callable[[Rehearsal], None]) -> Plan:
-    """Rehearse the selected messages of a spool, with a progress bar; raises UsageError."""
+def rehearse(
+    session: DlqSession, queue: DeadLetterQueue, spool: Spool, on_each: Callable[[Rehearsal], None], plan: Plan
+) -> None:
+    """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""
     rehearser = Rehearser(session.program, queue.reference, session.aws, session.read_item)
-    plan = Plan(Counter())
     with progress_bar(f"rehearsing {queue.name}", len(spool)) as progress:
         for message in spool.selected():
             rehearsal = rehearser.rehearse(message)
             plan.add(rehearsal)
             on_each(rehearsal)
             progress(plan.total)
-    return plan
 
 
-def _deliver(session: DlqSession, work: _Work, redriver: Redriver, own: RedriveOptions, chosen: int) -> Counter[str]:
+def _deliver(
+    session: DlqSession,
+    work: _Work,
+    redriver: Redriver,
+    own: RedriveOptions,
+    choice: _Choice,
+    plan: Plan,
+    results: Counter[str],
+) -> None:
     """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
-    results: Counter[str] = Counter()
-    blocked: set[str | None] = set()
-    with progress_bar(f"redriving {work.queue.name}", chosen) as progress:
-        while True:
-            for batch in _batches(session, work, redriver.batch_size, blocked):
-                groups = {message.id: message.record.group_id for message in batch}
+    while True:
+        with progress_bar(f"redriving {work.queue.name}", choice.chosen) as progress:
+            for batch in _batches(session, work, redriver.batch_size, choice.undelivered):
+                by_id = {message.id: message for message in batch}
                 for redriven in _deliver_batch(session, work, redriver, batch, own.to_queue):
                     results[redriven.result] += 1
                     results[_UNDELETED] += redriven.result in _DONE and not redriven.deleted
-                    if work.queue.fifo and not redriven.deleted:
-                        blocked.add(groups[redriven.id])
+                    if not redriven.deleted:
+                        choice.undeliver(by_id[redriven.id])
                 progress(results.total())
-            # A FIFO queue returns the next messages of a group when the ones before are deleted.
-            if not work.queue.fifo or work.receive is None or not work.receive():
-                return results
-            rehearse(session, work.queue, work.spool, lambda rehearsal: _keep(rehearsal, work.spool, own))
+        # A FIFO queue returns the next messages of a group when the ones before are deleted.
+        left = None if session.limit is None else session.limit - plan.total
+        if not work.queue.fifo or work.receive is None or left == 0 or not work.receive(left):
+            return
+        rehearse(session, work.queue, work.spool, choice.decide, plan)
 
 
 def _batches(session: DlqSession, work: _Work, size: int, blocked: Container[str | None]) -> Iterator[list[DlqMessage]]:
@@ -148,7 +195,7 @@ def _batches(session: DlqSession, work: _Work, size: int, blocked: Container[str
         queue = message.find_queue(session.program, work.queue.reference)
         assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
         work.spool.deselect(message.id)
-        if work.queue.fifo and message.record.group_id in blocked:
+        if message.record.group_id in blocked:
             continue
         batch = by_queue.setdefault(queue.name, [])
         batch.append(message)

@@ -192,6 +192,46 @@ def test_an_interrupted_command_releases_the_messages(on_call: OnCall) -> None:
     assert on_call.count("dlq") == (0, 0)
 
 
+class TestFifo:
+    """A FIFO dead-letter queue with two groups of 15 messages: SQS returns the first ones of a group only."""
+
+    @pytest.fixture
+    def fifo(self, on_call: OnCall) -> OnCall:
+        config = on_call.config.read_text()
+        for name in ("orders", "dlq"):
+            config = config.replace(f": {on_call.prefix}-{name}", f": {on_call.prefix}-{name}.fifo", 1)
+        on_call.config.write_text(config.replace("TYPE", "integer"))
+        on_call.urls |= create_queues(on_call.sqs, {f"{on_call.prefix}-orders.fifo": f"{on_call.prefix}-dlq.fifo"})
+        return on_call
+
+    def fill(self, fifo: OnCall, bad: int = -1) -> None:
+        for number in range(30):
+            total = "bad" if number == bad else number
+            settings = {"MessageGroupId": f"g{number % 2}", "MessageDeduplicationId": str(number)}
+            fifo.send({"id": f"f-{number}", "total": total}, "dlq.fifo", **settings)
+
+    def test_all_of_a_group(self, fifo: OnCall) -> None:
+        """Those that follow are delivered too, which completes the command."""
+        self.fill(fifo)
+        (redriven,) = fifo.json("redrive", "--yes")
+        assert (redriven["redriven"], redriven["messages"]) == ({"written": 30}, 30)
+        assert fifo.count("dlq.fifo") == (0, 0)
+
+    def test_limit(self, fifo: OnCall) -> None:
+        """Not more are delivered."""
+        self.fill(fifo)
+        (redriven,) = fifo.json("redrive", "--yes", "--limit", "14")
+        assert (redriven["redriven"], fifo.count("dlq.fifo")) == ({"written": 14}, (16, 0))
+
+    def test_a_message_that_stays_keeps_the_rest_of_its_group(self, fifo: OnCall) -> None:
+        """Message 4 does not pass: 6, 8 ... stay too, and the other group is delivered."""
+        self.fill(fifo, bad=4)
+        (redriven,) = fifo.json("redrive", "--yes", code=1)
+        assert (redriven["redriven"], fifo.count("dlq.fifo")) == ({"written": 17}, (13, 0))
+        assert [fifo.item(f"f-{number}") is not None for number in (2, 4, 6, 29)] == [True, False, False, True]
+        assert "stay behind one of their group" in fifo.run("redrive", "--dry-run", code=1)
+
+
 BAD_INPUT = {
     "no such queue": (("list", "--dead-letter", "nowhere"), "'nowhere' cannot be opened"),
     "no such source": (("list", "--queue", "nowhere"), "no route reads the queue 'nowhere'; there are orders"),
