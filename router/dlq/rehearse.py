@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
 from router.aws.protocols import Aws
-from router.deliver.delivery import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
 from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
+from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
 from router.deliver.retries import WaitBudget
 from router.deliver.writer import Writer
 from router.dlq.messages import DlqMessage

@@ -1,8 +1,9 @@
 """What tests of other rooms use of `router.deliver`."""
 
 from router.deliver.dead_letters import send_dead_letters
-from router.deliver.delivery import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS, Delivery
+from router.deliver.delivery import Delivery
 from router.deliver.lanes import Chain, Transaction
+from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
 from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE
 from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.deliver.writer import KEY_SECONDS, Writer
