@@ -13,12 +13,15 @@ WAIT_SHARE = 0.2
 class WaitBudget:
     """The time that a caller may spend waiting for retries, refilled as time passes; thread-safe."""
 
-    def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS) -> None:
+    def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS, left: float | None = None) -> None:
+        """It has at most `seconds`, and `left` of them at first; all without it."""
         self.waited = 0.0
         """The seconds of all waits of a writer, whether counted or not."""
+        self.taken = 0.0
+        """The seconds of those that were taken from the budget."""
         self._clock = clock
         self._most = seconds
-        self._left = seconds
+        self._left = seconds if left is None else left
         self._filled_at = clock()
         self._lock = Lock()
 
@@ -31,4 +34,5 @@ class WaitBudget:
             if self._left < seconds:
                 return False
             self._left -= seconds
+            self.taken += seconds
             return True

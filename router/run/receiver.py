@@ -12,7 +12,7 @@ from router.aws.calls import boottime
 from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
 from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, group_waves, met_outage
-from router.deliver.retries import WaitBudget
+from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE, WaitBudget
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
@@ -117,7 +117,8 @@ class Receiver:
         self._stop = stop
         self._on_round = on_round
         self._share = share or ThrottledShare()
-        self._waits = WaitBudget(clock)
+        # A new receiver has a share too: a busy queue begins and ends many.
+        self._waits = WaitBudget(clock, left=WAIT_SHARE * MAX_WAIT_SECONDS)
         self._outage = outage or Outage(polled.queue.outage, clock)
         self._jitter = jitter
         self._sleep = sleep
@@ -167,7 +168,7 @@ class Receiver:
             LOGGER.warning("received after the visibility timeout, and discarded", extra={"fields": fields})
             return Round(failed=True)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
-        waited = self._waits.waited
+        waited, taken = self._waits.waited, self._waits.taken
         try:
             self.busy_since = began = self._clock()
             throttled = self._deliver(received, lease, requested_at)
@@ -177,7 +178,9 @@ class Receiver:
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
-        full = self._batch.update(requested, len(received), lease.size, ended - began)
+        # A few writes that are throttled need no smaller batches, which more of them would delay.
+        taken = self._waits.taken - taken
+        full = self._batch.update(requested, len(received), lease.size, ended - began - taken)
         # A wait for retries is no contention, which further receivers would increase.
         waited = self._waits.waited - waited
         return Round(len(received), full, ended - self.seen_at - waited, throttled)

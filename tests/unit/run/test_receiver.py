@@ -45,6 +45,7 @@ def receive(
         max_leased: int = 1_000_000_000,
         clock: Callable[[], float] = boottime,
         visibility: int = 30,
+        writer: Writer | None = None,
     ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
         stop = RecordingStop()
@@ -62,7 +63,7 @@ def receive(
         receiver = Receiver(
             polled,
             queues,
-            Delivery(program, aws, clock, writer=Writer(aws.tables, clock, jitter=lambda low, high: 0.0)),
+            Delivery(program, aws, clock, writer=writer or Writer(aws.tables, clock, jitter=lambda low, high: 0.0)),
             leases,
             stop,
             on_round,
@@ -221,6 +222,16 @@ def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
     receive(*full_receives(messages, *range(16)), tuning=Tuning(batch_seconds=1.0), clock=lambda: now)
 
     assert sizes == [10, 20, 40, 60, 10, 20]
+
+
+def test_batch_size_beside_a_hot_key(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
+    """The waits for retries of one message of ten do not make the next batches smaller."""
+    hot = {"PutRequest": {"Item": {"id": {"S": "0-0"}}}}
+    tables.answers.extend([WriteResponse(unprocessed=[hot]), WriteResponse(unprocessed=[hot])])
+    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
+    receive(*full_receives(messages, *range(7)), writer=writer, tuning=Tuning(batch_seconds=0.1), clock=time_)
+
+    assert (time_.slept, [len(call) for call in queues.deleted]) == ([pytest.approx(0.1)], [9, 20, 40])
 
 
 def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
