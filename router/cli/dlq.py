@@ -172,7 +172,8 @@ def redrive(**options: Any) -> None:
 @command.command("export")
 @selection_options
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="The new file.")
-def export(path: Path, **options: Any) -> None:
+@json_option
+def export(path: Path, as_json: bool, **options: Any) -> None:
     """Write the messages to a file of JSON lines, with their values; they stay on the dead-letter queue.
 
     \b
@@ -189,6 +190,8 @@ def export(path: Path, **options: Any) -> None:
 
     number = write_messages(path, messages())
     click.echo(f"{number} messages are in {path}", err=True)
+    if as_json:
+        click.echo(to_json({"file": str(path), "messages": number}, indent=2))
 
 
 @command.command("drop")
@@ -197,7 +200,8 @@ def export(path: Path, **options: Any) -> None:
     "-o", "--export", "path", type=click.Path(path_type=Path), help="The export.  [default: dropped-TIME.jsonl]"
 )
 @yes_option
-def drop(path: Path | None, yes: bool, **options: Any) -> None:
+@json_option
+def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     """Export the messages to a file, ask, and delete them.
 
     Exit code 0: deleted; 1: some are not, or you did not confirm; 2: could not run.
@@ -212,6 +216,7 @@ def drop(path: Path | None, yes: bool, **options: Any) -> None:
     session = open_session(DlqOptions(**options))
     path = path or Path(f"dropped-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     left = 0
+    dropped = []
     for position, opened in enumerate(session.each_opened()):
         file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
         number = write_messages(file, opened.spool.selected())
@@ -223,7 +228,11 @@ def drop(path: Path | None, yes: bool, **options: Any) -> None:
         if not yes and not confirm_by_typing(str(number), f"This deletes {number} messages of {opened.queue.name}."):
             click.echo("nothing was deleted", err=True)
             sys.exit(1)
-        left += _delete(opened)
+        undeleted = _delete(opened)
+        left += undeleted
+        dropped.append({"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted})
+    if as_json:
+        click.echo(to_json(dropped, indent=2))
     sys.exit(left > 0)
 
 

@@ -39,6 +39,11 @@ class DlqMessage(Struct, frozen=True):
         return self.failed.message_id if self.failed else self.record.message_id
 
     @property
+    def moved_by_sqs(self) -> bool:
+        """Whether SQS says that it moved the message from another queue."""
+        return _SOURCE_ARN in self.record.attributes
+
+    @property
     def code(self) -> str:
         """The code of the failure."""
         return self.failed.code if self.failed else MOVED_BY_SQS

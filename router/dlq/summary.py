@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from router.dlq.messages import DlqMessage
+from router.engine.identity import ATTRIBUTE, is_malformed
 
 
 class Cause(Struct, frozen=True):
-    """Why messages failed. Messages that SQS moved have no reason: a rehearsal finds one."""
+    """Why messages failed. Those without the attribute of the router have no reason: a rehearsal finds one."""
 
     code: str
     queue: str
@@ -43,5 +44,12 @@ def cause_of(message: DlqMessage, queue: str) -> Cause:
     """Return the cause of a message; `queue` is the name of its queue, as far as known."""
     failed = message.failed
     if failed is None:
-        return Cause(message.code, queue, "", "", "moved by the redrive policy of the queue")
+        return Cause(message.code, queue, "", "", _why_without_reason(message))
     return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
+
+
+def _why_without_reason(message: DlqMessage) -> str:
+    if is_malformed(message.record):
+        return f"its attribute '{ATTRIBUTE}' is not one of the router"
+    # SQS names the source of each message that it moved.
+    return "moved by the redrive policy of the queue" if message.moved_by_sqs else "moved by SQS, or of another program"

@@ -82,7 +82,7 @@ class OnCall:
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS * 2
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return done.stdout if "--json" in words else done.stdout + done.stderr
 
     def json(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.run(*words, "--json", code=code))
@@ -125,7 +125,9 @@ def test_a_night_on_call(on_call: OnCall) -> None:
     assert [on_call.item(f"o-{number}") is not None for number in range(3)] == [True] * 3
     assert on_call.count("dlq") == (1, 0)
     assert not list(on_call.folder.glob("*.journal"))
-    on_call.run("drop", "--code", "RT801", "--yes", "-o", "dropped.jsonl")
+    assert on_call.json("export", "-o", "all.jsonl") == {"file": "all.jsonl", "messages": 1}
+    (dropped,) = on_call.json("drop", "--code", "RT801", "--yes", "-o", "dropped.jsonl")
+    assert (dropped["file"], dropped["dropped"]) == ("dropped.jsonl", 1)
     assert on_call.count("dlq") == (0, 0)
     assert json.loads((on_call.folder / "dropped.jsonl").read_text())["Body"] == "not JSON"
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.dlq.messages import Selection
+from router.dlq.messages import DlqMessage, Selection
+from router.dlq.summary import cause_of
+from router.model import Record
 from tests.support.program import Program, compile_expression
 from tests.unit.dlq.conftest import Make
 
@@ -92,3 +94,15 @@ def test_selection_of_what_is_not_known(failed: Make, moved: Make) -> None:
     assert not Selection(routes=frozenset({"orders"})).selects(moved(), None)
     assert not Selection(pointers=frozenset({""})).selects(moved(), None)
     assert not Selection(since=datetime(2026, 1, 1, tzinfo=UTC)).selects(moved(SentTimestamp=""), None)
+
+
+def test_causes_of_messages_without_a_reason(moved: Make) -> None:
+    """SQS names the source of those that it moved; a malformed attribute is named."""
+    malformed = Record("m", "", "{}", {}, {"router": {"DataType": "String", "StringValue": "{nope"}})
+    messages = (moved(DeadLetterQueueSourceArn="arn"), moved(), DlqMessage.of(malformed))
+
+    assert [cause_of(message, "orders").reason for message in messages] == [
+        "moved by the redrive policy of the queue",
+        "moved by SQS, or of another program",
+        "its attribute 'router' is not one of the router",
+    ]
