@@ -76,7 +76,7 @@ def test_answers(odd_s3: Any, status: int, headers: dict[str, str], body: str, f
     """Errors by their code; a page, an incomplete object and a damaged one are transient faults."""
     objects = odd_s3(status, headers, body.encode())
 
-    assert objects.fetch("payloads", "k", 60) == found
+    assert objects.fetch("payloads", "k", 60, 60) == found
 
 
 def test_no_client() -> None:

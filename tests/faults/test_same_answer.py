@@ -156,7 +156,9 @@ def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> 
     return ProgramResults(
         {name: [logged.get(id_, {"outcome": "written", "code": ""}) for id_ in sent] for name, sent in ids.items()},
         {table: sorted(rig.items(table), key=repr) for table in ("items", "lines", "markers")},
-        sorted((letter_of(each) for queue in ("dead", "dead.fifo") for each in rig.letters(queue)), key=repr),
+        sorted(
+            (letter_of(each, rig.prefix) for queue in ("dead", "dead.fifo") for each in rig.letters(queue)), key=repr
+        ),
         {queue.removeprefix(rig.prefix): left for queue in rig.sources if (left := rig.left([queue]))},
     )
 
@@ -174,10 +176,11 @@ OF_ONE_RUN = (
 """What a dead letter states about its message that differs from run to run."""
 
 
-def letter_of(letter: dict[str, Any]) -> Any:
+def letter_of(letter: dict[str, Any], prefix: str) -> Any:
     """Return the body, the group, the attributes and the reason of a dead letter."""
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     why = json.loads(attributes.pop("router"))
+    why["reason"] = why["reason"].replace(f"{prefix}-", "")
     return (
         letter["Body"],
         letter["Attributes"].get("MessageGroupId"),
