@@ -33,6 +33,8 @@ _SECRETS = re.compile(
             rb"\bxox[abeprs]-[A-Za-z0-9-]{20}|\b[rs]k_live_[A-Za-z0-9]{16}|\bAIza[A-Za-z0-9_-]{35}",
             rb"\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50}",
             rb"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}$<>]+:[^\s/:@\"'{}$<>]{6,}@",
+            # A line of an environment file, whose values need no quotes.
+            rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)",
             # A value in quotes with letters and digits: a name or a type has no digits, a sentence has spaces.
             rb"(?i:" + _NAMED + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
         )

@@ -17,6 +17,7 @@ SECRETS = {
     "an AWS secret key in another spelling": f"SecretAccessKey: {A}",
     "a GitHub token": "ghp" + f"_{A[:36]}",
     "a fine-grained GitHub token": "github" + f"_pat_{A[:22]}_{Z}",
+    "a line of an environment file": "export DB_PASSWORD=correct-horse-1",
     "a GitLab token": "glpat" + f"-{A[:20]}",
     "a Slack token": "xoxb" + f"-1234567890-{A[:24]}",
     "a Stripe key": "sk" + f"_live_{A[:24]}",
@@ -27,6 +28,7 @@ SECRETS = {
     "an API key": f"API_KEY = '{A}'",
 }
 HARMLESS = {
+    "an environment file that refers to a variable": "DB_PASSWORD=${PASSWORD_OF_1}",
     "a key of AWS's examples": "AKIAIOSFODNN7EXAMPLE",
     "a secret key of AWS's examples": "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "a property of a schema": '{"password": {"type": "string"}, "token": {"const": "x"}}',
