@@ -37,6 +37,11 @@ class FunctionProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
+    def warned(self) -> list[str]:
+        """The queues for whose messages it could not set the visibility timeout, in order."""
+        lines = map(json.loads, self._log.read_text().splitlines())
+        return [line["queue"] for line in lines if line.get("message") == "cannot set the visibility timeout"]
+
     def logged(self, message_id: str) -> tuple[str, str, str]:
         """Outcome, code and reason of a message, as logged."""
         lines = map(json.loads, self._log.read_text().splitlines())
@@ -333,6 +338,31 @@ def test_retry(flows: Any, function: FunctionProcess, make: Any, name: str, mood
 
     assert (answer, function.logged(later["messageId"])) == (failed(later), outcome)
     assert (flows.item(f"{name}-1"), flows.item(f"{name}-2") is not None) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("queue", "message", "set_"),
+    [
+        ("plain", {"mood": "retry"}, False),
+        ("plain", {}, False),
+        ("loose", {"mood": "retry"}, True),
+        ("loose", {}, False),
+        ("lost", {}, True),
+        ("lost", {"mood": "retry"}, False),
+    ],
+)
+def test_visibility(
+    function: FunctionProcess, flows: Any, make: Any, name: str, queue: str, message: Any, set_: bool
+) -> None:
+    """The visibility timeout is set of messages that met an outage, and where the queue says so of all that failed.
+
+    The server refuses it for the receipt handle of a record that it did not send, which is logged.
+    """
+    before = len(function.warned())
+
+    function.invoke(make(queue, {"id": name, **message}))
+
+    assert function.warned()[before:] == ([queue] if set_ else [])
 
 
 def test_drop(flows: Any, function: FunctionProcess, make: Any, name: str) -> None:

@@ -175,6 +175,21 @@ def test_newest_receipt_handle(leases: Leases, queues: Any, time_: Any) -> None:
     assert (handles, queues.released) == ([("m1", "new")], [])
 
 
+def test_handles_of_released_messages(leases: Leases, time_: Any) -> None:
+    """A handle is kept until the last lease of its message is released, and not longer."""
+    first = leases.acquire("url", 30, [record("m1"), record("m2")], time_.now)
+    second = leases.acquire("url", 30, [record("m1")], time_.now)
+    leases.release(first)
+
+    kept = leases.handles("url", ["m1"])
+    leases.release(second)
+
+    assert [id_ for id_, _ in kept] == ["m1"]
+    for id_ in ("m1", "m2"):
+        with pytest.raises(KeyError):
+            leases.handles("url", [id_])
+
+
 def test_release_all(leases: Leases, queues: Any, time_: Any) -> None:
     """The visibility timeout of all leased messages is set to 0, queue by queue."""
     leases.acquire("one", 30, [record("m1"), record("m2")], time_.now)
