@@ -19,6 +19,7 @@ from router.config.schema import (
     Text,
     branches,
     exact_schema,
+    near_choice,
     node_at,
     takes,
     validator,
@@ -174,7 +175,7 @@ class _Repair:
             self._add(wrong_type(alternatives, value, where), path)
         elif keyword == "enum":
             self._add(wrong_choice(node["enum"], value, where), path)
-            if isinstance(value, str) and (near := closest(value, node["enum"])):
+            if near := near_choice(value, node["enum"]):
                 self._replaced[path] = near
                 return
         else:

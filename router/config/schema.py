@@ -9,7 +9,7 @@ import msgspec
 
 from router.codes import declare
 from router.config import spec
-from router.config.findings import any_of, describe, did_you_mean, quote
+from router.config.findings import any_of, closest, describe, did_you_mean, quote
 from router.config_types import META_PATTERN
 from router.model import META_NAMES, Code, Path
 from router.sources import SOURCES
@@ -162,6 +162,8 @@ _WORDS = {
     "object": "a map",
     "array": "a list",
 }
+_SYNONYMS = {"upsert": "update"}
+"""What other databases call a choice, which may resemble another one."""
 _KINDS: dict[type, str] = {
     str: "text",
     bool: "true or false",
@@ -185,8 +187,17 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
 
 def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
     """Return the text for a value of the right type that is not one of the choices."""
-    near = did_you_mean(value, choices) if isinstance(value, str) else ""
-    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", near
+    near = near_choice(value, choices)
+    advice = f"did you mean {near!r}?" if near else ""
+    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", advice
+
+
+def near_choice(value: Any, choices: list[Any]) -> str | None:
+    """Return the choice that a value is meant as; None if it is not clear."""
+    if not isinstance(value, str):
+        return None
+    synonym = _SYNONYMS.get(value.casefold())
+    return synonym if synonym in choices else closest(value, choices)
 
 
 def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> Text:

@@ -14,7 +14,7 @@ from router.config.spec_resources import (
     TableSettings,
     Worker,
 )
-from router.config_types import AttributeType, Disposition, Expression, Name, Spec
+from router.config_types import AttributeName, AttributeType, Disposition, Expression, Name, Spec
 from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
@@ -200,7 +200,7 @@ class RouteSettings(Spec, frozen=True):
         ),
     ] = UNSET
     item: Annotated[
-        dict[str, Expression | Attribute] | UnsetType,
+        dict[AttributeName, Expression | Attribute] | UnsetType,
         Meta(
             description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
             extra_json_schema=NOT_EMPTY,

@@ -164,6 +164,22 @@ def test_an_optional_key_without_value_is_not_given() -> None:
             ],
         ),
         (
+            FLOW + "write: {mode: Upsert, add: [n]}\n",
+            [
+                (
+                    f"10:19: RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'Upsert'; "
+                    "did you mean 'update'?"
+                ),
+            ],
+        ),
+        (
+            "queue: ''\ntable: t\nitem: {'': id, b: b}\n",
+            [
+                "8:12: RT105 'queue' of route 'r' must not be empty",
+                "10:12: RT105 attribute '' of route 'r' must be a name that is not empty",
+            ],
+        ),
+        (
             "queue: ''\ntable: t\nitem: {}\n",
             [
                 "8:12: RT105 'queue' of route 'r' must not be empty",
@@ -500,6 +516,7 @@ def test_a_key_without_characters() -> None:
         (["r"], {"": {"": 1}}),
         [
             f"2:1: RT101 unknown key '' in the config; {advice}",
+            "4:41: RT105 attribute '' of route 'r' must be a name that is not empty",
             "4:45: RT103 attribute '' of route 'r' must be text or a map, not a whole number; put it in quotes",
             f"4:80: RT105 route '' must be {name}",
         ],
