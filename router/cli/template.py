@@ -79,8 +79,13 @@ def command(
     else:
         document = make_document(read, worker)
         text = as_json(document) if form == "json" else as_yaml(document)
-    if output:
-        write_file(output, text.encode())
+    _write(text, form, output)
+
+
+def _write(text: str, form: str, path: Path | None) -> None:
+    """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
+    if path:
+        write_file(path, text.encode())
     else:
         click.echo(text, nl=False)
     size = len(text.encode())

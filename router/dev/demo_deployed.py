@@ -77,7 +77,7 @@ def run_deployed(
         provision(program, local, set(deployment.names.values()))
         resources = _deploy(deployment, make)
     report(f"routing {len(samples)} messages")
-    function = DeployedFunction(make("logs"))
+    function = DemoFunction(make("logs"))
     result = run_samples(program, samples, local, lambda: nullcontext(function))
     return DeployedDemo(result, resources, function.lines())
 
@@ -137,7 +137,7 @@ def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackRe
     return stacks.resources(prepared.stack_id)
 
 
-class DeployedFunction:
+class DemoFunction:
     """The deployed function, observed by its log."""
 
     def __init__(self, logs: Any) -> None:

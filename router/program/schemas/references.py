@@ -28,7 +28,7 @@ class Location(Struct, frozen=True):
         return Location(self.document, (*self.path, *path), reduce(getitem, path, self.content))
 
 
-class Reference(Struct, frozen=True):
+class SchemaReference(Struct, frozen=True):
     """A reference: the path of its keyword in the document, its text, and the URI that it leads to."""
 
     path: Path
@@ -76,13 +76,13 @@ class Locations:
         return self.find(_join(next(filter(None, bases), uri), reference))
 
 
-def references_of(document: SchemaDocument) -> Iterator[Reference]:
+def references_of(document: SchemaDocument) -> Iterator[SchemaReference]:
     """Yield the references in a document."""
     for path, part, base in _parts(document):
         for keyword in KEYWORDS:
             text = part.get(keyword)
             if isinstance(text, str):
-                yield Reference((*path, keyword), text, _join(base, text))
+                yield SchemaReference((*path, keyword), text, _join(base, text))
 
 
 def bases_of(document: SchemaDocument) -> set[str]:
