@@ -73,6 +73,8 @@ class DlqLease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        # A renewal that ends later would make released messages invisible again.
+        self._renewals.join(CALL_SECONDS)
         for receipts in self._spool.receipts(self._clock()):
             changes = [(id_, handle, 0) for id_, handle in receipts]
             self.unreleased += len(self._queues.change_visibility(self._url, changes, CALL_SECONDS))

@@ -149,7 +149,7 @@ class Linker:
                 if url not in known | self.reached.keys() | self._refused.keys():
                     with contextlib.suppress(Unresolved):
                         self._retrieve(url)
-                        waiting.append(self.reached[url])
+                    waiting += [self.reached[url]] if url in self.reached else []
 
 
 def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":

@@ -131,6 +131,7 @@ WIDE = {f"k{index}": RECURSIVE for index in range(100)}
         {"x": RECURSIVE, "y": RECURSIVE, "z": RECURSIVE},
         {"x": {"anyOf": [RECURSIVE, {"type": "array", "maxItems": 9, "items": RECURSIVE}]}, "y": RECURSIVE},
         {"x": {"anyOf": [{"type": "object", "properties": WIDE} for _ in range(40)]}},
+        {"x": {"type": "array", "maxItems": 9, "items": {"type": "object", "properties": WIDE}}},
     ],
 )
 def test_schemas_with_many_paths(find: Any, more: Any) -> None:

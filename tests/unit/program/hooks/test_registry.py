@@ -317,3 +317,19 @@ def test_ctrl_c_while_plugins_load(load: Any) -> None:
     """It ends the command, as everywhere."""
     with pytest.raises(KeyboardInterrupt):
         load(acme="raise KeyboardInterrupt\n")
+
+
+@pytest.mark.parametrize(
+    "hook", ["router_register_transforms(register)", "router_start(router)", "router_stop(router)"]
+)
+def test_ctrl_c_in_a_hook(load: Any, hook: str) -> None:
+    """It is no fault of the plugin."""
+
+    def run() -> None:
+        plugins, _ = load(acme=f"@hookimpl\ndef {hook}:\n    raise KeyboardInterrupt\n")
+        router: Any = None
+        plugins.start(router)
+        plugins.stop(router)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
