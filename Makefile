@@ -28,6 +28,8 @@ bench: $(STAMP) ## what a message costs, beside the code that people write inste
 	@$(RUN) benchmarks/run.py $(ARGS)
 
 mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default the engine, delivery and worker
+	@# Not in the lock file, which is for all Pythons: what mutmut requires differs among them.
+	@$(RUN) -m pip install --quiet 'mutmut>=3.8'
 	@$(RUN) -m tests.mutants $(MODULE)
 
 lint: $(STAMP) ## style, types, architecture
