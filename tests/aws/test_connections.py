@@ -287,7 +287,7 @@ def test_closed_while_idle(server: Listener, connections: Connections, linger: i
     server.acts = [act, answer]
     ask(connections)
     read.set()
-    time.sleep(0.1)
+    time.sleep(1)
 
     assert (ask(connections), server.taken) == (b"{}", 2)
 
