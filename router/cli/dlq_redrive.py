@@ -1,7 +1,7 @@
 """The course of `router dlq redrive`: rehearse, show the plan, ask, deliver, and sum up."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -14,9 +14,10 @@ from router.dev.compare import to_json
 from router.dlq.export import FileSource, read_messages
 from router.dlq.messages import DlqMessage
 from router.dlq.queues import DeadLetterQueue
-from router.dlq.redrive import Journal, Redriven, Redriver, Source
+from router.dlq.redrive import Journal, Redriver, Source
 from router.dlq.rehearse import Rehearsal, Rehearser
 from router.dlq.spool import Spool
+from router.engine.engine import CompiledQueue
 
 
 class RedriveOptions(Struct, frozen=True):
@@ -123,8 +124,6 @@ def _redrive(session: DlqSession, work: _Work, own: RedriveOptions) -> dict[str,
     with Journal(path) as journal:
         redriver = Redriver(session.program, session.aws, work.source, journal, own.rate)
         _deliver(session, work, redriver, own, choice, plan, results)
-    if not results[_UNDELETED]:
-        journal.remove()
     if not own.as_json:
         _print_results(work.queue.name, results)
     done = sum(number for result, number in results.items() if result in _DONE)
@@ -170,9 +169,9 @@ def _deliver(
     """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
     while True:
         with progress_bar(f"redriving {work.queue.name}", choice.chosen) as progress:
-            for batch in _batches(session, work, redriver.batch_size, choice.undelivered):
+            for queue, batch in _batches(session, work, redriver.batch_size, choice.undelivered):
                 by_id = {message.id: message for message in batch}
-                for redriven in _deliver_batch(session, work, redriver, batch, own.to_queue):
+                for redriven in (redriver.send_back if own.to_queue else redriver.deliver)(queue, batch):
                     results[redriven.result] += 1
                     results[_UNDELETED] += redriven.result in _DONE and not redriven.deleted
                     if not redriven.deleted:
@@ -185,31 +184,25 @@ def _deliver(
         rehearse(session, work.queue, work.spool, choice.decide, plan)
 
 
-def _batches(session: DlqSession, work: _Work, size: int, blocked: Container[str | None]) -> Iterator[list[DlqMessage]]:
-    """Yield the selected messages in batches of one source queue; each is deselected, so that it is tried once.
+def _batches(
+    session: DlqSession, work: _Work, size: int, blocked: Container[str | None]
+) -> Iterator[tuple[CompiledQueue, list[DlqMessage]]]:
+    """Yield the selected messages in batches, each with its source queue, and deselect them, to try each once.
 
     Messages of the groups in `blocked` are left out: one before them is still on the dead-letter queue.
     """
-    by_queue: dict[str, list[DlqMessage]] = {}
+    by_queue: dict[str, tuple[CompiledQueue, list[DlqMessage]]] = {}
     for message in work.spool.selected():
         queue = message.find_queue(session.program, work.queue.reference)
         assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
         work.spool.deselect(message.id)
         if message.record.group_id in blocked:
             continue
-        batch = by_queue.setdefault(queue.name, [])
+        _, batch = by_queue.setdefault(queue.name, (queue, []))
         batch.append(message)
         if len(batch) >= size:
             yield by_queue.pop(queue.name)
     yield from by_queue.values()
-
-
-def _deliver_batch(
-    session: DlqSession, work: _Work, redriver: Redriver, batch: Sequence[DlqMessage], to_queue: bool
-) -> list[Redriven]:
-    queue = batch[0].find_queue(session.program, work.queue.reference)
-    assert queue is not None
-    return redriver.send_back(queue, batch) if to_queue else redriver.deliver(queue, batch)
 
 
 def _print_results(name: str, results: Mapping[str, int]) -> None:

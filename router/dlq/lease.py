@@ -103,13 +103,14 @@ class DlqLease:
 
     def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
         """Delete messages from the queue and the spool; return the faults of those that are still on the queue."""
-        failed = self._queues.delete(self._url, self._spool.handles(ids), CALL_SECONDS)
+        receipts = [(id_, handle) for id_, (handle, _) in self._spool.leases(ids).items()]
+        failed = self._queues.delete(self._url, receipts, CALL_SECONDS)
         self._spool.remove(id_ for id_ in ids if id_ not in failed)
         return failed
 
     def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
         """Return the moment of the clock at which the lease of each message ends."""
-        return self._spool.leased_until(ids)
+        return {id_: until for id_, (_, until) in self._spool.leases(ids).items()}
 
     def extend(self) -> None:
         """Extend the leases that are not over."""

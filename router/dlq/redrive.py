@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from msgspec import Struct, structs
 
@@ -62,7 +62,11 @@ class Source(Protocol):
 
 
 class Journal:
-    """A file with the ids of messages whose outcome is confirmed, each with its result; a context that writes to it."""
+    """A file with the messages whose outcome is confirmed, and which of them are deleted; a context that writes to it.
+
+    The file is deleted at the end, unless there is a message that is confirmed and not deleted: one that is not visible
+    yet after a command was killed would be delivered again.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read a journal, if there is one of a run that was stopped; raises UsageError."""
@@ -73,7 +77,9 @@ class Journal:
             raise UsageError(f"cannot read the journal {path}") from None
         # The last line has no end if the run was killed while it wrote.
         self._complete = text[: text.rfind("\n") + 1]
-        self._done = dict(_entry(line, path) for line in self._complete.splitlines())
+        self._undeleted: dict[str, str] = {}
+        for line in self._complete.splitlines():
+            self._read(line)
 
     def __enter__(self) -> Self:
         """Open the file; raises UsageError."""
@@ -88,30 +94,39 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if not self._undeleted:
+            self.path.unlink(missing_ok=True)
 
     def result(self, message_id: str) -> str | None:
-        """Return the result of a message that an earlier run confirmed."""
-        return self._done.get(message_id)
+        """Return the result of a message that is confirmed and not deleted."""
+        return self._undeleted.get(message_id)
 
-    def add(self, results: Iterable[Redriven]) -> None:
+    def confirm(self, results: Iterable[Redriven]) -> None:
         """Add results, and wait until they are on the disk."""
-        lines = [json.dumps({"id": each.id, "result": each.result}) + "\n" for each in results]
-        if lines:
-            self._file.writelines(lines)
-            self._file.flush()
+        added = {each.id: each.result for each in results}
+        if added:
+            self._undeleted |= added
+            self._write({"id": id_, "result": result} for id_, result in added.items())
             os.fsync(self._file.fileno())
 
-    def remove(self) -> None:
-        """Delete the file: nothing in it is left on the dead-letter queue."""
-        self.path.unlink(missing_ok=True)
+    def delete(self, ids: Iterable[str]) -> None:
+        """Note that messages are deleted from their dead-letter queue."""
+        deleted = [id_ for id_ in ids if self._undeleted.pop(id_, None) is not None]
+        self._write({"id": id_, "deleted": True} for id_ in deleted)
 
+    def _write(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        self._file.writelines(json.dumps(entry) + "\n" for entry in entries)
+        self._file.flush()
 
-def _entry(line: str, path: Path) -> tuple[str, str]:
-    try:
-        entry = json.loads(line)
-        return entry["id"], entry["result"]
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is not a journal of 'router dlq redrive'") from None
+    def _read(self, line: str) -> None:
+        try:
+            entry = json.loads(line)
+            if entry.get("deleted"):
+                self._undeleted.pop(entry["id"], None)
+            else:
+                self._undeleted[entry["id"]] = entry["result"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UsageError(f"{self.path} is not a journal of 'router dlq redrive'") from None
 
 
 class Redriver:
@@ -195,11 +210,11 @@ class Redriver:
 
     def _finish(self, results: Sequence[Redriven], confirmed: Sequence[Redriven]) -> list[Redriven]:
         """Delete what is confirmed, now or by an earlier run; return the results."""
-        self._journal.add(confirmed)
-        now = {each.id for each in confirmed}
-        ids = [each.id for each in results if each.id in now or self._journal.result(each.id) is not None]
+        self._journal.confirm(confirmed)
+        ids = [each.id for each in results if self._journal.result(each.id) is not None]
         undeleted = self._source.delete(ids) if ids else {}
         deleted = set(ids) - set(undeleted)
+        self._journal.delete(deleted)
         return [structs.replace(each, deleted=each.id in deleted) for each in results]
 
     def _keep_rate(self, count: int) -> None:

@@ -114,25 +114,15 @@ class Spool:
                 ((until, id_, handle) for id_, handle in receipts),
             )
 
-    def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
-        """Return the end of the lease of those of the ids that are stored."""
+    def leases(self, ids: Sequence[str]) -> dict[str, tuple[str, float]]:
+        """Return the newest receipt handle and the end of the lease of those of the ids that are stored."""
         marks = ",".join("?" * len(ids))
         with self._lock:
             rows = self._database.execute(
-                f"SELECT id, until FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
+                f"SELECT id, handle, until FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
                 tuple(ids),
             ).fetchall()
-        return dict(rows)
-
-    def handles(self, ids: Sequence[str]) -> list[Receipt]:
-        """Return those of the ids that are stored, with their newest receipt handles."""
-        marks = ",".join("?" * len(ids))
-        with self._lock:
-            found: list[Receipt] = self._database.execute(
-                f"SELECT id, handle FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
-                tuple(ids),
-            ).fetchall()
-        return found
+        return {id_: (handle, until) for id_, handle, until in rows}
 
     def deselect(self, message_id: str) -> None:
         """Leave a message out of the selection; it stays stored."""

@@ -234,6 +234,18 @@ class TestFifo:
         assert "stay behind one of their group" in fifo.run("redrive", "--dry-run", code=1)
 
 
+def test_a_journal_outlasts_a_run_that_does_not_see_all_of_it(on_call: OnCall) -> None:
+    """A message of a command that was killed is not visible yet; it must not be delivered again later."""
+    on_call.send({"id": "o", "total": 1}, "dlq")
+    journal = on_call.folder / f"router-dlq-{on_call.prefix}-dlq.journal"
+    journal.write_text('{"id": "invisible", "result": "written"}\n')
+
+    on_call.run("redrive", "--yes")
+
+    assert (on_call.stored(), on_call.count("dlq")) == (1, (0, 0))
+    assert '"invisible"' in journal.read_text()
+
+
 BAD_INPUT = {
     "no such queue": (("list", "--dead-letter", "nowhere"), "'nowhere' cannot be opened"),
     "no such source": (("list", "--queue", "nowhere"), "no route reads the queue 'nowhere'; there are orders"),

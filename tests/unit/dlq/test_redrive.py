@@ -92,7 +92,7 @@ def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tm
     path = tmp_path / "journal"
     before = redrive("journal", "1")
     (result,) = before.deliver(failed({"id": "a"}, "1"))
-    assert (result.result, result.deleted, before.journal.result("1")) == ("written", False, None)
+    assert (result.result, result.deleted, before.journal.result("1")) == ("written", False, "written")
     with path.open("a") as file:
         file.write('{"id": "2", "resu')  # the process was killed here
 
@@ -100,8 +100,23 @@ def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tm
     (result,) = after.deliver(failed({"id": "a"}, "1"))
 
     assert (result.result, result.deleted, after.tables.items("orders")) == ("written", True, [])
-    after.journal.remove()
+    after.journal.__exit__(None, None, None)
     assert not path.exists()
+
+
+def test_a_journal_is_kept_for_messages_that_are_not_visible_yet(
+    redrive: Callable[..., Redrive], failed: Make, tmp_path: Path
+) -> None:
+    """They were confirmed by a command that was killed, and a run before they are visible again has not seen them."""
+    redrive("journal", "1").deliver(failed({"id": "a"}, "1"))
+
+    between = redrive()
+    between.deliver(failed({"id": "b"}, "2"))
+    between.journal.__exit__(None, None, None)
+    after = redrive()
+    (result,) = after.deliver(failed({"id": "a"}, "1"))
+
+    assert (result.result, result.deleted, after.tables.items("orders")) == ("written", True, [])
 
 
 def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -> None:

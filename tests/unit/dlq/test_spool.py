@@ -2,6 +2,7 @@
 
 import stat
 import tempfile
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_message_that_is_received_again_has_its_newest_handle(failed: Make) ->
         again = type(again)(again.record.__class__("m", "newer", again.record.body), again.failed)
         assert not spool.add(again, selected=True)
 
-        assert (len(spool), spool.handles(["m", "other"])) == (1, [("m", "newer")])
+        assert (len(spool), spool.leases(["m", "other"])) == (1, {"m": ("newer", inf)})
         assert [message.record.receipt_handle for message in spool.selected()] == ["newer"]
 
 
