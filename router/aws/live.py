@@ -1,6 +1,5 @@
 """Reads from AWS what is deployed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from router.aws.deployed import (
     Unanswered,
 )
 from router.aws.protocols import AwsFault, read_key_schema
-from router.aws.sqs import SqsQueues, max_receive_count
+from router.aws.sqs import SqsQueues, max_receive_count, redrive_target
 from router.errors import UsageError
 
 ACTIONS = (
@@ -179,14 +178,13 @@ def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTab
 
 
 def _queue(attributes: Mapping[str, str]) -> DeployedQueue:
-    policy = json.loads(attributes.get("RedrivePolicy") or "{}")
     return DeployedQueue(
         attributes["QueueArn"],
         attributes.get("FifoQueue") == "true",
         int(attributes["VisibilityTimeout"]),
         int(attributes["MessageRetentionPeriod"]),
         int(attributes["MaximumMessageSize"]),
-        policy.get("deadLetterTargetArn", ""),
+        redrive_target(attributes),
         max_receive_count(attributes),
     )
 

@@ -103,9 +103,19 @@ class SqsQueues:
 
 def max_receive_count(attributes: Mapping[str, str]) -> int:
     """Return the `maxReceiveCount` of a queue's redrive policy; 0 without one. Raises ValueError."""
-    policy = msgspec.json.decode(attributes.get("RedrivePolicy") or "{}")
     # SQS accepts it as a number and as text, and returns it as it was given.
-    return int(policy.get("maxReceiveCount", 0))
+    return int(_redrive_policy(attributes).get("maxReceiveCount", 0))
+
+
+def redrive_target(attributes: Mapping[str, str]) -> str:
+    """Return the ARN of the dead-letter queue of a queue's redrive policy; "" without one. Raises ValueError."""
+    target: str = _redrive_policy(attributes).get("deadLetterTargetArn", "")
+    return target
+
+
+def _redrive_policy(attributes: Mapping[str, str]) -> dict[str, Any]:
+    policy: dict[str, Any] = msgspec.json.decode(attributes.get("RedrivePolicy") or "{}")
+    return policy
 
 
 def _queue_request(reference: str) -> dict[str, str]:

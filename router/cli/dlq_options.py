@@ -116,7 +116,7 @@ class DlqSession(Struct, frozen=True):
     def open(self, queue: DeadLetterQueue) -> Iterator[OpenQueue]:
         """Lease the messages of one dead-letter queue, with a progress bar."""
         console = output(stderr=True)
-        if queue.max_receives is not None:
+        if queue.max_receives:
             console.print(
                 f"warning: {literal(queue.name)} has a redrive policy of its own: each command that looks at a message "
                 f"counts as one of {queue.max_receives} receives"

@@ -9,6 +9,7 @@ from msgspec import structs
 from router import codes
 from router.aws.calls import Clock, StartLimit
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
+from router.aws.references import is_fifo
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.engine.writes import PlannedMessage
@@ -49,7 +50,7 @@ def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) ->
 
 def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessage:
     record = planned.record
-    fifo = queue.dead_letter.endswith(".fifo")
+    fifo = is_fifo(queue.dead_letter)
     outgoing = OutgoingMessage(
         id=record.message_id,
         body=record.body,

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
-from router.aws.references import queue_name, table_name
+from router.aws.references import is_fifo, queue_name, table_name
 from router.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
 from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
 from router.errors import UsageError
@@ -63,7 +63,7 @@ def run_samples(
 
 def _send(client: "SQSClient", url: str, number: int, sample: Sample) -> str:
     attributes: dict[str, MessageAttributeValueTypeDef] = dict(sample.attributes)
-    if url.endswith(".fifo"):
+    if is_fifo(url):
         return client.send_message(
             QueueUrl=url,
             MessageBody=sample.body,

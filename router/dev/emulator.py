@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from msgspec import Struct
 
-from router.aws.references import queue_name, table_name
+from router.aws.references import is_fifo, queue_name, table_name
 from router.engine.attributes import decode_item
 from router.errors import MissingExtra, UsageError
 from router.model import Item, Table
@@ -202,7 +202,7 @@ def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, s
     urls: dict[str, str] = {}
     for name in filter(None, (*dead_letters.values(), *dead_letters)):
         attributes: dict[QueueAttributeNameType, str] = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
-        if name.endswith(".fifo"):
+        if is_fifo(name):
             attributes |= {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
         urls[name] = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     for name, dead_letter in dead_letters.items():

@@ -1,14 +1,13 @@
 """The dead-letter queues of a config, and one that is opened: its messages received, leased and spooled."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from msgspec import Struct
 
 from router.aws.protocols import Aws, AwsFault
-from router.aws.references import queue_name
+from router.aws.references import is_fifo, queue_name
+from router.aws.sqs import max_receive_count, redrive_target
 from router.dlq.lease import CALL_SECONDS, DlqLease, Progress
 from router.dlq.messages import DlqMessage, Selection
 from router.dlq.spool import Spool
@@ -25,8 +24,8 @@ class DeadLetterQueue(Struct, frozen=True):
     reference: str
     url: str
     visible: int = 0
-    max_receives: int | None = None
-    """If set, the queue has a redrive policy of its own: looking at a message so often moves it."""
+    max_receives: int = 0
+    """If not 0, the queue has a redrive policy of its own: looking at a message so often moves it."""
 
     @property
     def name(self) -> str:
@@ -36,7 +35,7 @@ class DeadLetterQueue(Struct, frozen=True):
     @property
     def fifo(self) -> bool:
         """Whether it is a FIFO queue."""
-        return self.reference.endswith(".fifo")
+        return is_fifo(self.reference)
 
 
 class OpenQueue(Struct, frozen=True):
@@ -73,9 +72,9 @@ def _references(program: Program, aws: Aws, attributes: Attributes, sources: fro
             yield queue.dead_letter
             continue
         url = aws.queues.url(queue.reference, CALL_SECONDS)
-        policy = {} if isinstance(url, AwsFault) else _redrive_policy(attributes(url))
-        if "deadLetterTargetArn" in policy:
-            yield policy["deadLetterTargetArn"]
+        target = "" if isinstance(url, AwsFault) else redrive_target(attributes(url))
+        if target:
+            yield target
 
 
 def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQueue:
@@ -83,14 +82,7 @@ def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQue
     if isinstance(url, AwsFault):
         raise UsageError(f"the dead-letter queue '{reference}' cannot be opened: {url.code}")
     found = attributes(url)
-    receives = _redrive_policy(found).get("maxReceiveCount")
-    visible = int(found.get("ApproximateNumberOfMessages", 0))
-    return DeadLetterQueue(reference, url, visible, None if receives is None else int(receives))
-
-
-def _redrive_policy(attributes: Mapping[str, str]) -> dict[str, Any]:
-    policy: dict[str, Any] = json.loads(attributes.get("RedrivePolicy") or "{}")
-    return policy
+    return DeadLetterQueue(reference, url, int(found.get("ApproximateNumberOfMessages", 0)), max_receive_count(found))
 
 
 @contextmanager

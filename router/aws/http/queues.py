@@ -16,6 +16,7 @@ from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
+from router.aws.references import is_fifo
 from router.aws.run_lock import blocking
 from router.aws.sqs import (
     BATCH_ENTRIES,
@@ -82,7 +83,7 @@ class DirectQueues(SqsQueues):
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch; the calls overlap, but for FIFO queues."""
-        if url.endswith(".fifo"):
+        if is_fifo(url):
             return super()._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
         return super().send(url, messages, timeout)
 
