@@ -141,7 +141,11 @@ class WorkerService:
         Wakes up regularly, since the system can deliver a signal to another thread.
         """
         while self._stopped_at is None:
-            if self._reload_wanted and not (self._reloading and self._reloading.is_alive()):
+            if self._reloading and not self._reloading.is_alive():
+                self._reloading = None
+                # Here, where nothing refers to the old pool any more, not even a call of this thread.
+                _tune_garbage_collector()
+            if self._reload_wanted and self._reloading is None:
                 self._reload_wanted = False
                 self._reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
                 self._reloading.start()
@@ -216,10 +220,7 @@ class WorkerService:
         if old.join(boottime() + self._options.grace):
             old.stop_plugins()
         self._retired = None
-        # What is in use now is excluded from collections.
-        del old
         if self._pool is pool:
-            _tune_garbage_collector()
             LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})
 
     def _load(self) -> Program:
