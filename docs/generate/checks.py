@@ -37,6 +37,40 @@ this page. Findings that are known and accepted can be [ignored](config.md#what-
 errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
 letters they say how a message ended, and why.
 
+## What is proved
+
+Rules find faults. Besides, `router check` makes claims about each route, and says of each whether it is *proved*,
+*refuted* by a finding, or *not decided*:
+
+| claim | of every message that the schema of the route accepts |
+|---|---|
+| `when`, `for_each` | the expression can be evaluated; `for_each` finds a list |
+| `mapping` of each attribute | its source and its transforms do not fail, and a value that must be there is there |
+| `type` of each attribute with a `type` | its value converts to that type |
+| `key` of each key attribute | it is there, of the table's type, not empty, and not too long |
+| `version`, `once_key` | it is there, and of a type that can be compared, or be a key |
+| `ttl` | it is a number of seconds, if it is there |
+| `size` | the item has at most 400 KB |
+
+A claim that is proved holds for each such message whose numbers DynamoDB can store (38 digits) and that nests at most
+32 levels. Plugins that change items are assumed to leave them valid; after one that changes messages, nothing is
+proved.
+
+`router check` ends with a line such as `proved 41 of 44 claims; 3 not decided: --unproved shows them`. The table of
+`--unproved` has the reason of each: the part of the schema or the expression that could not be decided. It says "no
+findings" only if nothing is undecided. With `--strict` it fails on claims that are not decided, except those of routes
+without a schema, of whose messages nothing is known (RT242). A claim can be accepted as other findings are:
+
+```yaml
+ignore:
+  - {code: RT241, at: routes.orders.item.total, reason: "the shop sends only numbers"}
+```
+
+In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
+attribute, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
+they apply `codes` (the findings that refute it), `assumes` (what the proof takes for granted) and `ignored` (the reason
+in the config). In SARIF, claims that are not decided are results of the kind `open`.
+
 ## In CI
 
 `--format github` prints workflow commands, which GitHub Actions shows at the lines of a pull request; `--format sarif`

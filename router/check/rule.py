@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from router import codes
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.check.analysis.verdicts import Claim, Undecided
 from router.config import spec
 from router.model import Code, Path
 from router.program.hooks import Plugins
@@ -46,7 +47,8 @@ class Subject(Struct, frozen=True, dict=True):
 class Found(Struct, frozen=True):
     """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
 
-    A finding about an entry of `queues`, `tables` or `routes` is at its key.
+    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a claim about a route,
+    as `route.claim("key", name)` makes it, is its verdict in the ledger.
     """
 
     code: Code
@@ -54,6 +56,11 @@ class Found(Struct, frozen=True):
     path: Path
     suggestion: str = ""
     key: bool = False
+    refutes: Claim | None = None
+
+
+RuleResult = Found | Undecided
+"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore."""
 
 
 SubjectT = TypeVar("SubjectT")
@@ -63,7 +70,7 @@ class Rule(Struct, Generic[SubjectT], frozen=True):
     """A function that yields findings about a subject, and the codes of these findings."""
 
     codes: tuple[Code, ...]
-    find: Callable[[SubjectT], Iterable[Found]]
+    find: Callable[[SubjectT], Iterable[RuleResult]]
 
     @property
     def name(self) -> str:
@@ -80,10 +87,10 @@ class RuleSet(Generic[SubjectT]):
 
     def register(
         self, *reported: Code
-    ) -> Callable[[Callable[[SubjectT], Iterable[Found]]], Callable[[SubjectT], Iterable[Found]]]:
+    ) -> Callable[[Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]]:
         """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
 
-        def decorate(find: Callable[[SubjectT], Iterable[Found]]) -> Callable[[SubjectT], Iterable[Found]]:
+        def decorate(find: Callable[[SubjectT], Iterable[RuleResult]]) -> Callable[[SubjectT], Iterable[RuleResult]]:
             for code in reported:
                 if code.id in self._rules:
                     raise ValueError(f"two rules report {code.id}")

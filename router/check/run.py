@@ -5,8 +5,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from router.check.analysis.verdicts import Claim, Undecided
 from router.check.ignore import Ignored, ignore_findings
-from router.check.rule import RULES, Rule, Subject, SubjectT
+from router.check.ledger import NO_LEDGER, Entry, Ledger, close_ledger, make_ledger
+from router.check.rule import RULES, Rule, RuleResult, Subject, SubjectT
 from router.codes import declare
 from router.config.findings import Findings, stopped
 from router.config.merge import SECTIONS
@@ -32,10 +34,14 @@ RESERVED = "RT"
 
 
 class Report(Struct, frozen=True):
-    """The findings of `router check`, and those that `ignore` in the config suppresses."""
+    """The findings of `router check`, those that `ignore` in the config suppresses, and the ledger of its claims.
+
+    The ledger of a config that has errors, so that the router does not start, is empty.
+    """
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
+    ledger: Ledger = NO_LEDGER
 
 
 def examine(
@@ -48,37 +54,49 @@ def examine(
     """Return the findings of a config, in the order of the file, and the ignored ones.
 
     `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
-    environment that is not set and has no default. `rules` are the rules to run, all by default.
+    environment that is not set and has no default. `rules` are the rules to run, all by default; the ledger is made by
+    all of them only.
     """
     loaded = _load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
+    entries: dict[Finding | Claim, Entry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
         subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
         with without_garbage_collector():
-            run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
+            results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
+            if rules is None and not stopping:
+                entries = make_ledger(subject.routes, results, loaded.findings)
         _run_plugin_checks(loaded)
     if compare:
         _compare(compare, loaded)
     ignored = ignore_findings(loaded, stopping, live=compare is not None)
-    suppressed = {each.finding for each in ignored}
-    return Report(tuple(each for each in loaded.findings if each not in suppressed), tuple(ignored))
+    reasons = {each.finding: each.reason for each in ignored}
+    findings = tuple(each for each in loaded.findings if each not in reasons and each not in entries)
+    return Report(
+        findings, tuple(each for each in ignored if each.finding not in entries), close_ledger(entries, reasons)
+    )
 
 
-def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings) -> None:
-    """Add the findings of rules; a rule that fails is a finding, and the others still run.
+def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings) -> list[RuleResult]:
+    """Add the findings of rules, and return all that the rules say.
 
-    Raises UsageError if a rule does.
+    A rule that fails is a finding, and the others still run. Raises UsageError if a rule does.
     """
+    results: list[RuleResult] = []
     for rule in rules:
         try:
             for found in rule.find(subject):
+                results.append(found)
+                if isinstance(found, Undecided):
+                    continue
                 key = found.key or (len(found.path) == 2 and found.path[0] in SECTIONS)
                 findings.add(found.code, found.sentence, found.path, key=key, suggestion=found.suggestion)
         except UsageError:
             raise
         except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
             findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
+    return results
 
 
 def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:

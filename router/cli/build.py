@@ -81,7 +81,7 @@ def _check(config: Path) -> None:
     findings = [finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset]
     show_findings(findings, err=True)
     if any(finding.code.severity == "error" for finding in findings):
-        click.echo(count_findings(report.findings, report.ignored), err=True)
+        click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
         sys.exit(1)
 
 

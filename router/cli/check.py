@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from router.check.ignore import Ignored
-from router.check.run import examine
+from router.check.run import Report, examine
 from router.cli.options import choose_config, config_argument
 from router.cli.report import as_github, as_json, as_sarif, as_text, count_findings
-from router.model import Finding
 
 if TYPE_CHECKING:
     from router.ops.live import LiveComparison
@@ -23,8 +22,9 @@ FORMATS = ("text", "json", "sarif", "github")
 @click.command("check")
 @config_argument
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
+@click.option("--strict", is_flag=True, help="Fail on warnings and on claims that are not decided, too.")
 @click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences.")
+@click.option("--unproved", is_flag=True, help="Also list the claims about routes that are not proved, with reasons.")
 @click.option("--no-env", is_flag=True, help="Only warn about environment variables that are not set.")
 @click.option("--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls.")
 @click.option("--function", default="", metavar="NAME", help="With --live: the Lambda function that runs the router.")
@@ -35,6 +35,7 @@ def command(
     form: str,
     strict: bool,
     show_ignored: bool,
+    unproved: bool,
     no_env: bool,
     live: bool,
     function: str,
@@ -42,13 +43,14 @@ def command(
 ) -> None:
     """Validate a config: every error at once, each with its place and a suggestion.
 
-    Exit code 0: no error; 1: errors, or with --strict warnings; 2: could not run.
+    Exit code 0: no error; 1: errors, or with --strict warnings or claims that are not decided; 2: could not run.
 
     \b
     Examples:
       router check
       router check flows/routes.yaml --format json
       router check --strict --format github
+      router check --unproved
       router check --live --function message-router
       router check --explain RT101
     """
@@ -61,12 +63,17 @@ def command(
         raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
     comparison = _comparison(function) if live else None
     report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
-    text = _format(form, report.findings, report.ignored if show_ignored else (), comparison)
+    text = _format(form, report, report.ignored if show_ignored else (), comparison)
     if text:
         click.echo(text)
-    click.echo(count_findings(report.findings, report.ignored), err=True)
+    if unproved and form == "text":
+        from router.cli.ledger_report import show_unproved
+
+        show_unproved(report.ledger)
+    click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
     failing = ("error", "warning") if strict else ("error",)
-    sys.exit(any(finding.code.severity in failing for finding in report.findings))
+    failed = any(finding.code.severity in failing for finding in report.findings)
+    sys.exit(failed or (strict and not report.ledger.complete))
 
 
 def _comparison(function: str) -> "LiveComparison":
@@ -76,9 +83,8 @@ def _comparison(function: str) -> "LiveComparison":
     return LiveComparison(function)
 
 
-def _format(
-    form: str, findings: Sequence[Finding], ignored: Sequence[Ignored], comparison: "LiveComparison | None"
-) -> str:
+def _format(form: str, report: Report, ignored: Sequence[Ignored], comparison: "LiveComparison | None") -> str:
+    findings = report.findings
     match form:
         case "text":
             if comparison:
@@ -87,14 +93,14 @@ def _format(
                 show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
-            text = as_json(findings, ignored)
+            text = as_json(findings, ignored, report.ledger)
             if comparison:
                 from router.cli.live_report import with_seen
 
                 text = with_seen(text, comparison.seen, comparison.survivals)
             return text
         case "sarif":
-            return as_sarif(findings, ignored)
+            return as_sarif(findings, ignored, report.ledger)
         case _:
             return as_github(findings, ignored)
 

@@ -40,7 +40,7 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
     report = examine(path, os.environ, None, "warning")
     if any(finding.code.severity == "error" for finding in report.findings):
         show_findings(report.findings, err=False)
-        click.echo(count_findings(report.findings, report.ignored), err=True)
+        click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
         sys.exit(1)
     content = precompile(path)
     write_file(output, content)

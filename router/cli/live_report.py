@@ -25,9 +25,10 @@ Row = tuple[str, ...]
 _Deployed = TypeVar("_Deployed", DeployedTable, DeployedQueue, DeployedFunction)
 
 
-def with_seen(findings: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> str:
-    """Return a JSON object of `findings`, which are JSON already, `live` (null if none was compared) and `outages`."""
-    text = msgspec.json.encode({"findings": msgspec.Raw(findings.encode()), "live": seen, "outages": survivals})
+def with_seen(report: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> str:
+    """Return the report, a JSON object, with `live` (null if none was compared) and `outages`."""
+    parts = msgspec.json.decode(report, type=dict[str, msgspec.Raw])
+    text = msgspec.json.encode({**parts, "live": seen, "outages": survivals})
     return msgspec.json.format(text).decode()
 
 

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from router.check.ignore import Ignored
+from router.check.ledger import NO_LEDGER, Entry, Ledger
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 from router.printable import printable, printable_json
@@ -37,8 +38,11 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
     return "\n".join([*lines, *reasons])
 
 
-def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Return the number of findings of each severity, and of those ignored."""
+def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
+    """Return the number of findings of each severity, and of those ignored; a second line sums up the ledger.
+
+    "No findings" is said only if each claim of the ledger is decided.
+    """
     counts = []
     for severity in _COLOURS:
         number = sum(finding.code.severity == severity for finding in findings)
@@ -46,7 +50,25 @@ def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = ())
             counts.append(f"{number} {severity}{'s' if number > 1 else ''}")
     if ignored:
         counts.append(f"{len(ignored)} ignored")
-    return ", ".join(counts) or "no findings"
+    if not counts and ledger.complete and not ledger.undecided:
+        counts.append("no findings")
+    return "\n".join(filter(None, [", ".join(counts), sum_up(ledger)]))
+
+
+def sum_up(ledger: Ledger) -> str:
+    """Return how many claims of a ledger have each verdict; "" if there are none."""
+    if not ledger.entries:
+        return ""
+    counts = [f"proved {ledger.count('proved')} of {len(ledger.entries)} claims"]
+    if refuted := ledger.count("refuted"):
+        counts.append(f"{refuted} refuted")
+    if undecided := ledger.undecided:
+        ignored = sum(not entry.open for entry in undecided)
+        without = sum(not entry.has_schema and entry.open for entry in undecided)
+        parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(without)
+        more = f" ({', '.join(parts)})" if parts else ""
+        counts.append(f"{len(undecided)} not decided{more}: --unproved shows them")
+    return "; ".join(counts)
 
 
 @contextmanager
@@ -108,11 +130,18 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
 
 
-def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
-    """Return a JSON list of the findings; ignored ones follow and have the reason as `ignored`."""
+def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
+    """Return a JSON object of `findings` and `claims`; ignored findings follow and have the reason as `ignored`."""
     listed = [_record(finding) for finding in findings]
     listed += [{**_record(each.finding), "ignored": each.reason} for each in ignored]
-    return _format(listed)
+    return _format({"findings": listed, "claims": list(map(_claim, ledger.entries))})
+
+
+def _claim(entry: Entry) -> dict[str, Any]:
+    place = {"file": entry.place.file, "line": entry.place.line, "column": entry.place.column}
+    record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")} | place
+    more = {"codes": entry.codes, "assumes": entry.assumes, "ignored": entry.ignored}
+    return record | {name: value for name, value in more.items() if value}
 
 
 def _record(finding: Finding) -> dict[str, Any]:
@@ -149,23 +178,33 @@ def _escape(text: str, more: str = "") -> str:
     return "".join(f"%{ord(char):02X}" if char in f"%\r\n{more}" else printable(char) for char in text)
 
 
-def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
+def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
     """Return a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
+
+    Claims that are not decided are results of the kind `open`, which have no level.
 
     Format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
     """
     # Imported here for start-up time.
     from importlib.metadata import version
 
-    codes = {finding.code.id: finding.code for finding in (*findings, *(each.finding for each in ignored))}
+    undecided = [(entry.finding, entry.ignored) for entry in ledger.undecided]
+    all_ = (*findings, *(each.finding for each in ignored), *(finding for finding, _ in undecided))
+    codes = {finding.code.id: finding.code for finding in all_}
     index = {id_: number for number, id_ in enumerate(codes)}
     results = [_result(finding, index) for finding in findings]
-    for each in ignored:
-        suppression = {"kind": "inSource", "justification": each.reason}
-        results.append({**_result(each.finding, index), "suppressions": [suppression]})
+    results += [{**_result(each.finding, index), **_suppressed(each.reason)} for each in ignored]
+    results += [
+        {**_result(finding, index), "kind": "open", "level": "none", **_suppressed(reason)}
+        for finding, reason in undecided
+    ]
     driver = {"name": "router", "version": version("message-router"), "rules": list(map(_rule, codes.values()))}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _suppressed(reason: str) -> dict[str, Any]:
+    return {"suppressions": [{"kind": "inSource", "justification": reason}]} if reason else {}
 
 
 def _rule(code: Code) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,9 @@ SCHEMA = {
     "required": ["id"],
     "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 9}, "name": {"type": "string"}},
 }
+ACCEPTED = "ignore: [{code: RT241, reason: the plugin has tests of its own}]\n"
+COUNTS = "proved 2 of 4 claims; 2 not decided: --unproved shows them\n"
+COUNTS_OF_ACCEPTED = "proved 2 of 4 claims; 2 not decided (2 ignored): --unproved shows them\n"
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def test_many_files(router: Run, flow: Path) -> None:
     request = {"Item": {"id": {"S": "u2"}, "name": {"S": "BOB"}}}
     requests = [{"BatchWriteItem": {"RequestItems": {"users": [{"PutRequest": request}]}}}]
     assert (output_of(check), test.returncode, json.loads(explain.stdout)["requests"], "ANN" in demo.stdout) == (
-        (0, "", "no findings\n"),
+        (0, "", COUNTS),
         0,
         requests,
         True,
@@ -110,23 +114,50 @@ def test_a_fault_in_an_included_file(router: Run, flow: Path) -> None:
 
 def test_strict(router: Run, flow: Path) -> None:
     """Warnings fail."""
-    flow.write_text(FLOW.replace("{dead_letter: users-dlq}", "{}"))
+    flow.write_text(FLOW.replace("{dead_letter: users-dlq}", "{}") + ACCEPTED)
 
     assert [(done.returncode, done.stderr) for done in (router("check"), router("check", "--strict"))] == [
-        (0, "1 warning\n"),
-        (1, "1 warning\n"),
+        (0, f"1 warning\n{COUNTS_OF_ACCEPTED}"),
+        (1, f"1 warning\n{COUNTS_OF_ACCEPTED}"),
     ]
+
+
+@pytest.mark.parametrize(("ignore", "code", "counts"), [("", 1, COUNTS), (ACCEPTED, 0, COUNTS_OF_ACCEPTED)])
+def test_strict_about_claims(router: Run, flow: Path, ignore: str, code: int, counts: str) -> None:
+    """A claim that is not decided fails, unless the config accepts it with a reason."""
+    flow.write_text(FLOW + ignore)
+
+    assert output_of(router("check", "--strict")) == (code, "", counts)
+
+
+def test_unproved(router: Run, flow: Path) -> None:
+    """`--unproved` lists the claims that are not proved, with their places and the reasons."""
+    done = router("check", "--unproved")
+
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines() if "│" in line]
+    assert (cells, done.stderr) == (
+        [
+            ["flows/users.yaml:8", "users", "mapping name", "not decided", "transform 'shout' is a plugin's"],
+            ["flows/users.yaml:8", "users", "size", "not decided", "the length of 'name' is not bounded"],
+        ],
+        COUNTS,
+    )
 
 
 def test_ignored(router: Run, flow: Path) -> None:
     """What the file accepts is counted, and shown when asked for."""
-    flow.write_text(FLOW.replace("{dead_letter: users-dlq}", "{}") + "ignore: [{code: RT203, reason: known}]\n")
+    flow.write_text(
+        FLOW.replace("{dead_letter: users-dlq}", "{}") + ACCEPTED.replace("[", "[{code: RT203, reason: known}, ")
+    )
 
     plain, shown = router("check", "--strict"), router("check", "--strict", "--show-ignored", "--format", "json")
 
-    listed = [(found["file"], found["line"], found["code"], found["ignored"]) for found in json.loads(shown.stdout)]
+    listed = [
+        (found["file"], found["line"], found["code"], found["ignored"])
+        for found in json.loads(shown.stdout)["findings"]
+    ]
     assert (output_of(plain), listed, shown.returncode) == (
-        (0, "", "1 ignored\n"),
+        (0, "", f"1 ignored\n{COUNTS_OF_ACCEPTED}"),
         [("flows/users.yaml", 2, "RT203", "known")],
         0,
     )
@@ -144,8 +175,8 @@ def test_without_the_environment(router: Run, flow: Path) -> None:
 
     assert [(each.returncode, set(re.findall("RT...", each.stdout)), each.stderr) for each in done] == [
         (1, {"RT005"}, "3 errors\n"),
-        (0, {"RT005"}, "3 warnings\n"),
-        (1, {"RT005"}, "3 warnings\n"),
+        (0, {"RT005"}, f"3 warnings\n{COUNTS}"),
+        (1, {"RT005"}, f"3 warnings\n{COUNTS}"),
     ]
 
 
@@ -167,13 +198,24 @@ def test_forms(router: Run, flow: Path, form: str) -> None:
     assert (done.returncode, parts, done.stderr, "\x1b" in done.stdout) == (1, [True] * 3, "1 error\n", False)
 
 
-@pytest.mark.parametrize("form", ["json", "sarif", "github"])
-def test_forms_without_findings(router: Run, flow: Path, form: str) -> None:
-    """Are what machines expect: a list, a log, or nothing."""
+@pytest.mark.parametrize(
+    ("form", "results"),
+    [
+        ("json", ["proved", "not decided", "proved", "not decided"]),
+        ("sarif", [("RT241", "open"), ("RT241", "open")]),
+        ("github", []),
+    ],
+)
+def test_forms_without_findings(router: Run, flow: Path, form: str, results: list[Any]) -> None:
+    """Are what machines expect: the claims, those that are open, or nothing."""
     done = router("check", "--format", form)
 
-    results = {"json": lambda: json.loads(done.stdout), "sarif": lambda: json.loads(done.stdout)["runs"][0]["results"]}
-    assert (done.returncode, results.get(form, lambda: list(done.stdout))()) == (0, [])
+    found: dict[str, Callable[[], list[Any]]] = {
+        "json": lambda: [claim["verdict"] for claim in json.loads(done.stdout)["claims"]],
+        "sarif": lambda: [(each["ruleId"], each["kind"]) for each in json.loads(done.stdout)["runs"][0]["results"]],
+        "github": done.stdout.splitlines,
+    }
+    assert (done.returncode, found[form]()) == (0, results)
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
@@ -251,4 +293,4 @@ def test_a_thousand_routes_are_checked_in_seconds(router: Run, tmp_path: Path) -
     after = os.times()
 
     seconds = after.children_user + after.children_system - before.children_user - before.children_system
-    assert (output_of(done), seconds < 5) == ((0, "", "no findings\n"), True)
+    assert (output_of(done), seconds < 5) == ((0, "", "no findings\nproved 5000 of 5000 claims\n"), True)

@@ -12,6 +12,7 @@ from router.check.analysis.expressions import Scope, list_of
 from router.check.analysis.inference import Value
 from router.check.analysis.predicates import Steps
 from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
 from router.model import Path, Transform
 from router.program.hooks import Plugins
@@ -20,16 +21,22 @@ from router.program.schemas.compile import SchemaStore
 MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
 
+NO_SCHEMA = "the route has no schema"
+TOO_LARGE = "the schema is too large, or cannot be analyzed"
+
 
 class MessageSets(Struct, frozen=True, eq=False):
     """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
 
     `mapped` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
-    are mapped. `by_schema` are those that its schema alone lets through, given where the conditions are not exact.
+    are mapped. `by_schema` are those that its schema alone lets through, given where the conditions are not exact, and
+    `schema` those in any case. `unknown` is why there is no `mapped`, in words.
     """
 
     mapped: Entailment | None = None
     by_schema: Entailment | None = None
+    schema: Entailment | None = None
+    unknown: str = ""
     impossible_schema: bool = False
     """No message satisfies the schema."""
     impossible_when: bool = False
@@ -57,6 +64,10 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
     def path(self) -> Path:
         """The path of the route in the config."""
         return ("routes", self.name)
+
+    def claim(self, kind: ClaimKind, subject: str = "") -> Claim:
+        """Return a claim about the route."""
+        return Claim(self.name, kind, subject)
 
     @property
     def fifo(self) -> bool:
@@ -117,7 +128,7 @@ def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) 
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=MessageSets() if by_schema is None else _message_sets(by_schema, when, before, changed),
+                messages=_no_messages(schema) if by_schema is None else _message_sets(by_schema, when, before, changed),
                 index=None if linked is None else SchemaIndex(linked),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
@@ -139,10 +150,16 @@ def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Conditio
     return MessageSets(
         mapped=None if changed or impossible else accepted,
         by_schema=None if changed or impossible_schema or accepted.exact else by_schema,
+        schema=by_schema,
+        unknown="a plugin changes the messages" if changed else "no message reaches the route" if impossible else "",
         impossible_schema=impossible_schema,
         impossible_when=not possible and not impossible_schema,
         shadowed=possible and impossible,
     )
+
+
+def _no_messages(schema: Any) -> MessageSets:
+    return MessageSets(unknown=TOO_LARGE if is_set(schema) else NO_SCHEMA)
 
 
 def _scope(route: spec.RouteSettings) -> Scope:

@@ -75,12 +75,12 @@ def _judge(
     route: AnalyzedRoute, name: str, kind: KeyType, limit: int, inferred: InferredAttribute, path: Path
 ) -> Iterator[Found]:
     """Report the first property of a key attribute that is not guaranteed."""
-    value = inferred.value
+    value, claim = inferred.value, route.claim("key", name)
     if value.missing is YES:
         sentence = f"key attribute '{name}' may be missing: the schema does not guarantee {named(value)}"
         if value.lacking is None:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        yield Found(KEY_MISSING, sentence, path, route.require(value.lacking))
+        yield Found(KEY_MISSING, sentence, path, route.require(value.lacking), refutes=claim)
         return
     if value.missing is UNKNOWN and route.messages.by_schema is not None:
         by_schema = MessageSets(mapped=route.messages.by_schema)
@@ -88,12 +88,13 @@ def _judge(
     others = _others(route, kind, inferred)
     if others:
         sentence = f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}"
-        yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(route, inferred, kind))
+        yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(route, inferred, kind), refutes=claim)
         return
     if not route.final:
         return
     if value.empty is YES:
-        yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, route.constrain(value, "minLength: 1"))
+        advice = route.constrain(value, "minLength: 1")
+        yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, advice, refutes=claim)
     elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
         yield from _check_length(route, name, limit, value, path)
 
@@ -127,9 +128,10 @@ def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) ->
 
 def _check_length(route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path) -> Iterator[Found]:
     most = limit // _BYTES_OF_A_CHARACTER
+    advice, claim = route.constrain(value, f"maxLength: {most}"), route.claim("key", name)
     if value.longest is None:
         sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"
-        yield Found(KEY_TOO_LONG, sentence, path, route.constrain(value, f"maxLength: {most}"))
+        yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)
     elif value.longest > most:
         sentence = f"key attribute '{name}' may have {value.longest} characters, which can be more than {limit} bytes"
-        yield Found(KEY_TOO_LONG, sentence, path, route.constrain(value, f"maxLength: {most}"))
+        yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)

@@ -7,6 +7,7 @@ from router.check.analysis.expressions import paths, tree_of
 from router.check.analysis.predicates import Steps
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config.findings import closest
@@ -58,11 +59,11 @@ def check_paths(subject: Subject) -> Iterator[Found]:
         for name, part, text, names in looked_up:
             where = route.place(name, *part)
             if route.scope.each and names[0] not in _ROOTS:
-                yield _out_of_scope(names, text, where)
+                yield _out_of_scope(names, text, where, route.claim("mapping", name))
                 continue
             steps = route.scope.steps(names)
             if steps and checker is not None:
-                yield from checker.find(steps, where, used)
+                yield from checker.find(steps, where, used, route.claim("mapping", name))
 
 
 @rule(NO_LIST)
@@ -73,13 +74,15 @@ def check_lists(subject: Subject) -> Iterator[Found]:
         if not steps or messages is None or checker is None:
             continue
         path: Path = (*route.path, "for_each")
+        claim = route.claim("for_each")
         if messages.absent(steps) is Answer.YES:
-            yield from checker.find(steps, path, set())
+            yield from checker.find(steps, path, set(), claim)
         elif messages.present(steps) is Answer.NO:
-            yield Found(NO_LIST, f"the list '{text_of(steps)}' may be missing", path, route.require(steps))
+            sentence = f"the list '{text_of(steps)}' may be missing"
+            yield Found(NO_LIST, sentence, path, route.require(steps), refutes=claim)
         elif messages.holds_at(steps, {"type": "array"}) is Answer.NO:
             advice = f"add 'type: array' {checker.index.where(steps)}"
-            yield Found(NO_LIST, f"'{text_of(steps)}' may not be a list", path, advice)
+            yield Found(NO_LIST, f"'{text_of(steps)}' may not be a list", path, advice, refutes=claim)
 
 
 class PathChecker:
@@ -89,14 +92,15 @@ class PathChecker:
         self.messages = messages
         self.index = index
 
-    def find(self, steps: Steps, where: Path, used: Collection[Steps | None]) -> Iterator[Found]:
+    def find(self, steps: Steps, where: Path, used: Collection[Steps | None], claim: Claim) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
         unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
         level = steps[:-1] if unknown is None else steps[: unknown - 1]
         near = "" if unknown is None else self._near(level, str(steps[unknown - 1]))
         if self.messages.absent(steps) is Answer.YES:
             advice = f"did you mean '{near}'?" if near else f"see what is declared {self.index.where(level)}"
-            yield Found(IMPOSSIBLE_PATH, f"no message that satisfies the schema has '{text_of(steps)}'", where, advice)
+            sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
+            yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
         elif near and all(each is None or each[:unknown] != (*level, near) for each in used):
             sentence = f"'{text_of(steps[:unknown])}' is not declared in the schema"
             yield Found(UNDECLARED_PATH, sentence, where, f"did you mean '{near}'?")
@@ -111,7 +115,8 @@ def _checker(route: AnalyzedRoute) -> PathChecker | None:
     return None if route.mapped is None or route.index is None else PathChecker(route.mapped, route.index)
 
 
-def _out_of_scope(names: Steps, text: str, where: Path) -> Found:
+def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
     near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
     advice = f"did you mean '{near}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
-    return Found(NO_SCOPE, f"'{text}' begins with neither 'element' nor 'message'", where, advice)
+    sentence = f"'{text}' begins with neither 'element' nor 'message'"
+    return Found(NO_SCOPE, sentence, where, advice, refutes=claim)

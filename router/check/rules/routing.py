@@ -26,7 +26,8 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.messages.impossible_when:
             sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
-            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), "compare it with what the schema allows there")
+            advice = "compare it with what the schema allows there"
+            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when"))
 
 
 @rule(SHADOWED)
@@ -42,10 +43,11 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
             earlier = _earlier(routes[:index], route, anything)
             if earlier is not None:
                 sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
-                yield Found(SHADOWED, sentence, route.path, f"put it before '{earlier.name}'")
+                advice = f"put it before '{earlier.name}'"
+                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
             elif route.messages.shadowed:
                 sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
-                yield Found(SHADOWED, sentence, route.path, "put it before them")
+                yield Found(SHADOWED, sentence, route.path, "put it before them", refutes=route.claim("when"))
 
 
 def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:

@@ -76,7 +76,8 @@ def check_sizes(subject: Subject) -> Iterator[Found]:
         if size > MAX_ITEM_BYTES:
             path: Path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
             sentence = f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
-            yield Found(ITEM_TOO_LARGE, sentence, path, "lower 'maxLength' or 'maxItems', or map less", key=True)
+            advice = "lower 'maxLength' or 'maxItems', or map less"
+            yield Found(ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size"))
 
 
 def _possible(messages: Entailment, parts: list[Choices]) -> int:

@@ -7,6 +7,7 @@ from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
 from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
@@ -51,27 +52,31 @@ def check_starts(subject: Subject) -> Iterator[Found]:
                 if use.takes == "time":
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
                     what = f"'{use.place[0]}' of '{name}'"
-                    yield from _check_start(route, what, value, route.place(name, *use.place))
+                    claim = route.claim("mapping", name)
+                    yield from _check_start(route, what, value, route.place(name, *use.place), claim)
 
 
-def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path) -> Iterator[Found]:
+def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim) -> Iterator[Found]:
     unfit = value.other_than(("string", "number"))
     messages, steps = route.mapped, value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
-            yield Found(NEVER_A_TIME, f"{what} counts from {in_words(unfit)}, which is not a time", where)
+            sentence = f"{what} counts from {in_words(unfit)}, which is not a time"
+            yield Found(NEVER_A_TIME, sentence, where, refutes=claim)
         return
     if messages is None or steps is None or value.untyped:
         return
     if messages.holds_at(steps, _MILLISECONDS) is YES:
         sentence = f"{what} counts from milliseconds instead of seconds"
-        yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text")
+        yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text", refutes=claim)
     elif unfit:
         sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
-        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, "type: integer"))
+        advice = route.constrain(value, "type: integer")
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
     elif value.can_be(["string"]) is YES and messages.can_be(steps, _NO_TIMES) is YES:
         sentence = f"{what} may count from text that is not a time with an offset"
-        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, "format: date-time"))
+        advice = route.constrain(value, "format: date-time")
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
 
 
 @rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS)
@@ -82,19 +87,20 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
             continue
         name, attribute = route.table.ttl, route.attributes[route.table.ttl]
         inferred = infer(route, attribute)
-        value = inferred.value
+        value, claim = inferred.value, route.claim("ttl", name)
         others = value.other_than(("number",))
         table, where = f"the time to live of table '{route.route.table}'", route.place(name)
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
         if value.can_be(["number"]) is NO and others:
             sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
-            yield Found(TTL_NO_NUMBER, sentence, where, advice)
+            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
         elif _is_in_ms(route, attribute, inferred):
             sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
-            yield Found(TTL_NO_NUMBER, sentence, where, advice)
+            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
         elif others and not value.untyped:
             sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
-            yield Found(TTL_NOT_ALWAYS, sentence, where, route.constrain(value, "type: integer"))
+            advice = route.constrain(value, "type: integer")
+            yield Found(TTL_NOT_ALWAYS, sentence, where, advice, refutes=claim)
 
 
 def _is_in_ms(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:

@@ -83,29 +83,31 @@ def check_templates(subject: Subject) -> Iterator[Found]:
                 text, key = use.text, use.place[0]
                 value = of_tree(route.mapped, route.scope, tree_of(text))
                 unfit = value.other_than(_SCALARS)
-                where = route.place(name, *use.place)
+                where, claim = route.place(name, *use.place), route.claim("mapping", name)
                 if value.can_be(_SCALARS) is NO and unfit:
                     sentence = f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
-                    yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'")
+                    yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim)
                 elif unfit and not value.untyped:
                     sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
-                    yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, route.constrain(value, "type: string"))
+                    advice = route.constrain(value, "type: string")
+                    yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
 
 
 def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -> Iterator[Found]:
     for step in inferred.steps:
         if step.takes is None:
             continue
-        where = route.place(name, *step.part)
+        where, claim = route.place(name, *step.part), route.claim("mapping", name)
         unfit = step.before.other_than(step.takes)
         takes = f"transform '{step.name}' accepts {in_words(step.takes)}"
         if step.before.can_be(step.takes) is NO and unfit:
             sentence = f"{takes}, and the value is {in_words(unfit)}"
-            yield Found(NEVER_TRANSFORMED, sentence, where, "remove it, or transform the value first")
+            advice = "remove it, or transform the value first"
+            yield Found(NEVER_TRANSFORMED, sentence, where, advice, refutes=claim)
         elif unfit and not step.before.untyped:
             sentence = f"{takes}, and the value may be {in_words(unfit)}"
             advice = route.constrain(step.before, _one_of(step.takes))
-            yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice)
+            yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
 
 
 def _check_type(
@@ -114,13 +116,15 @@ def _check_type(
     kind, value, where = attribute.type, inferred.raw, route.place(name, "type")
     if inferred.accepts is None or isinstance(inferred.source, Constant):  # constants are converted at load
         return
-    unfit = value.other_than(inferred.accepts)
+    unfit, claim = value.other_than(inferred.accepts), route.claim("type", name)
     if value.can_be(inferred.accepts) is NO and unfit:
         sentence = f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
-        yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or transform the value first")
+        advice = "choose another type, or transform the value first"
+        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
     elif unfit and not value.untyped:
         sentence = f"attribute '{name}' may fail to convert to type {kind}: its value may be {in_words(unfit)}"
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(value, _one_of(inferred.accepts)))
+        advice = route.constrain(value, _one_of(inferred.accepts))
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
     elif route.mapped is not None and not value.untyped:
         yield from _check_content(route, route.mapped, name, str(kind), value, where)
 
@@ -129,9 +133,11 @@ def _check_content(
     route: AnalyzedRoute, messages: Entailment, name: str, kind: str, value: Value, where: Path
 ) -> Iterator[Found]:
     """Report text that may not be a number, and elements of lists that a set does not accept."""
+    claim = route.claim("type", name)
     if kind == "N" and value.can_be(["string"]) is YES and _may_be_no_number(messages, value.origin):
         sentence = f"attribute '{name}' may fail to convert to type N: its value may be text that is not a number"
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(value, "pattern: ^[0-9]+$"))
+        advice = route.constrain(value, "pattern: ^[0-9]+$")
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
     if kind not in _SETS or value.elements is None:
         return
     element = of_path(messages, value.elements)
@@ -140,10 +146,12 @@ def _check_content(
         return
     if unfit and element.can_be(_SETS[kind]) is NO:
         sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
-        yield Found(NEVER_OF_TYPE, sentence, where, "choose another type, or select texts or numbers")
+        advice = "choose another type, or select texts or numbers"
+        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
     elif others := in_words(unfit) if unfit else _unfit_elements(messages, kind, value, element):
         sentence = f"attribute '{name}' may fail to convert to type {kind}: elements of the list may be {others}"
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(element, _one_of(_SETS[kind])))
+        advice = route.constrain(element, _one_of(_SETS[kind]))
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
 
 
 def _unfit_elements(messages: Entailment, kind: str, value: Value, element: Value) -> str:

@@ -38,23 +38,26 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         if attribute is None or isinstance(version, UnsetType):
             continue
         value = infer(route, attribute).value
-        where = route.place(version)
+        where, claim = route.place(version), route.claim("version", version)
         if value.missing is YES:
             sentence = f"version '{version}' may be missing: the schema does not guarantee {named(value)}"
-            yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking))
+            yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking), refutes=claim)
         else:
             yield from _check_order(route, version, value, where)
 
 
 def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) -> Iterator[Found]:
+    claim = route.claim("version", version)
     unordered = [] if value.untyped else value.other_than(_ORDERED)
     possible = [kind for kind in _ORDERED if value.types.get(kind) is YES]
     if unordered:
         sentence = f"version '{version}' may be {in_words(unordered)}, which has no order"
-        yield Found(VERSION_UNORDERED, sentence, where, route.constrain(value, "type: integer"))
+        advice = route.constrain(value, "type: integer")
+        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
     elif len(possible) > 1 and not value.untyped:
         sentence = f"version '{version}' may be {in_words(possible)}, which are not ordered among each other"
-        yield Found(VERSION_UNORDERED, sentence, where, route.constrain(value, f"type: {possible[0]}"))
+        advice = route.constrain(value, f"type: {possible[0]}")
+        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
     elif route.mapped is not None and value.origin is not None and value.can_be(["string"]) is not NO:
         yield from _check_texts(route, route.mapped, version, value, where)
 
@@ -62,14 +65,12 @@ def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) 
 def _check_texts(
     route: AnalyzedRoute, messages: Entailment, version: str, value: Value, where: Path
 ) -> Iterator[Found]:
-    steps = value.origin or ()
+    steps, claim = value.origin or (), route.claim("version", version)
     words = messages.can_be(steps, ["A", "a", "x", "abc"])
     if words is NO and sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
         sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
-        advice = route.constrain(value, "pattern")
-        yield Found(
-            VERSION_UNORDERED, sentence, where, f"{advice} for one format, or map it with 'transform: to_epoch'"
-        )
+        advice = f"{route.constrain(value, 'pattern')} for one format, or map it with 'transform: to_epoch'"
+        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
     elif words is NO and messages.can_be(steps, ["9"]) is YES and messages.can_be(steps, ["10"]) is YES:
         sentence = f"version '{version}' may be numbers as text, where '9' sorts after '10'"
-        yield Found(VERSION_UNORDERED, sentence, where, "add 'type: N' to the attribute")
+        yield Found(VERSION_UNORDERED, sentence, where, "add 'type: N' to the attribute", refutes=claim)

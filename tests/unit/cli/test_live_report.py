@@ -127,7 +127,7 @@ def test_nobody_looked(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json() -> None:
     """The findings and what was seen are one document; each value says what it is."""
     document = json.loads(
-        with_seen('[{"code": "RT701"}]', DeployedState({"t": denied("dynamodb:DescribeTable")}), OUTAGES)
+        with_seen('{"findings": [{"code": "RT701"}]}', DeployedState({"t": denied("dynamodb:DescribeTable")}), OUTAGES)
     )
 
     unanswered = {
@@ -152,4 +152,9 @@ def test_json() -> None:
 
 def test_json_of_nothing() -> None:
     """Where nobody looked there is null."""
-    assert json.loads(with_seen("[]", None)) == {"findings": [], "live": None, "outages": []}
+    assert json.loads(with_seen('{"findings": [], "claims": []}', None)) == {
+        "findings": [],
+        "claims": [],
+        "live": None,
+        "outages": [],
+    }

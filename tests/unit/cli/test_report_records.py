@@ -14,7 +14,7 @@ INFO = Finding(Code("ACME1", "t", "w", "info"), "at the: whole", Place("routes.y
 
 def test_as_json() -> None:
     """All that a machine may want to know, line and column 0 for the whole file."""
-    assert json.loads(as_json([ERROR], [Ignored(INFO, "known")])) == [
+    findings = [
         {
             "code": "RT101",
             "severity": "error",
@@ -35,6 +35,10 @@ def test_as_json() -> None:
             "ignored": "known",
         },
     ]
+
+    shown = as_json([ERROR], [Ignored(INFO, "known")])
+
+    assert json.loads(shown) == {"findings": findings, "claims": []}
 
 
 @pytest.mark.parametrize(("severity", "command"), [("error", "error"), ("warning", "warning"), ("info", "notice")])

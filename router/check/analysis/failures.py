@@ -1,0 +1,170 @@
+"""Finds out why the evaluation of an expression, a transform or a conversion is not proved to succeed."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import UnsetType
+
+from router.check.analysis.attributes import InferredAttribute, Step
+from router.check.analysis.entailment import Entailment
+from router.check.analysis.expressions import Scope, tree_of
+from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, in_words, of_path, of_tree
+from router.check.analysis.predicates import SOME_VALUE, Schema
+from router.config import spec
+from router.program.expressions import Tree
+from router.program.expressions.functions import FUNCTIONS, Types
+from router.sources import Constant, expressions_of
+from router.sources.ttl import MAX_EPOCH_SECONDS
+from router.transforms import TRANSFORMS
+
+_TOTAL = (
+    *("strip", "lower", "upper", "truncate", "replace", "prefix", "suffix", "split"),
+    *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "lookup"),
+)
+"""The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
+_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
+_NUMERIC: Schema = {"anyOf": [{"not": {"type": "string"}}, {"pattern": "^[+-]?[0-9]{1,38}$"}]}
+_TIME: Schema = {"anyOf": [{"not": {"type": "string"}}, {"format": "date-time"}]}
+_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
+_SCALARS = ("string", "number", "boolean")
+_ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
+
+
+def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
+    """Return the types that a value is not proved not to have, except some."""
+    return [kind for kind in ALL_TYPES if value.types.get(kind, NO) is not NO and kind not in except_]
+
+
+def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:
+    """Whether it is proved that each value taken from a path satisfies a predicate."""
+    return messages is not None and value.origin is not None and messages.holds_at(value.origin, leaf) is YES
+
+
+def of_expression(messages: Entailment | None, scope: Scope, text: str) -> Iterator[str]:
+    """Yield why an expression is not proved to be free of errors."""
+    tree = tree_of(text)
+    if tree is None:
+        yield f"'{text}' is not an expression"
+    else:
+        yield from _of_tree(messages, scope, tree)
+
+
+def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+    kind, children = tree["type"], tree["children"]
+    if kind == "function_expression":
+        yield from _of_call(messages, scope, tree)
+    elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
+        left, right = (of_tree(messages, scope, child) for child in children)
+        if any(
+            one.can_be(["string"]) is not NO and other.can_be(["number"]) is not NO
+            for one, other in ((left, right), (right, left))
+        ):
+            yield "a comparison may be of text with a number"
+    inside = (messages, scope)
+    for index, child in enumerate(children):
+        if isinstance(child, dict) and child["type"] != "literal":
+            yield from _of_tree(*inside, child)
+        if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
+            inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
+
+
+def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+    name, function = tree["value"], FUNCTIONS.get(tree["value"])
+    for index, child in enumerate(tree["children"]):
+        if function is None or child["type"] == "expref":
+            yield f"{name}() may fail on a value of the list"
+            continue
+        takes = function.takes[min(index, len(function.takes) - 1)]
+        value = of_tree(messages, scope, child)
+        if takes and not _accepts(messages, takes, value):
+            yield f"{name}() may be given a value that it does not take"
+    if name in ("sum", "avg", "ceil", "floor", "to_number"):
+        yield f"{name}() fails on some numbers"
+
+
+def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
+    """Whether an argument of a function is proved to have one of the types that it takes."""
+    kinds = tuple(each for each in takes if not each.startswith("array-"))
+    lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
+    if value.missing is not NO or possible(value, (*kinds, "array") if lists else kinds):
+        return False
+    if not lists or value.can_be(["array"]) is NO:
+        return True
+    element = of_path(messages, value.elements)
+    nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
+    return not nulls and any(not possible(element, (kind,)) for kind in lists)
+
+
+def of_steps(inferred: InferredAttribute) -> Iterator[str]:
+    """Yield why the transforms of an attribute are not proved to succeed."""
+    for step in inferred.steps:
+        unfit = possible(step.before, _taken(step))
+        if step.takes is None and step.name != "lookup":
+            yield f"transform '{step.name}' is a plugin's" if step.name not in TRANSFORMS else _may_fail(step.name)
+        elif unfit:
+            yield f"transform '{step.name}' may be given {in_words(unfit)}"
+        elif step.name not in _TOTAL or (step.name == "to_text" and step.before.can_be(["binary"]) is not NO):
+            yield _may_fail(step.name)
+
+
+def _taken(step: Step) -> tuple[str, ...]:
+    return _SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
+
+
+def _may_fail(name: str) -> str:
+    return f"transform '{name}' does not accept every value"
+
+
+def of_source(messages: Entailment | None, scope: Scope, attribute: spec.Attribute) -> Iterator[str]:
+    """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
+    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in expressions_of(attribute)]
+    for use, value in values:
+        yield from of_expression(messages, scope, use.text)
+        unfit = possible(value, _SCALARS)
+        if use.takes == "scalar" and unfit:
+            yield f"'{use.text}' may be {in_words(unfit)}, which has no form as text"
+        elif use.takes == "time":
+            yield from _of_time(messages, value, use.text)
+
+
+def _of_time(messages: Entailment | None, value: Value, text: str) -> Iterator[str]:
+    if unfit := possible(value, ("string", "number")):
+        yield f"'{text}' may be {in_words(unfit)}, which is no time"
+    elif value.can_be(["string"]) is not NO and not holds(messages, value, _TIME):
+        yield f"'{text}' may be text that is no time"
+    elif value.can_be(["number"]) is not NO and not holds(messages, value, _SECONDS):
+        yield f"'{text}' may be a number that is no time in seconds"
+
+
+def of_conversion(messages: Entailment | None, attribute: spec.Attribute, inferred: InferredAttribute) -> Iterator[str]:
+    """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
+    value, kind = inferred.raw, attribute.type
+    if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
+        return
+    if unfit := possible(value, inferred.accepts or ()):
+        yield f"its value may be {in_words(unfit)}"
+    elif kind in _CONTENTS and not _CONTENTS[kind](messages, value):
+        yield f"its value may be text that does not convert to {kind}"
+    elif kind in _ELEMENTS and value.can_be(["array"]) is not NO:
+        element = of_path(messages, value.elements)
+        unfit = possible(element, _ELEMENTS[kind])
+        content = _CONTENTS.get(kind[:1], _anything)
+        if unfit:
+            yield f"elements of the list may be {in_words(unfit)}"
+        elif (value.origin is not None and not holds(messages, element, SOME_VALUE)) or not content(messages, element):
+            yield f"elements of the list may not convert to {kind}"
+
+
+def _anything(messages: Entailment | None, value: Value) -> bool:
+    return True
+
+
+def _is_numeric(messages: Entailment | None, value: Value) -> bool:
+    return value.can_be(["string"]) is NO or holds(messages, value, _NUMERIC)
+
+
+def _is_binary(messages: Entailment | None, value: Value) -> bool:
+    return value.can_be(["string"]) is NO
+
+
+_CONTENTS: Mapping[str, Callable[[Entailment | None, Value], bool]] = {"N": _is_numeric, "B": _is_binary}
+"""Whether text that a `type` takes is proved to have the content that it needs."""

@@ -1,0 +1,212 @@
+"""Yields the claims about a route, each with why it is not proved."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import UnsetType
+
+from router.check.analysis import failures
+from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.expressions import Scope, tree_of
+from router.check.analysis.failures import possible
+from router.check.analysis.inference import NO, UNKNOWN, Value, in_words, of_path, of_tree, text_length
+from router.check.analysis.routes import AnalyzedRoute, is_set, named
+from router.check.analysis.verdicts import ClaimKind, Obligation
+from router.config import spec
+from router.engine.attributes import (
+    MAX_DIGITS,
+    MAX_ITEM_BYTES,
+    MAX_PARTITION_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+    text_bytes,
+)
+from router.model import KeyType, Path
+from router.modes import MODES
+from router.sources import Computed, expressions_of
+
+_BYTES_OF_A_CHARACTER = 4
+_NUMBER_BYTES = (MAX_DIGITS + 1) // 2 + 1
+_WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+_ORDERED = ("string", "number", "binary")
+_PROBES = ["A", "a", "x", "abc"]
+_FIRST_MS = 100_000_000_000
+
+
+def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[Obligation]:
+    """Yield the claims about a route.
+
+    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a plugin which
+    changes items leaves them valid is not claimed.
+    """
+    if is_set(route.route.when):
+        yield _made(route, "when", "", (*route.path, "when"), _of_when(route, neighbours))
+    if is_set(route.route.for_each):
+        yield _made(route, "for_each", "", (*route.path, "for_each"), _of_list(route))
+    if not is_set(route.route.item):
+        yield _made(route, "mapping", "", route.path, _of_whole(route))
+    keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
+    for name, attribute in route.attributes.items():
+        inferred = infer(route, attribute)
+        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, inferred))
+        if is_set(attribute.type) and name not in keys:
+            doubts = failures.of_conversion(route.mapped, attribute, inferred)
+            yield _made(route, "type", name, route.place(name, "type"), doubts)
+    for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
+        yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
+    yield from _of_settings(route)
+
+
+def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
+    """Yield the claims about `version`, `once_key`, the time to live and the size."""
+    write = route.route.write
+    if not isinstance(write.version, UnsetType):
+        yield _made(route, "version", write.version, _place(route, write.version), _of_version(route, write.version))
+    if not isinstance(write.once_key, UnsetType):
+        path: Path = (*route.path, "write", "once_key")
+        yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
+    ttl = None if route.table is None else route.table.ttl
+    if isinstance(ttl, str) and (ttl in route.attributes or not is_set(route.route.item)):
+        yield _made(route, "ttl", ttl, _place(route, ttl), _of_ttl(route, ttl))
+    if MODES[write.mode].stores != "nothing":
+        yield _made(route, "size", "", (*route.path, "item"), _of_size(route))
+
+
+def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterator[str]) -> Obligation:
+    return Obligation(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
+
+
+def _place(route: AnalyzedRoute, attribute: str) -> Path:
+    return route.place(attribute) if attribute in route.attributes else (*route.path, "schema")
+
+
+def _stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
+    """Return an attribute; without `item` it is a property of the message, or of the element."""
+    attribute = route.attributes.get(name)
+    if attribute is not None:
+        return infer(route, attribute)
+    if is_set(route.route.item):
+        return InferredAttribute((), Value(), None, Value())
+    value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
+    return InferredAttribute((), value, None, value)
+
+
+def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
+    for other in neighbours:
+        for reason in failures.of_expression(other.messages.schema, Scope(), str(route.route.when)):
+            yield reason if other is route else f"{reason} of route '{other.name}'"
+
+
+def _of_list(route: AnalyzedRoute) -> Iterator[str]:
+    text = str(route.route.for_each)
+    value = of_tree(route.mapped, Scope(), tree_of(text))
+    yield from failures.of_expression(route.mapped, Scope(), text)
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if unfit := possible(value, ("array",)):
+        yield f"'{text}' may be {in_words(unfit)}"
+
+
+def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
+    steps = route.scope.steps(("element",)) if route.scope.each else ()
+    value = of_path(route.mapped, steps)
+    if value.missing is not NO or possible(value, ("object",)):
+        yield f"the {'element' if route.scope.each else 'message'} may be no object"
+
+
+def _of_mapping(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
+) -> Iterator[str]:
+    yield from failures.of_source(route.mapped, route.scope, attribute)
+    if isinstance(inferred.source, Computed) and inferred.source.required:
+        for use in expressions_of(attribute):
+            if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
+                yield f"'{use.text}' may be missing"
+    yield from failures.of_steps(inferred)
+    if "error" in (attribute.missing, attribute.null) and inferred.value.missing is not NO:
+        yield f"{named(inferred.value)} may be missing"
+
+
+def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[str]:
+    inferred = _stored(route, name)
+    value = inferred.value
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if name in route.attributes:
+        yield from failures.of_conversion(route.mapped, route.attributes[name], inferred)
+    if unfit := possible(value, (_WANTED[kind],)):
+        yield f"it may be {in_words(unfit)}"
+    if value.empty is not NO:
+        yield "it may be empty"
+    if kind == "S" and not _fits(value, limit):
+        yield f"its length may be over {limit // _BYTES_OF_A_CHARACTER} characters"
+    if kind == "B":
+        yield f"its length may be over {limit} bytes"
+
+
+def _fits(value: Value, limit: int) -> bool:
+    return value.longest is not None and value.longest * _BYTES_OF_A_CHARACTER <= limit
+
+
+def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
+    value = _stored(route, name).value
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if unfit := possible(value, _ORDERED):
+        yield f"it may be {in_words(unfit)}, which has no order"
+    if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
+        yield f"it may be {in_words(kinds)}, which are not ordered among each other"
+    messages, steps = route.mapped, value.origin
+    if value.can_be(["string"]) is NO or messages is None or steps is None:
+        return
+    if messages.can_be(steps, _PROBES) is UNKNOWN:
+        yield "its texts may not sort in the order of what they mean"
+
+
+def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    value = of_tree(route.mapped, Scope(), tree_of(text))
+    yield from failures.of_expression(route.mapped, Scope(), text)
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if unfit := possible(value, ("string",)):
+        yield f"it may be {in_words(unfit)}"
+    if value.empty is not NO:
+        yield "it may be empty"
+    room = MAX_PARTITION_KEY_BYTES - 3 * len(route.name) - len("##10000")
+    if not _fits(value, room):
+        yield f"its length may be over {room // _BYTES_OF_A_CHARACTER} characters"
+
+
+def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
+    inferred = _stored(route, name)
+    value = inferred.value
+    if unfit := possible(value, ("number",)):
+        yield f"it may be {in_words(unfit)}"
+    elif isinstance(inferred.source, Computed):
+        if inferred.source.milliseconds:
+            yield "it may be in milliseconds"
+    elif not failures.holds(route.mapped, value, {"anyOf": [{"not": {"type": "number"}}, {"maximum": _FIRST_MS - 1}]}):
+        yield "it may be in milliseconds"
+
+
+def _of_size(route: AnalyzedRoute) -> Iterator[str]:
+    total = 0
+    if not is_set(route.route.item):
+        yield "the size of the whole message is not bounded"
+    for name, attribute in route.attributes.items():
+        value = infer(route, attribute).value
+        size = _bytes(value)
+        if size is None:
+            yield f"the length of '{name}' is not bounded"
+        else:
+            total += text_bytes(name) + size
+    if total > MAX_ITEM_BYTES:
+        yield f"it may have {total} bytes, over the limit of {MAX_ITEM_BYTES}"
+
+
+def _bytes(value: Value) -> int | None:
+    """Return the most bytes of a value in an item; None if there is no bound."""
+    if possible(value, ("string", "number", "boolean")):
+        return None
+    if value.can_be(["string"]) is NO:
+        return _NUMBER_BYTES
+    length = value.longest if value.can_be(["number"]) is NO else text_length(value)
+    return None if length is None else max(length * _BYTES_OF_A_CHARACTER, _NUMBER_BYTES)

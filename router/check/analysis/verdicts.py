@@ -1,0 +1,41 @@
+"""The claims that `router check` makes about every message that a route accepts."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from router.model import Path
+
+ClaimKind = Literal["when", "for_each", "mapping", "type", "key", "version", "once_key", "ttl", "size"]
+
+
+class Claim(Struct, frozen=True):
+    """A claim about every message that the schema of a route accepts; `subject` is an attribute, or "" for the route.
+
+    The kinds: `when` and `for_each` can be evaluated; the sources and transforms of an attribute (`mapping`) and its
+    `type` do not fail; a `key` attribute, `version` and `once_key` are there and valid; the `ttl` attribute is a number
+    of seconds; the item has at most the `size` of DynamoDB.
+    """
+
+    route: str
+    kind: ClaimKind
+    subject: str = ""
+
+
+class Undecided(Struct, frozen=True):
+    """A claim that is not proved, the reason in words, and the path in the config that it is about.
+
+    A claim that a finding refutes is refuted, whatever else is undecided about it.
+    """
+
+    claim: Claim
+    reason: str
+    path: Path
+
+
+class Obligation(Struct, frozen=True):
+    """A claim, its path in the config, and why it is not proved: a proved claim has no doubts."""
+
+    claim: Claim
+    path: Path
+    doubts: tuple[str, ...]

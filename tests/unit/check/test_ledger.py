@@ -1,0 +1,125 @@
+"""The ledger of claims: what is proved, refuted and not decided."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router.check.ledger import PLUGINS
+from router.check.run import Report, examine
+
+CONFIG = """\
+version: 1
+tables: {things: {key: {id: S}, ttl: expires}}
+queues: {q: {dead_letter: dlq}}
+routes:
+  r:
+    queue: q
+    table: things
+    schema: SCHEMA
+    item: ITEM
+"""
+SCHEMA = """{type: object, required: [id], properties: {
+      id: {type: string, minLength: 1, maxLength: 9}, n: {type: integer}, t: {type: string, maxLength: 9},
+      l: {type: array}}}"""
+Examine = Callable[..., Report]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """Returns a function that examines a config with an item and a schema."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(item: str = "{id: id}", schema: str = SCHEMA, more: str = "") -> Report:
+        text = CONFIG.replace("SCHEMA", schema).replace("ITEM", item) + more
+        Path("routes.yaml").write_text(text, encoding="utf-8")
+        return examine(Path("routes.yaml"), {})
+
+    return run
+
+
+def claims(report: Report) -> dict[str, str]:
+    """Each claim with its verdict, and the codes or the reason."""
+    return {
+        f"{entry.kind} {entry.subject}".rstrip(): " ".join([entry.verdict, *entry.codes, entry.reason]).rstrip()
+        for entry in report.ledger.entries
+    }
+
+
+def test_proved(check: Examine) -> None:
+    """Each claim about a plain route."""
+    assert claims(check("{id: id, n: {from: n, type: N}, expires: {ttl: 90d}}")) == {
+        "mapping id": "proved",
+        "mapping n": "proved",
+        "type n": "proved",
+        "mapping expires": "proved",
+        "key id": "proved",
+        "ttl expires": "proved",
+        "size": "proved",
+    }
+
+
+def test_refuted(check: Examine) -> None:
+    """With the codes of the findings."""
+    report = check("{id: t, n: {from: n, type: BOOL}, expires: {from: t}}")
+
+    assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
+        "type n": "refuted RT415",
+        "key id": "refuted RT610",
+        "ttl expires": "refuted RT421",
+    }
+
+
+def test_not_decided(check: Examine) -> None:
+    """With the reasons."""
+    report = check("{id: id, a: {from: t, transform: to_epoch}, b: l, c: 'sum(l)'}")
+
+    assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
+        "mapping a": "not decided transform 'to_epoch' does not accept every value",
+        "mapping c": "not decided sum() may be given a value that it does not take; sum() fails on some numbers",
+        "size": "not decided the length of 'b' is not bounded",
+    }
+
+
+def test_ignored(check: Examine) -> None:
+    """A claim that is not decided is accepted with a reason, at its place."""
+    item = "{id: id, a: {from: t, transform: to_epoch}, b: {from: t, transform: to_epoch}}"
+
+    report = check(item, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n")
+
+    assert [(entry.subject, entry.ignored) for entry in report.ledger.undecided] == [("a", "known"), ("b", "")]
+
+
+def test_nothing_to_ignore(check: Examine) -> None:
+    """An entry of `ignore` for a claim that is proved is reported."""
+    report = check(more="ignore: [{code: RT241, reason: known}]\n")
+
+    assert [finding.code.id for finding in report.findings] == ["RT110"]
+
+
+def test_without_a_schema(check: Examine) -> None:
+    """Nothing is known about the messages; that is said, and does not fail with --strict."""
+    report = check("{id: id, m: {meta: sent_at}}", "{}")
+    unknown = check("{id: id, m: {meta: sent_at}}", "null\n    options: {}").ledger
+
+    assert (claims(report)["key id"], unknown.complete) == ("refuted RT610", True)
+
+
+def test_a_config_that_does_not_start(check: Examine) -> None:
+    """It has no ledger."""
+    assert claims(check("{id: 'id.'}")) == {}
+
+
+def test_plugins_that_change_items(check: Examine) -> None:
+    """Are assumed to leave them valid."""
+    Path("own.py").write_text(
+        "from router import hookimpl\n@hookimpl\ndef router_transform_item(item, message, route): return item\n"
+    )
+
+    report = check(more="plugins: [own.py]\n")
+
+    assert [(entry.kind, entry.assumes) for entry in report.ledger.entries] == [
+        ("mapping", ""),
+        ("key", PLUGINS),
+        ("size", PLUGINS),
+    ]
