@@ -30,6 +30,13 @@ AttributeName = Annotated[str, _form(r"^[^\x00]", "a name that is not empty")]
 Expression = Annotated[str, Meta(min_length=1)]
 Disposition = Literal["dead_letter", "drop", "retry"]
 Duration = Annotated[str, _form(r"^[0-9]{1,9}[smhdw]$", "a whole number and a unit (s, m, h, d or w), as 90d")]
+Timestamp = Annotated[
+    str,
+    _form(
+        r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$",
+        "a time with Z or an offset, as 2026-01-02T03:04:05Z",
+    ),
+]
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 """Seconds of the units of a duration such as `90d`."""
 AttributeType = Literal["S", "N", "B", "BOOL", "SS", "NS", "BS", "M", "L", "json"]

@@ -24,6 +24,8 @@ _STRUCTS: dict[Any, str] = {
     **dict(source.section for source in SOURCES.values() if source.section),
     spec.WriteSettings: "Writes",
     spec.Test: "Tests",
+    spec.ReceivedMessage: "Messages of a test",
+    spec.StoredItems: "Stored items",
     spec.FunctionSettings: "The function",
     spec.Worker: "The worker",
 }

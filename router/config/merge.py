@@ -18,6 +18,7 @@ DEFINED_TWICE = declare(
     "A name refers to one queue, table or route; with two definitions, references to it are ambiguous.",
 )
 
+_Received = TypeVar("_Received", bound=spec.ReceivedMessage)
 _Content = TypeVar("_Content", spec.Config, spec.Included)
 SECTIONS = ("queues", "tables", "routes")
 """The keys whose entries files define by name."""
@@ -213,10 +214,18 @@ def relocate_route(route: spec.RouteSettings, folder: str) -> spec.RouteSettings
         return route
     schema = relocate(route.schema, folder) if isinstance(route.schema, str) else route.schema
     tests = tuple(
-        structs.replace(test, file=relocate(test.file, folder)) if isinstance(test.file, str) else test
+        structs.replace(
+            _relocate_file(test, folder), messages=tuple(_relocate_file(each, folder) for each in test.messages)
+        )
         for test in route.tests
     )
     return structs.replace(route, schema=schema, tests=tests)
+
+
+def _relocate_file(message: _Received, folder: str) -> _Received:
+    if not isinstance(message.file, str):
+        return message
+    return structs.replace(message, file=relocate(message.file, folder))
 
 
 def relocate(name: str, folder: str) -> str:

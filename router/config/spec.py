@@ -14,14 +14,15 @@ from router.config.spec_resources import (
     TableSettings,
     Worker,
 )
+from router.config.spec_tests import ReceivedMessage, StoredItems, Test
 from router.config_types import AttributeName, AttributeType, Disposition, Expression, Name, Spec
 from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
 __all__ = [
     "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "Queue",
-    "RetrySettings", "RouteSettings", "S3Pointer", "TableSettings", "Test", "Worker", "WriteSettings",
-    "short_form",
+    "ReceivedMessage", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems", "TableSettings", "Test", "Worker",
+    "WriteSettings", "short_form",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -103,61 +104,6 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     ] = UNSET
     once_key: Annotated[
         Expression | UnsetType, Meta(description="The idempotency key. Default: route and message id.")
-    ] = UNSET
-
-
-class Test(Spec, frozen=True):
-    """A message and its expected outcome, run by `router test` and sent by `router demo`."""
-
-    name: Annotated[str, Meta(description="What the test verifies.")] = ""
-    message: Annotated[Any, Meta(description="The message; the queue's encoding and envelopes are applied to it.")] = (
-        UNSET
-    )
-    body: Annotated[str | UnsetType, Meta(description="The body of the SQS message, instead of `message`.")] = UNSET
-    record: Annotated[
-        dict[str, Any] | UnsetType,
-        Meta(description="A whole record of ReceiveMessage or of a Lambda event, instead of `message`."),
-    ] = UNSET
-    file: Annotated[
-        str | UnsetType,
-        Meta(
-            description="A file, relative to the config, that holds the message as JSON, instead of `message`.",
-            examples=["messages/first.json"],
-        ),
-    ] = UNSET
-    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = field(
-        default_factory=dict
-    )
-    env: Annotated[
-        dict[str, str],
-        Meta(
-            description="Environment variables of this test; they override those that are set.",
-            examples=[{"STAGE": "prod"}],
-        ),
-    ] = field(default_factory=dict)
-    item: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="The one item that is written, with all its attributes.")
-    ] = UNSET
-    item_contains: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
-    ] = UNSET
-    items: Annotated[
-        tuple[dict[str, Any], ...] | UnsetType,
-        Meta(description="All items that this route writes, in order, with all their attributes."),
-    ] = UNSET
-    outcome: Annotated[
-        Literal["written", "dropped", "rejected", "retry"], Meta(description="The outcome of the message.")
-    ] = "written"
-    reason: Annotated[str | UnsetType, Meta(description="The exact reason, if the message is not written.")] = UNSET
-    code: Annotated[
-        str | UnsetType, Meta(description="The code of the reason, if the message is not written.", examples=["RT806"])
-    ] = UNSET
-    write: Annotated[
-        dict[str, Any] | UnsetType,
-        Meta(
-            description="The one request of this route to DynamoDB, as `router explain` prints it.",
-            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
-        ),
     ] = UNSET
 
 

@@ -14,6 +14,8 @@ from router.printable import printable, printable_json
 
 ABSENT = "(no such attribute)"
 """The value of an attribute that does not exist."""
+NO_ITEM = "(no such item)"
+"""The value of an item that does not exist."""
 # Values that JSON does not have are shown by `repr`: REMOVE, and objects that a plugin returned.
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
@@ -27,16 +29,33 @@ class Difference(Struct, frozen=True):
 
 
 class Observed(Struct, frozen=True):
-    """The outcome of a test's message, and the items and requests of the test's route."""
+    """The outcomes of a test's messages, and the items and requests of the test's route.
 
-    outcome: Outcome
+    `writes` is whether the route wrote each of the messages, `stored` what its table holds at the end if that matters.
+    """
+
+    outcomes: tuple[Outcome, ...]
     items: Sequence[Item] = ()
     requests: Sequence[Mapping[str, Any]] = ()
+    writes: tuple[bool, ...] = ()
+    stored: Sequence[Item] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the one message, or of the last one."""
+        return self.outcomes[-1]
 
 
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
-    """Return all differences."""
-    return (*_compare_outcome(test, observed), *_compare_items(test, observed.items), *_compare_write(test, observed))
+    """Return all differences but those of the table."""
+    says_of_items = (test.item, test.item_contains, test.items, test.write, test.table) != (UNSET,) * 5
+    differences: list[Difference] = []
+    for index, (message, outcome) in enumerate(zip(test.received, observed.outcomes, strict=True)):
+        subject = f"messages[{index}]." if test.messages else ""
+        # Another route of the queue wrote the message, which must not make a test of this route pass.
+        elsewhere = outcome.kind == "written" and not observed.writes[index] and not says_of_items
+        differences += _compare_outcome(message, outcome, elsewhere, subject)
+    return (*differences, *_compare_items(test, observed.items), *_compare_write(test, observed))
 
 
 def table(differences: Sequence[Difference]) -> list[str]:
@@ -51,21 +70,21 @@ def table(differences: Sequence[Difference]) -> list[str]:
 
 def cell(value: Any) -> str:
     """Return the text of a value in a table of differences."""
-    return "-" if value == ABSENT else to_json(value)
+    return "-" if value in (ABSENT, NO_ITEM) else to_json(value)
 
 
-def _compare_outcome(test: spec.Test, observed: Observed) -> list[Difference]:
-    outcome = observed.outcome
-    if outcome.kind != test.outcome:
+def _compare_outcome(
+    message: spec.ReceivedMessage, outcome: Outcome, elsewhere: bool, subject: str
+) -> list[Difference]:
+    if outcome.kind != message.outcome:
         found = f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
-        return [Difference("outcome", test.outcome, found)]
-    says_of_items = (test.item, test.item_contains, test.items, test.write) != (UNSET,) * 4
-    if outcome.kind == "written" and not observed.items and not says_of_items:
-        # Another route of the queue wrote the message, which must not make a test of this route pass.
-        return [Difference("outcome", "written", "not written by this route")]
+        return [Difference(f"{subject}outcome", message.outcome, found)]
+    if elsewhere:
+        return [Difference(f"{subject}outcome", "written", "not written by this route")]
+    pairs = (("code", message.code, outcome.code), ("reason", message.reason, outcome.reason))
     return [
-        Difference(name, expected, found)
-        for name, expected, found in (("code", test.code, outcome.code), ("reason", test.reason, outcome.reason))
+        Difference(f"{subject}{name}", expected, found)
+        for name, expected, found in pairs
         if expected not in (UNSET, found)
     ]
 

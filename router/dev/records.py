@@ -4,11 +4,12 @@ import base64
 import binascii
 import gzip
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UnsetType, structs
 
 from router.config import spec
 from router.config.merge import resolve_inside
@@ -29,6 +30,9 @@ META: Mapping[str, str] = {
 MESSAGE_ID = SAMPLE_ID
 """The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNDERWAY_MS = 1111
+"""Milliseconds from sending to the first receive."""
 _LISTS = ("records", "messages")
 """The members with the records in a Lambda event and in a response of ReceiveMessage, with lower-case initials."""
 
@@ -56,20 +60,52 @@ def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeForm
     return body
 
 
-def make_record(
+def make_records(
     test: spec.Test, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES, folder: Path = Path()
+) -> list[Record]:
+    """Return the records of a test's messages, in order; raises UsageError if one is invalid."""
+    return [make_record(each, queue, envelopes, folder, number) for number, each in enumerate(test.received)]
+
+
+def make_record(
+    message: spec.ReceivedMessage,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
+    folder: Path = Path(),
+    number: int = 0,
 ) -> Record:
-    """Return the record of a test, its message wrapped in the queue's envelopes; raises UsageError if it is invalid."""
-    if not isinstance(test.record, UnsetType):
-        return read_record(test.record)
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in test.attributes.items()}
-    if not isinstance(test.body, UnsetType):
-        body = test.body
-    elif not isinstance(test.file, UnsetType):
-        body = wrap_text(_read_text(folder, test.file), queue, envelopes)
+    """Return the record of a message of a test, wrapped in the queue's envelopes; raises UsageError if it is invalid.
+
+    Messages of different numbers have different message ids, unless they have their own.
+    """
+    if not isinstance(message.record, UnsetType):
+        record = read_record(message.record)
+        return structs.replace(record, message_id=_id(number)) if record.message_id == MESSAGE_ID else record
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()}
+    if not isinstance(message.body, UnsetType):
+        body = message.body
+    elif not isinstance(message.file, UnsetType):
+        body = wrap_text(_read_text(folder, message.file), queue, envelopes)
     else:
-        body = make_body(test.message, queue, envelopes)
-    return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META, attributes)
+        body = make_body(message.message, queue, envelopes)
+    message_id = _id(number) if isinstance(message.id, UnsetType) else message.id
+    return Record(message_id, RECEIPT_HANDLE, body, _system(message), attributes)
+
+
+def _id(number: int) -> str:
+    start, _, last = MESSAGE_ID.rpartition("-")
+    return f"{start}-{int(last) + number}"
+
+
+def _system(message: spec.ReceivedMessage) -> Mapping[str, str]:
+    system = dict(META)
+    if not isinstance(message.sent_at, UnsetType):
+        sent = (datetime.fromisoformat(message.sent_at) - _EPOCH) // timedelta(milliseconds=1)
+        system["SentTimestamp"] = str(sent)
+        system["ApproximateFirstReceiveTimestamp"] = str(sent + _UNDERWAY_MS)
+    if not isinstance(message.group, UnsetType):
+        system["MessageGroupId"] = message.group
+    return system
 
 
 def read_record(given: Mapping[str, Any]) -> Record:

@@ -3,17 +3,18 @@
 import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.config import spec
 from router.dev.compare import Difference, Observed, compare
-from router.dev.records import make_record
+from router.dev.records import make_records
 from router.dev.schema_coverage import SchemaCoverage
+from router.dev.stateful import StoredTable, given_tables, write_planned
 from router.engine.attributes import decode_item
 from router.engine.engine import Trace, plan
 from router.engine.writes import PlannedMessage, Write
@@ -177,23 +178,46 @@ def test_name(test: spec.Test, index: int) -> str:
 
 def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trace: Trace | None = None) -> Verdict:
     """Run one test of a route on a program."""
-    queue = program.config.routes[route].queue
     name = test_name(test, index)
     try:
-        settings = program.config.queues.get(queue) or spec.Queue()
-        record = make_record(test, settings, program.plugins.envelopes, program.folder)
+        observed = observe(program, route, test, trace)
     except UsageError as error:
         return Verdict(route, name, (Difference("message", "one that can be read", str(error)),), index)
-    observed = observe(program, route, plan_record(program, queue, record, trace))
-    return Verdict(route, name, compare(test, observed), index, observed)
+    differences = compare(test, observed)
+    if observed.stored is not None:
+        differences += StoredTable(program, route).compare(test, observed.stored)
+    return Verdict(route, name, differences, index, observed)
 
 
-def observe(program: Program, route: str, planned: PlannedMessage) -> Observed:
-    """Return the outcome of a planned message, and the items and requests of one of its routes."""
+def observe(program: Program, route: str, test: spec.Test, trace: Trace | None = None) -> Observed:
+    """Return what becomes of the messages of a test, and of the route's table; raises UsageError for a bad message.
+
+    If what tables hold matters, each message is written before the next one is planned.
+    """
+    queue = program.config.routes[route].queue
+    settings = program.config.queues.get(queue) or spec.Queue()
+    records = make_records(test, settings, program.plugins.envelopes, program.folder)
+    if not test.is_stateful:
+        return observe_planned(program, route, [plan_record(program, queue, record, trace) for record in records])
+    tables = given_tables(program, test.given)
+    planned = []
+    for record in records:
+        planned.append(plan_record(program, queue, record, trace))
+        write_planned(planned[-1], tables, program.engine.queues[queue].atomic)
+    stored = tables.items(StoredTable(program, route).name)
+    return structs.replace(observe_planned(program, route, planned), stored=stored)
+
+
+def observe_planned(program: Program, route: str, planned: Sequence[PlannedMessage]) -> Observed:
+    """Return the outcomes of messages, and the items and requests of one of its routes."""
     atomic = program.engine.queues[program.config.routes[route].queue].atomic
-    writes = [write for write in planned.writes if write.route == route]
-    requests = [show_request(write, atomic) for write in writes]
-    return Observed(planned.outcome or WRITTEN, [decode_item(write.item) for write in writes], requests)
+    writes = [[write for write in each.writes if write.route == route] for each in planned]
+    return Observed(
+        tuple(each.outcome or WRITTEN for each in planned),
+        [decode_item(write.item) for write in chain(*writes)],
+        [show_request(write, atomic) for write in chain(*writes)],
+        tuple(map(bool, writes)),
+    )
 
 
 def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> PlannedMessage:

@@ -6,18 +6,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from router.config import spec
 from router.dev.compare import Observed, same
 from router.dev.run_tests import Suite, Verdict
+from router.dev.stateful import StoredTable, expected_items
 from router.dev.yaml_edit import CannotUpdate, YamlFile
-from router.model import REMOVE
+from router.model import REMOVE, WRITTEN, Item, Outcome
 from router.model import Path as ConfigPath
 
 DELETE: Any = object()
 """The new value of a key that is removed."""
 _OF_ITEMS = ("item", "item_contains", "items")
+_EXPECTATIONS = (*_OF_ITEMS, "write", "outcome", "code", "reason")
 
 
 class KeyChange(Struct, frozen=True):
@@ -29,43 +31,102 @@ class KeyChange(Struct, frozen=True):
 
 
 def changes_of(
-    test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool = False
+    test: spec.Test, written: Mapping[str, Any], observed: Observed, table: StoredTable, outcomes: bool = False
 ) -> list[KeyChange]:
     """Return the changes of a test; `written` is the test in the file, with its references to variables.
 
-    Expectations that are met do not change. A test without expectations gets the items that its route writes. With
-    `outcomes`, a test whose outcome differs is changed too. Raises CannotUpdate.
+    Expectations that are met do not change. A test without expectations gets the items that its route writes, or what
+    its table holds if that matters. With `outcomes`, a test whose outcome differs is changed too. Raises CannotUpdate.
     """
-    found: dict[str, Any] = {}
-    kind = observed.outcome.kind
-    expects_write = (test.item, test.item_contains, test.items, test.write) == (UNSET,) * 4
-    nothing = kind == "written" and not observed.items
-    if nothing and outcomes:
-        return _to_nothing(test, written)
-    if nothing and (test.outcome != kind or expects_write):
-        raise CannotUpdate("its message is not written by this route; change its message or its expectations by hand")
-    if kind != test.outcome:
-        if not outcomes:
-            raise CannotUpdate(f"its outcome is '{kind}', not '{test.outcome}'; --update-outcomes changes that too")
-        found["outcome"] = DELETE if kind == "written" else kind
-        gone = ("code", "reason") if kind == "written" else (*_OF_ITEMS, "write")
-        found |= {name: DELETE for name in gone if name in written}
-    if kind == "written":
-        found |= _of_items(test, written, observed)
+    if test.messages:
+        found = _of_messages(test, written, observed, outcomes)
+    elif observed.outcome.kind == "written" and not observed.items:
+        found = _of_nothing(test, written, outcomes)
     else:
-        if observed.outcome.code != test.code and (test.code is not UNSET or "outcome" in found):
-            found["code"] = observed.outcome.code
-        if test.reason not in (UNSET, observed.outcome.reason):
-            found["reason"] = _escape(observed.outcome.reason)
+        found = _of_outcome(test, written, observed.outcome, outcomes)
+        if observed.outcome.kind == "written":
+            found |= _of_items(test, written, observed)
+    if observed.stored is not None:
+        found |= _of_table(test, written, observed.stored, table, filled=bool(found))
     return [KeyChange(key, written.get(key, UNSET), new) for key, new in found.items()]
 
 
-def _to_nothing(test: spec.Test, written: Mapping[str, Any]) -> list[KeyChange]:
+def _of_outcome(
+    message: spec.ReceivedMessage,
+    written: Mapping[str, Any],
+    outcome: Outcome,
+    outcomes: bool,
+    subject: str = "its outcome",
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    kind = outcome.kind
+    if kind != message.outcome:
+        if not outcomes:
+            sentence = f"{subject} is '{kind}', not '{message.outcome}'"
+            raise CannotUpdate(f"{sentence}; --update-outcomes changes that too")
+        found["outcome"] = DELETE if kind == "written" else kind
+        gone = ("code", "reason") if kind == "written" else (*_OF_ITEMS, "write")
+        found |= {name: DELETE for name in gone if name in written}
+    if kind != "written":
+        if outcome.code != message.code and (message.code is not UNSET or "outcome" in found):
+            found["code"] = outcome.code
+        if message.reason not in (UNSET, outcome.reason):
+            found["reason"] = _escape(outcome.reason)
+    return found
+
+
+def _of_messages(test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool) -> dict[str, Any]:
+    """Return the new `messages`, if the outcome of one differs."""
+    new = []
+    for index, message in enumerate(test.messages):
+        outcome, given = observed.outcomes[index], written["messages"][index]
+        if outcome.kind == "written" and not observed.writes[index] and test.table is UNSET:
+            raise CannotUpdate(f"messages[{index}] is not written by this route; change it or its outcome by hand")
+        values = given | _of_outcome(message, given, outcome, outcomes, f"the outcome of messages[{index}]")
+        new.append({key: value for key, value in values.items() if value is not DELETE})
+    return {} if new == written["messages"] else {"messages": new}
+
+
+def _of_table(
+    test: spec.Test, written: Mapping[str, Any], stored: Sequence[Item], table: StoredTable, *, filled: bool
+) -> dict[str, Any]:
+    """Return the new `table`, if it is not as expected; also if the test expects nothing, and is not `filled`."""
+    if isinstance(test.table, UnsetType):
+        own = (written, *written.get("messages", ()))
+        expects = any(name in each for each in own for name in _EXPECTATIONS)
+        return {} if expects or filled else {"table": as_yaml(stored)}
+    differences = table.compare(test, stored)
+    if not differences:
+        return {}
+    found = table.by_identity(stored)
+    if not isinstance(test.table, tuple) and any(each in found for each in table.by_identity(test.table.absent)):
+        raise CannotUpdate("its table holds an item that is expected to be absent; change it by hand")
+    expected, whole = expected_items(test.table)
+    before = written["table"]
+    key = "" if isinstance(test.table, tuple) else "items" if whole else "contains"
+    new = []
+    for (identity, item), given in zip(
+        table.by_identity(expected).items(), before[key] if key else before, strict=True
+    ):
+        now = found.pop(identity, None)
+        if now is not None:
+            new.append(merge(given, item, now if whole else {name: now[name] for name in item if name in now}))
+    new += as_yaml([*found.values()]) if whole else []
+    return {"table": {**before, key: new} if key else new}
+
+
+def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> dict[str, Any]:
     """Return the changes of a test whose message other routes write, and its own does not."""
+    expects_write = (test.item, test.item_contains, test.items, test.write, test.table) == (UNSET,) * 5
+    if not outcomes:
+        if test.outcome != "written" or expects_write:
+            raise CannotUpdate(
+                "its message is not written by this route; change its message or its expectations by hand"
+            )
+        return _of_items(test, written, Observed((WRITTEN,)))
     of_outcome = () if test.outcome == "written" else ("outcome", "code", "reason")
-    gone = [name for name in (*of_outcome, "item", "item_contains", "write") if name in written]
-    changes = [KeyChange(name, written[name], DELETE) for name in gone]
-    return changes if test.items == () else [*changes, KeyChange("items", written.get("items", UNSET), [])]
+    found = {name: DELETE for name in (*of_outcome, "item", "item_contains", "write") if name in written}
+    return found if test.items == () or test.table is not UNSET else {**found, "items": []}
 
 
 def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> dict[str, Any]:
@@ -80,7 +141,7 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
         expected = getattr(test, name)
         shown = items[0] if name == "item" else {key: items[0][key] for key in expected if key in items[0]}
         found[name] = merge(written.get(name), expected, shown)
-    elif test.write is UNSET and not {"outcome", "code", "reason"} & written.keys():
+    elif test.write is UNSET and not test.is_stateful and not {"outcome", "code", "reason"} & written.keys():
         found |= {"item": as_yaml(items[0])} if len(items) == 1 else {"items": as_yaml(items)}
     if test.write is not UNSET:
         if len(observed.requests) != 1:
@@ -167,5 +228,6 @@ def _changes(suite: Suite, verdict: Verdict, file: YamlFile, path: ConfigPath, o
         raise CannotUpdate("it could not run")
     settings = suite.program.config.routes[verdict.route].tests[verdict.index]
     # The same test of the config with its variables.
-    test = suite.program_of(settings.env).config.routes[verdict.route].tests[verdict.index]
-    return changes_of(test, file.data(path), verdict.observed, outcomes)
+    program = suite.program_of(settings.env)
+    test = program.config.routes[verdict.route].tests[verdict.index]
+    return changes_of(test, file.data(path), verdict.observed, StoredTable(program, verdict.route), outcomes)

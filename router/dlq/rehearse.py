@@ -12,18 +12,17 @@ from msgspec import Struct
 
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
 from router.aws.protocols import Aws
-from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
 from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
 from router.deliver.retries import WaitBudget
-from router.deliver.writer import Writer
+from router.dev.memory import MemoryTables
+from router.dev.stateful import write_planned
 from router.dlq.messages import DlqMessage
 from router.engine.attributes import decode_item
 from router.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.engine.writes import PlannedMessage, Write
 from router.model import AttributeValue, Item, Outcome, Record, Table
 from router.program.load import Program
-from router.testing.memory import MemoryTables
 
 SECONDS = 60.0
 """The deadline of one rehearsal."""
@@ -97,7 +96,7 @@ class Rehearser:
             return Rehearsal(message, queue.name, planned.outcome)
         tables = MemoryTables.of(self._program)
         before = {write.identity: self._load(tables, write) for write in planned.writes}
-        outcome = _write(planned, tables, limit, queue.atomic)
+        outcome = write_planned(planned, tables, queue.atomic)
         last = {write.identity: write for write in planned.writes}
         changes = tuple(_change(write, before[identity], tables) for identity, write in last.items())
         return Rehearsal(message, queue.name, outcome, changes)
@@ -127,13 +126,6 @@ class Rehearser:
         if stored:
             tables.write("Put", {"TableName": table.name, "Item": dict(stored)})
         return stored or None
-
-
-def _write(planned: PlannedMessage, tables: MemoryTables, limit: StartLimit, atomic: bool) -> Outcome | None:
-    for lanes in schedule([planned], atomic=atomic):
-        for _ in Writer(tables).write(lanes, limit, WaitBudget()):
-            pass  # tables in memory fail no call that could be retried
-    return planned.outcome
 
 
 def _change(write: Write, before: StoredItem | None, tables: MemoryTables) -> Change:

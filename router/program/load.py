@@ -102,6 +102,11 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
     ttl = {name: table.ttl for name, table in config.tables.items()}
     context = CompileContext(_compile_tables(config, findings), ttl, plugins, schemas, findings, trees)
     routes = [compile_route(name, route, context) for name, route in config.routes.items()]
+    if any(route.tests for route in config.routes.values()):
+        # A compiled config has no tests, and starts without the module that checks them.
+        from router.program.route_tests import check_tests
+
+        check_tests(config, context.tables, findings)
     program = None
     compiled = [route for route in routes if route is not None]
     if not findings.failed and len(compiled) == len(routes):

@@ -32,14 +32,6 @@ NAMED_TWICE = declare(
     "a plugin that a route names twice",
     "It is ambiguous whether its hooks change the message once or twice.",
 )
-TEST_SHAPE = declare(
-    "RT208",
-    "a test that cannot be run",
-    "A test has exactly one of `message`, `body`, `record` and `file`, and at most one of `item`, `item_contains` and "
-    "`items`, which only a message that is written can have, as `write`.",
-)
-
-
 UNMAPPED_KEY = declare(
     "RT602",
     "a key attribute is not mapped",
@@ -88,7 +80,6 @@ def compile_route(name: str, route: spec.RouteSettings, context: CompileContext)
     """Return the compiled route, or None if it has faults, which become findings."""
     findings = context.findings
     path: Path = ("routes", name)
-    _check_tests(route, findings, path)
     names = _check_plugins(route, context.plugins, findings, path)
     when = None if isinstance(route.when, UnsetType) else context.condition(route.when, (*path, "when"))
     validate = None
@@ -136,27 +127,6 @@ def _check_plugins(
     if isinstance(route.plugins, UnsetType):
         return None
     return tuple(name for name in given if name in plugins.names)
-
-
-def _check_tests(route: spec.RouteSettings, findings: Findings, path: Path) -> None:
-    for index, test in enumerate(route.tests):
-        where = (*path, "tests", index)
-        if len(_given(test, "message", "body", "record", "file")) != 1:
-            sentence = "a test has exactly one of 'message', 'body', 'record' and 'file'"
-            findings.add(TEST_SHAPE, sentence, where)
-        if test.attributes and test.record is not UNSET:
-            sentence, advice = "a record has its attributes in it", "move 'attributes' into 'record'"
-            findings.add(TEST_SHAPE, sentence, (*where, "attributes"), key=True, suggestion=advice)
-        expected = _given(test, "item", "item_contains", "items")
-        if len(expected) > 1:
-            findings.add(TEST_SHAPE, f"a test has only one of '{expected[0]}' and '{expected[1]}'", where)
-        expected += _given(test, "write")
-        if expected and test.outcome != "written":
-            findings.add(TEST_SHAPE, f"'{expected[0]}' cannot be where the outcome is '{test.outcome}'", where)
-
-
-def _given(test: spec.Test, *names: str) -> list[str]:
-    return [name for name in names if getattr(test, name) is not UNSET]
 
 
 def compile_write(

@@ -18,11 +18,11 @@ from router.aws.calls import FixedDeadline, boottime
 from router.aws.protocols import Aws
 from router.config import spec
 from router.deliver.delivery import Delivery
+from router.dev.memory import MemoryQueues, MemoryTables
 from router.dev.records import META, RECEIPT_HANDLE, make_body
 from router.errors import UsageError
 from router.model import Outcome, Record
 from router.program.load import Program, load_program
-from router.testing.memory import MemoryQueues, MemoryTables
 
 __all__ = ["MemoryQueues", "MemoryTables", "Run", "deliver", "load_program", "record"]
 

@@ -6,7 +6,9 @@ from msgspec import UnsetType
 
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
+from router.config import spec
 from router.config.merge import resolve_inside
+from router.model import Path
 
 OUTSIDE = declare(
     "RT112",
@@ -21,6 +23,14 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
     """Report each `file` of a test that leads out of the config's folder."""
     for name, route in subject.config.routes.items():
         for index, test in enumerate(route.tests):
-            if not isinstance(test.file, UnsetType) and resolve_inside(subject.schemas.folder, test.file) is None:
-                sentence = f"the message file '{test.file}' is outside of the folder of the config"
-                yield Found(OUTSIDE, sentence, ("routes", name, "tests", index, "file"), "put it into that folder")
+            parts: list[tuple[Path, spec.ReceivedMessage]] = [((), test)]
+            parts += [(("messages", number), message) for number, message in enumerate(test.messages)]
+            for part, message in parts:
+                if (
+                    isinstance(message.file, UnsetType)
+                    or resolve_inside(subject.schemas.folder, message.file) is not None
+                ):
+                    continue
+                sentence = f"the message file '{message.file}' is outside of the folder of the config"
+                where = ("routes", name, "tests", index, *part, "file")
+                yield Found(OUTSIDE, sentence, where, "put it into that folder")

@@ -212,7 +212,8 @@ def test_names_of_files_are_relative_to_their_file(read: Read) -> None:
         ROOT + "plugins: [plugins/own.py]\n",
         a="plugins: [../plugins/own.py, other.py, module]\n"
         "routes:\n"
-        "  one: {queue: q, table: things, schema: a.json, tests: [{file: m.json, outcome: dropped}, {message: 1}]}\n"
+        "  one: {queue: q, table: things, schema: a.json, tests: [{file: m.json, outcome: dropped}, {message: 1}, "
+        "{messages: [{file: n.json}, {body: x}]}]}\n"
         "  two: {queue: q, table: things, schema: true}\n"
         "  three: {queue: q, table: things, schema: ../b.json}\n",
     )
@@ -223,10 +224,12 @@ def test_names_of_files_are_relative_to_their_file(read: Read) -> None:
         reading.config.plugins,
         [route.schema for route in routes],
         [test.file for test in routes[0].tests][:1],
+        [message.file for message in routes[0].tests[2].messages][:1],
     ) == (
         ("plugins/own.py", "flows/other.py", "module"),
         ["flows/a.json", True, "b.json"],
         ["flows/m.json"],
+        ["flows/n.json"],
     )
 
 

@@ -1,10 +1,9 @@
-"""One route: its table, its plugins, its `when`, its schema, its tests."""
+"""One route: its table, its plugins, its `when`, its schema."""
 
 from typing import Any
 
 import pytest
 
-ONE_MESSAGE = "a test has exactly one of 'message', 'body', 'record' and 'file'"
 SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
 
 
@@ -134,38 +133,3 @@ def router_transform_item(item, message):
     return {**item, "seen": message.data["id"]}
 """
     assert flow({"item": {"id": "id"}}, plugin=plugin).send({"key": "1"}) == [{"id": "1", "seen": "1"}]
-
-
-@pytest.mark.parametrize(
-    ("test", "sentences"),
-    [
-        ({"message": {}}, []),
-        ({"message": None}, []),
-        ({"body": ""}, []),
-        ({"message": {}, "items": []}, []),
-        ({"record": {"body": ""}}, []),
-        ({"file": "message.json", "attributes": {"a": "b"}, "env": {"STAGE": "prod"}, "write": {}}, []),
-        ({}, [ONE_MESSAGE]),
-        ({"message": {}, "file": "message.json"}, [ONE_MESSAGE]),
-        (
-            {"record": {"body": ""}, "attributes": {"a": "b"}},
-            ["a record has its attributes in it; move 'attributes' into 'record'"],
-        ),
-        ({"body": "", "write": {}, "outcome": "dropped"}, ["'write' cannot be where the outcome is 'dropped'"]),
-        ({"message": {}, "body": "x"}, [ONE_MESSAGE]),
-        ({"message": {}, "item": {}, "items": []}, ["a test has only one of 'item' and 'items'"]),
-        ({"message": {}, "item_contains": {}, "items": []}, ["a test has only one of 'item_contains' and 'items'"]),
-        ({"message": {}, "items": [], "outcome": "dropped"}, ["'items' cannot be where the outcome is 'dropped'"]),
-        (
-            {"item": {}, "item_contains": {}, "outcome": "retry"},
-            [
-                ONE_MESSAGE,
-                "a test has only one of 'item' and 'item_contains'",
-                "'item' cannot be where the outcome is 'retry'",
-            ],
-        ),
-    ],
-)
-def test_tests_that_cannot_be_run(flow: Any, test: Any, sentences: list[str]) -> None:
-    """Each fault of a test is found."""
-    assert flow({"tests": [test]}).sentences == [f"RT208 {sentence}" for sentence in sentences]

@@ -1,0 +1,103 @@
+"""Tests that start from stored items or have several messages: writes to tables in memory, and what these hold then."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import UnsetType
+
+from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
+from router.config import spec
+from router.deliver.lanes import schedule
+from router.deliver.retries import WaitBudget
+from router.deliver.writer import Writer
+from router.dev.compare import ABSENT, NO_ITEM, Difference, same
+from router.dev.memory import MemoryTables
+from router.engine.writes import PlannedMessage
+from router.model import WRITTEN, Item, Outcome, Table
+from router.program.load import Program
+from router.program.route_tests import Identity, StoredTypes
+
+_SECONDS = 60.0
+
+
+class StoredTable:
+    """The table of a route, as its tests see it: items by what identifies them."""
+
+    def __init__(self, program: Program, route: str) -> None:
+        self._name = program.config.routes[route].table
+        self._tables = tables_of(program)
+        self._types = StoredTypes(program.config, self._tables)
+
+    @property
+    def name(self) -> str:
+        """Its name in AWS."""
+        return self._tables[self._name].name
+
+    def by_identity(self, items: Iterable[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
+        """Return items of a test, or stored ones, by what identifies them."""
+        return {self._types.identify(self._name, item): item for item in items}
+
+    def compare(self, test: spec.Test, stored: Sequence[Item]) -> tuple[Difference, ...]:
+        """Return the differences between what the table is expected to hold and what it holds."""
+        if isinstance(test.table, UnsetType):
+            return ()
+        found = self.by_identity(stored)
+        expected, whole = expected_items(test.table)
+        differences: list[Difference] = []
+        wanted = self.by_identity(expected)
+        for identity, item in wanted.items():
+            differences += _compare(identity, item, found.get(identity), whole)
+        if whole:
+            extra = [identity for identity in found if identity not in wanted]
+            differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
+        absent = () if isinstance(test.table, tuple) else self.by_identity(test.table.absent)
+        differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found]
+        return tuple(differences)
+
+
+def expected_items(table: tuple[dict[str, Any], ...] | spec.StoredItems) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
+    if isinstance(table, tuple):
+        return table, True
+    return (table.contains, False) if isinstance(table.items, UnsetType) else (table.items, True)
+
+
+def _compare(
+    identity: Identity, expected: Mapping[str, Any], found: Mapping[str, Any] | None, whole: bool
+) -> list[Difference]:
+    subject = _subject(identity)
+    if found is None:
+        return [Difference(subject, expected, NO_ITEM)]
+    names = {**expected, **found} if whole else expected
+    pairs = [(name, expected.get(name, ABSENT), found.get(name, ABSENT)) for name in names]
+    return [Difference(f"{subject}.{name}", one, other) for name, one, other in pairs if not same(one, other)]
+
+
+def _subject(identity: Identity) -> str:
+    return f"table[{', '.join(identity[1:])}]"
+
+
+def tables_of(program: Program) -> dict[str, Table]:
+    """Return the tables of a config by their names in it."""
+    tables = program.config.tables.items()
+    return {name: Table(table.name or name, tuple(table.key.items())) for name, table in tables}
+
+
+def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any]]]) -> MemoryTables:
+    """Return tables in memory that hold the items that a test gives, by table."""
+    tables, by_name = MemoryTables.of(program), tables_of(program)
+    types = StoredTypes(program.config, by_name)
+    for name, items in given.items():
+        for item in items:
+            tables.write("Put", {"TableName": by_name[name].name, "Item": types.encode(name, item)})
+    return tables
+
+
+def write_planned(planned: PlannedMessage, tables: MemoryTables, atomic: bool) -> Outcome:
+    """Make the writes of a message, as a delivery does, and return its outcome."""
+    limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
+    if planned.outcome is None:
+        for lanes in schedule([planned], atomic=atomic):
+            for _ in Writer(tables).write(lanes, limit, WaitBudget()):
+                pass  # tables in memory fail no call that could be retried
+    return planned.outcome or WRITTEN
