@@ -15,6 +15,7 @@ from router.cli.options import config_option
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
+from router.dev.demo_tests import SampleTest, sample_tests
 from router.dev.emulator import local_aws
 from router.dev.samples import DemoResult, Sample, SampleResult, environments, from_lines, from_tests
 from router.errors import UsageError
@@ -23,7 +24,7 @@ from router.program.load import Program, load_program
 if TYPE_CHECKING:
     from router.dev.demo_deployed import DeployedDemo
 
-_COLOURS = {"written": "green", "dropped": "yellow", "rejected": "yellow", "retry": "red"}
+_COLOURS = {"written": "green", "retry": "red"}
 _LOG_COLUMNS = ("time", "level", "message")
 
 
@@ -39,7 +40,9 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
 
     With --lambda, the package is built, the template is deployed, and the function routes the messages with the
     permissions of its own role only. The embedded AWS listens on the loopback address and ends with the command; no
-    other AWS is called. Exit code 0: every message had the outcome of its test; 1: one had not; 2: could not run.
+    other AWS is called. A message that a test does not expect to be rejected or retried should be neither, and may be a
+    duplicate or stale only if another one wrote its item. Exit code 0: each message ended as it should; 1: one did not;
+    2: could not run.
 
     \b
     Examples:
@@ -68,11 +71,13 @@ def _run(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> D
             # Imported only here, for start-up time.
             from router.dev.demo_deployed import run_deployed
 
-            deployed = run_deployed(round_.program, config, round_.samples, local, status.update, round_.env)
+            deployed = run_deployed(
+                round_.program, config, round_.samples, round_.tests, local, status.update, round_.env
+            )
             _show_deployed(console, deployed)
             return deployed.result
-        status.update(f"routing {len(round_.samples)} messages")
-        return run_with_worker(round_.program, config, round_.samples, local, round_.env)
+        status.update(f"routing {round_.count} messages")
+        return run_with_worker(round_.program, config, round_.samples, round_.tests, local, round_.env)
 
 
 class _Round(Struct, frozen=True):
@@ -81,6 +86,12 @@ class _Round(Struct, frozen=True):
     env: Mapping[str, str]
     program: Program
     samples: list[Sample]
+    tests: list[SampleTest]
+
+    @property
+    def count(self) -> int:
+        """The number of its messages."""
+        return len(self.samples) + sum(len(test.samples) for test in self.tests)
 
 
 def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[_Round]:
@@ -90,14 +101,14 @@ def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str 
         rounds = []
         for env in environments(program):
             inside = load_program(config, {**os.environ, **env}) if env else program
-            rounds.append(_Round(env, inside, from_tests(inside, env)))
+            rounds.append(_Round(env, inside, from_tests(inside, env), sample_tests(inside, env)))
     elif queue is None:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
     elif queue not in program.engine.queues:
         raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     else:
-        rounds = [_Round({}, program, from_lines(program, queue, messages))]
-    if not any(each.samples for each in rounds):
+        rounds = [_Round({}, program, from_lines(program, queue, messages), [])]
+    if not any(each.count for each in rounds):
         raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
     return rounds
 
@@ -115,7 +126,7 @@ def _print(demo: DemoResult) -> None:
     rows = []
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
-        outcome = f"[{_COLOURS.get(result.outcome, 'red')}]{result.outcome}[/]"
+        outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
         rows.append((mark, result.sample.queue, literal(result.sample.name), outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
 

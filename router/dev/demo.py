@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
 from router.aws.references import is_fifo, queue_name, table_name
+from router.dev.demo_tests import SampleTest, evaluate_test, run_tests
 from router.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
 from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
 from router.errors import UsageError
@@ -38,38 +41,59 @@ class Consumer(Protocol):
 
 
 def run_samples(
-    program: Program, samples: Sequence[Sample], local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]
+    program: Program,
+    samples: Sequence[Sample],
+    tests: Sequence[SampleTest],
+    local: LocalAws,
+    start: Callable[[], AbstractContextManager[Consumer]],
 ) -> DemoResult:
-    """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist."""
+    """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist.
+
+    The tests follow one after the other, each on tables that hold its items only.
+    """
     tables, queues = clients(local)
     names = {name: queue_name(queue.reference) for name, queue in program.engine.queues.items()}
     urls = {name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"] for name, aws_name in names.items()}
-    sent = {_send(queues, urls[sample.queue], number, sample): sample for number, sample in enumerate(samples)}
+    numbers = count()
+    sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in samples}
     dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
     staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
     with start() as consumer:
         _drain(queues, list(urls.values()), staying, consumer)
+        stored = {
+            table_name(table.name or name): scan_table(tables, table.name or name)
+            for name, table in program.config.tables.items()
+        }
+
+        def deliver(sample: Sample) -> str:
+            # In a group of its own: a message that stays on a FIFO queue must not block others.
+            number = str(next(numbers))
+            id_ = _send(queues, urls[sample.queue], number, sample, f"demo-{number}")
+            if stays(sample, dead_letters):
+                staying[id_] = sample
+            _drain(queues, list(urls.values()), staying, consumer)
+            return id_
+
+        ran = list(run_tests(tests, tables, deliver))
         log = consumer.finish()
     # A dead-letter queue that a route reads contains messages of that route.
     kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
     found = read_dead_letters(queues, dict.fromkeys(kept.values()))
-    left = {name: _left(queues, url) for name, url in urls.items()}
-    stored = {
-        table_name(table.name or name): scan_table(tables, table.name or name)
-        for name, table in program.config.tables.items()
-    }
-    return evaluate(sent, DemoState(log, left, stored, found, kept))
+    stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log)
+    left = {name: _left(queues, url) - stay[name] for name, url in urls.items()}
+    state = DemoState(log, left, stored, found, kept)
+    return evaluate(sent, state, [result for each in ran for result in evaluate_test(each, state)])
 
 
-def _send(client: "SQSClient", url: str, number: int, sample: Sample) -> str:
+def _send(client: "SQSClient", url: str, number: str, sample: Sample, group: str = "demo") -> str:
     attributes: dict[str, MessageAttributeValueTypeDef] = dict(sample.attributes)
     if is_fifo(url):
         return client.send_message(
             QueueUrl=url,
             MessageBody=sample.body,
             MessageAttributes=attributes,
-            MessageGroupId="demo",
-            MessageDeduplicationId=str(number),
+            MessageGroupId=group,
+            MessageDeduplicationId=number,
         )["MessageId"]
     return client.send_message(QueueUrl=url, MessageBody=sample.body, MessageAttributes=attributes)["MessageId"]
 
@@ -98,14 +122,19 @@ STOP_SECONDS = 30
 
 
 def run_with_worker(
-    program: Program, config: Path, samples: Sequence[Sample], local: LocalAws, env: Mapping[str, str] | None = None
+    program: Program,
+    config: Path,
+    samples: Sequence[Sample],
+    tests: Sequence[SampleTest],
+    local: LocalAws,
+    env: Mapping[str, str],
 ) -> DemoResult:
     """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError.
 
     `env` has additional environment variables for the worker: those of the tests of these messages.
     """
     provision(program, local)
-    return run_samples(program, samples, local, lambda: _working(config, local, env or {}))
+    return run_samples(program, samples, tests, local, lambda: _working(config, local, env))
 
 
 def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:

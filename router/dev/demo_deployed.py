@@ -18,6 +18,7 @@ from router.aws.control_plane import ServiceClient
 from router.aws.references import is_name
 from router.aws.stacks import StackResource, Stacks
 from router.dev.demo import provision, run_samples
+from router.dev.demo_tests import SampleTest
 from router.dev.emulator import (
     ACCOUNT,
     LocalAws,
@@ -55,6 +56,7 @@ def run_deployed(
     program: Program,
     config: Path,
     samples: Sequence[Sample],
+    tests: Sequence[SampleTest],
     local: LocalAws,
     report: Callable[[str], object],
     more: Mapping[str, str],
@@ -76,9 +78,9 @@ def run_deployed(
         # The template only refers to the others.
         provision(program, local, set(deployment.names.values()))
         resources = _deploy(deployment, make)
-    report(f"routing {len(samples)} messages")
+    report(f"routing {len(samples) + sum(len(each.samples) for each in tests)} messages")
     function = DemoFunction(make("logs"))
-    result = run_samples(program, samples, local, lambda: nullcontext(function))
+    result = run_samples(program, samples, tests, local, lambda: nullcontext(function))
     return DeployedDemo(result, resources, function.lines())
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -218,6 +218,17 @@ def scan_table(client: "DynamoDBClient", name: str) -> list[Item]:
     """Return all items of a table, in Python's own types, in no particular order."""
     pages = client.get_paginator("scan").paginate(TableName=table_name(name), ConsistentRead=True)
     return [decode_item(dict[str, Any](item)) for page in pages for item in page["Items"]]
+
+
+def replace_items(client: "DynamoDBClient", table: Table, items: Iterable[dict[str, Any]]) -> None:
+    """Delete all items of a table, and put others, which are in DynamoDB's JSON."""
+    name = table_name(table.name)
+    keys = {attribute for attribute, _ in table.key}
+    for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
+        for item in page["Items"]:
+            client.delete_item(TableName=name, Key={key: value for key, value in item.items() if key in keys})
+    for item in items:
+        client.put_item(TableName=name, Item=item)
 
 
 _BATCHES = {

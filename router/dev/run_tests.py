@@ -190,13 +190,20 @@ def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trac
 
 
 def observe(program: Program, route: str, test: spec.Test, trace: Trace | None = None) -> Observed:
-    """Return what becomes of the messages of a test, and of the route's table; raises UsageError for a bad message.
+    """Return what becomes of the messages of a test, and of the route's table; raises UsageError for a bad message."""
+    settings = program.config.queues.get(program.config.routes[route].queue) or spec.Queue()
+    records = make_records(test, settings, program.plugins.envelopes, program.folder)
+    return observe_records(program, route, test, records, trace)
+
+
+def observe_records(
+    program: Program, route: str, test: spec.Test, records: Sequence[Record], trace: Trace | None = None
+) -> Observed:
+    """Return what becomes of the records of a test's messages, and of the route's table.
 
     If what tables hold matters, each message is written before the next one is planned.
     """
     queue = program.config.routes[route].queue
-    settings = program.config.queues.get(queue) or spec.Queue()
-    records = make_records(test, settings, program.plugins.envelopes, program.folder)
     if not test.is_stateful:
         return observe_planned(program, route, [plan_record(program, queue, record, trace) for record in records])
     tables = given_tables(program, test.given)

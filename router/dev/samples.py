@@ -10,8 +10,9 @@ from router.aws.references import table_name
 from router.config import spec
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, wrap_text
 from router.dev.run_tests import plan_record, run_test
-from router.engine.attributes import decode_item
+from router.engine.attributes import decode_item, identify
 from router.engine.identity import ATTRIBUTE
+from router.engine.writes import Write
 from router.model import WRITTEN, Item, Record
 from router.program.load import Program
 
@@ -41,15 +42,21 @@ class Sample(Struct, frozen=True):
     items: tuple[Expected, ...]
     fault: str = ""
     """Why its test fails without AWS."""
+    identities: tuple[tuple[str, ...], ...] = ()
+    """What it writes if that depends on what is stored: items, and idempotency keys."""
+    unexpected: bool = False
+    """Whether no test expects its outcome, which is none that a message should have."""
+    message_id: str = ""
+    """Its message id in its attribute `router`, if it has one."""
 
 
 def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sample]:
-    """Return the messages of the config's tests whose `env` is this one."""
+    """Return the messages of the config's tests whose `env` is this one, and for which it is equal what is stored."""
     samples = []
     for name, route in program.config.routes.items():
         settings = program.config.queues.get(route.queue) or spec.Queue()
         for index, test in enumerate(route.tests):
-            if test.env != (env or {}):
+            if test.env != (env or {}) or test.is_stateful:
                 continue
             verdict = run_test(program, name, test, index)
             record = make_record(test, settings, program.plugins.envelopes, program.folder)
@@ -69,14 +76,18 @@ def environments(program: Program) -> list[Mapping[str, str]]:
 
 
 def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sample]:
-    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that the engine plans."""
+    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that the engine plans.
+
+    That it plans to reject or retry a message does not make this the outcome that the message should have.
+    """
     settings = program.config.queues.get(queue) or spec.Queue()
     samples = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             body = wrap_text(line.strip(), settings, program.plugins.envelopes)
             record = Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
-            samples.append(_sample(program, queue, f"line {number}", record))
+            sample = _sample(program, queue, f"line {number}", record)
+            samples.append(structs.replace(sample, unexpected=sample.outcome in ("rejected", "retry")))
     return samples
 
 
@@ -91,7 +102,18 @@ def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
         # The result of a conditional write or of an update depends on the stored item.
         if write.mode.stores == "item" and write.call is None:
             items.append(Expected(write.table.name, write.identity, same))
-    return Sample(queue, name, record.body, record.message_attributes, (planned.outcome or WRITTEN).kind, tuple(items))
+    outcome = (planned.outcome or WRITTEN).kind
+    identities = tuple(each for write in planned.writes for each in _conditional(write))
+    return Sample(queue, name, record.body, record.message_attributes, outcome, tuple(items), identities=identities)
+
+
+def _conditional(write: Write) -> Iterator[tuple[str, ...]]:
+    """Yield what identifies the items that a write may find: that with a condition, and an idempotency key."""
+    if write.call is not None:
+        yield write.identity
+    if write.idempotency_key is not None:
+        once = write.idempotency_key
+        yield identify(once.table.name, once.table.key, once.call["Item"])
 
 
 LogLine = Mapping[str, str]
@@ -134,8 +156,8 @@ class DemoState(Struct, frozen=True):
     """The state of the log, the queues and the tables at the end of a demo.
 
     `log` has the last line about each message by its id; a message that was written has none. `left` has the number of
-    messages on each queue, by its name in the config. `dead_letter_queues` has the dead-letter queues that no route
-    reads, by the name of their source queue.
+    messages on each queue, by its name in the config, besides those that are expected to stay there.
+    `dead_letter_queues` has the dead-letter queues that no route reads, by the name of their source queue.
     """
 
     log: Mapping[str, LogLine]
@@ -173,14 +195,15 @@ def stays(sample: Sample, dead_letters: Mapping[str, str]) -> bool:
     return sample.outcome == "retry" or (sample.outcome == "rejected" and not dead_letters[sample.queue])
 
 
-def evaluate(sent: Mapping[str, Sample], state: DemoState) -> DemoResult:
-    """Compare the outcome of each message, by its id, with the expected one."""
+def evaluate(sent: Mapping[str, Sample], state: DemoState, others: Sequence[SampleResult] = ()) -> DemoResult:
+    """Compare the outcome of each message, by its id, with the expected one; `others` are results that are known."""
     samples = tuple(sent.values())
-    results = tuple(_result(id_, sample, state, samples) for id_, sample in sent.items())
-    return DemoResult(results, state.tables, state.dead_letters)
+    results = tuple(result_of(id_, sample, state, samples) for id_, sample in sent.items())
+    return DemoResult((*results, *others), state.tables, state.dead_letters)
 
 
-def _result(id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample]) -> SampleResult:
+def result_of(id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample]) -> SampleResult:
+    """Return the result of a message by its id; `samples` are all that were sent together."""
     line = state.log.get(id_)
     if sample.fault:
         return SampleResult(sample, line["outcome"] if line else "written", sample.fault, expected=False)
@@ -189,7 +212,7 @@ def _result(id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample
         return SampleResult(sample, "rejected", missing_letter, expected=False)
     if line:
         reason = f"{line['code']} {line['reason']}"
-        return SampleResult(sample, line["outcome"], reason, line["outcome"] == sample.outcome)
+        return SampleResult(sample, line["outcome"], reason, _is_expected(sample, line["outcome"], samples))
     if state.left[sample.queue]:
         return SampleResult(sample, "retry", "it is still on its queue", expected=False)
     missing = [each.table for each in sample.items if not _is_stored(each.identity, each.table, state, samples)]
@@ -197,8 +220,20 @@ def _result(id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample
     return SampleResult(sample, "written", reason, expected=sample.outcome == "written" and not missing)
 
 
+def _is_expected(sample: Sample, outcome: str, samples: Sequence[Sample]) -> bool:
+    """Return whether a message has the outcome that it should have.
+
+    That another message wrote its item makes it a duplicate or stale, by the conditions that the config has for that.
+    """
+    if outcome in ("duplicate", "stale") and sample.outcome == "written":
+        others = {each for other in samples if other is not sample for each in other.identities}
+        return any(each in others for each in sample.identities)
+    return outcome == sample.outcome and not sample.unexpected
+
+
 def _missing_dead_letter(message_id: str, sample: Sample, state: DemoState) -> str:
     """Return the sentence for a rejected message whose dead letter is missing, or ""."""
+    message_id = sample.message_id or message_id
     queue = state.dead_letter_queues.get(sample.queue, "")
     if not queue or any(each.queue == queue and each.is_of(message_id, sample.body) for each in state.dead_letters):
         return ""

@@ -162,15 +162,15 @@ def router_outcome(outcome):
 
 
 def test_messages(router: Run, tmp_path: Path) -> None:
-    """Messages of a file, or from standard input, instead of the tests: the engine says what each is to become."""
+    """Messages of a file, or from standard input, instead of the tests; one that is rejected is not as it should be."""
     (tmp_path / "routes.yaml").write_text(SMALL)
 
     done = router("demo", "--queue", "users", "--messages", "-", input='{"id": "u1"}\n\nno JSON\n{"id": "é"}\n')
 
-    assert (done.returncode, done.stderr, rows(done.stdout, "table users")[1:]) == (0, "", [["u1"], ["é"]])
+    assert (done.returncode, done.stderr, rows(done.stdout, "table users")[1:]) == (1, "", [["u1"], ["é"]])
     assert rows(done.stdout, "messages")[1:] == [
         ["ok", "users", "line 1", "written", ""],
-        ["ok", "users", "line 3", "rejected", "RT801 the payload is not JSON"],
+        ["NO", "users", "line 3", "rejected", "RT801 the payload is not JSON"],
         ["ok", "users", "line 4", "written", ""],
     ]
 
