@@ -14,9 +14,9 @@ from router.transforms import TRANSFORMS
 _TRANSFORMS_INTRO = """\
 # Transforms
 
-A transform changes a value before it is stored in an attribute. `transform:` of an attribute takes a name, or a list
-that is applied in order. A transform with arguments is a map of its name to its argument, to a list of arguments, or to
-a map of arguments by name.
+A transform changes a value before it is stored in an attribute. `transform:` of an attribute takes one transform, or a
+list that is applied in order. A transform is its name; one with arguments is a map of its name to its argument, to a
+list of arguments, or to a map of arguments by name.
 
 ```yaml
 version: 1
@@ -32,10 +32,16 @@ routes:
     item:
       id: {from: id, transform: [lower, {prefix: "SENSOR#"}]}
       celsius: {from: celsius, transform: [to_number, {round: {digits: 1, mode: half_up}}]}
+      price: {from: cents, transform: {scale: 0.01}}
+      file: {from: s3.object.key, transform: url_decode}
+    tests:
+      - message: {id: A1, celsius: "21.25", cents: 1999, s3: {object: {key: a+b%2F%C3%A9.jpg}}}
+        item: {id: "SENSOR#a1", celsius: 21.3, price: 19.99, file: a b/é.jpg}
 ```
 
-Numbers are exact: integers and decimals, never floating point; true and false are not numbers. If a transform cannot
-accept a value, the message is rejected. Plugins can add transforms: see [Plugins](plugins.md).
+Numbers are exact: integers and decimals, never floating point; true and false are not numbers. A number of more than 38
+digits, or out of DynamoDB's range, is rejected when it is stored, so that `round` can follow `scale`. If a transform
+cannot accept a value, the message is rejected. Plugins can add transforms: see [Plugins](plugins.md).
 
 | transform | result | example |
 |---|---|---|

@@ -39,15 +39,19 @@ NOT_EMPTY = {"minProperties": 1}
 """Only the schema has this rule: if all entries have faults, the converted map is empty."""
 
 
+_Arguments = Annotated[dict[str, Any], Meta(min_length=1)]
+"""Transforms by name, each with its argument."""
+
+
 class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
     __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
 
     transform: Annotated[
-        str | tuple[str | Annotated[dict[str, Any], Meta(min_length=1)], ...],
+        str | _Arguments | tuple[str | _Arguments, ...],
         Meta(
-            description="Transforms in order: a name, or a map of a name to its argument (a list: several; a map: by "
-            "name).",
-            examples=[["strip", {"truncate": 80}]],
+            description="One transform, or a list of them in order: a name, or a map of a name to its argument (a "
+            "list: several; a map: by name).",
+            examples=[{"scale": 0.01}, ["strip", {"truncate": 80}]],
         ),
     ] = ()
     type: Annotated[

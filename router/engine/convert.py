@@ -11,13 +11,10 @@ import msgspec
 
 from router.engine.attributes import plain_number
 from router.model import Number
+from router.transforms.values import number_set
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
-MAX_COLLISIONS = 64
-"""Distinct numbers of one set that may have the same hash; more are an attack, as each costs a comparison with all."""
-_FEW = 1000
-"""A set of so many numbers is built in milliseconds, whatever their hashes are."""
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.
 _MAX_EXPONENT = 150
 
@@ -99,9 +96,7 @@ def _set_of(convert: Callable[[Any], Any]) -> Callable[[Any], set[Any] | None]:
             raise ValueError("is no list")
         try:
             elements = [convert(element) for element in value]
-            if len(elements) > _FEW and convert is to_number:
-                _check_hashes(elements)
-            return set(elements) or None
+            return (number_set(elements) if convert is to_number else set(elements)) or None
         except ValueError as error:
             raise ValueError(f"has an element that {error}") from None
 
@@ -121,17 +116,6 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
 }
 """The converters by `type` of the config."""
-
-
-def _check_hashes(numbers: list[Number]) -> None:
-    """Raise ValueError for numbers whose hashes collide: Python's hash of a number is its value modulo 2^61 - 1."""
-    distinct: dict[int, list[Number]] = {}
-    for number in numbers:
-        alike = distinct.setdefault(hash(number), [])
-        if number not in alike:
-            alike.append(number)
-            if len(alike) > MAX_COLLISIONS:
-                raise ValueError("is one of too many numbers with the same hash")
 
 
 def _is_number(value: Any) -> bool:

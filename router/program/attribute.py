@@ -232,7 +232,7 @@ def _return_none() -> Any:
 
 
 def compile_transforms(
-    given: str | Sequence[str | Mapping[str, Any]],
+    given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
     transforms: Mapping[str, Transform],
     findings: Findings,
     path: Path,
@@ -240,6 +240,8 @@ def compile_transforms(
     """Return the steps in their order, or None if one has a fault."""
     if isinstance(given, str):
         steps = [_compile_step(given, [], transforms, findings, path)]
+    elif isinstance(given, Mapping):
+        steps = [_compile_step(name, argument, transforms, findings, path) for name, argument in given.items()]
     else:
         steps = []
         for index, entry in enumerate(given):

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -12,6 +14,7 @@ from router.model import Transform
 MAX_DEPTH = 64
 """The deepest nesting of JSON that is decoded, as for the body of a message."""
 
+_NO_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -117,6 +120,17 @@ def base64_decode(value: str) -> bytes:
     return base64.b64decode(text_of(value), validate=True)
 
 
+def url_decode(value: str) -> str:
+    """The text that was URL-encoded: each `+` is a space, and `%C3%A9` is `é`, as in keys of S3's event notifications.
+
+    >>> url_decode("photos/Jos%C3%A9+1%2B2.jpg")
+    'photos/José 1+2.jpg'
+    """
+    if _NO_ESCAPE.search(text_of(value)):
+        raise ValueError("it has a % that is not followed by two hexadecimal digits")
+    return unquote_to_bytes(value.replace("+", " ")).decode()
+
+
 def sha256(value: str | bytes) -> str:
     """The SHA-256 of binary, or of text as UTF-8, in lower-case hex.
 
@@ -171,5 +185,6 @@ TRANSFORMS: tuple[Transform, ...] = (
     parse_json,
     base64_encode,
     base64_decode,
+    url_decode,
     sha256,
 )

@@ -31,6 +31,11 @@ _MOST_DIGITS = 130
 _LONGEST = 400 * 1024
 """No text is longer than an item (400 KB: "Service quotas" in the DynamoDB Developer Guide)."""
 
+MAX_COLLISIONS = 64
+"""Distinct numbers of one set that may have the same hash; more are an attack, as each costs a comparison with all."""
+_FEW = 1000
+"""A set of so many numbers is built in milliseconds, whatever their hashes are."""
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -216,6 +221,21 @@ def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
     if not isinstance(map, Mapping):
         raise TypeError("map must be a map")
     return map.get(to_text(value), default)
+
+
+def number_set(numbers: list[Number]) -> set[Number]:
+    """Return the set of numbers; raises ValueError if the hashes of many collide.
+
+    Python's hash of a number is its value modulo 2^61 - 1, which a sender can choose.
+    """
+    distinct: dict[int, list[Number]] = {}
+    for number in numbers if len(numbers) > _FEW else ():
+        alike = distinct.setdefault(hash(number), [])
+        if number not in alike:
+            alike.append(number)
+            if len(alike) > MAX_COLLISIONS:
+                raise ValueError("is one of too many numbers with the same hash")
+    return set(numbers)
 
 
 def _list_of(value: Any) -> list[Any]:

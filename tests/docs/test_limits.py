@@ -17,7 +17,6 @@ from tests.support.deliver import (
 from tests.support.engine import (
     FIRST_WAIT,
     MAX_BACKOFF_SECONDS,
-    MAX_COLLISIONS,
     MAX_DECODED_BYTES,
     MAX_DIGITS,
     MAX_ELEMENTS,
@@ -45,6 +44,7 @@ from tests.support.run import (
     QUEUE_BYTES,
     RESERVED_FILES,
 )
+from tests.support.transforms import MAX_COLLISIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))

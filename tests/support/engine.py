@@ -11,7 +11,6 @@ from router.engine.attributes import (
     identify,
 )
 from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
-from router.engine.convert import MAX_COLLISIONS
 from router.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
@@ -27,7 +26,6 @@ __all__ = [
     "CLASSES",
     "FIRST_WAIT",
     "MAX_BACKOFF_SECONDS",
-    "MAX_COLLISIONS",
     "MAX_DECODED_BYTES",
     "MAX_DIGITS",
     "MAX_ELEMENTS",

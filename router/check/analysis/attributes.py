@@ -109,10 +109,14 @@ def _of_text(route: AnalyzedRoute, text: str) -> Value:
     return of_tree(route.mapped, route.scope, tree_of(text))
 
 
-def transforms_of(entries: str | tuple[str | dict[str, Any], ...]) -> list[tuple[str, tuple[str | int, ...], Any]]:
+def transforms_of(
+    entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
+) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
     if isinstance(entries, str):
         return [(entries, ("transform",), None)]
+    if isinstance(entries, dict):
+        return [(name, ("transform",), argument) for name, argument in entries.items()]
     found: list[tuple[str, tuple[str | int, ...], Any]] = []
     for index, entry in enumerate(entries):
         for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
@@ -138,6 +142,7 @@ _TYPE_NAMES: Mapping[Any, str] = {
     int: "number",
     Decimal: "number",
     list: "array",
+    dict: "object",
 }
 _CASE_GROWTH = 3
 """The most characters that one becomes in another case: `ΐ` is three in upper case."""
@@ -176,7 +181,7 @@ def _hints_of(name: str) -> Mapping[str, Any]:
 def _types(hint: Any) -> tuple[str, ...] | None:
     if hint is Any:
         return None
-    options = [hint] if get_origin(hint) is list or not get_args(hint) else get_args(hint)
+    options = [hint] if get_origin(hint) in (list, dict) or not get_args(hint) else get_args(hint)
     return tuple(dict.fromkeys(_TYPE_NAMES[get_origin(option) or option] for option in options))
 
 
@@ -187,6 +192,10 @@ def _same_list(before: Value, argument: Any) -> Value:
 
 def _trimmed(before: Value, argument: Any) -> Value:
     return Value(types={"string": YES}, empty=UNKNOWN if before.empty is NO else before.empty, longest=before.longest)
+
+
+def _url_decoded(before: Value, argument: Any) -> Value:
+    return Value(types={"string": YES}, empty=before.empty, longest=before.longest)
 
 
 def _in_other_case(before: Value, argument: Any) -> Value:
@@ -213,6 +222,7 @@ _REFINED: Mapping[str, Callable[[Value, Any], Value]] = {
     "lower": _in_other_case,
     "upper": _in_other_case,
     "truncate": _truncated,
+    "url_decode": _url_decoded,
     "to_text": _as_text,
     "sha256": lambda before, argument: of_type("string", longest=64),
     "to_iso": lambda before, argument: of_type("string", longest=24),

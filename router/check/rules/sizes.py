@@ -28,7 +28,7 @@ ITEM_TOO_LARGE = declare(
 
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
 """Keywords that may exclude text of the maximum length, or of characters of four bytes."""
-_LENGTH_PRESERVING = ("lower", "upper", "strip")
+_LENGTH_PRESERVING = ("lower", "upper", "strip", "url_decode")
 """Transforms whose result can have the length of their input."""
 _MAX_DEPTH = 12
 _MAX_SUBSCHEMAS = 20_000

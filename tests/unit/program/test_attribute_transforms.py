@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -43,6 +44,8 @@ IT_TAKES = "it takes truncate(value: str, length: int) -> str"
         ([{"strip": []}], "aB"),
         ([{"strip": {}, "lower": {}}], "ab"),
         ([], " aB "),
+        ({"truncate": 2}, " a"),
+        ({"strip": {}, "lower": []}, "ab"),
         ("show", "(' aB ', {})"),
         ([{"show": 1}], "(' aB ', 1, {})"),
         ([{"show": None}], "(' aB ', None, {})"),
@@ -57,6 +60,22 @@ def test_calls(attribute: Any, transform: Any, stored: str) -> None:
     sent = {"id": "1", "a": " aB "}
 
     assert attribute({"from": "a", "transform": transform}, plugin=PLUGIN).send(sent) == [{**ITEM, "a": stored}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "ended"),
+    [
+        (1999, [{**ITEM, "a": Decimal("19.99")}]),
+        (int("9" * 38), [{**ITEM, "a": Decimal("9" * 36 + ".99")}]),
+        (
+            int("9" * 39),
+            ("rejected", "RT809", "table 'things': attribute 'a': a number of more than 38 digits or out of range", ""),
+        ),
+    ],
+)
+def test_scale_within_the_bounds_of_a_table(attribute: Any, sent: int, ended: Any) -> None:
+    """A product is exact; one that a table cannot hold exactly is rejected, never rounded."""
+    assert attribute({"from": "a", "transform": {"scale": 0.01}}).send({"id": "1", "a": sent}) == ended
 
 
 def test_null_is_not_transformed(attribute: Any) -> None:

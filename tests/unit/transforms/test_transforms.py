@@ -1,17 +1,21 @@
 """The built-in transforms."""
 
+import base64
 import doctest
 import json
 from contextlib import suppress
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.transforms import TRANSFORMS as T
-from router.transforms import text, values
+from router.transforms import dynamodb, text, values
+from tests.support.engine import encode_item
 
 TRANSFORMS = list(T.values())
 NUMBERS = st.integers(-(10**40), 10**40) | st.decimals(allow_nan=False, allow_infinity=False)
@@ -25,7 +29,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda transform: transform.__name__)
 def test_the_example_of_a_transform_is_true(transform: Any) -> None:
     """Each docstring has an example, and it gives what it says."""
-    module = {m.__name__: m for m in (text, values)}[transform.__module__]
+    module = {m.__name__: m for m in (text, values, dynamodb)}[transform.__module__]
     runner = doctest.DocTestRunner()
     (found,) = doctest.DocTestFinder().find(transform, transform.__name__, globs={**vars(module), "Decimal": Decimal})
     assert runner.run(found) == (0, 1)
@@ -79,6 +83,19 @@ def test_each_is_named_as_its_function() -> None:
         ("lookup", (1, {"1": "one"}), "one"),
         ("lookup", ("x", {}), None),
         ("lookup", ("x", {}, "other"), "other"),
+        ("scale", (1999, Decimal("0.01")), Decimal("19.99")),
+        ("url_decode", ("a+b%20c%2B%E4%BD%A0.txt",), "a b c+你.txt"),
+        ("url_decode", ("",), ""),
+        ("dynamodb_value", ({"S": ""},), ""),
+        ("dynamodb_value", ({"N": "1E+2"},), Decimal(100)),
+        ("dynamodb_value", ({"B": "AA=="},), b"\0"),
+        ("dynamodb_value", ({"BOOL": False},), False),
+        ("dynamodb_value", ({"NULL": True},), None),
+        ("dynamodb_value", ({"M": {"S": {"L": [{"NULL": True}]}}},), {"S": [None]}),
+        ("dynamodb_value", ({"NS": ["1", "1.0", "2"]},), {1, 2}),
+        ("dynamodb_value", ({"BS": ["AA==", "AQ=="]},), {b"\0", b"\1"}),
+        ("dynamodb_item", ({},), {}),
+        ("dynamodb_item", ({"S": {"S": "x"}},), {"S": "x"}),
     ],
 )
 def test_results(name: str, arguments: tuple[Any, ...], result: Any) -> None:
@@ -146,6 +163,25 @@ def test_results(name: str, arguments: tuple[Any, ...], result: Any) -> None:
         ("first", ("a",)),
         ("lookup", ([], {})),
         ("lookup", ("a", 5)),
+        ("url_decode", (5,)),
+        ("url_decode", ("100%",)),
+        ("url_decode", ("%zz",)),
+        ("url_decode", ("%FF",)),
+        ("dynamodb_value", ("x",)),
+        ("dynamodb_value", ({},)),
+        ("dynamodb_value", ({"S": "x", "N": "1"},)),
+        ("dynamodb_value", ({"X": "x"},)),
+        ("dynamodb_value", ({"S": 1},)),
+        ("dynamodb_value", ({"N": 1},)),
+        ("dynamodb_value", ({"N": "x"},)),
+        ("dynamodb_value", ({"B": "?"},)),
+        ("dynamodb_value", ({"BOOL": "true"},)),
+        ("dynamodb_value", ({"NULL": False},)),
+        ("dynamodb_value", ({"M": []},)),
+        ("dynamodb_value", ({"L": {}},)),
+        ("dynamodb_value", ({"SS": "x"},)),
+        ("dynamodb_item", ([],)),
+        ("dynamodb_item", ({"id": "x"},)),
     ],
 )
 def test_what_cannot_be_taken(name: str, arguments: tuple[Any, ...]) -> None:
@@ -166,6 +202,48 @@ def test_numbers_survive_text(number: Any) -> None:
 def test_binary_survives_base64(value: bytes) -> None:
     """Base64 and back is the same binary."""
     assert T["base64_decode"](T["base64_encode"](value)) == value
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_text_survives_url_encoding(value: str) -> None:
+    """Text that is URL-encoded as a form is, and back is the same text."""
+    assert T["url_decode"](quote_plus(value)) == value
+
+
+ITEMS = st.dictionaries(
+    st.text(min_size=1, max_size=3),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**30), 10**30)
+        | st.text(max_size=3)
+        | st.binary(max_size=3)
+        | st.sets(st.text(max_size=3), min_size=1)
+        | st.sets(st.integers(), min_size=1, max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(ITEMS)
+def test_items_survive_the_json_of_dynamodb(item: dict[str, Any]) -> None:
+    """An item as DynamoDB stores it, as JSON, and back is the same item."""
+    encoded, _ = encode_item(item)
+
+    as_json = json.loads(json.dumps(encoded, default=lambda binary: base64.b64encode(binary).decode()))
+
+    assert T["dynamodb_item"](as_json) == item
+
+
+@settings(deadline=None)
+@given(NUMBERS, NUMBERS)
+def test_scale_is_exact(number: Any, factor: Any) -> None:
+    """The product is that of fractions, whatever the digits."""
+    assert Fraction(T["scale"](number, factor)) == Fraction(number) * Fraction(factor)
 
 
 @settings(deadline=None)

@@ -38,6 +38,7 @@ def router_register_transforms(register):
     register("shout", lambda value: value)
 """
 STRIP = "transform 'strip' accepts text, and the value"
+DYNAMODB = "transform 'dynamodb_value' accepts an object, and the value"
 PROPERTY = "of schema 'schema.json'"
 REMOVE = "remove it, or transform the value first"
 
@@ -52,6 +53,9 @@ REMOVE = "remove it, or transform the value first"
         ("{from: n, transform: [to_text, strip]}", []),
         ("{from: n, transform: [{scale: 2}, strip]}", [f"RT413 {STRIP} is a number; {REMOVE}"]),
         ("{from: id, transform: [parse_json, strip]}", []),
+        ("{from: id, transform: dynamodb_value}", [f"RT413 {DYNAMODB} is text; {REMOVE}"]),
+        ("{from: 'objects[0]', transform: [dynamodb_item, strip]}", [f"RT413 {STRIP} is an object; {REMOVE}"]),
+        ("{from: id, transform: [url_decode, {scale: 2}]}", ["RT413 transform 'scale' accepts a number, and the"]),
         ("{from: id, transform: [to_number, {round: 2}]}", []),
         ("{from: id, transform: [base64_decode, sha256]}", []),
         ("{from: id, transform: [base64_decode, to_text]}", []),
