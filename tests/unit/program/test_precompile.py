@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,11 @@ def records(program: Program, queue: str) -> Iterator[Any]:
     """Records for a queue: those of the tests of its routes, whole and spoilt, and some that fit nowhere."""
     settings_ = program.config.queues.get(queue) or spec.Queue()
     for route in program.config.routes.values():
-        for test in route.tests if route.queue == queue else ():
-            yield make_record(test, settings_, folder=program.folder)
-            if test.message is not None and not isinstance(test.message, type(spec.Test().message)):
-                for message in spoilt(test.message):
-                    yield make_record(structs.replace(test, message=message), settings_, folder=program.folder)
+        for each in chain(*(test.received for test in route.tests)) if route.queue == queue else ():
+            yield make_record(each, settings_, folder=program.folder)
+            if each.message is not None and not isinstance(each.message, type(spec.Test().message)):
+                for message in spoilt(each.message):
+                    yield make_record(structs.replace(each, message=message), settings_, folder=program.folder)
     for message in ANYTHING:
         yield read_record({"body": json.dumps(message), "attributes": META})
 
