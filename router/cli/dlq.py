@@ -57,14 +57,15 @@ def list_(as_json: bool, **options: Any) -> None:
     session = open_session(DlqOptions(**options))
     total = 0
     found = []
-    for opened in session.each_opened():
-        causes = count_causes(
-            (message, session.queue_name(opened.queue, message)) for message in opened.spool.selected()
-        )
-        total += sum(each.count for each in causes)
-        found.append(causes_as_json(opened.queue.name, causes))
-        if not as_json:
-            print_causes(opened.queue.name, causes)
+    with session.each_opened() as each_opened:
+        for opened in each_opened:
+            causes = count_causes(
+                (message, session.queue_name(opened.queue, message)) for message in opened.spool.selected()
+            )
+            total += sum(each.count for each in causes)
+            found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
+            if not as_json:
+                print_causes(opened.queue.name, causes)
     if as_json:
         click.echo(to_json(found, indent=2))
     sys.exit(total > 0)
@@ -86,14 +87,15 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
     from router.cli.dlq_report import message_as_json, print_message
 
     session = open_session(DlqOptions(**{**options, "ids": (message_id,), "limit": 1}))
-    for opened in session.each_opened():
-        for message in opened.spool.selected():
-            queue = message.find_queue(session.program, opened.queue.reference)
-            if as_json:
-                click.echo(to_json(message_as_json(message, queue, values=values), indent=2))
-            else:
-                print_message(message, queue, values=values)
-            return
+    with session.each_opened() as each_opened:
+        for opened in each_opened:
+            for message in opened.spool.selected():
+                queue = message.find_queue(session.program, opened.queue.reference)
+                if as_json:
+                    click.echo(to_json(message_as_json(message, queue, values=values), indent=2))
+                else:
+                    print_message(message, queue, values=values)
+                return
     names = ", ".join(queue.name for queue in session.queues)
     raise UsageError(f"there is no visible message with the id '{message_id}' on {names}")
 
@@ -119,21 +121,22 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
     session = open_session(DlqOptions(**options))
     failing = 0
     found = []
-    for opened in session.each_opened():
-        shown: list[Any] = []
+    with session.each_opened() as each_opened:
+        for opened in each_opened:
+            shown: list[Any] = []
 
-        def show_one(rehearsal: Any, shown: list[Any] = shown) -> None:
-            if diff and as_json:
-                shown.append(rehearsal_as_json(rehearsal, values=values))
-            elif diff:
-                print_rehearsal(rehearsal, values=values)
+            def show_one(rehearsal: Any, shown: list[Any] = shown) -> None:
+                if diff and as_json:
+                    shown.append(rehearsal_as_json(rehearsal, values=values))
+                elif diff:
+                    print_rehearsal(rehearsal, values=values)
 
-        plan = Plan(Counter())
-        run_rehearsal(session, opened.queue, opened.spool, show_one, plan)
-        failing += plan.total - plan.passing
-        if not as_json:
-            print_plan(opened.queue.name, plan)
-        found.append({**plan_as_json(opened.queue.name, plan), **({"rehearsed": shown} if diff else {})})
+            plan = Plan(Counter())
+            run_rehearsal(session, opened.queue.name, opened.queue, opened.spool, show_one, plan)
+            failing += plan.total - plan.passing
+            if not as_json:
+                print_plan(opened.queue.name, plan)
+            found.append({**plan_as_json(opened.queue.name, plan), **({"rehearsed": shown} if diff else {})})
     if as_json:
         click.echo(to_json(found, indent=2))
     sys.exit(failing > 0)
@@ -184,11 +187,8 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 
     session = open_session(DlqOptions(**options))
 
-    def messages() -> Iterator[DlqMessage]:
-        for opened in session.each_opened():
-            yield from opened.spool.selected()
-
-    number = write_messages(path, messages())
+    with session.each_opened() as each_opened:
+        number = write_messages(path, (message for opened in each_opened for message in opened.spool.selected()))
     click.echo(f"{number} messages are in {path}", err=True)
     if as_json:
         click.echo(to_json({"file": str(path), "messages": number}, indent=2))
@@ -217,20 +217,23 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     path = path or Path(f"dropped-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     left = 0
     dropped = []
-    for position, opened in enumerate(session.each_opened()):
-        file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
-        number = write_messages(file, opened.spool.selected())
-        if not number:
-            file.unlink()
-            click.echo(f"{opened.queue.name}: no message is selected", err=True)
-            continue
-        click.echo(f"{number} messages of {opened.queue.name} are in {file}", err=True)
-        if not yes and not confirm_by_typing(str(number), f"This deletes {number} messages of {opened.queue.name}."):
-            click.echo("nothing was deleted", err=True)
-            sys.exit(1)
-        undeleted = _delete(opened)
-        left += undeleted
-        dropped.append({"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted})
+    with session.each_opened() as each_opened:
+        for position, opened in enumerate(each_opened):
+            file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
+            number = write_messages(file, opened.spool.selected())
+            if not number:
+                file.unlink()
+                click.echo(f"{opened.queue.name}: no message is selected", err=True)
+                continue
+            click.echo(f"{number} messages of {opened.queue.name} are in {file}", err=True)
+            if not yes and not confirm_by_typing(
+                str(number), f"This deletes {number} messages of {opened.queue.name}."
+            ):
+                click.echo("nothing was deleted", err=True)
+                sys.exit(1)
+            undeleted = _delete(opened)
+            left += undeleted
+            dropped.append({"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted})
     if as_json:
         click.echo(to_json(dropped, indent=2))
     sys.exit(left > 0)

@@ -4,8 +4,8 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from msgspec import Struct
 
 from router.aws.connect import connect
 from router.aws.protocols import Aws
+from router.cli.dlq_report import describe_unreleased, describe_unseen
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, progress_bar
 from router.dlq.messages import DlqMessage, Selection
-from router.dlq.queues import DeadLetterQueue, OpenQueue, find_queues, opened
+from router.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
 from router.errors import UsageError
 from router.model import AttributeValue, Table
 from router.program.expressions.compile import InvalidExpression, compile_expression
@@ -102,18 +103,27 @@ class DlqSession(Struct, frozen=True):
     program: Program
     aws: Aws
     services: "Mapping[str, ServiceClient]"
+    attributes: Attributes
     queues: tuple[DeadLetterQueue, ...]
     selection: Selection
     limit: int | None
 
-    def each_opened(self) -> Iterator[OpenQueue]:
-        """Yield each dead-letter queue with its messages leased; they are released when the next one is requested."""
+    @contextmanager
+    def each_opened(self) -> Iterator[Iterator[OpenQueue]]:
+        """Enter with an iterator over the dead-letter queues, each with its messages leased until the next one.
+
+        At the end they are released, also if the iteration stops before its end.
+        """
+        with closing(self._each_opened()) as found:
+            yield found
+
+    def _each_opened(self) -> Generator[OpenQueue, None, None]:
         for queue in self.queues:
-            with self.open(queue) as found:
+            with self._open(queue) as found:
                 yield found
 
     @contextmanager
-    def open(self, queue: DeadLetterQueue) -> Iterator[OpenQueue]:
+    def _open(self, queue: DeadLetterQueue) -> Iterator[OpenQueue]:
         """Lease the messages of one dead-letter queue, with a progress bar."""
         console = output(stderr=True)
         if queue.max_receives:
@@ -121,12 +131,19 @@ class DlqSession(Struct, frozen=True):
                 f"warning: {literal(queue.name)} has a redrive policy of its own: each command that looks at a message "
                 f"counts as one of {queue.max_receives} receives"
             )
-        with ExitStack() as stack:
-            with progress_bar(f"receiving from {queue.name}", queue.visible or None) as progress:
-                found = stack.enter_context(opened(self.program, self.aws, queue, self.selection, self.limit, progress))
-            yield found
-        if found.lease.unreleased:
-            console.print(f"{found.lease.unreleased} messages become visible within 10 minutes")
+        found = None
+        try:
+            with ExitStack() as stack:
+                with progress_bar(f"receiving from {queue.name}", queue.visible or None) as progress:
+                    found = stack.enter_context(
+                        opened(self.program, self.aws, self.attributes, queue, self.selection, self.limit, progress)
+                    )
+                for sentence in describe_unseen(found, limited=self.limit is not None):
+                    console.print(literal(sentence))
+                yield found
+        finally:
+            if found and found.lease.unreleased:
+                console.print(literal(describe_unreleased(found.lease)))
 
     def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
         """Return the name of the queue that a message failed on; that of the failure if the config has none."""
@@ -151,16 +168,16 @@ def open_session(options: DlqOptions) -> DlqSession:
     logging.getLogger("router").propagate = False
     aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
 
-    def attributes(url: str) -> Mapping[str, str]:
+    def attributes(url: str) -> Mapping[str, str] | None:
         try:
             answer = services["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
         except AwsCallError:
-            return {}
+            return None
         found: Mapping[str, str] = answer.get("Attributes", {})
         return found
 
     queues = find_queues(program, aws, attributes, frozenset(options.queues), options.dead_letter)
-    return DlqSession(program, aws, services, tuple(queues), selection, options.limit)
+    return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit)
 
 
 def stop_on_sigterm() -> None:

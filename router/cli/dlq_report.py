@@ -1,17 +1,21 @@
 """What the commands of `router dlq` print: tables for people, and the objects of `--json`."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 from rich.table import Column
 
+from router.aws.faults import DENIED
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_json
+from router.dlq.lease import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease
 from router.dlq.mask import masked
 from router.dlq.messages import DlqMessage
+from router.dlq.queues import OpenQueue
+from router.dlq.redrive import SENT, Redriven
 from router.dlq.rehearse import Change, Rehearsal
 from router.dlq.summary import Cause, CauseCount, cause_of
 from router.engine.decode import read_attributes
@@ -23,6 +27,34 @@ from router.printable import printable
 _ABSENT = object()
 NO_QUEUE = "unknown queue"
 """The result of a message whose queue the config does not have."""
+
+
+def describe_unseen(opened: OpenQueue, *, limited: bool) -> Iterator[str]:
+    """Yield what is to be said about the messages of a queue that were not received."""
+    queue, received = opened.queue, len(opened.spool)
+    if opened.unseen is None:
+        yield f"not known: how many messages of {queue.name} were not received; that needs sqs:GetQueueAttributes"
+        return
+    if opened.unseen and received + RECEIVE_COUNT >= IN_FLIGHT_LIMIT:
+        yield (
+            f"SQS has no more than about {IN_FLIGHT_LIMIT:,} messages of a queue in flight, and {queue.name} has more: "
+            "redrive or drop these, and run the command again"
+        )
+    elif opened.unseen and not limited:
+        group = "behind others of their group, or " if queue.fifo else ""
+        yield (
+            f"about {count(opened.unseen)} of {queue.name} could not be looked at: {group}in flight elsewhere, as "
+            "another command or consumer has them"
+        )
+
+
+def describe_unreleased(lease: DlqLease) -> str:
+    """Return what is to be said about messages that could not be released."""
+    why = f": {lease.fault.code}" if lease.fault else ""
+    needs = "; the command needs sqs:ChangeMessageVisibility" if lease.fault and lease.fault.code in DENIED else ""
+    return (
+        f"{count(lease.unreleased)} become visible within {VISIBILITY_SECONDS // 60} minutes, not at once{why}{needs}"
+    )
 
 
 def print_causes(name: str, causes: Sequence[CauseCount]) -> None:
@@ -46,14 +78,15 @@ def _to_second(moment: str) -> str:
     return moment[:19].replace("T", " ")
 
 
-def causes_as_json(name: str, causes: Sequence[CauseCount]) -> dict[str, Any]:
-    """Return the causes of the messages on a dead-letter queue."""
+def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) -> dict[str, Any]:
+    """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
     entries = [
         {"messages": each.count, **structs.asdict(each.cause), "oldest": each.oldest, "newest": each.newest}
         | {"example": each.example}
         for each in causes
     ]
-    return {"dead_letter": name, "messages": sum(each.count for each in causes), "causes": entries}
+    total = sum(each.count for each in causes)
+    return {"dead_letter": name, "messages": total, "not_received": unseen, "causes": entries}
 
 
 def message_as_json(message: DlqMessage, queue: CompiledQueue | None, *, values: bool) -> dict[str, Any]:
@@ -145,6 +178,68 @@ class Plan(Struct):
         """Return the counts of the plan in words."""
         text = f"{self.passing} of {count(self.total)} pass now, {self.total - self.passing} do not"
         return f"{text}; {self.overwriting} would replace an item that may be newer" if self.overwriting else text
+
+
+_DONE = ("written", "duplicate", "stale", "dropped", SENT)
+
+
+class Tally:
+    """The results of a redrive.
+
+    `undeleted` are the codes of faults of messages that are delivered and still on the dead-letter queue. `stopped` is
+    the configuration error after which no further message was tried, or "".
+    """
+
+    def __init__(self) -> None:
+        self.results: Counter[tuple[str, str, str]] = Counter()
+        self.undeleted: Counter[str] = Counter()
+        self.stopped = ""
+
+    def add(self, redriven: Redriven) -> None:
+        """Count a message."""
+        reason = "" if redriven.result in _DONE else redriven.reason
+        self.results[redriven.result, redriven.code if reason else "", reason] += 1
+        if redriven.configuration_error:
+            self.stopped = redriven.reason
+
+    @property
+    def done(self) -> int:
+        """The messages that are delivered or sent."""
+        return sum(number for (result, _, _), number in self.results.items() if result in _DONE)
+
+    def by_result(self) -> dict[str, int]:
+        """Return the number of messages of each result."""
+        counts: Counter[str] = Counter()
+        for (result, _, _), number in self.results.items():
+            counts[result] += number
+        return dict(sorted(counts.items()))
+
+
+def print_tally(name: str, tally: Tally) -> None:
+    """Print the results of a redrive: for messages that stay, why."""
+    console = output()
+    text = ", ".join(f"{result} {number}" for result, number in tally.by_result().items())
+    console.print(f"{literal(name)}: {literal(text or 'nothing was redriven')}")
+    for (result, code, reason), number in tally.results.most_common():
+        if reason:
+            console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
+    for code, number in tally.undeleted.items():
+        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
+        console.print(literal(f"  {number} delivered, but not deleted: {code}{needs}"))
+    if tally.undeleted:
+        console.print("  Run the same command again: what was delivered is only deleted.")
+    if tally.stopped:
+        console.print("  Stopped: further messages would have the same result.")
+
+
+def tally_as_json(tally: Tally) -> dict[str, Any]:
+    """Return the results of a redrive."""
+    reasons = [
+        {"messages": number, "result": result, "code": code, "reason": reason}
+        for (result, code, reason), number in tally.results.most_common()
+        if reason
+    ]
+    return {"redriven": tally.by_result(), "reasons": reasons, "undeleted": tally.undeleted.total()}
 
 
 def result_of(rehearsal: Rehearsal) -> str:

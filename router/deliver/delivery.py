@@ -39,7 +39,7 @@ class Delivered(Struct, frozen=True):
 class Delivery:
     """Delivers batches of one program through one connection; keeps no message between batches.
 
-    `meter` is called for each batch.
+    `meter` is called for each batch. Without `sends_dead_letters` a rejected message is not acknowledged.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class Delivery:
         meter: Meter = ignore,
         writer: Writer | None = None,
         cpu: Clock = time.thread_time,
+        *,
+        sends_dead_letters: bool = True,
     ) -> None:
         self._program = program
         self._aws = aws
@@ -60,6 +62,7 @@ class Delivery:
         self._durations = (self._writer.duration, self._fetcher.duration)
         self._final_duration = Duration()
         self._meter = meter
+        self._sends_dead_letters = sends_dead_letters
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes_outcomes
         self._observes_batches = program.plugins.observes_batches
@@ -174,7 +177,8 @@ class Delivery:
         outcomes = [planned.outcome or _unsettled(planned) for planned in messages]
         rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
         failed: dict[str, Outcome] = {}
-        if rejected and queue.dead_letter:
+        leaves = not queue.dead_letter or not self._sends_dead_letters
+        if rejected and not leaves:
             started = self._clock()
             failed = send_dead_letters(self._aws.queues, queue, rejected, limit, self._clock)
             self._final_duration.add(self._clock() - started)
@@ -185,7 +189,7 @@ class Delivery:
             ]
         for planned, outcome in zip(messages, outcomes, strict=True):
             # Without a dead-letter queue of the router, a rejected message is left to the queue's own redrive policy.
-            kept = outcome.kind == "retry" or (outcome.kind == "rejected" and not queue.dead_letter)
+            kept = outcome.kind == "retry" or (outcome.kind == "rejected" and leaves)
             delivered[planned.record.message_id] = Delivered(planned.record, outcome, acknowledged=not kept)
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:

@@ -49,6 +49,9 @@ def read_messages(path: Path) -> Iterator[DlqMessage]:
 class FileSource:
     """Messages of a file, spooled: deleting one deletes it from the spool only."""
 
+    fifo = False
+    lasting = True
+
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
 

@@ -9,11 +9,14 @@ longer, others may have the message: it is neither extended nor made visible any
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from router.aws.calls import Clock, boottime
 from router.aws.protocols import AwsFault, Queues
+from router.aws.references import is_fifo
+from router.aws.sqs import BATCH_ENTRIES
 from router.dlq.messages import DlqMessage
 from router.dlq.spool import Spool
 from router.errors import UsageError
@@ -21,13 +24,18 @@ from router.errors import UsageError
 VISIBILITY_SECONDS = 600
 """The visibility timeout of leased messages: how long they stay invisible if the command is killed."""
 RECEIVE_COUNT = 100
-"""Messages of one round of receives, ten a call."""
-WAIT_SECONDS = 2
-"""How long a receive waits for its first message; without a wait SQS asks only some of its servers."""
-EMPTY_RECEIVES = 2
-"""So many empty receives in a row mean that no further message is visible."""
+"""Messages of one round of receives at most, ten a call."""
+WAIT_SECONDS = 1
+"""How long a receive waits for its first message.
+
+A receive that waits asks all servers of SQS, one that does not only some of them: so an empty one means that no message
+is visible. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+"""
 CALL_SECONDS = 60.0
 """The time-out of the calls for up to 1,000 messages together, ten a call."""
+IN_FLIGHT_LIMIT = 120_000
+"""Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 _OVER_LIMIT = "OverLimit"
 
 Progress = Callable[[int], None]
@@ -41,9 +49,11 @@ def _silent(done: int) -> None:
 class DlqLease:
     """Leases messages of one dead-letter queue into a spool; a context that releases at its end what is left of them.
 
-    `unreleased` is the number of messages that could not be made visible; they become visible after
+    `unreleased` is the number of messages that could not be made visible, and `fault` why; they become visible after
     VISIBILITY_SECONDS at most.
     """
+
+    lasting = False
 
     def __init__(
         self,
@@ -51,54 +61,81 @@ class DlqLease:
         name: str,
         url: str,
         spool: Spool,
-        visibility: int = VISIBILITY_SECONDS,
+        visibility: int = 0,
         clock: Clock = boottime,
     ) -> None:
-        """`name` is the queue's name for messages to the user."""
+        """`name` is the queue's name for messages to the user; `visibility` is by default VISIBILITY_SECONDS."""
         self.unreleased = 0
+        self.fault: AwsFault | None = None
         self._queues = queues
         self._name = name
         self._url = url
         self._spool = spool
-        self._visibility = visibility
+        self._visibility = visibility or VISIBILITY_SECONDS
         self._clock = clock
         self._ended = threading.Event()
         self._renewals = threading.Thread(target=self._renew, name="dlq-lease", daemon=True)
+        # Ctrl-C interrupts the main thread only: what a receive brings then is not lost, but released.
+        self._receiver = ThreadPoolExecutor(1, "dlq-receive")
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return is_fifo(self._url)
 
     def __enter__(self) -> Self:
         self._renewals.start()
+        # Its thread starts here: an interrupt while it starts would leave it running.
+        self._receiver.submit(int).result()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        self._receiver.shutdown()
         # A renewal that ends later would make released messages invisible again.
         self._renewals.join(CALL_SECONDS)
         for receipts in self._spool.receipts(self._clock()):
             changes = [(id_, handle, 0) for id_, handle in receipts]
-            self.unreleased += len(self._queues.change_visibility(self._url, changes, CALL_SECONDS))
+            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
+            self.unreleased += len(failed)
+            self.fault = next(iter(failed.values()), self.fault)
 
     def receive(
-        self, selects: Callable[[DlqMessage], bool], limit: int | None = None, progress: Progress = _silent
+        self,
+        selects: Callable[[DlqMessage], bool],
+        limit: int | None = None,
+        progress: Progress = _silent,
+        expected: int = 0,
     ) -> int:
         """Receive the visible messages, or until `limit` are selected; return the number of new selected messages.
 
-        Messages that are not selected are leased too, since SQS would return them again. Raises UsageError.
+        Messages that are not selected are leased too, since SQS would return them again. `expected` is about how many
+        are visible: it decides how many calls are made at a time, and a receive is repeated if it is empty before so
+        many have come. It is not relied on, as SQS's counts are approximate. Raises UsageError.
         """
-        new = 0
-        empty = 0
-        while empty < EMPTY_RECEIVES and (limit is None or new < limit):
+        return self._receiver.submit(self._receive, selects, limit, progress, expected).result()
+
+    def _receive(
+        self, selects: Callable[[DlqMessage], bool], limit: int | None, progress: Progress, expected: int
+    ) -> int:
+        new = empty = last = 0
+        while not self._ended.is_set() and (limit is None or new < limit):
             until = self._clock() + self._visibility
-            received = self._queues.receive(self._url, RECEIVE_COUNT, WAIT_SECONDS, self._visibility)
+            # Full calls: after calls that were all full, one more than those.
+            count = min(-(-max(expected, last + 1) // BATCH_ENTRIES) * BATCH_ENTRIES, RECEIVE_COUNT)
+            received = self._queues.receive(self._url, count, WAIT_SECONDS, self._visibility)
             if isinstance(received, AwsFault):
                 raise UsageError(self._explain(received))
-            empty = 0 if received else empty + 1
+            expected, last, empty = expected - len(received), len(received), 0 if received else empty + 1
             for record in received:
                 message = DlqMessage.of(record)
                 chosen = selects(message) and (limit is None or new < limit)
                 new += self._spool.add(message, selected=chosen, until=until) and chosen
             progress(len(self._spool))
+            if empty > (expected > 0):
+                break
         return new
 
     def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
@@ -130,8 +167,8 @@ class DlqLease:
         if fault.code.endswith(_OVER_LIMIT):
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
             return (
-                f"too many messages of '{self._name}' are in flight: SQS allows about 120,000; wait for its other "
-                "consumers, or select fewer with --limit"
+                f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
+                "its other consumers, or select fewer with --limit"
             )
         needs = "; the command needs sqs:ReceiveMessage" if fault.kind == "configuration" else "; try again"
         return f"cannot receive from '{self._name}': {fault.code}{needs}"

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
+from router.aws.faults import DENIED
 from router.aws.protocols import Aws, AwsFault
 from router.aws.references import is_fifo, queue_name
 from router.aws.sqs import max_receive_count, redrive_target
@@ -14,8 +15,10 @@ from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.program.load import Program
 
-Attributes = Callable[[str], Mapping[str, str]]
-"""Returns the attributes of a queue by its URL; {} if they cannot be read."""
+_VISIBLE = "ApproximateNumberOfMessages"
+_IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+Attributes = Callable[[str], Mapping[str, str] | None]
+"""Returns the attributes of a queue by its URL; None if they cannot be read."""
 
 
 class DeadLetterQueue(Struct, frozen=True):
@@ -39,12 +42,16 @@ class DeadLetterQueue(Struct, frozen=True):
 
 
 class OpenQueue(Struct, frozen=True):
-    """A dead-letter queue while a command works on it."""
+    """A dead-letter queue while a command works on it.
+
+    `unseen` is about how many messages were not received; None if SQS does not say.
+    """
 
     queue: DeadLetterQueue
     spool: Spool
     lease: DlqLease
     selects: Callable[[DlqMessage], bool]
+    unseen: int | None
 
 
 def find_queues(
@@ -71,24 +78,43 @@ def _references(program: Program, aws: Aws, attributes: Attributes, sources: fro
         if queue.dead_letter:
             yield queue.dead_letter
             continue
-        url = aws.queues.url(queue.reference, CALL_SECONDS)
-        target = "" if isinstance(url, AwsFault) else redrive_target(attributes(url))
-        if target:
+        found = attributes(_open(aws, queue.reference, f"the queue '{name}'"))
+        if found is None:
+            raise UsageError(
+                f"the redrive policy of the queue '{name}' cannot be read: the command needs sqs:GetQueueAttributes on "
+                "it; or name its dead-letter queue with --dead-letter"
+            )
+        if target := redrive_target(found):
             yield target
 
 
-def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQueue:
+def _open(aws: Aws, reference: str, what: str) -> str:
     url = aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
-        raise UsageError(f"the dead-letter queue '{reference}' cannot be opened: {url.code}")
-    found = attributes(url)
-    return DeadLetterQueue(reference, url, int(found.get("ApproximateNumberOfMessages", 0)), max_receive_count(found))
+        needs = "; the command needs sqs:GetQueueUrl" if url.code in DENIED else ""
+        raise UsageError(f"{what} cannot be opened: {url.code}{needs}")
+    return url
+
+
+def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQueue:
+    url = _open(aws, reference, f"the dead-letter queue '{reference}'")
+    found = attributes(url) or {}
+    return DeadLetterQueue(reference, url, int(found.get(_VISIBLE, 0)), max_receive_count(found))
+
+
+def _count_unseen(attributes: Attributes, queue: DeadLetterQueue, received: int) -> int | None:
+    found = attributes(queue.url)
+    if found is None:
+        return None
+    # Both together: for some time SQS counts received messages as visible.
+    return max(0, int(found.get(_VISIBLE, 0)) + int(found.get(_IN_FLIGHT, 0)) - received)
 
 
 @contextmanager
 def opened(
     program: Program,
     aws: Aws,
+    attributes: Attributes,
     queue: DeadLetterQueue,
     selection: Selection,
     limit: int | None,
@@ -100,5 +126,5 @@ def opened(
         return selection.selects(message, message.find_queue(program, queue.reference))
 
     with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:
-        lease.receive(selects, limit, progress)
-        yield OpenQueue(queue, spool, lease, selects)
+        lease.receive(selects, limit, progress, queue.visible)
+        yield OpenQueue(queue, spool, lease, selects, _count_unseen(attributes, queue, len(spool)))

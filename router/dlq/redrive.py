@@ -2,22 +2,22 @@
 
 A message is deleted from its dead-letter queue only after its outcome is confirmed, so at no moment is it in neither
 place. What is confirmed is in a journal before it is deleted: a run that was stopped in between does not deliver again.
+
+A message that is rejected stays where it is: a new dead letter would be behind the rest of its group, and would be
+received again by the same run.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Protocol
 
 from msgspec import Struct, structs
 
 from router.aws.calls import FixedDeadline, boottime
 from router.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.deliver.dead_letters import describe_failure, with_failure
-from router.deliver.delivery import Delivery
+from router.deliver.delivery import Delivery, group_waves
+from router.dlq.journal import Journal
 from router.dlq.lease import CALL_SECONDS
 from router.dlq.messages import DlqMessage
 from router.engine.engine import CompiledQueue
@@ -35,13 +35,16 @@ LEAST_LEASE_SECONDS = 10.0
 """A message with less is left out: it would end the time of its whole batch."""
 LEASE_OVER = "lease over"
 """The result of a message that is left out, since others may have it."""
+NO_ROOM = "no room"
+"""The result of a message that is not sent back, since it would lose its identity."""
 _MOVED = Outcome("rejected", "", "the redrive policy of its queue moved it")
 
 
 class Redriven(Struct, frozen=True):
     """The result for one message, and whether it is deleted from the dead-letter queue.
 
-    The result is a kind of outcome, `sent`, or `lease over`.
+    The result is a kind of outcome, `sent`, `lease over` or `no room`. With a `configuration_error` no message is at
+    fault: further ones would have the same result.
     """
 
     id: str
@@ -49,10 +52,19 @@ class Redriven(Struct, frozen=True):
     code: str = ""
     reason: str = ""
     deleted: bool = False
+    configuration_error: bool = False
 
 
 class Source(Protocol):
     """Where messages come from: a leased dead-letter queue, or a file."""
+
+    @property
+    def fifo(self) -> bool:
+        """Whether the messages of a group must be deleted in order."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether deleted messages come again in the next run, as those of a file do."""
 
     def leased_until(self, ids: Sequence[str]) -> Mapping[str, float]:
         """Return the moment of `boottime` from which others may have each message."""
@@ -61,76 +73,11 @@ class Source(Protocol):
         """Delete messages; return the faults of those that are still there."""
 
 
-class Journal:
-    """A file with the messages whose outcome is confirmed, and which of them are deleted; a context that writes to it.
-
-    The file is deleted at the end, unless there is a message that is confirmed and not deleted: one that is not visible
-    yet after a command was killed would be delivered again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Read a journal, if there is one of a run that was stopped; raises UsageError."""
-        self.path = path
-        try:
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"cannot read the journal {path}") from None
-        # The last line has no end if the run was killed while it wrote.
-        self._complete = text[: text.rfind("\n") + 1]
-        self._undeleted: dict[str, str] = {}
-        for line in self._complete.splitlines():
-            self._read(line)
-
-    def __enter__(self) -> Self:
-        """Open the file; raises UsageError."""
-        try:
-            self._file: TextIO = self.path.open("a", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write the journal {self.path}: {(error.strerror or 'error').lower()}") from None
-        self._file.truncate(len(self._complete.encode()))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        if not self._undeleted:
-            self.path.unlink(missing_ok=True)
-
-    def result(self, message_id: str) -> str | None:
-        """Return the result of a message that is confirmed and not deleted."""
-        return self._undeleted.get(message_id)
-
-    def confirm(self, results: Iterable[Redriven]) -> None:
-        """Add results, and wait until they are on the disk."""
-        added = {each.id: each.result for each in results}
-        if added:
-            self._undeleted |= added
-            self._write({"id": id_, "result": result} for id_, result in added.items())
-            os.fsync(self._file.fileno())
-
-    def delete(self, ids: Iterable[str]) -> None:
-        """Note that messages are deleted from their dead-letter queue."""
-        deleted = [id_ for id_ in ids if self._undeleted.pop(id_, None) is not None]
-        self._write({"id": id_, "deleted": True} for id_ in deleted)
-
-    def _write(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        self._file.writelines(json.dumps(entry) + "\n" for entry in entries)
-        self._file.flush()
-
-    def _read(self, line: str) -> None:
-        try:
-            entry = json.loads(line)
-            if entry.get("deleted"):
-                self._undeleted.pop(entry["id"], None)
-            else:
-                self._undeleted[entry["id"]] = entry["result"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UsageError(f"{self.path} is not a journal of 'router dlq redrive'") from None
-
-
 class Redriver:
-    """Redrives messages of one dead-letter queue, at most `rate` a second if that is not None."""
+    """Redrives messages of one dead-letter queue, at most `rate` a second if that is not None.
+
+    `undeleted` are the faults of messages that are confirmed and could not be deleted, by id.
+    """
 
     def __init__(
         self,
@@ -142,8 +89,9 @@ class Redriver:
         clock: Callable[[], float] = boottime,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.undeleted: dict[str, AwsFault] = {}
         self._aws = aws
-        self._delivery = Delivery(program, aws, clock)
+        self._delivery = Delivery(program, aws, clock, sends_dead_letters=False)
         self._source = source
         self._journal = journal
         self._rate = rate
@@ -157,39 +105,53 @@ class Redriver:
         """How many messages `deliver` and `send_back` should get at a time."""
         return BATCH if self._rate is None else max(1, min(BATCH, int(self._rate)))
 
+    def finish(self, ids: Sequence[str]) -> list[Redriven]:
+        """Delete messages that an earlier run confirmed; they are in order."""
+        results = [Redriven(id_, self._journal.result(id_) or "") for id_ in ids]
+        return self._finish(results, dict.fromkeys(ids))
+
     def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
         """Deliver messages that failed on one queue, and delete those that are acknowledged."""
-        left, new, until = self._split(messages)
+        left, new, until = self._split(queue, messages)
         records = [message.to_deliver() for message in new]
         delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
-        results = [
-            Redriven(each.record.message_id, each.outcome.kind, each.outcome.code, each.outcome.reason)
-            for each in delivered
-        ]
-        confirmed = [result for result, each in zip(results, delivered, strict=True) if each.acknowledged]
-        return self._finish([*results, *left], confirmed)
+        self._journal.confirm({each.record.message_id: each.outcome.kind for each in delivered if each.acknowledged})
+        results = [_redriven(each.record.message_id, each.outcome) for each in delivered]
+        return self._finish([*results, *left], _groups(messages))
 
     def send_back(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
-        """Send messages to the queue that they failed on, with their identity, and delete them."""
+        """Send messages to the queue that they failed on, with their identity, and delete them.
+
+        To a FIFO queue, a message is sent after the one before it of its group is confirmed.
+        """
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
             raise UsageError(f"cannot send to the queue '{queue.reference}': {url.code}")
-        left, new, until = self._split(messages)
-        outgoing = [_outgoing(queue, message) for message in new]
-        failed = self._aws.queues.send(url, outgoing, until - self._clock()) if outgoing else {}
-        results = [
-            Redriven(each.id, "retry", "", f"cannot be sent: {failed[each.id].code}")
-            if each.id in failed
-            else Redriven(each.id, SENT)
-            for each in outgoing
+        left, new, until = self._split(queue, messages)
+        sent: dict[str, Redriven] = {}
+        for wave in _waves(queue, new, lambda message: sent[message.id].result == SENT):
+            results = self._send(url, queue, wave, until - self._clock())
+            self._journal.confirm({each.id: SENT for each in results if each.result == SENT})
+            sent.update({each.id: each for each in results})
+        behind = [
+            Redriven(each.id, "retry", "", "an earlier message of its group stays")
+            for each in new
+            if each.id not in sent
         ]
-        return self._finish([*results, *left], [each for each in results if each.result == SENT])
+        return self._finish([*sent.values(), *behind, *left], _groups(messages))
 
-    def _split(self, messages: Sequence[DlqMessage]) -> tuple[list[Redriven], list[DlqMessage], float]:
+    def _send(self, url: str, queue: CompiledQueue, messages: Sequence[DlqMessage], timeout: float) -> list[Redriven]:
+        outgoing = {message.id: _outgoing(queue, message) for message in messages}
+        failed = self._aws.queues.send(url, [each for each in outgoing.values() if each], timeout)
+        return [_sent(id_, each, failed.get(id_)) for id_, each in outgoing.items()]
+
+    def _split(
+        self, queue: CompiledQueue, messages: Sequence[DlqMessage]
+    ) -> tuple[list[Redriven], list[DlqMessage], float]:
         """Return the results of messages that are not to be delivered, the others, and the deadline of those.
 
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
-        over.
+        over, with the rest of their groups.
         """
         confirmed = {each.id: result for each in messages if (result := self._journal.result(each.id)) is not None}
         left = [Redriven(id_, result) for id_, result in confirmed.items()]
@@ -197,25 +159,32 @@ class Redriver:
         ends = self._source.leased_until([each.id for each in messages])
         new, now = [], self._clock()
         until = now + DELIVERY_SECONDS
+        over: set[str | None] = set()
         for message in messages:
             if message.id in confirmed:
                 continue
             end = ends.get(message.id, now)
-            if end > now + LEAST_LEASE_SECONDS:
+            if end > now + LEAST_LEASE_SECONDS and message.record.group_id not in over:
                 new.append(message)
                 until = min(until, end)
-            else:
-                left.append(Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again"))
+                continue
+            if queue.fifo:
+                over.add(message.record.group_id)
+            left.append(Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again"))
         return left, new, until
 
-    def _finish(self, results: Sequence[Redriven], confirmed: Sequence[Redriven]) -> list[Redriven]:
-        """Delete what is confirmed, now or by an earlier run; return the results."""
-        self._journal.confirm(confirmed)
-        ids = [each.id for each in results if self._journal.result(each.id) is not None]
-        undeleted = self._source.delete(ids) if ids else {}
-        deleted = set(ids) - set(undeleted)
-        self._journal.delete(deleted)
-        return [structs.replace(each, deleted=each.id in deleted) for each in results]
+    def _finish(self, results: Sequence[Redriven], groups: Mapping[str, str | None]) -> list[Redriven]:
+        """Delete what is confirmed, now or by an earlier run, and return the results; `groups` are by id, in order."""
+        ids = [id_ for id_ in groups if self._journal.result(id_) is not None]
+        done: set[str] = set()
+        # The message whose delete failed would be received again after later messages of its group.
+        for wave in group_waves(ids, groups.__getitem__, done.__contains__) if self._source.fifo else [ids]:
+            failed = self._source.delete(wave) if wave else {}
+            self.undeleted |= failed
+            done |= {id_ for id_ in wave if id_ not in failed}
+        if not self._source.lasting:
+            self._journal.delete(done)
+        return [structs.replace(each, deleted=each.id in done) for each in results]
 
     def _keep_rate(self, count: int) -> None:
         """Wait until so many further messages keep to the rate."""
@@ -224,10 +193,33 @@ class Redriver:
         self._done += count
 
 
-def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage:
-    """Return a message as its queue had it, with the attribute that keeps its identity."""
+def _groups(messages: Sequence[DlqMessage]) -> dict[str, str | None]:
+    return {message.id: message.record.group_id for message in messages}
+
+
+def _waves(
+    queue: CompiledQueue, messages: Sequence[DlqMessage], is_done: Callable[[DlqMessage], bool]
+) -> Iterable[Sequence[DlqMessage]]:
+    return group_waves(messages, lambda each: each.record.group_id, is_done) if queue.fifo else [messages]
+
+
+def _redriven(id_: str, outcome: Outcome) -> Redriven:
+    return Redriven(id_, outcome.kind, outcome.code, outcome.reason, configuration_error=outcome.configuration_error)
+
+
+def _sent(id_: str, outgoing: OutgoingMessage | None, fault: AwsFault | None) -> Redriven:
+    if outgoing is None:
+        reason = "without room for the attribute it would lose its identity; redrive it without --to-queue"
+        return Redriven(id_, NO_ROOM, "", reason)
+    if fault is None:
+        return Redriven(id_, SENT)
+    reason = f"cannot be sent: {fault.code}"
+    return Redriven(id_, "retry", "", reason, configuration_error=fault.kind == "configuration")
+
+
+def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage | None:
+    """Return a message as its queue had it, with the attribute that keeps its identity; None if that does not fit."""
     record = message.record
-    failed = message.failed or describe_failure(queue, record, _MOVED)
     outgoing = OutgoingMessage(
         record.message_id,
         record.body,
@@ -235,4 +227,5 @@ def _outgoing(queue: CompiledQueue, message: DlqMessage) -> OutgoingMessage:
         (record.group_id or record.message_id) if queue.fifo else (record.group_id or ""),
         record.message_id if queue.fifo else "",
     )
-    return with_failure(outgoing, failed)
+    described = with_failure(outgoing, message.failed or describe_failure(queue, record, _MOVED))
+    return None if described is outgoing and not message.failed else described

@@ -246,6 +246,34 @@ def test_a_journal_outlasts_a_run_that_does_not_see_all_of_it(on_call: OnCall) -
     assert '"invisible"' in journal.read_text()
 
 
+def test_what_an_earlier_run_delivered_is_only_deleted(on_call: OnCall) -> None:
+    """Also if the config at hand would reject it now; a dry run leaves it."""
+    message_id = on_call.send({"id": "o", "total": "text"}, "dlq")
+    journal = on_call.folder / f"router-dlq-{on_call.prefix}-dlq.journal"
+    journal.write_text(json.dumps({"id": message_id, "result": "written"}) + "\n")
+
+    shown = on_call.run("redrive", "--dry-run")
+    before = on_call.count("dlq")
+    (redriven,) = on_call.json("redrive", "--yes")
+
+    assert ("delivered by an earlier run, and only deleted now: 1 message" in shown, before) == (True, (1, 0))
+    assert (redriven["messages"], redriven["confirmed"], redriven["redriven"]) == (0, 1, {"written": 1})
+    assert (on_call.stored(), on_call.count("dlq"), journal.exists()) == (0, (0, 0), False)
+
+
+def test_a_stopped_redrive_of_a_file_goes_on(on_call: OnCall) -> None:
+    """What it has delivered is in the file still, and is not delivered again."""
+    first, _ = (on_call.send({"id": id_, "total": 1}, "dlq") for id_ in "ab")
+    on_call.run("drop", "--yes", "-o", "dropped.jsonl")
+    journal = on_call.folder / "router-dlq-dropped.jsonl.journal"
+    journal.write_text(json.dumps({"id": first, "result": "written"}) + "\n")
+
+    (redriven,) = on_call.json("redrive", "--from", "dropped.jsonl", "--yes")
+
+    assert (redriven["redriven"], redriven["confirmed"], redriven["complete"]) == ({"written": 2}, 1, True)
+    assert ([on_call.item(id_) is not None for id_ in "ab"], journal.exists()) == ([False, True], False)
+
+
 BAD_INPUT = {
     "no such queue": (("list", "--dead-letter", "nowhere"), "'nowhere' cannot be opened"),
     "no such source": (("list", "--queue", "nowhere"), "no route reads the queue 'nowhere'; there are orders"),

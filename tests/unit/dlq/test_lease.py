@@ -1,6 +1,9 @@
 """The lease of messages while a command works on them."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,11 +22,13 @@ class LeasedQueues:
 
     def __init__(self, *rounds: Sequence[str] | AwsFault) -> None:
         self.rounds = list(rounds)
+        self.counts: list[int] = []
         self.visibility: dict[str, int] = {}
         self.refused: dict[str, AwsFault] = {}
         self.changed = threading.Event()
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> Any:
+        self.counts.append(count)
         given = self.rounds.pop(0) if self.rounds else []
         if isinstance(given, AwsFault):
             return given
@@ -49,7 +54,7 @@ def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600, clock: Call
 
 def test_messages_are_released_at_the_end() -> None:
     """All that were received and not deleted, selected or not, also after an error."""
-    queues = LeasedQueues(["a", "b"], [], ["c"])
+    queues = LeasedQueues(["a", "b"], ["c"])
     with Spool() as spool:
         with suppress(KeyError), lease(queues, spool) as leased:
             assert leased.receive(lambda message: message.id != "b") == 2
@@ -68,6 +73,43 @@ def test_limit() -> None:
         assert ([message.id for message in spool.selected()], len(spool), done) == (["a", "b"], 3, [3])
 
 
+@pytest.mark.parametrize(
+    ("expected", "rounds", "counts"),
+    [
+        (0, [], [10]),
+        (4, [4], [10, 10]),
+        (25, [20, 5], [30, 30, 10]),
+        (30, [20], [30, 30, 10]),
+        (30, [0, 20, 0, 10], [30, 30, 30, 10, 20]),
+        (0, [10, 20, 3], [10, 20, 30, 10]),
+        (2000, [100], [100, 100, 100]),
+    ],
+)
+def test_how_many_receives(expected: int, rounds: list[int], counts: list[int]) -> None:
+    """As many at a time as messages are expected; one that is empty is the last, or two if more are expected."""
+    queues = LeasedQueues(*([f"{round_}-{number}" for number in range(size)] for round_, size in enumerate(rounds)))
+    with Spool() as spool, lease(queues, spool) as leased:
+        assert leased.receive(lambda message: True, expected=expected) == sum(rounds)
+    assert queues.counts == counts
+
+
+def test_an_interrupt_during_a_receive_loses_no_message() -> None:
+    """What the call brings after Ctrl-C is released too."""
+    queues = LeasedQueues(["a"])
+    receive = queues.receive
+
+    def interrupted(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        return receive(*arguments)
+
+    replaced: Any = queues
+    replaced.receive = interrupted
+    with Spool() as spool, suppress(KeyboardInterrupt), lease(queues, spool) as leased:
+        leased.receive(lambda message: True)
+    assert queues.visibility == {"a": 0}
+
+
 def test_what_cannot_be_deleted_or_released_is_reported() -> None:
     """It stays on the queue, and becomes visible by itself."""
     queues = LeasedQueues(["a", "b"])
@@ -75,7 +117,7 @@ def test_what_cannot_be_deleted_or_released_is_reported() -> None:
     with Spool() as spool, lease(queues, spool) as leased:
         leased.receive(lambda message: True)
         assert leased.delete(["a", "b"]) == queues.refused
-    assert leased.unreleased == 1
+    assert (leased.unreleased, leased.fault) == (1, queues.refused["b"])
 
 
 def test_a_lease_is_extended_while_a_command_works() -> None:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
-from router.dlq.redrive import Journal, Redriven, Redriver
+from router.dlq.journal import Journal
+from router.dlq.redrive import Redriven, Redriver
 from router.errors import UsageError
 from router.testing import MemoryQueues, MemoryTables
-from tests.support.aws import Aws, AwsFault
+from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.program import Program
 from tests.unit.dlq.conftest import Make
 
@@ -21,6 +24,7 @@ class Source:
     """The messages of a dead-letter queue; those in `stuck` cannot be deleted, `ends` are the ends of leases."""
 
     def __init__(self, *stuck: str) -> None:
+        self.fifo = self.lasting = False
         self.deleted: list[str] = []
         self.ends: dict[str, float] = {}
         self.stuck = stuck
@@ -41,11 +45,16 @@ class Redrive:
         self.tables = MemoryTables.of(program)
         self.queues = MemoryQueues()
         self.source = Source(*stuck)
-        self.journal = Journal(journal).__enter__()
+        self._open = ExitStack()
+        self.journal = self._open.enter_context(Journal(journal))
         self.now = 0.0
         self.redriver = Redriver(
             program, Aws(self.tables, self.queues), self.source, self.journal, rate, lambda: self.now, self.sleep
         )
+
+    def end(self) -> None:
+        """Close the journal, if it is open."""
+        self._open.close()
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -68,23 +77,33 @@ def redrive(load: Callable[..., Program], tmp_path: Path) -> Iterator[Callable[.
 
     yield make
     for each in made:
-        each.journal.__exit__(None, None, None)
+        each.end()
 
 
 def test_deliver(redrive: Callable[..., Redrive], failed: Make) -> None:
-    """Delivered messages are deleted; one that is rejected is a dead letter again, with its identity, and deleted."""
+    """Delivered messages are deleted; one that is rejected stays as it is."""
     run = redrive()
 
     results = run.deliver(failed({"id": "a"}, "1"), failed({"no": "id"}, "2"))
 
     assert [(each.id, each.result, each.code, each.deleted) for each in results] == [
         ("1", "written", "", True),
-        ("2", "rejected", "RT806", True),
+        ("2", "rejected", "RT806", False),
     ]
-    assert (run.source.deleted, run.tables.items("orders")) == (["1", "2"], [{"id": "a"}])
-    (again,) = run.queues.letters["dead"]
-    attribute = json.loads(again.message_attributes["router"]["StringValue"])
-    assert (attribute["message_id"], attribute["attempt"]) == ("original-2", 2)
+    assert (run.source.deleted, run.tables.items("orders"), run.queues.letters) == (["1"], [{"id": "a"}], {})
+
+
+def test_a_configuration_error_is_one(redrive: Callable[..., Redrive], failed: Make) -> None:
+    """No message is at fault, and all stay."""
+    run = redrive()
+    tables: Any = run.tables
+    denied = AwsFault("configuration", "AccessDeniedException", 400)
+    tables.batch_write = lambda *arguments: WriteResponse(fault=denied)
+
+    (result,) = run.deliver(failed({"id": "a"}, "1"))
+
+    assert (result.result, result.configuration_error, result.deleted) == ("retry", True, False)
+    assert "AccessDeniedException" in result.reason
 
 
 def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tmp_path: Path) -> None:
@@ -93,6 +112,7 @@ def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tm
     before = redrive("journal", "1")
     (result,) = before.deliver(failed({"id": "a"}, "1"))
     assert (result.result, result.deleted, before.journal.result("1")) == ("written", False, "written")
+    before.end()
     with path.open("a") as file:
         file.write('{"id": "2", "resu')  # the process was killed here
 
@@ -100,7 +120,7 @@ def test_a_stopped_run_goes_on(redrive: Callable[..., Redrive], failed: Make, tm
     (result,) = after.deliver(failed({"id": "a"}, "1"))
 
     assert (result.result, result.deleted, after.tables.items("orders")) == ("written", True, [])
-    after.journal.__exit__(None, None, None)
+    after.end()
     assert not path.exists()
 
 
@@ -108,11 +128,12 @@ def test_a_journal_is_kept_for_messages_that_are_not_visible_yet(
     redrive: Callable[..., Redrive], failed: Make, tmp_path: Path
 ) -> None:
     """They were confirmed by a command that was killed, and a run before they are visible again has not seen them."""
-    redrive("journal", "1").deliver(failed({"id": "a"}, "1"))
-
+    before = redrive("journal", "1")
+    before.deliver(failed({"id": "a"}, "1"))
+    before.end()
     between = redrive()
     between.deliver(failed({"id": "b"}, "2"))
-    between.journal.__exit__(None, None, None)
+    between.end()
     after = redrive()
     (result,) = after.deliver(failed({"id": "a"}, "1"))
 
@@ -196,6 +217,110 @@ def test_what_is_not_sent_stays(redrive: Callable[..., Redrive], failed: Make) -
         run.send_back(failed({"id": "c"}, "3"))
 
 
+def test_an_identity_without_room_is_not_sent_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -> None:
+    """With ten attributes there is none for the router's: the message would be new, and newer than what is stored."""
+    run = redrive()
+    full = moved({"id": "a"}, "1")
+    for number in range(10):
+        full.record.message_attributes[f"a{number}"] = {"DataType": "String", "StringValue": "x"}  # type: ignore[index]
+    large = moved("x" * (1024 * 1024 - 2), "2")
+
+    results = run.send_back(full, large, failed({"id": "c"}, "3"))
+
+    assert {each.id: (each.result, each.deleted) for each in results} == {
+        "1": ("no room", False),
+        "2": ("no room", False),
+        "3": ("sent", True),
+    }
+    assert [letter.id for letter in run.queues.letters["orders"]] == ["3"]
+
+
+class TestFifo:
+    """Where the order of a group counts."""
+
+    @pytest.fixture
+    def run(self, redrive: Callable[..., Redrive]) -> Redrive:
+        run = redrive()
+        run.source.fifo = True
+        run.program.engine.queues["orders"] = structs.replace(run.program.engine.queues["orders"], fifo=True)  # type: ignore[index]
+        return run
+
+    def messages(self, moved: Make) -> list[Any]:
+        """a1, b1, a2, b2, a3."""
+        return [moved({"id": id_}, id_, MessageGroupId=id_[0]) for id_ in ("a1", "b1", "a2", "b2", "a3")]
+
+    @pytest.mark.parametrize("way", ["deliver", "send_back"])
+    def test_a_lease_that_is_over_keeps_the_rest_of_its_group(self, run: Redrive, moved: Make, way: str) -> None:
+        """A later message must not be before it."""
+        run.source.ends = {"a2": 5.0}
+
+        results = getattr(run, way)(*self.messages(moved))
+
+        left = {each.id for each in results if each.result == "lease over"}
+        assert (left, run.source.deleted) == ({"a2", "a3"}, ["a1", "b1", "b2"])
+
+    def test_a_message_that_is_not_sent_keeps_the_rest_of_its_group(self, run: Redrive, moved: Make) -> None:
+        """The others go on."""
+        sent = []
+
+        def send(url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+            sent.append([each.id for each in messages])
+            return {each.id: FAULT for each in messages if each.id == "a2"}
+
+        queues: Any = run.queues
+        queues.send = send
+
+        results = run.send_back(*self.messages(moved))
+
+        assert sent == [["a1", "b1"], ["a2", "b2"]]
+        assert {each.id: each.reason for each in results if not each.deleted} == {
+            "a2": "cannot be sent: InternalError",
+            "a3": "an earlier message of its group stays",
+        }
+
+    def test_a_group_is_deleted_in_order(self, run: Redrive, moved: Make) -> None:
+        """The message whose delete failed would be received again after later ones."""
+        run.source.stuck = ("a2",)
+
+        results = run.deliver(*self.messages(moved))
+
+        assert [each.id for each in results if each.result != "written"] == []
+        assert (run.source.deleted, [*run.redriver.undeleted]) == (["a1", "b1", "b2"], ["a2"])
+        assert [run.journal.result(id_) for id_ in ("a1", "a2", "a3")] == [None, "written", "written"]
+
+    def test_what_an_earlier_run_confirmed_is_deleted_in_order(self, run: Redrive, moved: Make) -> None:
+        """Without a delivery."""
+        run.journal.confirm({"a1": "written", "a2": "stale", "a3": "written"})
+        run.source.stuck = ("a2",)
+
+        results = run.redriver.finish(["a1", "a2", "a3"])
+
+        assert [(each.id, each.result, each.deleted) for each in results] == [
+            ("a1", "written", True),
+            ("a2", "stale", False),
+            ("a3", "written", False),
+        ]
+        assert (run.source.deleted, run.tables.items("orders")) == (["a1"], [])
+
+
+def test_the_journal_of_a_file_keeps_what_is_delivered(
+    redrive: Callable[..., Redrive], failed: Make, tmp_path: Path
+) -> None:
+    """The file has all messages in the next run too."""
+    before = redrive()
+    before.source.lasting = True
+    before.deliver(failed({"id": "a"}, "1"))
+    before.end()
+
+    after = redrive()
+    (result,) = after.deliver(failed({"id": "a"}, "1"))
+
+    assert (result.result, result.deleted, after.tables.items("orders")) == ("written", True, [])
+    after.journal.clear()
+    after.end()
+    assert not (tmp_path / "journal").exists()
+
+
 def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
     """Ten messages at two a second take four seconds before the last batch."""
     run = redrive(rate=2.5)
@@ -206,6 +331,18 @@ def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
 
     assert run.now == pytest.approx(8 / 2.5)
     assert redrive("other").redriver.batch_size == 100
+
+
+def test_one_command_at_a_time_has_a_journal(tmp_path: Path) -> None:
+    """A second one would delete the file, or cut off what the first one adds."""
+    path = tmp_path / "journal"
+    second = Journal(path)
+    with Journal(path) as first:
+        first.confirm({"1": "written"})
+        with pytest.raises(UsageError, match="another 'router dlq redrive' writes the journal"):
+            second.__enter__()
+    with second:
+        assert second.result("1") == "written"
 
 
 @pytest.mark.parametrize("content", ["x\n", "{}\n", "[1]\n"])
