@@ -9,12 +9,15 @@ import sys
 from router.aws import boto
 from router.aws.http import queues, tables
 from router.deliver import writer
+from router.dlq import lease, redrive
 
 boto.DYNAMODB_TIMEOUT = 1
 boto.SQS_TIMEOUT = 2
 tables.SECONDS = 1
 queues.SECONDS = 2
 writer.MAX_TRIES = 2
+lease.VISIBILITY_SECONDS = 8
+redrive.LEAST_LEASE_SECONDS = 1
 
 sys.argv = sys.argv[1:]
 if sys.argv[0].endswith(".py"):

@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.deliver`."""
 
-from router.deliver.dead_letters import send_dead_letters
+from router.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
 from router.deliver.delivery import Delivery
 from router.deliver.lanes import Chain, Transaction
 from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
@@ -20,7 +20,9 @@ __all__ = [
     "JsonLines",
     "Transaction",
     "Writer",
+    "describe_failure",
     "log_batch",
     "log_result",
     "send_dead_letters",
+    "with_failure",
 ]
