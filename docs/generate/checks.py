@@ -24,6 +24,7 @@ GROUPS = {
     "6": "Writes and keys",
     "7": "What is deployed in AWS",
     "8": "Outcomes: what logs and dead letters say",
+    "9": "Changes: what `router diff` says of two configs",
 }
 """Headings by the first digit of a code."""
 _INTRODUCTION = """\
@@ -35,7 +36,8 @@ Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead
 1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints an entry of
 this page. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason;
 errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
-letters they say how a message ended, and why.
+letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of two
+configs: an error is a breaking change, a warning a risky one.
 
 ## What is proved
 

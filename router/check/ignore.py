@@ -1,13 +1,14 @@
 """Suppresses findings as `ignore` in the config says, and reports entries of `ignore` that are wrong or unused."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
+from router.check.change_codes import CHANGE
 from router.check.rule import LIVE, code_of
 from router.codes import RETIRED, declare
 from router.config import spec
-from router.config.findings import describe
+from router.config.findings import Findings, describe
 from router.model import Code, Finding, Path
 from router.program.load import Loaded
 
@@ -44,13 +45,13 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
     ignored: dict[Finding, str] = {}
     for index, each in enumerate(settings):
         where: Path = ("ignore", index)
-        matched = [finding for finding in loaded.findings if _matches(each, where, finding, loaded)]
+        matched = _matched(each, where, loaded.findings)
         refused = [finding for finding in matched if finding in stopping]
         fault = _fault(each.code, code_of(each.code), bool(refused))
         if fault:
             sentence, advice = fault
             loaded.findings.add(CANNOT_IGNORE, sentence, (*where, "code"), suggestion=advice)
-        elif not matched and not stopping and (live or not each.code.startswith(LIVE)):
+        elif not matched and not stopping and each.code[: len(LIVE)] not in ((CHANGE,) if live else (CHANGE, LIVE)):
             sentence = f"no finding matches {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"
             loaded.findings.add(NOTHING_TO_IGNORE, sentence, where, suggestion="remove it")
         for finding in matched:
@@ -59,12 +60,25 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
     return [Ignored(finding, ignored[finding]) for finding in loaded.findings if finding in ignored]
 
 
-def _matches(ignore: spec.Ignore, where: Path, finding: Finding, loaded: Loaded) -> bool:
+def ignore_changes(settings: Sequence[spec.Ignore], findings: Findings) -> Mapping[Finding, str]:
+    """Return the findings of `router diff` that the new config suppresses, with the reasons that it gives."""
+    ignored: dict[Finding, str] = {}
+    for index, each in enumerate(settings):
+        for finding in _matched(each, ("ignore", index), findings):
+            ignored.setdefault(finding, each.reason)
+    return ignored
+
+
+def _matched(ignore: spec.Ignore, where: Path, findings: Findings) -> list[Finding]:
+    return [finding for finding in findings if _matches(ignore, where, finding, findings)]
+
+
+def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findings) -> bool:
     if finding.code.id != ignore.code:
         return False
-    paths = loaded.findings.paths(finding)
-    own_file, root_file = loaded.findings.locate(where).file, loaded.findings.locate(()).file
-    if own_file != root_file and all(loaded.findings.locate(path).file != own_file for path in paths):
+    paths = findings.paths(finding)
+    own_file, root_file = findings.locate(where).file, findings.locate(()).file
+    if own_file != root_file and all(findings.locate(path).file != own_file for path in paths):
         # An entry in an included file applies to this file only, so that a team cannot hide findings of another.
         return False
     names = [".".join(map(str, path)) for path in paths]

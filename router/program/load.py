@@ -159,11 +159,15 @@ def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
 
     Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
     """
-    path = FilePath(path)
-    loaded = _load_precompiled(path, env) if is_precompiled(path) else _load_yaml(path, env, "error")
+    loaded = load_any(FilePath(path), env)
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))
     return loaded.program
+
+
+def load_any(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
+    """Load a config as `load` does, in YAML or compiled; in a compiled one a variable that is not set is an error."""
+    return _load_precompiled(path, env) if is_precompiled(path) else _load_yaml(path, env, unset)
 
 
 def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:

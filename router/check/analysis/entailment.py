@@ -113,6 +113,18 @@ class Entailment:
             self._proved[text] = Answer(answer or "unknown")
         return self._proved[text]
 
+    def covers(self, other: "Entailment") -> Answer:
+        """Whether every message of the other satisfies this; YES is sound only if this is exact."""
+        return Answer(self._budget.attempt(lambda: str(self._schema.covers(other._schema))) or "unknown")
+
+    def as_schema(self) -> Any:
+        """Return a JSON Schema of the messages; None if there is none."""
+        return self._budget.attempt(self._schema.to_json_schema)
+
+    def without(self, other: "Entailment") -> Any:
+        """Return a JSON Schema of the messages that satisfy this and not the other; None if it cannot be computed."""
+        return self._budget.attempt(lambda: self._schema.subtract(other._schema).to_json_schema())
+
     def allows(self, predicate: Schema) -> Answer:
         """Whether a message can satisfy the predicate."""
         text = _ENCODER.encode(predicate)
@@ -185,6 +197,12 @@ def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Enta
     uri = schema.root.uri
     # A schema in one document does not depend on its URI, so that equal inline schemas of routes share a cache entry.
     known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
+    return None if known is None else Entailment(known, budget=budget)
+
+
+def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:
+    """Return what follows from a schema without references; None if the library does not support it."""
+    known = _canonical("", (("", _ENCODER.encode(content)),))
     return None if known is None else Entailment(known, budget=budget)
 
 

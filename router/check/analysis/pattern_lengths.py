@@ -2,14 +2,14 @@
 
 import re
 
-_ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
-_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
+ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
+CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
 """A character class without a nested class."""
-_ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
+ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
 """An escape sequence that matches one character."""
-_COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
-_GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
-_PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
+COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
+GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
+PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
 
 
 class _Unknown(Exception):
@@ -18,7 +18,7 @@ class _Unknown(Exception):
 
 def longest_match(pattern: str) -> int | None:
     """Return the most characters of text that a pattern matches; None if there is no bound, or none is known."""
-    anchored = _ANCHORED.fullmatch(pattern)
+    anchored = ANCHORED.fullmatch(pattern)
     if anchored is None:
         return None
     try:
@@ -42,7 +42,7 @@ def _sequence(text: str, start: int) -> tuple[int, int]:
     total = 0
     while start < len(text) and text[start] not in "|)":
         length, start = _atom(text, start)
-        count = _COUNT.match(text, start)
+        count = COUNT.match(text, start)
         if count:
             length *= _times(*count.groups())
             start = count.end()
@@ -51,13 +51,13 @@ def _sequence(text: str, start: int) -> tuple[int, int]:
 
 
 def _atom(text: str, start: int) -> tuple[int, int]:
-    group = _GROUP.match(text, start)
+    group = GROUP.match(text, start)
     if group:
         length, end = _alternatives(text, group.end())
         if text[end : end + 1] != ")":
             raise _Unknown
         return length, end + 1
-    found = _CLASS.match(text, start) or _ESCAPE.match(text, start) or _PLAIN.match(text, start)
+    found = CLASS.match(text, start) or ESCAPE.match(text, start) or PLAIN.match(text, start)
     if found is None:
         raise _Unknown
     return 1, found.end()

@@ -1,0 +1,84 @@
+"""Runs messages through both versions of a route, and keeps the first message of each kind of difference."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct, UnsetType
+
+from router.change.routes import RouteVersion
+from router.change.running import RouteResult, run
+from router.dev.compare import ABSENT, cell
+from router.dev.records import make_record
+from router.errors import UsageError
+from router.model import Item, Record
+
+
+class ItemDifference(Struct, frozen=True):
+    """A kind of difference, and the first message that has it; `before` and `after` are the values or results, as text.
+
+    `attribute` is "" for a difference in the outcome, the number of items, or the request.
+    """
+
+    attribute: str
+    what: str
+    message: Any
+    before: str
+    after: str
+
+
+def differences(old: RouteVersion, new: RouteVersion, records: Iterable[tuple[Any, Record]]) -> list[ItemDifference]:
+    """Return the first difference of each kind; `records` are messages, each with the record that holds it."""
+    found: dict[tuple[str, str], ItemDifference] = {}
+    for message, record in records:
+        before, after = run(old, record), run(new, record)
+        for attribute, what, was, is_ in _compare(before, after):
+            found.setdefault((attribute, what), ItemDifference(attribute, what, message, was, is_))
+    return list(found.values())
+
+
+def _compare(old: RouteResult, new: RouteResult) -> Iterator[tuple[str, str, str, str]]:
+    if not (old.taken and new.taken):
+        # Whether a message is taken is the subject of the verdict.
+        if not old.taken and not new.taken and old.outcome.kind != new.outcome.kind:
+            yield "", f"{old.outcome.kind} → {new.outcome.kind}", old.describe(), new.describe()
+        return
+    if len(old.items) != len(new.items):
+        yield "", "number of items", _items(old), _items(new)
+        return
+    same = True
+    for before, after in zip(old.items, new.items, strict=True):
+        for name in {**before, **after}:
+            if _differ(before, after, name):
+                same = False
+                values = cell(before.get(name, ABSENT)), cell(after.get(name, ABSENT))
+                yield name, _kind(before, after, name), *values
+    if same and old.requests != new.requests:
+        yield "", "request", "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+
+
+def _differ(before: Item, after: Item, name: str) -> bool:
+    one, two = before.get(name, ABSENT), after.get(name, ABSENT)
+    return type(one) is not type(two) or one != two
+
+
+def _kind(before: Item, after: Item, name: str) -> str:
+    if name not in before:
+        return "added"
+    if name not in after:
+        return "removed"
+    return "value" if type(before[name]) is type(after[name]) else "type"
+
+
+def _items(result: RouteResult) -> str:
+    return f"{len(result.items)} items" if len(result.items) != 1 else "1 item"
+
+
+def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
+    """Yield the messages of the tests of a route, with their records; those that cannot be read are left out."""
+    for test in route.settings.tests:
+        try:
+            settings, envelopes = route.queue_settings, route.version.program.plugins.envelopes
+            record = make_record(test, settings, envelopes, route.version.program.folder)
+        except UsageError:
+            continue
+        yield record.body if isinstance(test.message, UnsetType) else test.message, record

@@ -1,0 +1,228 @@
+"""Compares two versions of a config: a verdict for each route that changed, and all changes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from router import codes
+from router.change.acceptance import Counterexample, Taking, compare_taking, samples_of
+from router.change.behaviour import ItemDifference, differences, tests_of
+from router.change.items import compare_parts
+from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict, SideBySide
+from router.change.routes import RouteVersion, match_table, pair, routes_of
+from router.change.running import record_of
+from router.change.versions import ConfigVersion
+from router.check.change_codes import (
+    DISPOSITION,
+    MESSAGES_LOST,
+    NEWLY_TAKEN,
+    NO_LONGER_TAKEN,
+    NOT_DECIDED,
+    OTHER_RESULT,
+    OTHER_WRITE,
+    RENAMED,
+    ROUTE_ADDED,
+    ROUTE_REMOVED,
+)
+from router.check.ignore import ignore_changes
+from router.config.findings import Findings
+from router.model import Finding
+
+_WHERE = {"decode": "queue", "earlier": "when", "settings": "queue", "names": "item", "table": "table"}
+"""The key of the route that a stage is set by, where that has another name."""
+_STAGES = {
+    codes.INVALID.id: "schema",
+    codes.NO_ROUTE.id: "when",
+    codes.NOT_JSON.id: "queue",
+    codes.BAD_ENVELOPE.id: "queue",
+    codes.UNMAPPABLE.id: "item",
+    codes.BAD_KEY.id: "item",
+    codes.BAD_VERSION.id: "write",
+}
+"""The key of the route that decides about a message, by the code of its outcome."""
+
+
+def compare_versions(old: ConfigVersion, new: ConfigVersion) -> DiffReport:
+    """Return the comparison of two versions; only routes that differ are reasoned about."""
+    pairs = pair(routes_of(old), routes_of(new))
+    changed = [(before, after) for before, after in pairs.both if _differ(before, after)]
+    compared = [_compare_route(before, after) for before, after in changed]
+    changes = [
+        *(change for _, own in compared for change in own),
+        *_removed(pairs.removed),
+        *_added(pairs.added),
+        *_renamed(pairs.both),
+    ]
+    findings = _located(old, new, changes)
+    reports = tuple(
+        structs.replace(report, findings=tuple(each for each in findings if each.change.route == report.route))
+        for report, _ in compared
+    )
+    return DiffReport(
+        old.label,
+        new.label,
+        tuple(report for report in reports),
+        tuple(each for each in findings if not each.ignored),
+        tuple(each for each in findings if each.ignored),
+        len(pairs.both) - len(changed),
+        SideBySide(True),
+    )
+
+
+def _differ(old: RouteVersion, new: RouteVersion) -> bool:
+    return old.parts != new.parts
+
+
+def _compare_route(old: RouteVersion, new: RouteVersion) -> tuple[RouteReport, list[ConfigChange]]:
+    records = [*tests_of(new), *tests_of(old)]
+    messages = [message for message, _ in records]
+    lost, gained = compare_taking(old, new, messages), compare_taking(new, old, messages)
+    verdict: RouteVerdict = "compatible" if lost.proved else "breaking" if lost.example else "unknown"
+    changes = [*_taking(old, new, lost, gained), *_items(old, new, [*compare_parts(old, new)], records)]
+    report = RouteReport(
+        new.name,
+        verdict,
+        old.name if old.name != new.name else "",
+        tuple(why for _, why in lost.unproved) if verdict == "unknown" else (),
+        lost.example.message if lost.example else UNSET,
+    )
+    return report, changes
+
+
+def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Iterator[ConfigChange]:
+    """Yield what a route no longer takes, newly takes, or what is not known of that."""
+    if lost.example:
+        yield _shown(old, new, NO_LONGER_TAKEN, lost, lost.example, lost.example.second.refusal)
+    elif lost.unproved:
+        stage = lost.unproved[0][0]
+        sentence = f"it is not known whether it takes all messages that it took: {_listed(lost.unproved)}"
+        yield ConfigChange(NOT_DECIDED, sentence, (*new.path, _key(stage)), (*old.path, _key(stage)), new.name)
+    if gained.example:
+        sentence = f"the old config ended such a message with: {gained.example.second.refusal}"
+        yield _shown(old, new, NEWLY_TAKEN, gained, gained.example, sentence)
+
+
+def _shown(
+    old: RouteVersion, new: RouteVersion, code: Any, taking: Taking, example: Counterexample, why: str
+) -> ConfigChange:
+    refused = example.second.outcome
+    stage = _STAGES.get(refused.code, "when" if refused.kind == "written" else _key(taking.unproved[0][0]))
+    lost = code is NO_LONGER_TAKEN
+    results = (example.first, example.second) if lost else (example.second, example.first)
+    return ConfigChange(
+        code,
+        f"it no longer takes some messages: {why}" if lost else f"it takes messages that it did not take: {why}",
+        (*new.path, stage),
+        (*old.path, stage),
+        new.name,
+        example=example.message,
+        before=results[0].describe(),
+        after=results[1].describe(),
+    )
+
+
+def _key(stage: str) -> str:
+    return _WHERE.get(stage, stage)
+
+
+def _listed(unproved: Sequence[tuple[str, str]]) -> str:
+    return "; ".join(dict.fromkeys(why for _, why in unproved))
+
+
+def _items(
+    old: RouteVersion, new: RouteVersion, changes: list[ConfigChange], records: list[Any]
+) -> Iterator[ConfigChange]:
+    """Yield the changes of items, each with a message that shows it, and the differences that none of them explains."""
+    made = [(message, record_of(old, message)) for message in samples_of(old, new)]
+    found = differences(old, new, [*records, *((message, record) for message, record in made if record)])
+    left = list(found)
+    for change in changes:
+        shown = next((each for each in found if _explains(change, each)), None)
+        left = [each for each in left if not _explains(change, each)]
+        yield (
+            change
+            if shown is None
+            else structs.replace(change, example=shown.message, before=shown.before, after=shown.after)
+        )
+    for each in left:
+        sentence = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
+        yield ConfigChange(
+            OTHER_RESULT,
+            f"a message has another result: {sentence}",
+            (*new.path, "item", *([each.attribute] if each.attribute else [])),
+            (*old.path, "item", *([each.attribute] if each.attribute else [])),
+            new.name,
+            example=each.message,
+            before=each.before,
+            after=each.after,
+        )
+
+
+def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
+    """Return whether a change of the config is the reason of a difference."""
+    if difference.attribute:
+        return ("item", difference.attribute) in (change.path[2:], change.old_path[2:])
+    if difference.what == "request":
+        return change.code is OTHER_WRITE or change.path[2:3] == ("table",)
+    if difference.what == "number of items":
+        return change.path[2:3] == ("for_each",)
+    return change.code in (DISPOSITION, MESSAGES_LOST)
+
+
+def _removed(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
+    for route in routes:
+        sentence = (
+            f"route '{route.name}' was removed: messages of queue '{route.queue.reference}' are no longer written"
+        )
+        yield ConfigChange(
+            ROUTE_REMOVED, f"{sentence} to table '{route.compiled.write.table.name}'", route.path, route.path
+        )
+
+
+def _added(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
+    for route in routes:
+        sentence = f"route '{route.name}' is new: it writes messages of {_way(route)}"
+        yield ConfigChange(ROUTE_ADDED, sentence, route.path, route.path)
+
+
+def _way(route: RouteVersion) -> str:
+    return f"queue '{route.queue.reference}' to table '{route.compiled.write.table.name}'"
+
+
+def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:
+    """Yield new names: of routes with the same settings, of queues and tables with the same name in AWS."""
+    seen = set()
+    for old, new in pairs:
+        names = [("route", "routes", old.name, new.name)]
+        if old.parts["queue"] == new.parts["queue"]:
+            names.append(("queue", "queues", old.settings.queue, new.settings.queue))
+        if match_table(old.compiled.write.table.name) == match_table(new.compiled.write.table.name):
+            names.append(("table", "tables", old.settings.table, new.settings.table))
+        for kind, section, before, after in names:
+            if before != after and (kind, before, after) not in seen:
+                seen.add((kind, before, after))
+                path, was = (section, after), (section, before)
+                yield ConfigChange(RENAMED, f"{kind} '{before}' is named '{after}'", path, was)
+
+
+def _located(old: ConfigVersion, new: ConfigVersion, changes: Iterable[ConfigChange]) -> list[ChangeFinding]:
+    """Return the changes with their places, the worst first, and the reasons of those that the new config ignores."""
+    findings = Findings(new.place)
+    by_finding: dict[Finding, ConfigChange] = {}
+    seen = set()
+    for change in changes:
+        key = len(change.path) == 2
+        sentence = f"route '{change.route}': {change.sentence}" if change.route else change.sentence
+        finding = Finding(change.code, sentence, new.place(change.path, key), change.suggestion)
+        findings.add_finding(finding, (change.path,))
+        if (change.code, change.sentence, change.path) not in seen:  # routes share queues and tables
+            by_finding.setdefault(finding, change)
+        seen.add((change.code, change.sentence, change.path))
+    ignored = ignore_changes(new.config.ignore, findings)
+    located = []
+    for finding, change in by_finding.items():
+        old_place = old.place(change.old_path, len(change.old_path) == 2)
+        located.append(ChangeFinding(change, finding.place, old_place, ignored.get(finding, "")))
+    order = {severity: index for index, severity in enumerate(("error", "warning", "info"))}
+    return sorted(located, key=lambda each: order[each.change.code.severity])

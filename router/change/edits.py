@@ -1,0 +1,119 @@
+"""Makes messages that differ from a message in one place: what a schema takes and another may not."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from router.program.schemas.compile import Validation
+from router.program.schemas.documents import subschemas
+
+Steps = tuple[str | int, ...]
+_MOST_VALUES = 60
+"""How many values of schemas are tried in each place."""
+_MOST_PLACES = 80
+_LONG = 8
+_OTHERS: tuple[Any, ...] = ("", "x", "x" * 300, 0, -1, 1, Decimal("1.5"), 10**12, True, None, [], {}, ["x"], {"x": 1})
+"""Values of each type, at its bounds."""
+
+
+def edits(message: Any, values: Iterable[Any], names: Iterable[str]) -> Iterator[Any]:
+    """Yield the message with one value replaced, one property or element removed, or one of the names added."""
+    tried = [*_OTHERS, *values][: _MOST_VALUES + len(_OTHERS)]
+    added = list(names)
+    for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
+        if steps:
+            yield replaced(message, steps, _REMOVED)
+        for other in (*_neighbours(value), *tried):
+            yield replaced(message, steps, other)
+        if isinstance(value, dict):
+            for name in added:
+                if name not in value:
+                    yield from (replaced(message, (*steps, name), other) for other in _OTHERS)
+
+
+def values_of(schemas: Iterable[Validation | None]) -> list[Any]:
+    """Return the values that schemas name: constants, and numbers and texts at their bounds."""
+    found: list[Any] = []
+    for content in _subschemas(schemas):
+        found += content.get("enum", ()) if isinstance(content.get("enum"), list) else ()
+        found += [content["const"]] if "const" in content else ()
+        for key, bound in content.items():
+            if isinstance(bound, bool) or not isinstance(bound, int | Decimal):
+                continue
+            if key in ("minLength", "maxLength") and 0 <= bound < 10_000:
+                found += ["a" * int(bound), "a" * (int(bound) + 1), "a" * max(0, int(bound) - 1)]
+            elif key.endswith(("inimum", "aximum", "multipleOf")):
+                found += [bound, bound + 1, bound - 1, bound + Decimal("0.5")]
+    return _distinct(found)
+
+
+def names_of(schemas: Iterable[Validation | None]) -> list[str]:
+    """Return the names of properties that schemas declare, and one that none does."""
+    names = [name for content in _subschemas(schemas) for name in _keys(content)]
+    return [*dict.fromkeys(names), "undeclared"][-_MOST_VALUES:]
+
+
+def _keys(content: dict[str, Any]) -> list[str]:
+    found = content.get("properties")
+    return list(found) if isinstance(found, dict) else []
+
+
+def _subschemas(schemas: Iterable[Validation | None]) -> Iterator[dict[str, Any]]:
+    for schema in schemas:
+        for document in schema.documents.values() if schema else ():
+            yield from (content for _, content in subschemas(document.content))
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    return list({(type(value).__name__, repr(value)): value for value in values}.values())
+
+
+class _Removed:
+    """The type of `_REMOVED`."""
+
+
+_REMOVED = _Removed()
+
+
+def replaced(message: Any, steps: Steps, value: Any) -> Any:
+    """Return the message with another value at a path, or without it; nothing of the message itself changes."""
+    if not steps:
+        return value
+    first, rest = steps[0], steps[1:]
+    copy: Any = dict(message) if isinstance(message, dict) else list(message)
+    if not rest and isinstance(value, _Removed):
+        del copy[first]
+    else:
+        inner = copy.get(first) if isinstance(copy, dict) else copy[first]
+        copy[first] = replaced(inner, rest, value) if rest else value
+    return copy
+
+
+def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
+    yield steps, value
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in children:
+        yield from _walk(child, (*steps, step))
+
+
+def _neighbours(value: Any) -> Iterator[Any]:
+    match value:
+        case bool():
+            yield not value
+        case int() | Decimal():
+            yield from (value + 1, value - 1, value + Decimal("0.5"), -value, str(value))
+        case str():
+            yield from (value + "x", value[:-1], value.upper(), value.lower())
+        case list():
+            yield from ([*value, *value[:1]], value[:1], value * 40)
+
+
+def shorter(message: Any) -> Iterator[Any]:
+    """Yield the message without one property or element, and with one text shortened."""
+    for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
+        if steps:
+            yield replaced(message, steps, _REMOVED)
+        if isinstance(value, str) and len(value) > _LONG:
+            yield replaced(message, steps, value[: len(value) // 2])
+        if isinstance(value, list) and len(value) > 2:
+            yield replaced(message, steps, value[: len(value) // 2])

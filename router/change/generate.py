@@ -1,0 +1,317 @@
+"""Makes messages that satisfy a schema: candidates, which a validator then accepts or refuses.
+
+`not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from math import ceil, floor
+from random import Random
+from typing import Any
+
+from router.change.patterns import matching_text
+from router.program.schemas.references import Location, Locations
+
+_DEEPEST = 24
+"""Levels of a message that are made; schemas that refer to themselves have messages of any depth."""
+_SHALLOW = 6
+"""The level from which on only required properties are made."""
+_LAST_WITH_REF_ALONE = 7
+"""The last draft in which the keywords beside `$ref` are ignored."""
+FORMATS: Mapping[str, str] = {
+    "date": "2026-01-02",
+    "date-time": "2026-01-02T03:04:05Z",
+    "duration": "P1D",
+    "email": "a@example.com",
+    "hostname": "example.com",
+    "idn-email": "a@example.com",
+    "idn-hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "iri": "https://example.com/",
+    "iri-reference": "/a",
+    "json-pointer": "/a",
+    "regex": "a",
+    "relative-json-pointer": "0",
+    "time": "03:04:05Z",
+    "uri": "https://example.com/",
+    "uri-reference": "/a",
+    "uri-template": "/{a}",
+    "uuid": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+}
+"""A text of each format that is asserted."""
+_KINDS = {
+    "object": ("properties", "required", "additionalProperties", "patternProperties", "minProperties", "propertyNames"),
+    "array": ("items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"),
+    "string": ("pattern", "format", "minLength", "maxLength"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}
+"""The types, each with keywords that suggest it where a schema names no type."""
+_SIMPLE: tuple[Any, ...] = ("a", 1, True, None, Decimal("1.5"))
+_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+
+class NoSample(Exception):
+    """No value is found that satisfies a schema."""
+
+
+class Sampler:
+    """Makes values of the subschemas of some documents, different ones each time, the same ones for one seed."""
+
+    def __init__(self, locations: Locations, seed: int = 0) -> None:
+        self._locations = locations
+        self._random = Random(seed)  # noqa: S311 — no secrets
+        self._fullness = 0.5
+
+    def values(self, place: Location, count: int) -> Iterator[Any]:
+        """Yield up to `count` values of a schema: with few optional parts, with all of them, then with some."""
+        for index in range(count):
+            self._fullness = (0.0, 1.0, 0.5, 0.8)[min(index, 2 + index % 2)]
+            try:
+                yield self._value([place], 0)
+            except (NoSample, RecursionError):
+                continue
+
+    def _value(self, places: list[Location], depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise NoSample
+        parts: list[Location] = []
+        for place in places:
+            self._gather(place, parts, 0)
+        schemas = [part.content for part in parts]
+        listed = [_choices(schema) for schema in schemas if "enum" in schema or "const" in schema]
+        if listed:
+            common = [value for value in listed[0] if all(_among(value, other) for other in listed[1:])]
+            allowed = [value for value in common if _is_any(value, _types(schemas))]
+            if not allowed:
+                raise NoSample
+            return self._random.choice(allowed)
+        kind = self._kind(schemas)
+        match kind:
+            case "object":
+                return self._object(parts, depth)
+            case "array":
+                return self._array(parts, depth)
+            case "string":
+                return self._string(schemas)
+            case "integer" | "number":
+                return self._number(schemas, kind)
+            case "boolean":
+                return self._random.random() < 0.5
+            case _:
+                return None
+
+    def _gather(self, place: Location, parts: list[Location], depth: int) -> None:
+        """Add the subschemas that apply to the same value, with one of the alternatives of `anyOf` and `oneOf`."""
+        schema = place.content
+        if schema is False or depth > _DEEPEST:
+            raise NoSample
+        if not isinstance(schema, dict):
+            return
+        reference = schema.get("$ref", schema.get("$dynamicRef", schema.get("$recursiveRef")))
+        if isinstance(reference, str):
+            target = self._locations.follow(place, reference)
+            if target is None:
+                raise NoSample
+            self._gather(target, parts, depth + 1)
+            if place.document.draft <= _LAST_WITH_REF_ALONE:
+                return
+        parts.append(place)
+        for index in range(len(schema.get("allOf", ()))):
+            self._gather(place.below(("allOf", index)), parts, depth + 1)
+        for key in ("anyOf", "oneOf"):
+            if schema.get(key):
+                self._gather(place.below((key, self._random.randrange(len(schema[key])))), parts, depth + 1)
+        if "if" in schema:
+            holds = self._random.random() < 0.5
+            for key in ("if", "then") if holds else ("else",):
+                if key in schema:
+                    self._gather(place.below((key,)), parts, depth + 1)
+
+    def _kind(self, schemas: list[dict[str, Any]]) -> str:
+        allowed = _types(schemas)
+        if not allowed:
+            raise NoSample
+        named = any("type" in schema for schema in schemas)
+        hinted = [kind for kind, keys in _KINDS.items() if any(key in schema for schema in schemas for key in keys)]
+        if not named and hinted:
+            return hinted[0]
+        # Values of any type are mostly simple ones.
+        choices = sorted(allowed) if named else ["string", "string", "integer", "boolean", "null", "object"]
+        return self._random.choice(choices)
+
+    def _object(self, parts: list[Location], depth: int) -> dict[str, Any]:
+        wanted = {name: None for part in parts for name in _listed(part.content, "required")}
+        fullness = self._fullness if depth < _SHALLOW else 0.0
+        declared = {name: None for part in parts for name in _map(part.content, "properties")}
+        for name in declared:
+            if name not in wanted and self._random.random() < fullness:
+                wanted[name] = None
+        for part in parts:
+            for name, needed in _map(part.content, "dependentRequired").items():
+                wanted.update(dict.fromkeys(needed if name in wanted else ()))
+        least = max((int(part.content.get("minProperties", 0)) for part in parts), default=0)
+        spare = [*declared, *(f"a{index}" for index in range(least))]
+        for name in spare[: least + len(declared)]:
+            if len(wanted) < least:
+                wanted[name] = None
+        made = {}
+        for name in wanted:
+            places = [place for part in parts for place in _property(part, name)]
+            try:
+                made[name] = self._value(places, depth + 1)
+            except NoSample:
+                if any(name in _listed(part.content, "required") for part in parts):
+                    raise
+        return made
+
+    def _array(self, parts: list[Location], depth: int) -> list[Any]:
+        schemas = [part.content for part in parts]
+        least = max((int(schema.get("minItems", 0)) for schema in schemas), default=0)
+        most = min((int(schema["maxItems"]) for schema in schemas if "maxItems" in schema), default=least + 2)
+        prefix = max((len(_prefix(schema)) for schema in schemas), default=0)
+        containing = [part for part in parts if "contains" in part.content]
+        wanted = max(least, min(most, prefix if self._fullness else 0), 1 if containing or self._fullness > 0.4 else 0)
+        made: list[Any] = []
+        for index in range(min(wanted, max(most, least))):
+            places = [place for part in parts for place in _element(part, index)]
+            if index == wanted - 1:
+                places += [part.below(("contains",)) for part in containing]
+            value = self._value(places, depth + 1)
+            if any(schema.get("uniqueItems") for schema in schemas) and value in made:
+                value = next((each for each in self._others(places, depth) if each not in made), value)
+            made.append(value)
+        return made
+
+    def _others(self, places: list[Location], depth: int) -> Iterator[Any]:
+        for _ in range(8):
+            yield self._value(places, depth + 1)
+
+    def _string(self, schemas: list[dict[str, Any]]) -> str:
+        least = max((int(schema.get("minLength", 0)) for schema in schemas), default=0)
+        most = min((int(schema["maxLength"]) for schema in schemas if "maxLength" in schema), default=max(least, 64))
+        patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
+        formats = [schema["format"] for schema in schemas if schema.get("format") in FORMATS]
+        if patterns:
+            for _ in range(8):
+                text = matching_text(patterns[-1], self._random)
+                if text is not None and least <= len(text) <= most:
+                    return text
+            if text is None:
+                raise NoSample
+            return text.ljust(least, text[-1:] or "a")
+        if formats:
+            return FORMATS[formats[-1]]
+        text = self._random.choice(("a", "b", "abc", "x-1", "A"))
+        return text.ljust(least, "a")[: max(most, 0)]
+
+    def _number(self, schemas: list[dict[str, Any]], kind: str) -> Any:
+        whole = kind == "integer" or any(_named(schema) == {"integer"} for schema in schemas)
+        low, high, step = _bounds(schemas, Decimal(1) if whole else Decimal("0.125"))
+        bounds = [bound for bound in (low, high) if bound is not None]
+        near = [value for bound in bounds for value in (bound, bound + 1, bound - 1)]
+        near += [(bounds[0] + bounds[1]) / 2] if len(bounds) == 2 else []
+        if step:
+            near = [factor * step for value in near for factor in (ceil(value / step), floor(value / step))] + [step]
+        for number in [*self._random.sample(near, len(near)), *map(Decimal, (1, 0, 2, -1, 10))]:
+            inside = (low is None or number >= low) and (high is None or number <= high)
+            if inside and not (whole and number % 1) and not (step and number % step):
+                return int(number) if number % 1 == 0 else number
+        raise NoSample
+
+
+def _bounds(schemas: list[dict[str, Any]], beyond: Decimal) -> tuple[Decimal | None, Decimal | None, Decimal]:
+    """Return the bounds of a number, and what it is a multiple of, or 0; exclusive bounds are moved by `beyond`."""
+    low: list[Decimal] = []
+    high: list[Decimal] = []
+    step = Decimal(0)
+    for schema in schemas:
+        for key, bounds, sign in (("inimum", low, 1), ("aximum", high, -1)):
+            word = "m" + key
+            exclusive = schema.get("exclusiveM" + key)
+            if word in schema:
+                bounds.append(Decimal(schema[word]) + (sign * beyond if exclusive is True else 0))
+            if exclusive is not None and not isinstance(exclusive, bool):
+                bounds.append(Decimal(exclusive) + sign * beyond)
+        step = Decimal(schema["multipleOf"]) if "multipleOf" in schema else step
+    return max(low, default=None), min(high, default=None), step
+
+
+def _property(part: Location, name: str) -> list[Location]:
+    """Return the subschemas of one schema that describe a property."""
+    schema = part.content
+    found = [part.below(("properties", name))] if name in _map(schema, "properties") else []
+    for pattern in _map(schema, "patternProperties"):
+        try:
+            matches = re.search(pattern, name)
+        except re.error:
+            matches = None
+        if matches:
+            found.append(part.below(("patternProperties", pattern)))
+    if not found and "additionalProperties" in schema:
+        found.append(part.below(("additionalProperties",)))
+    return found
+
+
+def _element(part: Location, index: int) -> list[Location]:
+    """Return the subschemas of one schema that describe an element of a list."""
+    schema = part.content
+    key = "prefixItems" if "prefixItems" in schema else "items"
+    if index < len(_prefix(schema)):
+        return [part.below((key, index))]
+    rest = "additionalItems" if isinstance(schema.get("items"), list) else "items"
+    return [part.below((rest,))] if rest in schema else []
+
+
+def _prefix(schema: dict[str, Any]) -> list[Any]:
+    given = schema.get("prefixItems", schema.get("items"))
+    return given if isinstance(given, list) else []
+
+
+def _map(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    found = schema.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _listed(schema: dict[str, Any], key: str) -> list[Any]:
+    found = schema.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _choices(schema: dict[str, Any]) -> list[Any]:
+    return [schema["const"]] if "const" in schema else list(schema["enum"])
+
+
+def _among(value: Any, values: list[Any]) -> bool:
+    return any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in values)
+
+
+def _named(schema: dict[str, Any]) -> set[str]:
+    given = schema.get("type", _TYPES)
+    return {given} if isinstance(given, str) else set(given)
+
+
+def _types(schemas: list[dict[str, Any]]) -> set[str]:
+    """Return the types that all schemas allow."""
+    allowed = set(_TYPES)
+    for schema in schemas:
+        named = _named(schema)
+        allowed &= named | ({"integer"} if "number" in named else set())
+    return allowed
+
+
+def _is_any(value: Any, types: set[str]) -> bool:
+    match value:
+        case None:
+            return "null" in types
+        case bool():
+            return "boolean" in types
+        case str():
+            return "string" in types
+        case int() | Decimal():
+            return "number" in types or ("integer" in types and value % 1 == 0)
+        case list():
+            return "array" in types
+        case _:
+            return "object" in types

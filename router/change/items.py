@@ -1,0 +1,232 @@
+"""How the items of a route change by its mapping, its table and how it writes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType, to_builtins
+
+from router.change.report import ConfigChange
+from router.change.routes import RouteVersion, exact
+from router.check.analysis.attributes import infer
+from router.check.analysis.inference import ALL_TYPES, NO
+from router.check.change_codes import (
+    ATTRIBUTE_ADDED,
+    ATTRIBUTE_CHANGED,
+    ATTRIBUTE_REMOVED,
+    ATTRIBUTE_RETYPED,
+    DISPOSITION,
+    MAPPING_CHANGED,
+    MESSAGES_LOST,
+    OTHER_EXPIRY,
+    OTHER_KEY,
+    OTHER_QUEUE,
+    OTHER_TABLE,
+    OTHER_WRITE,
+    PLUGINS_CHANGED,
+    QUEUE_SETTINGS,
+)
+from router.config import spec
+from router.dev.compare import to_json
+from router.model import Path
+
+_WRITTEN_TYPES = {"string": "S", "number": "N", "boolean": "BOOL", "binary": "B", "array": "L", "object": "M"}
+
+
+def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    """Yield the changes of a route in all that decides about its items, and about messages that it refuses."""
+    for part, compare in _COMPARED.items():
+        if old.parts[part] != new.parts[part]:
+            yield from compare(old, new)
+    if old.parts["item"] == new.parts["item"] and old.parts["schema"] != new.parts["schema"]:
+        yield from _retyped_by_schema(old, new)
+
+
+def _change(old: RouteVersion, new: RouteVersion, code: Any, sentence: str, *path: str, **more: Any) -> ConfigChange:
+    return ConfigChange(code, sentence, (*new.path, *path), (*old.path, *path), new.name, **more)
+
+
+def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    sentence = f"it reads queue '{new.queue.reference}', and no longer '{old.queue.reference}'"
+    yield _change(old, new, OTHER_QUEUE, sentence, "queue")
+
+
+def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = (dict(_files(each)) for each in (old, new))
+    changes = [
+        f"plugin '{name}' {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+    sentence = "; ".join(changes) or "its plugins run in another order, or have other options"
+    yield _change(old, new, PLUGINS_CHANGED, sentence, "plugins")
+
+
+def _files(route: RouteVersion) -> Iterator[tuple[str, str]]:
+    """Yield the plugins of a route with the hashes of their files."""
+    pipeline, _, transforms = msgspec.json.decode(route.parts["plugins"])
+    yield from ((name, digest) for name, digest in (*pipeline, *transforms))
+
+
+def _for_each(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = (_shown(each.settings.for_each) for each in (old, new))
+    yield _change(old, new, MAPPING_CHANGED, f"'for_each' was {before}, and is {after}", "for_each")
+
+
+def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = old.attributes, new.attributes
+    if before is None or after is None:
+        whole, mapped = "the whole message", "the attributes of 'item'"
+        was, is_ = (whole, mapped) if before is None else (mapped, whole)
+        yield _change(old, new, MAPPING_CHANGED, f"it stored {was}, and stores {is_}", "item")
+        return
+    keys = [name for name, _ in (*old.compiled.write.table.key, *new.compiled.write.table.key)]
+    ends = {old.table_settings.ttl, new.table_settings.ttl} - {""}
+    renamed = _renamed(before, after)
+    for name in {**before, **after}:
+        path = ("item", name)
+        if name in renamed:
+            sentence = f"attribute '{name}' is written as '{renamed[name]}'"
+            yield ConfigChange(
+                ATTRIBUTE_REMOVED, sentence, (*new.path, "item", renamed[name]), (*old.path, *path), new.name
+            )
+        elif name not in after:
+            yield _change(old, new, ATTRIBUTE_REMOVED, f"attribute '{name}' is no longer written", *path)
+        elif name in renamed.values():
+            continue
+        elif name not in before:
+            code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
+            yield _change(old, new, code, f"attribute '{name}' is new", *path)
+        elif exact(before[name]) != exact(after[name]):
+            code = OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            yield _attribute(old, new, name, code)
+
+
+def _renamed(before: Mapping[str, spec.Attribute], after: Mapping[str, spec.Attribute]) -> Mapping[str, str]:
+    """Return the new name of each attribute whose settings one new attribute has, and no other that has gone."""
+    gone = [(exact(each), name) for name, each in before.items() if name not in after]
+    come = [(exact(each), name) for name, each in after.items() if name not in before]
+    settings = [[text for text, _ in each] for each in (gone, come)]
+    unique = [text for text in settings[0] if settings[0].count(text) == settings[1].count(text) == 1]
+    return {dict(gone)[text]: dict(come)[text] for text in unique}
+
+
+def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> ConfigChange:
+    types = tuple(_type_of(route, name) for route in (old, new))
+    if all(types) and types[0] != types[1]:
+        sentence = f"attribute '{name}' was of type {types[0]}, and is of type {types[1]}"
+        return _change(old, new, OTHER_KEY if code is OTHER_KEY else ATTRIBUTE_RETYPED, sentence, "item", name)
+    before, after = (_settings(route, name) for route in (old, new))
+    kinds = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    parts = [f"{key} {_shown(before.get(key, UNSET))} → {_shown(after.get(key, UNSET))}" for key in kinds]
+    what = "key attribute" if code is OTHER_KEY else "attribute"
+    return _change(old, new, code, f"{what} '{name}' is mapped in another way: {', '.join(parts)}", "item", name)
+
+
+def _settings(route: RouteVersion, name: str) -> Mapping[str, Any]:
+    assert route.attributes is not None
+    found = to_builtins(route.attributes[name], builtin_types=(Decimal,))
+    return {key: value for key, value in found.items() if value not in ((), [])}
+
+
+def _retyped_by_schema(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    """Yield attributes whose mapping is the same, but whose values have another type by the schema."""
+    for name in new.attributes or ():
+        before, after = (_type_of(route, name) for route in (old, new))
+        if before and after and before != after:
+            sentence = f"attribute '{name}' was of type {before}, and is of type {after}, by the schema"
+            yield _change(old, new, ATTRIBUTE_RETYPED, sentence, "item", name)
+
+
+def _type_of(route: RouteVersion, name: str) -> str:
+    """Return the type with which an attribute is stored, if it is one only; else ""."""
+    assert route.attributes is not None
+    attribute = route.attributes[name]
+    if not isinstance(attribute.type, UnsetType):
+        return "S" if attribute.type == "json" else str(attribute.type)
+    types = infer(route.analyzed, attribute).value.types
+    possible = [kind for kind in ALL_TYPES if types.get(kind, NO) is not NO]
+    return _WRITTEN_TYPES.get(possible[0], "") if len(possible) == 1 else ""
+
+
+def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = old.compiled.write.table, new.compiled.write.table
+    where: Path = ("tables", new.settings.table)
+    was: Path = ("tables", old.settings.table)
+    if before.name != after.name:
+        yield _change(
+            old, new, OTHER_TABLE, f"it writes to table '{after.name}', and no longer to '{before.name}'", "table"
+        )
+    if before.key != after.key:
+        keys = [", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)]
+        sentence = f"the key of table '{after.name}' was {keys[0]}, and is {keys[1]}"
+        yield ConfigChange(OTHER_KEY, sentence, (*where, "key"), (*was, "key"), new.name)
+    ttl = [each.table_settings.ttl for each in (old, new)]
+    if ttl[0] != ttl[1]:
+        sentence = f"'ttl' of table '{after.name}' was {_shown(ttl[0] or UNSET)}, and is {_shown(ttl[1] or UNSET)}"
+        yield ConfigChange(OTHER_EXPIRY, sentence, (*where, "ttl"), (*was, "ttl"), new.name)
+
+
+def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    for name in spec.WriteSettings.__struct_fields__:
+        before, after = (getattr(each.settings.write, name) for each in (old, new))
+        if name == "once":
+            before, after = (_once_table(each) for each in (old, new))
+        if before != after:
+            sentence = f"'{name}' of 'write' was {_shown(before)}, and is {_shown(after)}"
+            yield _change(old, new, OTHER_WRITE, sentence, "write", name)
+
+
+def _once_table(route: RouteVersion) -> Any:
+    once = route.compiled.write.once
+    return UNSET if once is None else once.table.name
+
+
+def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    dead_letters = [each.queue.dead_letter for each in (old, new)]
+    given = (
+        ("on_invalid", old.settings.on_invalid, new.settings.on_invalid, new.path, old.path),
+        ("unmatched", old.queue.unmatched, new.queue.unmatched, new.queue_path, old.queue_path),
+        ("dead_letter", dead_letters[0], dead_letters[1], new.queue_path, old.queue_path),
+    )
+    for name, before, after, path, old_path in given:
+        if before != after:
+            code = MESSAGES_LOST if after == "drop" else DISPOSITION
+            sentence = f"'{name}' was {_shown(before or UNSET)}, and is {_shown(after or UNSET)}"
+            yield ConfigChange(code, sentence, (*path, name), (*old_path, name), new.name)
+
+
+def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    for name in ("atomic", "retry", "outlast"):
+        before, after = (getattr(each.queue_settings, name) for each in (old, new))
+        if before != after:
+            code = OTHER_WRITE if name == "atomic" else QUEUE_SETTINGS
+            sentence = f"'{name}' of queue '{new.settings.queue}' was {_shown(before)}, and is {_shown(after)}"
+            yield ConfigChange(code, sentence, (*new.queue_path, name), (*old.queue_path, name), new.name)
+
+
+def _names(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    sentence = "the names of the config that its items, idempotency keys or plugins get are others"
+    yield _change(old, new, ATTRIBUTE_CHANGED, sentence, "item")
+
+
+def _shown(value: Any) -> str:
+    """Return a setting for a sentence."""
+    if isinstance(value, UnsetType) or value == ():
+        return "not set"
+    return f"'{value}'" if isinstance(value, str) else to_json(to_builtins(value, builtin_types=(Decimal,)))
+
+
+_COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
+    "queue": _queue,
+    "plugins": _plugins,
+    "for_each": _for_each,
+    "item": _item,
+    "names": _names,
+    "table": _table,
+    "write": _write,
+    "refused": _refused,
+    "settings": _queue_settings,
+}
+"""The comparison of each stage but those that decide whether a message is taken."""

@@ -1,0 +1,90 @@
+"""What `router diff` reports: findings, and a verdict for each route."""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from router.model import Code, Path, Place, Severity
+
+RouteVerdict = Literal["compatible", "breaking", "unknown"]
+Risk = Literal["breaking", "risky", "info"]
+RISKS: dict[Severity, Risk] = {"error": "breaking", "warning": "risky", "info": "info"}
+"""The words for the severities of codes, the worst first."""
+
+
+class ConfigChange(Struct, frozen=True):
+    """A change, at its path in each config: of a thing that one of them lacks, that is the path where it would be.
+
+    `example` is a message with its result before and after, in words.
+    """
+
+    code: Code
+    sentence: str
+    path: Path = ()
+    old_path: Path = ()
+    route: str = ""
+    suggestion: str = ""
+    example: Any = UNSET
+    before: str = ""
+    after: str = ""
+
+    @property
+    def has_example(self) -> bool:
+        """Whether there is a message that shows the change."""
+        return not isinstance(self.example, UnsetType)
+
+
+class ChangeFinding(Struct, frozen=True):
+    """A change with its place in each config, and the reason why the new one ignores it, or ""."""
+
+    change: ConfigChange
+    place: Place
+    old_place: Place
+    ignored: str = ""
+
+    @property
+    def risk(self) -> Risk:
+        """How bad it is."""
+        return RISKS[self.change.code.severity]
+
+
+class RouteReport(Struct, frozen=True):
+    """The verdict about a route of the new config.
+
+    `was` is its name in the old config, `unproved` says why a verdict is unknown, and `counterexample` is the message
+    that breaks.
+    """
+
+    route: str
+    verdict: RouteVerdict
+    was: str = ""
+    unproved: tuple[str, ...] = ()
+    counterexample: Any = UNSET
+    findings: tuple[ChangeFinding, ...] = ()
+
+
+class SideBySide(Struct, frozen=True):
+    """Whether two versions may write at the same time, and why not."""
+
+    safe: bool
+    reasons: tuple[str, ...] = ()
+
+
+class DiffReport(Struct, frozen=True):
+    """The comparison of two versions: the routes that are in both and differ, all findings, and the ignored ones.
+
+    `same` is the number of routes that do not differ.
+    """
+
+    old: str
+    new: str
+    routes: tuple[RouteReport, ...]
+    findings: tuple[ChangeFinding, ...]
+    ignored: tuple[ChangeFinding, ...]
+    same: int
+    side_by_side: SideBySide
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a change that is not ignored breaks something."""
+        return any(finding.risk == "breaking" for finding in self.findings)

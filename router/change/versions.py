@@ -1,0 +1,75 @@
+"""OLD and NEW of `router diff`: a config in a file, in a commit, or compiled."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path as FilePath
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct, structs
+
+from router.change.git import read_commit
+from router.config import spec
+from router.errors import ConfigError, UsageError
+from router.model import Path, Place
+from router.program.load import Loaded, Program, load_any, without_garbage_collector
+from router.program.schemas.compile import SchemaStore
+
+GIT = "git:"
+"""The prefix of a version in a commit: `git:REF`, or `git:REF:PATH` with a path from the top of the repository."""
+WORKING_TREE = "working tree"
+
+
+class ConfigVersion(Struct, frozen=True, eq=False):
+    """One of the two configs that are compared, loaded without errors.
+
+    `label` is its name in reports. Files are at `root`, and in reports have the prefix `shown` instead.
+    """
+
+    label: str
+    path: FilePath
+    loaded: Loaded
+    program: Program
+    schemas: SchemaStore
+    root: str = ""
+    shown: str = ""
+
+    @property
+    def config(self) -> spec.Config:
+        """The config."""
+        return self.program.config
+
+    def place(self, path: Path, key: bool = False) -> Place:
+        """Return the place of the value (or the key) at a path of the config; of its parent if there is none."""
+        return _relabel(self.loaded.findings.locate(path, key), self.root, self.shown)
+
+
+def _relabel(place: Place, root: str, shown: str) -> Place:
+    """Return a place with its file as reports name it."""
+    inside = bool(root) and place.file.startswith(root)
+    return structs.replace(place, file=shown + place.file[len(root) :]) if inside else place
+
+
+def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: ExitStack) -> ConfigVersion:
+    """Load the version that a user names: `git:REF`, `git:REF:PATH`, or a file; "" for the config itself.
+
+    A variable that is not set has a placeholder, as for `router check --no-env`. Temporary files are removed when
+    `stack` ends. Raises UsageError if there is no such version, and ConfigError if it has errors.
+    """
+    if not given.startswith(GIT):
+        path = FilePath(given) if given else config
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}; give a config, a compiled config, or git:REF")
+        return _load(given or WORKING_TREE, path, env)
+    ref, _, name = given.removeprefix(GIT).partition(":")
+    root = FilePath(stack.enter_context(TemporaryDirectory(prefix="router-diff-"))).resolve()
+    name = read_commit(config, ref or "HEAD", name, root)
+    return _load(f"{GIT}{ref}", root / name, env, f"{root}/", f"{ref}:")
+
+
+def _load(label: str, path: FilePath, env: Mapping[str, str], root: str = "", shown: str = "") -> ConfigVersion:
+    with without_garbage_collector():
+        loaded = load_any(path, env, "warning")
+    if loaded.program is None or loaded.schemas is None:
+        errors = [each for each in loaded.findings if each.code.severity == "error"]
+        raise ConfigError([structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors])
+    return ConfigVersion(label, path, loaded, loaded.program, loaded.schemas, root, shown)

@@ -1,0 +1,152 @@
+"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or changes.
+
+They are declared here, where `ignore` of a config and `router check --explain` find them without importing what
+compares configs. An error is a breaking change, a warning is a risky one.
+"""
+
+from router.codes import declare
+
+CHANGE = "RT9"
+"""The prefix of the codes that only `router diff` reports."""
+
+NO_LONGER_TAKEN = declare(
+    "RT901",
+    "messages that a route no longer takes",
+    "A message that the old config writes is refused by the new one. The example was run through both. Senders that "
+    "follow the old contract fill the dead-letter queue.",
+)
+NOT_DECIDED = declare(
+    "RT902",
+    "a change of which it is not known whether it refuses messages",
+    "Neither a proof nor an example was found. The sentence says what could not be decided.",
+    "warning",
+)
+NEWLY_TAKEN = declare(
+    "RT903",
+    "messages that a route newly takes",
+    "They reach a mapping, and readers of the table, that never saw such messages. The example was run through both.",
+    "warning",
+)
+ROUTE_REMOVED = declare(
+    "RT904",
+    "a route that was removed",
+    "Its items are no longer written, and the messages of a queue without routes are no longer received.",
+)
+ROUTE_ADDED = declare("RT905", "a new route", "It takes messages that were not written to its table before.", "info")
+RENAMED = declare(
+    "RT906",
+    "a new name",
+    "Everything else is the same. Metrics and logs are by name, and so are `{meta: route}`, `{meta: queue}` and the "
+    "idempotency keys of `once`.",
+    "info",
+)
+OTHER_QUEUE = declare(
+    "RT907",
+    "a route that reads another queue",
+    "Messages on the queue that it read are no longer received by it.",
+)
+DISPOSITION = declare(
+    "RT908",
+    "refused messages that end in another way",
+    "`on_invalid`, `unmatched` and `dead_letter` decide where a message goes that is not written.",
+    "warning",
+)
+MESSAGES_LOST = declare(
+    "RT909",
+    "refused messages that are no longer kept",
+    "Messages that were dead-lettered or retried are now dropped: nothing can bring them back.",
+)
+PLUGINS_CHANGED = declare(
+    "RT910",
+    "plugins that changed",
+    "A plugin can change, drop or reject each message and item. Only running messages shows what is different.",
+    "warning",
+)
+ATTRIBUTE_REMOVED = declare(
+    "RT911",
+    "an attribute that is no longer written",
+    "Readers of the table find it in old items and miss it in new ones.",
+)
+ATTRIBUTE_ADDED = declare("RT912", "a new attribute", "Items that are stored already do not have it.", "info")
+ATTRIBUTE_RETYPED = declare(
+    "RT913",
+    "an attribute of another type",
+    "Readers find values of two types, and comparisons and indexes of DynamoDB never match one with the other.",
+)
+ATTRIBUTE_CHANGED = declare(
+    "RT914",
+    "an attribute with another source or treatment",
+    "The same message gives another value, or none where there was one.",
+    "warning",
+)
+MAPPING_CHANGED = declare(
+    "RT915",
+    "another mapping of messages to items",
+    "`for_each` decides how many items a message has, and `item` whether the whole message is stored.",
+    "warning",
+)
+OTHER_TABLE = declare(
+    "RT916",
+    "a route that writes to another table",
+    "Items of new messages are in the new table only, those of old messages in the old table.",
+)
+OTHER_KEY = declare(
+    "RT917",
+    "another key of items",
+    "A message replaces the item of another message, or no longer that of an earlier one. A table with another key is "
+    "another table.",
+)
+OTHER_WRITE = declare(
+    "RT918",
+    "items that are written in another way",
+    "`mode` and `version` decide which of two messages for one item wins, and what is kept of a stored item.",
+    "warning",
+)
+OTHER_EXPIRY = declare(
+    "RT919",
+    "items that expire at another time",
+    "DynamoDB deletes items by the attribute that `ttl` of the table names, also those that are stored already.",
+    "warning",
+)
+OTHER_RESULT = declare(
+    "RT920",
+    "a message with another result",
+    "The message was run through both configs. Of each kind of difference the first message is shown.",
+    "warning",
+)
+QUEUE_SETTINGS = declare(
+    "RT921",
+    "other settings of a queue",
+    "They do not decide which messages are written, but when, and after how many attempts.",
+    "info",
+)
+SIDE_BY_SIDE = declare(
+    "RT930",
+    "two versions that must not write side by side",
+    "While a deployment shifts, or a rollback follows, both versions write. One of them undoes or hides what the other "
+    "writes.",
+    "warning",
+)
+PERMISSIONS = declare(
+    "RT940",
+    "other permissions of the role",
+    "The actions that the function or worker needs. A new one must be allowed before the new config runs.",
+    "info",
+)
+STORAGE_REPLACED = declare(
+    "RT941",
+    "a queue or table that CloudFormation replaces or deletes",
+    "The messages or items in it are lost, unless it is retained.",
+)
+RESOURCE_CHANGED = declare(
+    "RT942",
+    "a resource that CloudFormation adds, modifies or replaces",
+    "`router deploy` makes a change set of it, and shows it before anything happens.",
+    "info",
+)
+NOT_COMPARED = declare(
+    "RT943",
+    "deployments that could not be compared",
+    "There is no template of one of the configs, so that resources and permissions are not compared.",
+    "info",
+)

@@ -1,0 +1,60 @@
+"""`router diff`: say what a change of the config breaks: a verdict for each route, with an example."""
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from router.cli.options import DEFAULT_CONFIG
+
+FORMATS = ("text", "json", "markdown", "github", "sarif")
+
+
+@click.command("diff")
+@click.argument("old", default="git:HEAD")
+@click.argument("new", default="")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="The config that git: and a missing NEW refer to.",
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--strict", is_flag=True, help="Fail on risky changes and unknown verdicts, too.")
+@click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the new config silences.")
+def command(old: str, new: str, config: Path, form: str, strict: bool, show_ignored: bool) -> None:
+    """Compare two versions of a config: what each route no longer takes, and how its items change.
+
+    OLD and NEW are a file, a compiled config, or a commit: git:REF, or git:REF:PATH with the path of the config from
+    the top of the repository. By default the last commit, git:HEAD, is compared with the file itself. Commits are
+    read, nothing is checked out.
+
+    A route is compatible if it is proved that it takes every message that it took, breaking if a message was found
+    that the old config writes and the new one refuses, and unknown otherwise.
+
+    Exit code 0: nothing breaks; 1: something does, or with --strict is risky; 2: could not run.
+
+    \b
+    Examples:
+      router diff
+      router diff git:origin/main
+      router diff git:v1.4.0 git:v1.5.0 --format json
+      router diff deployed/routes.compiled.json routes.yaml
+      router diff git:origin/main --format markdown > comment.md
+    """
+    from router.change.compare import compare_versions
+    from router.change.versions import open_version
+    from router.cli.diff_report import render
+
+    with ExitStack() as stack:
+        versions = [open_version(each, config, os.environ, stack) for each in (old, new)]
+        report = compare_versions(*versions)
+    text = render(report, form, show_ignored)
+    if text:
+        click.echo(text)
+    failing = report.breaks or (strict and any(each.risk == "risky" for each in report.findings))
+    sys.exit(failing)
