@@ -45,8 +45,8 @@ class YamlFile:
         """Return the value at a path, with its references to variables."""
         return reduce(getitem, path, self._data)
 
-    def change(self, path: Path, new: dict[str, Any]) -> None:
-        """Replace the map at a path; raises CannotUpdate, without any change, if that is not safe."""
+    def change(self, path: Path, new: dict[str, Any] | list[Any]) -> None:
+        """Replace the map or list at a path; raises CannotUpdate, without any change, if that is not safe."""
         # A copy without shared parts: a change of one alias must not change the others.
         wanted = _copy(self._data)
         node: Any = compose(self._text)
@@ -57,7 +57,10 @@ class YamlFile:
         newline = "\r\n" if "\r\n" in text else "\n"
         for start, end, replacement in sorted(edits, reverse=True):
             text = text[:start] + replacement.replace("\n", newline) + text[end:]
-        reduce(getitem, path[:-1], wanted)[path[-1]] = new
+        if path:
+            reduce(getitem, path[:-1], wanted)[path[-1]] = new
+        else:
+            wanted = new
         # Verify that the edits had this effect and no other.
         if not same(_read(text), wanted):
             raise CannotUpdate(
@@ -65,10 +68,31 @@ class YamlFile:
             )
         self._text, self._data = text, wanted
 
+    def add(self, section: str, name: str, value: Any) -> None:
+        """Add an entry to the map of a section, which is added if there is none; raises CannotUpdate."""
+        known = self._data.get(section)
+        if known is None:
+            self.change((), {**self._data, section: {name: value}})
+        else:
+            self.change((section,), {**known, name: value})
+
+    def extend(self, section: str, entries: list[Any]) -> None:
+        """Add entries to the list of a section, which is added if there is none; raises CannotUpdate."""
+        known = self._data.get(section)
+        if known is None:
+            self.change((), {**self._data, section: entries})
+        else:
+            self.change((section,), [*known, *entries])
+
+    @property
+    def content(self) -> bytes:
+        """The file with its changes."""
+        return self._mark + self._text.encode()
+
     def save(self) -> None:
         """Write the file; raises UsageError."""
         try:
-            self._path.write_bytes(self._mark + self._text.encode())
+            self._path.write_bytes(self.content)
         except OSError as error:
             raise UsageError(f"cannot write '{self._path}': {(error.strerror or '').lower()}") from None
 
@@ -168,24 +192,24 @@ def _addition(text: str, node: Any, added: Mapping[str | int, Any]) -> Edit:
     if node.flow_style:
         closing = int(node.end_mark.index) - 1
         at = len(text[:closing].rstrip().rstrip(",").rstrip())
-        return at, at, "".join(f", {_entry(step, value, None)}" for step, value in added.items())
+        return at, at, "".join(f", {entry_text(step, value, None)}" for step, value in added.items())
     at = _end(text, node)
     # Behind a comment on the last line.
     line_end = text.find("\n", at)
     at = len(text) if line_end < 0 else line_end - text.endswith("\r", 0, line_end)
     column = node.start_mark.column
-    return at, at, "".join(f"\n{' ' * column}{_entry(step, value, column)}" for step, value in added.items())
+    return at, at, "".join(f"\n{' ' * column}{entry_text(step, value, column)}" for step, value in added.items())
 
 
-def _entry(step: str | int, value: Any, column: int | None) -> str:
+def entry_text(step: str | int, value: Any, column: int | None) -> str:
     """Return an entry of a map or list: on one line, or, in block style at a column, on several if it is long."""
-    if isinstance(step, int):
-        return _dump(value) if column is None else f"- {_dump(value)}"
-    line = f"{_dump(step)}: {_dump(value)}"
+    start = "" if isinstance(step, int) else f"{_dump(step)}: "
+    line = f"{'- ' if isinstance(step, int) and column is not None else start}{_dump(value)}"
     if column is None or not isinstance(value, dict | list) or not value or column + len(line) <= _WIDTH:
         return line
     indent = f"\n{' ' * (column + 2)}"
-    return f"{_dump(step)}:" + "".join(f"{indent}{_entry(each, part, 0)}" for each, part in parts(value))
+    entries = indent.join(entry_text(each, part, column + 2) for each, part in parts(value))
+    return f"- {entries}" if isinstance(step, int) else f"{_dump(step)}:{indent}{entries}"
 
 
 def _end(text: str, node: Any) -> int:

@@ -57,6 +57,34 @@ def _download(package: str, wanted: str, part: str, work: Path) -> None:
         archive.extractall(work, members, filter="data")
 
 
+WEBHOOKS = "@octokit/webhooks-examples@7.6.1"
+
+
+@pytest.fixture(scope="session")
+def webhooks(pytestconfig: pytest.Config) -> Path:
+    """The folder of GitHub's examples of its events: a package of npm, downloaded once into pytest's cache.
+
+    Where npm is not to be had, or reaches nothing, these tests are skipped.
+    """
+    cache = pytestconfig.cache.mkdir("conformance")
+    folder = cache / "octokit-webhooks-examples-7.6.1"
+    npm = shutil.which("npm")
+    if not folder.is_dir():
+        if npm is None:
+            pytest.skip("GitHub's examples come from a package of npm, and there is no npm here")
+        with tempfile.TemporaryDirectory(dir=cache) as work:
+            command = [npm, "pack", "--silent", "--ignore-scripts", WEBHOOKS]
+            done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=SECONDS)
+            archives = list(Path(work).glob("*.tgz"))
+            if not archives:
+                pytest.skip(f"npm could not download {WEBHOOKS}:\n{done.stderr}")
+            with tarfile.open(archives[0]) as archive:
+                archive.extractall(work, filter="data")
+            if not folder.is_dir():
+                Path(work, "package").rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def jmespath_suite(pytestconfig: pytest.Config) -> Path:
     """The folder of JMESPath's compliance suite: in a source package of Debian, downloaded once into pytest's cache.

@@ -64,7 +64,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
         path: Path = (*route.path, "write", "once_key")
         yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
-    if isinstance(ttl, str) and (ttl in route.attributes or not is_set(route.route.item)):
+    if ttl and (ttl in route.attributes or not is_set(route.route.item)):
         yield _made(route, "ttl", ttl, _place(route, ttl), _of_ttl(route, ttl))
     if MODES[write.mode].stores != "nothing":
         yield _made(route, "size", "", (*route.path, "item"), _of_size(route))

@@ -46,6 +46,18 @@ def claims(report: Report) -> dict[str, str]:
     }
 
 
+def test_a_table_without_time_to_live(check: Examine) -> None:
+    """No attribute of the whole message is claimed to be one."""
+    config = CONFIG.replace(", ttl: expires", "").replace("    item: ITEM\n", "").replace("SCHEMA", SCHEMA)
+    Path("routes.yaml").write_text(config, encoding="utf-8")
+
+    assert claims(examine(Path("routes.yaml"), {})) == {
+        "mapping": "proved",
+        "key id": "proved",
+        "size": "not decided the size of the whole message is not bounded",
+    }
+
+
 def test_proved(check: Examine) -> None:
     """Each claim about a plain route."""
     assert claims(check("{id: id, n: {from: n, type: N}, expires: {ttl: 90d}}")) == {

@@ -1,0 +1,36 @@
+"""Replaces the values of a message by others that its schema accepts as well, for a test that can be committed."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_OF_FORMAT = {
+    "date-time": "2026-01-02T03:04:05Z",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "email": "user@example.com",
+    "uri": "https://example.com/",
+}
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a value of the same shape: text with other characters, numbers 1; `enum`, `const` and booleans stay."""
+    if "const" in schema or "enum" in schema or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        if "additionalProperties" in schema:
+            parts = enumerate(value.values(), 1)
+            return {f"name{index}": replace_values(part, schema["additionalProperties"]) for index, part in parts}
+        return {name: replace_values(part, properties.get(name, {})) for name, part in value.items()}
+    if isinstance(value, list):
+        return [replace_values(part, schema.get("items", {})) for part in value]
+    if isinstance(value, int | Decimal):
+        return 1
+    if "pattern" in schema:
+        # A version stays a time of its format.
+        return _DATE.sub(_OF_FORMAT["date-time"][:-1], re.sub(r"\d", "0", value))
+    if "format" in schema:
+        return _OF_FORMAT[schema["format"]]
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))

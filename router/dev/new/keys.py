@@ -1,0 +1,207 @@
+"""Ranks the fields of sample messages as keys of their items, and finds the one that orders messages of one key."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.dev.new.inference import common_format
+from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.errors import UsageError
+from router.model import KeyType
+
+Names = tuple[str, ...]
+"""A path in a message, through objects only."""
+Messages = Sequence[Mapping[str, Any]]
+
+_MAX_DEPTH = 3
+BYTES_OF_A_CHARACTER = 4
+_ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
+_VERSION = re.compile(
+    r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
+    r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
+    r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
+)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)")
+
+
+class KeyCandidate(Struct, frozen=True):
+    """A field that can be the key, with its type, how well it fits, and why."""
+
+    path: Names
+    type: KeyType
+    score: float
+    unique: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The path as it is written for `--key`."""
+        return ".".join(self.path)
+
+
+class VersionField(Struct, frozen=True):
+    """A field by which messages of one key are ordered; `keywords` of its schema make sure that it sorts in order."""
+
+    path: Names
+    keywords: Mapping[str, Any]
+    reason: str
+
+
+def snake_case(name: str) -> str:
+    """Return a name in lower case with underscores: `orderId` and `order-id` are `order_id`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").lower()
+
+
+def values_at(messages: Messages, path: Names) -> list[Any]:
+    """Return the value at a path of each message; None where there is none."""
+    found = []
+    for message in messages:
+        value: Any = message
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        found.append(value)
+    return found
+
+
+def paths_of(messages: Messages, depth: int = _MAX_DEPTH) -> list[Names]:
+    """Return the paths through objects to values that are none, in the order of the first message that has each."""
+    return list(dict.fromkeys(path for message in messages for path in _leaves(message, (), depth)))
+
+
+def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Names]:
+    for name, part in value.items():
+        if isinstance(part, dict) and depth > 1:
+            yield from _leaves(part, (*above, name), depth - 1)
+        elif name and "." not in name:
+            yield (*above, name)
+
+
+def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
+    """Return the fields that can be the key, the best first; `entity` names what the messages are about."""
+    found = [candidate for path in paths_of(messages) if (candidate := _candidate(messages, path, entity))]
+    return sorted(found, key=lambda each: (-each.score, len(each.path)))
+
+
+def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
+    values = values_at(messages, path)
+    kind, fault = _type_of(values, MAX_PARTITION_KEY_BYTES)
+    if fault or _VERSION.match(snake_case(path[-1])):
+        return None
+    texts = [value for value in values if isinstance(value, str)]
+    found = common_format(texts)
+    distinct = len(set(values))
+    if found == "date-time" or (len(values) > 1 and distinct == 1):
+        return None
+    unique = distinct == len(values)
+    score, reasons = _score_name(path, entity)
+    if not reasons and (kind == "N" or not unique):
+        return None  # a quantity, or a property that several things share
+    count = "1 sample" if len(values) == 1 else f"{len(values)} samples"
+    reasons.append(f"unique in {count}" if unique else f"{distinct} values in {count}")
+    score += 3 if unique else 2 * distinct / len(values)
+    if found == "uuid":
+        score += 1
+        reasons.append("a UUID")
+    if found == "uri" or any(re.search(r"\s", text) for text in texts):
+        score -= 3
+        reasons.append("a URI may change" if found == "uri" else "text with spaces may change")
+    return KeyCandidate(path, kind, score - len(path), unique, tuple(reasons))
+
+
+def _score_name(path: Names, entity: str) -> tuple[float, list[str]]:
+    """Return how much a name is that of an id, and why."""
+    name, words = snake_case(path[-1]), _words(entity)
+    parent = snake_case(path[-2]) if len(path) > 1 else ""
+    of_entity = any(name in (f"{word}_id", f"{word}_uuid", f"{word}_key") for word in words)
+    if of_entity or (name in ("id", "uuid", "key") and parent in words):
+        return 6, [f"its name is that of an id of '{entity}'"]
+    if name in ("id", "uuid", "guid"):
+        return (4, ["its name is that of an id"]) if not parent else (2, [f"its name is that of an id of '{parent}'"])
+    return (3, ["its name is that of an id"]) if _ID.search(name) else (0, [])
+
+
+def _words(entity: str) -> set[str]:
+    """Return the names of the thing that a queue or table is named after: `order-events` is about an order."""
+    whole = snake_case(entity)
+    words = {whole, *whole.split("_")}
+    return words | {re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s") for word in words}
+
+
+def _type_of(values: Sequence[Any], most: int) -> tuple[KeyType, str]:
+    """Return the type of a key with these values, and why they cannot be one; "" if they can."""
+    missing = sum(value is None for value in values)
+    if missing:
+        return "S", f"missing or null in {missing} of {len(values)} samples"
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return "N", ""
+    if not all(isinstance(value, str) for value in values):
+        return "S", "neither text nor a whole number in all samples"
+    if not all(values):
+        return "S", "empty in some sample"
+    if max(map(len, values)) > most // BYTES_OF_A_CHARACTER:
+        return "S", f"longer than {most // BYTES_OF_A_CHARACTER} characters in some sample"
+    return "S", ""
+
+
+def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
+    """Return the partition key, and the sort key if there is one, that `--key` names; raises UsageError."""
+    known, chosen = paths_of(messages), []
+    limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
+    parts = [part.strip() for part in given.split(",")]
+    if len(parts) > len(limits) or not all(parts):
+        raise UsageError(f"--key {given}: give the partition key, or with a comma the partition key and the sort key")
+    for part, most in zip(parts, limits, strict=False):
+        path = tuple(part.split("."))
+        if path not in known:
+            raise UsageError(f"--key {given}: no sample has a value at '{part}'")
+        values = values_at(messages, path)
+        kind, fault = _type_of(values, most)
+        if fault:
+            raise UsageError(f"--key {given}: '{part}' cannot be a key: it is {fault}")
+        unique = len(set(values)) == len(values)
+        chosen.append(KeyCandidate(path, kind, 0, unique, ("it was chosen",)))
+    return chosen
+
+
+def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
+    """Return the field that orders the messages of one key, or None: a number, or a time in one format.
+
+    Its name must say that each message has another one: the time at which something was created does not order its
+    changes.
+    """
+    paths = [path for path in paths_of(messages) if path not in key and _VERSION.match(snake_case(path[-1]))]
+    for path in sorted(paths, key=lambda each: (len(each), not snake_case(each[-1]).startswith(("ver", "rev", "seq")))):
+        values = values_at(messages, path)
+        keywords = _order(values)
+        if keywords is not None and _differs(messages, key, values):
+            return VersionField(path, keywords, f"in all {len(values)} samples, and its name is that of a version")
+    return None
+
+
+def _order(values: Sequence[Any]) -> Mapping[str, Any] | None:
+    """Return the keywords of a schema by which values sort in order; None if they do not."""
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return {}
+    if not all(isinstance(value, str) for value in values) or common_format(values) != "date-time":
+        return None
+    matches = [_TIME.fullmatch(value) for value in values]
+    patterns = {_pattern(*match.groups()) if match else "" for match in matches}
+    return {"pattern": patterns.pop()} if len(patterns) == 1 and "" not in patterns else None
+
+
+def _pattern(time: str, zone: str) -> str:
+    digits = re.sub(r"\d+", lambda found: f"[0-9]{{{len(found[0])}}}", time.replace(".", r"\."))
+    return f"^{digits}{zone.replace('+', '[+]')}$"
+
+
+def _differs(messages: Messages, key: Sequence[Names], versions: Sequence[Any]) -> bool:
+    """Return whether messages of one key that differ have different versions."""
+    seen: dict[tuple[Any, ...], Any] = {}
+    keys = zip(*(values_at(messages, path) for path in key), strict=True)
+    for one, version, message in zip(keys, versions, messages, strict=True):
+        if seen.setdefault((one, version), message) != message:
+            return False
+    return True

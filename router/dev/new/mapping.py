@@ -1,0 +1,65 @@
+"""Maps sample messages to items: as they are, or attribute by attribute where the key is inside of an object."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.dev.new.inference import Keywords
+from router.dev.new.keys import KeyCandidate, Messages, Names, VersionField, snake_case
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Mapped(Struct, frozen=True):
+    """How messages become items: key attributes with their paths and types, and settings of the route.
+
+    An empty `item` stores the whole message. `keywords` are those that the schema needs beside the bounds of the key.
+    """
+
+    key: Mapping[str, Names]
+    key_types: Mapping[str, str]
+    item: Mapping[str, Any] = {}
+    version: str = ""
+    keywords: Keywords = {}
+    for_each: str = ""
+    accepted: Mapping[str, str] = {}
+    """Reasons to accept what `router check` cannot decide, by the part of the route."""
+
+
+def path_expression(path: Sequence[str]) -> str:
+    """Return the JMESPath of a path through objects."""
+    return ".".join(name if _NAME.fullmatch(name) else json.dumps(name) for name in path)
+
+
+def map_item(
+    messages: Messages, key: Sequence[KeyCandidate], version: VersionField | None, names: Sequence[str] | None
+) -> Mapped:
+    """Return how messages become items; `names` are the key attributes of a table that exists."""
+    tops = list(dict.fromkeys(name for message in messages for name in message))
+    attributes: dict[str, Names] = {}
+    for index, each in enumerate(key):
+        attributes[names[index] if names else _attribute(each.path, tops)] = each.path
+    types = dict(zip(attributes, (each.type for each in key), strict=True))
+    ordering = ""
+    if version:
+        ordering = _attribute(version.path, [*tops, *attributes])
+    used = {**attributes, **({ordering: version.path} if version else {})}
+    keywords: Keywords = {version.path: version.keywords} if version and version.keywords else {}
+    if all(path == (name,) for name, path in used.items()):
+        return Mapped(attributes, types, {}, ordering, keywords)
+    rest = {name: (name,) for name in tops if name and name not in used}
+    item = {name: path_expression(path) for name, path in {**used, **rest}.items()}
+    return Mapped(attributes, types, item, ordering, keywords)
+
+
+def _attribute(path: Names, taken: Sequence[str]) -> str:
+    """Return the name of the attribute for a path: its own, or for one inside of objects all names together."""
+    if len(path) == 1:
+        return path[0]
+    name = snake_case("_".join(path)) or "key"
+    while name in taken:
+        name += "_"
+    return name

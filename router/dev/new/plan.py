@@ -1,0 +1,234 @@
+"""Plans the routes, tables and schemas for sample messages."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.config import spec
+from router.dev.new import notifications
+from router.dev.new.inference import Steps, infer_schema
+from router.dev.new.keys import (
+    BYTES_OF_A_CHARACTER,
+    KeyCandidate,
+    Messages,
+    Names,
+    VersionField,
+    choose_key,
+    find_version,
+    paths_of,
+    rank_keys,
+    snake_case,
+)
+from router.dev.new.mapping import Mapped, map_item, path_expression
+from router.dev.new.samples import POINTER, SampleSet
+from router.dev.new.shapes import Shape, find_shapes
+from router.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.errors import UsageError
+
+Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
+"""Chooses a key of the candidates for a table; the best is the first."""
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Wanted(Struct, frozen=True):
+    """What the user asked for; `key` is that of `--key`, or empty. `queue` are settings of a queue that is created."""
+
+    name: str
+    queue: str
+    table: str
+    key: str = ""
+    queue_settings: Mapping[str, Any] = {}
+
+
+class NewRoute(Struct, frozen=True):
+    """A route to add: its settings but for `schema` and `tests`, its schema, and the key attributes of its items."""
+
+    name: str
+    settings: Mapping[str, Any]
+    schema: Mapping[str, Any]
+    shape: Shape
+    key: Mapping[str, Names]
+    accepted: Mapping[str, str]
+    """Reasons to accept what `router check` cannot decide, by the part of the route."""
+
+
+class NewTable(Struct, frozen=True):
+    """A table to add, the candidates for its key, and what is known about key and version."""
+
+    name: str
+    key: Mapping[str, str]
+    candidates: tuple[KeyCandidate, ...]
+    notes: tuple[str, ...]
+
+
+class Plan(Struct, frozen=True):
+    """What is added to a config: a queue unless it exists, tables that do not exist, and routes."""
+
+    queue: Mapping[str, Mapping[str, Any]]
+    tables: tuple[NewTable, ...]
+    routes: tuple[NewRoute, ...]
+    notes: tuple[str, ...] = ()
+
+
+def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, choose: Choose) -> Plan:
+    """Return what to add to a config, or to a new one; raises UsageError.
+
+    Shapes share a table if a field of all messages can be its key; otherwise each has its own.
+    """
+    queue = _plan_queue(samples, wanted, config)
+    known = config.tables if config else {}
+    if notifications.are_s3(samples.messages):
+        found = notifications.shapes_of(samples.messages)
+    else:
+        found = find_shapes(samples.messages)
+    _refuse_known([_route_name(shape, wanted) for shape in found.shapes], config)
+    # A key that is given, that of a table that exists, or one of all messages serves all shapes.
+    shared = wanted.key or wanted.table in known or rank_keys(samples.messages, wanted.table)
+    separate = bool(found.discriminator) and not shared
+    tables: list[NewTable] = []
+    routes: list[NewRoute] = []
+    for group in [[shape] for shape in found.shapes] if separate else [list(found.shapes)]:
+        suffix = f"-{_slug(group[0].value)}" if separate else ""
+        messages = [message for shape in group for message in shape.messages]
+        target = f"{wanted.table}{suffix}"
+        mapped, table = _plan_table(messages, target, wanted, known.get(target), choose)
+        tables += [table] if table else []
+        routes += [_plan_route(shape, found.discriminator, wanted, target, mapped) for shape in group]
+    notes = list(samples.notes)
+    if found.discriminator:
+        notes.append(f"no route takes a message with another {'.'.join(found.discriminator)}: it is unmatched")
+    return Plan(queue, tuple(tables), tuple(routes), tuple(notes))
+
+
+def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return the queue to add; none if the config has it, whose envelopes must be those of the samples."""
+    if config and wanted.queue in config.queues:
+        envelopes = config.queues[wanted.queue].envelope
+        if samples.envelopes and samples.envelopes != envelopes:
+            raise UsageError(
+                f"the samples are in the envelopes {list(samples.envelopes)}, and queue '{wanted.queue}' unwraps "
+                f"{list(envelopes)}: give samples of this queue, or another --queue"
+            )
+        return {}
+    stem, fifo = wanted.queue.removesuffix(".fifo"), wanted.queue.endswith(".fifo")
+    settings: dict[str, Any] = {"dead_letter": f"{stem}-dlq{'.fifo' if fifo else ''}", **wanted.queue_settings}
+    if samples.envelopes:
+        settings["envelope"] = list(samples.envelopes)
+    if POINTER in samples.envelopes:
+        settings[POINTER] = {"buckets": list(samples.buckets)}
+    return {wanted.queue: settings}
+
+
+def _plan_table(
+    messages: Messages, name: str, wanted: Wanted, known: spec.TableSettings | None, choose: Choose
+) -> tuple[Mapped, NewTable | None]:
+    """Return how items are mapped, and the table, unless it exists."""
+    if notifications.are_s3(messages):
+        mapped = notifications.MAPPED
+        _require_key(name, mapped, known)
+        about = ("the bucket and the key of the object; an event with an older sequencer changes nothing",)
+        return mapped, None if known else NewTable(name, mapped.key_types, (), about)
+    candidates: list[KeyCandidate] = []
+    if wanted.key:
+        key = choose_key(messages, wanted.key)
+    elif known:
+        key = choose_key(messages, ",".join(_find_path(messages, attribute, name) for attribute in known.key))
+    else:
+        candidates = rank_keys(messages, name)
+        if not candidates:
+            raise UsageError(
+                f"no field can be the key of table '{name}': none is text or a whole number in all samples and differs "
+                "between them; name one with --key"
+            )
+        key = [choose(candidates, name)]
+    version = find_version(messages, [each.path for each in key])
+    names = list(known.key) if known else None
+    mapped = map_item(messages, key, version, names)
+    _require_key(name, mapped, known)
+    notes = [f"key {attribute}: {'; '.join(each.reasons)}" for attribute, each in zip(mapped.key, key, strict=True)]
+    notes.append(_on_order(messages, key, version))
+    return mapped, None if known else NewTable(name, mapped.key_types, tuple(candidates), tuple(notes))
+
+
+def _on_order(messages: Messages, key: Sequence[KeyCandidate], version: VersionField | None) -> str:
+    if version:
+        return f"mode newest by {'.'.join(version.path)}: {version.reason}"
+    if len(messages) > 1 and not any(each.unique for each in key):
+        return "mode put: the last message of a key replaces the item, as no field orders them"
+    return "mode put"
+
+
+def _find_path(messages: Messages, attribute: str, table: str) -> str:
+    """Return the field for a key attribute of a table that exists: by its name, or by the names of its path."""
+    for path in sorted(paths_of(messages), key=len):
+        if attribute in (".".join(path), snake_case("_".join(path))) or path == (attribute,):
+            return ".".join(path)
+    raise UsageError(f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key")
+
+
+def _require_key(name: str, mapped: Mapped, known: spec.TableSettings | None) -> None:
+    if known and dict(mapped.key_types) != dict(known.key):
+        raise UsageError(
+            f"table '{name}' has the key {dict(known.key)}, and the samples have {dict(mapped.key_types)}: give --key, "
+            "or another --table"
+        )
+
+
+def _plan_route(shape: Shape, discriminator: Names, wanted: Wanted, table: str, mapped: Mapped) -> NewRoute:
+    limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
+    keywords: dict[Steps, dict[str, Any]] = {steps: dict(each) for steps, each in mapped.keywords.items()}
+    for (attribute, path), most in zip(mapped.key.items(), limits, strict=False):
+        if mapped.key_types[attribute] == "S" and not mapped.for_each:
+            bounds = {"minLength": 1, "maxLength": most // BYTES_OF_A_CHARACTER}
+            keywords[path] = {**bounds, "$comment": f"key attribute {attribute} of table {table}"}
+    settings: dict[str, Any] = {"queue": wanted.queue, "table": table}
+    if discriminator:
+        literal = shape.value.replace("\\", "\\\\").replace("'", "\\'")
+        settings["when"] = f"{path_expression(discriminator)} == '{literal}'"
+        keywords[discriminator] = {"const": shape.value}
+    if mapped.for_each:
+        settings["for_each"] = mapped.for_each
+    if mapped.item:
+        settings["item"] = _item_of(shape, mapped)
+    if mapped.version:
+        settings["write"] = {"mode": "newest", "version": mapped.version}
+    accepted = mapped.accepted or {"item": _on_size(shape.messages)}
+    return NewRoute(
+        _route_name(shape, wanted), settings, infer_schema(shape.messages, keywords), shape, mapped.key, accepted
+    )
+
+
+def _on_size(messages: Messages) -> str:
+    """Return why it is accepted that nothing bounds the size of the items: their schema is open."""
+    largest = max(len(_ENCODER.encode(message)) for message in messages)
+    what = "the sample has" if len(messages) == 1 else f"the largest of {len(messages)} samples has"
+    return f"{what} {largest} bytes, and an item may have {MAX_ITEM_BYTES}"
+
+
+def _item_of(shape: Shape, mapped: Mapped) -> dict[str, Any]:
+    """Return the attributes of the items of a shape: those that no message of it has are left out."""
+    if mapped.for_each:
+        return dict(mapped.item)
+    known = {path_expression([name]) for message in shape.messages for name in message}
+    always = {*mapped.key, mapped.version}
+    return {name: text for name, text in mapped.item.items() if name in always or text in known}
+
+
+def _route_name(shape: Shape, wanted: Wanted) -> str:
+    return f"{wanted.name}-{_slug(shape.value)}" if shape.value else wanted.name
+
+
+def _refuse_known(names: Sequence[str], config: spec.Config | None) -> None:
+    taken = next((name for name in names if names.count(name) > 1 or (config and name in config.routes)), None)
+    if taken is not None:
+        raise UsageError(f"there is a route '{taken}' already; give another --name")
+
+
+def _slug(text: str) -> str:
+    """Return a text as a part of a name in the config."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "other"

@@ -1,0 +1,169 @@
+"""Reads sample messages from JSON, JSON lines and records of SQS, and unwraps the envelopes that they share."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.dev.records import holds_record
+from router.engine.decode import CLASSES
+from router.envelopes import ENVELOPES
+from router.errors import Reject, UsageError
+from router.transforms.text import decode_json
+
+Fetch = Callable[[str, str], bytes]
+"""Returns an object of S3, by its bucket and key; raises UsageError."""
+POINTER = "s3_pointer"
+_TEST_EVENT = "s3:TestEvent"
+_LISTS = ("Records", "records", "Messages", "messages")
+
+
+class SampleSet(Struct, frozen=True):
+    """Messages as routes see them, and the envelopes around them, the outermost first.
+
+    `buckets` are those of payloads in S3; `notes` say what was left out.
+    """
+
+    messages: tuple[dict[str, Any], ...]
+    envelopes: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_bodies(content: bytes, name: str) -> list[Any]:
+    """Return the bodies in the content of a file: one JSON value, a list of them, or JSON lines; raises UsageError.
+
+    A record of SQS stands for its body: as ReceiveMessage, a Lambda event or `router dlq export` has it. A line before
+    the records of a recording that is none is its header.
+    """
+    values = list(_values(content, name))
+    records = [holds_record(value) for value in values]
+    if not any(records):
+        return values
+    if not all(records[1:]):
+        raise UsageError(f"{name}: line {records.index(False, 1) + 1} is no record of SQS, and others are")
+    return [body for value, is_record in zip(values, records, strict=True) if is_record for body in _bodies(value)]
+
+
+def _values(content: bytes, name: str) -> Iterator[Any]:
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is not UTF-8 text") from None
+    try:
+        whole = decode_json(text)
+    except ValueError:
+        whole = None
+    if isinstance(whole, list) and not _is_pointer(whole):
+        yield from whole
+        return
+    if whole is not None:
+        yield whole
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield parse_body(line, f"{name}, line {number},")
+
+
+def parse_body(text: str, what: str) -> Any:
+    """Return the value of a body that is JSON; raises UsageError."""
+    try:
+        return decode_json(text)
+    except ValueError as error:
+        raise UsageError(f"{what} cannot be a sample: {error}") from None
+
+
+def _bodies(value: dict[str, Any]) -> Iterator[Any]:
+    records = next((value[key] for key in _LISTS if isinstance(value.get(key), list)), [value])
+    for record in records:
+        body = record.get("body", record.get("Body"))
+        yield parse_body(body, "the body of a record") if isinstance(body, str) else body
+
+
+def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet:
+    """Unwrap the envelopes that all bodies have; raises UsageError if only some have one, or there are no messages.
+
+    Payloads in S3 are read with `fetch`; without it they are left out.
+    """
+    values, envelopes, notes, buckets = list(bodies), [], [], set()
+    tests = [value for value in values if isinstance(value, dict) and value.get("Event") == _TEST_EVENT]
+    if tests:
+        notes.append(f"{len(tests)} test events of Amazon S3 are left out")
+        values = [value for value in values if value not in tests]
+    while True:
+        if any(map(_is_pointer, values)):
+            envelopes.append(POINTER)
+            buckets |= {value[1]["s3BucketName"] for value in values if _is_pointer(value)}
+            values, left_out = _fetch_all(values, fetch)
+            notes += [f"{left_out} payloads in S3 are left out"] if left_out else []
+        name = _common_envelope(values)
+        inside = None if name is None else _unwrap_all(values, name)
+        if name is None or inside is None:
+            break
+        envelopes.append(name)
+        values = inside
+    if not values:
+        raise UsageError("there is no sample message; give at least one")
+    wrong = next((index for index, value in enumerate(values, 1) if not isinstance(value, dict)), 0)
+    if wrong:
+        raise UsageError(f"sample {wrong} is not a JSON object, so that it has no attributes to store")
+    return SampleSet(tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes))
+
+
+def _is_pointer(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and value[0] in CLASSES
+        and isinstance(value[1], dict)
+        and all(isinstance(value[1].get(name), str) for name in ("s3BucketName", "s3Key"))
+    )
+
+
+def _fetch_all(values: Sequence[Any], fetch: Fetch | None) -> tuple[list[Any], int]:
+    found, left_out = [], 0
+    for value in values:
+        if not _is_pointer(value):
+            found.append(value)
+        elif fetch is None:
+            left_out += 1
+        else:
+            place = value[1]
+            payload = fetch(place["s3BucketName"], place["s3Key"])
+            found.append(parse_body(payload.decode(errors="replace"), "an object in S3"))
+    return found, left_out
+
+
+def _common_envelope(values: Sequence[Any]) -> str | None:
+    """Return the envelope of all values, or None; raises UsageError if only some have it."""
+    names = Counter(_envelope_of(value) for value in values)
+    if len(names) <= 1:
+        return next(iter(names), None)
+    counts = ", ".join(f"{count} {name or 'without an envelope'}" for name, count in names.most_common())
+    raise UsageError(f"the samples have different envelopes: {counts}; give those of one queue only")
+
+
+def _envelope_of(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    if value.get("Type") == "Notification" and "TopicArn" in value:
+        return "sns"
+    if {"detail-type", "source", "detail"} <= value.keys():
+        return "eventbridge"
+    return "cloudevents" if value.get("specversion") == "1.0" else None
+
+
+def _unwrap_all(values: Sequence[Any], name: str) -> list[Any] | None:
+    """Return the payloads; None if one is neither an object nor a pointer, so that the envelope is the message."""
+    payloads = []
+    for value in values:
+        try:
+            payload, _ = ENVELOPES[name].unwrap(value, {})
+            payload = decode_json(payload) if isinstance(payload, str | bytes) else payload
+        except (Reject, ValueError):
+            return None
+        if not isinstance(payload, dict) and not _is_pointer(payload):
+            return None
+        payloads.append(payload)
+    return payloads

@@ -1,0 +1,355 @@
+"""`router new` from sample messages to a config that passes its check and its tests, as a user starts it."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dev import LocalAws, create_queues
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+ORDERS: Sequence[dict[str, Any]] = [
+    {"order_id": f"o-{number % 40}", "total": number + 0.5, "updated_at": f"2026-01-02T03:04:{number:02}Z"}
+    for number in range(50)
+]
+PLACED = [{"type": "order_placed", "order": {"id": f"o-{number}", "total": number}} for number in range(3)]
+CANCELLED = [{"type": "order_cancelled", "order": {"id": f"o-{number}"}, "reason": "late"} for number in range(3)]
+CONFIG = """\
+# Of the shop.
+version: 1
+
+queues:
+  clicks: {dead_letter: clicks-dlq} # of the website
+
+tables:
+  clicks:
+    key: {id: S}   # the click
+
+routes:
+  # What was clicked.
+  clicks:
+    queue:   clicks
+    table:   clicks
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 512}}}
+    tests: [{message: {id: a}, item: {id: a}}]
+ignore:
+  - {code: RT241, at: routes.clicks, reason: the website sends little} # so far
+# The end.
+"""
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Callable[[Sequence[Any]], str]:
+    """Write messages as JSON lines."""
+
+    def write(messages: Sequence[Any]) -> str:
+        (tmp_path / "samples.jsonl").write_text("\n".join(map(json.dumps, messages)), encoding="utf-8")
+        return "samples.jsonl"
+
+    return write
+
+
+def passes(router: Run) -> bool:
+    """Whether the config in the folder passes its check and its tests."""
+    return all(router(*words).returncode == 0 for words in (("check", "--strict"), ("test",)))
+
+
+def unproved(router: Run) -> list[list[str]]:
+    """The claims that are not proved."""
+    claims = json.loads(router("check", "--format", "json").stdout)["claims"]
+    return [[each["route"], each["kind"], each["subject"]] for each in claims if each["verdict"] != "proved"]
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, repo: Path) -> None:
+    """Into an empty folder: a config, a schema, a workflow and what git ignores; nothing is asked."""
+    words = ("--queue", "orders", "--table", "orders", "--key", "order_id", "--yes")
+
+    done = router("new", samples(ORDERS), *words)
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    found = content(tmp_path)
+    workflow = (repo / ".github/examples/check-routes.yml").read_text(encoding="utf-8")
+    assert (sorted(found), found["check-routes.yml"]) == (
+        [".gitignore", "check-routes.yml", "orders.json", "routes.yaml", "samples.jsonl"],
+        workflow,
+    )
+    assert found["routes.yaml"] == (
+        "# `router check` validates this file, `router test` runs its tests.\n"
+        "version: 1\n"
+        "\n"
+        "queues:\n"
+        "  orders: {dead_letter: orders-dlq}\n"
+        "\n"
+        "tables:\n"
+        "  # key order_id: it was chosen\n"
+        "  # mode newest by updated_at: in all 50 samples, and its name is that of a version\n"
+        "  orders: {key: {order_id: S}}\n"
+        "\n"
+        "routes:\n"
+        "  orders:\n"
+        "    queue: orders\n"
+        "    table: orders\n"
+        "    write: {mode: newest, version: updated_at}\n"
+        "    schema: schemas/orders.json\n"
+        "    tests:\n"
+        "      - name: a message\n"
+        "        message: {order_id: o-0, total: 0.5, updated_at: '2026-01-02T03:04:00Z'}\n"
+        "        item_contains: {order_id: o-0}\n"
+        "\n"
+        "# What `router check` cannot decide.\n"
+        "ignore:\n"
+        "  - code: RT241\n"
+        "    at: routes.orders.item\n"
+        "    reason: 'the largest of 50 samples has 68 bytes, and an item may have 409600'\n"
+    )
+    assert json.loads(found["orders.json"]) == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["order_id", "total", "updated_at"],
+        "properties": {
+            "order_id": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 512,
+                "$comment": "50 of 50; key attribute order_id of table orders",
+            },
+            "total": {"type": "number", "$comment": "50 of 50"},
+            "updated_at": {
+                "type": "string",
+                "format": "date-time",
+                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+                "$comment": "50 of 50",
+            },
+        },
+        "$comment": "inferred from 50 samples",
+    }
+
+
+def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """A config gets a route more, and keeps its comments and its layout."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+
+    done = router("new", samples(ORDERS[:1]), "--queue", "orders", "--yes")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    found = content(tmp_path)
+    assert "check-routes.yml" not in found
+    assert found["routes.yaml"] == CONFIG.replace(
+        "# of the website\n", "# of the website\n  orders: {dead_letter: orders-dlq}\n"
+    ).replace("# the click\n", "# the click\n  orders: {key: {order_id: S}}\n").replace(
+        "item: {id: a}}]\n",
+        "item: {id: a}}]\n"
+        "  orders:\n"
+        "    queue: orders\n"
+        "    table: orders\n"
+        "    write: {mode: newest, version: updated_at}\n"
+        "    schema: schemas/orders.json\n"
+        "    tests:\n"
+        "      - name: a message\n"
+        "        message: {order_id: o-0, total: 0.5, updated_at: '2026-01-02T03:04:00Z'}\n"
+        "        item_contains: {order_id: o-0}\n",
+    ).replace(
+        "# so far\n",
+        "# so far\n"
+        "  - code: RT241\n"
+        "    at: routes.orders.item\n"
+        "    reason: 'the sample has 66 bytes, and an item may have 409600'\n",
+    )
+
+
+def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Each shape is a route of its own, with its schema and its test; a key in an object is mapped."""
+    done = router("new", samples([*PLACED, *CANCELLED]), "--queue", "orders", "--yes", "--json")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    report = json.loads(done.stdout)
+    item = {"order_id": "order.id", "type": "type", "order": "order"}
+    assert unproved(router) == [["orders-order-placed", "size", ""], ["orders-order-cancelled", "size", ""]]
+    assert report["routes"] == [
+        {
+            "name": "orders-order-placed",
+            "queue": "orders",
+            "table": "orders",
+            "when": "type == 'order_placed'",
+            "item": item,
+            "samples": 3,
+        },
+        {
+            "name": "orders-order-cancelled",
+            "queue": "orders",
+            "table": "orders",
+            "when": "type == 'order_cancelled'",
+            "item": {**item, "reason": "reason"},
+            "samples": 3,
+        },
+    ]
+    assert report["notes"] == ["no route takes a message with another type: it is unmatched"]
+    assert {path.name for path in tmp_path.glob("schemas/*")} == {
+        "orders-order-placed.json",
+        "orders-order-cancelled.json",
+    }
+
+
+def test_shapes_without_a_common_key(router: Run, samples: Callable[..., str]) -> None:
+    """Each has a table of its own."""
+    messages = [
+        *[{"type": "user", "user_id": f"u-{number}"} for number in range(3)],
+        *[{"type": "device", "device_id": number} for number in range(3)],
+    ]
+
+    done = router("new", samples(messages), "--queue", "things", "--yes", "--json")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    assert [(each["name"], each["key"]) for each in json.loads(done.stdout)["tables"]] == [
+        ("things-user", {"user_id": "S"}),
+        ("things-device", {"device_id": "N"}),
+    ]
+
+
+def test_an_existing_queue_and_table(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Their settings stay; the key of the table is found in the messages, and they are in the queue's envelope."""
+    config = CONFIG.replace("clicks-dlq}", "clicks-dlq, envelope: [sns], match: first}").replace(
+        "table:   clicks\n", "table:   clicks\n    when: url\n"
+    )
+    config = config.replace("{message: {id: a}, item: {id: a}}", "{message: {id: a, url: b}, item_contains: {id: a}}")
+    (tmp_path / "routes.yaml").write_text(config)
+    bodies = [{"Type": "Notification", "TopicArn": "arn", "Message": json.dumps({"id": f"c-{n}"})} for n in range(2)]
+
+    done = router("new", samples(bodies), "--queue", "clicks", "--name", "others", "--yes", "--json")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    report = json.loads(done.stdout)
+    assert (report["tables"], report["routes"]) == (
+        [],
+        [{"name": "others", "queue": "clicks", "table": "clicks", "samples": 2}],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--queue", "s3"), "nothing was written, since the result would not pass:\nroutes.yaml:"),
+        (("--queue", "clicks"), "there is a route 'clicks' already; give another --name"),
+        (("--queue", "orders", "--table", "clicks"), "table 'clicks' has the key attribute 'id', and no sample has it"),
+        (
+            ("--queue", "orders", "--table", "clicks", "--key", "total"),
+            "--key total: 'total' cannot be a key: it is neither",
+        ),
+        (("--queue", "orders", "--key", "id"), "--key id: no sample has a value at 'id'"),
+        (("--queue", "orders", "--name", "clicks"), "there is a route 'clicks' already; give another --name"),
+        (("--queue", "made", "--key", "order_id"), "made.json exists already; give another --name"),
+    ],
+)
+def test_nothing_is_written(
+    router: Run, samples: Callable[..., str], tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    """What cannot be made is said, and each file is as it was."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "made.json").write_text("{}")
+    file = samples(ORDERS)
+    before = content(tmp_path)
+
+    done = router("new", file, *words, "--yes")
+
+    assert (done.returncode, sentence in done.stderr, content(tmp_path)) == (2, True, before), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("-",), "give the name of the queue with --queue"),
+        (("-", "--queue", "q"), "cannot ask for confirmation: standard input is not a terminal"),
+        (("none.json",), "cannot read none.json: no such file or directory"),
+        (("sqs:a", "sqs:b"), "give files, or one queue"),
+    ],
+)
+def test_errors_of_the_user(router: Run, tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    """They end with a sentence, and nothing is written."""
+    done = router("new", *words, input=json.dumps(ORDERS[0]))
+
+    assert (done.returncode, sentence in done.stderr, content(tmp_path)) == (2, True, {}), done.stderr
+
+
+def test_a_route_that_breaks_another(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Nothing is written if a test of another route would fail."""
+    config = CONFIG.replace("table:   clicks\n", "table:   clicks\n    when: url\n")
+    config = config.replace("item: {id: a}", "outcome: rejected, code: RT805, name: no URL")
+    (tmp_path / "routes.yaml").write_text(config)
+    file = samples([{"id": "b"}])
+    before = content(tmp_path)
+
+    done = router("new", file, "--queue", "clicks", "--table", "others", "--name", "others", "--yes")
+
+    assert (done.returncode, content(tmp_path)) == (2, before)
+    assert "test 'no URL' of route 'clicks' fails: outcome" in done.stderr
+
+
+def test_a_config_with_errors(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Its findings are shown."""
+    (tmp_path / "routes.yaml").write_text("version: 2\n")
+
+    done = router("new", samples(ORDERS), "--yes")
+
+    assert (done.returncode, "routes.yaml:1:10: RT104" in done.stderr) == (2, True), done.stderr
+
+
+def talk(folder: Path, answers: str, *words: str) -> tuple[int, str]:
+    """The exit code and the output of `router new` on a terminal on which somebody types."""
+    master, slave = pty.openpty()
+    os.write(master, answers.encode())
+    command = [sys.executable, "-m", "router", "new", *words]
+    done = subprocess.run(command, cwd=folder, stdin=slave, capture_output=True, text=True, timeout=60)
+    os.close(master)
+    os.close(slave)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_terminal(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """The key is a question, with the candidates ranked and why; then the files are confirmed."""
+    messages = [{"order_id": f"o-{number}", "event_id": f"e-{number}"} for number in range(2)]
+
+    code, shown = talk(tmp_path, "2\ny\n", samples(messages), "--queue", "orders")
+
+    assert (code, passes(router)) == (0, True), shown
+    assert "│ 1 │ order_id │ S    │ its name is that of an id of 'orders'; unique in 2 samples │" in shown
+    assert "orders: {key: {event_id: S}}" in (tmp_path / "routes.yaml").read_text()
+
+
+def test_a_no(samples: Callable[..., str], tmp_path: Path) -> None:
+    """Nothing is written without a yes."""
+    code, shown = talk(tmp_path, "n\n", samples(ORDERS), "--queue", "orders")
+
+    assert (code, "nothing was written" in shown, [*content(tmp_path)]) == (1, True, ["samples.jsonl"])
+
+
+def test_a_live_queue(router: Run, server: LocalAws, sqs: Any, tmp_path: Path) -> None:
+    """Messages are received and visible again; the test has none of their values, and the queue is not created."""
+    name = f"new-{uuid.uuid4().hex[:8]}"
+    urls = create_queues(sqs, {f"{name}-orders": f"{name}-dlq"})
+    for number in range(3):
+        body = json.dumps({"order_id": f"secret-{number}", "email": "ann@example.org"})
+        sqs.send_message(QueueUrl=urls[f"{name}-orders"], MessageBody=body)
+
+    done = router("new", f"sqs:{name}-orders", "--name", "orders", "--yes", env=server.environment())
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    visible = sqs.get_queue_attributes(QueueUrl=urls[f"{name}-orders"], AttributeNames=["ApproximateNumberOfMessages"])
+    text = (tmp_path / "routes.yaml").read_text()
+    assert visible["Attributes"] == {"ApproximateNumberOfMessages": "3"}
+    assert f"  {name}-orders: {{dead_letter: {name}-dlq, managed: false}}\n" in text
+    assert "message: {order_id: xxxxxx-0, email: user@example.com}\n" in text
+    again = router("new", f"sqs:{name}-none", "--yes", env=server.environment())
+    assert "cannot be opened" in again.stderr
