@@ -15,6 +15,7 @@ from router.config.schema import (
     RT101,
     RT102,
     RT106,
+    WHOLE,
     Node,
     Text,
     branches,
@@ -30,6 +31,8 @@ from router.config.schema import (
 from router.model import Path
 from router.sources import SOURCES
 
+_DIGITS = 18
+"""The most digits of a whole number that is written with a fraction of zero."""
 _Part = TypeVar("_Part", spec.Config, spec.Included)
 _EMPTY = "\0empty\0"
 """Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs omits empty keys."""
@@ -118,7 +121,9 @@ class _Repair:
         yield error
 
     def _settle_keys(self, error: ValidationError) -> bool:
-        """Settle the keys that an error is about; return whether it is about any."""
+        """Settle the keys that an error is about, or a whole number such as `2.0`; return whether it is about any."""
+        if error.kind.name == WHOLE:
+            return isinstance(error.instance, float) and self._make_whole(self._path(error))
         path = self._path(error)
         if isinstance(error.kind, Kind.AdditionalProperties):
             unknown = set(error.kind.unexpected)
@@ -129,6 +134,14 @@ class _Repair:
             self._value(path[:-1]).pop(path[-1], None)
             return True
         return False
+
+    def _make_whole(self, path: Path) -> bool:
+        """Replace a number with a fraction of zero by a whole number; return whether it is one."""
+        value = self._value(path)
+        if not value.is_finite() or value.adjusted() >= _DIGITS or value != value.to_integral_value():
+            return False
+        self._value(path[:-1])[path[-1]] = int(value)
+        return True
 
     def _settle_unknown(self, key: str, path: Path) -> None:
         holder, known = self._value(path), node_at(self._schema, self.data, path)["properties"]

@@ -26,18 +26,18 @@ _SUFFIX = "Settings"
 _KEPT = frozenset({"examples", "default", "propertyNames"})
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 WHOLE = "x-whole"
-"""The router's own keyword, which refuses `2.0`: an integer in JSON Schema, and not in YAML."""
+"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
 
 
 def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
     """Return the JSON Schema (2020-12) of a config, for editors.
 
-    It accepts what `router check` finds no fault of shape in, except that `router check` also accepts a key without a
-    value in place of an optional one, and refuses `2.0` as a whole number. Text that contains `${` is accepted where
-    text of a certain form, or one of a few, is required. With a config, routes can name the tables of that config
-    only. `included` selects the schema of files that a config includes.
+    It accepts what `router check` finds no fault of shape in. Text that contains `${` is accepted where text of a
+    certain form, or one of a few, is required. With a config, routes can name the tables of that config only.
+    `included` selects the schema of files that a config includes.
     """
-    published: Node = _rewrite(_plain_schema(spec.Included if included else spec.Config), _accept_references)
+    plain = _rewrite(_plain_schema(spec.Included if included else spec.Config), _accept_references)
+    published: Node = _rewrite(plain, _accept_empty_keys)
     if config is not None:
         published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
     return published
@@ -138,6 +138,27 @@ def _accept_references(node: Node) -> Node:
     if all(isinstance(choice, str) for choice in node.get("enum", [0])):
         node["anyOf"] = [{"enum": node.pop("enum")}, {"type": "string", "pattern": _REFERENCE}]
     return node
+
+
+def _accept_empty_keys(node: Node) -> Node:
+    """Accept an optional key without a value, which `router check` takes as absent."""
+    properties = node.get("properties", {})
+    optional = {name: _or_null(properties[name]) for name in properties if name not in node.get("required", ())}
+    changed = {name for name, inside in optional.items() if inside != properties[name]}
+    properties.update(optional)
+    for branch in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+        if changed.intersection(branch.get("required", ())):
+            branch["properties"] = {name: {"not": {"type": "null"}} for name in branch["required"]}
+    return node
+
+
+def _or_null(node: Node) -> Node:
+    if "type" in node:
+        return {**node, "type": [node["type"], "null"]}
+    if "$ref" in node:
+        rest = {key: value for key, value in node.items() if key != "$ref"}
+        return {**rest, "anyOf": [{"$ref": node["$ref"]}, {"type": "null"}]}
+    return {**node, "anyOf": [*node["anyOf"], {"type": "null"}]} if "anyOf" in node else node
 
 
 def _refuse_fractions(node: Node) -> Node:

@@ -24,7 +24,7 @@ from router.program.schemas.documents import (
     verify,
 )
 from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
-from router.program.schemas.references import Locations
+from router.program.schemas.references import Locations, with_escaped_references
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -152,6 +152,7 @@ class SchemaStore:
 
     def _accept(self, content: Any, name: str, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
+        content = with_escaped_references(content)
         faults = verify(content, name)
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):

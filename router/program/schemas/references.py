@@ -1,10 +1,12 @@
 """Finds what references in the documents of a schema lead to."""
 
+import re
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from functools import reduce
 from operator import getitem
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import quote, unquote, urldefrag, urljoin
 
 from msgspec import Struct
 
@@ -13,6 +15,7 @@ from router.program.schemas.documents import SchemaDocument, subschemas
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
+_NOT_IN_URI = re.compile(r"[^\w.~!$&'()*+,;=:@/?#%-]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})")
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 
 
@@ -74,6 +77,24 @@ class Locations:
         uri, path = place.document.uri, place.path
         bases = (self._bases.get((uri, path[:end])) for end in range(len(path), -1, -1))
         return self.find(_join(next(filter(None, bases), uri), reference))
+
+
+def with_escaped_references(content: Any) -> Any:
+    """Return a document whose references escape what a URI must; a copy, if they did not.
+
+    Generators and bundlers write names of definitions as they are: `#/definitions/Map<string>`.
+    """
+    if not any(_NOT_IN_URI.search(text) for _, _, text in _texts(content)):
+        return content
+    content = deepcopy(content)
+    for part, keyword, text in list(_texts(content)):
+        part[keyword] = _NOT_IN_URI.sub(lambda found: quote(found[0]), text)
+    return content
+
+
+def _texts(content: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    for _, part in subschemas(content):
+        yield from ((part, keyword, part[keyword]) for keyword in KEYWORDS if isinstance(part.get(keyword), str))
 
 
 def references_of(document: SchemaDocument) -> Iterator[SchemaReference]:

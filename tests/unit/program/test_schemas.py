@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -104,6 +105,18 @@ def verdict(store: Any, schema: Any, data: Any) -> Any:
 def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, invalid: Any) -> None:
     """What fails is reported by keyword, place and pointer, and names that the schema does not have show as a star."""
     assert verdict(store, schema, data) == invalid
+
+
+@pytest.mark.parametrize("name", ["a b", "Top<Spec>", "é", "a|b", "a^b", "[a]", "check$done", "a%b"])
+@pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_7, "https://json-schema.org/draft/2020-12/schema"])
+def test_references_as_bundlers_write_them(store: Any, name: str, draft: str) -> None:
+    """A reference may hold the characters of a name that a URI has to escape, and may escape them."""
+    properties = {"raw": {"$ref": f"#/definitions/{name}"}, "escaped": {"$ref": f"#/definitions/{quote(name)}"}}
+    schema = {"$schema": draft, "properties": properties, "definitions": {name: {"type": "string"}}}
+
+    assert [verdict(store, schema, {key: 1}) for key in properties] == [
+        Invalid(f"fails 'type' at /definitions/{name}/type", f"/{key}") for key in properties
+    ]
 
 
 @pytest.mark.parametrize("schema", [{"format": "uuid"}, {"$schema": DRAFT_4, "format": "uuid"}])
