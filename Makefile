@@ -13,7 +13,7 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak bench mutants lint format docs lock clean
+.PHONY: demo test soak soundness bench mutants lint format docs lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -23,6 +23,10 @@ test: $(STAMP) ## all tests; COVERAGE= runs them without the coverage gate, ARGS
 
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) -m tests.faults.soak --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
+
+soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
+	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
+		--messages $(or $(MESSAGES),100) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)

@@ -7,7 +7,7 @@ from router.check.ignore import Ignored
 from router.check.live.outages import OutageSurvival
 from router.check.live.permissions import READ, SEND
 from router.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
-from router.check.run import examine
+from router.check.run import Report, examine
 from router.model import Finding
 from router.program.load import Loaded
 
@@ -17,7 +17,9 @@ __all__ = [
     "Example",
     "Ignored",
     "OutageSurvival",
+    "Report",
     "check",
+    "examine",
     "known_codes",
     "rules_reporting",
     "shipped_examples",

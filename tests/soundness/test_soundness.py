@@ -1,0 +1,75 @@
+"""The short form of `make soundness`: what `router check` says of configs is what happens to their messages."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from time import monotonic, sleep
+
+import pytest
+
+from tests.soundness.cases import TrialConfig
+from tests.soundness.corpus import schema_store
+from tests.soundness.jobs import Trial, perform
+from tests.soundness.minimise import minimised
+from tests.soundness.report import TrialTally
+from tests.soundness.trial import judge
+from tests.soundness.workers import Ended, Pool
+
+MESSAGES = 40
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Without a line in the log for each rejected message."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def failures(trials: Iterable[Trial]) -> list[str]:
+    """What is wrong, each with the smallest config for it."""
+    tally = TrialTally("short")
+    for trial in trials:
+        tally.add(trial, perform(trial))
+    return [minimised(wrong[0], cause) for cause, wrong in tally.causes.items() if cause.startswith("false")]
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_random_configs(part: int) -> None:
+    """On random schemas."""
+    assert failures(Trial(7_000_000 + 20 * part + number, MESSAGES) for number in range(20)) == []
+
+
+def test_public_configs() -> None:
+    """On schemas of the store that is installed."""
+    assert failures(Trial(number, MESSAGES, schema) for number, schema in enumerate(schema_store()[100:120])) == []
+
+
+def test_messages_are_valid_and_reach_the_edges() -> None:
+    """The messages of a config satisfy its schema, and some lack what it does not require."""
+    properties = {"id": {"type": "string", "pattern": "^[a-z]{2}$"}, "n": {"type": ["integer", "null"], "minimum": 5}}
+    schema = {"type": "object", "properties": properties, "required": ["id"], "additionalProperties": False}
+    route = {"item": {"pk": "id", "n": {"from": "n", "missing": "error"}}}
+    case = TrialConfig("a case", schema, {"key": {"pk": "S"}}, route, (("id",), ("n",)))
+
+    verdict = judge(case, 1, 30)
+
+    assert (verdict.loaded, verdict.messages > 10, 0 < verdict.rejected < verdict.messages) == ("", True, True)
+
+
+def test_a_task_that_does_not_end_is_ended() -> None:
+    """The others still run."""
+    pool: Pool[float, float] = Pool(_slow, 2, 3.0, 5)
+
+    results = dict(pool.run([0.0, 60.0, -1.0, 0.01], monotonic() + 60))
+
+    assert results == {
+        0.0: 0.0,
+        60.0: Ended("timeout"),
+        -1.0: Ended("crash: ValueError: sleep length must be non-negative"),
+        0.01: 0.01,
+    }
+
+
+def _slow(seconds: float) -> float:
+    sleep(seconds)
+    return seconds

@@ -1,0 +1,179 @@
+"""Compares what `router check` says of one config with what happens to messages that satisfy its schema."""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+from msgspec import Struct
+
+from router.errors import ConfigError
+from router.testing import deliver, record
+from tests.soundness.cases import TrialConfig
+from tests.soundness.messages import MessageMaker
+from tests.support.check import Report, examine
+from tests.support.program import Loaded, Program, load_program
+
+_BATCH = 10
+_IRRELEVANT = ("RT805", "RT806", "RT803")
+"""Outcomes that concern no claim: the route does not take the message, or it is too large for every route."""
+_LIMITS = ("38 digits", "nest", "larger than", "bytes of memory")
+"""Reasons of RT809 that concern no claim: limits of each value whatever its schema says."""
+_ALWAYS = ("RT413", "RT415", "RT419", "RT424")
+"""Findings that say that each message is rejected."""
+_SOMETIMES = ("RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT611", "RT612")
+"""Findings that say that a valid message can be rejected."""
+_SUBJECT = re.compile(r"attribute '([^']+)'")
+_VERSION = re.compile(r"version '([^']+)'")
+
+
+class Word(Struct, frozen=True):
+    """What check says about a part of the route: `item.NAME`, or a key of the route.
+
+    `kind` is that of the claim that is not decided, or "" for a finding.
+    """
+
+    code: str
+    subject: str
+    sentence: str
+    kind: str = ""
+
+
+class Wrong(Struct, frozen=True):
+    """A valid message that is rejected without a word, or a finding that messages contradict or do not confirm."""
+
+    kind: str
+    subject: str
+    reason: str
+    message: str = ""
+
+
+class Judgement(Struct, frozen=True):
+    """The result of one config. `loaded` is why it could not be loaded, or ""."""
+
+    label: str
+    loaded: str = ""
+    words: tuple[Word, ...] = ()
+    claims: int = 0
+    messages: int = 0
+    rejected: int = 0
+    wrong: tuple[Wrong, ...] = ()
+    seconds: float = 0
+
+    @property
+    def undecided(self) -> bool:
+        """Whether check says that it could not decide a claim."""
+        return any(word.kind for word in self.words)
+
+    def of(self, kind: str) -> list[Wrong]:
+        """Return what is wrong, of one kind."""
+        return [each for each in self.wrong if each.kind == kind]
+
+
+def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) -> Judgement:
+    """Check a config, deliver messages that its schema takes, and compare. `more` are messages to try besides."""
+    kept: list[Loaded] = []
+    with tempfile.TemporaryDirectory(prefix="soundness-") as name:
+        folder = Path(name)
+        subjects = _write(folder, case)
+        start = perf_counter()
+        report = examine(folder / "routes.yaml", {}, kept.append)
+        seconds = perf_counter() - start
+        words = tuple(_words(report, subjects))
+        program, schemas = kept[0].program, kept[0].schemas
+        if program is None or schemas is None:
+            return Judgement(case.label, next((f"{each.code}: {each.sentence}" for each in words), "?"), words)
+        (validation,) = schemas.validations.values()
+        messages = MessageMaker(case, Random(seed), validation.validator.is_valid).make(count, more)
+        whole = _deliver(program, messages)
+        parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
+    rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
+    distinct = {(subject, reason): body for subject, reason, body in reversed(rejections)}
+    wrong = [
+        Wrong("silent", subject, reason, body)
+        for (subject, reason), body in distinct.items()
+        if not any(_explains(word, subject, reason) for word in words)
+    ]
+    wrong += _alarms(words, {subject for subject, _ in distinct}, parts)
+    return Judgement(
+        case.label, "", words, len(report.ledger.entries), len(messages), len(whole.rejections), tuple(wrong), seconds
+    )
+
+
+def _words(report: Report, subjects: Mapping[int, str]) -> Iterator[Word]:
+    for finding in report.findings:
+        yield Word(finding.code.id, subjects.get(finding.place.line, ""), finding.sentence)
+    for entry in report.ledger.undecided:
+        # The size of a text is seldom bounded; messages here have no such size.
+        if entry.kind != "size":
+            subject = f"item.{entry.subject}" if entry.subject else entry.kind
+            yield Word("", subject, entry.reason, entry.kind)
+
+
+class Deliveries(Struct, frozen=True):
+    """The rejected messages, each with its subject and reason, and the attributes of what was written."""
+
+    rejections: tuple[tuple[str, str, str], ...]
+    stored: frozenset[str]
+
+
+def _write(folder: Path, case: TrialConfig) -> dict[int, str]:
+    """Write the files of a config; return what stands in the lines of routes.yaml."""
+    text, subjects = case.text()
+    (folder / "routes.yaml").write_text(text, encoding="utf-8")
+    (folder / "schema.json").write_text(json.dumps(case.schema), encoding="utf-8")
+    return subjects
+
+
+def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str]) -> Deliveries:
+    _write(folder, case.alone(name))
+    try:
+        return _deliver(load_program(folder / "routes.yaml", {}), messages)
+    except ConfigError:  # as `update` without an attribute besides its key
+        return Deliveries((), frozenset())
+
+
+def _deliver(program: Program, messages: Sequence[str]) -> Deliveries:
+    rejections = []
+    stored: set[str] = set()
+    for start in range(0, len(messages), _BATCH):
+        batch = messages[start : start + _BATCH]
+        run = deliver(program, "q", [record(body=each) for each in batch])
+        stored.update(name for item in run.tables.items("items") for name in item)
+        for body, outcome in zip(batch, run.outcomes, strict=True):
+            if outcome.kind in ("rejected", "retry") and not _is_irrelevant(outcome.code, outcome.reason):
+                rejections.append((_subject(outcome.reason), outcome.reason, body))
+    return Deliveries(tuple(rejections), frozenset(stored))
+
+
+def _is_irrelevant(code: str, reason: str) -> bool:
+    return code in _IRRELEVANT or (code == "RT809" and any(words in reason for words in _LIMITS))
+
+
+def _subject(reason: str) -> str:
+    """Return the part of the route that a rejection is about."""
+    found = _SUBJECT.search(reason) or _VERSION.search(reason)
+    return f"item.{found[1]}" if found else next((key for key in ("once_key", "for_each") if key in reason), "")
+
+
+def _explains(word: Word, subject: str, reason: str) -> bool:
+    """Return whether a finding, or a claim that is not decided, is about a rejection."""
+    if word.subject.removeprefix("write.") != subject or word.code.startswith(("RT3", "RT2", "RT0")):
+        return False
+    # The length of keys is seldom bounded: it says nothing about other causes.
+    is_length = word.code == "RT613" or (word.kind == "key" and ";" not in word.sentence and "length" in word.sentence)
+    return "more than" in reason if is_length else True
+
+
+def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]) -> Iterator[Wrong]:
+    """Yield the findings that the messages contradict, or do not confirm."""
+    for word in words:
+        name = word.subject.removeprefix("item.")
+        if word.code in _ALWAYS and word.subject in parts and name in parts[word.subject].stored:
+            yield Wrong("false", word.subject, f"{word.code}: {word.sentence}")
+        elif word.code in _SOMETIMES and word.subject not in rejected:
+            yield Wrong("unconfirmed", word.subject, f"{word.code}: {word.sentence}")
