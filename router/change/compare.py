@@ -8,10 +8,12 @@ from msgspec import UNSET, structs
 from router import codes
 from router.change.acceptance import Counterexample, Taking, compare_taking, samples_of
 from router.change.behaviour import ItemDifference, differences, tests_of
+from router.change.consequences import compare_deployments
 from router.change.items import compare_parts
-from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict, SideBySide
+from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
 from router.change.routes import RouteVersion, match_table, pair, routes_of
 from router.change.running import record_of
+from router.change.side_by_side import conflicts
 from router.change.versions import ConfigVersion
 from router.check.change_codes import (
     DISPOSITION,
@@ -24,6 +26,7 @@ from router.check.change_codes import (
     RENAMED,
     ROUTE_ADDED,
     ROUTE_REMOVED,
+    SIDE_BY_SIDE,
 )
 from router.check.ignore import ignore_changes
 from router.config.findings import Findings
@@ -43,8 +46,11 @@ _STAGES = {
 """The key of the route that decides about a message, by the code of its outcome."""
 
 
-def compare_versions(old: ConfigVersion, new: ConfigVersion) -> DiffReport:
-    """Return the comparison of two versions; only routes that differ are reasoned about."""
+def compare_versions(old: ConfigVersion, new: ConfigVersion, as_worker: bool = False) -> DiffReport:
+    """Return the comparison of two versions; only routes that differ are reasoned about.
+
+    The stacks that are compared are those of the worker with `as_worker`, else those of the Lambda function.
+    """
     pairs = pair(routes_of(old), routes_of(new))
     changed = [(before, after) for before, after in pairs.both if _differ(before, after)]
     compared = [_compare_route(before, after) for before, after in changed]
@@ -53,6 +59,8 @@ def compare_versions(old: ConfigVersion, new: ConfigVersion) -> DiffReport:
         *_removed(pairs.removed),
         *_added(pairs.added),
         *_renamed(pairs.both),
+        *(change for before, after in changed for change in _side_by_side(before, after)),
+        *compare_deployments(old, new, as_worker),
     ]
     findings = _located(old, new, changes)
     reports = tuple(
@@ -62,11 +70,11 @@ def compare_versions(old: ConfigVersion, new: ConfigVersion) -> DiffReport:
     return DiffReport(
         old.label,
         new.label,
-        tuple(report for report in reports),
+        reports,
         tuple(each for each in findings if not each.ignored),
         tuple(each for each in findings if each.ignored),
         len(pairs.both) - len(changed),
-        SideBySide(True),
+        tuple(f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE),
     )
 
 
@@ -168,6 +176,13 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
     if difference.what == "number of items":
         return change.path[2:3] == ("for_each",)
     return change.code in (DISPOSITION, MESSAGES_LOST)
+
+
+def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    for why in conflicts(old, new):
+        yield ConfigChange(
+            SIDE_BY_SIDE, f"two versions must not write side by side: {why}", new.path, old.path, new.name
+        )
 
 
 def _removed(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:

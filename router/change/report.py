@@ -63,17 +63,11 @@ class RouteReport(Struct, frozen=True):
     findings: tuple[ChangeFinding, ...] = ()
 
 
-class SideBySide(Struct, frozen=True):
-    """Whether two versions may write at the same time, and why not."""
-
-    safe: bool
-    reasons: tuple[str, ...] = ()
-
-
 class DiffReport(Struct, frozen=True):
     """The comparison of two versions: the routes that are in both and differ, all findings, and the ignored ones.
 
-    `same` is the number of routes that do not differ.
+    `same` is the number of routes that do not differ, `conflicts` are the reasons why the two versions must not write
+    side by side.
     """
 
     old: str
@@ -82,7 +76,7 @@ class DiffReport(Struct, frozen=True):
     findings: tuple[ChangeFinding, ...]
     ignored: tuple[ChangeFinding, ...]
     same: int
-    side_by_side: SideBySide
+    conflicts: tuple[str, ...]
 
     @property
     def breaks(self) -> bool:

@@ -30,6 +30,7 @@ class ConfigVersion(Struct, frozen=True, eq=False):
     loaded: Loaded
     program: Program
     schemas: SchemaStore
+    env: Mapping[str, str]
     root: str = ""
     shown: str = ""
 
@@ -72,4 +73,4 @@ def _load(label: str, path: FilePath, env: Mapping[str, str], root: str = "", sh
     if loaded.program is None or loaded.schemas is None:
         errors = [each for each in loaded.findings if each.code.severity == "error"]
         raise ConfigError([structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors])
-    return ConfigVersion(label, path, loaded, loaded.program, loaded.schemas, root, shown)
+    return ConfigVersion(label, path, loaded, loaded.program, loaded.schemas, env, root, shown)

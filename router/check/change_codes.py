@@ -150,3 +150,9 @@ NOT_COMPARED = declare(
     "There is no template of one of the configs, so that resources and permissions are not compared.",
     "info",
 )
+SHORTER_RETENTION = declare(
+    "RT944",
+    "messages that are kept for a shorter time",
+    "Messages that wait for longer than the new retention are deleted as soon as it is set.",
+    "warning",
+)

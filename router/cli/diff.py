@@ -24,9 +24,10 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
     help="The config that git: and a missing NEW refer to.",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--worker", is_flag=True, help="Compare the stacks of the worker, instead of those of the function.")
 @click.option("--strict", is_flag=True, help="Fail on risky changes and unknown verdicts, too.")
 @click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the new config silences.")
-def command(old: str, new: str, config: Path, form: str, strict: bool, show_ignored: bool) -> None:
+def command(old: str, new: str, config: Path, form: str, worker: bool, strict: bool, show_ignored: bool) -> None:
     """Compare two versions of a config: what each route no longer takes, and how its items change.
 
     OLD and NEW are a file, a compiled config, or a commit: git:REF, or git:REF:PATH with the path of the config from
@@ -51,8 +52,8 @@ def command(old: str, new: str, config: Path, form: str, strict: bool, show_igno
     from router.cli.diff_report import render
 
     with ExitStack() as stack:
-        versions = [open_version(each, config, os.environ, stack) for each in (old, new)]
-        report = compare_versions(*versions)
+        before, after = (open_version(each, config, os.environ, stack) for each in (old, new))
+        report = compare_versions(before, after, as_worker=worker)
     text = render(report, form, show_ignored)
     if text:
         click.echo(text)

@@ -187,7 +187,7 @@ def _record(report: DiffReport, show_ignored: bool) -> dict[str, Any]:
         "breaks": report.breaks,
         "routes": [_route_record(each) for each in report.routes],
         "same_routes": report.same,
-        "side_by_side": {"safe": report.side_by_side.safe, "reasons": report.side_by_side.reasons},
+        "side_by_side": {"safe": not report.conflicts, "reasons": report.conflicts},
         "findings": _records(shown),
     }
 
