@@ -10,6 +10,9 @@ from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
 from router.config.schema import config_schema
+from router.dev.graph.model import graph_of
+from router.dev.graph.picture import as_svg
+from router.program.load import load_program
 
 
 def schema_page() -> str:
@@ -17,11 +20,17 @@ def schema_page() -> str:
     return msgspec.json.format(msgspec.json.encode(config_schema())).decode() + "\n"
 
 
+def graph_picture() -> str:
+    """Return the picture of the sample config that `router graph --format svg` draws."""
+    return as_svg(graph_of(load_program(Path(__file__).parents[2] / "routes.yaml", {}).config))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/checks.md": checks_page,
     "docs/config.md": config_page,
     "docs/transforms.md": transforms_page,
     "docs/plugins.md": plugins_page,
+    "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/check/examples.json": examples_file,
 }

@@ -1,0 +1,65 @@
+"""`router graph`: draw queues over routes to tables and dead-letter queues."""
+
+import os
+from pathlib import Path
+
+import click
+
+from router.cli.options import choose_config, config_argument, output_option, write_file
+from router.dev.graph.model import GroupBy, Node, graph_of, group, select
+from router.dev.graph.picture import as_svg
+from router.dev.graph.text import as_dot, as_json, as_mermaid
+from router.errors import ConfigError, UsageError
+from router.printable import printable_lines
+from router.program.load import load
+
+_FORMATS = {"mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "json": as_json}
+_SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
+
+
+@click.command("graph")
+@config_argument
+@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="mermaid", show_default=True)
+@click.option(
+    "--group",
+    "by",
+    type=click.Choice(["auto", "none", "file", "name"]),
+    default="auto",
+    show_default=True,
+    help="One node for what is in one file, or has one first word in its name; auto: only for more than 40 routes.",
+)
+@click.option(
+    "--select", "pattern", metavar="PATTERN", help="Only what has such a name, and its neighbours: 'orders*'."
+)
+@output_option(help="The file.  [default: standard output]")
+def command(
+    file: Path | None, config: Path | None, form: str, by: GroupBy, pattern: str | None, output: Path | None
+) -> None:
+    """Draw the queues, routes, tables and dead-letter queues of a config, and what goes from one to another.
+
+    Needs neither AWS nor Graphviz. GitHub shows mermaid in Markdown; svg is a picture with light and dark colours.
+
+    \b
+    Examples:
+      router graph
+      router graph --format svg -o flows.svg
+      router graph --format svg --select 'orders*' --group none -o orders.svg
+    """
+    path = choose_config(file, config)
+    loaded = load(path, os.environ, "warning")
+    if loaded.config is None or loaded.findings.failed:
+        raise ConfigError(tuple(loaded.findings))
+    graph = graph_of(loaded.config)
+    if pattern is not None:
+        graph = select(graph, pattern)
+        if not graph.nodes:
+            raise UsageError(f"no queue, route or table has a name such as '{pattern}'")
+
+    def file_of(node: Node) -> str:
+        return loaded.findings.locate((_SECTIONS[node.kind], node.name)).file
+
+    text = _FORMATS[form](group(graph, by, file_of)).rstrip()
+    if output is None:
+        click.echo(printable_lines(text))
+    else:
+        write_file(output, f"{text}\n".encode())

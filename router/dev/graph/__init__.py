@@ -1,0 +1,1 @@
+"""`router graph`: queues over routes to tables and dead-letter queues."""

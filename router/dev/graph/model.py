@@ -1,0 +1,161 @@
+"""The graph of a config: its queues, routes and tables, and what goes from one to another."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from msgspec import Struct, UnsetType, structs
+
+from router.aws.references import is_fifo
+from router.config import spec
+
+NodeKind = Literal["queue", "route", "table", "dead_letter"]
+EdgeKind = Literal["reads", "writes", "dead_letter"]
+GroupBy = Literal["auto", "none", "file", "name"]
+MAX_ROUTES = 40
+"""A graph with more routes is grouped by default: nobody reads more."""
+MAX_GROUPS = 40
+OTHERS = "others"
+"""The group of what is in small groups, if there are too many groups."""
+
+
+class Node(Struct, frozen=True):
+    """A queue, route or table, or several of one kind; `details` say what its settings are."""
+
+    id: str
+    kind: NodeKind
+    name: str
+    details: tuple[str, ...] = ()
+    count: int = 1
+
+
+class Edge(Struct, frozen=True):
+    """What goes from one node to another; `count` is how many edges it stands for."""
+
+    source: str
+    target: str
+    kind: EdgeKind
+    count: int = 1
+
+
+class Graph(Struct, frozen=True):
+    """Nodes in the order of the config, and edges between them."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    def count(self, kind: NodeKind) -> int:
+        """Return how many queues, routes, tables or dead-letter queues there are."""
+        return sum(node.count for node in self.nodes if node.kind == kind)
+
+
+def graph_of(config: spec.Config) -> Graph:
+    """Return the graph of a config."""
+    read = {route.queue: None for route in config.routes.values()}
+    queues = dict.fromkeys([*config.queues, *read])
+    dead_letters = {queue.dead_letter for queue in config.queues.values() if queue.dead_letter} - read.keys()
+    nodes: dict[str, Node] = {}
+    edges: list[Edge] = []
+    for name in queues:
+        settings = config.queues.get(name, spec.Queue())
+        nodes.setdefault(_queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters))
+    for name, route in config.routes.items():
+        id_ = f"route:{name}"
+        nodes[id_] = Node(id_, "route", name, tuple(_details_of(route)))
+        edges.append(Edge(f"queue:{route.queue}", id_, "reads"))
+        tables = [route.table, *([route.write.once] if isinstance(route.write.once, str) else [])]
+        edges += [Edge(id_, f"table:{table}", "writes") for table in tables]
+    for name, table in config.tables.items():
+        nodes[f"table:{name}"] = Node(f"table:{name}", "table", name, _named(name, table.name, ", ".join(table.key)))
+    for name in queues:
+        target = config.queues.get(name, spec.Queue()).dead_letter
+        if target:
+            nodes.setdefault(_queue_id(target, dead_letters), _queue_node(target, spec.Queue(), is_dead_letter=True))
+            edges.append(Edge(_queue_id(name, dead_letters), _queue_id(target, dead_letters), "dead_letter"))
+    return Graph(tuple(nodes.values()), tuple(edges))
+
+
+def _queue_id(name: str, dead_letters: set[str]) -> str:
+    return f"{'dead_letter' if name in dead_letters else 'queue'}:{name}"
+
+
+def _queue_node(name: str, settings: spec.Queue, is_dead_letter: bool) -> Node:
+    kind: NodeKind = "dead_letter" if is_dead_letter else "queue"
+    about = ", ".join([*settings.envelope, *(["FIFO"] if is_fifo(settings.name or name) else [])])
+    return Node(f"{kind}:{name}", kind, name, _named(name, settings.name, about))
+
+
+def _named(key: str, name: str, about: str) -> tuple[str, ...]:
+    return tuple(filter(None, [name if name != key else "", about]))
+
+
+def _details_of(route: spec.RouteSettings) -> Iterator[str]:
+    if not isinstance(route.when, UnsetType):
+        yield f"when {route.when}"
+    if not isinstance(route.for_each, UnsetType):
+        yield f"for each {route.for_each}"
+    if route.write.mode != spec.WriteSettings().mode:
+        yield route.write.mode
+
+
+def select(graph: Graph, pattern: str) -> Graph:
+    """Return the nodes whose names match a pattern such as `orders*`, with all that they are connected to."""
+    matched = {node.id for node in graph.nodes if fnmatchcase(node.name, pattern)}
+    routes = {edge.source for edge in graph.edges if edge.target in matched and edge.source.startswith("route:")}
+    routes |= {edge.target for edge in graph.edges if edge.source in matched and edge.target.startswith("route:")}
+    inner = matched | routes
+    kept = set(inner)
+    for edge in graph.edges:
+        if edge.source in inner or edge.target in inner:
+            kept |= {edge.source, edge.target}
+    edges = tuple(edge for edge in graph.edges if edge.source in kept and edge.target in kept)
+    return Graph(tuple(node for node in graph.nodes if node.id in kept), edges)
+
+
+def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
+    """Return a graph with one node for all queues, routes or tables of a group: those of a file, or of one first word.
+
+    `auto` leaves a small graph as it is, and prefers files if there are several.
+    """
+    if by == "none" or (by == "auto" and graph.count("route") <= MAX_ROUTES):
+        return graph
+    files = {node.id: file_of(node) for node in graph.nodes}
+    several = 1 < len(set(files.values())) <= MAX_GROUPS
+    words = {node.id: _first_word(node.name) for node in graph.nodes}
+    groups = _merge_small(files if by == "file" or (by == "auto" and several) else words, graph)
+    return _grouped(graph, groups)
+
+
+def _first_word(name: str) -> str:
+    for index, char in enumerate(name):
+        if char in "-_.":
+            return name[:index]
+    return name
+
+
+def _merge_small(groups: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
+    """Return the groups of nodes; of each kind the smallest are together, so that there are few."""
+    sizes: dict[str, Counter[str]] = {}
+    for node in graph.nodes:
+        sizes.setdefault(node.kind, Counter())[groups[node.id]] += 1
+    kept = {
+        kind: {name for name, _ in counts.most_common(MAX_GROUPS if len(counts) <= MAX_GROUPS else MAX_GROUPS - 1)}
+        for kind, counts in sizes.items()
+    }
+    return {node.id: groups[node.id] if groups[node.id] in kept[node.kind] else OTHERS for node in graph.nodes}
+
+
+def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
+    members: dict[tuple[NodeKind, str], list[Node]] = {}
+    for node in graph.nodes:
+        members.setdefault((node.kind, groups[node.id]), []).append(node)
+    merged: dict[str, Node] = {}
+    for (kind, name), nodes in members.items():
+        id_ = f"{kind}:{name}"
+        single = len(nodes) == 1
+        shown = structs.replace(nodes[0], id=id_) if single else Node(id_, kind, name, (), len(nodes))
+        merged |= {node.id: shown for node in nodes}
+    counts = Counter((merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges)
+    edges = [Edge(source, target, kind, count) for (source, target, kind), count in counts.items()]
+    return Graph(tuple(dict.fromkeys(merged.values())), tuple(edges))

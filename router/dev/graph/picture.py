@@ -1,0 +1,122 @@
+"""A graph as a picture in SVG, without other programs; it has light and dark colours, and holds no script."""
+
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from router.dev.graph.layout import Layout, place
+from router.dev.graph.model import Edge, Graph, Node
+from router.dev.graph.text import lines_of
+from router.printable import printable
+
+_HEIGHT = 42
+_GAP = 84
+_MARGIN = 12
+_HEADING = 26
+_CHARACTER, _PADDING = 7.4, 26
+"""The widths of a character and around a text, in pixels; text is cut so that it fits in any font."""
+_MAX_CHARACTERS = 34
+_HEADINGS = ("queues", "routes", "tables and dead-letter queues")
+_STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #1f2328; }
+.name { font-weight: 600; }
+.detail, .heading, .count { font-size: 11px; fill: #59636e; }
+rect { stroke-width: 1.5; }
+.queue { fill: #ddf4ff; stroke: #0969da; }
+.route { fill: #f6f8fa; stroke: #818b98; }
+.table { fill: #dafbe1; stroke: #1a7f37; }
+.dead_letter { fill: #ffebe9; stroke: #cf222e; }
+path { fill: none; stroke: #818b98; stroke-width: 1.5; }
+path.dead_letter { fill: none; stroke-dasharray: 5 4; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc; }
+  .detail, .heading, .count { fill: #9198a1; }
+  .queue { fill: #121d2f; stroke: #4493f8; }
+  .route { fill: #151b23; stroke: #656c76; }
+  .table { fill: #12261e; stroke: #3fb950; }
+  .dead_letter { fill: #25171c; stroke: #f85149; }
+  path, path.dead_letter { fill: none; stroke: #656c76; }
+  path.dead_letter { stroke: #f85149; }
+}
+"""
+
+
+def as_svg(graph: Graph) -> str:
+    """Return the picture of a graph."""
+    layout = place(graph)
+    widths = [0.0, 0.0, 0.0]
+    for node in graph.nodes:
+        column = layout.columns[node.id]
+        widths[column] = max(widths[column], _width(node))
+    lefts = [_MARGIN, _MARGIN + widths[0] + _GAP, _MARGIN + widths[0] + widths[1] + 2 * _GAP]
+    width, height = lefts[2] + max(widths[2], 190) + _MARGIN, layout.height + _HEADING + _MARGIN
+    root = Element("svg", xmlns="http://www.w3.org/2000/svg", role="img", viewBox=f"0 0 {width:.0f} {height:.0f}")
+    root.set("width", f"{width:.0f}")
+    root.set("height", f"{height:.0f}")
+    counts = f"{graph.count('queue')} queues, {graph.count('route')} routes, {graph.count('table')} tables"
+    SubElement(root, "title").text = counts
+    SubElement(root, "style").text = _STYLE
+    for left, heading in zip(lefts, _HEADINGS, strict=True):
+        _text(root, left, 16, heading, "heading")
+    boxes = {node.id: (lefts[layout.columns[node.id]], widths[layout.columns[node.id]]) for node in graph.nodes}
+    for edge in graph.edges:
+        _draw_edge(root, edge, layout, boxes, lefts[1] + widths[1])
+    for node in graph.nodes:
+        _draw_node(root, node, boxes[node.id], layout.middles[node.id] + _HEADING)
+    indent(root)
+    return str(tostring(root, encoding="unicode")) + "\n"
+
+
+def _width(node: Node) -> float:
+    return _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node))
+
+
+def _shown(node: Node) -> list[str]:
+    """Return the one or two lines in a node."""
+    name, *details = lines_of(node)
+    return [name, "; ".join(details)] if details else [name]
+
+
+def _cut(text: str) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= _MAX_CHARACTERS else f"{shown[: _MAX_CHARACTERS - 1]}…"
+
+
+def _draw_node(root: Element, node: Node, box: tuple[float, float], middle: float) -> None:
+    left, width = box
+    part = SubElement(root, "g")
+    SubElement(part, "title").text = printable("; ".join(lines_of(node)))
+    rect = SubElement(part, "rect", x=f"{left:.1f}", y=f"{middle - _HEIGHT / 2:.1f}", width=f"{width:.1f}")
+    rect.set("height", str(_HEIGHT))
+    rect.set("rx", "6" if node.kind == "route" else "12")
+    rect.set("class", node.kind)
+    lines = _shown(node)
+    _text(part, left + 12, middle + (4.5 if len(lines) == 1 else -3), _cut(lines[0]), "name")
+    for line in lines[1:]:
+        _text(part, left + 12, middle + 13, _cut(line), "detail")
+
+
+def _text(parent: Element, left: float, bottom: float, text: str, kind: str) -> None:
+    SubElement(parent, "text", {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}).text = text
+
+
+def _draw_edge(
+    root: Element, edge: Edge, layout: Layout, boxes: Mapping[str, tuple[float, float]], after_routes: float
+) -> None:
+    start, end = sum(boxes[edge.source]), boxes[edge.target][0]
+    from_, to = layout.middles[edge.source] + _HEADING, layout.middles[edge.target] + _HEADING
+    lane = layout.lanes.get((edge.source, edge.target))
+    if lane is not None and end > after_routes:
+        lane += _HEADING
+        path = f"{_curve(start, from_, start + _GAP, lane)} H {after_routes:.1f} {_curve(after_routes, lane, end, to)}"
+    else:
+        path = _curve(start, from_, end, to)
+    path = f"M {start:.1f} {from_:.1f} {path}"
+    SubElement(root, "path", {"d": path, "class": edge.kind})
+    if edge.count > 1:
+        left, bottom = ((start + end) / 2 - 8, (from_ + to) / 2 - 4) if lane is None else (after_routes + 12, lane - 4)
+        _text(root, left, bottom, str(edge.count), "count")
+
+
+def _curve(left: float, top: float, right: float, bottom: float) -> str:
+    bend = (right - left) / 2
+    return f"C {left + bend:.1f} {top:.1f}, {right - bend:.1f} {bottom:.1f}, {right:.1f} {bottom:.1f}"
