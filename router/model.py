@@ -222,10 +222,14 @@ class Route(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """A table: the name or ARN in calls, and its key attributes in order."""
+    """A table: the name or ARN in calls, and its key attributes in order.
+
+    This process may use `write_units` of its write capacity per second; 0 if there is no bound.
+    """
 
     name: str
     key: tuple[tuple[str, KeyType], ...]
+    write_units: float = 0.0
 
 
 class Result(Struct, frozen=True):

@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 from router.aws.calls import RESPONSE_SECONDS, run_within
 from router.aws.faults import read_cancellation, translate
 from router.aws.protocols import (
+    MEASURED,
     OUT_OF_TIME,
     TIMED_OUT,
     TOO_LARGE,
@@ -22,6 +23,7 @@ from router.aws.protocols import (
     KeySchema,
     Request,
     WriteResponse,
+    read_consumed,
     read_key_schema,
 )
 from router.errors import UsageError
@@ -162,39 +164,41 @@ class DynamoTables:
             "Delete": client.delete_item,
         }
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
         """Call BatchWriteItem."""
-        operation, items = self._client.batch_write_item, {table: requests}
-        response = _within(timeout, lambda: call(operation, "UnprocessedItems", RequestItems=items))
+        operation, parameters = self._client.batch_write_item, _measured({"RequestItems": {table: requests}}, measured)
+        response = _within(timeout, lambda: call(operation, "UnprocessedItems", **parameters))
         if isinstance(response, AwsFault):
             return WriteResponse(fault=response)
         # The call names one table, so only its requests can be returned.
-        return WriteResponse([request for left in response["UnprocessedItems"].values() for request in left])
+        unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
+        return WriteResponse(unprocessed, consumed=read_consumed(response))
 
-    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
+    def write(
+        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
 
         def write() -> WriteResponse:
             try:
-                self._operations[operation](**parameters)
+                response = self._operations[operation](**_measured(parameters, measured))
             except ERRORS as error:
                 return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
-            return WriteResponse()
+            return WriteResponse(consumed=read_consumed(response))
 
         return _response(_within(timeout, write))
 
-    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
         """Call TransactWriteItems."""
+        items = [{operation: parameters} for operation, parameters in actions]
 
         def write() -> WriteResponse:
             try:
-                self._client.transact_write_items(
-                    TransactItems=[{operation: parameters} for operation, parameters in actions]  # type: ignore[misc]
-                )
+                response = self._client.transact_write_items(**_measured({"TransactItems": items}, measured))
             except ERRORS as error:
                 reasons = _response_of(error).get("CancellationReasons", ())
                 return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
-            return WriteResponse()
+            return WriteResponse(consumed=read_consumed(response))
 
         return _response(_within(timeout, write))
 
@@ -202,6 +206,10 @@ class DynamoTables:
         """Call DescribeTable."""
         response = _within(timeout, lambda: call(self._client.describe_table, "Table", TableName=table))
         return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+
+
+def _measured(parameters: dict[str, Any], measured: bool) -> dict[str, Any]:
+    return parameters | MEASURED if measured else parameters
 
 
 def _response(found: WriteResponse | AwsFault) -> WriteResponse:

@@ -15,6 +15,17 @@ Request = dict[str, Any]
 """A request of BatchWriteItem: {"PutRequest": {"Item": {…}}} or {"DeleteRequest": {"Key": {…}}}."""
 KeySchema = tuple[tuple[str, KeyType], ...]
 """The key attributes of a table and their types: the partition key, then the sort key if there is one."""
+THROTTLING = frozenset(
+    (
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "ThrottlingException",
+    )
+)
+"""The error codes of writes for a table, a key or an account at its capacity:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 Receipt = tuple[str, str]
 """A received message as its id and its receipt handle."""
 
@@ -37,13 +48,20 @@ class WriteResponse(Struct, frozen=True):
     """The response to a write; with a fault, none of the call's writes is known to be made.
 
     `unprocessed` are the requests of a batch that must be sent again. If the fault is a failed condition, `position` is
-    the index of the action that failed, and `stored` the item that exists, if AWS returned it.
+    the index of the action that failed, and `stored` the item that exists, if AWS returned it. `consumed` is how many
+    write units a measured call has used; None if that was not requested, or not returned.
     """
 
     unprocessed: list[Request] = []
     fault: AwsFault | None = None
     position: int = 0
     stored: dict[str, AttributeValue] | None = None
+    consumed: float | None = None
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the table, its account or its key was at its capacity, so that nothing was written."""
+        return self.fault is not None and self.fault.code in THROTTLING
 
 
 class QueueAttributes(Struct, frozen=True):
@@ -81,16 +99,19 @@ class OutgoingMessage(Struct, frozen=True):
 class Tables(Protocol):
     """DynamoDB, as the router uses it; safe to call from several threads. No method retries.
 
-    A call takes `timeout` seconds at most, whatever it waits for: a name server, a connection, the response.
+    A call takes `timeout` seconds at most, whatever it waits for: a name server, a connection, the response. The
+    response to a `measured` one says how many write units it has consumed.
     """
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
         """Put and delete at most 25 items of one table in one BatchWriteItem."""
 
-    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
+    def write(
+        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem; the parameters name the table."""
 
-    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
         """Make at most 100 actions on distinct items in one TransactWriteItems."""
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
@@ -115,10 +136,12 @@ class PendingWrite(Protocol):
 class NonBlockingTables(Protocol):
     """Tables that can have several calls under way in one thread."""
 
-    def begin_batch_write(self, table: str, requests: list[Request], timeout: float) -> PendingWrite:
+    def begin_batch_write(
+        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+    ) -> PendingWrite:
         """Send what `batch_write` sends."""
 
-    def begin_actions(self, actions: Sequence[Action], timeout: float) -> PendingWrite:
+    def begin_actions(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> PendingWrite:
         """Send what `write` sends, or for several actions what `transact` sends."""
 
 
@@ -171,6 +194,10 @@ UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 """A response with status 200 that is not what the operation returns, such as a proxy's page."""
 
 
+MEASURED = {"ReturnConsumedCapacity": "TOTAL"}
+"""The parameter of a measured write."""
+
+
 class NoObjects:
     """The S3 of a program that follows no pointers."""
 
@@ -185,6 +212,14 @@ class Aws(Struct, frozen=True):
     tables: Tables
     queues: Queues
     objects: Objects = NoObjects()
+
+
+def read_consumed(response: Mapping[str, Any]) -> float | None:
+    """Return the write units of a response, of all its tables; None if it does not say."""
+    found = response.get("ConsumedCapacity")
+    if not found:
+        return None
+    return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
 
 
 def read_key_schema(description: Mapping[str, Any]) -> KeySchema:

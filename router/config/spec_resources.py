@@ -183,6 +183,22 @@ class TableSettings(Spec, frozen=True, kw_only=True):
     ttl: Annotated[
         str, Meta(description="The attribute that DynamoDB's time to live reads.", examples=["expires_at"])
     ] = ""
+    write_units: Annotated[
+        Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType,
+        Meta(
+            description="The write capacity units per second that the router uses of it at most. DynamoDB says what "
+            "each write consumes; while the table throttles, the rate is lowered. Default: no bound."
+        ),
+    ] = UNSET
+    share: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="The number of processes that share `write_units`: workers, times their `--processes`, "
+            "or concurrent invocations of the function.",
+        ),
+    ] = 1
     managed: Annotated[
         bool,
         Meta(

@@ -3,7 +3,7 @@
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -158,6 +158,9 @@ def _can_combine(write: Write, later: Write) -> bool:
             return False
 
 
+UNIT_BYTES = 1024
+"""One write unit writes so many bytes of an item, or a part of them; in a transaction it takes two units:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
 MAX_BATCH_ITEMS = 25
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 # JSON text is at most so many times longer than what DynamoDB counts: a number of two digits counts two bytes, and is
@@ -201,14 +204,23 @@ def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
 
 
 class Batch:
-    """Chains of one table whose writes are sent in one call; `weight` is an upper bound of their bytes in it."""
+    """Chains of one table whose writes are sent in one call.
 
-    __slots__ = ("chains", "table", "weight")
+    `weight` is an upper bound of their bytes in it; `units` are the write units that they take at least.
+    """
+
+    __slots__ = ("chains", "table", "units", "weight")
 
     def __init__(self, table: Table, chains: list[Chain], weight: int = 0) -> None:
         self.table = table
         self.chains = chains
         self.weight = weight
+        self.units = 0
+
+    @property
+    def writes(self) -> list[Write]:
+        """The writes that are sent together."""
+        return [chain.write for chain in self.chains]
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests of BatchWriteItem, in the order of `chains`."""
@@ -238,8 +250,15 @@ class Batch:
         return identify(self.table.name, self.table.key, item)
 
 
-def pack(chains: Iterable[Chain]) -> list[Batch]:
-    """Return batches of one table each, at most 25 items and 16 MB, in order."""
+def count_units(write: Write) -> int:
+    """Return the write units that a write takes at least, alone or in a batch."""
+    return -(-write.size // UNIT_BYTES)
+
+
+def pack(
+    chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
+) -> list[Batch]:
+    """Return batches of one table each, in order: at most 25 items, 16 MB, and the units of a table with a budget."""
     batches: list[Batch] = []
     filling: dict[str, Batch] = {}
     for chain in chains:
@@ -247,11 +266,18 @@ def pack(chains: Iterable[Chain]) -> list[Batch]:
         size, name = write.size, write.table.name
         batch = filling.get(name)
         weight = size * _MAX_EXPANSION if size <= _SMALL else len(msgspec.json.encode(write.item))
-        if batch is None or batch.weight + weight > MAX_BATCH_BYTES or len(batch.chains) == MAX_BATCH_ITEMS:
+        units = count_units(write) if write.table.write_units else 0
+        if (
+            batch is None
+            or batch.weight + weight > MAX_BATCH_BYTES
+            or len(batch.chains) == MAX_BATCH_ITEMS
+            or (units and batch.units + units > most_units(write.table))
+        ):
             batch = filling[name] = Batch(write.table, [])
             batches.append(batch)
         batch.chains.append(chain)
         batch.weight += weight
+        batch.units += units
     return batches
 
 

@@ -1,13 +1,14 @@
 """Sends the planned writes: calls overlap, and each write is retried by itself until it is settled."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import uniform
 
 from router import codes
 from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, boottime
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.aws.run_lock import blocking
+from router.deliver.budgets import Reservation, WriteBudgets
 from router.deliver.lanes import Batch, Chain, Lane, Step, pack
 from router.deliver.retries import WaitBudget
 from router.model import WRITTEN, Outcome, Table
@@ -48,6 +49,7 @@ class Writer:
         self._max_tries = MAX_TRIES if max_tries is None else max_tries
         # The key of a table, and when it was looked up.
         self._keys: dict[str, tuple[KeySchema, float]] = {}
+        self._budgets = WriteBudgets(clock)
         self._calls: PolledCalls[Job] | ThreadedCalls[Job] = (
             PolledCalls(_begin(tables), clock)
             if isinstance(tables, NonBlockingTables)
@@ -72,7 +74,8 @@ class Writer:
             now = self._clock()
             if now >= limit.moment:
                 for lane in running:
-                    lane.abandon(_retry_later(f"the deadline passed before it was written to {lane.tables}"))
+                    why = ", whose write_units are used up" if lane.is_paced else ""
+                    lane.abandon(_retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
                 return
             ready = [lane for lane in running if lane.ready_at <= now]
             if ready:
@@ -82,38 +85,67 @@ class Writer:
             yield
             wake = min(lane.ready_at for lane in running)
             seconds = max(0.0, min(wake, limit.moment) - self._clock())
+            # The budget of a table is a bound that holds for all messages: nothing is gained by leaving some.
+            paced = any(lane.is_paced for lane in running)
             takes_some = FEW_SHARE * tried < len(running) < tried
-            if not takes_some and not waits.take(seconds):
+            if not takes_some and not paced and not waits.take(seconds):
                 for lane in running:
                     lane.give_up()
                 return
             tried = len(running)
             with blocking:
                 self._sleep(seconds)
-            waits.waited += seconds
+            # Further receivers would not make a budget larger, as they would overlap other waits.
+            waits.waited += 0 if paced else seconds
 
     def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
         """Send the first step of each lane; and at once the halves of batches that were refused."""
         lanes: dict[Step, _RunningLane] = {lane.steps[0]: lane for lane in ready}
-        jobs: list[Job] = [*pack([step for step in lanes if isinstance(step, Chain) and step.batched])]
+        jobs: list[Job] = [
+            *pack([step for step in lanes if isinstance(step, Chain) and step.batched], self._budgets.most_units)
+        ]
         jobs += [step for step in lanes if not step.batched]
         while jobs:
+            jobs, reservations = self._reserve(jobs, lanes)
             responses = self._calls.make(jobs, limit)
-            made = [(job, response) for job, response in zip(jobs, responses, strict=True) if response is not None]
+            made = list(zip(jobs, responses, strict=True))
             jobs = []
             for job, response in made:
+                if job in reservations:
+                    reservations[job].settle(response, len(job.writes))
+                if response is None:
+                    continue
                 if isinstance(job, Batch):
                     jobs += self._handle_batch(job, response, lanes, limit)
                 else:
                     self._handle_step(job, response, lanes[job], limit)
 
+    def _reserve(
+        self, jobs: Sequence[Job], lanes: Mapping[Step, "_RunningLane"]
+    ) -> tuple[list[Job], dict[Job, Reservation]]:
+        """Return the calls that the budgets of their tables allow, with what is reserved; the lanes of others wait."""
+        allowed: list[Job] = []
+        reservations: dict[Job, Reservation] = {}
+        for job in jobs:
+            if _is_measured(job):
+                transactional = not isinstance(job, Batch) and len(job.actions()) > 1
+                reservation = self._budgets.reserve(job.writes, transactional=transactional)
+                if reservation.wait:
+                    for step in job.chains if isinstance(job, Batch) else (job,):
+                        lanes[step].pace(self._clock() + reservation.wait)
+                    continue
+                reservations[job] = reservation
+            allowed.append(job)
+        return allowed, reservations
+
     def _call(self, job: Job, timeout: float) -> WriteResponse:
+        measured = _is_measured(job)
         if isinstance(job, Batch):
-            return self._tables.batch_write(job.table.name, job.requests(), timeout)
+            return self._tables.batch_write(job.table.name, job.requests(), timeout, measured)
         actions = job.actions()
         if len(actions) > 1:
-            return self._tables.transact(actions, timeout)
-        return self._tables.write(*actions[0], timeout)
+            return self._tables.transact(actions, timeout, measured)
+        return self._tables.write(*actions[0], timeout, measured)
 
     def _handle_batch(
         self, batch: Batch, response: WriteResponse, lanes: dict[Step, "_RunningLane"], limit: StartLimit
@@ -190,6 +222,7 @@ class Writer:
             wait = self._jitter(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))
             for lane in alike:
                 lane.tries += 1
+                lane.is_paced = False
                 lane.ready_at = self._clock() + wait
                 lane.failure = reason
                 if lane.tries == self._max_tries:
@@ -199,16 +232,17 @@ class Writer:
 class _RunningLane:
     """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
 
-    `failure` says why the last try failed.
+    `failure` says why the last try failed; `is_paced`, that the first step waits for the budget of its table.
     """
 
-    __slots__ = ("failure", "ready_at", "steps", "tries")
+    __slots__ = ("failure", "is_paced", "ready_at", "steps", "tries")
 
     def __init__(self, steps: Lane) -> None:
         self.steps = steps
         self.tries = 0
         self.ready_at = float("-inf")
         self.failure = ""
+        self.is_paced = False
 
     @property
     def tables(self) -> str:
@@ -219,8 +253,14 @@ class _RunningLane:
     def advance(self, more: bool) -> None:
         """Go on after a response to the first step; with `more`, the step has another write to send."""
         self.tries = 0
+        self.is_paced = False
         if not more:
             del self.steps[0]
+
+    def pace(self, moment: float) -> None:
+        """Wait for the budget of a table, which has enough units by some moment."""
+        self.ready_at = moment
+        self.is_paced = True
 
     def abandon(self, outcome: Outcome) -> None:
         """Settle all steps without sending them: the later writes of an item must not be made before the first."""
@@ -236,10 +276,17 @@ class _RunningLane:
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
     def begin(job: Job, timeout: float) -> PendingWrite:
         if isinstance(job, Batch):
-            return tables.begin_batch_write(job.table.name, job.requests(), timeout)
-        return tables.begin_actions(job.actions(), timeout)
+            return tables.begin_batch_write(job.table.name, job.requests(), timeout, _is_measured(job))
+        return tables.begin_actions(job.actions(), timeout, _is_measured(job))
 
     return begin
+
+
+def _is_measured(job: Job) -> bool:
+    """Whether a table of a call has a budget."""
+    if isinstance(job, Batch):
+        return job.table.write_units > 0
+    return any(table.write_units for table in _tables_of(job))
 
 
 def _tables_of(step: Step) -> list[Table]:

@@ -248,17 +248,21 @@ class MemoryTables:
         """Return an item of a table by its key, both in DynamoDB's JSON; None if there is none."""
         return self._store.items[table].get(self._store.key(table, key) or "")
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float = 0) -> WriteResponse:
+    def batch_write(
+        self, table: str, requests: list[Request], timeout: float = 0, measured: bool = False
+    ) -> WriteResponse:
         """Put and delete items of one table: all of them, or none."""
         if len(requests) > _MAX_BATCH:
             return WriteResponse(fault=translate("ValidationException", 400))
         return self._write(batch_actions(table, requests))
 
-    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float = 0) -> WriteResponse:
+    def write(
+        self, operation: Operation, parameters: dict[str, Any], timeout: float = 0, measured: bool = False
+    ) -> WriteResponse:
         """PutItem, UpdateItem or DeleteItem."""
         return self._write([(operation, parameters)])
 
-    def transact(self, actions: Sequence[Action], timeout: float = 0) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float = 0, measured: bool = False) -> WriteResponse:
         """Apply all actions or none; of several refusals, a failed condition is reported first, as by the client."""
         with self._lock:
             effects, reasons = self._store.plan_each(actions)

@@ -131,7 +131,7 @@ def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]
         if fault:
             path = ("tables", name, "name") if table.name else ("tables", name)
             findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
-        tables[name] = Table(reference, tuple(table.key.items()))
+        tables[name] = Table(reference, tuple(table.key.items()), (table.write_units or 0.0) / table.share)
     return tables
 
 

@@ -25,14 +25,20 @@ class Tables:
         self.calls: list[list[str]] = []
         self.items: dict[str, dict[str, Any]] = {}
 
-    def batch_write(self, table: str, requests: list[dict[str, Any]], timeout: float) -> WriteResponse:
+    def batch_write(
+        self, table: str, requests: list[dict[str, Any]], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         changes = [each.get("PutRequest") or each["DeleteRequest"] for each in requests]
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for each in changes])
 
-    def write(self, operation: str, parameters: dict[str, Any], timeout: float) -> WriteResponse:
+    def write(
+        self, operation: str, parameters: dict[str, Any], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         return self.transact([(operation, parameters)], timeout)
 
-    def transact(self, actions: Sequence[tuple[str, dict[str, Any]]], timeout: float) -> WriteResponse:
+    def transact(
+        self, actions: Sequence[tuple[str, dict[str, Any]]], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         return self._write([("Item" in each, each.get("Item") or each["Key"]) for _, each in actions])
 
     def key_schema(self, table: str, timeout: float) -> Any:

@@ -171,15 +171,15 @@ RECORDS = st.lists(st.sampled_from(list(WRAPPED)).flatmap(record_of), min_size=1
 class Silent:
     """Tables and queues that take everything that can be sent."""
 
-    def batch_write(self, table: str, requests: Any, timeout: float) -> WriteResponse:
+    def batch_write(self, table: str, requests: Any, timeout: float, measured: bool = False) -> WriteResponse:
         msgspec.json.encode(requests)
         return WriteResponse()
 
-    def write(self, operation: str, parameters: Any, timeout: float) -> WriteResponse:
+    def write(self, operation: str, parameters: Any, timeout: float, measured: bool = False) -> WriteResponse:
         msgspec.json.encode(parameters)
         return WriteResponse()
 
-    def transact(self, actions: Any, timeout: float) -> WriteResponse:
+    def transact(self, actions: Any, timeout: float, measured: bool = False) -> WriteResponse:
         msgspec.json.encode(actions)
         return WriteResponse()
 

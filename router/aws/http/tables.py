@@ -10,7 +10,16 @@ from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.faults import read_cancellation
 from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
-from router.aws.protocols import UNREADABLE, AwsFault, KeySchema, Request, WriteResponse, read_key_schema
+from router.aws.protocols import (
+    MEASURED,
+    UNREADABLE,
+    AwsFault,
+    KeySchema,
+    Request,
+    WriteResponse,
+    read_consumed,
+    read_key_schema,
+)
 from router.model import Action, AttributeValue, Operation
 
 SECONDS = RESPONSE_SECONDS
@@ -24,33 +33,40 @@ class DirectTables:
     def __init__(self, service: JsonService) -> None:
         self._service = service
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float) -> WriteResponse:
+    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
         """Call BatchWriteItem."""
-        return self.begin_batch_write(table, requests, timeout).finish()
+        return self.begin_batch_write(table, requests, timeout, measured).finish()
 
-    def write(self, operation: Operation, parameters: dict[str, Any], timeout: float) -> WriteResponse:
+    def write(
+        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
-        return self.begin_actions([(operation, parameters)], timeout).finish()
+        return self.begin_actions([(operation, parameters)], timeout, measured).finish()
 
-    def transact(self, actions: Sequence[Action], timeout: float) -> WriteResponse:
+    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
         """Call TransactWriteItems."""
-        return self._begin_transact(actions, timeout).finish()
+        return self._begin_transact(actions, timeout, measured).finish()
 
-    def begin_batch_write(self, table: str, requests: list[Request], timeout: float) -> PendingCall[WriteResponse]:
+    def begin_batch_write(
+        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+    ) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
-        body = _encode({"RequestItems": {table: requests}})
+        body = _encode_parameters({"RequestItems": {table: requests}}, measured)
         return PendingCall(self._service, "BatchWriteItem", body, _timeout(timeout), _batch_response)
 
-    def begin_actions(self, actions: Sequence[Action], timeout: float) -> PendingCall[WriteResponse]:
+    def begin_actions(
+        self, actions: Sequence[Action], timeout: float, measured: bool = False
+    ) -> PendingCall[WriteResponse]:
         """Send a PutItem, UpdateItem or DeleteItem, or for several actions a TransactWriteItems."""
         if len(actions) > 1:
-            return self._begin_transact(actions, timeout)
+            return self._begin_transact(actions, timeout, measured)
         ((operation, parameters),) = actions
-        body = _encode(parameters)
+        body = _encode_parameters(parameters, measured)
         return PendingCall(self._service, f"{operation}Item", body, _timeout(timeout), _write_response)
 
-    def _begin_transact(self, actions: Sequence[Action], timeout: float) -> PendingCall[WriteResponse]:
-        body = _encode({"TransactItems": [{operation: parameters} for operation, parameters in actions]})
+    def _begin_transact(self, actions: Sequence[Action], timeout: float, measured: bool) -> PendingCall[WriteResponse]:
+        items = [{operation: parameters} for operation, parameters in actions]
+        body = _encode_parameters({"TransactItems": items}, measured)
         return PendingCall(self._service, "TransactWriteItems", body, _timeout(timeout), _transact_response)
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
@@ -66,25 +82,30 @@ def _timeout(seconds: float) -> CallTimeout:
     return CallTimeout(SECONDS, boottime() + seconds)
 
 
+def _encode_parameters(parameters: dict[str, Any], measured: bool) -> bytes:
+    return _encode(parameters | MEASURED if measured else parameters)
+
+
 def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if isinstance(response, FailedCall):
         return WriteResponse(fault=response.fault)
     left = response.get("UnprocessedItems")
     if not isinstance(left, dict):
         return WriteResponse(fault=UNREADABLE)
-    return WriteResponse([_read_request(request) for requests in left.values() for request in requests])
+    unprocessed = [_read_request(request) for requests in left.values() for request in requests]
+    return WriteResponse(unprocessed, consumed=read_consumed(response))
 
 
 def _write_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if isinstance(response, FailedCall):
         stored = response.details.get("Item")
         return WriteResponse(fault=response.fault, stored=read_item(stored) if stored else None)
-    return WriteResponse()
+    return WriteResponse(consumed=read_consumed(response))
 
 
 def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if not isinstance(response, FailedCall):
-        return WriteResponse()
+        return WriteResponse(consumed=read_consumed(response))
     found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
         return WriteResponse(fault=response.fault)

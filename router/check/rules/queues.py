@@ -31,7 +31,7 @@ LOSING = declare(
 )
 IDLE = declare(
     "RT227",
-    "a setting of a queue that has no effect",
+    "a setting of a queue or table that has no effect",
     "Readers of the config will believe that it is in force.",
     "warning",
 )
@@ -97,8 +97,12 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 
 @rule(IDLE)
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
-    """Report settings of queues that apply to other kinds of queues only."""
+    """Report settings of queues that apply to other kinds of queues only, and shares of nothing."""
     config = subject.config
+    for name, table in config.tables.items():
+        if table.share != 1 and not is_set(table.write_units):
+            sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
+            yield Found(IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True)
     read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}

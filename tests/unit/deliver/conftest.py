@@ -29,7 +29,7 @@ class Dynamo(Store):
     """Has the methods of boto3's client that the router uses.
 
     `fault` is asked before each call, with the name of its operation. `calls` are (operation, keys), `made` the writes
-    that were done, each as table, key, and the item it left or None.
+    that were done, each as table, key, and the item it left or None. `units` are the write units of each write.
     """
 
     def __init__(self, **keys: Key) -> None:
@@ -43,6 +43,7 @@ class Dynamo(Store):
         self.made: list[tuple[str, Any, dict[str, Any] | None]] = []
         self.under_way = self.most_under_way = 0
         self.during: Callable[[], None] = lambda: None
+        self.units = 1.0
         self._lock = Lock()
 
     @property
@@ -50,7 +51,7 @@ class Dynamo(Store):
         client: Any = self
         return DynamoTables(client)
 
-    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> Any:
+    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]], **measured: str) -> Any:
         ((table, requests),) = RequestItems.items()
 
         def work(fault: Injected) -> dict[str, Any]:
@@ -60,9 +61,9 @@ class Dynamo(Store):
             done = self.plan(actions)
             if fault == "unprocessed":
                 self.apply(done[1::2])
-                return {"UnprocessedItems": {table: requests[::2]}}
+                return {"UnprocessedItems": {table: requests[::2]}} | self._consumed(measured, len(done[1::2]))
             self.apply(done)
-            return {"UnprocessedItems": {}}
+            return {"UnprocessedItems": {}} | self._consumed(measured, len(done))
 
         return self._call("BatchWriteItem", [(table, self.key(table, target(each))) for each in requests], work)
 
@@ -75,7 +76,7 @@ class Dynamo(Store):
     def delete_item(self, **parameters: Any) -> Any:
         return self._write("Delete", parameters)
 
-    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> Any:
+    def transact_write_items(self, TransactItems: list[dict[str, Any]], **measured: str) -> Any:
         actions = [next(iter(each.items())) for each in TransactItems]
         keys = [(each["TableName"], self.key(each["TableName"], target(each))) for _, each in actions]
 
@@ -92,7 +93,7 @@ class Dynamo(Store):
             if len({(table, key) for table, key, _ in done}) < len(done):
                 raise Refused("ValidationException")
             self.apply(done)
-            return {}
+            return self._consumed(measured, 2 * len(done))
 
         return self._call("TransactWriteItems", keys, work)
 
@@ -113,7 +114,17 @@ class Dynamo(Store):
     def _write(self, operation: str, parameters: dict[str, Any]) -> Any:
         table = parameters["TableName"]
         key = (table, self.key(table, target(parameters)))
-        return self._call(operation, [key], lambda fault: self.apply(self.plan([(operation, parameters)])))
+
+        def work(fault: Injected) -> dict[str, Any]:
+            self.apply(self.plan([(operation, parameters)]))
+            return self._consumed(parameters, 1)
+
+        return self._call(operation, [key], work)
+
+    def _consumed(self, parameters: Mapping[str, Any], writes: int) -> dict[str, Any]:
+        if parameters.get("ReturnConsumedCapacity") != "TOTAL":
+            return {}
+        return {"ConsumedCapacity": [{"CapacityUnits": writes * self.units}]}
 
     def _call(self, operation: str, keys: list[Any], work: Callable[[Injected], Any]) -> Any:
         with self._lock:

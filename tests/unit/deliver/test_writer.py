@@ -160,10 +160,10 @@ class NonBlocking:
         self.key_schema = tables.key_schema
         self._tables = tables
 
-    def begin_batch_write(self, table: str, requests: Any, timeout: float) -> Any:
+    def begin_batch_write(self, table: str, requests: Any, timeout: float, measured: bool) -> Any:
         return self._pending(self._tables.batch_write(table, requests, timeout))
 
-    def begin_actions(self, actions: Any, timeout: float) -> Any:
+    def begin_actions(self, actions: Any, timeout: float, measured: bool) -> Any:
         (operation, parameters), *others = actions
         tables = self._tables
         return self._pending(

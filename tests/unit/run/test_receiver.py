@@ -323,7 +323,7 @@ def test_late_response(
 def test_lease_over_while_writing(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
     """If the lease ends before a message is written, its visibility timeout is not set: its handle may be invalid."""
 
-    def batch_write(table: str, requests: Any, timeout: float) -> WriteResponse:
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
         time_.now += 31
         return WriteResponse(fault=BUSY)
 
@@ -557,7 +557,7 @@ def test_deletes_before_a_wait(
     deleted_before: list[int] = []
     write = tables.batch_write
 
-    def batch_write(table: str, requests: Any, timeout: float) -> WriteResponse:
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
         deleted_before.append(len(queues.deleted))
         response: WriteResponse = write(table, requests, timeout)
         return response

@@ -79,7 +79,7 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
     queues.received.append(messages("a"))
     write = tables.batch_write
 
-    def batch_write(table: str, requests: Any, timeout: float) -> Any:
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> Any:
         send(number)
         return write(table, requests, timeout)
 

@@ -144,15 +144,15 @@ class Watched(MemoryTables):
 
     used: "defaultdict[str, set[str]]"
 
-    def batch_write(self, table: Any, requests: Any, timeout: float = 0) -> Any:
+    def batch_write(self, table: Any, requests: Any, timeout: float = 0, measured: bool = False) -> Any:
         self.used[table].add("dynamodb:BatchWriteItem")
         return super().batch_write(table, requests, timeout)
 
-    def write(self, operation: Any, parameters: Any, timeout: float = 0) -> Any:
+    def write(self, operation: Any, parameters: Any, timeout: float = 0, measured: bool = False) -> Any:
         self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
         return super().write(operation, parameters, timeout)
 
-    def transact(self, actions: Any, timeout: float = 0) -> Any:
+    def transact(self, actions: Any, timeout: float = 0, measured: bool = False) -> Any:
         for operation, parameters in actions:
             self.used[parameters["TableName"]].add(f"dynamodb:{operation}Item")
         return super().transact(actions, timeout)

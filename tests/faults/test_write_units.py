@@ -1,0 +1,80 @@
+"""The worker and the function write at most `write_units` per second to a table, by the time of each call."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.faults.fault_proxy import FaultPlan, Kind, fault_proxy
+from tests.faults.fault_rig import Rig, lambda_record, running_function, running_worker, wait_until
+from tests.support.dev import LocalAws
+
+CONFIG = """\
+version: 1
+queues: {puts: {name: "${PREFIX}-puts", dead_letter: "${PREFIX}-dead"}}
+tables: {puts: {name: "${PREFIX}-puts", key: {id: S}, write_units: 80, share: 2}}
+routes: {puts: {queue: puts, table: puts}}
+"""
+MESSAGES = 200
+UNITS = 40
+"""Those of one of two processes; each message is one."""
+
+
+class Written(FaultPlan):
+    """Makes no faults; keeps when each item was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0, rate=0)
+        self.times: list[float] = []
+
+    def next(self, operation: str, request: Any) -> Kind | None:
+        """Note the items of a BatchWriteItem."""
+        if operation == "BatchWriteItem":
+            assert request["ReturnConsumedCapacity"] == "TOTAL"
+            self.times += [time.monotonic()] * sum(len(puts) for puts in request["RequestItems"].values())
+        return None
+
+
+def rig_of(server: LocalAws, endpoint: str, name: str, folder: Path) -> Rig:
+    """Make the queues and the table."""
+    config = folder / "routes.yaml"
+    config.write_text(CONFIG)
+    return Rig(server, endpoint, name, config, visibility=30)
+
+
+def most_within(seconds: float, times: list[float]) -> int:
+    """Return the largest number of items that were sent within any time of so many seconds."""
+    return max(sum(begin <= each < begin + seconds for each in times) for begin in times)
+
+
+def test_worker(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """All receivers together send no more than the units of any time and one second, and nothing is sent twice."""
+    plan = Written()
+    with fault_proxy(ministack.endpoint, plan) as proxy:
+        rig = rig_of(ministack, proxy.endpoint, name, tmp_path)
+        rig.send("puts", [json.dumps({"id": f"m{number}"}) for number in range(MESSAGES)])
+        with running_worker(rig, tmp_path / "log", 4, hasty=False):
+            wait_until(lambda: not rig.left(), 30, "all messages written")
+
+    assert (len(plan.times), len(rig.items("puts"))) == (MESSAGES, MESSAGES)
+    # A call may be under way for some time before the server sees it.
+    assert [most_within(seconds, plan.times) <= UNITS * (seconds + 1.5) for seconds in (1, 2, 3)] == [True] * 3
+
+
+def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+    """The function waits for the units of its batch."""
+    plan = Written()
+    with fault_proxy(ministack.endpoint, plan) as proxy:
+        rig = rig_of(ministack, proxy.endpoint, name, tmp_path)
+        records = [
+            lambda_record(
+                {"MessageId": f"m{n}", "ReceiptHandle": "h", "Body": json.dumps({"id": f"m{n}"}), "Attributes": {}},
+                f"{name}-puts",
+            )
+            for n in range(2 * UNITS)
+        ]
+        with running_function(rig, tmp_path / "log", hasty=False) as function:
+            failed = function.invoke(records)
+
+    assert (failed, len(rig.items("puts"))) == ([], 2 * UNITS)
+    assert plan.times[-1] - plan.times[0] > 0.5
