@@ -29,7 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rounds import Rounds
 from serving import Server, serve
 
-SUITES: dict[str, Any] = {"handler": handlers, "drain": drain, "cold": cold, "growth": growth, "stages": whereabouts}
+SUITES: dict[str, Any] = {"stages": whereabouts, "handler": handlers, "drain": drain, "cold": cold, "growth": growth}
 ROUNDS = {"handler": 5, "drain": 5, "cold": 7, "growth": 3, "stages": 1}
 SECONDS = {"handler": 240, "drain": 320, "cold": 50, "growth": 150, "stages": 60}
 """After this time a suite starts no further round, so that a run ends in time on a busy machine."""

@@ -15,12 +15,16 @@ import pstats
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from environment import prepare, quiet
 from messages import SIZES, event
 from serving import serve
+
+if TYPE_CHECKING:
+    from router.engine.engine import CompiledQueue
+    from router.model import Item, Message, Record
 
 SECONDS = 15.0
 """The time limit for repetitions."""
@@ -197,13 +201,17 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     ]
 
 
-def record_stages(queue: Any, records: list[Any]) -> list[TimedStage]:
+def record_stages(queue: "CompiledQueue", records: "list[Record]") -> list[TimedStage]:
     """Return the stages before the writes."""
+    from router.engine.engine import UNLIMITED
     from router.model import Message
 
     (route,) = queue.routes
-    plan_write = route.shape.mode.plan
-    decode, validate, map_items, shape, name = queue.decode, route.validate, route.map_items, route.shape, queue.name
+    plan_write, decode, validate, name = route.write.mode.plan, queue.decode, route.validate, queue.name
+    assert validate
+
+    def map_items(message: "Message") -> "list[Item]":
+        return list(route.map_items(message, UNLIMITED))
 
     def decoded(_: None) -> None:
         for record in records:
@@ -224,7 +232,7 @@ def record_stages(queue: Any, records: list[Any]) -> list[TimedStage]:
             data = decode(record)[0]
             validate(data)
             message = Message(data, record.message_id, name, {}, record.attributes)
-            plan_write(shape, map_items(message)[0], message, 0)
+            plan_write(route.write, map_items(message)[0], message, 0)
 
     def nothing() -> None:
         return None

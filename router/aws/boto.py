@@ -172,7 +172,7 @@ class DynamoTables:
             return WriteResponse(fault=response)
         # The call names one table, so only its requests can be returned.
         unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
-        return WriteResponse(unprocessed, consumed=read_consumed(response))
+        return WriteResponse(unprocessed, consumed=read_consumed(response) if measured else None)
 
     def write(
         self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
@@ -184,7 +184,7 @@ class DynamoTables:
                 response = self._operations[operation](**_measured(parameters, measured))
             except ERRORS as error:
                 return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
-            return WriteResponse(consumed=read_consumed(response))
+            return WriteResponse(consumed=read_consumed(response) if measured else None)
 
         return _response(_within(timeout, write))
 
@@ -198,7 +198,7 @@ class DynamoTables:
             except ERRORS as error:
                 reasons = _response_of(error).get("CancellationReasons", ())
                 return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
-            return WriteResponse(consumed=read_consumed(response))
+            return WriteResponse(consumed=read_consumed(response) if measured else None)
 
         return _response(_within(timeout, write))
 

@@ -6,8 +6,10 @@ from router.aws.calls import Clock, boottime
 
 MAX_WAIT_SECONDS = 1.0
 """At most so long a caller waits at a time for retries from which little is expected."""
-WAIT_SHARE = 0.2
+WAIT_SHARE = 0.1
 """Of a caller's time at most so much is spent on them: a few messages that fail each time slow the others little."""
+FIRST_WAIT_SECONDS = 0.2
+"""What a new receiver may wait before it has worked for some time."""
 
 
 class WaitBudget:

@@ -12,7 +12,7 @@ from router.aws.calls import boottime
 from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
 from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, group_waves, met_outage
-from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE, WaitBudget
+from router.deliver.retries import FIRST_WAIT_SECONDS, WaitBudget
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
@@ -118,7 +118,7 @@ class Receiver:
         self._on_round = on_round
         self._share = share or ThrottledShare()
         # A new receiver has a share too: a busy queue begins and ends many.
-        self._waits = WaitBudget(clock, left=WAIT_SHARE * MAX_WAIT_SECONDS)
+        self._waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
         self._outage = outage or Outage(polled.queue.outage, clock)
         self._jitter = jitter
         self._sleep = sleep

@@ -148,3 +148,20 @@ def test_unreachable(unreachable: Aws) -> None:
     answer = unreachable.tables.batch_write("some-table", [{"PutRequest": {"Item": ITEM}}], 60)
 
     assert answer == WriteResponse([], AwsFault("retry", "EndpointConnectionError", 0))
+
+
+def test_measured(aws: Aws, table: str) -> None:
+    """A measured write tells the write units that it has consumed, if the server does: moto not for each kind."""
+    put = {"TableName": table, "Item": ITEM}
+    answers = [
+        aws.tables.batch_write(table, [{"PutRequest": {"Item": ITEM}}], 60, measured=True),
+        aws.tables.write("Put", put, 60, measured=True),
+        aws.tables.transact(
+            [("Put", put), ("Put", {"TableName": table, "Item": {**ITEM, "pk": {"S": "b"}}})], 60, True
+        ),
+    ]
+
+    assert ([answer.fault for answer in answers], {type(answer.consumed) for answer in answers} - {type(None)}) == (
+        [None] * 3,
+        {float},
+    )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tests.faults.fault_proxy import DESCRIPTIONS
+from tests.faults.isolation import Isolation
 
 _PAGE = """\
 # Reliability
@@ -103,14 +104,13 @@ class SoakRun(NamedTuple):
     disorder: int
 
 
-def page(runs: Sequence[SoakRun], seed: int) -> str:
+def page(runs: Sequence[SoakRun], seed: int, isolation: Isolation | None = None) -> str:
     """Render the page."""
-    return _PAGE.format(
-        injected="\n".join(f"- {description}" for description in DESCRIPTIONS.values()), result=_result(runs, seed)
-    )
+    result = _result(runs, seed, isolation or Isolation(0, 0, 0))
+    return _PAGE.format(injected="\n".join(f"- {text}" for text in DESCRIPTIONS.values()), result=result)
 
 
-def _result(runs: Sequence[SoakRun], seed: int) -> str:
+def _result(runs: Sequence[SoakRun], seed: int, isolation: Isolation) -> str:
     faults = sum((run.faults for run in runs), Counter[str]())
     rows = [
         (
@@ -127,6 +127,17 @@ def _result(runs: Sequence[SoakRun], seed: int) -> str:
             _table(
                 ("fault", "injected"),
                 [(description, _number(faults[kind])) for kind, description in DESCRIPTIONS.items()],
+            ),
+            _table(
+                ("what other messages notice, of a canned server", ""),
+                [
+                    ("99th percentile of the latency from send to write, alone", f"{isolation.alone:.0f} ms"),
+                    ("the same beside a queue with a backlog whose table takes 200 ms", f"{isolation.beside:.0f} ms"),
+                    (
+                        "throughput with one message of a hundred on a hot key, as a share of that without",
+                        f"{isolation.hot_share:.0%}",
+                    ),
+                ],
             ),
         )
     )

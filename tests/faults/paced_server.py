@@ -1,7 +1,9 @@
-"""A server of SQS and DynamoDB: a queue with a backlog whose table is slow, and one with few messages.
+"""A server of SQS and DynamoDB: a queue whose table is slow, one with few messages, and one with some of a hot key.
 
-The first argument says whether there is a backlog (1 or 0). It prints its port, and for each line of its standard input
-the latencies of the quick queue since the line before, from send to write, as a JSON list of seconds.
+The arguments name the queues with a backlog: `slow`, `many`, or `hot`, which is `many` with a hundredth of its messages
+on a key that is throttled. It prints its port, and for each line of its standard input what happened since the line
+before, as JSON: `latencies` in seconds of the queue `quick`, from send to write, and how many messages of `many` are
+`written`.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from hashlib import md5
 from itertools import count, cycle
 from typing import Any
@@ -31,14 +34,13 @@ def _message(**content: Any) -> dict[str, Any]:
 
 
 class PacedServer:
-    """The queues `slow` and `quick` and the tables `slow` and `quick`."""
+    """The queues `slow`, `quick` and `many`, and the tables of the same names."""
 
-    def __init__(self, *, backlog: bool) -> None:
+    def __init__(self, backlogs: Sequence[str]) -> None:
         self._quick: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._latencies: list[float] = []
-        receives = [{"Messages": [_message(id=f"{n}-{m}", text="x" * 300) for m in range(10)]} for n in range(1000)]
-        # Encoded once: the server is to take little of the machine's time.
-        self._backlog = cycle([json.dumps(each).encode() for each in receives]) if backlog else None
+        self._written = 0
+        self._backlogs = {"many" if name == "hot" else name: _backlog(hot=name == "hot") for name in backlogs}
         self._endpoint = ""
 
     async def run(self) -> None:
@@ -49,8 +51,8 @@ class PacedServer:
         print(port, flush=True)
         feeding = asyncio.create_task(self._feed())
         while await asyncio.to_thread(sys.stdin.readline):
-            print(json.dumps(self._latencies), flush=True)
-            self._latencies = []
+            print(json.dumps({"latencies": self._latencies, "written": self._written}), flush=True)
+            self._latencies, self._written = [], 0
         feeding.cancel()
         sys.stdout.flush()
         os._exit(0)  # else each open connection is reported as cancelled
@@ -76,10 +78,9 @@ class PacedServer:
     async def _answer(self, operation: str, request: dict[str, Any]) -> bytes:
         match operation:
             case "receivemessage":
-                return await self._receive("slow" in request["QueueUrl"], request["WaitTimeSeconds"])
+                return await self._receive(request["QueueUrl"].rpartition("/")[2], request["WaitTimeSeconds"])
             case "batchwriteitem":
-                await self._write(request["RequestItems"])
-                answer: dict[str, Any] = {"UnprocessedItems": {}}
+                answer: dict[str, Any] = {"UnprocessedItems": await self._write(request["RequestItems"])}
             case "getqueueurl":
                 answer = {"QueueUrl": f"{self._endpoint}/1/{request['QueueName']}"}
             case "getqueueattributes":
@@ -88,21 +89,36 @@ class PacedServer:
                 answer = {"Successful": [{"Id": each["Id"]} for each in request["Entries"]], "Failed": []}
         return json.dumps(answer).encode()
 
-    async def _receive(self, slow: bool, wait: float) -> bytes:
-        if slow and self._backlog:
-            return next(self._backlog)
+    async def _receive(self, queue: str, wait: float) -> bytes:
+        if queue in self._backlogs:
+            return next(self._backlogs[queue])
+        messages = self._quick if queue == "quick" else asyncio.Queue()
         try:
-            message = await asyncio.wait_for(asyncio.Queue().get() if slow else self._quick.get(), wait or 0.001)
+            message = await asyncio.wait_for(messages.get(), wait or 0.001)
         except TimeoutError:
             return b"{}"
         return json.dumps({"Messages": [message]}).encode()
 
-    async def _write(self, items: dict[str, list[Any]]) -> None:
+    async def _write(self, items: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "slow" in items:
             await asyncio.sleep(SLOW_SECONDS)
+        hot = [put for put in items.get("many", ()) if put["PutRequest"]["Item"]["id"]["S"] == "hot"]
+        self._written += len(items.get("many", ())) - len(hot)
         for put in items.get("quick", ()):
             self._latencies.append(time.monotonic() - float(put["PutRequest"]["Item"]["sent_at"]["N"]))
+        return {"many": hot} if hot else {}
+
+
+def _backlog(*, hot: bool) -> Iterator[bytes]:
+    """Yield responses of ten messages for ever; encoded once, as the server is to take little of the machine's time."""
+    receives = []
+    for number in range(1000):
+        ids = [f"{number}-{at}" for at in range(10)]
+        if hot and number % 10 == 0:
+            ids[5] = "hot"
+        receives.append(json.dumps({"Messages": [_message(id=id_, text="x" * 300) for id_ in ids]}).encode())
+    return cycle(receives)
 
 
 if __name__ == "__main__":
-    asyncio.run(PacedServer(backlog=sys.argv[1] == "1").run())
+    asyncio.run(PacedServer(sys.argv[1:]).run())

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.faults import isolation
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_tables
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, HotKeys, fault_proxy
 from tests.faults.fault_report import SoakRun, page
@@ -78,8 +79,10 @@ def main() -> int:
                 wrong = f"lost {run.lost}, duplicates {run.duplicates}, out of order {run.disorder}"
                 print(f"{run.name}: {wrong}", file=sys.stderr)
                 return 1
-    PAGE.write_text(page(runs, options.seed), encoding="utf-8")
-    print(page(runs, options.seed).partition("## The last run\n\n")[2].partition("\n\n## ")[0])
+    print("measuring isolation", file=sys.stderr)
+    text = page(runs, options.seed, isolation.measure())
+    PAGE.write_text(text, encoding="utf-8")
+    print(text.partition("## The last run\n\n")[2].partition("\n\n## ")[0])
     return 0
 
 

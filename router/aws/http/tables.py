@@ -1,7 +1,7 @@
 """DynamoDB without an SDK: the `Tables` of the interface."""
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -25,6 +25,7 @@ from router.model import Action, AttributeValue, Operation
 SECONDS = RESPONSE_SECONDS
 
 _encode = msgspec.json.encode
+_Reader = Callable[[dict[str, Any] | FailedCall], WriteResponse]
 
 
 class DirectTables:
@@ -52,7 +53,7 @@ class DirectTables:
     ) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
         body = _encode_parameters({"RequestItems": {table: requests}}, measured)
-        return PendingCall(self._service, "BatchWriteItem", body, _timeout(timeout), _batch_response)
+        return PendingCall(self._service, "BatchWriteItem", body, _timeout(timeout), _reader(_batch_response, measured))
 
     def begin_actions(
         self, actions: Sequence[Action], timeout: float, measured: bool = False
@@ -62,12 +63,16 @@ class DirectTables:
             return self._begin_transact(actions, timeout, measured)
         ((operation, parameters),) = actions
         body = _encode_parameters(parameters, measured)
-        return PendingCall(self._service, f"{operation}Item", body, _timeout(timeout), _write_response)
+        return PendingCall(
+            self._service, f"{operation}Item", body, _timeout(timeout), _reader(_write_response, measured)
+        )
 
     def _begin_transact(self, actions: Sequence[Action], timeout: float, measured: bool) -> PendingCall[WriteResponse]:
         items = [{operation: parameters} for operation, parameters in actions]
         body = _encode_parameters({"TransactItems": items}, measured)
-        return PendingCall(self._service, "TransactWriteItems", body, _timeout(timeout), _transact_response)
+        return PendingCall(
+            self._service, "TransactWriteItems", body, _timeout(timeout), _reader(_transact_response, measured)
+        )
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
@@ -86,26 +91,35 @@ def _encode_parameters(parameters: dict[str, Any], measured: bool) -> bytes:
     return _encode(parameters | MEASURED if measured else parameters)
 
 
+def _reader(read: _Reader, measured: bool) -> _Reader:
+    """Return the function that reads a response, for a measured call with what it consumed."""
+
+    def read_measured(response: dict[str, Any] | FailedCall) -> WriteResponse:
+        consumed = None if isinstance(response, FailedCall) else read_consumed(response)
+        return msgspec.structs.replace(read(response), consumed=consumed)
+
+    return read_measured if measured else read
+
+
 def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if isinstance(response, FailedCall):
         return WriteResponse(fault=response.fault)
     left = response.get("UnprocessedItems")
     if not isinstance(left, dict):
         return WriteResponse(fault=UNREADABLE)
-    unprocessed = [_read_request(request) for requests in left.values() for request in requests]
-    return WriteResponse(unprocessed, consumed=read_consumed(response))
+    return WriteResponse([_read_request(request) for requests in left.values() for request in requests])
 
 
 def _write_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if isinstance(response, FailedCall):
         stored = response.details.get("Item")
         return WriteResponse(fault=response.fault, stored=read_item(stored) if stored else None)
-    return WriteResponse(consumed=read_consumed(response))
+    return WriteResponse()
 
 
 def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     if not isinstance(response, FailedCall):
-        return WriteResponse(consumed=read_consumed(response))
+        return WriteResponse()
     found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
         return WriteResponse(fault=response.fault)
