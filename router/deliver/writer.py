@@ -74,7 +74,7 @@ class Writer:
             now = self._clock()
             if now >= limit.moment:
                 for lane in running:
-                    why = ", whose write_units are used up" if lane.is_paced else ""
+                    why = ", whose write_units are used up" if lane.waits_for_units else ""
                     lane.abandon(_retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
                 return
             ready = [lane for lane in running if lane.ready_at <= now]
@@ -86,9 +86,9 @@ class Writer:
             wake = min(lane.ready_at for lane in running)
             seconds = max(0.0, min(wake, limit.moment) - self._clock())
             # The budget of a table is a bound that holds for all messages: nothing is gained by leaving some.
-            paced = any(lane.is_paced for lane in running)
+            waits_for_units = any(lane.waits_for_units for lane in running)
             takes_some = FEW_SHARE * tried < len(running) < tried
-            if not takes_some and not paced and not waits.take(seconds):
+            if not takes_some and not waits_for_units and not waits.take(seconds):
                 for lane in running:
                     lane.give_up()
                 return
@@ -96,7 +96,7 @@ class Writer:
             with blocking:
                 self._sleep(seconds)
             # Further receivers would not make a budget larger, as they would overlap other waits.
-            waits.waited += 0 if paced else seconds
+            waits.waited += 0 if waits_for_units else seconds
 
     def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
         """Send the first step of each lane; and at once the halves of batches that were refused."""
@@ -132,7 +132,7 @@ class Writer:
                 reservation = self._budgets.reserve(job.writes, transactional=transactional)
                 if reservation.wait:
                     for step in job.chains if isinstance(job, Batch) else (job,):
-                        lanes[step].pace(self._clock() + reservation.wait)
+                        lanes[step].wait_for_units(self._clock() + reservation.wait)
                     continue
                 reservations[job] = reservation
             allowed.append(job)
@@ -222,7 +222,7 @@ class Writer:
             wait = self._jitter(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))
             for lane in alike:
                 lane.tries += 1
-                lane.is_paced = False
+                lane.waits_for_units = False
                 lane.ready_at = self._clock() + wait
                 lane.failure = reason
                 if lane.tries == self._max_tries:
@@ -232,17 +232,17 @@ class Writer:
 class _RunningLane:
     """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
 
-    `failure` says why the last try failed; `is_paced`, that the first step waits for the budget of its table.
+    `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
     """
 
-    __slots__ = ("failure", "is_paced", "ready_at", "steps", "tries")
+    __slots__ = ("failure", "waits_for_units", "ready_at", "steps", "tries")
 
     def __init__(self, steps: Lane) -> None:
         self.steps = steps
         self.tries = 0
         self.ready_at = float("-inf")
         self.failure = ""
-        self.is_paced = False
+        self.waits_for_units = False
 
     @property
     def tables(self) -> str:
@@ -253,14 +253,14 @@ class _RunningLane:
     def advance(self, more: bool) -> None:
         """Go on after a response to the first step; with `more`, the step has another write to send."""
         self.tries = 0
-        self.is_paced = False
+        self.waits_for_units = False
         if not more:
             del self.steps[0]
 
-    def pace(self, moment: float) -> None:
+    def wait_for_units(self, moment: float) -> None:
         """Wait for the budget of a table, which has enough units by some moment."""
         self.ready_at = moment
-        self.is_paced = True
+        self.waits_for_units = True
 
     def abandon(self, outcome: Outcome) -> None:
         """Settle all steps without sending them: the later writes of an item must not be made before the first."""
