@@ -235,7 +235,7 @@ class _RunningLane:
     `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
     """
 
-    __slots__ = ("failure", "waits_for_units", "ready_at", "steps", "tries")
+    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
 
     def __init__(self, steps: Lane) -> None:
         self.steps = steps
