@@ -9,7 +9,7 @@ from tests.faults.isolation import latencies
 def test_slow_table(tmp_path: Path) -> None:
     """The messages of the other queue are written about as soon as without it.
 
-    Without taking turns each waits for a second. The quartile and the bound are for a busy machine; `make soak` measures.
+    Without turns each waits for a second. The quartile and the bound are for a busy machine; `make soak` measures.
     """
     alone = latencies(tmp_path)
     beside = latencies(tmp_path, "slow")
