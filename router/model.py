@@ -50,6 +50,23 @@ META_TIMES = ("sent_at", "first_received_at")
 """Those of `META_NAMES` that are times."""
 
 
+class TextFormat(Struct, frozen=True):
+    """The texts that a conversion accepts, for proofs about schemas.
+
+    It accepts every text that matches `pattern`, and no other if `exact`. It accepts those, too, that a schema asserts
+    to have a `format` or an `encoding` (`contentEncoding`). `keyword` is what a schema can require it with.
+    """
+
+    name: str
+    keyword: str
+    pattern: str = ""
+    exact: bool = False
+    format: str = ""
+    encoding: str = ""
+    stored: str = ""
+    """The pattern of texts whose values DynamoDB can store; "" if it can store all."""
+
+
 class Code(Struct, frozen=True):
     """A stable code of a finding or an outcome: `RT102`, what it means, why it matters."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from router.engine.attributes import plain_number
-from router.model import Number
+from router.model import Number, TextFormat
 from router.transforms.values import number_set
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -116,6 +116,22 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
 }
 """The converters by `type` of the config."""
+
+NUMBER_TEXT = TextFormat(
+    "a number",
+    "pattern: ^[0-9]{1,38}$",
+    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
+    exact=True,
+    stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
+)
+BASE64_TEXT = TextFormat(
+    "Base64",
+    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    encoding="base64",
+)
+TEXT_FORMATS: dict[str, TextFormat] = {"N": NUMBER_TEXT, "NS": NUMBER_TEXT, "B": BASE64_TEXT, "BS": BASE64_TEXT}
+"""The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
 
 
 def _is_number(value: Any) -> bool:

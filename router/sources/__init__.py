@@ -96,6 +96,10 @@ class Computed(Struct, frozen=True):
     missing: bool | None = False
     required: bool = False
     milliseconds: bool = False
+    gap: str = ""
+    """Why the value is missing in some messages, for a sentence, if it is not for an expression."""
+    fixed: bool = False
+    """Whether it is the same for all messages of a route."""
 
 
 Values = Evaluated | Joined | Constant | Computed

@@ -17,6 +17,8 @@ _SYSTEM_NAMES = {
     "sender_id": "SenderId",
 }
 _FIFO_ONLY = ("sequence_number", "deduplication_id")
+_FIXED = ("queue", "route")
+"""Those that are the same for all messages of a route."""
 
 
 def _getter(name: str, route: str, as_number: bool) -> GetValue:
@@ -42,13 +44,16 @@ def _values(name: str, fifo: bool, type_: str) -> Computed:
         number = type_ == "N"
         return Computed("number" if number else "string", None if number else 24, milliseconds=True)
     if name.startswith("attribute."):
-        return Computed("", missing=None)
+        gap = f"senders may leave out the message attribute '{name.removeprefix('attribute.')}'"
+        return Computed("", missing=True, gap=gap)
     missing: bool | None = False
+    gap = ""
     if not fifo and name in _FIFO_ONLY:
-        missing = True
+        missing, gap = True, f"messages of a standard queue have no '{name}'"
     elif not fifo and name == "group_id":
-        missing = None  # fair queues: senders may give messages of standard queues a group
-    return Computed("string", ID_LENGTH, missing=missing)
+        # Fair queues: senders may give messages of standard queues a group.
+        missing, gap = True, "senders may leave out the group of a message on a standard queue"
+    return Computed("string", ID_LENGTH, missing=missing, gap=gap, fixed=name in _FIXED)
 
 
 SOURCE = AttributeSource(

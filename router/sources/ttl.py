@@ -1,6 +1,5 @@
 """The source `ttl`: seconds since 1970 for DynamoDB's time to live, counted from a time of the message."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from msgspec import Meta, UnsetType, field
 from router.config_types import Duration, Expression, Spec, parse_duration
 from router.model import Message
 from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup
+from router.transforms.times import seconds_of
 
 MAX_EPOCH_SECONDS = 99_999_999_999
 """The year 5138; a greater number is milliseconds, which DynamoDB's time to live would take for a far future."""
@@ -27,13 +27,7 @@ class TtlAfter(Spec, frozen=True):
 def epoch_seconds(value: Any) -> int:
     """Return whole seconds since 1970 of ISO 8601 text with an offset, or of a number of seconds; raises ValueError."""
     if isinstance(value, str):
-        try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is no ISO 8601 time") from None
-        if time.tzinfo is None:
-            raise ValueError("is a time without offset; add Z or +00:00")
-        return int(time.timestamp())
+        return seconds_of(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("is no time")
     if not 0 <= value <= MAX_EPOCH_SECONDS:

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from router.model import Transform
+from router.model import TextFormat, Transform
 
 MAX_DEPTH = 64
 """The deepest nesting of JSON that is decoded, as for the body of a message."""
@@ -188,3 +189,13 @@ TRANSFORMS: tuple[Transform, ...] = (
     url_decode,
     sha256,
 )
+TEXT_FORMATS: Mapping[str, TextFormat] = {
+    "parse_json": TextFormat("JSON", "pattern"),
+    "base64_decode": TextFormat(
+        "Base64",
+        "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        encoding="base64",
+    ),
+}
+"""The texts that transforms of text accept; those that are not listed accept all."""

@@ -1,17 +1,15 @@
-"""The built-in transforms of numbers, yes and no, times and lists, and the look-up in a table.
+"""The built-in transforms of numbers, yes and no and lists, and the look-up in a table.
 
 Numbers are int or Decimal, and exact.
 """
 
 import decimal
-import math
 import re
 from collections.abc import Hashable, Mapping
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from router.model import Number, Transform, iso_ms
+from router.model import Number, TextFormat, Transform
 from router.transforms.text import text_of
 
 Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor"]
@@ -38,9 +36,6 @@ _FEW = 1000
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
-_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def to_number(value: str | Number) -> Number:
@@ -122,33 +117,6 @@ def scale(value: Number, factor: Number) -> Number:
         return _EXACT.multiply(number, by)
     except decimal.DecimalException:
         raise ValueError("its exponent is absurd") from None
-
-
-def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
-    """The time that is so many seconds (`s`) or milliseconds (`ms`) after 1970, as ISO 8601 in UTC.
-
-    >>> to_iso(1767323045, "s")
-    '2026-01-02T03:04:05.000Z'
-    """
-    if unit not in ("s", "ms"):
-        raise ValueError("unit must be s or ms")
-    ms = scale(value, 1000) if unit == "s" else number_of(value)
-    text = iso_ms(math.floor(ms)) if _FIRST_MS <= ms < _LAST_MS + 1 else None
-    if text is None:
-        raise ValueError("it is no time between the years 1000 and 9999")
-    return text
-
-
-def to_epoch(value: str) -> int:
-    """The seconds from 1970 to the time, which is ISO 8601 with an offset or `Z`; fractions are cut off.
-
-    >>> to_epoch("2026-01-02T03:04:05.678Z")
-    1767323045
-    """
-    time = datetime.fromisoformat(text_of(value))
-    if time.tzinfo is None:
-        raise ValueError("it has no offset from UTC")
-    return (time - _EPOCH) // timedelta(seconds=1)
 
 
 def number_of(value: Any) -> Number:
@@ -265,8 +233,6 @@ TRANSFORMS: tuple[Transform, ...] = (
     to_bool,
     round,
     scale,
-    to_iso,
-    to_epoch,
     join,
     unique,
     sort,
@@ -274,3 +240,10 @@ TRANSFORMS: tuple[Transform, ...] = (
     last,
     lookup,
 )
+TEXT_FORMATS: Mapping[str, TextFormat] = {
+    "to_number": TextFormat(
+        "a number", "pattern: ^[0-9]{1,38}$", r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+    ),
+    "to_bool": TextFormat("yes or no", 'enum: ["true", "false"]', "^(true|yes|1|false|no|0)$"),
+}
+"""The texts that transforms of text accept; those that are not listed accept all."""

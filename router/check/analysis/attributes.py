@@ -1,9 +1,7 @@
 """Infers the values of mapped attributes: of their sources, through transforms, type and default."""
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -15,17 +13,17 @@ from router.check.analysis.inference import (
     Value,
     any_of,
     of_constant,
-    of_template,
     of_tree,
     of_type,
     text_length,
-    with_default,
+    weak,
 )
 from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.transforms import hints_of, of_transform, types_taken
 from router.config import spec
-from router.model import Transform
+from router.model import TextFormat, Transform
 from router.sources import Computed, Constant, Evaluated, Joined, Values, values_of
-from router.transforms import TRANSFORMS
+from router.transforms import TEXT_FORMATS
 
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
@@ -43,12 +41,16 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 
 class Step(Struct, frozen=True):
-    """A transform of an attribute: its path in the attribute, the types that it takes (None: any), and its input."""
+    """A transform of an attribute: its path in the attribute, the types that it takes (None: any), and its input.
+
+    `form` are the texts that it takes, None for all.
+    """
 
     name: str
     part: tuple[str | int, ...]
     takes: tuple[str, ...] | None
     before: Value
+    form: TextFormat | None = None
 
 
 class InferredAttribute(Struct, frozen=True):
@@ -72,11 +74,11 @@ def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
     steps = []
     for name, part, argument in transforms_of(attribute.transform):
         function = route.transforms.get(name)
-        steps.append(Step(name, part, _taken(function) if function else None, raw))
-        raw = _transformed(function, raw, argument) if function else Value()
+        steps.append(_step(name, part, function, raw))
+        raw = of_transform(route, function, raw, argument) if function else Value()
     stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
-        stored = with_default(stored, attribute.default)
+        stored = _with_default(stored, attribute.default)
         if not isinstance(attribute.type, UnsetType):
             stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
     accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
@@ -90,19 +92,18 @@ def _source(route: AnalyzedRoute, values: Values) -> Value:
         case Constant(value):
             return of_constant(value)
         case Joined(literals, expressions):
-            return of_template(literals, [_of_text(route, text) for text in expressions])
+            return _of_template(literals, [_of_text(route, text) for text in expressions])
         case _:
             return _computed(route, values)
 
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
-    if not values.type:
-        return Value()
     parts = [_of_text(route, text) for text in values.expressions]
     own = UNKNOWN if values.missing is None else YES if values.missing else NO
     lacking = next((part.lacking for part in parts if part.missing is YES), None)
     missing = any_of([own, *(part.missing for part in parts)])
-    return structs.replace(of_type(values.type, missing=missing, longest=values.longest), lacking=lacking)
+    value = of_type(values.type, longest=values.longest) if values.type else Value()
+    return structs.replace(value, missing=missing, lacking=lacking, gap=values.gap)
 
 
 def _of_text(route: AnalyzedRoute, text: str) -> Value:
@@ -131,102 +132,38 @@ def _converted(raw: Value, kind: str) -> Value:
         return Value(UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking)
     if kind == "json":
         return Value(raw.missing, types, NO, None, None, raw.lacking)
-    longest, empty = (text_length(raw), raw.empty) if kind == "S" else (None, NO)
+    longest, empty = (text_length(raw) if kind == "S" else None), (raw.empty if kind in ("S", "B") else NO)
     return structs.replace(raw, types=types, empty=empty, longest=longest)
 
 
-_TYPE_NAMES: Mapping[Any, str] = {
-    str: "string",
-    bytes: "binary",
-    bool: "boolean",
-    int: "number",
-    Decimal: "number",
-    list: "array",
-    dict: "object",
-}
-_CASE_GROWTH = 3
-"""The most characters that one becomes in another case: `ΐ` is three in upper case."""
+def _with_default(value: Value, default: Any) -> Value:
+    """Infer a value with a default for when it is missing."""
+    other = of_constant(default)
+    if other.missing is YES or value.missing is NO:
+        return value
+    types = {**value.types, **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES}}
+    longest = None if value.longest is None or other.longest is None else max(value.longest, other.longest)
+    if value.can_be(["string"]) is NO:
+        longest = other.longest
+    empty = any_of([value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)])
+    return structs.replace(value, missing=NO, types=types, empty=empty, longest=longest)
 
 
-def _taken(transform: Transform) -> tuple[str, ...] | None:
-    """Return the types that a built-in transform takes; None if it takes any, or is a plugin's."""
-    hints = _hints(transform)
-    return None if hints is None else _types(next(hint for name, hint in hints.items() if name != "return"))
+def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
+    """Infer the text of a template from its literal texts and the values of its expressions."""
+    lengths = [*map(len, literals), *map(text_length, parts)]
+    longest = None if None in lengths else sum(length for length in lengths if length is not None)
+    empties = [part.empty for part in parts]
+    empty = UNKNOWN
+    if any(literals) or NO in empties:
+        empty = NO
+    elif len(parts) == 1:
+        empty = empties[0]
+    lacking = next((part.lacking for part in parts if part.missing is YES), None)
+    return Value(any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking)
 
 
-def _transformed(transform: Transform, before: Value, argument: Any) -> Value:
-    """Infer the result of a transform, if it does not fail."""
-    hints = _hints(transform)
-    refine = None if hints is None else _REFINED.get(transform.__name__)
-    if refine is not None:
-        return structs.replace(refine(before, argument), missing=before.missing, lacking=before.lacking)
-    types = None if hints is None else _types(hints["return"])
-    if types is None:  # anything, or nothing
-        return Value()
-    value = of_type(*types, missing=before.missing, empty=UNKNOWN)
-    return structs.replace(value, lacking=before.lacking)
-
-
-def _hints(transform: Transform) -> Mapping[str, Any] | None:
-    """Return the annotations of a built-in transform; None for another."""
-    name = getattr(transform, "__name__", "")
-    return _hints_of(name) if TRANSFORMS.get(name) is transform else None
-
-
-@lru_cache
-def _hints_of(name: str) -> Mapping[str, Any]:
-    return get_type_hints(TRANSFORMS[name])
-
-
-def _types(hint: Any) -> tuple[str, ...] | None:
-    if hint is Any:
-        return None
-    options = [hint] if get_origin(hint) in (list, dict) or not get_args(hint) else get_args(hint)
-    return tuple(dict.fromkeys(_TYPE_NAMES[get_origin(option) or option] for option in options))
-
-
-def _same_list(before: Value, argument: Any) -> Value:
-    """Infer a list of the same elements."""
-    return structs.replace(before, types={"array": YES})
-
-
-def _trimmed(before: Value, argument: Any) -> Value:
-    return Value(types={"string": YES}, empty=UNKNOWN if before.empty is NO else before.empty, longest=before.longest)
-
-
-def _url_decoded(before: Value, argument: Any) -> Value:
-    return Value(types={"string": YES}, empty=before.empty, longest=before.longest)
-
-
-def _in_other_case(before: Value, argument: Any) -> Value:
-    longest = None if before.longest is None else before.longest * _CASE_GROWTH
-    return Value(types={"string": YES}, empty=before.empty, longest=longest)
-
-
-def _truncated(before: Value, argument: Any) -> Value:
-    if isinstance(argument, bool) or not isinstance(argument, int):
-        return _trimmed(before, argument)
-    longest = argument if before.longest is None else min(before.longest, argument)
-    empty = before.empty if argument > 0 else YES
-    return Value(types={"string": YES}, empty=empty, longest=longest)
-
-
-def _as_text(before: Value, argument: Any) -> Value:
-    binary = before.can_be(["binary"])
-    empty = any_of([before.empty, NO if binary is NO else UNKNOWN])
-    return Value(types={"string": YES}, empty=empty, longest=text_length(before))
-
-
-_REFINED: Mapping[str, Callable[[Value, Any], Value]] = {
-    "strip": _trimmed,
-    "lower": _in_other_case,
-    "upper": _in_other_case,
-    "truncate": _truncated,
-    "url_decode": _url_decoded,
-    "to_text": _as_text,
-    "sha256": lambda before, argument: of_type("string", longest=64),
-    "to_iso": lambda before, argument: of_type("string", longest=24),
-    "unique": _same_list,
-    "sort": _same_list,
-}
-"""Transforms of which more can be inferred than the type of the result."""
+def _step(name: str, part: tuple[str | int, ...], function: Transform | None, before: Value) -> Step:
+    if function is None or hints_of(function) is None:
+        return Step(name, part, None, before)
+    return Step(name, part, types_taken(function), before, TEXT_FORMATS.get(name))

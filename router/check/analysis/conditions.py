@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from router.check.analysis.expressions import tree_of
+from router.check.analysis.patterns import escaped
 from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, all_of, any_of, there
 from router.program.expressions import Names, Tree, path_of
 
@@ -15,7 +16,6 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SWAPPED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
 _MAX_LENGTH = 1_000_000
 """Lengths over that are not translated."""
-_META = frozenset("\\.+*?()|[]{}^$")
 
 
 class Condition(Struct, frozen=True):
@@ -176,7 +176,7 @@ def _path_contains(names: Names | None, sought: Tree, wanted: bool) -> Condition
     """Translate `contains(path, 'text')` for text and lists; it raises an error for other values."""
     if names is None or sought["type"] != "literal" or not isinstance(sought["value"], str):
         return ANYTHING
-    with_text: Schema = {"pattern": _escaped(sought["value"])}
+    with_text: Schema = {"pattern": escaped(sought["value"])}
     without: Schema = {"items": {"not": {"enum": [sought["value"]]}}}
     texts = {"type": "string", **(with_text if wanted else {"not": with_text})}
     lists = {"type": "array", **({"not": without} if wanted else without)}
@@ -187,7 +187,7 @@ def _affix(arguments: list[Tree], wanted: bool, form: str) -> Condition:
     names, affix = path_of(arguments[0]), arguments[1]
     if names is None or affix["type"] != "literal" or not isinstance(affix["value"], str):
         return ANYTHING
-    pattern: Schema = {"pattern": form.format(_escaped(affix["value"]))}
+    pattern: Schema = {"pattern": form.format(escaped(affix["value"]))}
     return Condition(there(names, {"type": "string", **(pattern if wanted else {"not": pattern})}), True, True)
 
 
@@ -196,11 +196,6 @@ _FUNCTIONS: Mapping[str, Callable[[list[Tree], bool], Condition]] = {
     "starts_with": lambda arguments, wanted: _affix(arguments, wanted, "^{}"),
     "ends_with": lambda arguments, wanted: _affix(arguments, wanted, "{}$"),
 }
-
-
-def _escaped(text: str) -> str:
-    """Return a pattern that matches only this text."""
-    return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
 def _constants(tree: Tree) -> list[Any] | None:

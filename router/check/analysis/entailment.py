@@ -95,6 +95,11 @@ class Entailment:
         self.exact = exact
         self.inferred: dict[Steps, Any] = {}
 
+    @property
+    def draft(self) -> int:
+        """The draft of JSON Schema: 4, 6, 7, 19 or 20."""
+        return int(self._schema.draft)
+
     def narrow(self, predicate: Schema, exact: bool = True) -> "Entailment":
         """Add a predicate; unless `exact`, fewer messages may remain than satisfy it."""
         text = _ENCODER.encode(predicate)

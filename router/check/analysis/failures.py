@@ -1,6 +1,7 @@
 """Finds out why the evaluation of an expression, a transform or a conversion is not proved to succeed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from msgspec import UnsetType
 
@@ -9,12 +10,17 @@ from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, in_words, of_path, of_tree
 from router.check.analysis.predicates import SOME_VALUE, Schema
+from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.text_formats import always_matches, refusal_of
 from router.config import spec
+from router.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.model import TextFormat
 from router.program.expressions import Tree
 from router.program.expressions.functions import FUNCTIONS, Types
 from router.sources import Constant, expressions_of
-from router.sources.ttl import MAX_EPOCH_SECONDS
+from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms import TRANSFORMS
+from router.transforms.times import DATE_TIME
 
 _TOTAL = (
     *("strip", "lower", "upper", "truncate", "replace", "prefix", "suffix", "split"),
@@ -22,8 +28,6 @@ _TOTAL = (
 )
 """The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
 _ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
-_NUMERIC: Schema = {"anyOf": [{"not": {"type": "string"}}, {"pattern": "^[+-]?[0-9]{1,38}$"}]}
-_TIME: Schema = {"anyOf": [{"not": {"type": "string"}}, {"format": "date-time"}]}
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
 _SCALARS = ("string", "number", "boolean")
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
@@ -94,7 +98,7 @@ def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
     return not nulls and any(not possible(element, (kind,)) for kind in lists)
 
 
-def of_steps(inferred: InferredAttribute) -> Iterator[str]:
+def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
     """Yield why the transforms of an attribute are not proved to succeed."""
     for step in inferred.steps:
         unfit = possible(step.before, _taken(step))
@@ -102,6 +106,9 @@ def of_steps(inferred: InferredAttribute) -> Iterator[str]:
             yield f"transform '{step.name}' is a plugin's" if step.name not in TRANSFORMS else _may_fail(step.name)
         elif unfit:
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
+        elif step.form is not None:
+            if not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
+                yield f"transform '{step.name}' may be given text that is not {step.form.name}"
         elif step.name not in _TOTAL or (step.name == "to_text" and step.before.can_be(["binary"]) is not NO):
             yield _may_fail(step.name)
 
@@ -114,8 +121,19 @@ def _may_fail(name: str) -> str:
     return f"transform '{name}' does not accept every value"
 
 
-def of_source(messages: Entailment | None, scope: Scope, attribute: spec.Attribute) -> Iterator[str]:
+def _accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
+    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
+    if value.can_be(["string"]) is NO:
+        return True
+    messages, index, steps = route.mapped, route.index, value.origin
+    if messages is None or index is None or steps is None or refusal_of(route, value, form, convert).possible is not NO:
+        return False
+    return not form.stored or always_matches(messages, index, steps, form.stored) is YES
+
+
+def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
+    messages, scope = route.mapped, route.scope
     values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in expressions_of(attribute)]
     for use, value in values:
         yield from of_expression(messages, scope, use.text)
@@ -123,48 +141,33 @@ def of_source(messages: Entailment | None, scope: Scope, attribute: spec.Attribu
         if use.takes == "scalar" and unfit:
             yield f"'{use.text}' may be {in_words(unfit)}, which has no form as text"
         elif use.takes == "time":
-            yield from _of_time(messages, value, use.text)
+            yield from _of_time(route, value, use.text)
 
 
-def _of_time(messages: Entailment | None, value: Value, text: str) -> Iterator[str]:
+def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
     if unfit := possible(value, ("string", "number")):
         yield f"'{text}' may be {in_words(unfit)}, which is no time"
-    elif value.can_be(["string"]) is not NO and not holds(messages, value, _TIME):
+    elif not _accepts_text(route, value, DATE_TIME, epoch_seconds):
         yield f"'{text}' may be text that is no time"
-    elif value.can_be(["number"]) is not NO and not holds(messages, value, _SECONDS):
+    elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
         yield f"'{text}' may be a number that is no time in seconds"
 
 
-def of_conversion(messages: Entailment | None, attribute: spec.Attribute, inferred: InferredAttribute) -> Iterator[str]:
+def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
-    value, kind = inferred.raw, attribute.type
+    value, kind, messages = inferred.raw, attribute.type, route.mapped
     if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
         return
+    form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
         yield f"its value may be {in_words(unfit)}"
-    elif kind in _CONTENTS and not _CONTENTS[kind](messages, value):
+    elif kind not in _ELEMENTS and form and not _accepts_text(route, value, form, CONVERTERS[kind]):
         yield f"its value may be text that does not convert to {kind}"
     elif kind in _ELEMENTS and value.can_be(["array"]) is not NO:
         element = of_path(messages, value.elements)
         unfit = possible(element, _ELEMENTS[kind])
-        content = _CONTENTS.get(kind[:1], _anything)
+        nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
         if unfit:
             yield f"elements of the list may be {in_words(unfit)}"
-        elif (value.origin is not None and not holds(messages, element, SOME_VALUE)) or not content(messages, element):
+        elif nulls or (form and not _accepts_text(route, element, form, CONVERTERS[kind[0]])):
             yield f"elements of the list may not convert to {kind}"
-
-
-def _anything(messages: Entailment | None, value: Value) -> bool:
-    return True
-
-
-def _is_numeric(messages: Entailment | None, value: Value) -> bool:
-    return value.can_be(["string"]) is NO or holds(messages, value, _NUMERIC)
-
-
-def _is_binary(messages: Entailment | None, value: Value) -> bool:
-    return value.can_be(["string"]) is NO
-
-
-_CONTENTS: Mapping[str, Callable[[Entailment | None, Value], bool]] = {"N": _is_numeric, "B": _is_binary}
-"""Whether text that a `type` takes is proved to have the content that it needs."""

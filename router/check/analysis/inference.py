@@ -1,6 +1,6 @@
 """Infers the types, presence and length of the values of expressions, constants and templates."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +9,18 @@ from msgspec import Struct, structs
 
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import Scope, elements_of
-from router.check.analysis.predicates import EACH, TYPES, Steps
+from router.check.analysis.predicates import (
+    EACH,
+    SOME_VALUE,
+    TRUTHY,
+    TYPES,
+    Schema,
+    Steps,
+    all_of,
+    somewhere,
+    text_of,
+    there,
+)
 from router.program.expressions import Names, Tree, path_of
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
@@ -22,8 +33,6 @@ MOST_CHARACTERS = 2048
 MOST_DIGITS = 152
 """The most characters of a whole number as text, with its sign; larger numbers are not converted to text."""
 _NO_FRACTION = {"anyOf": [{"not": {"type": "number"}}, {"type": "integer"}]}
-NOT_NUMERIC = ["", "x", "abc", "A", "a-1", "2026-01-02", "2026-01-02T03:04:05Z", "1.2.3"]
-"""Samples of text that is not a number."""
 
 
 class Value(Struct, frozen=True):
@@ -43,6 +52,12 @@ class Value(Struct, frozen=True):
     """If it is a number, it is a whole number."""
     elements: Steps | None = None
     """The path of its elements in the message, if it is a list."""
+    no_elements: Answer = UNKNOWN
+    """If it is a list, whether it can be an empty one."""
+    ends: "tuple[Value, Value] | None" = None
+    """Its first and its last element, if it is a list that was made from a text."""
+    gap: str = ""
+    """Why it may be missing, if that is not for a path of the message."""
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""
@@ -91,8 +106,9 @@ def _at(messages: Entailment, steps: Steps) -> Value:
     types = {kind: answer for kind, answer in messages.types(steps).items() if answer is not NO}
     present = messages.present(steps)
     whole = "number" in types and messages.holds_at(steps, _NO_FRACTION) is YES
+    no_elements = messages.holds_at(steps, {"minItems": 1}).opposite() if "array" in types else NO
     if "string" not in types:
-        return Value(present.opposite(), types, NO, None, steps, steps, whole, (*steps, EACH))
+        return Value(present.opposite(), types, NO, None, steps, steps, whole, (*steps, EACH), no_elements)
     return Value(
         missing=present.opposite(),
         types=types,
@@ -102,6 +118,7 @@ def _at(messages: Entailment, steps: Steps) -> Value:
         lacking=steps,
         whole=whole,
         elements=(*steps, EACH),
+        no_elements=no_elements,
     )
 
 
@@ -114,16 +131,64 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
         if scope.each and not names:
             return of_type("object")
         return of_path(messages, scope.steps(names))
-    kind = tree["type"]
-    if kind == "literal":
-        return of_constant(tree["value"])
-    if kind == "or_expression":
-        return _either(*(of_tree(messages, scope, child) for child in tree["children"]))
-    if kind in ("function_expression", "comparator"):
-        return _RESULTS.get(tree["value"], Value())
-    if kind in ("projection", "filter_projection"):
-        return _of_projection(messages, scope, tree)
-    return _NODES.get(kind, Value())
+    refine = _KINDS.get(tree["type"])
+    if refine is not None:
+        return refine(messages, scope, tree)
+    found = indexed(tree)
+    if found is None:
+        return _NODES.get(tree["type"], Value())
+    names, index, rest = found
+    return _of_element(messages, scope.steps(names), index, rest)
+
+
+def indexed(tree: Tree) -> tuple[Names, int, Names] | None:
+    """Return the path, index and further path of `lines[0].sku` and `lines | [0]`; None for other expressions."""
+    first, *rest = tree["children"] or [tree]
+    if tree["type"] == "pipe" and len(rest) == 1 and rest[0]["type"] == "index_expression":
+        tree = {**rest[0], "children": [first, *rest[0]["children"][1:]]}
+        rest = []
+    elif tree["type"] == "subexpression" and first["type"] == "index_expression":
+        tree = first
+    elif tree["type"] == "index_expression":
+        rest = []
+    if tree["type"] != "index_expression" or len(tree["children"]) != 2:
+        return None
+    base, index = tree["children"]
+    names = path_of(base)
+    if names is None or index["type"] != "index" or any(step["type"] != "field" for step in rest):
+        return None
+    return names, index["value"], tuple(step["value"] for step in rest)
+
+
+def _of_element(messages: Entailment | None, listed: Steps | None, index: int, rest: Names = ()) -> Value:
+    """Infer the value at a path in one element of a list."""
+    if messages is None or listed is None:
+        return Value()
+    steps = (*listed, EACH, *rest)
+    lists, elements = of_path(messages, listed), of_path(messages, steps)
+    enough = messages.holds_at(listed, {"type": "array", "minItems": index + 1 if index >= 0 else -index})
+    lacking: Steps | None = listed
+    missing, gap = UNKNOWN, ""
+    if lists.missing is YES:
+        missing = YES
+    elif enough is NO:
+        missing, lacking, gap = YES, None, f"'{text_of(listed)}' may have no element [{index}]"
+    elif messages.allows(somewhere(steps[: len(listed) + 1], {"not": there(rest, SOME_VALUE)})) is YES:
+        missing, lacking = YES, steps
+    elif lists.missing is enough.opposite() is elements.missing is NO:
+        missing = NO
+    # What all elements can be at once, one of them can be.
+    types = {kind: weak(messages.allows(somewhere(steps, {"type": kind})), YES) for kind in elements.types}
+    empty = NO if elements.empty is NO else weak(messages.can_be(steps, [""]), YES)
+    return Value(missing, types, empty, elements.longest, None, lacking, elements.whole, gap=gap)
+
+
+def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value:
+    """Infer the first element of a list, or with -1 its last."""
+    if listed.origin is None:
+        gap = "the list may be empty" if listed.no_elements is YES else ""
+        return Value(YES if gap else UNKNOWN, gap=gap)
+    return _of_element(messages, listed.origin, index)
 
 
 def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
@@ -131,8 +196,26 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
     steps = elements_of(tree)
     elements = scope.steps(steps) if steps else None
     listed = of_tree(messages, scope, tree["children"][0])
-    missing = listed.missing if listed.can_be(_LIST) is not NO and listed.other_than(_LIST) == [] else UNKNOWN
-    return structs.replace(_ARRAY, missing=missing, lacking=listed.lacking, elements=elements)
+    missing = YES if listed.other_than(_LIST) else listed.missing if listed.can_be(_LIST) is not NO else UNKNOWN
+    none = YES if listed.no_elements is YES else UNKNOWN
+    return structs.replace(
+        _ARRAY, missing=missing, lacking=listed.lacking, gap=listed.gap, elements=elements, no_elements=none
+    )
+
+
+def _first_of(messages: Entailment | None, scope: Scope, tree: Tree, wanted: Schema) -> Value:
+    """Infer `a || b`, the first value that is true, else the last; with SOME_VALUE `not_null(a, b)`."""
+    *others, last = tree["children"]
+    value = of_tree(messages, scope, last)
+    for child in reversed(others):
+        value = _either(of_tree(messages, scope, child), value)
+    paths = [None if (names := path_of(child)) is None else scope.steps(names) for child in tree["children"]]
+    if messages is None or value.missing is NO or any(each is None or EACH in each for each in paths):
+        return value
+    *before, end = [each for each in paths if each is not None]
+    no_value = all_of([*({"not": there(each, wanted)} for each in before), {"not": there(end, SOME_VALUE)}])
+    missing = messages.allows(no_value)
+    return structs.replace(value, missing=missing, lacking=end if missing is YES else None)
 
 
 def _either(left: Value, right: Value) -> Value:
@@ -141,38 +224,54 @@ def _either(left: Value, right: Value) -> Value:
     longest = None if left.longest is None or right.longest is None else max(left.longest, right.longest)
     if left.can_be(["string"]) is NO:
         longest = right.longest
-    return Value(_weak(right.missing), types, _weak(right.empty), longest)
+    missing = NO if left.missing is NO or right.missing is NO else UNKNOWN
+    return Value(missing, types, weak(right.empty), longest)
 
 
-def _weak(answer: Answer) -> Answer:
-    return NO if answer is NO else UNKNOWN
+def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
+    """Infer the result of a function, if it does not raise an error."""
+    name = tree["value"]
+    if name == "not_null":
+        return _first_of(messages, scope, tree, SOME_VALUE)
+    arguments = [of_tree(messages, scope, child) for child in tree["children"] if child["type"] != "expref"]
+    refine = _CALLS.get(name)
+    return _RESULTS.get(name, Value()) if refine is None else refine(messages, arguments)
 
 
-def with_default(value: Value, default: Any) -> Value:
-    """Infer a value with a default for when it is missing."""
-    other = of_constant(default)
-    if other.missing is YES or value.missing is NO:
-        return value
-    types = {**value.types, **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES}}
-    longest = None if value.longest is None or other.longest is None else max(value.longest, other.longest)
-    if value.can_be(["string"]) is NO:
-        longest = other.longest
-    empty = any_of([value.empty, YES if other.empty is YES and value.missing is YES else _weak(other.empty)])
-    return structs.replace(value, missing=NO, types=types, empty=empty, longest=longest)
+def _to_number(messages: Entailment | None, arguments: list[Value]) -> Value:
+    """Infer `to_number(value)`, which is missing for all but numbers and text that is one."""
+    (value,) = arguments
+    if value.other_than(("string", "number")):
+        return structs.replace(_NUMBER, missing=YES, gap="'to_number' has no value for other than text")
+    numeric = UNKNOWN
+    if messages is not None and value.origin is not None:
+        numeric = messages.holds_at(value.origin, _IS_NUMBER)
+    only_numbers = value.can_be(["string"]) is NO and value.can_be(["number"]) is YES
+    if only_numbers or numeric is YES:
+        return structs.replace(_NUMBER, missing=value.missing, lacking=value.lacking)
+    if value.can_be(["string"]) is YES and numeric is NO:
+        return structs.replace(_NUMBER, missing=YES, gap="'to_number' has no value for text that is not a number")
+    return structs.replace(_NUMBER, missing=UNKNOWN)
 
 
-def of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
-    """Infer the text of a template from its literal texts and the values of its expressions."""
-    lengths = [*map(len, literals), *map(text_length, parts)]
-    longest = None if None in lengths else sum(length for length in lengths if length is not None)
-    empties = [part.empty for part in parts]
-    empty = UNKNOWN
-    if any(literals) or NO in empties:
-        empty = NO
-    elif len(parts) == 1:
-        empty = empties[0]
-    lacking = next((part.lacking for part in parts if part.missing is YES), None)
-    return Value(any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking)
+def _extreme(messages: Entailment | None, arguments: list[Value]) -> Value:
+    """Infer `max(list)` and `min(list)`, which are missing for an empty list."""
+    (listed,) = arguments
+    types = of_path(messages, listed.elements).types
+    gap = "of an empty list there is no greatest or least element" if listed.no_elements is YES else ""
+    return Value(listed.no_elements, dict.fromkeys(types, YES) if len(types) == 1 else types, gap=gap)
+
+
+def of_joined(messages: Entailment | None, listed: Value) -> Value:
+    """Infer the text of a list, which is empty if the list is, or if all elements are."""
+    elements = of_path(messages, listed.elements)
+    empty = NO if listed.no_elements is elements.empty is NO else weak(listed.no_elements, YES)
+    return structs.replace(_TEXT, empty=empty)
+
+
+def weak(answer: Answer, proved: Answer = NO) -> Answer:
+    """Return an answer if it is the one that is proved, else that nothing is known."""
+    return answer if answer is proved else UNKNOWN
 
 
 def text_length(value: Value) -> int | None:
@@ -198,15 +297,37 @@ _TEXT = of_type("string", empty=UNKNOWN)
 _NUMBER = of_type("number")
 _BOOLEAN = of_type("boolean")
 _ARRAY = of_type("array")
+_IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
+"""The text of a number in JSON, for which `to_number` has a value."""
+_CALLS: Mapping[str, Callable[[Entailment | None, list[Value]], Value]] = {
+    "to_number": _to_number,
+    "max": _extreme,
+    "min": _extreme,
+    "join": lambda messages, arguments: of_joined(messages, arguments[-1]),
+    "avg": lambda messages, arguments: structs.replace(_NUMBER, missing=arguments[0].no_elements),
+    "reverse": lambda messages, arguments: structs.replace(
+        Value(), missing=NO, types=arguments[0].types, empty=arguments[0].empty, longest=arguments[0].longest
+    ),
+}
+"""Functions whose result depends on their arguments."""
 _RESULTS: Mapping[str, Value] = {
     **dict.fromkeys(("length", "abs", "ceil", "floor", "sum"), _NUMBER),
-    **dict.fromkeys(("avg", "to_number"), structs.replace(_NUMBER, missing=UNKNOWN)),
-    **dict.fromkeys(("to_string", "join"), _TEXT),
+    "to_string": _TEXT,
     "type": of_type("string", longest=len("boolean")),
-    **dict.fromkeys(("contains", "starts_with", "ends_with", "eq", "ne"), _BOOLEAN),
+    **dict.fromkeys(("contains", "starts_with", "ends_with"), _BOOLEAN),
     **dict.fromkeys(("keys", "values", "sort", "sort_by", "map", "to_array"), _ARRAY),
 }
-"""The values of functions and comparisons of JMESPath, if they do not raise an error."""
+"""The values of functions of JMESPath, if they do not raise an error."""
+_KINDS: Mapping[str, Callable[[Entailment | None, Scope, Tree], Value]] = {
+    "literal": lambda messages, scope, tree: of_constant(tree["value"]),
+    "or_expression": lambda messages, scope, tree: _first_of(messages, scope, tree, TRUTHY),
+    "function_expression": _of_call,
+    # Other comparisons than these have no value for other types than numbers.
+    "comparator": lambda messages, scope, tree: _BOOLEAN if tree["value"] in ("eq", "ne") else Value(),
+    "projection": _of_projection,
+    "filter_projection": _of_projection,
+}
+"""Expressions whose values depend on the message."""
 _NODES: Mapping[str, Value] = {
     "not_expression": _BOOLEAN,
     "multi_select_list": structs.replace(_ARRAY, missing=UNKNOWN),

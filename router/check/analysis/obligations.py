@@ -48,7 +48,7 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
         inferred = infer(route, attribute)
         yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, inferred))
         if is_set(attribute.type) and name not in keys:
-            doubts = failures.of_conversion(route.mapped, attribute, inferred)
+            doubts = failures.of_conversion(route, attribute, inferred)
             yield _made(route, "type", name, route.place(name, "type"), doubts)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
@@ -115,12 +115,14 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
 def _of_mapping(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[str]:
-    yield from failures.of_source(route.mapped, route.scope, attribute)
+    yield from failures.of_source(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
         for use in expressions_of(attribute):
             if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
                 yield f"'{use.text}' may be missing"
-    yield from failures.of_steps(inferred)
+    yield from failures.of_steps(route, inferred)
+    if name in route.route.write.add and (unfit := possible(inferred.value, ("number", "set"))):
+        yield f"it may be {in_words(unfit)}, which cannot be added"
     if "error" in (attribute.missing, attribute.null) and inferred.value.missing is not NO:
         yield f"{named(inferred.value)} may be missing"
 
@@ -131,14 +133,14 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if name in route.attributes:
-        yield from failures.of_conversion(route.mapped, route.attributes[name], inferred)
+        yield from failures.of_conversion(route, route.attributes[name], inferred)
     if unfit := possible(value, (_WANTED[kind],)):
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
         yield "it may be empty"
     if kind == "S" and not _fits(value, limit):
         yield f"its length may be over {limit // _BYTES_OF_A_CHARACTER} characters"
-    if kind == "B":
+    if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
 
 

@@ -17,6 +17,11 @@ TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 """The values that JMESPath takes as true."""
 
 
+def text_of(steps: Steps) -> str:
+    """Return a path as text: `lines[].sku`."""
+    return "".join("[]" if step is EACH else f".{step}" for step in steps).removeprefix(".") or "@"
+
+
 def wherever(steps: Steps, leaf: Schema) -> Schema:
     """Return the predicate that each value at the path, if there is one, satisfies `leaf`."""
     for step in reversed(steps):

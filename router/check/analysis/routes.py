@@ -10,8 +10,8 @@ from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condit
 from router.check.analysis.entailment import Entailment, entailment_of
 from router.check.analysis.expressions import Scope, list_of
 from router.check.analysis.inference import Value
-from router.check.analysis.predicates import Steps
-from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.check.analysis.predicates import Steps, text_of
+from router.check.analysis.schema_index import SchemaIndex
 from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
 from router.model import Path, Transform
@@ -174,3 +174,8 @@ def is_set(value: Any) -> bool:
 def named(value: Value) -> str:
     """Return the name of what may be missing, for a sentence."""
     return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"
+
+
+def why_missing(value: Value) -> str:
+    """Return why a value may be missing, for a sentence."""
+    return value.gap or f"the schema does not guarantee {named(value)}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from router.check.analysis.predicates import EACH, Steps
+from router.check.analysis.predicates import EACH, Steps, text_of
 from router.model import Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import escape
@@ -70,11 +70,6 @@ class SchemaIndex:
             self.complete = False
         for path in _same_value(schema):
             self._gather(place.below(path), found)
-
-
-def text_of(steps: Steps) -> str:
-    """Return a path as text: `lines[].sku`."""
-    return "".join("[]" if step is EACH else f".{step}" for step in steps).removeprefix(".") or "@"
 
 
 def _same_value(schema: dict[str, Any]) -> Iterator[Path]:

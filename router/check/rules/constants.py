@@ -7,15 +7,19 @@ from functools import cache
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from router.check.analysis.attributes import transforms_of
+from router.check.analysis.expressions import tree_of
+from router.check.analysis.routes import is_set
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.engine.attributes import encode_item
+from router.engine.convert import CONVERTERS
 from router.errors import Rejection
 from router.model import Transform
-from router.sources import Constant, source_of, values_of
+from router.program.expressions import Tree
+from router.sources import Constant, Evaluated, source_of, values_of
 
 ARGUMENT_TYPE = declare(
     "RT426",
@@ -50,23 +54,48 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
 
 @rule(UNSTORABLE_CONSTANT)
 def check_constants(subject: Subject) -> Iterator[Found]:
-    """Report `value` and `default` of attributes that cannot be encoded."""
+    """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
             kind, _ = source_of(attribute)
             values = values_of(attribute)
-            value = values.value if isinstance(values, Constant) and not attribute.transform else UNSET
-            constants = {kind.key: value, "default": attribute.default}
+            constants = {"default": attribute.default}
+            if isinstance(values, Constant) and not attribute.transform:
+                constants[kind.key] = values.value
+            claim = route.claim("mapping", name)
             for key, constant in constants.items():
-                # The type is converted to at load, and `json` makes text of any value.
-                if constant is UNSET or constant is None or attribute.type not in (UNSET, "N", "M", "L"):
-                    continue
-                try:
-                    encode_item({"constant": constant})
-                except Rejection as rejection:
-                    reason = rejection.reason.removeprefix("attribute '*': ")
+                if reason := _unstorable(constant, attribute.type):
                     sentence = f"'{key}' of attribute '{name}' has {reason}"
-                    yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key))
+                    yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
+            if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
+                for constant in _results(tree_of(values.text)):
+                    if reason := _unstorable(constant, UNSET):
+                        sentence = f"'{values.text}' of attribute '{name}' has {reason}"
+                        yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, kind.key), refutes=claim)
+
+
+def _unstorable(constant: Any, type_: str | UnsetType) -> str:
+    """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
+    try:
+        value = constant if constant is UNSET or isinstance(type_, UnsetType) else CONVERTERS[type_](constant)
+    except ValueError:  # loading reports it
+        return ""
+    if value is UNSET or value is None:
+        return ""
+    try:
+        encode_item({"constant": value})
+    except Rejection as rejection:
+        return rejection.reason.removeprefix("attribute '*': ")
+    return ""
+
+
+def _results(tree: Tree | None) -> Iterator[Any]:
+    """Yield the literals that an expression can result in."""
+    if tree is not None and tree["type"] == "literal":
+        yield tree["value"]
+    elif tree is not None and tree["type"] in ("or_expression", "and_expression"):
+        for child in tree["children"]:
+            yield from _results(child)
 
 
 def _bound(function: Transform, argument: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from router.check.analysis.attributes import InferredAttribute, infer
-from router.check.analysis.inference import NOT_NUMERIC, UNKNOWN, YES, Value, in_words, of_path
-from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named
+from router.check.analysis.inference import NO, UNKNOWN, YES, Value, in_words, of_path
+from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
+from router.check.analysis.text_formats import refusal_of
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import KeyType, Path
 
 KEY_MISSING = declare(
@@ -40,8 +42,8 @@ KEY_TOO_LONG = declare(
 KEY_UNSURE = declare(
     "RT616",
     "a key attribute that only `when` may guarantee",
-    "The schema alone does not guarantee it, and the conditions cannot be analyzed completely. If they do not "
-    "guarantee it either, messages without the key are rejected.",
+    "The schema alone does not guarantee that it is there, not empty and of the type of the key, and the conditions "
+    "cannot be analyzed completely. If they do not guarantee it either, such messages are rejected.",
     "info",
 )
 
@@ -77,47 +79,75 @@ def _judge(
     """Report the first property of a key attribute that is not guaranteed."""
     value, claim = inferred.value, route.claim("key", name)
     if value.missing is YES:
-        sentence = f"key attribute '{name}' may be missing: the schema does not guarantee {named(value)}"
-        if value.lacking is None:
+        sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
+        if value.lacking is None and not value.gap:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        yield Found(KEY_MISSING, sentence, path, route.require(value.lacking), refutes=claim)
+        advice = route.require(value.lacking) or _default_for(value)
+        yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
         return
-    if value.missing is UNKNOWN and route.messages.by_schema is not None:
-        by_schema = MessageSets(mapped=route.messages.by_schema)
-        yield from _check_by_schema(structs.replace(route, messages=by_schema), name, path)
-    others = _others(route, kind, inferred)
+    if route.messages.by_schema is not None:
+        by_schema = structs.replace(route, messages=MessageSets(mapped=route.messages.by_schema))
+        unsure = next(_check_by_schema(by_schema, name, kind, inferred, path), None)
+        if unsure is not None:
+            yield unsure
+    others, advice = _others(route, kind, inferred)
     if others:
         sentence = f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}"
-        yield Found(KEY_OF_OTHER_TYPE, sentence, path, _retype(route, inferred, kind), refutes=claim)
+        yield Found(KEY_OF_OTHER_TYPE, sentence, path, advice, refutes=claim)
         return
     if not route.final:
         return
     if value.empty is YES:
-        advice = route.constrain(value, "minLength: 1")
+        advice = route.constrain(inferred.steps[0].before, "pattern") if inferred.steps else ""
+        advice = route.constrain(value, "minLength: 1") or advice
         yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, advice, refutes=claim)
     elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
         yield from _check_length(route, name, limit, value, path)
 
 
-def _check_by_schema(route: AnalyzedRoute, name: str, path: Path) -> Iterator[Found]:
-    """Report a key that the schema alone does not guarantee, where the conditions are not exact."""
+def _check_by_schema(
+    route: AnalyzedRoute, name: str, kind: KeyType, narrowed: InferredAttribute, path: Path
+) -> Iterator[Found]:
+    """Report what the schema alone does not guarantee, and only conditions that are not exact may."""
     whole = spec.short_form(f'element."{name}"' if route.scope.each else f'"{name}"')
-    value = infer(route, route.attributes.get(name, whole)).value
-    if value.missing is YES and value.lacking is not None:
+    inferred = infer(route, route.attributes.get(name, whole))
+    value = inferred.value
+    if narrowed.value.missing is UNKNOWN and value.missing is YES and value.lacking is not None:
         sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
         yield Found(KEY_UNSURE, sentence, path, route.require(value.lacking))
+    others, advice = _others(route, kind, inferred)
+    if others and not value.untyped and not _excludes(narrowed, inferred, kind):
+        sentence = f"key attribute '{name}' may be {others}, unless 'when' excludes it: the key is {kind}"
+        yield Found(KEY_UNSURE, sentence, path, advice)
+    if narrowed.value.empty is UNKNOWN and value.empty is YES and route.final:
+        sentence = f"key attribute '{name}' may be empty, unless 'when' excludes it"
+        yield Found(KEY_UNSURE, sentence, path, route.constrain(value, "minLength: 1"))
 
 
-def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> str:
-    """Return the types that the value can have and the key cannot, in words; "" if there are none."""
+def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: KeyType) -> bool:
+    """Whether conditions, as far as they are understood, exclude types that the schema allows and the key does not."""
+    fitting = inferred.accepts or (_WANTED[kind],)
+    before, after = (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
+    unfit = before.other_than(fitting)
+    return bool(unfit) and all(after.types.get(other, NO) is NO for other in unfit)
+
+
+def _default_for(value: Value) -> str:
+    return "add a 'default', or take the key from a value that the schema requires" if value.gap else ""
+
+
+def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> tuple[str, str]:
+    """Return what the value can be that the key cannot, in words, and a suggestion; both are "" if there is nothing."""
     raw = inferred.raw
     if inferred.accepts is None:
         unfit = inferred.value.other_than([_WANTED[kind]]) if route.final else []
     else:
         unfit = raw.other_than(inferred.accepts)
-        if not unfit and kind == "N" and route.mapped is not None and raw.origin is not None:
-            return "text that is not a number" if route.mapped.can_be(raw.origin, NOT_NUMERIC) is YES else ""
-    return in_words(unfit) if unfit else ""
+        form = TEXT_FORMATS.get(kind)
+        if not unfit and form and (refusal := refusal_of(route, raw, form, CONVERTERS[kind])).possible is YES:
+            keyword = "type: number" if kind == "N" else form.keyword
+            return f"text that is not {form.name}{refusal.shown}", route.constrain(raw, keyword)
+    return (in_words(unfit), _retype(route, inferred, kind)) if unfit else ("", "")
 
 
 def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) -> str:

@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Iterator
 
+from msgspec import UnsetType
+
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.expressions import paths, tree_of
-from router.check.analysis.predicates import Steps
+from router.check.analysis.expressions import Scope, paths, tree_of
+from router.check.analysis.inference import of_tree
+from router.check.analysis.predicates import Steps, text_of
 from router.check.analysis.routes import AnalyzedRoute
-from router.check.analysis.schema_index import SchemaIndex, text_of
+from router.check.analysis.schema_index import SchemaIndex
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config.findings import closest
 from router.model import Path
+from router.program.expressions import path_of
 from router.sources import expressions_of
 
 IMPOSSIBLE_PATH = declare(
@@ -64,25 +68,28 @@ def check_paths(subject: Subject) -> Iterator[Found]:
             steps = route.scope.steps(names)
             if steps and checker is not None:
                 yield from checker.find(steps, where, used, route.claim("mapping", name))
+        if checker is not None:
+            yield from _find_outside_items(route, checker)
 
 
 @rule(NO_LIST)
 def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
-        steps, messages, checker = route.scope.element and route.scope.element[:-1], route.mapped, _checker(route)
-        if not steps or messages is None or checker is None:
+        text, messages, checker = route.route.for_each, route.mapped, _checker(route)
+        if isinstance(text, UnsetType) or messages is None or checker is None:
             continue
         path: Path = (*route.path, "for_each")
-        claim = route.claim("for_each")
-        if messages.absent(steps) is Answer.YES:
+        steps, claim = route.scope.element and route.scope.element[:-1], route.claim("for_each")
+        value = of_tree(messages, Scope(), tree_of(text))
+        if steps and messages.absent(steps) is Answer.YES:
             yield from checker.find(steps, path, set(), claim)
-        elif messages.present(steps) is Answer.NO:
-            sentence = f"the list '{text_of(steps)}' may be missing"
-            yield Found(NO_LIST, sentence, path, route.require(steps), refutes=claim)
-        elif messages.holds_at(steps, {"type": "array"}) is Answer.NO:
-            advice = f"add 'type: array' {checker.index.where(steps)}"
-            yield Found(NO_LIST, f"'{text_of(steps)}' may not be a list", path, advice, refutes=claim)
+        elif value.missing is Answer.YES:
+            what = f"the list '{text}'" if value.lacking is None else f"the list '{text_of(value.lacking)}'"
+            yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking), refutes=claim)
+        elif value.other_than(("array",)):
+            advice = f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
+            yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
 
 
 class PathChecker:
@@ -94,21 +101,53 @@ class PathChecker:
 
     def find(self, steps: Steps, where: Path, used: Collection[Steps | None], claim: Claim) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
-        unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
-        level = steps[:-1] if unknown is None else steps[: unknown - 1]
-        near = "" if unknown is None else self._near(level, str(steps[unknown - 1]))
+        level, near, _ = self._undeclared(steps)
+        typo = self.typo(steps, used)
         if self.messages.absent(steps) is Answer.YES:
             advice = f"did you mean '{near}'?" if near else f"see what is declared {self.index.where(level)}"
             sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
             yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
-        elif near and all(each is None or each[:unknown] != (*level, near) for each in used):
-            sentence = f"'{text_of(steps[:unknown])}' is not declared in the schema"
-            yield Found(UNDECLARED_PATH, sentence, where, f"did you mean '{near}'?")
+        elif typo is not None:
+            yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
+
+    def typo(self, steps: Steps, used: Collection[Steps | None]) -> tuple[str, str] | None:
+        """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
+        level, near, unknown = self._undeclared(steps)
+        if not near or any(each is not None and each[: len(unknown)] == (*level, near) for each in used):
+            return None
+        return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
+
+    def _undeclared(self, steps: Steps) -> tuple[Steps, str, Steps]:
+        """Return the declared part of a path, a similar name that is declared there or "", and the path one step on."""
+        unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
+        if unknown is None:
+            return steps[:-1], "", ()
+        level = steps[: unknown - 1]
+        return level, self._near(level, str(steps[unknown - 1])), steps[:unknown]
 
     def _near(self, level: Steps, name: str) -> str:
         """Return a declared name that is similar; "" if there is none."""
         known = self.index.names(level) if self.index.complete else []
         return closest(name, known, _SIMILARITY) or ""
+
+
+def _find_outside_items(route: AnalyzedRoute, checker: PathChecker) -> Iterator[Found]:
+    """Report paths of `when`, `for_each` and `once_key` that look like typos.
+
+    A condition is evaluated on messages of other schemas, too, so that a path which this schema forbids is no fault.
+    """
+    given: dict[Path, str | UnsetType] = {("when",): route.route.when, ("for_each",): route.route.for_each}
+    given["write", "once_key"] = route.route.write.once_key
+    for key, text in given.items():
+        tree = None if isinstance(text, UnsetType) else tree_of(text)
+        if tree is None or (key == ("for_each",) and path_of(tree) is not None):  # check_lists reports it
+            continue
+        found = list(dict.fromkeys(paths(tree)))
+        for steps in found:
+            typo = checker.typo(steps, found)
+            if typo is not None:
+                sentence, advice = typo
+                yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
 
 
 def _checker(route: AnalyzedRoute) -> PathChecker | None:

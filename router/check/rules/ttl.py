@@ -4,15 +4,20 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
+from router.check.analysis.predicates import Steps
 from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.text_formats import refusal_of
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.model import Path
 from router.sources import Computed, Constant, expressions_of
+from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
+from router.transforms.times import DATE_TIME
 
 NEVER_A_TIME = declare(
     "RT419",
@@ -37,9 +42,12 @@ TTL_NOT_ALWAYS = declare(
     "DynamoDB never deletes an item whose time to live is not a number, and does not report it.",
     "warning",
 )
-_NO_TIMES = ["", "x", "abc", "A", "a-1", "2026-01-02", "1767323045"]
 _FIRST_MS = 100_000_000_000
 """Greater numbers of seconds are after the year 5138: they are milliseconds."""
+_BOUNDS = (
+    ({"minimum": 0}, "minimum: 0", -1),
+    ({"maximum": MAX_EPOCH_SECONDS}, f"maximum: {MAX_EPOCH_SECONDS}", 1_767_323_045_678),
+)
 _MILLISECONDS = {"type": "number", "minimum": _FIRST_MS}
 
 
@@ -73,10 +81,23 @@ def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, cla
         sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
         advice = route.constrain(value, "type: integer")
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
-    elif value.can_be(["string"]) is YES and messages.can_be(steps, _NO_TIMES) is YES:
-        sentence = f"{what} may count from text that is not a time with an offset"
-        advice = route.constrain(value, "format: date-time")
-        yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
+    elif (refusal := refusal_of(route, value, DATE_TIME, epoch_seconds)).possible is YES:
+        sentence = f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}"
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, DATE_TIME.keyword), refutes=claim)
+    elif value.can_be(["number"]) is YES:
+        yield from _check_bounds(messages, steps, what, claim, where, route.constrain(value, "{}"))
+
+
+def _check_bounds(
+    messages: Entailment, steps: Steps, what: str, claim: Claim, where: Path, advice: str
+) -> Iterator[Found]:
+    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a keyword."""
+    for bound, keyword, example in _BOUNDS:
+        if messages.holds_at(steps, bound) is NO:
+            shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""
+            sentence = f"{what} may count from a number that is no time in seconds since 1970{shown}"
+            yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice.format(keyword), refutes=claim)
+            return
 
 
 @rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS)

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 from msgspec import UnsetType
 
 from router.check.analysis.attributes import InferredAttribute, infer
-from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import tree_of
-from router.check.analysis.inference import NO, NOT_NUMERIC, YES, Value, in_words, of_path, of_tree
-from router.check.analysis.predicates import EACH, SOME_VALUE, TYPES, Steps
+from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree
+from router.check.analysis.predicates import EACH, SOME_VALUE, TYPES
 from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.text_formats import refusal_of
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
+from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import Path
 from router.sources import Constant, expressions_of
+from router.transforms import TRANSFORMS
 
 NEVER_TRANSFORMED = declare(
     "RT413",
@@ -108,6 +110,12 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
             sentence = f"{takes}, and the value may be {in_words(unfit)}"
             advice = route.constrain(step.before, _one_of(step.takes))
             yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
+        elif step.form is not None and not step.before.untyped:
+            refusal = refusal_of(route, step.before, step.form, TRANSFORMS[step.name])
+            if refusal.possible is YES:
+                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
+                advice = route.constrain(step.before, step.form.keyword)
+                yield Found(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", where, advice, refutes=claim)
 
 
 def _check_type(
@@ -125,47 +133,40 @@ def _check_type(
         sentence = f"attribute '{name}' may fail to convert to type {kind}: its value may be {in_words(unfit)}"
         advice = route.constrain(value, _one_of(inferred.accepts))
         yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
-    elif route.mapped is not None and not value.untyped:
-        yield from _check_content(route, route.mapped, name, str(kind), value, where)
+    elif not value.untyped:
+        yield from _check_content(route, name, str(kind), value, where)
 
 
-def _check_content(
-    route: AnalyzedRoute, messages: Entailment, name: str, kind: str, value: Value, where: Path
-) -> Iterator[Found]:
-    """Report text that may not be a number, and elements of lists that a set does not accept."""
-    claim = route.claim("type", name)
-    if kind == "N" and value.can_be(["string"]) is YES and _may_be_no_number(messages, value.origin):
-        sentence = f"attribute '{name}' may fail to convert to type N: its value may be text that is not a number"
-        advice = route.constrain(value, "pattern: ^[0-9]+$")
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
-    if kind not in _SETS or value.elements is None:
+def _check_content(route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path) -> Iterator[Found]:
+    """Report text that the type may not accept, and elements of lists that a set does not accept."""
+    fails, claim = f"attribute '{name}' may fail to convert to type {kind}:", route.claim("type", name)
+    form = TEXT_FORMATS.get(kind)
+    if kind not in _SETS:
+        refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
+        if form and refusal and refusal.possible is YES:
+            sentence = f"{fails} its value may be text that is not {form.name}{refusal.shown}"
+            yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(value, form.keyword), refutes=claim)
         return
-    element = of_path(messages, value.elements)
+    element = of_path(route.mapped, value.elements)
     unfit = element.other_than(_SETS[kind])
-    if element.untyped:
+    if value.elements is None or element.untyped:
         return
     if unfit and element.can_be(_SETS[kind]) is NO:
         sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
         advice = "choose another type, or select texts or numbers"
         yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
-    elif others := in_words(unfit) if unfit else _unfit_elements(messages, kind, value, element):
-        sentence = f"attribute '{name}' may fail to convert to type {kind}: elements of the list may be {others}"
-        advice = route.constrain(element, _one_of(_SETS[kind]))
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
+    elif unfit or _has_nulls(route, value):
+        sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(element, _one_of(_SETS[kind])), refutes=claim)
+    elif form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES:
+        sentence = f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
+        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(element, form.keyword), refutes=claim)
 
 
-def _unfit_elements(messages: Entailment, kind: str, value: Value, element: Value) -> str:
-    """Return what elements of the right types can be besides, in words; "" if nothing."""
-    # A projection omits null.
-    if value.origin is not None and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
-        return "null"
-    if kind == "NS" and element.can_be(["string"]) is YES and _may_be_no_number(messages, element.origin):
-        return "text that is not a number"
-    return ""
-
-
-def _may_be_no_number(messages: Entailment, steps: Steps | None) -> bool:
-    return steps is not None and messages.can_be(steps, NOT_NUMERIC) is YES
+def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
+    """Whether elements may be null; a projection omits them."""
+    messages, steps = route.mapped, value.origin
+    return messages is not None and steps is not None and messages.holds_at((*steps, EACH), SOME_VALUE) is NO
 
 
 def _one_of(kinds: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from msgspec import UnsetType
 from router.check.analysis.attributes import infer
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.inference import NO, YES, Value, in_words
-from router.check.analysis.routes import AnalyzedRoute, named
+from router.check.analysis.routes import AnalyzedRoute, why_missing
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
@@ -40,7 +40,7 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         value = infer(route, attribute).value
         where, claim = route.place(version), route.claim("version", version)
         if value.missing is YES:
-            sentence = f"version '{version}' may be missing: the schema does not guarantee {named(value)}"
+            sentence = f"version '{version}' may be missing: {why_missing(value)}"
             yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking), refutes=claim)
         else:
             yield from _check_order(route, version, value, where)

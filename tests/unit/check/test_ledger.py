@@ -84,18 +84,18 @@ def test_refuted(check: Examine) -> None:
 
 def test_not_decided(check: Examine) -> None:
     """With the reasons."""
-    report = check("{id: id, a: {from: t, transform: to_epoch}, b: l, c: 'sum(l)'}")
+    report = check("{id: id, a: {from: t, transform: [lower, to_epoch]}, b: l, c: 'l && sum(l)'}")
 
     assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
-        "mapping a": "not decided transform 'to_epoch' does not accept every value",
+        "mapping a": "not decided transform 'to_epoch' may be given text that is not a time with an offset",
         "mapping c": "not decided sum() may be given a value that it does not take; sum() fails on some numbers",
-        "size": "not decided the length of 'b' is not bounded",
+        "size": "not decided the length of 'b' is not bounded; the length of 'c' is not bounded",
     }
 
 
 def test_ignored(check: Examine) -> None:
     """A claim that is not decided is accepted with a reason, at its place."""
-    item = "{id: id, a: {from: t, transform: to_epoch}, b: {from: t, transform: to_epoch}}"
+    item = "{id: id, a: {from: t, transform: [lower, to_epoch]}, b: {from: t, transform: [lower, to_epoch]}}"
 
     report = check(item, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n")
 

@@ -16,16 +16,16 @@ ROUTE = """  r{0}:
     when: "type == 'a{0}'"
     schema:
       type: object
-      required: [id]
+      required: [id, n]
       properties: {{id: {{type: string, minLength: 1, maxLength: 100}}, n: {{type: number, minimum: {0}}}}}
     item:
       id: id
       a: {{from: x.y, transform: [strip, {{truncate: 80}}]}}
       b: {{meta: sent_at}}
       c: {{template: "U#{{id}}"}}
-      d: {{hash: [id, x]}}
+      d: {{hash: [id, n]}}
       e: {{ttl: 90d}}
-      f: "length(x.list)"
+      f: "length(id)"
       g: {{from: z, type: SS, default: [a]}}
       n: {{from: n, type: N}}
 """

@@ -28,11 +28,25 @@ def attribute(**keys: Any) -> spec.Attribute:
         (attribute(ttl={"from": "at", "after": "9d"}), False, Computed("number", expressions=("at",))),
         (attribute(meta="sent_at"), False, Computed("string", 24, milliseconds=True)),
         (attribute(meta="sent_at", type="N"), False, Computed("number", milliseconds=True)),
-        (attribute(meta="attribute.x"), False, Computed("", missing=None)),
+        (
+            attribute(meta="attribute.x"),
+            False,
+            Computed("", missing=True, gap="senders may leave out the message attribute 'x'"),
+        ),
         (attribute(meta="message_id"), False, ID),
-        (attribute(meta="sequence_number"), False, Computed("string", 128, missing=True)),
+        (
+            attribute(meta="sequence_number"),
+            False,
+            Computed("string", 128, missing=True, gap="messages of a standard queue have no 'sequence_number'"),
+        ),
         (attribute(meta="sequence_number"), True, ID),
-        (attribute(meta="group_id"), False, Computed("string", 128, missing=None)),
+        (
+            attribute(meta="group_id"),
+            False,
+            Computed(
+                "string", 128, missing=True, gap="senders may leave out the group of a message on a standard queue"
+            ),
+        ),
         (attribute(meta="group_id"), True, ID),
     ],
 )

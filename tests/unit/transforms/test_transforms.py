@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.transforms import TRANSFORMS as T
-from router.transforms import dynamodb, text, values
+from router.transforms import dynamodb, text, times, values
 from tests.support.engine import encode_item
 
 TRANSFORMS = list(T.values())
@@ -29,7 +29,7 @@ JSON = st.recursive(
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=lambda transform: transform.__name__)
 def test_the_example_of_a_transform_is_true(transform: Any) -> None:
     """Each docstring has an example, and it gives what it says."""
-    module = {m.__name__: m for m in (text, values, dynamodb)}[transform.__module__]
+    module = {m.__name__: m for m in (text, times, values, dynamodb)}[transform.__module__]
     runner = doctest.DocTestRunner()
     (found,) = doctest.DocTestFinder().find(transform, transform.__name__, globs={**vars(module), "Decimal": Decimal})
     assert runner.run(found) == (0, 1)
@@ -70,6 +70,8 @@ def test_each_is_named_as_its_function() -> None:
         ("to_iso", (253402300799999, "ms"), "9999-12-31T23:59:59.999Z"),
         ("to_epoch", ("1970-01-01T01:00:00.9+01:00",), 0),
         ("to_epoch", ("0001-01-01T00:00:00+23:59",), -62135683140),
+        ("to_epoch", ("0000-02-29t12:00:00z",), -62162078400),
+        ("to_epoch", ("1998-12-31T23:59:60.9Z",), 915148800),
         ("join", ([True, 1, "a"], ""), "true1a"),
         (
             "unique",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-CODES = ("RT426",)
+CODES = ("RT426", "RT427")
 PLUGIN = """
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -55,3 +55,32 @@ def test_arguments(find: Any, call: str, found: list[str]) -> None:
     lines = find(f"item: {{id: {{from: id, transform: [strip, {{{call}}}]}}}}", plugin=PLUGIN)
 
     assert [line[6 : 6 + len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+OUT = "a number of more than 38 digits or out of range; "
+LONG = "123456789012345678901234567890123456789012345"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "found"),
+    [
+        ("{value: 1e125}", []),
+        ("{value: 1e999}", [f"RT427 'value' of attribute 'a' has {OUT}"]),
+        (f"{{value: '{LONG}', type: N}}", [f"RT427 'value' of attribute 'a' has {OUT}"]),
+        ("{value: '1e999', type: S}", []),
+        ("{value: x, type: N}", ["RT406 'value' is no number, as 'type: N' asks; "]),
+        ("{from: a, default: ['1', '1e999'], type: NS}", [f"RT427 'default' of attribute 'a' has {OUT}"]),
+        ("{from: a, default: null}", []),
+        ("'`1e999`'", [f"RT427 '`1e999`' of attribute 'a' has {OUT}"]),
+        (f"'a || `{LONG}`'", [f"RT427 'a || `{LONG}`' of attribute 'a' has {OUT}"]),
+        ("'a || `1`'", []),
+        ("{from: '`1e999`', type: S}", []),
+        ("{from: '`1e999`', transform: lower}", []),
+        ("'['", ["RT401 "]),
+    ],
+)  # fmt: skip
+def test_constants(find: Any, attribute: str, found: list[str]) -> None:
+    """Numbers that DynamoDB cannot hold, also as text of type N, and in expressions."""
+    lines = find(f"item: {{id: id, a: {attribute}}}")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

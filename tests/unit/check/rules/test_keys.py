@@ -7,6 +7,8 @@ import pytest
 
 CODES = (
     "RT410",
+    "RT426",
+    "RT430",
     "RT610",
 )
 
@@ -14,6 +16,8 @@ TEXT = {"type": "string", "minLength": 1, "maxLength": 100}
 ROOT = "the root of schema 'schema.json'"
 LONG = "key attribute 'id' may have more than 2048 bytes: the schema does not bound its length; "
 ELEMENT = "at /properties/lines/items of schema 'schema.json'"
+LACKS = "RT610 key attribute 'id' may be missing:"
+DEFAULT = "add a 'default', or take the key from a value that the schema requires"
 OBJECT = "RT611 key attribute 'id' may be an object, the key of table 't' is S; "
 
 
@@ -54,10 +58,23 @@ def missing(path: str, gap: str) -> list[str]:
         ),
         ("id: {hash: [id]}", schema(id=TEXT), []),
         ("id: {meta: message_id}", schema(), []),
-        ("id: {meta: group_id}", schema(), []),
-        ("id: {meta: attribute.id}", schema(), []),
+        (
+            "id: {meta: group_id}",
+            schema(),
+            [f"{LACKS} senders may leave out the group of a message on a standard queue; {DEFAULT}"],
+        ),
+        (
+            "id: {meta: attribute.id}",
+            schema(),
+            [f"{LACKS} senders may leave out the message attribute 'id'; {DEFAULT}"],
+        ),
         (
             "id: {meta: sequence_number}",
+            schema(),
+            [f"{LACKS} messages of a standard queue have no 'sequence_number'; {DEFAULT}"],
+        ),
+        (
+            "id: {value: null}",
             schema(),
             ["RT610 key attribute 'id' is missing in every message: it has no such value; "],
         ),
@@ -129,7 +146,7 @@ AT = "at /properties/n of schema 'schema.json'"
         (
             "n: {from: n, type: N}",
             schema(n=TEXT),
-            [f"RT611 key attribute 'n' may be text that is not a number, {NUMBER}add 'type: number' {AT}"],
+            [f"RT611 key attribute 'n' may be text that is not a number, as 'x', {NUMBER}add 'type: number' {AT}"],
         ),
         (
             "n: {template: '{n}'}",
@@ -140,7 +157,7 @@ AT = "at /properties/n of schema 'schema.json'"
         ("n: {hash: [n], type: N}", "", []),
         ("n: {meta: sent_at, type: N}", "", []),
         ("n: {ttl: 1d}", "", []),
-        ("n: length(n)", schema(n={}), []),
+        ("n: length(n)", schema(n={}), ["RT430 "]),
         ("n: '`3`'", "", []),
         ("n: a > b", "", []),
         ("n: a == b", "", [f"RT611 key attribute 'n' may be true or false, {NUMBER}"]),
@@ -241,6 +258,151 @@ def test_plugins(find: Any, plugin: str, item: str, found: list[str]) -> None:
     assert find(f"item: {{{item}}}", schema(["id"], id={"type": "string"}, other=TEXT), plugin=plugin) == found
 
 
+LIST = {"type": "array", "items": TEXT}
+WORD = {"enum": ["IN", "US"]}
+FROM = "{from: id, transform:"
+EMPTY = "RT612 key attribute 'id' may be empty; "
+AT_ID = "at /properties/id of schema 'schema.json'"
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "found"),
+    [
+        ("'ids[0]'", schema(ids=LIST), [f"{LACKS} 'ids' may have no element [0]; {DEFAULT}"]),
+        ("'ids[0]'", schema(ids={**LIST, "minItems": 1}), []),
+        ("'ids[-2]'", schema(ids={**LIST, "minItems": 1}), [f"{LACKS} 'ids' may have no element [-2]; {DEFAULT}"]),
+        ("'ids | [1]'", schema(ids={**LIST, "minItems": 2}), []),
+        ("'ids[0]'", schema([], ids={**LIST, "minItems": 1}), missing("ids", f"add 'ids' to 'required' at {ROOT}")),
+        ("'ids[0]'", schema(ids={**LIST, "items": {"type": "string", "maxLength": 9}, "minItems": 1}), [EMPTY]),
+        ("'ids[0]'", schema(ids={"type": "array", "minItems": 1, "items": {"type": "integer"}}), ["RT611 "]),
+        ("'ids[0].a'", schema(ids={"type": "array", "minItems": 1, "items": {"type": "object"}}), ["RT610 "]),
+        (
+            "'ids[0].a'",
+            schema(ids={"type": "array", "minItems": 1, "items": {"required": ["a"], "properties": {"a": TEXT}}}),
+            ["RT610 "],
+        ),
+        (
+            "'ids[0].a'",
+            schema(ids={"type": "array", "minItems": 1, "items": json.loads(schema(a=TEXT))}),
+            [],
+        ),
+        ("'ids[0]'", "", []),
+        (
+            "'ids[0]'",
+            schema(ids={"type": "array", "minItems": 1, "items": {**TEXT, "type": ["string", "null"]}}),
+            missing("ids[]", "remove null from the types at /properties/ids/items of schema 'schema.json'"),
+        ),
+        (
+            "'ids[0]'",
+            schema(
+                ids={"type": "array", "minItems": 1, "prefixItems": [TEXT], "items": {"type": "null"}}
+            ),
+            [],
+        ),
+        ("'ids[0][0]'", schema(ids={**LIST, "minItems": 1}), []),
+        ("'ids[0].length(@)'", schema(ids={**LIST, "minItems": 1}), []),
+        ("'a.*.b | [0]'", schema(a=TEXT), []),
+        ("{from: ids, transform: first}", schema(ids=LIST), [f"{LACKS} 'ids' may have no element [0]; {DEFAULT}"]),
+        ("{from: ids, transform: [unique, last]}", schema(ids={**LIST, "minItems": 1}), []),
+        ("{from: 'ids[?@]', transform: last}", schema(ids=LIST), [f"{LACKS} the list may be empty; {DEFAULT}"]),
+        ("{from: 'ids[?@]', transform: last}", schema(ids={**LIST, "minItems": 1}), []),
+        ("{from: ids, transform: [{join: ','}]}", schema(ids=LIST), [EMPTY]),
+        ("{from: ids, transform: [{join: ','}]}", schema(ids={**LIST, "minItems": 1}), [f"RT613 {LONG}"]),
+        ('"join(\',\', ids)"', schema(ids=LIST), [EMPTY]),
+        (f"{FROM} strip}}", schema(id=TEXT), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} strip}}", schema(id={**TEXT, "minLength": 0}), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} strip}}", schema(id={**TEXT, "pattern": "^ *[A-Z]"}), []),
+        (f"{FROM} strip}}", schema(id=WORD), []),
+        (f"{FROM} [lower, strip]}}", schema(id=TEXT), []),
+        (f"{FROM} strip}}", schema(id={**TEXT, "pattern": r"^\p{Lu}{3}"}), []),
+        (f"{FROM} [{{truncate: true}}]}}", schema(id=TEXT), ["RT613 ", "RT426 "]),
+        (f"{FROM} [{{replace: ['-', '']}}]}}", schema(id=TEXT), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} [{{replace: ['-', '']}}]}}", schema(id=WORD), []),
+        (f"{FROM} [{{replace: ['-', '']}}]}}", schema(id={**TEXT, "minLength": 0}), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} [{{replace: ['-', '/']}}]}}", schema(id=TEXT), [f"RT613 {LONG}"]),
+        (f"{FROM} [{{replace: ['', '/']}}]}}", schema(id=TEXT), [f"RT613 {LONG}"]),
+        (f"{FROM} [{{replace: [1, '/']}}]}}", schema(id=TEXT), [f"RT613 {LONG}", "RT426 "]),
+        (f"{FROM} [{{replace: [1]}}]}}", schema(id=TEXT), ["RT613 ", "RT404 "]),
+        (f"{FROM} [{{prefix: U}}]}}", schema(id={**TEXT, "minLength": 0}), []),
+        (f"{FROM} [{{suffix: ''}}]}}", schema(id={**TEXT, "minLength": 0}), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} base64_encode}}", schema(id=TEXT), [f"RT613 {LONG}"]),
+        (f"{FROM} [{{split: ','}}, first]}}", schema(id=TEXT), [f"{EMPTY}add 'pattern' {AT_ID}"]),
+        (f"{FROM} [{{split: ','}}, last]}}", schema(id=WORD), []),
+        (
+            f"{FROM} [{{split: ','}}, last]}}",
+            schema(id={**TEXT, "minLength": 0}),
+            [f"{LACKS} of an empty text 'split' makes no parts; {DEFAULT}"],
+        ),
+        (f"{FROM} [{{split: ''}}, last]}}", schema(id=TEXT), []),
+        (f"{FROM} [lower, {{split: ','}}, first]}}", schema(id=TEXT), []),
+        (f"{FROM} [{{lookup: {{map: {{IN: India, US: ''}}}}}}]}}", schema(id=WORD), []),
+        (f"{FROM} [{{lookup: {{map: {{IN: India, US: null}}}}}}]}}", schema(id=WORD), []),
+        (f"{FROM} [{{lookup: {{map: {{IN: India}}, default: x}}}}]}}", schema(id=WORD), []),
+        (f"{FROM} [{{lookup: [{{IN: India, US: 1}}]}}]}}", schema(id=WORD), []),
+        (f"{FROM} [{{lookup: 1}}]}}", schema(id=WORD), ["RT426 "]),
+        (f"{FROM} [{{lookup: {{map: {{'true': a, 'false': b}}}}}}]}}", schema(id={"type": "boolean"}), []),
+        (
+            f"{FROM} [{{lookup: {{map: {{IN: India}}}}}}]}}",
+            schema(id=WORD),
+            [f"{LACKS} 'lookup' has no 'default' for a value that its map does not have, as 'US'; {DEFAULT}"],
+        ),
+        ("a || b", schema([], a=TEXT, b=TEXT), missing("b", f"add 'b' to 'required' at {ROOT}")),
+        ("a || b", schema([], {"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}, a=TEXT, b=TEXT), []),
+        ("a || length(b)", schema([], a=TEXT, b=TEXT), ["RT430 ", "RT613 "]),
+        ("'not_null(a, b)'", schema(["a"], a=TEXT, b=TEXT), []),
+        ("'not_null(a, b)'", schema([], a=TEXT, b=TEXT), missing("b", f"add 'b' to 'required' at {ROOT}")),
+        ("'reverse(a)'", schema(a=TEXT), []),
+        ("'reverse(a)'", schema(a={**TEXT, "minLength": 0}), [EMPTY]),
+        ("'max(ids)'", schema(ids=LIST), ["RT610 "]),
+        ("'min(ids)'", schema(ids={**LIST, "minItems": 1}), [f"RT613 {LONG}"]),
+    ],
+)  # fmt: skip
+def test_a_key_that_is_computed(find: Any, key: str, given: str, found: list[str]) -> None:
+    """It may be missing or empty, though what it is computed of is there."""
+    lines = find(f"item: {{id: {key}}}", given)
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"type": "string"}, ["RT610 key attribute 'n' may be missing: 'to_number' has no value for text that is not"]),
+        ({"type": "string", "pattern": "^[1-9][0-9]?$"}, []),
+        ({"enum": ["1", "2.5"]}, []),
+        ({"type": "integer"}, []),
+        ({}, ["RT610 "]),
+        ({"type": ["integer", "boolean"]}, ["RT610 key attribute 'n' may be missing: 'to_number' has no value for ot"]),
+        ({"type": ["integer", "string"]}, ["RT610 key attribute 'n' may be missing: 'to_number' has no value for tex"]),
+    ],
+)  # fmt: skip
+def test_a_key_by_to_number(find: Any, given: Any, found: list[str]) -> None:
+    """It is missing for all but numbers, and text that is one."""
+    lines = find("item: {n: to_number(n)}", schema(n=given), table="key: {n: N}")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (TEXT, ["RT611 key attribute 'b' may be text that is not Base64, as 'x', the key of table 't' is B; add 'pat"]),
+        ({"type": "string", "pattern": "^([A-Za-z0-9+/]{4})+$"}, []),
+        ({"type": "string", "pattern": "^([A-Za-z0-9+/]{4})*$"}, ["RT612 key attribute 'b' may be empty; add 'minLen"]),
+    ],
+)  # fmt: skip
+def test_a_key_that_is_binary(find: Any, given: Any, found: list[str]) -> None:
+    """Text is Base64, and not empty."""
+    lines = find("item: {b: {from: b, type: B}}", schema(b=given), table="key: {b: B}")
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_a_key_by_to_number_of_a_result(find: Any) -> None:
+    """What is converted is not known."""
+    assert find("item: {n: to_number(to_string(n))}", schema(n=TEXT), table="key: {n: N}") == []
+
+
 def test_without_its_table(find_all: Any) -> None:
     """Nothing more is said of a key."""
     found = find_all("""
@@ -263,7 +425,7 @@ UNSURE = "RT616 key attribute 'id' may be missing, unless 'when' guarantees"
         ("item: {id: id}", [f"{UNSURE} 'id'; add 'id' to 'required' at"]),
         ("item: {id: {template: '{id}#{tags}'}}", [f"{UNSURE} 'id'"]),
         ("item: {id: {from: id, default: x}}", []),
-        ("item: {id: {meta: attribute.x}}", []),
+        ("item: {id: {meta: attribute.x}}", ["RT610 "]),
         ("item: {b: id}", ["RT602"]),
         ("write: {mode: put}", [UNSURE]),
         ("for_each: tags", [f"{UNSURE} 'tags[].id'"]),
@@ -273,5 +435,22 @@ UNSURE = "RT616 key attribute 'id' may be missing, unless 'when' guarantees"
 def test_a_condition_that_is_not_reasoned_with(find: Any, route: str, found: list[str]) -> None:
     """It may make sure of the key: what the schema by itself does not is a remark."""
     lines = [line for line in find(f'when: "{OPAQUE}", {route}', TAGS) if not line.startswith(("RT613", "RT422"))]
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("when", "given", "found"),
+    [
+        (OPAQUE, {"type": "integer"}, ["RT616 key attribute 'id' may be a number, unless 'when' excludes it: the key"]),
+        (OPAQUE, {"type": "string", "maxLength": 9}, ["RT616 key attribute 'id' may be empty, unless 'when' excludes"]),
+        (OPAQUE, {}, ["RT616 key attribute 'id' may be missing, unless 'when' guarantees 'id'; remove null from"]),
+        (f"{OPAQUE} && type(id) == 'string'", {"type": ["integer", "string"], "minLength": 1, "maxLength": 9}, []),
+        (f"{OPAQUE} && id", {"type": "string", "maxLength": 9}, []),
+    ],
+)  # fmt: skip
+def test_what_only_a_condition_may_guarantee(find: Any, when: str, given: Any, found: list[str]) -> None:
+    """The type of the key, and that it is not empty."""
+    lines = [line for line in find(f'when: "{when}", item: {{id: id}}', schema(id=given)) if line[:5] != "RT613"]
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

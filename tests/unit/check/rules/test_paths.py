@@ -130,7 +130,7 @@ def test_paths_of_an_element(paths: Any, attribute: str, found: list[str]) -> No
     [
         ("lines", []),
         ("'lines[?b]'", []),
-        ("'@'", []),
+        ("'@'", ["RT422 '@' may not be a list; "]),
         ("'['", ["RT401"]),
         ("device", ["RT422 the list 'device' may be missing; add 'device' to 'required' at the root of"]),
         ("id", ["RT422 'id' may not be a list; add 'type: array' at /properties/id of schema 'schema.json'"]),
@@ -171,3 +171,33 @@ def test_references(paths: Any, more: Any, found: list[str]) -> None:
 def test_a_pattern_that_python_cannot_read_may_match(paths: Any) -> None:
     """No name looks like a slip of another one."""
     assert paths("custommer", schema={**ANY, "patternProperties": {"\\p{L}": {}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("route", "found"),
+    [
+        ("when: \"tpe == 'x'\"", ["RT411 'tpe' is not declared in the schema; did you mean 'type'?"]),
+        ("when: \"type == 'x' && tpe\"", []),
+        ("when: \"kind == 'x'\"", []),
+        ("when: 'lines[0].prodct'", ["RT411 'lines[].prodct' is not declared in the schema; did you mean 'product'?"]),
+        ("for_each: lnes", ["RT422 "]),
+        ("for_each: 'lnes[?a]'", ["RT411 'lnes' is not declared in the schema; did you mean 'lines'?", "RT422 "]),
+        ("for_each: 'lines[?product]'", ["RT422 the list 'lines' may be missing; add 'lines' to 'required' at the ro"]),
+        ("for_each: 'lines || type'", []),
+        ("for_each: 'lines[*].product'", ["RT422 "]),
+        ("for_each: 'to_array(type)'", []),
+    ],
+)  # fmt: skip
+def test_paths_outside_items(find: Any, route: str, found: list[str]) -> None:
+    """Of conditions only what looks like a typo is reported: they are evaluated on other messages, too."""
+    schema = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "type": {"type": "string"},
+            "lines": {"type": "array", "items": {"properties": {"product": {"type": "string"}}}},
+        },
+    }
+    lines = find(f"{route}, item: {{id: {{meta: message_id}}}}", json.dumps(schema))
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

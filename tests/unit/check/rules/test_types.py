@@ -20,6 +20,16 @@ SCHEMA = json.dumps(
             "n": {"type": "number"},
             "mixed": {"type": ["number", "string"]},
             "digits": {"type": "string", "pattern": "^[0-9]+$"},
+            "uuid": {"type": "string", "format": "uuid"},
+            "words": {"enum": ["low", "high"]},
+            "order": {"type": "string", "pattern": "^ORD-[0-9]+$"},
+            "email": {"type": "string", "format": "email"},
+            "other": {"type": "string", "pattern": "^\\p{Lu}{3}$"},
+            "counts": {"enum": ["1", "-2.5e3"]},
+            "decimals": {"type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,2})?$", "minLength": 1},
+            "strange": {"type": "string", "pattern": "^(?<n>[0-9])$"},
+            "time": {"type": "string", "format": "date-time"},
+            "base64": {"type": "string", "pattern": "^([A-Za-z0-9+/]{4})*$"},
             "texts": {"type": "array", "items": {"type": "string"}},
             "nullable": {"type": "array", "items": {"type": ["string", "null"]}},
             "objects": {"type": "array", "items": {"type": "object"}},
@@ -52,13 +62,14 @@ REMOVE = "remove it, or transform the value first"
         ("{from: n, transform: [shout, strip]}", []),
         ("{from: n, transform: [to_text, strip]}", []),
         ("{from: n, transform: [{scale: 2}, strip]}", [f"RT413 {STRIP} is a number; {REMOVE}"]),
-        ("{from: id, transform: [parse_json, strip]}", []),
+        ("{from: id, transform: [parse_json, strip]}", ["RT414 transform 'parse_json' accepts JSON, and"]),
         ("{from: id, transform: dynamodb_value}", [f"RT413 {DYNAMODB} is text; {REMOVE}"]),
         ("{from: 'objects[0]', transform: [dynamodb_item, strip]}", [f"RT413 {STRIP} is an object; {REMOVE}"]),
         ("{from: id, transform: [url_decode, {scale: 2}]}", ["RT413 transform 'scale' accepts a number, and the"]),
-        ("{from: id, transform: [to_number, {round: 2}]}", []),
-        ("{from: id, transform: [base64_decode, sha256]}", []),
-        ("{from: id, transform: [base64_decode, to_text]}", []),
+        ("{from: id, transform: [to_number, {round: 2}]}", ["RT414 transform 'to_number' accepts a number, and the"]),
+        ("{from: digits, transform: [to_number, {round: 2}]}", []),
+        ("{from: id, transform: [base64_decode, sha256]}", ["RT414 "]),
+        ("{from: id, transform: [base64_decode, to_text]}", ["RT414 "]),
         ("{from: mixed, transform: strip}", [f"RT414 {STRIP} may be a number"]),
         ("{from: texts, transform: [unique, {join: ','}, strip]}", []),
         ("{from: texts, transform: [unique, strip]}", [f"RT413 {STRIP} is a list; {REMOVE}"]),
@@ -74,6 +85,7 @@ def test_transforms(find: Any, attribute: str, found: list[str]) -> None:
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
 
 
+NO_NUMBER = "its value may be text that is not a number"
 CHOOSE = "choose another type, or"
 NEED_NOT = "RT416 attribute 'a' may fail to convert to type"
 NEVER = "RT415 attribute 'a' never converts to type"
@@ -84,7 +96,25 @@ NEVER = "RT415 attribute 'a' never converts to type"
     [
         ("{from: n, type: N}", []),
         ("{from: mixed, type: S}", []),
-        ("{from: id, type: B}", []),
+        ("{from: uuid, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'"]),
+        ("{from: words, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'low'; add 'pattern: ^[0-9]{{1,38}}$' at"]),
+        ("{from: order, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'ORD-0'; add"]),
+        ("{from: email, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'a@example.com'; add"]),
+        ("{from: other, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}; add"]),
+        ("{from: other, transform: to_epoch}", []),
+        ("{from: counts, type: N}", []),
+        ("{from: decimals, type: N}", []),
+        ("{from: strange, type: N}", []),
+        ("{from: decimals, transform: to_number}", []),
+        ("{from: words, transform: to_bool}", ["RT414 transform 'to_bool' accepts yes or no, and the"]),
+        ("{from: uuid, transform: to_epoch}", ["RT414 transform 'to_epoch' accepts a time with an offset"]),
+        ("{from: time, transform: to_epoch}", []),
+        ("{from: unknown, transform: to_epoch}", []),
+        ("{from: base64, type: B}", []),
+        ("{from: words, type: B}", [f"{NEED_NOT} B: its value may be text that is not Base64, as 'low'"]),
+        ("{from: base64, transform: base64_decode}", []),
+        ("{from: texts, type: BS}", [f"{NEED_NOT} BS: elements of the list may be text that is not Base64, as 'x'"]),
+        ("{from: id, type: B}", [f"{NEED_NOT} B: its value may be text that is not Base64, as 'x'"]),
         ("{value: x, type: B}", ["RT406"]),
         ("{value: '1', type: N}", []),
         ("{value: [x], type: SS}", []),
@@ -149,5 +179,24 @@ def test_templates(find: Any, template: str, found: list[str]) -> None:
     """They take text, numbers, true and false."""
     schema = SCHEMA.replace('"no":', '"scalar": {"type": ["boolean", "object"]}, "no":')
     lines = find(f"item: {{id: id, a: {{template: '{template}'}}}}", schema)
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+@pytest.mark.parametrize(
+    ("draft", "found"),
+    [
+        ("http://json-schema.org/draft-07/schema#", []),
+        (
+            "https://json-schema.org/draft/2020-12/schema",
+            [f"{NEED_NOT} B: its value may be text that is not Base64, as 'x'; add 'pattern"],
+        ),
+    ],
+)
+def test_an_encoding(find: Any, draft: str, found: list[str]) -> None:
+    """Draft 7 asserts it, later drafts do not."""
+    data = {"type": "string", "contentEncoding": "base64"}
+    schema = {"$schema": draft, "type": "object", "required": ["data"], "properties": {"data": data}}
+    lines = find("item: {id: {value: x}, a: {from: data, type: B}}", json.dumps(schema))
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

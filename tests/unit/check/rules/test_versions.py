@@ -44,7 +44,7 @@ TIME = {"type": "string", "format": "date-time"}
         ("at", {"type": "boolean"}, ["RT418 version 'at' may be true or false, which has no order; add 'type:"]),
         ("at", {"type": ["integer", "array"]}, ["RT418 version 'at' may be a list, which has no order"]),
         ("{meta: sent_at}", {}, []),
-        ("{meta: sequence_number}", {}, ["RT417 version 'at' may be missing: the schema does not guarantee a value; "]),
+        ("{meta: sequence_number}", {}, ["RT417 version 'at' may be missing: messages of a standard queue have no "]),
     ],
 )  # fmt: skip
 def test_versions(find: Any, attribute: str, at: Any, found: list[str]) -> None:
@@ -63,13 +63,23 @@ def test_no_version(find: Any) -> None:
     ) == ("RT607", [])
 
 
+NO_TIME = "RT420 'ttl' of 'x' may count from text that is not a time with an offset"
+NO_SECONDS = "RT420 'ttl' of 'x' may count from a number that is no time in seconds since 1970"
+
+
 @pytest.mark.parametrize(
     ("at", "found"),
     [
         (TIME, []),
-        ({"type": "integer"}, []),
+        ({"type": "integer", "minimum": 0, "maximum": 9999999999}, []),
+        ({"type": "integer"}, [f"{NO_SECONDS}, as -1; add 'minimum: 0' at /properties/at of schema 'schema.json'"]),
+        ({"type": "integer", "minimum": -0.5}, [f"{NO_SECONDS}, as 1767323045678; add 'maximum: 99999999999' at"]),
+        ({"type": "number", "minimum": -0.5, "maximum": 3}, [f"{NO_SECONDS}; add 'minimum: 0' at"]),
         ({}, []),
-        ({"type": "string", "enum": ["2026-01-02T03:04:05Z"]}, []),
+        ({"type": "string", "enum": ["2026-01-02T03:04:05Z", "2016-12-31t23:59:60z"]}, []),
+        ({"enum": ["soon", "late"]}, [f"{NO_TIME}, as 'soon'"]),
+        ({"type": "string", "pattern": "^[A-Z]{3}-[0-9]+$"}, [f"{NO_TIME}, as 'AAA-0'; add 'format: date-time' at"]),
+        ({"type": "string", "format": "date"}, [f"{NO_TIME}, as '2026-01-02'"]),
         ({"type": "null"}, ["RT410"]),
         ({"type": "boolean"}, ["RT419 'ttl' of 'x' counts from true or false, which is not a time"]),
         ({"type": "integer", "minimum": 1600000000000}, ["RT419 'ttl' of 'x' counts from milliseconds"]),

@@ -1,0 +1,110 @@
+"""Decides whether the texts at a path of a message are all accepted by a conversion, and finds one that is not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct
+
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.inference import Value
+from router.check.analysis.patterns import Undecided, find_outside
+from router.check.analysis.predicates import Schema, Steps
+from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.schema_index import SchemaIndex
+from router.model import TextFormat
+
+_SAMPLES = (
+    *("x", "abc", "A", "", "a-1", "2026-01-02", "2026-01-02T03:04:05Z", "1767323045", "1.2.3", "00:00:00Z", "P1D"),
+    *("a@example.com", "example.com", "https://example.com/", "/a", "192.0.2.1", "2001:db8::1"),
+    "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+)
+"""Texts of many formats, to find one that a schema allows and a conversion refuses."""
+_NO_TEXT: Schema = {"not": {"type": "string"}}
+_NOT_EMPTY = r"[\s\S]"
+_NOTHING = r"[^\s\S]"
+_ENCODING_ASSERTED = (6, 7)
+"""The drafts in which `contentEncoding` is asserted."""
+
+
+class Refusal(Struct, frozen=True):
+    """Whether a conversion refuses a text that the schema allows, and an example of one, if one is known."""
+
+    possible: Answer
+    example: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The example, for the end of a sentence."""
+        return "" if self.example is None else f", as '{self.example}'"
+
+
+def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> Refusal:
+    """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that a value can be."""
+    messages, index, steps = route.mapped, route.index, value.origin
+    textual = value.can_be(["string"])
+    if textual is not Answer.YES or messages is None or index is None or steps is None:
+        return Refusal(Answer.NO if textual is Answer.NO else Answer.UNKNOWN)
+    matches = messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
+    if matches is Answer.YES or _is_asserted(messages, steps, form):
+        return Refusal(Answer.NO)
+    patterns = _patterns(messages, index, steps)
+    outside = None
+    if patterns:
+        with suppress(Undecided):
+            outside = find_outside(patterns, form.pattern or _NOTHING)
+            if outside is None:
+                return Refusal(Answer.NO)
+    texts = [*_texts(index, steps), *([] if outside is None else [outside]), *_SAMPLES]
+    refused = [text for text in dict.fromkeys(texts) if _refuses(convert, text)]
+    if refused and messages.can_be(steps, refused) is not Answer.NO:
+        for text in refused:
+            if messages.can_be(steps, [text]) is Answer.YES:
+                return Refusal(Answer.YES, text)
+    return Refusal(Answer.YES if form.exact and matches is Answer.NO else Answer.UNKNOWN)
+
+
+def always_matches(messages: Entailment, index: SchemaIndex, steps: Steps, pattern: str) -> Answer:
+    """Whether all texts at a path match a pattern."""
+    answer = messages.holds_at(steps, {"pattern": pattern})
+    if answer is Answer.UNKNOWN:
+        with suppress(Undecided):
+            patterns = _patterns(messages, index, steps)
+            if patterns and find_outside(patterns, pattern) is None:
+                return Answer.YES
+    return answer
+
+
+def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
+    """Whether keywords of the schema assert that a text has the format."""
+    keywords: list[Schema] = [{"format": form.format}] if form.format else []
+    if form.encoding and messages.draft in _ENCODING_ASSERTED:
+        keywords.append({"contentEncoding": form.encoding})
+    return any(messages.holds_at(steps, keyword) is Answer.YES for keyword in keywords)
+
+
+def _patterns(messages: Entailment, index: SchemaIndex, steps: Steps) -> list[str]:
+    """Return patterns of the schema that all texts at a path match."""
+    found = [place.content.get("pattern") for place in index.at(steps)]
+    texts = [each for each in dict.fromkeys(found) if isinstance(each, str)]
+    proved = [text for text in texts if messages.holds_at(steps, {"pattern": text}) is Answer.YES]
+    if proved and messages.holds_at(steps, {"anyOf": [_NO_TEXT, {"minLength": 1}]}) is Answer.YES:
+        proved.append(_NOT_EMPTY)
+    return proved
+
+
+def _texts(index: SchemaIndex, steps: Steps) -> Iterator[str]:
+    """Yield the texts that the schema lists for a path."""
+    for place in index.at(steps):
+        for key in ("enum", "examples"):
+            values = place.content.get(key)
+            yield from (each for each in (values if isinstance(values, list) else ()) if isinstance(each, str))
+        yield from (place.content[key] for key in ("const", "default") if isinstance(place.content.get(key), str))
+
+
+def _refuses(convert: Callable[[str], Any], text: str) -> bool:
+    try:
+        convert(text)
+    except (ValueError, TypeError):
+        return True
+    return False

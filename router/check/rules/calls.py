@@ -1,0 +1,192 @@
+"""Reports functions of expressions that fail on values that the schema allows."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct, UnsetType, structs
+
+from router.check.analysis.entailment import Entailment
+from router.check.analysis.expressions import Scope, tree_of
+from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree
+from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Steps, there
+from router.check.analysis.routes import AnalyzedRoute, why_missing
+from router.check.analysis.verdicts import Claim
+from router.check.rule import Found, Subject, rule
+from router.codes import declare
+from router.model import Path
+from router.program.expressions import Tree, path_of
+from router.program.expressions.functions import FUNCTIONS, Types
+from router.sources import expressions_of
+
+NEVER_ACCEPTED = declare(
+    "RT429",
+    "a function that never accepts its argument",
+    "By the schema the argument always has a type that the function does not accept, so that the expression fails and "
+    "every message is rejected.",
+)
+NOT_ALWAYS_ACCEPTED = declare(
+    "RT430",
+    "a function that does not accept every value that the schema allows",
+    "A function fails on a value of another type, and most do where there is none: a message that satisfies its schema "
+    "can be rejected nevertheless.",
+    "warning",
+)
+_PROJECTIONS = ("projection", "filter_projection", "value_projection")
+_THEN = ("subexpression", "pipe", "index_expression")
+"""Nodes whose first child is evaluated on the input, and each other one on the value before it."""
+_NULL_ON_NULL = ("multi_select_list", "multi_select_dict")
+"""Nodes that are not evaluated on null."""
+_BY_KEY = ("sort_by", "max_by", "min_by")
+_KEYS = ("number", "string")
+
+
+class _Elements(Scope, frozen=True):
+    """The input of an expression is what is at a path of the message: an element of a list."""
+
+    base: Steps = ()
+
+    def steps(self, names: Steps) -> Steps | None:
+        """Return the path in the message of a path in the input."""
+        return (*self.base, *names)
+
+
+class _Argument(Struct, frozen=True):
+    """An argument of a function: the types that it may have, and what is inferred of it."""
+
+    function: str
+    takes: Types
+    value: Value
+    messages: Entailment
+
+
+@rule(NEVER_ACCEPTED, NOT_ALWAYS_ACCEPTED)
+def check_calls(subject: Subject) -> Iterator[Found]:
+    """Report the first function of an expression that fails."""
+    for route in subject.routes:
+        for text, scope, where, claim in _expressions(route):
+            tree = tree_of(text)
+            arguments = () if tree is None or route.mapped is None else _arguments(route.mapped, scope, tree)
+            found = next((each for each in (_judge(route, argument, where) for argument in arguments) if each), None)
+            if found is not None:
+                yield structs.replace(found, refutes=claim)
+
+
+def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim]]:
+    """Yield the expressions whose failure rejects a message, with their input, place and claim."""
+    for_each, once_key = route.route.for_each, route.route.write.once_key
+    if not isinstance(for_each, UnsetType):
+        yield for_each, Scope(), (*route.path, "for_each"), route.claim("for_each")
+    for name, attribute in route.attributes.items():
+        for use in expressions_of(attribute):
+            yield use.text, route.scope, route.place(name, *use.place), route.claim("mapping", name)
+    if not isinstance(once_key, UnsetType):
+        yield once_key, Scope(), (*route.path, "write", "once_key"), route.claim("once_key")
+
+
+def _arguments(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+    """Yield the arguments of the functions that are certainly called for some message, or for some element."""
+    kind, children = tree["type"], tree["children"]
+    if kind in ("and_expression", "or_expression"):
+        yield from _guarded(messages, scope, tree)
+        return
+    if kind in (*_PROJECTIONS, *_THEN):
+        yield from _arguments(messages, scope, children[0])
+        yield from _on_result(messages, scope, tree)
+        return
+    for child in children:
+        if isinstance(child, dict) and child["type"] != "expref":
+            yield from _arguments(messages, scope, child)
+    if kind == "function_expression":
+        yield from _of_call(messages, scope, tree)
+
+
+def _guarded(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+    """Yield the arguments of `a && f(b)`, where the second is evaluated only if the first is true."""
+    left, right = tree["children"]
+    yield from _arguments(messages, scope, left)
+    names = path_of(left)
+    steps = None if names is None else scope.steps(names)
+    if steps is not None and EACH not in steps:
+        holds = there(steps, TRUTHY)
+        guard = holds if tree["type"] == "and_expression" else {"not": holds}
+        yield from _arguments(messages.narrow(guard), scope, right)
+
+
+def _on_result(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+    """Yield the arguments in what is evaluated on the value of a path, or on its elements."""
+    first, *others = tree["children"]
+    names = path_of(first)
+    base = None if names is None else scope.steps(names)
+    if base is None or tree["type"] == "value_projection":
+        return
+    if tree["type"] in _THEN:
+        while others and others[0]["type"] == "field":
+            base = (*base, others.pop(0)["value"])
+        others = others[:1]
+    else:
+        base = (*base, EACH)
+        others = others[1:] or others  # what a filter selects is unknown, but its condition is evaluated on all
+    for child in others:
+        if child["type"] not in _NULL_ON_NULL:
+            yield from _arguments(messages, _Elements(base=base), child)
+        elif EACH not in base:
+            yield from _arguments(messages.narrow(there(base, SOME_VALUE)), _Elements(base=base), child)
+        elif messages.holds_at(base, SOME_VALUE) is YES:
+            yield from _arguments(messages, _Elements(base=base), child)
+
+
+def _of_call(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+    name, children = tree["value"], tree["children"]
+    function = FUNCTIONS[name]
+    values = [of_tree(messages, scope, child) for child in children]
+    for index, (child, value) in enumerate(zip(children, values, strict=True)):
+        takes = function.takes[min(index, len(function.takes) - 1)]
+        if child["type"] != "expref":
+            yield _Argument(name, takes, value, messages)
+            continue
+        elements = next((each.elements for each in values if each.elements is not None), None)
+        if elements is not None:
+            inside, body = _Elements(base=elements), child["children"][0]
+            yield from _arguments(messages, inside, body)
+            if name in _BY_KEY:
+                yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
+
+
+def _judge(route: AnalyzedRoute, argument: _Argument, where: Path) -> Found | None:
+    """Return the finding about an argument, if there is one."""
+    value, takes = argument.value, argument.takes
+    lists = tuple(each.removeprefix("array-") for each in takes if each.startswith("array-"))
+    kinds = (*(each for each in takes if not each.startswith("array-")), *(("array",) if lists else ()))
+    accepts, unfit = f"{argument.function}() accepts {in_words(kinds)}" if kinds else "", value.other_than(kinds)
+    if not kinds:
+        return None
+    if value.types and value.can_be(kinds) is NO:
+        possible = [kind for kind, answer in value.types.items() if answer is not NO]
+        advice = "choose another function, or convert the argument first"
+        return Found(NEVER_ACCEPTED, f"{accepts}, and its argument is {in_words(possible)}", where, advice)
+    if unfit and not value.untyped:
+        advice = route.constrain(value, f"type: {kinds[0]}")
+        return Found(NOT_ALWAYS_ACCEPTED, f"{accepts}, and its argument may be {in_words(unfit)}", where, advice)
+    if value.missing is YES:
+        sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
+        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking))
+    if lists and (found := _unfit_elements(argument, lists)):
+        sentence = f"{argument.function}() accepts a list of {_plural(lists)}, and its elements may be {found}"
+        advice = route.constrain(of_path(argument.messages, value.elements), f"type: {lists[0]}")
+        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, advice)
+    return None
+
+
+def _unfit_elements(argument: _Argument, kinds: tuple[str, ...]) -> str:
+    """Return what elements of a list can be that a function does not accept, in words; "" if nothing."""
+    value, messages = argument.value, argument.messages
+    element = of_path(messages, value.elements)
+    unfit = element.other_than(kinds)
+    if value.elements is None or element.untyped:
+        return ""
+    if not unfit and value.origin is not None and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
+        return "null"
+    return in_words(unfit) if unfit else ""
+
+
+def _plural(kinds: tuple[str, ...]) -> str:
+    return " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in kinds)
