@@ -153,6 +153,12 @@ BAD_POINTER = declare(
     "The envelope `s3_pointer` found a pointer that is malformed, or names a bucket that is not one of `buckets`, or "
     "the object is not there.",
 )
+REDACTED = declare(
+    "RT825",
+    "the route needs a value that is redacted",
+    "The message was a dead letter of a queue with `redact`, and a value that a route, its schema or a plugin may read "
+    "is masked in it for ever.",
+)
 NOT_OF_SQS = declare(
     "RT824",
     "the event has no records of SQS",

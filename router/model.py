@@ -300,6 +300,9 @@ Unwrapped = tuple[Any, Mapping[str, Any]]
 """What an envelope decoder returns: the payload inside, and the attributes that the envelope carried."""
 Envelope = Callable[[Any, Mapping[str, Any]], Unwrapped]
 """An envelope decoder: takes the payload (str at first) and the attributes so far; raises Reject."""
+Replace = Callable[[Any, str, Callable[[str, Any], Any]], str]
+"""Puts another payload into an envelope: takes the envelope, the text of the new payload, and a function that returns
+what replaces the value of an attribute that the envelope carries, by the attribute's name; returns the text."""
 Wrap = Callable[[str], str]
 """The inverse of an envelope decoder: takes the text of a payload, and returns the text of the envelope around it."""
 Transform = Callable[..., Any]

@@ -16,6 +16,7 @@ _STRUCTS: dict[Any, str] = {
     spec.Ignore: "Ignored findings",
     spec.Queue: "Queues",
     spec.S3Pointer: "Large messages in S3",
+    spec.RedactedAttribute: "Redacted message attributes",
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
     spec.TableSettings: "Tables",

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from router.cli.dlq_options import DlqOptions, open_session, selection_options, stop_on_sigterm
+from router.cli.dlq_options import DlqOptions, DlqSession, open_session, selection_options, stop_on_sigterm
 from router.cli.options import json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
@@ -60,7 +60,8 @@ def list_(as_json: bool, **options: Any) -> None:
     with session.each_opened() as each_opened:
         for opened in each_opened:
             causes = count_causes(
-                (message, session.queue_name(opened.queue, message)) for message in opened.spool.selected()
+                (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
+                for message in opened.spool.selected()
             )
             total += sum(each.count for each in causes)
             found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
@@ -91,10 +92,11 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
         for opened in each_opened:
             for message in opened.spool.selected():
                 queue = message.find_queue(session.program, opened.queue.reference)
+                shown = session.redacted(opened.queue, message)
                 if as_json:
-                    click.echo(to_json(message_as_json(message, queue, values=values), indent=2))
+                    click.echo(to_json(message_as_json(shown, queue, values=values), indent=2))
                 else:
-                    print_message(message, queue, values=values)
+                    print_message(shown, queue, values=values)
                 return
     names = ", ".join(queue.name for queue in session.queues)
     raise UsageError(f"there is no visible message with the id '{message_id}' on {names}")
@@ -188,7 +190,7 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
     session = open_session(DlqOptions(**options))
 
     with session.each_opened() as each_opened:
-        number = write_messages(path, (message for opened in each_opened for message in opened.spool.selected()))
+        number = write_messages(path, (each for opened in each_opened for each in _exported(session, opened)))
     click.echo(f"{number} messages are in {path}", err=True)
     if as_json:
         click.echo(to_json({"file": str(path), "messages": number}, indent=2))
@@ -220,7 +222,7 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     with session.each_opened() as each_opened:
         for position, opened in enumerate(each_opened):
             file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
-            number = write_messages(file, opened.spool.selected())
+            number = write_messages(file, _exported(session, opened))
             if not number:
                 file.unlink()
                 click.echo(f"{opened.queue.name}: no message is selected", err=True)
@@ -237,6 +239,10 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     if as_json:
         click.echo(to_json(dropped, indent=2))
     sys.exit(left > 0)
+
+
+def _exported(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
+    return (session.redacted(opened.queue, message) for message in opened.spool.selected())
 
 
 def _delete(opened: OpenQueue) -> int:

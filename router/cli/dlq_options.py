@@ -18,6 +18,7 @@ from router.aws.protocols import Aws
 from router.cli.dlq_report import describe_unreleased, describe_unseen
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, progress_bar
+from router.dlq.mask import as_redacted
 from router.dlq.messages import DlqMessage, Selection
 from router.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
 from router.errors import UsageError
@@ -144,6 +145,10 @@ class DlqSession(Struct, frozen=True):
         finally:
             if found and found.lease.unreleased:
                 console.print(literal(describe_unreleased(found.lease)))
+
+    def redacted(self, queue: DeadLetterQueue, message: DlqMessage) -> DlqMessage:
+        """Return a message as it may be shown and exported."""
+        return as_redacted(self.program, message, message.find_queue(self.program, queue.reference))
 
     def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
         """Return the name of the queue that a message failed on; that of the failure if the config has none."""

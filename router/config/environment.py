@@ -17,6 +17,10 @@ RT005 = declare(
     "Without the variable, the router would read and write queues and tables with wrong names.",
 )
 
+REDACT_KEY = "ROUTER_REDACT_KEY"
+"""The variable of the key that `redact` masks values with. A config needs it without a reference, so that no file has
+the key in it."""
+
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
 _PLACEHOLDER = "unset"
@@ -99,6 +103,11 @@ def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str])
         holder = reduce(getitem, path[:-1], data)
         holder[path[-1]] = _replace(holder[path[-1]], env, path, faults)
     return faults
+
+
+def redacts(data: Mapping[str, Any]) -> bool:
+    """Return whether a queue of a file has `redact`, so that the config needs its key."""
+    return any(queue.get("redact") for queue in (data.get("queues") or {}).values() if queue)
 
 
 def stands_for_unset(text: str) -> bool:

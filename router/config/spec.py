@@ -9,6 +9,7 @@ from router.config.spec_resources import (
     EventSourceMapping,
     FunctionSettings,
     Queue,
+    RedactedAttribute,
     RetrySettings,
     S3Pointer,
     TableSettings,
@@ -21,8 +22,8 @@ from router.sources import SOURCES
 
 __all__ = [
     "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "Queue",
-    "ReceivedMessage", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems", "TableSettings", "Test", "Worker",
-    "WriteSettings", "short_form",
+    "ReceivedMessage", "RedactedAttribute", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems",
+    "TableSettings", "Test", "Worker", "WriteSettings", "short_form",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -88,6 +88,20 @@ class S3Pointer(Spec, frozen=True):
     kms_key: KmsKey = ""
 
 
+class RedactedAttribute(Spec, frozen=True):
+    """A message attribute whose value is redacted."""
+
+    meta: Annotated[
+        str,
+        Meta(
+            pattern=r"^attribute\..+$",
+            description="`attribute.NAME`: a message attribute, or one that an envelope carries.",
+            extra_json_schema={"patternErrorMessage": "must be attribute.NAME"},
+            examples=["attribute.email"],
+        ),
+    ]
+
+
 class Queue(Spec, frozen=True):
     """An SQS queue. A queue with no settings needs no entry."""
 
@@ -118,6 +132,16 @@ class Queue(Spec, frozen=True):
             examples=["user-metadata-dlq"],
         ),
     ] = ""
+    redact: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute, ...],
+        Meta(
+            max_length=50,
+            description="Values that are masked in dead letters, by a hash with the key `ROUTER_REDACT_KEY` of the "
+            "environment: paths of names, `[*]` for each element of a list and `*` for each value of an object; or "
+            "message attributes.",
+            examples=[["customer.email", "lines[*].card", {"meta": "attribute.email"}]],
+        ),
+    ] = ()
     match: Annotated[
         Literal["first", "all"],
         Meta(description="Which routes get a message: the first whose `when` is true, or all of them."),

@@ -49,9 +49,23 @@ def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) ->
 
 
 def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessage:
+    """Return the dead letter of a message, with what the queue redacts masked."""
     record = planned.record
+    outcome = planned.outcome or Outcome("rejected")
+    if queue.redaction is None:
+        return with_failure(_outgoing(queue, record), describe_failure(queue, record, outcome))
+    masked, names = queue.redaction.redact(record)
+    outgoing = _outgoing(queue, masked)
+    if outgoing.size > MAX_MESSAGE_BYTES:  # masks may be longer than values
+        masked, names = queue.redaction.redact(record, whole=True)
+        outgoing = _outgoing(queue, masked)
+    failed = describe_failure(queue, record, outcome)
+    return with_failure(outgoing, structs.replace(failed, redacted=tuple(dict.fromkeys((*failed.redacted, *names)))))
+
+
+def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:
     fifo = is_fifo(queue.dead_letter)
-    outgoing = OutgoingMessage(
+    return OutgoingMessage(
         id=record.message_id,
         body=record.body,
         message_attributes=record.message_attributes,
@@ -59,7 +73,6 @@ def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessa
         group_id=record.group_id or (record.message_id if fifo else ""),
         deduplication_id=record.message_id if fifo else "",
     )
-    return with_failure(outgoing, describe_failure(queue, record, planned.outcome or Outcome("rejected")))
 
 
 def with_failure(message: OutgoingMessage, failed: FailedMessage) -> OutgoingMessage:
@@ -99,4 +112,5 @@ def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome) -> 
         sender_id=before.sender_id if before and before.sender_id else message.system.get("SenderId", ""),
         attempt=before.attempt + 1 if before else 1,
         first_failed_at=(before.first_failed_at or before.failed_at if before else None) or now,
+        redacted=before.redacted if before else (),
     )

@@ -17,6 +17,7 @@ from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBu
 from router.deliver.retries import WaitBudget
 from router.dev.memory import MemoryTables
 from router.dev.stateful import write_planned
+from router.dlq.mask import as_redacted, derived_attributes
 from router.dlq.messages import DlqMessage
 from router.engine.attributes import decode_item
 from router.engine.engine import CompiledQueue, OutOfBudget, plan
@@ -84,22 +85,45 @@ class Rehearser:
         self._dead_letter = dead_letter
         self._fetcher = Fetcher(aws)
         self._read_item = read_item
+        self._derived = derived_attributes(program)
 
     def rehearse(self, message: DlqMessage) -> Rehearsal:
-        """Return what the config would do with a message; raises UsageError if an item cannot be read."""
+        """Return what the config would do with a message; raises UsageError if an item cannot be read.
+
+        What `redact` names is masked in the message and items of the result.
+        """
         queue = message.find_queue(self._program, self._dead_letter)
+        shown = as_redacted(self._program, message, queue)
         if queue is None:
-            return Rehearsal(message, message.failed.queue if message.failed else "", None)
+            return Rehearsal(shown, message.failed.queue if message.failed else "", None)
         limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
         planned = self._plan(queue, message.to_deliver(), limit)
         if planned.outcome is not None:
-            return Rehearsal(message, queue.name, planned.outcome)
+            return Rehearsal(shown, queue.name, planned.outcome)
         tables = MemoryTables.of(self._program)
         before = {write.identity: self._load(tables, write) for write in planned.writes}
         outcome = write_planned(planned, tables, queue.atomic)
         last = {write.identity: write for write in planned.writes}
-        changes = tuple(_change(write, before[identity], tables) for identity, write in last.items())
-        return Rehearsal(message, queue.name, outcome, changes)
+        changes = tuple(self._change(write, before[identity], tables) for identity, write in last.items())
+        return Rehearsal(shown, queue.name, outcome, changes)
+
+    def _change(self, write: Write, before: StoredItem | None, tables: MemoryTables) -> Change:
+        key = {name: write.item[name] for name, _ in write.table.key}
+        after = tables.get(write.table.name, key)
+        return Change(
+            write.table.name,
+            self._shown(write.table, key) or {},
+            self._shown(write.table, before),
+            self._shown(write.table, after),
+            before is not None and not write.version_name and _replaces(write, before, after or {}),
+        )
+
+    def _shown(self, table: Table, item: StoredItem | None) -> Item | None:
+        """Return an item as values of Python, masked where a redacted value may be; equal values have equal masks."""
+        if item is None or table.name not in self._derived:
+            return None if item is None else decode_item(dict(item))
+        masker, names = self._derived[table.name]
+        return masker.mask_item(decode_item(dict(item)), names)
 
     def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
         found: Record | PlannedMessage = record
@@ -126,18 +150,6 @@ class Rehearser:
         if stored:
             tables.write("Put", {"TableName": table.name, "Item": dict(stored)})
         return stored or None
-
-
-def _change(write: Write, before: StoredItem | None, tables: MemoryTables) -> Change:
-    key = {name: write.item[name] for name, _ in write.table.key}
-    after = tables.get(write.table.name, key)
-    return Change(
-        write.table.name,
-        decode_item(key),
-        None if before is None else decode_item(dict(before)),
-        None if after is None else decode_item(after),
-        before is not None and not write.version_name and _replaces(write, before, after or {}),
-    )
 
 
 def _replaces(write: Write, before: StoredItem, after: StoredItem) -> bool:

@@ -1,11 +1,9 @@
 """The messages that a command has received, in a private temporary file: 100,000 of 1 MiB do not fit into memory."""
 
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -22,19 +20,17 @@ _DECODER = msgspec.msgpack.Decoder(Record)
 
 
 class Spool:
-    """Messages in a temporary file, which is deleted at the end; safe to use from several threads.
+    """Messages in a temporary file without a name, so that nobody else can open it; safe to use from several threads.
 
     They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
     """
 
     def __init__(self, fifo: bool = False) -> None:
         self._fifo = fifo
-        # Only the owner may read the folder: bodies may be personal data.
-        self._folder = tempfile.TemporaryDirectory(prefix="router-dlq-")
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(
-            Path(self._folder.name) / "spool", check_same_thread=False, isolation_level=None
-        )
+        # Bodies may be personal data: SQLite's own temporary file has no name, so it ends with the process, even if
+        # that is killed. https://www.sqlite.org/inmemorydb.html#temp_db
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute(
@@ -50,7 +46,6 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
-        self._folder.cleanup()
 
     def __len__(self) -> int:
         with self._lock:

@@ -56,14 +56,14 @@ def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at:
     """Return the decoder of a queue; the envelope at `fetch_at` gets the object that was fetched for a record."""
     if not envelopes and encoding == "json":
         return _decode_plain
-    unpack = _UNPACK[encoding]
+    unpack = UNPACK[encoding]
     outer = envelopes[:fetch_at]
     inner = () if fetch_at is None else envelopes[fetch_at:]
 
     def decode(record: Record) -> Unwrapped:
         payload, attributes = unwrap(outer, record.body, read_attributes(record.message_attributes))
         if record.fetched is not None:
-            payload = _as_text(record.fetched)
+            payload = as_text(record.fetched)
         payload, attributes = unwrap(inner, payload, attributes)
         return decode_payload(unpack(payload)), attributes
 
@@ -181,7 +181,7 @@ def _decode_plain(record: Record) -> Unwrapped:
     return decode_json(body), read_attributes(record.message_attributes) if record.message_attributes else {}
 
 
-def _as_text(data: bytes) -> str | bytes:
+def as_text(data: bytes) -> str | bytes:
     """Return a fetched object as text, as a body would be, so that base64 is decoded; binary data unchanged."""
     try:
         return data.decode()
@@ -215,7 +215,7 @@ def _unpack_gzip(payload: Any) -> bytes:
     return data
 
 
-_UNPACK: dict[Encoding, Callable[[Any], Any]] = {
+UNPACK: dict[Encoding, Callable[[Any], Any]] = {
     "json": lambda payload: payload,
     "base64": _unpack_base64,
     "base64+gzip": _unpack_gzip,

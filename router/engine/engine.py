@@ -53,6 +53,23 @@ class Unlimited:
 UNLIMITED = Unlimited()
 
 
+class Redactor(Protocol):
+    """Masks what `redact` of a queue names."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is masked, as dead letters name it."""
+
+    def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
+        """Return a record with masks, and what is masked in it; with `whole`, its body is one mask."""
+
+    def redact_all(self, record: Record) -> Record:
+        """Return a record whose body and message attributes are masks."""
+
+    def hide(self, record: Record, outcome: Outcome) -> Outcome:
+        """Return the outcome of a record with a reason that has no part of a masked value in it."""
+
+
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
@@ -73,7 +90,8 @@ class CompiledQueue(Struct, frozen=True):
     """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
 
     `outage` is the back-off of messages that met an outage, `backoff` that of the others.
-    `pointers` finds the object in S3 that holds a record's payload; None where there is never one.
+    `pointers` finds the object in S3 that holds a record's payload, and `redaction` masks values; None where there is
+    never one.
     """
 
     name: str
@@ -88,6 +106,7 @@ class CompiledQueue(Struct, frozen=True):
     backoff: Backoff = Backoff()
     outage: OutageBackoff = OutageBackoff()
     pointers: PointerFinder | None = None
+    redaction: Redactor | None = None
 
 
 class Engine(Struct, frozen=True):
@@ -112,15 +131,15 @@ def plan(
     """Return a record as planned: with its writes, or the outcome that is decided without any; raises OutOfBudget."""
     try:
         data, attributes = queue.decode(record)
+        message = Message(data, record.message_id, queue.name, attributes, record.attributes)
+        if record.message_attributes and queue.dead_letter:
+            message = with_original_identity(message, record, queue.redaction.names if queue.redaction else frozenset())
     except Rejection as rejection:
-        return PlannedMessage(record, _rejected(rejection))
+        return _decided(queue, record, _rejected(rejection))
     except BaseException as error:  # a plugin's envelope may raise anything
-        return PlannedMessage(record, _failed(error))
+        return _decided(queue, record, _failed(error))
     if trace:
         trace("", "decode", data)
-    message = Message(data, record.message_id, queue.name, attributes, record.attributes)
-    if record.message_attributes and queue.dead_letter:
-        message = with_original_identity(message, record)
     writes: list[Write] = []
     decided: list[Outcome] = []
     matched = False
@@ -142,25 +161,33 @@ def plan(
     if not matched:
         decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
     is_plain = not decided and not queue.atomic
-    return PlannedMessage(record, None, writes) if is_plain else _combine(record, writes, decided, queue.atomic)
+    return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
 
 
-def _combine(record: Record, writes: list[Write], decided: list[Outcome], atomic: bool) -> PlannedMessage:
+def _decided(
+    queue: CompiledQueue, record: Record, outcome: Outcome | None, writes: list[Write] | None = None
+) -> PlannedMessage:
+    if outcome is not None and queue.redaction is not None:
+        outcome = queue.redaction.hide(record, outcome)
+    return PlannedMessage(record, outcome, writes or [])
+
+
+def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided: list[Outcome]) -> PlannedMessage:
     """Return the planned message of all routes together.
 
     If one route rejects or retries a message, no write is made. If one drops it, writes by its other routes are still
     made.
     """
-    if atomic:
+    if queue.atomic:
         try:
             check_transaction(writes)
         except Rejection as rejection:
-            return PlannedMessage(record, _rejected(rejection))
+            return _decided(queue, record, _rejected(rejection))
     for kind in ("rejected", "retry"):
         for outcome in decided:
             if outcome.kind == kind:
-                return PlannedMessage(record, outcome)
-    return PlannedMessage(record, None if writes else decided[0], writes)
+                return _decided(queue, record, outcome)
+    return _decided(queue, record, None if writes else decided[0], writes)
 
 
 def _plan_route(

@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, structs
 
+from router.codes import REDACTED
+from router.errors import Rejection
 from router.model import Message, Record
 
 ATTRIBUTE = "router"
@@ -27,7 +29,8 @@ class FailedMessage(Struct, frozen=True, omit_defaults=True):
 
     `message_id` and the identity are those before the first failure, `attempt` counts the failures; `code`, `failed_at`
     and what goes with them are those of the last failure. `source` is the name, ARN or URL of the queue. Times are ISO
-    8601 in UTC with milliseconds. Dead letters of earlier releases have no `sent_at`.
+    8601 in UTC with milliseconds. Dead letters of earlier releases have no `sent_at`. `redacted` names what is masked
+    in the message, as `redact` of its queue does; `@` is its whole body.
     """
 
     code: str
@@ -48,6 +51,7 @@ class FailedMessage(Struct, frozen=True, omit_defaults=True):
     sender_id: _Id = ""
     attempt: Annotated[int, Meta(ge=1)] = 1
     first_failed_at: _Time | None = None
+    redacted: tuple[str, ...] = ()
 
 
 @cache
@@ -76,13 +80,20 @@ def is_malformed(record: Record) -> bool:
     return ATTRIBUTE in record.message_attributes and read_failed(record) is None
 
 
-def with_original_identity(message: Message, record: Record) -> Message:
+def with_original_identity(message: Message, record: Record, redacted: frozenset[str] | None = None) -> Message:
     """Return the message with the id, times and group that its record had before it was a dead letter.
+
+    Raises Rejection if something is masked in it that is none of `redacted`, so that nobody would know it as a mask.
 
     An attribute makes a message older, never newer: one with a later time of sending than SQS reports is ignored, and
     so is a greater sequence number. The sender's id remains the one that SQS reports: an attribute may be forged.
     """
     failed = read_failed(record)
+    if failed and redacted is not None and (unknown := set(failed.redacted) - redacted):
+        reason = (
+            f"'{min(unknown)}' is redacted in this dead letter, and 'redact' of the queue does not name it any more"
+        )
+        raise Rejection(REDACTED, reason)
     sent, reported = _epoch_ms(failed.sent_at) if failed else None, message.epoch_ms("sent_at")
     if failed is None or sent is None or reported is None or sent > reported:
         return message

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from router.discovery import import_modules
 from router.errors import Reject
-from router.model import Envelope, Wrap
+from router.model import Envelope, Replace, Wrap
 from router.transforms.text import decode_json
 
 SAMPLE_ID = "11111111-2222-4333-8444-555555555555"
@@ -31,11 +31,13 @@ class EnvelopeFormat(Struct, frozen=True):
     far. It returns the payload inside and the attributes with its own added, where theirs do not exist already. It
     raises Reject, whose reason holds no value, for a payload that is not in this envelope. `wrap` takes the text of a
     payload and returns that of the envelope; it is None for an envelope of a plugin that registers no inverse.
+    `replace` puts another payload into a given envelope, for `redact`; without it, that is done by `wrap`.
     """
 
     name: str
     unwrap: Envelope
     wrap: Wrap | None
+    replace: Replace | None = None
 
 
 def open_json(payload: Any, what: str) -> dict[str, Any]:

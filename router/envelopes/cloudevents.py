@@ -1,11 +1,14 @@
 """The envelope `cloudevents`: CloudEvents 1.0 in structured JSON (https://github.com/cloudevents/spec)."""
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from router.envelopes import SAMPLE_ID, EnvelopeFormat, decode_base64, embed, open_json, reject, to_json
 from router.model import Unwrapped
+
+_DATA = ("data", "data_base64")
 
 
 def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
@@ -29,7 +32,7 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     carried = {
         f"cloudevents.{name}": value
         for name, value in event.items()
-        if name not in ("data", "data_base64") and isinstance(value, (str, int, Decimal))
+        if name not in _DATA and isinstance(value, (str, int, Decimal))
     }
     return data, {**carried, **attributes}
 
@@ -39,4 +42,13 @@ def wrap(payload: str) -> str:
     return to_json({"specversion": "1.0", "id": SAMPLE_ID, "source": "/test", "type": "test", "data": embed(payload)})
 
 
-ENVELOPE = EnvelopeFormat("cloudevents", unwrap, wrap)
+def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str:
+    """Return the text of an event with another payload, as binary where it was binary."""
+    event = open_json(payload, "a CloudEvents event")
+    carried = {name: replaced(f"cloudevents.{name}", value) for name, value in event.items() if name not in _DATA}
+    binary = event.get("data_base64") is not None
+    data = {"data_base64": base64.b64encode(text.encode()).decode()} if binary else {"data": embed(text)}
+    return to_json({**carried, **data})
+
+
+ENVELOPE = EnvelopeFormat("cloudevents", unwrap, wrap, replace)

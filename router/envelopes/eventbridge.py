@@ -1,6 +1,6 @@
 """The envelope `eventbridge`: events that an Amazon EventBridge rule sends to a queue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.envelopes import SAMPLE_ID, EnvelopeFormat, embed, open_json, reject, to_json
@@ -41,4 +41,11 @@ def wrap(payload: str) -> str:
     )
 
 
-ENVELOPE = EnvelopeFormat("eventbridge", unwrap, wrap)
+def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str:
+    """Return the text of an event with another payload."""
+    event = open_json(payload, "an EventBridge event")
+    carried = {name: replaced(f"eventbridge.{name}", event[name]) for name in _EVENT_FIELDS if name in event}
+    return to_json({**event, **carried, "detail": embed(text)})
+
+
+ENVELOPE = EnvelopeFormat("eventbridge", unwrap, wrap, replace)

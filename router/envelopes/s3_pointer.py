@@ -20,4 +20,4 @@ def wrap(payload: str) -> str:
     return payload
 
 
-ENVELOPE = EnvelopeFormat("s3_pointer", unwrap, wrap)
+ENVELOPE = EnvelopeFormat("s3_pointer", unwrap, wrap, lambda payload, text, replace: text)

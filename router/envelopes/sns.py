@@ -1,6 +1,6 @@
 """The envelope `sns`: notifications that Amazon SNS sends to a queue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,17 @@ def wrap(payload: str) -> str:
     )
 
 
+def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str:
+    """Return the text of a notification with another payload."""
+    notification = open_json(payload, "an SNS notification")
+    carried = notification.get("MessageAttributes", {})
+    attributes = {}
+    for name, attribute in carried.items():
+        value = replaced(name, attribute["Value"])
+        attributes[name] = attribute if value == attribute["Value"] else {"Type": "String", "Value": value}
+    return to_json({**notification, "Message": text, **({"MessageAttributes": attributes} if carried else {})})
+
+
 def _attribute(attribute: Any) -> Any:
     what = "an SNS notification"
     value = attribute.get("Value") if isinstance(attribute, dict) else None
@@ -61,4 +72,4 @@ def _attribute(attribute: Any) -> Any:
             return value
 
 
-ENVELOPE = EnvelopeFormat("sns", unwrap, wrap)
+ENVELOPE = EnvelopeFormat("sns", unwrap, wrap, replace)

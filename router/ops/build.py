@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from router.config.environment import substitute, variables_in
+from router.config.environment import REDACT_KEY, redacts, substitute, variables_in
 from router.config.spec import Config
 from router.errors import ConfigError, UsageError
 from router.model import names_file
@@ -165,5 +165,8 @@ def _environment(config: Config, compiled: bytes, env: Mapping[str, str]) -> tup
     for file in unpack(compiled, COMPILED_NAME).files.files:
         values |= {name: env[name] for name in variables_in(file.data, file.references) if name in env}
         unset += [fault.unset for fault in substitute(file.data, env)[1] if fault.unset]
+        if redacts(file.data):
+            values |= {REDACT_KEY: env[REDACT_KEY]} if REDACT_KEY in env else {}
+            unset += [] if REDACT_KEY in env else [REDACT_KEY]
     names = tuple(dict.fromkeys(unset))
     return {name: f"unset_{name}" for name in names} | values, names

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.config.findings import Findings
-from router.model import Path, Table
+from router.model import Path, Severity, Table
 from router.program.expressions import fields_read
 from router.program.expressions.compile import (
     FIELD_COMPARISON,
@@ -22,6 +22,13 @@ from router.program.expressions.compile import (
 from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore
 from router.sources import CompiledExpression
+
+
+class Environment(Struct, frozen=True):
+    """The variables of the environment, and how bad it is if one that the config needs is not set."""
+
+    variables: Mapping[str, str] = {}
+    unset: Severity = "error"
 
 
 class CompileContext(Struct, frozen=True):

@@ -19,7 +19,7 @@ from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
 from router.program.attribute import UNKNOWN_TRANSFORM
-from router.program.context import CompileContext
+from router.program.context import CompileContext, Environment
 from router.program.expressions.compile import NO_TREES, Trees
 from router.program.hooks import Plugins
 from router.program.precompiled import is_precompiled, read_config
@@ -85,7 +85,7 @@ class Loaded(Struct, frozen=True):
     schemas: SchemaStore | None = None
 
 
-def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TREES) -> Loaded:
+def compile_config(reading: Reading, schemas: SchemaStore, environment: Environment, trees: Trees = NO_TREES) -> Loaded:
     """Compile a config with the plugins and schemas that it names; every fault is a finding, none is raised.
 
     `trees` are the trees of expressions by their text, as a compiled config holds them.
@@ -98,10 +98,12 @@ def compile_config(reading: Reading, schemas: SchemaStore, trees: Trees = NO_TRE
         # A name that seems unknown may be defined by a part that was left out.
         unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
         findings = findings.without(unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN))
-    queues = compile_queues(config, plugins.envelopes, findings)
+    queues = compile_queues(config, plugins.envelopes, environment, findings)
     ttl = {name: table.ttl for name, table in config.tables.items()}
     context = CompileContext(_compile_tables(config, findings), ttl, plugins, schemas, findings, trees)
-    routes = [compile_route(name, route, context) for name, route in config.routes.items()]
+    routes = [
+        compile_route(name, route, context, queues[route.queue].redaction) for name, route in config.routes.items()
+    ]
     if any(route.tests for route in config.routes.values()):
         # A compiled config has no tests, and starts without the module that checks them.
         from router.program.route_tests import check_tests
@@ -173,7 +175,7 @@ def load_any(path: FilePath, env: Mapping[str, str], unset: Severity = "error") 
 def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
     with without_garbage_collector():
         reading, opened = read_config(path, env)
-        return compile_config(reading, SchemaStore(reading.folder, opened.schemas), opened.trees)
+        return compile_config(reading, SchemaStore(reading.folder, opened.schemas), Environment(env), opened.trees)
 
 
 def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loaded:
@@ -182,7 +184,7 @@ def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loade
 
     with without_garbage_collector():
         reading = source.read_config(path, env, unset)
-        return compile_config(reading, SchemaStore(reading.folder))
+        return compile_config(reading, SchemaStore(reading.folder), Environment(env, unset))
 
 
 def with_bare_names(program: Program) -> Program:

@@ -14,7 +14,8 @@ from router.engine.decode import PointerFinder, compile_decoder
 from router.engine.engine import CompiledQueue
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.envelopes.s3_pointer import ENVELOPE
-from router.model import Envelope, Path
+from router.model import Path
+from router.program.context import Environment
 
 BAD_NAME = declare(
     "RT202",
@@ -56,7 +57,7 @@ _OTHER = "name another queue"
 
 
 def compile_queues(
-    config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], findings: Findings
+    config: spec.Config, envelopes: Mapping[str, EnvelopeFormat], environment: Environment, findings: Findings
 ) -> dict[str, CompiledQueue]:
     """Return the queues that routes read, by the names that routes use, without their routes and faulty parts."""
     used: dict[str, Path] = {}
@@ -68,7 +69,7 @@ def compile_queues(
         known = name in config.queues
         settings = config.queues[name] if known else spec.Queue()
         path: Path = ("queues", name) if known else used[name]
-        queue = _compile_queue(name, settings, config, envelopes, findings, path)
+        queue = _compile_queue(name, settings, config, envelopes, environment, findings, path)
         if fault := queue_fault(queue.reference):
             where = (*path, "name") if settings.name else path
             findings.add(BAD_NAME, f"'{queue.reference}' {fault}", where, key=known and not settings.name)
@@ -90,18 +91,25 @@ def _compile_queue(
     settings: spec.Queue,
     config: spec.Config,
     envelopes: Mapping[str, EnvelopeFormat],
+    environment: Environment,
     findings: Findings,
     path: Path,
 ) -> CompiledQueue:
     reference, retry = settings.name or name, settings.retry
     receives = settings.max_receive_count if isinstance(settings.max_receive_count, int) else ASSUMED_RECEIVES
     dead_letter = _find_dead_letter(name, reference, settings.dead_letter, config, findings, (*path, "dead_letter"))
-    layers = _find_envelopes(settings, envelopes, findings, path)
+    formats = _find_envelopes(settings, envelopes, findings, path)
+    layers = tuple(each.unwrap for each in formats)
     fetch_at = _fetch_at(name, settings, findings, path)
     pointers = None
     if fetch_at is not None and not isinstance(settings.s3_pointer, UnsetType):
         allowed = settings.s3_pointer
         pointers = PointerFinder(layers[:fetch_at], frozenset(allowed.buckets), allowed.max_bytes)
+    redaction = None
+    if settings.redact:
+        from router.program.redaction import compile_redaction  # most configs start without it
+
+        redaction = compile_redaction(settings, formats, fetch_at, environment, findings, path)
     return CompiledQueue(
         name=name,
         reference=reference,
@@ -115,6 +123,7 @@ def _compile_queue(
         backoff=Backoff(parse_duration(retry.base), retry.factor, parse_duration(retry.cap), retry.lambda_),
         outage=OutageBackoff(min(parse_duration(settings.outlast), MAX_OUTLAST), receives),
         pointers=pointers,
+        redaction=redaction,
     )
 
 
@@ -166,9 +175,9 @@ def _comes_back(name: str, dead_letter: str, config: spec.Config) -> bool:
 
 def _find_envelopes(
     settings: spec.Queue, envelopes: Mapping[str, EnvelopeFormat], findings: Findings, path: Path
-) -> tuple[Envelope, ...]:
+) -> tuple[EnvelopeFormat, ...]:
     for index, name in enumerate(settings.envelope):
         if name not in envelopes:
             hint = did_you_mean(name, envelopes, f"there are {', '.join(sorted(envelopes))}")
             findings.add(UNKNOWN_ENVELOPE, f"unknown envelope '{name}'", (*path, "envelope", index), suggestion=hint)
-    return tuple(envelopes[name].unwrap for name in settings.envelope if name in envelopes)
+    return tuple(envelopes[name] for name in settings.envelope if name in envelopes)

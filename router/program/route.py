@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType, structs
 from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
-from router.engine.engine import CompiledRoute
+from router.engine.engine import CompiledRoute, Redactor
 from router.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
 from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
@@ -76,8 +76,13 @@ MARKER_TABLE = declare(
 _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
-def compile_route(name: str, route: spec.RouteSettings, context: CompileContext) -> CompiledRoute | None:
-    """Return the compiled route, or None if it has faults, which become findings."""
+def compile_route(
+    name: str, route: spec.RouteSettings, context: CompileContext, redaction: Redactor | None
+) -> CompiledRoute | None:
+    """Return the compiled route, or None if it has faults, which become findings.
+
+    `redaction` is that of its queue.
+    """
     findings = context.findings
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
@@ -95,7 +100,7 @@ def compile_route(name: str, route: spec.RouteSettings, context: CompileContext)
     write = compile_write(name, route, keyed, context, path)
     if map_items is None:
         return None
-    return CompiledRoute(
+    compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
         when=when,
@@ -105,6 +110,15 @@ def compile_route(name: str, route: spec.RouteSettings, context: CompileContext)
         map_items=map_items,
         transform_item=context.plugins.item_pipeline(names),
     )
+    if redaction is None:
+        return compiled
+    from router.program.masking import Redaction
+    from router.program.redaction import Redacted, find_needs, guard_route
+
+    assert isinstance(redaction, Redaction)
+    plugins = bool(compiled.transform_message or compiled.transform_item)
+    redacted = Redacted(redaction.paths, redaction.attributes)
+    return guard_route(compiled, find_needs(route, redacted, context.trees, plugins=plugins), redaction)
 
 
 def _check_plugins(

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.glob("RT*"))
 NOT_OF_A_CONFIG = ("7", "8", "9")
 """The groups of codes of AWS, of outcomes and of changes, which have tests of their own."""
+ENVIRONMENT = {"ROUTER_REDACT_KEY": "k" * 32}
 OF_THE_ROUTER = ("RT009",)
 """No config is known in which a rule fails: tests/unit/check/test_run.py has rules that do."""
 OF_THE_LEDGER = ("RT241", "RT242")
@@ -43,7 +44,7 @@ def test_the_faulty_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its findings are as expected, and all have the code of the fixture."""
     monkeypatch.chdir(HERE / name)
 
-    findings = check(Path("bad.yaml"), {}, rules=rules_reporting(name))
+    findings = check(Path("bad.yaml"), ENVIRONMENT, rules=rules_reporting(name))
 
     assert ("".join(f"{finding}\n" for finding in findings), {finding.code.id for finding in findings}) == (
         Path("expected.txt").read_text(encoding="utf-8"),
@@ -56,7 +57,7 @@ def test_the_fixed_config(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no findings."""
     monkeypatch.chdir(HERE / name)
 
-    assert check(Path("good.yaml"), {}, rules=rules_reporting(name)) == []
+    assert check(Path("good.yaml"), ENVIRONMENT, rules=rules_reporting(name)) == []
 
 
 def test_each_code_has_a_fixture() -> None:

@@ -183,7 +183,7 @@ def compile_(tmp_path: Path) -> Compile:
             f"routes: {{r: {route}}}\n",
             encoding="utf-8",
         )
-        return load_program(tmp_path / "routes.yaml", {})
+        return load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": "k" * 32})
 
     return write_and_load
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
-from router.config.environment import Reference, split_references
+from router.config.environment import REDACT_KEY, Reference, redacts, split_references
 from router.errors import UsageError
 from router.model import Path
 from router.program.precompiled import File
@@ -85,6 +85,7 @@ class Variable(Struct, frozen=True):
 
     name: str
     defaults: tuple[str, ...]
+    secret: bool = False
 
     @property
     def parameter(self) -> str:
@@ -93,7 +94,7 @@ class Variable(Struct, frozen=True):
 
     def declare(self, named: bool) -> Json:
         """Return its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
-        more: Json = {}
+        more: Json = {"NoEcho": True} if self.secret else {}
         if len(self.defaults) == 1:
             more["Default"] = self.defaults[0]
             if self.defaults[0]:
@@ -170,8 +171,10 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
                     known = defaults.setdefault(piece.name, {})
                     if piece.default is not None:
                         known[piece.default] = None
+    if any(redacts(file.data) for file in files):
+        defaults[REDACT_KEY] = {}
     for name in sorted(defaults):
-        yield Variable(name, tuple(defaults[name]))
+        yield Variable(name, tuple(defaults[name]), secret=name == REDACT_KEY)
 
 
 def _as_text(written: str) -> str:

@@ -27,6 +27,9 @@ _ON_RESULT = frozenset(
 )
 """Nodes whose first child is evaluated on the data, and the others on what that gave."""
 
+_ON_DATA = frozenset(("and_expression", "comparator", "function_expression", "not_expression", "or_expression"))
+"""Nodes whose children are all evaluated on the data."""
+
 
 def fields_read(tree: Tree) -> frozenset[str] | None:
     """The top-level fields of the data that an expression reads; None if it may read all of them."""
@@ -39,6 +42,18 @@ def fields_read(tree: Tree) -> frozenset[str] | None:
     children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
     read = [fields_read(child) for child in children]
     return None if None in read else frozenset[str]().union(*filter(None, read))
+
+
+def paths_read(tree: Tree) -> list[Names]:
+    """The paths whose values an expression reads, with all that is in them; `()` is the whole of the data."""
+    plain = path_of(tree)
+    if plain is not None:
+        return [plain]
+    children = tree["children"]
+    if tree["type"] in _ON_DATA and not any(child["type"] == "expref" for child in children):
+        return [names for child in children for names in paths_read(child)]
+    read = fields_read(tree)
+    return [()] if read is None else [(name,) for name in read]
 
 
 def path_of(tree: Tree) -> Names | None:

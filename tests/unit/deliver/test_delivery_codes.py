@@ -80,6 +80,9 @@ CASES = {
         body='["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"other","s3Key":"k"}]',
         queue="dead_letter: letters, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}",
     ),
+    "RT825": Case(
+        "rejected", body=f'{{"id":"redacted:string:{"0" * 32}"}}', queue="dead_letter: letters, redact: [id]"
+    ),
 }
 """By code; `test_unknown_queue` and `test_foreign_event` have those that only Lambda uses."""
 OF_LAMBDA = {"RT817", "RT824"}

@@ -1,0 +1,160 @@
+"""What `redact` names is masked in all that a person gets to see of a dead letter, whoever sent it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.dlq.export import write_messages
+from router.dlq.mask import as_redacted
+from router.dlq.messages import DlqMessage
+from router.dlq.rehearse import Rehearser
+from router.model import Record
+from tests.support.program import Program, load_program
+from tests.unit.dlq.conftest import Make
+
+SECRET = {"id": "o", "mail": "jane@example.com", "total": 7}
+REDACTS = "redact: [mail, {meta: attribute.mail}]"
+Load = Callable[..., Program]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Load:
+    """A program of two queues with one dead-letter queue."""
+
+    def load(orders: str = REDACTS, other: str = "", route: str = "item: {id: id}", plugin: str = "") -> Program:
+        (tmp_path / "own.py").write_text(plugin, encoding="utf-8")
+        config = f"""
+version: 1
+{"plugins: [own.py]" if plugin else ""}
+queues:
+  orders: {{dead_letter: dead, {orders}}}
+  other: {{dead_letter: dead, {other}}}
+tables: {{orders: {{key: {{id: S}}}}}}
+routes:
+  orders: {{queue: orders, table: orders, {route}}}
+  other: {{queue: other, table: orders, item: {{id: id, copy: mail}}}}
+"""
+        (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
+        return load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": "k" * 32})
+
+    return load
+
+
+def with_mail(message: DlqMessage) -> DlqMessage:
+    attributes = {"mail": {"DataType": "String", "StringValue": "jane@example.com"}}
+    record = message.record
+    return DlqMessage.of(
+        Record(record.message_id, "h", record.body, record.attributes, {**record.message_attributes, **attributes})
+    )
+
+
+def test_a_message_that_sqs_moved(program: Load, moved: Make) -> None:
+    """It is not masked on the queue, and it is wherever it is shown."""
+    loaded = program()
+
+    shown = as_redacted(loaded, with_mail(moved(SECRET)), loaded.engine.queues["orders"])
+
+    body = json.loads(shown.record.body)
+    assert body == {"id": "o", "mail": shown.record.message_attributes["mail"]["StringValue"], "total": 7}
+    assert body["mail"].startswith("redacted:string:")
+
+
+def test_a_queue_without_redact(program: Load, moved: Make) -> None:
+    """Its messages are shown as they are."""
+    loaded, message = program(), moved(SECRET)
+
+    assert as_redacted(loaded, message, loaded.engine.queues["other"]) is message
+
+
+@pytest.mark.parametrize("redacts", [True, False])
+def test_a_message_of_an_unknown_queue(program: Load, moved: Make, redacts: bool) -> None:
+    """Nobody knows what is in it: if any queue has `redact`, its body and attributes are masked as a whole."""
+    loaded, message = program("" if not redacts else REDACTS), with_mail(moved(SECRET))
+
+    shown = as_redacted(loaded, message, None)
+
+    assert (shown == message) is not redacts
+    assert (
+        [text.split(":")[1] for text in (shown.record.body, shown.record.message_attributes["mail"]["StringValue"])]
+        == ["body", "string"]
+        if redacts
+        else shown is message
+    )
+
+
+def test_the_reason_of_an_older_dead_letter(program: Load, failed: Make) -> None:
+    """A plugin may have written it when the queue had no `redact`; reasons of the router are shown."""
+    loaded = program()
+    reasons = {"RT810": "no such person: jane@", "RT806": "fails 'type' at /properties/mail"}
+
+    shown = [
+        as_redacted(loaded, failed(SECRET, code=code, reason=reason), loaded.engine.queues["orders"]).failed
+        for code, reason in reasons.items()
+    ]
+
+    assert [each.reason for each in shown if each] == [
+        "a plugin's reason, which is not shown: it may have a redacted value in it",
+        reasons["RT806"],
+    ]
+
+
+def test_an_export(program: Load, moved: Make, tmp_path: Path) -> None:
+    """Its file has masks."""
+    loaded = program()
+    message = as_redacted(loaded, with_mail(moved(SECRET)), loaded.engine.queues["orders"])
+
+    write_messages(tmp_path / "export.jsonl", [message])
+
+    text = (tmp_path / "export.jsonl").read_text(encoding="utf-8")
+    assert ("jane" in text, text.count("redacted:string:")) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("route", "masked"),
+    [
+        ("item: {id: id, m: mail, total: total}", {"m", "copy"}),
+        ("item: {id: mail, total: total}", {"id", "copy"}),
+        ("item: {id: id, m: {template: 'x{mail}'}, total: total}", {"m", "copy"}),
+        ("item: {id: id, m: {meta: attribute.mail}, total: total}", {"m", "copy"}),
+        ("write: {mode: put}", {"mail", "copy"}),
+        ("write: {mode: put}, for_each: '[@]'", {"id", "mail", "total", "copy"}),
+    ],
+)
+def test_a_rehearsal_masks_what_is_made_of_a_redacted_value(
+    program: Load, moved: Make, route: str, masked: set[str]
+) -> None:
+    """In the item and in the stored one, also where another route of the table has stored it."""
+    loaded = program(other=REDACTS, route=route)
+    stored: dict[str, Any] = {
+        name: {"S": "jane@example.com" if name != "total" else "6"} for name in (*masked, "total")
+    }
+    aws: Any = None
+    message = with_mail(moved(SECRET, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:orders"))
+
+    rehearsed = Rehearser(loaded, "dead", aws, lambda table, key: {**stored, **dict(key)}).rehearse(message)
+
+    (change,) = rehearsed.changes
+    shown = {**change.key, **(change.before or {}), **(change.after or {})}
+    assert {name for name, value in shown.items() if str(value).startswith("redacted:")} == masked
+    assert ("jane" in repr(rehearsed), rehearsed.outcome and rehearsed.outcome.kind) == (False, "written")
+
+
+def test_an_unchanged_item_is_unchanged(program: Load, moved: Make) -> None:
+    """Equal values have equal masks, sets and binary values too."""
+    plugin = """
+from router import hookimpl
+@hookimpl
+def router_transform_item(item):
+    return {**item, "set": {"b", "a"}, "binary": b"x"}
+"""
+    loaded = program(plugin=plugin)
+    stored: dict[str, Any] = {"id": {"S": "o"}, "set": {"SS": ["a", "b"]}, "binary": {"B": b"x"}}
+    aws: Any = None
+    message = moved(SECRET, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:orders")
+
+    rehearsed = Rehearser(loaded, "dead", aws, lambda table, key: stored).rehearse(message)
+
+    assert [change.effect for change in rehearsed.changes] == ["unchanged"]
