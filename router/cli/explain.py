@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from router.cli.options import config_option, json_option
+from router.cli.options import config_option, json_option, write_file
 from router.config import spec
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, explain, show_value
@@ -30,8 +30,14 @@ from router.program.load import Program, load
 )
 @click.option("--route", help="Show only this route.")
 @json_option
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it as a page to a file, with the values of the message.",
+)  # fmt: skip
 @click.argument("message", type=click.File("rb"))
-def command(config: Path, queue: str, raw: bool, route: str | None, as_json: bool, message: BinaryIO) -> None:
+def command(
+    config: Path, queue: str, raw: bool, route: str | None, as_json: bool, page: Path | None, message: BinaryIO
+) -> None:
     """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
 
     The output has the value and time (µs) of each stage, the condition of each route, and the requests to DynamoDB.
@@ -40,6 +46,7 @@ def command(config: Path, queue: str, raw: bool, route: str | None, as_json: boo
     \b
     Examples:
       router explain --queue user-metadata message.json
+      router explain --queue user-metadata message.json --html page.html
       echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
     """
     loaded = load(config, os.environ)
@@ -48,7 +55,12 @@ def command(config: Path, queue: str, raw: bool, route: str | None, as_json: boo
     _check_names(loaded.program, queue, route)
     record = _record(loaded.program, queue, message.read(), raw)
     explained = explain(loaded, loaded.program, queue, record)
-    click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
+    if page:
+        from router.dev.explain_page import as_page
+
+        write_file(page, as_page(explained, loaded.program.config, route).encode())
+    if as_json or not page:
+        click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
     sys.exit(explained.outcome.kind in ("rejected", "retry"))
 
 

@@ -101,7 +101,15 @@ def _details_of(route: spec.RouteSettings) -> Iterator[str]:
 
 def select(graph: Graph, pattern: str) -> Graph:
     """Return the nodes whose names match a pattern such as `orders*`, with all that they are connected to."""
-    matched = {node.id for node in graph.nodes if fnmatchcase(node.name, pattern)}
+    return _around(graph, {node.id for node in graph.nodes if fnmatchcase(node.name, pattern)})
+
+
+def select_queue(graph: Graph, name: str) -> Graph:
+    """Return a queue, its routes, and what these are connected to."""
+    return _around(graph, {f"queue:{name}"})
+
+
+def _around(graph: Graph, matched: set[str]) -> Graph:
     routes = {edge.source for edge in graph.edges if edge.target in matched and edge.source.startswith("route:")}
     routes |= {edge.target for edge in graph.edges if edge.source in matched and edge.target.startswith("route:")}
     inner = matched | routes

@@ -41,7 +41,14 @@ path.dead_letter { fill: none; stroke-dasharray: 5 4; }
 
 
 def as_svg(graph: Graph) -> str:
-    """Return the picture of a graph."""
+    """Return the picture of a graph, as a file."""
+    root = draw(graph)
+    indent(root)
+    return str(tostring(root, encoding="unicode")) + "\n"
+
+
+def draw(graph: Graph) -> Element:
+    """Return the picture of a graph, as an element of SVG."""
     layout = place(graph)
     widths = [0.0, 0.0, 0.0]
     for node in graph.nodes:
@@ -62,8 +69,7 @@ def as_svg(graph: Graph) -> str:
         _draw_edge(root, edge, layout, boxes, lefts[1] + widths[1])
     for node in graph.nodes:
         _draw_node(root, node, boxes[node.id], layout.middles[node.id] + _HEADING)
-    indent(root)
-    return str(tostring(root, encoding="unicode")) + "\n"
+    return root
 
 
 def _width(node: Node) -> float:
