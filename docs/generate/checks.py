@@ -49,6 +49,7 @@ Rules find faults. Besides, `router check` makes claims about each route, and sa
 | `when`, `for_each` | the expression can be evaluated; `for_each` finds a list |
 | `mapping` of each attribute | its source and its transforms do not fail, and a value that must be there is there |
 | `type` of each attribute with a `type` | its value converts to that type |
+| `merge` | it finds a map of at most `max` entries, without a name that `item` maps or that is the time to live |
 | `key` of each key attribute | it is there, of the table's type, not empty, and not too long |
 | `version`, `once_key` | it is there, and of a type that can be compared, or be a key |
 | `ttl` | it is a number of seconds, if it is there |

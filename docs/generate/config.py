@@ -23,6 +23,7 @@ _STRUCTS: dict[Any, str] = {
     spec.RouteSettings: "Routes",
     spec.Attribute: "Attributes",
     **dict(source.section for source in SOURCES.values() if source.section),
+    spec.MergeSettings: "Merged maps",
     spec.WriteSettings: "Writes",
     spec.Test: "Tests",
     spec.ReceivedMessage: "Messages of a test",
@@ -169,6 +170,42 @@ routes:
       label: {template: "{message.order_id}/{element.number}"}
       expires_at: {ttl: {from: message.ordered_at, after: 52w}}
 ```
+
+## Merging a map
+
+`merge` of a route adds the entries of a map to the attributes of `item`, whatever their names are: labels, metadata, or
+the columns of another system. `prefix` is put before each name, and `max` bounds their number.
+
+```yaml
+version: 1
+queues:
+  orders: {dead_letter: orders-dlq}
+tables:
+  orders: {key: {order_id: S}}
+routes:
+  orders:
+    queue: orders
+    table: orders
+    schema:
+      type: object
+      required: [id]
+      properties:
+        id: {type: string, minLength: 1, maxLength: 80}
+        labels: {type: object, maxProperties: 20, additionalProperties: {type: [string, 'null']}}
+    item: {order_id: id}
+    merge: {from: labels, prefix: label_, max: 20}
+    tests:
+      - message: {id: o-1, labels: {color: red, size: null}}
+        item: {order_id: o-1, label_color: red}
+```
+
+- An entry never replaces an attribute that `item` maps, nor sets the time to live of the table: a message with such an
+  entry is rejected (RT807), whether or not it has a value for the mapped attribute. `router check` reports it where the
+  schema shows it (RT436, RT437).
+- A message whose value is not a map is rejected (RT807), as is one with more than `max` entries (RT803). Without a
+  value nothing is merged. Entries that are null are left out.
+- With `for_each` the expression is over `element` and `message`, as those of `item`.
+- `transform: dynamodb_item` merges an item in DynamoDB's JSON, such as `dynamodb.NewImage` of a stream's record.
 
 ## Durations
 

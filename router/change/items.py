@@ -74,6 +74,11 @@ def _for_each(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     yield _change(old, new, MAPPING_CHANGED, f"'for_each' was {before}, and is {after}", "for_each")
 
 
+def _merge(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = (_shown(each.settings.merge) for each in (old, new))
+    yield _change(old, new, MAPPING_CHANGED, f"'merge' was {before}, and is {after}", "merge")
+
+
 def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = old.attributes, new.attributes
     if before is None or after is None:
@@ -222,6 +227,7 @@ _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigCh
     "queue": _queue,
     "plugins": _plugins,
     "for_each": _for_each,
+    "merge": _merge,
     "item": _item,
     "names": _names,
     "table": _table,

@@ -29,6 +29,8 @@ _NEVER_REFUSE = ("put", "insert", "delete")
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
+    if part in ("merge", "item", "table") and not isinstance(second.settings.merge, UnsetType):
+        yield "'merge' may find another name of the route's own attributes"
     match part:
         case "plugins":
             yield "plugins changed"

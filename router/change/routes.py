@@ -16,6 +16,7 @@ from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES
 from router.model import Path, names_file, plugin_name
+from router.program.merge import merge_of
 from router.program.schemas.compile import Validation
 from router.sources import source_of
 from router.transforms import TRANSFORMS
@@ -122,6 +123,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "schema": documents_of(route.schema),
         "plugins": [_pipeline(route), settings.options, _transform_plugins(route)],
         "for_each": given(settings.for_each),
+        "merge": merge_of(settings),
         "item": attributes,
         "names": names_written(route),
         "table": [match_table(table.name), table.key, route.table_settings.ttl],
@@ -133,7 +135,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
 
 ACCEPTING = ("decode", "when", "earlier", "schema")
 """The stages that decide whether a route takes a message."""
-MAPPING = ("plugins", "for_each", "item", "names", "table", "write", "settings")
+MAPPING = ("plugins", "for_each", "merge", "item", "names", "table", "write", "settings")
 """The stages that decide what is written for a message that it takes."""
 
 

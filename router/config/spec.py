@@ -21,7 +21,7 @@ from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
 __all__ = [
-    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "Queue",
+    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "MergeSettings", "Queue",
     "ReceivedMessage", "RedactedAttribute", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems",
     "TableSettings", "Test", "Worker", "WriteSettings", "short_form",
 ]  # fmt: skip
@@ -80,6 +80,23 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
 def short_form(expression: str) -> Attribute:
     """Return the attribute that an expression alone stands for."""
     return msgspec.convert({"from": expression}, Attribute)
+
+
+class MergeSettings(Spec, frozen=True, kw_only=True):
+    """A map of the message whose entries become attributes of the item, besides those that `item` maps."""
+
+    from_: Annotated[
+        Expression, Meta(description="JMESPath to the map; without it nothing is merged.", examples=["metadata"])
+    ] = field(name="from")
+    prefix: Annotated[str, Meta(description="Text before the name of each attribute.", examples=["meta_"])] = ""
+    max: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="The most entries; a message with more is rejected."),
+    ] = 100
+    transform: Annotated[
+        str | _Arguments | tuple[str | _Arguments, ...],
+        Meta(description="Transforms of the map, as of an attribute.", examples=["dynamodb_item"]),
+    ] = ()
 
 
 class WriteSettings(Spec, frozen=True, kw_only=True):
@@ -156,6 +173,13 @@ class RouteSettings(Spec, frozen=True):
             description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
             extra_json_schema=NOT_EMPTY,
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
+        ),
+    ] = UNSET
+    merge: Annotated[
+        Expression | MergeSettings | UnsetType,
+        Meta(
+            description="A map of the message whose entries become attributes of the item, too: JMESPath, or a map.",
+            examples=["metadata", {"from": "metadata", "prefix": "meta_", "max": 20}],
         ),
     ] = UNSET
     write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()

@@ -14,6 +14,7 @@ from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, compile_attribute
 from router.program.context import CompileContext
+from router.program.merge import MergeMap, compile_merge
 from router.sources import CompiledExpression, expressions_of
 
 MapItem = Callable[[Any, Message], Item]
@@ -35,8 +36,12 @@ def compile_mapping(
     else:
         getters = _compile_item(name, MODES[route.write.mode], route.item, table, context, path)
         map_item = None if getters is None else _mapped(getters)
+    merge = compile_merge(route, context, path)
     if isinstance(route.for_each, UnsetType):
-        return None if map_item is None else lambda message, budget: [map_item(message.data, message)]
+        if map_item is None:
+            return None
+        map_all = map_item if merge is None else _with(merge, map_item)
+        return lambda message, budget: [map_all(message.data, message)]
     select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
@@ -48,7 +53,13 @@ def compile_mapping(
     map_fixed, map_varying = (
         _mapped([each for each in getters if (each.name in fixed) is is_]) for is_ in (True, False)
     )
-    return _for_each(select, map_fixed, map_varying, whole_element=False)
+    return _for_each(
+        select, map_fixed, map_varying if merge is None else _with(merge, map_varying), whole_element=False
+    )
+
+
+def _with(merge: MergeMap, map_item: MapItem) -> MapItem:
+    return lambda data, message: map_item(data, message) | merge(data)
 
 
 def _is_fixed(attribute: str | spec.Attribute, context: CompileContext) -> bool:

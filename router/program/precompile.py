@@ -83,7 +83,9 @@ def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
 
 def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
     for route in (data.get("routes") or {}).values():
-        given = (route.get("when"), route.get("for_each"), (route.get("write") or {}).get("once_key"))
+        merge = route.get("merge")
+        merged = merge.get("from") if isinstance(merge, dict) else merge
+        given = (route.get("when"), route.get("for_each"), merged, (route.get("write") or {}).get("once_key"))
         yield from (text for text in given if isinstance(text, str))
         for attribute in (route.get("item") or {}).values():
             if isinstance(attribute, str):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UnsetType
 
-from router.check.analysis import failures
+from router.check.analysis import failures, merging
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.failures import possible
@@ -21,6 +21,7 @@ from router.engine.attributes import (
 )
 from router.model import KeyType, Path
 from router.modes import MODES
+from router.program.merge import merge_of
 from router.sources import Computed, expressions_of
 
 _BYTES_OF_A_CHARACTER = 4
@@ -52,6 +53,9 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
             yield _made(route, "type", name, route.place(name, "type"), doubts)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
+    merge = merge_of(route.route)
+    if merge is not None:
+        yield _made(route, "merge", "", (*route.path, "merge"), merging.doubts(route, merge))
     yield from _of_settings(route)
 
 
@@ -193,6 +197,8 @@ def _of_size(route: AnalyzedRoute) -> Iterator[str]:
     total = 0
     if not is_set(route.route.item):
         yield "the size of the whole message is not bounded"
+    if is_set(route.route.merge):
+        yield "the size of what 'merge' finds is not bounded"
     for name, attribute in route.attributes.items():
         value = infer(route, attribute).value
         size = _bytes(value)

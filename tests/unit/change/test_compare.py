@@ -287,3 +287,22 @@ def test_ignored_changes(diff: Diff) -> None:
 
     assert [each.change.sentence for each in of_routes(report)] == ["attribute 'kind' is no longer written"]
     assert [(each.change.path[-1], each.ignored) for each in report.ignored] == [("n", "nobody reads it")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdicts", "found"),
+    [
+        ({"merge": "m"}, {"merge": {"from": "m"}}, [], []),
+        ({"merge": "m"}, {}, ["compatible"], ["RT915"]),
+        ({}, {"merge": "m"}, ["unknown"], ["RT902", "RT915"]),
+        ({"merge": {"from": "m", "max": 9}}, {"merge": {"from": "m", "max": 8}}, ["unknown"], ["RT902", "RT915"]),
+        ({"merge": "m"}, {"merge": "m", "item": {"id": "id", "n": "n"}}, ["unknown"], ["RT902", "RT912"]),
+    ],
+)
+def test_a_change_of_a_merged_map(diff: Diff, old: Any, new: Any, verdicts: list[str], found: list[str]) -> None:
+    """What a map brings, or is no longer allowed to bring, is seen; that no message is refused is not decided."""
+    shared = {"schema": schema(), "item": {"id": "id"}}
+
+    report = of_route(diff, {**shared, **old}, {**shared, **new})
+
+    assert ([each.verdict for each in report.routes], codes(report)) == (verdicts, found)

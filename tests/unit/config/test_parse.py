@@ -406,7 +406,7 @@ def test_the_configs_of_the_samples_have_no_fault() -> None:
     page = (pathlib.Path(__file__).parents[3] / "docs" / "config.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
 
-    assert [parse(block)[1] for block in blocks] == [[]] * 5
+    assert [parse(block)[1] for block in blocks] == [[]] * 6
 
 
 JSON = st.recursive(
