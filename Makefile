@@ -13,7 +13,7 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak soundness bench mutants lint format docs lock clean
+.PHONY: demo test soak soundness soundness-diff bench mutants lint format docs lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -27,6 +27,10 @@ soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliabili
 soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
 		--messages $(or $(MESSAGES),100) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
+
+soundness-diff: $(STAMP) ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
+	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),100) \
+		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)

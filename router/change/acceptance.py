@@ -17,6 +17,7 @@ from router.change.generate import Sampler
 from router.change.refusals import may_refuse
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion
 from router.change.running import RouteResult, record_of, run
+from router.change.targets import changed_places, leading_to
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.check.analysis.entailment import (
     Answer,
@@ -34,6 +35,7 @@ SECONDS = 1.0
 """The time for proofs about one route; nearly all take milliseconds."""
 _SAMPLES = 24
 _EXAMPLES = 8
+_AIMED = 48
 _EDITED = 4
 """Samples of which edits are tried."""
 _MOST_CANDIDATES = 6000
@@ -207,15 +209,25 @@ def _candidates(
     other = _message_set(second, budget)
     yield from _samples(reached.without(other), _SAMPLES)
     yield from messages
-    bases = list(_samples(reached.as_schema(), _SAMPLES))
+    bases, changed = _aimed(first.schema, second.schema)
+    bases += _samples(reached.as_schema(), _SAMPLES)
     if first.schema is not None:
         bases += Sampler(first.schema.locations).values(_root(first.schema), _SAMPLES)
     yield from bases
     schemas = (first.schema, second.schema)
-    values, names = values_of(schemas), names_of(schemas)
+    values, names = values_of(schemas, changed), names_of(schemas)
     taken = (message for message in [*messages, *bases] if _passes(first, message))
     for message in islice(taken, _EDITED):
         yield from edits(message, values, names)
+
+
+def _aimed(first: Validation | None, second: Validation | None) -> tuple[list[Any], list[Any]]:
+    """Return messages of the first schema with what the second describes in another way, and what differs in both."""
+    if first is None or second is None:
+        return [], []
+    changed = changed_places(first, second)
+    sampler = Sampler(first.locations, leading=leading_to(first, changed), targets=changed)
+    return list(sampler.values(_root(first), _AIMED)), [*changed.values(), *changed_places(second, first).values()]
 
 
 def samples_of(*routes: RouteVersion) -> Iterator[Any]:

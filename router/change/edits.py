@@ -31,10 +31,13 @@ def edits(message: Any, values: Iterable[Any], names: Iterable[str]) -> Iterator
                     yield from (replaced(message, (*steps, name), other) for other in _OTHERS)
 
 
-def values_of(schemas: Iterable[Validation | None]) -> list[Any]:
-    """Return the values that schemas name: constants, and numbers and texts at their bounds."""
+def values_of(schemas: Iterable[Validation | None], first: Iterable[dict[str, Any]] = ()) -> list[Any]:
+    """Return the values that schemas name: constants, and numbers and texts at their bounds.
+
+    Those of the subschemas `first` come first.
+    """
     found: list[Any] = []
-    for content in _subschemas(schemas):
+    for content in (*first, *_subschemas(schemas)):
         found += content.get("enum", ()) if isinstance(content.get("enum"), list) else ()
         found += [content["const"]] if "const" in content else ()
         for key, bound in content.items():

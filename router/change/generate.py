@@ -3,14 +3,26 @@
 `not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from math import ceil, floor
 from random import Random
 from typing import Any
 
+from router.change.keywords import (
+    choices_of,
+    common_types,
+    element_places,
+    is_among,
+    is_of_types,
+    list_of_texts,
+    map_of,
+    named_types,
+    prefix_of,
+    property_places,
+)
 from router.change.patterns import matching_text
+from router.change.targets import Spot
 from router.program.schemas.references import Location, Locations
 
 _DEEPEST = 24
@@ -49,7 +61,8 @@ _KINDS = {
 }
 """The types, each with keywords that suggest it where a schema names no type."""
 _SIMPLE: tuple[Any, ...] = ("a", 1, True, None, Decimal("1.5"))
-_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+_UNUSUAL_TEXTS = ("", "a", "x" * 300, "a b", "A", "0", "-", "x" * 25, "\u00e9\u4e16", "a.b/c:d", "x" * 7, "ab")
+_UNUSUAL_NUMBERS = tuple(map(Decimal, ("0", "-1", "1", "1.5", "1000000", "-1000000", "7", "25", "0.001")))
 
 
 class NoSample(Exception):
@@ -59,8 +72,20 @@ class NoSample(Exception):
 class Sampler:
     """Makes values of the subschemas of some documents, different ones each time, the same ones for one seed."""
 
-    def __init__(self, locations: Locations, seed: int = 0) -> None:
+    def __init__(
+        self,
+        locations: Locations,
+        seed: int = 0,
+        leading: frozenset[Spot] = frozenset(),
+        targets: Collection[Spot] = (),
+    ) -> None:
+        """`leading` are subschemas that values should have a part for, where the schema leaves a choice.
+
+        Texts and numbers of the `targets` are unusual ones.
+        """
         self._locations = locations
+        self._targets = targets
+        self._leading = leading
         self._random = Random(seed)  # noqa: S311 — no secrets
         self._fullness = 0.5
 
@@ -80,10 +105,10 @@ class Sampler:
         for place in places:
             self._gather(place, parts, 0)
         schemas = [part.content for part in parts]
-        listed = [_choices(schema) for schema in schemas if "enum" in schema or "const" in schema]
+        listed = [choices_of(schema) for schema in schemas if "enum" in schema or "const" in schema]
         if listed:
-            common = [value for value in listed[0] if all(_among(value, other) for other in listed[1:])]
-            allowed = [value for value in common if _is_any(value, _types(schemas))]
+            common = [value for value in listed[0] if all(is_among(value, other) for other in listed[1:])]
+            allowed = [value for value in common if is_of_types(value, common_types(schemas))]
             if not allowed:
                 raise NoSample
             return self._random.choice(allowed)
@@ -94,9 +119,9 @@ class Sampler:
             case "array":
                 return self._array(parts, depth)
             case "string":
-                return self._string(schemas)
+                return self._string(schemas, self._is_target(parts))
             case "integer" | "number":
-                return self._number(schemas, kind)
+                return self._number(schemas, kind, self._is_target(parts))
             case "boolean":
                 return self._random.random() < 0.5
             case _:
@@ -122,15 +147,19 @@ class Sampler:
             self._gather(place.below(("allOf", index)), parts, depth + 1)
         for key in ("anyOf", "oneOf"):
             if schema.get(key):
-                self._gather(place.below((key, self._random.randrange(len(schema[key])))), parts, depth + 1)
+                branches = [place.below((key, index)) for index in range(len(schema[key]))]
+                wanted = [branch for branch in branches if self._leads(branch)]
+                self._gather(self._random.choice(wanted or branches), parts, depth + 1)
         if "if" in schema:
-            holds = self._random.random() < 0.5
+            wanted = [place.below((key,)) for key in ("then", "else") if key in schema]
+            leading = [branch.path[-1] == "then" for branch in wanted if self._leads(branch)]
+            holds = self._random.choice(leading or [True, False])
             for key in ("if", "then") if holds else ("else",):
                 if key in schema:
                     self._gather(place.below((key,)), parts, depth + 1)
 
     def _kind(self, schemas: list[dict[str, Any]]) -> str:
-        allowed = _types(schemas)
+        allowed = common_types(schemas)
         if not allowed:
             raise NoSample
         named = any("type" in schema for schema in schemas)
@@ -142,14 +171,17 @@ class Sampler:
         return self._random.choice(choices)
 
     def _object(self, parts: list[Location], depth: int) -> dict[str, Any]:
-        wanted = {name: None for part in parts for name in _listed(part.content, "required")}
+        wanted = {name: None for part in parts for name in list_of_texts(part.content, "required")}
         fullness = self._fullness if depth < _SHALLOW else 0.0
-        declared = {name: None for part in parts for name in _map(part.content, "properties")}
+        declared = {name: None for part in parts for name in map_of(part.content, "properties")}
         for name in declared:
-            if name not in wanted and self._random.random() < fullness:
+            leads = any(self._leads(place) for part in parts for place in property_places(part, name))
+            if name not in wanted and (leads or self._random.random() < fullness):
                 wanted[name] = None
         for part in parts:
-            for name, needed in _map(part.content, "dependentRequired").items():
+            wanted.update(dict.fromkeys(self._matching(part)))
+        for part in parts:
+            for name, needed in map_of(part.content, "dependentRequired").items():
                 wanted.update(dict.fromkeys(needed if name in wanted else ()))
         least = max((int(part.content.get("minProperties", 0)) for part in parts), default=0)
         spare = [*declared, *(f"a{index}" for index in range(least))]
@@ -158,24 +190,40 @@ class Sampler:
                 wanted[name] = None
         made = {}
         for name in wanted:
-            places = [place for part in parts for place in _property(part, name)]
+            places = [place for part in parts for place in property_places(part, name)]
             try:
                 made[name] = self._value(places, depth + 1)
             except NoSample:
-                if any(name in _listed(part.content, "required") for part in parts):
+                if any(name in list_of_texts(part.content, "required") for part in parts):
                     raise
         return made
+
+    def _matching(self, part: Location) -> Iterator[str]:
+        """Yield a name for each pattern, and for what has no name, that leads to what is wanted."""
+        for pattern in map_of(part.content, "patternProperties"):
+            if self._leads(part.below(("patternProperties", pattern))):
+                yield matching_text(pattern, self._random) or "a"
+        if "additionalProperties" in part.content and self._leads(part.below(("additionalProperties",))):
+            yield "other"
+
+    def _is_target(self, parts: list[Location]) -> bool:
+        return any((part.document.uri, part.path) in self._targets for part in parts)
+
+    def _leads(self, place: Location) -> bool:
+        return (place.document.uri, place.path) in self._leading
 
     def _array(self, parts: list[Location], depth: int) -> list[Any]:
         schemas = [part.content for part in parts]
         least = max((int(schema.get("minItems", 0)) for schema in schemas), default=0)
         most = min((int(schema["maxItems"]) for schema in schemas if "maxItems" in schema), default=least + 2)
-        prefix = max((len(_prefix(schema)) for schema in schemas), default=0)
+        prefix = max((len(prefix_of(schema)) for schema in schemas), default=0)
         containing = [part for part in parts if "contains" in part.content]
-        wanted = max(least, min(most, prefix if self._fullness else 0), 1 if containing or self._fullness > 0.4 else 0)
+        leads = any(self._leads(place) for part in parts for place in element_places(part, 0))
+        some = containing or leads or self._fullness > 0.4
+        wanted = max(least, min(most, prefix if self._fullness else 0), 1 if some else 0)
         made: list[Any] = []
         for index in range(min(wanted, max(most, least))):
-            places = [place for part in parts for place in _element(part, index)]
+            places = [place for part in parts for place in element_places(part, index)]
             if index == wanted - 1:
                 places += [part.below(("contains",)) for part in containing]
             value = self._value(places, depth + 1)
@@ -188,7 +236,7 @@ class Sampler:
         for _ in range(8):
             yield self._value(places, depth + 1)
 
-    def _string(self, schemas: list[dict[str, Any]]) -> str:
+    def _string(self, schemas: list[dict[str, Any]], unusual: bool) -> str:
         least = max((int(schema.get("minLength", 0)) for schema in schemas), default=0)
         most = min((int(schema["maxLength"]) for schema in schemas if "maxLength" in schema), default=max(least, 64))
         patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
@@ -203,18 +251,19 @@ class Sampler:
             return text.ljust(least, text[-1:] or "a")
         if formats:
             return FORMATS[formats[-1]]
-        text = self._random.choice(("a", "b", "abc", "x-1", "A"))
-        return text.ljust(least, "a")[: max(most, 0)]
+        text = self._random.choice(_UNUSUAL_TEXTS if unusual else ("a", "b", "abc", "x-1", "A"))
+        return text.ljust(least, "a")[: most if any("maxLength" in schema for schema in schemas) else None]
 
-    def _number(self, schemas: list[dict[str, Any]], kind: str) -> Any:
-        whole = kind == "integer" or any(_named(schema) == {"integer"} for schema in schemas)
+    def _number(self, schemas: list[dict[str, Any]], kind: str, unusual: bool) -> Any:
+        whole = kind == "integer" or any(named_types(schema) == {"integer"} for schema in schemas)
         low, high, step = _bounds(schemas, Decimal(1) if whole else Decimal("0.125"))
         bounds = [bound for bound in (low, high) if bound is not None]
         near = [value for bound in bounds for value in (bound, bound + 1, bound - 1)]
         near += [(bounds[0] + bounds[1]) / 2] if len(bounds) == 2 else []
         if step:
             near = [factor * step for value in near for factor in (ceil(value / step), floor(value / step))] + [step]
-        for number in [*self._random.sample(near, len(near)), *map(Decimal, (1, 0, 2, -1, 10))]:
+        far = self._random.sample(_UNUSUAL_NUMBERS, len(_UNUSUAL_NUMBERS)) if unusual else []
+        for number in [*far, *self._random.sample(near, len(near)), *map(Decimal, (1, 0, 2, -1, 10))]:
             inside = (low is None or number >= low) and (high is None or number <= high)
             if inside and not (whole and number % 1) and not (step and number % step):
                 return int(number) if number % 1 == 0 else number
@@ -236,82 +285,3 @@ def _bounds(schemas: list[dict[str, Any]], beyond: Decimal) -> tuple[Decimal | N
                 bounds.append(Decimal(exclusive) + sign * beyond)
         step = Decimal(schema["multipleOf"]) if "multipleOf" in schema else step
     return max(low, default=None), min(high, default=None), step
-
-
-def _property(part: Location, name: str) -> list[Location]:
-    """Return the subschemas of one schema that describe a property."""
-    schema = part.content
-    found = [part.below(("properties", name))] if name in _map(schema, "properties") else []
-    for pattern in _map(schema, "patternProperties"):
-        try:
-            matches = re.search(pattern, name)
-        except re.error:
-            matches = None
-        if matches:
-            found.append(part.below(("patternProperties", pattern)))
-    if not found and "additionalProperties" in schema:
-        found.append(part.below(("additionalProperties",)))
-    return found
-
-
-def _element(part: Location, index: int) -> list[Location]:
-    """Return the subschemas of one schema that describe an element of a list."""
-    schema = part.content
-    key = "prefixItems" if "prefixItems" in schema else "items"
-    if index < len(_prefix(schema)):
-        return [part.below((key, index))]
-    rest = "additionalItems" if isinstance(schema.get("items"), list) else "items"
-    return [part.below((rest,))] if rest in schema else []
-
-
-def _prefix(schema: dict[str, Any]) -> list[Any]:
-    given = schema.get("prefixItems", schema.get("items"))
-    return given if isinstance(given, list) else []
-
-
-def _map(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    found = schema.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _listed(schema: dict[str, Any], key: str) -> list[Any]:
-    found = schema.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _choices(schema: dict[str, Any]) -> list[Any]:
-    return [schema["const"]] if "const" in schema else list(schema["enum"])
-
-
-def _among(value: Any, values: list[Any]) -> bool:
-    return any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in values)
-
-
-def _named(schema: dict[str, Any]) -> set[str]:
-    given = schema.get("type", _TYPES)
-    return {given} if isinstance(given, str) else set(given)
-
-
-def _types(schemas: list[dict[str, Any]]) -> set[str]:
-    """Return the types that all schemas allow."""
-    allowed = set(_TYPES)
-    for schema in schemas:
-        named = _named(schema)
-        allowed &= named | ({"integer"} if "number" in named else set())
-    return allowed
-
-
-def _is_any(value: Any, types: set[str]) -> bool:
-    match value:
-        case None:
-            return "null" in types
-        case bool():
-            return "boolean" in types
-        case str():
-            return "string" in types
-        case int() | Decimal():
-            return "number" in types or ("integer" in types and value % 1 == 0)
-        case list():
-            return "array" in types
-        case _:
-            return "object" in types

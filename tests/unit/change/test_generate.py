@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator
 from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import FORMATS, Sampler
 from router.change.patterns import matching_text
+from router.change.targets import changed_places, leading_to
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument
 from router.program.schemas.references import Location, Locations
@@ -162,3 +163,25 @@ def test_shorter_messages() -> None:
 
     for expected in ({"b": "x" * 10}, {"a": [1, 2], "b": "x" * 10}, {"a": [1, 2, 3, 4], "b": "xxxxx"}):
         assert expected in made
+
+
+def test_samples_lead_to_what_differs() -> None:
+    """Through optional properties, alternatives, patterns and references."""
+    leaf = {"type": "object", "properties": {"deep": {"type": "integer"}}}
+    inner = {"type": "object", "patternProperties": {"^x": {"$ref": "#/$defs/leaf"}}}
+    content = {
+        "type": "object",
+        "properties": {"a": {"oneOf": [{"type": "null"}, {"type": "array", "items": inner}]}},
+        "$defs": {"leaf": leaf},
+    }
+    other = {**content, "$defs": {"leaf": {**leaf, "properties": {"deep": {"type": "string"}}}}}
+    one, two = (
+        Validation(Draft202012Validator(each), {document(each).uri: document(each)}) for each in (content, other)
+    )
+
+    changed = changed_places(one, two)
+    sampler = Sampler(one.locations, leading=leading_to(one, changed), targets=changed)
+    samples = list(sampler.values(Location(one.root, (), content), 4))
+
+    assert list(changed) == [("https://config.invalid/schema", ("$defs", "leaf", "properties", "deep"))]
+    assert all("deep" in next(iter(sample["a"][0].values())) for sample in samples)
