@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from router import codes
+from router.check.analysis.entailment import ProofBudget
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.check.analysis.verdicts import Claim, Undecided
 from router.config import spec
 from router.model import Code, Path
 from router.program.hooks import Plugins
-from router.program.schemas.compile import SchemaStore
+from router.program.schemas.compile import SchemaStore, Validation
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
@@ -41,7 +42,15 @@ class Subject(Struct, frozen=True, dict=True):
     @cached_property
     def routes(self) -> tuple[AnalyzedRoute, ...]:
         """The routes with the messages that can reach them, computed once for all rules."""
-        return analyze_routes(self.config, self.plugins, self.schemas)
+        return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
+
+    def budget_of(self, schema: Validation | None) -> ProofBudget:
+        """Return what all rules together may still spend on a schema."""
+        return self._budgets.setdefault("" if schema is None else schema.root.uri, ProofBudget())
+
+    @cached_property
+    def _budgets(self) -> dict[str, ProofBudget]:
+        return {}
 
 
 class Found(Struct, frozen=True):

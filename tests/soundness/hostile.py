@@ -98,6 +98,29 @@ _MADE: Mapping[str, Callable[[], Schema]] = {
     "many dependencies": lambda: {"dependentRequired": {name: [f"{name}x"] for name in _NAMES}},
     "many pattern properties": lambda: {"patternProperties": {f"^{name}": {"maxLength": 9} for name in _NAMES}},
     "unevaluated properties": lambda: {**_branches("anyOf", 10, 5), "unevaluatedProperties": False},
+    "many definitions in a chain": lambda: {
+        "properties": {"id": {"$ref": "#/$defs/d0"}},
+        "$defs": {f"d{number}": {"$ref": f"#/$defs/d{number + 1}"} for number in range(1500)}
+        | {"d1500": {"type": "string"}},
+    },
+    "many definitions": lambda: {
+        "properties": {f"p{number}": {"$ref": f"#/$defs/d{number}"} for number in range(3000)},
+        "$defs": {f"d{number}": {"type": "string"} for number in range(3000)},
+    },
+    "definitions that nothing refers to": lambda: {
+        "$defs": {f"d{number}": {"type": "string"} for number in range(5000)}
+    },
+    "an example with many names": lambda: {
+        "propertyNames": {"maxLength": 1},
+        "examples": [{f"name {number}": number for number in range(6000)}],
+    },
+    "many examples": lambda: {
+        "properties": {name: {"type": "string", "examples": ["x", 1, "y"]} for name in _NAMES},
+    },
+    "a long list of examples": lambda: {
+        "properties": {"id": {"anyOf": [{"const": number} for number in range(2000)]}},
+        "examples": [{"id": f"x{number}"} for number in range(4000)],
+    },
     "multiples": lambda: {
         "properties": {"id": {"allOf": [{"multipleOf": number} for number in (9973, 9967, 9949, 9941, 9931, 9929)]}}
     },

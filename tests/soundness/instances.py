@@ -276,9 +276,12 @@ def without(message: Any, path: Steps, chance: Random) -> Any:
     return _changed(message, path, _REMOVED, chance)
 
 
-def with_value(message: Any, path: Steps, value: Any, chance: Random) -> Any:
-    """Return a message with a value at a path; raises Impossible."""
-    return _changed(message, path, value, chance)
+def with_value(message: Any, path: Steps, value: Any) -> Any:
+    """Return a message with a value at a path of names."""
+    if not path:
+        return value
+    inside = message if isinstance(message, dict) else {}
+    return {**inside, path[0]: with_value(inside.get(path[0]), path[1:], value)}
 
 
 def variant(message: Any, path: Steps, chance: Random) -> Any:

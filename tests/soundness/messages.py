@@ -57,7 +57,7 @@ class MessageMaker:
             try:
                 message = maker.message()
                 if self._case.chosen is not None and self._chance.random() < 0.6:
-                    message = with_value(message, *self._case.chosen, self._chance)
+                    message = with_value(message, *self._case.chosen)
             except Impossible:
                 continue
             yield message

@@ -98,13 +98,14 @@ _HEADS = (
 
 
 class CheckCosts:
-    """What checking each public schema alone took."""
+    """What checking each schema of a kind alone took."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.known: list[CheckCost] = []
-        self.broken: list[tuple[PublicSchema, Ended]] = []
+        self.broken: list[tuple[PublicSchema | str, Ended]] = []
 
-    def add(self, schema: PublicSchema, cost: CheckCost | Ended) -> None:
+    def add(self, schema: PublicSchema | str, cost: CheckCost | Ended) -> None:
         """Add the cost of a schema."""
         if isinstance(cost, Ended):
             self.broken.append((schema, cost))
@@ -121,7 +122,7 @@ class CheckCosts:
     def row(self) -> list[str]:
         """Return the numbers of a row of the table."""
         seconds, peaks = sorted(each.seconds for each in self.known), sorted(each.peak for each in self.known)
-        numbers = [f"{len(self.known) + len(self.broken):,}"]
+        numbers = [self.name, f"{len(self.known) + len(self.broken):,}"]
         numbers += [f"{_at(seconds, share):.2f} s" for share in (0.5, 0.99, 1)]
         numbers += [f"{_at(peaks, share):.0f} MiB" for share in (0.5, 0.99, 1)]
         return [*numbers, f"{len(self.over) + len(self.broken):,}"]
@@ -133,18 +134,18 @@ class CheckCosts:
             sorted(self.known, key=lambda each: -each.seconds)[:3] + sorted(self.known, key=lambda each: -each.peak)[:3]
         )
         lines = [f"  {each.seconds:6.2f} s {each.peak:5.0f} MiB {each.bytes:8} bytes  {each.name}" for each in slowest]
-        lines += [f"  {ended.reason}  {schema.name}" for schema, ended in self.broken]
+        lines += [f"  {ended.reason}  {schema}" for schema, ended in self.broken]
         return "\n".join([text, *lines])
 
 
-_COST_HEADS = ("schemas", "median", "99 %", "most", "memory, median", "99 %", "most", "over 5 s or 300 MiB")
+_COST_HEADS = ("schemas", "number", "median", "99 %", "most", "memory, median", "99 %", "most", "over 5 s or 300 MiB")
 
 
 def _at(values: Sequence[float], share: float) -> float:
     return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
 
 
-def update_page(tallies: Sequence[TrialTally], costs: CheckCosts, seed: int) -> None:
+def update_page(tallies: Sequence[TrialTally], costs: Sequence[CheckCosts], seed: int) -> None:
     """Write the figures to the page."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
@@ -152,7 +153,7 @@ def update_page(tallies: Sequence[TrialTally], costs: CheckCosts, seed: int) -> 
         (
             f"{datetime.now(UTC):%Y-%m-%d}, seed {seed}.",
             _table(_HEADS, [tally.row() for tally in tallies]),
-            _table(_COST_HEADS, [costs.row()]),
+            _table(_COST_HEADS, [each.row() for each in costs]),
         )
     )
     PAGE.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")

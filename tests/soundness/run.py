@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from time import monotonic
 
@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.soundness.corpus import PublicSchema, public_schemas
+from tests.soundness.hostile import hostile_schemas
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally, update_page
 from tests.soundness.trial import Judgement
-from tests.soundness.workers import Ended, Pool
+from tests.soundness.workers import Pool
 
 TRIAL_SECONDS = 30.0
 MEASURE_SECONDS = 60.0
@@ -34,15 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
         tallies = [_try("random", random, options, until, progress)]
         public = list(_public(schemas, options))
         tallies.append(_try("public", public, options, until, progress))
-        costs = _measure(schemas[: options.alone], options, until, progress)
+        alone = schemas[: options.alone]
+        costs = [_measure("public", alone, until, progress), _measure("hostile", [*hostile_schemas()], until, progress)]
     for tally in tallies:
         print(tally.table())
-    print(costs.table())
+    for cost in costs:
+        print(cost.table())
     for tally in tallies:
         _explain(tally, options)
     if options.write:
         update_page(tallies, costs, options.seed)
-    return 1 if any(tally.wrong for tally in tallies) else 0
+    wrong = any(tally.wrong for tally in tallies) or any(cost.over or cost.broken for cost in costs)
+    return 1 if wrong else 0
 
 
 def _options() -> argparse.ArgumentParser:
@@ -81,13 +85,13 @@ def _try(name: str, trials: list[Trial], options: argparse.Namespace, until: flo
     return tally
 
 
-def _measure(schemas: list[PublicSchema], options: argparse.Namespace, until: float, progress: Progress) -> CheckCosts:
-    costs = CheckCosts()
-    task = progress.add_task("each schema alone", total=len(schemas))
-    pool: Pool[PublicSchema, CheckCost] = Pool(measure, 1, MEASURE_SECONDS, 1)
+def _measure(name: str, schemas: Sequence[PublicSchema | str], until: float, progress: Progress) -> CheckCosts:
+    costs = CheckCosts(name)
+    bar = progress.add_task(f"{name} schemas alone", total=len(schemas))
+    pool: Pool[PublicSchema | str, CheckCost] = Pool(measure, 1, MEASURE_SECONDS, 1)
     for schema, cost in pool.run(schemas, until):
         costs.add(schema, cost)
-        progress.advance(task)
+        progress.advance(bar)
     return costs
 
 
@@ -99,6 +103,3 @@ def _explain(tally: TrialTally, options: argparse.Namespace) -> None:
     for cause, _ in causes.most_common(options.show):
         print(f"\n{cause}, for example:\n", file=sys.stderr)
         print(minimised(tally.causes[cause][0], cause), file=sys.stderr)
-
-
-__all__ = ["Ended", "main"]

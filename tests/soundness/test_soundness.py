@@ -8,13 +8,22 @@ import pytest
 
 from tests.soundness.cases import TrialConfig
 from tests.soundness.corpus import schema_store
-from tests.soundness.jobs import Trial, perform
+from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
-from tests.soundness.report import TrialTally
+from tests.soundness.report import CheckCosts, TrialTally
 from tests.soundness.trial import judge
 from tests.soundness.workers import Ended, Pool
 
 MESSAGES = 40
+HOSTILE = (
+    "a long list of examples",
+    "a product of anyOf",
+    "an example with many names",
+    "forty recursive properties",
+    "many conditions",
+    "many definitions",
+    "many dependencies",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +51,16 @@ def test_random_configs(part: int) -> None:
 def test_public_configs() -> None:
     """On schemas of the store that is installed."""
     assert failures(Trial(number, MESSAGES, schema) for number, schema in enumerate(schema_store()[100:120])) == []
+
+
+def test_no_schema_takes_more_than_its_budget() -> None:
+    """Not even those that are made for it."""
+    costs = CheckCosts("hostile")
+    pool: Pool[str, CheckCost] = Pool(measure, 2, 60.0, 1)
+    for schema, cost in pool.run(HOSTILE, monotonic() + 100):
+        costs.add(schema, cost)
+
+    assert (costs.over, costs.broken, sorted(cost.name for cost in costs.known)) == ([], [], sorted(HOSTILE))
 
 
 def test_messages_are_valid_and_reach_the_edges() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from router.check.analysis.branches import is_affordable
 from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import (
     EACH,
@@ -41,6 +42,8 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
 """Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which nothing is proved: proofs could take minutes."""
+MAX_STEPS = 20_000
+"""The places in a schema that searches look at: a recursive schema has no end of them. One takes some 0.1 ms."""
 MAX_SECONDS = 3.0
 """The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
 
@@ -57,11 +60,16 @@ class Answer(Enum):
         return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
 
 
-class ProofBudget:
-    """The time that is left for proofs about one schema; without any, every answer is UNKNOWN."""
+class BudgetSpent(Exception):
+    """Raised by a search that takes more steps than are left: its result is not decided."""
 
-    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+
+class ProofBudget:
+    """What all rules together may still spend on one schema: seconds of proofs, and steps of searches."""
+
+    def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
         self.seconds = seconds
+        self.steps = steps
 
     def attempt(self, prove: Callable[[], _T]) -> _T | None:
         """Return the result of the library; None if it fails, or no time is left."""
@@ -71,6 +79,19 @@ class ProofBudget:
         result = _attempt(prove)
         self.seconds -= perf_counter() - start
         return result
+
+    def share(self, part: float) -> "ProofBudget":
+        """Return a budget of its own with a part of what is left, for work that proofs must not wait for."""
+        share = ProofBudget(self.seconds * part, int(self.steps * part))
+        self.seconds -= share.seconds
+        self.steps -= share.steps
+        return share
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps; raises BudgetSpent if they are more than are left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise BudgetSpent
 
 
 class Entailment:
@@ -221,6 +242,8 @@ def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSche
     from jsonschema_rs import RegexOptions, canonicalize  # takes up to 50 ms, which configs without schemas do not need
 
     documents = {name: _with_implied(_DECODER.decode(text)) for name, text in texts}
+    if not is_affordable(documents[uri], uri, documents):
+        return None
     return _attempt(
         lambda: canonicalize(
             documents[uri],
@@ -236,7 +259,10 @@ def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSche
 def _parse(draft: int, text: bytes) -> "CanonicalSchema":
     from jsonschema_rs import RegexOptions, canonicalize
 
-    return canonicalize(_DECODER.decode(text), draft=draft, validate_formats=True, pattern_options=RegexOptions())
+    content = _DECODER.decode(text)
+    if not is_affordable(content):
+        raise ValueError("too many ways to satisfy a predicate")
+    return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
 
 
 def _with_implied(content: Any) -> Any:

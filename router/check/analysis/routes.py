@@ -1,13 +1,13 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, UnsetType
 
 from router.aws.references import is_fifo
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
-from router.check.analysis.entailment import Entailment, entailment_of
+from router.check.analysis.entailment import Entailment, ProofBudget, entailment_of
 from router.check.analysis.expressions import Scope, list_of
 from router.check.analysis.inference import Value
 from router.check.analysis.predicates import Steps, text_of
@@ -16,7 +16,7 @@ from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
 from router.model import Path, Transform
 from router.program.hooks import Plugins
-from router.program.schemas.compile import SchemaStore
+from router.program.schemas.compile import SchemaStore, Validation
 
 MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
@@ -108,8 +108,16 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
-def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) -> tuple[AnalyzedRoute, ...]:
-    """Return the routes of a config, in its order, with what is proved about their messages."""
+def analyze_routes(
+    config: spec.Config,
+    plugins: Plugins,
+    schemas: SchemaStore,
+    budget_of: Callable[[Validation | None], ProofBudget] = lambda schema: ProofBudget(),
+) -> tuple[AnalyzedRoute, ...]:
+    """Return the routes of a config, in its order, with what is proved about their messages.
+
+    `budget_of` returns what may be spent on a schema.
+    """
     earlier: dict[str, list[Condition]] = {}
     routes = []
     for name, route in config.routes.items():
@@ -118,7 +126,8 @@ def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) 
         when = ALWAYS if isinstance(route.when, UnsetType) else condition_of(route.when)
         schema = route.schema
         linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
-        by_schema = None if linked is None else entailment_of(linked)
+        budget = budget_of(linked)
+        by_schema = None if linked is None else entailment_of(linked, budget)
         names = None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
@@ -129,7 +138,7 @@ def analyze_routes(config: spec.Config, plugins: Plugins, schemas: SchemaStore) 
                 queue=queue,
                 when=when,
                 messages=_no_messages(schema) if by_schema is None else _message_sets(by_schema, when, before, changed),
-                index=None if linked is None else SchemaIndex(linked),
+                index=None if linked is None else SchemaIndex(linked, budget),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
                 transforms=plugins.transforms,

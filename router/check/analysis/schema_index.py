@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from router.check.analysis.entailment import ProofBudget
 from router.check.analysis.predicates import EACH, Steps, text_of
 from router.model import Path
 from router.program.schemas.compile import Validation
@@ -17,13 +18,12 @@ _CASES = ("if", "then", "else", "not")
 class SchemaIndex:
     """The subschemas of a schema by the path that they describe.
 
-    `complete` becomes false at a reference that cannot be resolved here. `found` is the number of subschemas that were
-    found, of all paths together: a measure of the work.
+    `complete` becomes false at a reference that cannot be resolved here. `budget` is what searches may spend.
     """
 
-    def __init__(self, schema: Validation) -> None:
+    def __init__(self, schema: Validation, budget: ProofBudget) -> None:
         self.complete = True
-        self.found = 0
+        self.budget = budget
         self._schema = schema
         self._found: dict[Steps, list[Location]] = {}
 
@@ -36,7 +36,6 @@ class SchemaIndex:
                 for path in _next_step(place.content, steps[-1]) if steps else [()]:
                     self._gather(place.below(path), found)
             self._found[steps] = list(found.values())
-            self.found += len(found)
         return self._found[steps]
 
     def names(self, steps: Steps) -> list[str]:
@@ -54,22 +53,21 @@ class SchemaIndex:
         pointer = f"at {escape(subschema.path)}" if subschema.path else "at the root"
         return f"{pointer} of {subschema.document.name}"
 
-    def _gather(self, place: Location, found: dict[tuple[str, Path], Location]) -> None:
+    def _gather(self, start: Location, found: dict[tuple[str, Path], Location]) -> None:
         """Add a subschema, and those that apply to the same value."""
-        schema, key = place.content, (place.document.uri, place.path)
-        if not isinstance(schema, dict) or key in found:
-            return
-        found[key] = place
-        if "$ref" in schema:
-            target = self._schema.locations.follow(place, schema["$ref"])
-            if target is None:
+        waiting = [start]
+        while waiting:
+            place = waiting.pop()
+            schema, key = place.content, (place.document.uri, place.path)
+            if not isinstance(schema, dict) or key in found:
+                continue
+            found[key] = place
+            waiting += [place.below(path) for path in reversed([*_same_value(schema)])]
+            target = self._schema.locations.follow(place, schema["$ref"]) if "$ref" in schema else None
+            if target is not None:
+                waiting.append(target)
+            elif "$ref" in schema or "$dynamicRef" in schema or "$recursiveRef" in schema:
                 self.complete = False
-            else:
-                self._gather(target, found)
-        if "$dynamicRef" in schema or "$recursiveRef" in schema:
-            self.complete = False
-        for path in _same_value(schema):
-            self._gather(place.below(path), found)
 
 
 def _same_value(schema: dict[str, Any]) -> Iterator[Path]:

@@ -1,16 +1,19 @@
 """Reports examples in schemas that do not satisfy the schema that contains them."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from router.check.analysis.entailment import ProofBudget
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument, escape, subschemas
 from router.program.schemas.links import missing_formats
+from router.program.schemas.reasons import first_error
 from router.program.schemas.references import own_base
 
 if TYPE_CHECKING:
@@ -29,8 +32,10 @@ BAD_PART = declare(
     "of a list.",
     "info",
 )
-MAX_PARTS = 200
-"""The most parts with examples that are checked in one schema: more would take seconds."""
+_SHARE = 0.2
+"""The part of the budget of a schema that its examples may take."""
+_MAX_FINDINGS = 20
+"""The most findings about one schema: more are seldom read, and each costs up to 10 ms."""
 
 
 @rule(BAD_EXAMPLE, BAD_PART)
@@ -45,21 +50,26 @@ def check_examples(subject: Subject) -> Iterator[Found]:
                 if isinstance(examples, list) and examples and (document.uri, path) not in checked:
                     checked.add((document.uri, path))
                     parts.append((document, path, examples))
-        validator_of = _validators(validation)
-        for document, path, examples in parts[:MAX_PARTS]:
-            yield from _check_examples(validation, validator_of(document, path), document, path, examples)
+        if parts:
+            budget = subject.budget_of(validation).share(_SHARE)
+            yield from islice(_check_parts(validation, parts, budget), _MAX_FINDINGS)
 
 
-def _check_examples(
-    validation: Validation, validator: "Validator", document: SchemaDocument, path: Path, examples: list[Any]
+def _check_parts(
+    validation: Validation, parts: list[tuple[SchemaDocument, Path, list[Any]]], budget: ProofBudget
 ) -> Iterator[Found]:
-    of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
-    for index, example in enumerate(examples, 1):
-        error = next(validator.iter_errors(example), None)
-        if error is not None:
-            at = escape(list(error.instance_path)) or "the root"
-            sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
-            yield Found(BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema")
+    validator_of = _validators(validation)
+    for document, path, examples in parts:
+        validator = budget.attempt(partial(validator_of, document, path))
+        for index, example in enumerate(examples, 1):
+            error = None if validator is None else budget.attempt(partial(first_error, validator, example))
+            if error is not None:
+                of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
+                at = escape(list(error.instance_path)) or "the root"
+                sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
+                yield Found(
+                    BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema"
+                )
 
 
 def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":

@@ -43,11 +43,11 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
     for validation in schemas:
         root = validation.root
         reached = None if root.uri in shared else _reached(validation)
-        unused: list[Path] = []
+        unused: set[Path] = set()
+        prefixes = {place[:end] for place in reached or () for end in range(1, len(place) + 1)}
         for path in sorted(_definitions(root), key=len) if reached is not None else ():
-            known = any(path[: len(above)] == above for above in unused)
-            if not known and not any(place[: len(path)] == path for place in reached or ()):
-                unused.append(path)
+            if path not in prefixes and not any(path[:end] in unused for end in range(1, len(path))):
+                unused.add(path)
                 sentence = f"no reference leads to {escape(path)} of {root.name}"
                 yield Found(UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it")
 

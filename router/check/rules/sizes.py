@@ -5,11 +5,12 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.entailment import Answer, BudgetSpent, Entailment
 from router.check.analysis.expressions import elements_of, tree_of
 from router.check.analysis.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.schema_index import SchemaIndex
+from router.check.analysis.verdicts import Undecided
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
@@ -31,8 +32,6 @@ _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMe
 _LENGTH_PRESERVING = ("lower", "upper", "strip", "url_decode")
 """Transforms whose result can have the length of their input."""
 _MAX_DEPTH = 12
-_MAX_SUBSCHEMAS = 20_000
-"""The most subschemas that are found for all paths of a route: a recursive schema has no end of paths."""
 _MAX_CHOICES = 4
 _MAX_PARTS = 24
 """The most parts of an item that are considered, the largest first."""
@@ -40,10 +39,6 @@ _BYTES_OF_A_CHARACTER = 4
 _LONG_NUMBER = 10**MAX_DIGITS - 1
 _NUMBER = (MAX_DIGITS + 1) // 2 + 1
 _OVERHEAD = 3
-
-
-class _TooManyPaths(Exception):
-    """Raised if the paths of a schema are too many to measure all of them: then nothing is reported."""
 
 
 class Size(Struct, frozen=True):
@@ -63,14 +58,15 @@ Choices = list[Size]
 
 
 @rule(ITEM_TOO_LARGE)
-def check_sizes(subject: Subject) -> Iterator[Found]:
+def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
     """Report routes whose items can exceed the limit, if a message exists that shows it."""
     for route in subject.routes:
         if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
             continue
         try:
             parts = _parts(route, route.index)
-        except _TooManyPaths:
+        except BudgetSpent:
+            yield Undecided(route.claim("size"), "the schema has too many paths to measure", (*route.path, "schema"))
             continue
         size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
@@ -152,15 +148,19 @@ def _fixed(route: AnalyzedRoute) -> int:
 
 
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
-    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other."""
-    names = [] if len(steps) > _MAX_DEPTH or EACH in steps[fixed:] else index.names(steps)
-    if index.found > _MAX_SUBSCHEMAS:
-        raise _TooManyPaths
-    for name in names:
-        for choices in _below(index, (*steps, name), fixed):
-            yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]
-    if not names:
-        yield _sorted([_placed(index, steps, fixed, size) for size in _sizes(index, steps)])
+    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other.
+
+    Raises BudgetSpent.
+    """
+    waiting = [(steps, 0)]
+    while waiting:
+        place, outside = waiting.pop()
+        index.budget.spend()
+        names = [] if len(place) > _MAX_DEPTH or EACH in place[fixed:] else index.names(place)
+        waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
+        if not names:
+            sizes = [_placed(index, place, fixed, size) for size in _sizes(index, place)]
+            yield _sorted([structs.replace(size, bytes=size.bytes + outside) for size in sizes])
 
 
 def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
@@ -182,8 +182,7 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
     if len(steps) > _MAX_DEPTH:
         return []
     schemas = [each.content for each in index.at(steps)]
-    if index.found > _MAX_SUBSCHEMAS:
-        raise _TooManyPaths
+    index.budget.spend(len(schemas))
     found = []
     if not any(word in schema for schema in schemas for word in _LIMITING):
         found = [_text(most) for most in _bounds(index, steps, "maxLength")]

@@ -65,7 +65,7 @@ class Locator:
     def locate(self, data: Any) -> Failure:
         """Where data fails that the schema does not take."""
         validator = self._first_only
-        error = None if validator is None else _first_error(validator, data)
+        error = None if validator is None else first_error(validator, data)
         if error is None:
             return self._elsewhere()
         return self._descend(error, data)
@@ -149,7 +149,7 @@ class Locator:
         reference = f"{uri}#{fragment}"
         if reference not in self._branches:
             self._branches[reference] = self._compile({"$ref": reference})
-        return _first_error(self._branches[reference], value)
+        return first_error(self._branches[reference], value)
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
         """Whether the properties that a branch fixes by `const` or `enum` have such values."""
@@ -188,7 +188,8 @@ class Locator:
         return Failure(keyword, path, uri, (*base, *error.instance_path), getattr(error.kind, "property", None))
 
 
-def _first_error(validator: "Validator", data: Any) -> "ValidationError | None":
+def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
+    """Return the first error of data; `iter_errors` makes all, whose memory grows with the square of the data."""
     from jsonschema_rs import ValidationError
 
     try:

@@ -135,3 +135,14 @@ def test_plugins_that_change_items(check: Examine) -> None:
         ("key", PLUGINS),
         ("size", PLUGINS),
     ]
+
+
+def test_a_schema_without_end_of_paths(check: Examine) -> None:
+    """That its items are not measured is said."""
+    node = "{type: object, properties: {x: {$ref: '#/$defs/n'}, y: {$ref: '#/$defs/n'}, z: {$ref: '#/$defs/n'}}}"
+    schema = SCHEMA.replace("l: {type: array}}}", f"l: {{$ref: '#/$defs/n'}}}}, $defs: {{n: {node}}}}}")
+
+    report = check("{id: id, l: l}", schema)
+
+    reason = "the length of 'l' is not bounded; the schema has too many paths to measure"
+    assert claims(report)["size"] == f"not decided {reason}"

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from router.check.analysis.entailment import MAX_BYTES, Answer, Entailment, ProofBudget, entailment_of
+from router.check.analysis.entailment import (
+    MAX_BYTES,
+    Answer,
+    BudgetSpent,
+    Entailment,
+    ProofBudget,
+    entailment_of,
+)
 from router.model import Place
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
@@ -99,6 +106,27 @@ def test_a_slow_schema() -> None:
         [Answer.YES, Answer.UNKNOWN],
         Answer.UNKNOWN,
     )
+
+
+def test_a_budget_is_shared() -> None:
+    """A search takes steps from it, and fails without any left; a share of it is taken away from the rest."""
+    budget = ProofBudget(seconds=2, steps=10)
+    share = budget.share(0.5)
+    share.spend(5)
+
+    with pytest.raises(BudgetSpent):
+        share.spend()
+
+    assert (budget.seconds, budget.steps, share.seconds) == (1, 5, 1)
+
+
+@pytest.mark.parametrize("predicate", [{"allOf": [{"anyOf": [{"required": [name]} for name in "abcdef"]}] * 9}])
+def test_too_many_ways_to_satisfy(predicate: Any) -> None:
+    """Neither a schema nor a predicate is made canonical that would take seconds and hundreds of MiB."""
+    known = messages({"type": "object"})
+    assert known
+
+    assert (messages({"type": "object", **predicate}), known.entails(predicate)) == (None, Answer.UNKNOWN)
 
 
 def test_a_large_schema() -> None:

@@ -1,6 +1,7 @@
 """Examples and definitions of schemas."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ CODES = (
     "RT310",
     "RT311",
     "RT313",
+    "RT615",
 )
 
 
@@ -90,6 +92,42 @@ def test_contents(find: Any, more: Any, found: list[str]) -> None:
     lines = [line.partition(";")[0] for line in find("when: a", json.dumps({**BASE, **more}))]
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_many_examples(find: Any) -> None:
+    """The findings about one schema are bounded, and so is the memory: that of all errors was gigabytes."""
+    wide = {f"name {number}": number for number in range(6000)}
+    schema = {"propertyNames": {"maxLength": 1}, "examples": [wide] * 2 + [{"ab": 1}] * 30}
+
+    lines = find("item: {id: {value: x}}", json.dumps(schema))
+
+    at = "of schema 'schema.json' fails 'propertyNames' at the root; fix the example or the schema"
+    assert lines == [f"RT310 example {number} {at}" for number in range(1, 21)]
+
+
+def test_many_definitions(find: Any) -> None:
+    """Each is looked at once; a definition inside of one that is not referenced is not reported."""
+    names = [f"d{number}" for number in range(4000)]
+    unused: dict[str, Any] = {name: {"$defs": {"inner": {}}} for name in names}
+    started = time.process_time()
+
+    lines = find("item: {id: {value: x}}", json.dumps({"$defs": unused}))
+
+    assert (len(lines), time.process_time() - started < 5) == (4000, True)
+
+
+def test_a_chain_of_references(find_all: Any) -> None:
+    """However long it is, it is followed."""
+    chain = {f"d{number}": {"$ref": f"#/$defs/d{number + 1}"} for number in range(1500)}
+    schema = {"properties": {"id": {"$ref": "#/$defs/d0"}}, "required": ["id"], "$defs": {**chain, "d1500": TEXT}}
+
+    lines = find_all(
+        "queues: {q: {dead_letter: dlq}}\ntables: {t: {name: table, key: {id: S}}}\nroutes:\n"
+        "  r: {queue: q, table: t, schema: schema.json, item: {id: id}}\n",
+        schema=json.dumps(schema),
+    )
+
+    assert lines == []
 
 
 def test_true(find: Any) -> None:
