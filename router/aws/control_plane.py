@@ -99,6 +99,14 @@ def count_messages(sqs: ServiceClient, url: str) -> int | None:
     return int(response["Attributes"][WAITING]) + int(response["Attributes"][IN_FLIGHT])
 
 
+def count_items(dynamodb: ServiceClient, table: str) -> int | None:
+    """Return about how many items a table has, which DynamoDB counts every six hours; None if the call fails."""
+    try:
+        return int(dynamodb.call("DescribeTable", TableName=table)["Table"]["ItemCount"])
+    except AwsCallError:
+        return None
+
+
 def delete_table(dynamodb: ServiceClient, name: str) -> None:
     """Delete a table, protected or not, and wait until it is gone; raises UsageError if that takes too long."""
     try:

@@ -18,13 +18,14 @@ _DELETED = "DELETE_COMPLETE"
 
 
 class Stack(Struct, frozen=True):
-    """A stack: its status and the reason for it, and its outputs."""
+    """A stack: its status and the reason for it, its outputs and the values of its parameters."""
 
     id: str
     name: str
     status: str
     reason: str = ""
     outputs: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}
 
 
 class ResourceChange(Struct, frozen=True):
@@ -124,18 +125,25 @@ class Stacks:
             stack["StackStatus"],
             stack.get("StackStatusReason", ""),
             {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs") or ()},
+            {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters") or ()},
         )
 
     def propose(
-        self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str], *, creates: bool
+        self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str | None], *, creates: bool
     ) -> tuple[str, str]:
-        """Create a change set, which imports retained tables that exist; return its ARN and the stack's."""
+        """Create a change set, which imports retained tables that exist; return its ARN and the stack's.
+
+        A parameter whose value is None keeps its value.
+        """
         response = self._call(
             "CreateChangeSet",
             StackName=stack,
             ChangeSetName=name,
             ChangeSetType="CREATE" if creates else "UPDATE",
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Parameters=[
+                {"ParameterKey": key} | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
+                for key, value in parameters.items()
+            ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
             ImportExistingResources=True,
             **({"OnStackFailure": "DELETE"} if creates else {}),

@@ -61,5 +61,5 @@ def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
     env = {**os.environ, **parameters}
     with exit_on_findings(err=False):
         read = read_for_deployment(config, env)
-    services = connect_services(("cloudformation", "s3", "sts"))
+    services = connect_services(("cloudformation", "dynamodb", "s3", "sqs", "sts"))
     sys.exit(DeployRun(DeployOptions(**options), services, read, parameters, env).run())

@@ -8,19 +8,20 @@ from typing import Any
 
 import click
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
 
 from router.aws.artifacts import Artifacts
-from router.aws.control_plane import ServiceClient, caller_account
+from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages
 from router.aws.stacks import StackEvent, StackResource, Stacks
-from router.cli.terminal import confirm, literal, output, print_table
+from router.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
 from router.dev.compare import to_json
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
 from router.ops.deployment import FOLDER, Deployment, make_deployment, package_key, read_package
+from router.ops.property_changes import TemplateVersion
 from router.ops.stack import (
     DeploymentResult,
     PreparedChange,
@@ -38,6 +39,8 @@ from router.printable import printable_lines
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
 _COLOUR, _LOSS_COLOUR = "yellow", "bold red"
+_LONGEST = 60
+"""Characters of a value that is shown."""
 _DASHBOARD = "AWS::CloudWatch::Dashboard"
 _SHOWN = (
     "AWS::Lambda::Function",
@@ -87,9 +90,19 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
         verb = each.verb.upper() if each.loses else each.verb
         warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
-        what = ": ".join(filter(None, (warning, literal(", ".join(each.details)))))
+        known = {value.name: f"{value.name} {_shown(value.before)} → {_shown(value.after)}" for value in each.values}
+        details = ", ".join(known.get(name, name) for name in each.details)
+        what = ": ".join(filter(None, (warning, literal(details))))
         rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
     print_table(("", "resource", "name", "routes", "what changes"), rows)
+
+
+def _shown(value: Any) -> str:
+    """Return a value of a property, if it is short."""
+    if value is None:
+        return "not set"
+    text = str(value) if isinstance(value, str | int) else to_json(value)
+    return text if len(text) <= _LONGEST else "…"
 
 
 def show_result(
@@ -135,9 +148,13 @@ def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
 
 
 def as_record(
-    stack: str, region: str, planned: Sequence[PlannedChange], result: DeploymentResult | None
+    stack: str,
+    region: str,
+    planned: Sequence[PlannedChange],
+    parameters: Mapping[str, tuple[str, str]],
+    result: DeploymentResult | None,
 ) -> Mapping[str, Any]:
-    """Return all of it for JSON; without a result, nothing was executed."""
+    """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed."""
     executed = result is not None
     result = result or DeploymentResult("")
     cause = result.cause
@@ -145,6 +162,7 @@ def as_record(
         "stack": stack,
         "region": region,
         "changes": [msgspec.to_builtins(each) for each in planned],
+        "parameters": {name: {"before": old, "after": new} for name, (old, new) in parameters.items()},
         "destructive": any(each.loses for each in planned),
         "executed": executed,
         "status": result.status,
@@ -181,6 +199,7 @@ class DeployRun:
     ) -> None:
         self._options, self._config, self._given, self._env = options, config, given, env
         self._console = output(stderr=True)
+        self._services = services
         self._stacks = Stacks(services["cloudformation"])
         account, self._partition = caller_account(services["sts"])
         self._bucket = options.bucket or f"{FOLDER}-{account}-{self._stacks.region}"
@@ -191,19 +210,22 @@ class DeployRun:
         """Deploys; returns the exit code."""
         # Checked before the build, which takes long.
         stack = self._stacks.find(self._options.stack)
-        must_create(stack)
+        creates = must_create(stack)
         require_own(self._stacks, stack)
+        old = TemplateVersion({})
+        if stack and not creates:
+            old = TemplateVersion(self._stacks.template(stack.id), stack.parameters)
         with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
-            deployment = self._prepare(Path(folder))
+            deployment = self._prepare(Path(folder), old.values)
             with self._console.status("creating the change set"):
                 template = deployment.upload_template(self._artifacts)
                 prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
             if prepared.changes is None:
                 self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
-                return self._report((), 0)
-            planned = deployment.describe(prepared.changes)
+                return self._report(deployment, (), 0)
+            planned = self._count(deployment.describe(prepared.changes, old))
             try:
-                code = self._decide(planned)
+                code = self._decide(deployment, planned)
                 if code is None:
                     self._upload(deployment)
             except BaseException:
@@ -211,19 +233,20 @@ class DeployRun:
                 raise
             if code is not None:
                 discard(self._stacks, prepared)
-                return self._report(planned, code)
+                return self._report(deployment, planned, code)
             result = self._execute(prepared)
         if not result.succeeded:
             self._log(explain_failure(result, prepared.stack, prepared.creates))
         elif not self._options.as_json:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
-        return self._report(planned, int(not result.succeeded), result)
+        return self._report(deployment, planned, int(not result.succeeded), result)
 
-    def _prepare(self, folder: Path) -> Deployment:
+    def _prepare(self, folder: Path, previous: Mapping[str, str]) -> Deployment:
         package = None if self._options.worker else self._package(folder)
         document = make_document(self._config, self._options.worker)
-        return make_deployment(self._options.stack, document, package, self._bucket, self._given, self._env)
+        stack, bucket = self._options.stack, self._bucket
+        return make_deployment(stack, document, package, bucket, self._given, self._env, previous)
 
     def _package(self, folder: Path) -> Archive:
         if self._options.package:
@@ -242,11 +265,13 @@ class DeployRun:
         self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB")
         return package
 
-    def _decide(self, planned: tuple[PlannedChange, ...]) -> int | None:
+    def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...]) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
         options = self._options
         if not options.as_json:
             show_changes(planned)
+        for name, (before, after) in deployment.changes.items():
+            self._log(f"parameter {name}: {before or 'empty'} → {after or 'empty'}")
         lost = [each for each in planned if each.loses]
         if options.dry_run:
             self._log("this was a dry run: nothing is changed")
@@ -255,10 +280,24 @@ class DeployRun:
             what = "; ".join(f"'{each.name}': {each.warning}" for each in lost)
             self._log(f"refused without --allow-destructive: {what}")
             return 1
-        if not options.yes and not confirm(f"Change the stack '{options.stack}'?"):
+        question = f"Change the stack '{options.stack}'?"
+        sentence = "Messages or items are lost."
+        if not options.yes and not (confirm_by_typing(options.stack, sentence) if lost else confirm(question)):
             self._log("nothing was changed")
             return 1
         return None
+
+    def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+        """Return the changes with the number of messages or items that those have which may lose them."""
+        return tuple(
+            structs.replace(each, stored=self._stored(each)) if each.loses and each.physical_id else each
+            for each in planned
+        )
+
+    def _stored(self, planned: PlannedChange) -> int | None:
+        if planned.kind == "queue":
+            return count_messages(self._services["sqs"], planned.physical_id)
+        return count_items(self._services["dynamodb"], planned.physical_id)
 
     def _upload(self, deployment: Deployment) -> None:
         package = deployment.package
@@ -278,9 +317,16 @@ class DeployRun:
             raise
         return read_result(self._stacks, prepared, events)
 
-    def _report(self, planned: tuple[PlannedChange, ...], code: int, result: DeploymentResult | None = None) -> int:
+    def _report(
+        self,
+        deployment: Deployment,
+        planned: tuple[PlannedChange, ...],
+        code: int,
+        result: DeploymentResult | None = None,
+    ) -> int:
         if self._options.as_json:
-            click.echo(to_json(as_record(self._options.stack, self._stacks.region, planned, result), indent=2))
+            record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result)
+            click.echo(to_json(record, indent=2))
         return code
 
     def _log(self, sentence: str) -> None:

@@ -7,6 +7,14 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from router.aws.stacks import ResourceChange
+from router.ops.property_changes import (
+    QUEUE,
+    TABLE,
+    PropertyChange,
+    TemplateVersion,
+    compare_properties,
+    describe_loss,
+)
 
 Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"]
 """`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
@@ -14,8 +22,9 @@ Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace"
 
 MANY = 3
 """More routes than these are shown as their number, or as "all"."""
-_STORES = ("AWS::SQS::Queue", "AWS::DynamoDB::Table")
+_STORES = (QUEUE, TABLE)
 """The types of resources that store messages or items."""
+NO_TEMPLATE = TemplateVersion({})
 _LOSING: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown")
 _ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify")
 _REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
@@ -40,7 +49,8 @@ class PlannedChange(Struct, frozen=True):
     """The change of one resource.
 
     `kind` is the type in words, `routes` the routes that use the resource, `loses` whether messages or items may be
-    lost, `details` the properties that change.
+    lost, `details` the properties that change, `values` those whose values before and after are known. `loss` says what
+    a modification loses. `stored` is how many messages or items there are now; None if that is not known.
     """
 
     verb: Verb
@@ -50,6 +60,10 @@ class PlannedChange(Struct, frozen=True):
     routes: str = ""
     loses: bool = False
     details: tuple[str, ...] = ()
+    values: tuple[PropertyChange, ...] = ()
+    loss: str = ""
+    stored: int | None = None
+    physical_id: str = ""
 
     @property
     def warning(self) -> str:
@@ -57,31 +71,54 @@ class PlannedChange(Struct, frozen=True):
         if not self.loses:
             return ""
         content = "messages" if self.kind == "queue" else "items"
-        return {
+        what = self.loss or {
             "remove": f"DELETES the {self.kind} and its {content}",
             "replace": f"REPLACES the {self.kind} with an empty one",
             "may replace": f"MAY REPLACE the {self.kind} with an empty one",
         }.get(self.verb, f"AWS does not say what happens to the {self.kind}")
+        return what if self.stored is None else f"{what} ({self.stored} {content} now)"
 
 
 def describe_changes(
-    changes: Iterable[ResourceChange], routes: Mapping[str, str], names: Mapping[str, str]
+    changes: Iterable[ResourceChange],
+    routes: Mapping[str, str],
+    names: Mapping[str, str],
+    old: TemplateVersion = NO_TEMPLATE,
+    new: TemplateVersion = NO_TEMPLATE,
 ) -> tuple[PlannedChange, ...]:
-    """Return the changes, those that lose something first; `routes` and `names` are keyed by logical id."""
-    planned = [_describe(change, routes, names) for change in changes]
+    """Return the changes, those that lose something first; `routes` and `names` are keyed by logical id.
+
+    `old` and `new` are the templates before and after.
+    """
+    planned = [_describe(change, routes, names, compare_properties(old, new, change.logical_id)) for change in changes]
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
 
 
-def _describe(change: ResourceChange, routes: Mapping[str, str], names: Mapping[str, str]) -> PlannedChange:
+def _describe(
+    change: ResourceChange,
+    routes: Mapping[str, str],
+    names: Mapping[str, str],
+    changed: tuple[PropertyChange, ...],
+) -> PlannedChange:
     verb = _verb(change)
+    name = names.get(change.logical_id)
+    is_lost = change.type in _STORES and verb in _LOSING
+    if not name or (is_lost and change.physical_id):
+        # What is lost has the name that it has now: the config may name another.
+        name = resource_name(change.type, change.logical_id, change.physical_id)
+    values = changed if change.action == "Modify" else ()
+    loss = describe_loss(change.type, values) if verb in ("modify", "may modify") else ""
     return PlannedChange(
         verb,
         change.logical_id,
-        names.get(change.logical_id) or resource_name(change.type, change.logical_id, change.physical_id),
+        name,
         kind_of(change.type),
         routes.get(change.logical_id, ""),
-        change.type in _STORES and verb in _LOSING,
+        is_lost or bool(loss),
         change.details,
+        tuple(each for each in values if each.name in change.details),
+        loss,
+        physical_id=change.physical_id,
     )
 
 

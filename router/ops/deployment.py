@@ -5,7 +5,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
+from router.ops.property_changes import TemplateVersion
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
@@ -33,19 +34,24 @@ _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 class Deployment(Struct, frozen=True):
     """A stack to deploy: the text of its template, its parameters and package.
 
-    `routes` and `names` are the routes and the names of its resources, by logical id.
+    A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
+    `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id.
     """
 
     stack: str
     body: str
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str | None]
     routes: Mapping[str, str]
     names: Mapping[str, str]
     package: Archive | None
+    values: Mapping[str, str] = {}
+    changes: Mapping[str, tuple[str, str]] = {}
 
-    def describe(self, changes: tuple[ResourceChange, ...]) -> tuple[PlannedChange, ...]:
-        """Return a description of each change."""
-        return describe_changes(changes, self.routes, self.names)
+    def describe(self, changes: tuple[ResourceChange, ...], old: TemplateVersion) -> tuple[PlannedChange, ...]:
+        """Return a description of each change; `old` is the template that the stack has."""
+        return describe_changes(
+            changes, self.routes, self.names, old, TemplateVersion(json.loads(self.body), self.values)
+        )
 
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
         """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
@@ -84,20 +90,31 @@ def make_deployment(
     bucket: str,
     given: Mapping[str, str],
     env: Mapping[str, str],
+    previous: Mapping[str, str] | None = None,
 ) -> Deployment:
-    """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject."""
+    """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject.
+
+    `previous` are the parameters of the stack as it is. Those that are neither given nor in the environment stay.
+    """
+    previous = previous or {}
     if package and len(stack) > MAX_FUNCTION_NAME:
         raise UsageError(
             f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
         )
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
-    parameters = parameter_values(declared, document.variables, given, env, own)
-    values = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each} | parameters
+    kept = {name: value for name, value in previous.items() if name in declared and name not in own}
+    parameters = parameter_values(declared, document.variables, given, env, own, kept)
+    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+    values = defaults | kept | {name: value for name, value in parameters.items() if value is not None}
+    labels = {parameter: variable for variable, parameter in document.variables.items()}
+    changes = {
+        labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
+    }
     template = with_literal_table_names(document.body, values)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
-    return Deployment(stack, body, parameters, routes, literal_names(template, values), package)
+    return Deployment(stack, body, parameters, routes, literal_names(template, values), package, values, changes)
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:
@@ -117,15 +134,19 @@ def parameter_values(
     given: Mapping[str, str],
     env: Mapping[str, str],
     own: Mapping[str, str],
-) -> dict[str, str]:
+    kept: Iterable[str] = (),
+) -> dict[str, str | None]:
     """Return the values of a template's parameters: `given`, else from the environment, else left to the template.
+
+    None stands for those of the parameters `kept` that neither names: they keep their values.
 
     `declared` has the parameters of the template, `variables` the parameter of each variable of the config; `given` is
     keyed by variable or parameter; `own` are parameters that users cannot set. Raises UsageError for an unknown name,
     and for a parameter without a value.
     """
     # The router uses the default for an empty variable, too.
-    values = {parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)}
+    values: dict[str, str | None] = dict.fromkeys(kept)
+    values |= {parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)}
     labels = {parameter: variable for variable, parameter in variables.items()}
     for name, value in given.items():
         parameter = variables.get(name, name)

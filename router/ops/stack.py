@@ -172,9 +172,11 @@ class DeploymentResult(Struct, frozen=True):
 
 
 def create_change_set(
-    stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str]
+    stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str | None]
 ) -> PreparedChange:
     """Create a change set and wait until it is complete.
+
+    A parameter whose value is None keeps its value.
 
     Raises UsageError if the stack cannot be changed or AWS rejects the template. In that case, and if nothing would
     change, the change set is deleted again.

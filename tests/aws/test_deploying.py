@@ -188,6 +188,79 @@ def test_queue_setting(deployed: Project) -> None:
     assert deployed.changes() == [("modify", "queue", f"{deployed.stack}-users", ["MessageRetentionPeriod"])]
 
 
+def test_parameters_stay(project: Project, clients: Mapping[str, Any]) -> None:
+    """A parameter that is not named again keeps its value; one that changes is shown before and after."""
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:alarms"
+    project.deploy("--yes", "--parameter", f"AlarmTopic={topic}")
+    project.write(CONFIG + ORDERS)
+
+    kept = project.deploy("--yes", "--json")
+    values = {
+        each["ParameterKey"]: each["ParameterValue"]
+        for each in clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"][0]["Parameters"]
+    }
+    changed = project.deploy("--dry-run", "--parameter", f"AlarmTopic={topic}2")
+
+    assert (kept.exit_code, json.loads(kept.stdout)["parameters"], values["AlarmTopic"]) == (0, {}, topic)
+    assert f"parameter AlarmTopic: {topic} → {topic}2" in changed.stderr.splitlines()
+
+
+def test_shorter_retention(deployed: Project, clients: Mapping[str, Any]) -> None:
+    """A shorter retention is refused: it deletes messages, which are counted."""
+    url = clients["sqs"].get_queue_url(QueueName=f"{deployed.stack}-users")["QueueUrl"]
+    for _ in range(5):
+        clients["sqs"].send_message(QueueUrl=url, MessageBody="{}")
+    deployed.write(CONFIG.replace("dead_letter: users-dlq}", "dead_letter: users-dlq, retention: 3d}"))
+
+    refused = deployed.deploy("--yes")
+    shown = deployed.deploy("--dry-run", "--json")
+
+    loss = "DELETES messages older than 259200 seconds; they are kept for 345600 now (5 messages now)"
+    assert (refused.exit_code, last(refused)) == (
+        1,
+        f"refused without --allow-destructive: '{deployed.stack}-users': {loss}",
+    )
+    (change,) = [each for each in json.loads(shown.stdout)["changes"] if each["loses"]]
+    assert change["values"] == [{"name": "MessageRetentionPeriod", "before": 345600, "after": 259200}]
+
+
+def test_expiring_items(deployed: Project) -> None:
+    """A time to live that is switched on is refused: it may delete items."""
+    deployed.write(CONFIG.replace("key: {id: S}}", "key: {id: S}, ttl: expires_at}"))
+
+    refused = deployed.deploy("--yes")
+
+    loss = f"'{deployed.stack}-users': EXPIRES items by their 'expires_at' (0 items now)"
+    assert (refused.exit_code, last(refused)) == (1, f"refused without --allow-destructive: {loss}")
+
+
+def test_another_kms_key(project: Project) -> None:
+    """Another KMS key is refused: what is stored needs the previous one."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/{}234abcd-12ab-34cd-56ef-1234567890ab"
+
+    def write(number: int) -> None:
+        project.write(CONFIG.replace("users-dlq}", f"users-dlq, kms_key: '{key.format(number)}'}}"))
+
+    write(1)
+    project.deploy("--yes")
+    write(2)
+
+    refused = project.deploy("--yes")
+
+    loss = f"CHANGES the KMS key: stored messages need the previous one, {key.format(1)} (0 messages now)"
+    assert (refused.exit_code, loss in last(refused)) == (1, True)
+
+
+def test_name_of_what_is_lost(deployed: Project) -> None:
+    """A queue that is replaced is called as it is now, not as the config calls the new one."""
+    refused = deployed.deploy("--yes", "--parameter", f"STAGE=other-{deployed.stack}")
+
+    assert (refused.exit_code, f"'{deployed.stack}-users': REPLACES the queue with an empty one" in last(refused)) == (
+        1,
+        True,
+    )
+
+
 def test_new_route(deployed: Project) -> None:
     """A new route adds its queues and what belongs to them; the role and dashboard get to know them."""
     deployed.write(CONFIG + ORDERS)
@@ -218,8 +291,8 @@ def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
     done = project.deploy("--yes", "--allow-destructive", "--json")
 
     sentence = (
-        f"refused without --allow-destructive: '{project.stack}-orders': DELETES the queue and its messages; "
-        f"'{project.stack}-orders-dlq': DELETES the queue and its messages"
+        f"refused without --allow-destructive: '{project.stack}-orders': DELETES the queue and its messages "
+        f"(0 messages now); '{project.stack}-orders-dlq': DELETES the queue and its messages (0 messages now)"
     )
     queues = clients["sqs"].list_queues(QueueNamePrefix=f"{project.stack}-orders").get("QueueUrls", [])
     assert (refused.exit_code, last(refused), bool(still)) == (1, sentence, True)

@@ -60,8 +60,17 @@ def test_order_names_and_flows() -> None:
     planned = describe_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"})
 
     assert planned == (
-        PlannedChange("remove", "Old", "old", "queue", "", True),
-        PlannedChange("modify", "Kept", "orders", "queue", "orders, order-lines", False, ("Tags",)),
+        PlannedChange("remove", "Old", "old", "queue", "", True, physical_id=given[2].physical_id),
+        PlannedChange(
+            "modify",
+            "Kept",
+            "orders",
+            "queue",
+            "orders, order-lines",
+            False,
+            ("Tags",),
+            physical_id=given[1].physical_id,
+        ),
         PlannedChange("add", "New", "users", "queue", "users"),
         PlannedChange("add", "Unnamed", "Unnamed", "role"),
     )
