@@ -16,9 +16,9 @@ DECLARED: dict[str, dict[str, Any]] = {
 VARIABLES = {"STAGE": "VariableStage", "PREFIX": "VariablePrefix"}
 
 
-def values(given: dict[str, str], env: dict[str, str]) -> dict[str, str]:
+def values(given: dict[str, str], env: dict[str, str], kept: tuple[str, ...] = ()) -> dict[str, str | None]:
     """The values, with a key of the router."""
-    return parameter_values(DECLARED, VARIABLES, given, env, {"CodeKey": "k"})
+    return parameter_values(DECLARED, VARIABLES, given, env, {"CodeKey": "k"}, kept)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,13 @@ def values(given: dict[str, str], env: dict[str, str]) -> dict[str, str]:
 def test_values(given: dict[str, str], env: dict[str, str], expected: dict[str, str]) -> None:
     """What is given goes before the environment, and a default is left to the template."""
     assert values(given, env) == {**expected, "CodeKey": "k"}
+
+
+def test_kept() -> None:
+    """A parameter of the stack that neither names keeps its value, which then need not be given."""
+    found = values({"AlarmTopic": "arn"}, {"PREFIX": "x"}, ("VariableStage", "VariablePrefix", "AlarmTopic"))
+
+    assert found == {"VariableStage": None, "VariablePrefix": "x", "AlarmTopic": "arn", "CodeKey": "k"}
 
 
 @pytest.mark.parametrize("name", ["STAG", "CodeKey"])
