@@ -71,7 +71,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
         if queue is None:
             failures += _refuse_queue(arn, records, deadline)
             continue
-        delivered = delivery.deliver(queue, records, deadline)
+        # Dead letters name the queue by its ARN, which is unique.
+        delivered = delivery.deliver(structs.replace(queue, reference=arn), records, deadline)
         failures += [each.record.message_id for each in delivered if not each.acknowledged]
         _set_visibility(queue, arn, delivered, deadline)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
@@ -156,7 +157,7 @@ def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> l
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
     summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))
-    log_batch(summary)
+    log_batch(summary, PROGRAM.hash)
     print_embedded(summary)
     url = _aws().queues.url(arn, deadline.end - boottime())
     if not isinstance(url, AwsFault):

@@ -9,7 +9,7 @@ from msgspec import structs
 from router import codes
 from router.aws.calls import Clock, StartLimit
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
-from router.aws.references import is_fifo
+from router.aws.references import is_fifo, is_name
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.engine.writes import PlannedMessage
@@ -23,14 +23,22 @@ _LATE = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its d
 
 
 def send_dead_letters(
-    queues: Queues, queue: CompiledQueue, messages: Sequence[PlannedMessage], limit: StartLimit, clock: Clock
+    queues: Queues,
+    queue: CompiledQueue,
+    messages: Sequence[PlannedMessage],
+    limit: StartLimit,
+    clock: Clock,
+    config: str = "",
 ) -> dict[str, Outcome]:
-    """Send the dead letters of rejected messages; return the outcomes of those that were not confirmed, by id."""
+    """Send the dead letters of rejected messages; return the outcomes of those that were not confirmed, by id.
+
+    `config` is the hash of the running config.
+    """
     timeout = limit.final_timeout(clock())
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
         return {planned.record.message_id: _not_sent(queue, planned, url) for planned in messages}
-    letters = [_dead_letter(queue, planned) for planned in messages]
+    letters = [_dead_letter(queue, planned, config) for planned in messages]
     failed = queues.send(url, letters, limit.final_timeout(clock()))
     by_id = {planned.record.message_id: planned for planned in messages}
     return {message_id: _not_sent(queue, by_id[message_id], fault) for message_id, fault in failed.items()}
@@ -48,18 +56,18 @@ def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) ->
     )
 
 
-def _dead_letter(queue: CompiledQueue, planned: PlannedMessage) -> OutgoingMessage:
+def _dead_letter(queue: CompiledQueue, planned: PlannedMessage, config: str) -> OutgoingMessage:
     """Return the dead letter of a message, with what the queue redacts masked."""
     record = planned.record
     outcome = planned.outcome or Outcome("rejected")
     if queue.redaction is None:
-        return with_failure(_outgoing(queue, record), describe_failure(queue, record, outcome))
+        return with_failure(_outgoing(queue, record), describe_failure(queue, record, outcome, config))
     masked, names = queue.redaction.redact(record)
     outgoing = _outgoing(queue, masked)
     if outgoing.size > MAX_MESSAGE_BYTES:  # masks may be longer than values
         masked, names = queue.redaction.redact(record, whole=True)
         outgoing = _outgoing(queue, masked)
-    failed = describe_failure(queue, record, outcome)
+    failed = describe_failure(queue, record, outcome, config)
     return with_failure(outgoing, structs.replace(failed, redacted=tuple(dict.fromkeys((*failed.redacted, *names)))))
 
 
@@ -89,7 +97,7 @@ def with_failure(message: OutgoingMessage, failed: FailedMessage) -> OutgoingMes
     return with_attribute if with_attribute.size <= MAX_MESSAGE_BYTES else message
 
 
-def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome) -> FailedMessage:
+def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome, config: str = "") -> FailedMessage:
     """Describe a failure; of a message that failed before, the identity, the first time and the attempts go on."""
     now = iso_ms(int(time.time() * 1000))
     before = read_failed(record)
@@ -103,7 +111,8 @@ def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome) -> 
         message_id=message.id,
         receive_count=record.receive_count,
         failed_at=now,
-        source=queue.reference,
+        source=_source(queue, record, before),
+        config=config,
         sent_at=message.time("sent_at"),
         first_received_at=message.time("first_received_at"),
         group_id=message.system.get("MessageGroupId", ""),
@@ -114,3 +123,10 @@ def describe_failure(queue: CompiledQueue, record: Record, outcome: Outcome) -> 
         first_failed_at=(before.first_failed_at or before.failed_at if before else None) or now,
         redacted=before.redacted if before else (),
     )
+
+
+def _source(queue: CompiledQueue, record: Record, before: FailedMessage | None) -> str:
+    """Return the ARN or URL of the queue of a message: a name alone is one of each account and region."""
+    moved_from = record.attributes.get("DeadLetterQueueSourceArn", "")
+    known = (queue.reference, before.source if before else "", moved_from)
+    return next((each for each in known if each and not is_name(each)), queue.reference)

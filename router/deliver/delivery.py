@@ -180,7 +180,7 @@ class Delivery:
         leaves = not queue.dead_letter or not self._sends_dead_letters
         if rejected and not leaves:
             started = self._clock()
-            failed = send_dead_letters(self._aws.queues, queue, rejected, limit, self._clock)
+            failed = send_dead_letters(self._aws.queues, queue, rejected, limit, self._clock, self._program.hash)
             self._final_duration.add(self._clock() - started)
         if failed:
             outcomes = [
@@ -211,7 +211,7 @@ class Delivery:
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
             malformed_failures=_count_malformed(results) if queue.dead_letter else 0,
         )
-        log_batch(summary)
+        log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
             self._program.plugins.notify_batch(summary)

@@ -89,8 +89,8 @@ def log_result(result: Result) -> None:
     LOGGER.log(level, "message %s", outcome.kind, extra={"fields": fields})
 
 
-def log_batch(summary: Summary) -> None:
-    """Log the summary of a batch."""
+def log_batch(summary: Summary, config: str = "") -> None:
+    """Log the summary of a batch; `config` is the hash of the running config."""
     fields: dict[str, Any] = {
         "service": service_name(),
         "queue": summary.queue,
@@ -99,6 +99,7 @@ def log_batch(summary: Summary) -> None:
         "configuration_errors": summary.configuration_errors,
         "malformed_failures": summary.malformed_failures,
         "seconds": round(summary.seconds, 6),
+        "config": config,
     }
     LOGGER.info("batch done", extra={"fields": fields})
 

@@ -28,7 +28,8 @@ class FailedMessage(Struct, frozen=True, omit_defaults=True):
     """A message when it was rejected: why, where, when, and its identity then.
 
     `message_id` and the identity are those before the first failure, `attempt` counts the failures; `code`, `failed_at`
-    and what goes with them are those of the last failure. `source` is the name, ARN or URL of the queue. Times are ISO
+    and what goes with them are those of the last failure. `source` is the ARN or URL of the queue, `config` the
+    hash of the config that rejected it. Times are ISO
     8601 in UTC with milliseconds. Dead letters of earlier releases have no `sent_at`. `redacted` names what is masked
     in the message, as `redact` of its queue does; `@` is its whole body.
     """

@@ -6,7 +6,9 @@
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path as FilePath
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -47,13 +49,24 @@ class LoadedRouter(Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
-class Program(Struct, frozen=True):
-    """A config without errors, parsed and compiled; names of files in it are relative to `folder`."""
+class Program(Struct, frozen=True, dict=True):
+    """A config without errors, parsed and compiled; names of files in it are relative to `folder`.
+
+    `documents` are its schemas by their names.
+    """
 
     config: spec.Config
     engine: Engine
     plugins: Plugins
     folder: FilePath = FilePath()
+    documents: Mapping[str, Any] = {}
+
+    @cached_property
+    def hash(self) -> str:
+        """The hash of the config as it runs; computed when it is first needed."""
+        from router.program.identity import hash_config  # a command that runs nothing does without it
+
+        return hash_config(self.config, self.documents, self.folder)
 
     @property
     def router(self) -> LoadedRouter:
@@ -112,7 +125,7 @@ def compile_config(reading: Reading, schemas: SchemaStore, environment: Environm
     program = None
     compiled = [route for route in routes if route is not None]
     if not findings.failed and len(compiled) == len(routes):
-        program = Program(config, _engine(queues, compiled), plugins, reading.folder)
+        program = Program(config, _engine(queues, compiled), plugins, reading.folder, schemas.documents)
     return Loaded(program, findings, config, plugins, schemas)
 
 

@@ -21,7 +21,7 @@ from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import Rejection
 from router.model import Item, Message, Path
 from router.program.context import Environment
-from router.program.expressions import Names, path_of, paths_read
+from router.program.expressions import Names, paths_read
 from router.program.expressions.compile import (
     InvalidExpression,
     Trees,
@@ -156,25 +156,16 @@ class _Reader:
         self._paths = paths
         self._trees = trees
         self._lists = None if isinstance(route.for_each, UnsetType) else self.names(route.for_each)
-        self._plain = not isinstance(route.for_each, UnsetType) and self._path_of(route.for_each) is not None
+        self._plain = not isinstance(route.for_each, UnsetType) and is_plain_path(route.for_each)
 
     def names(self, text: str) -> list[Names]:
         """Return what an expression reads of its input, each as the names of a path; () is the whole input."""
-        plain = self._path_of(text)
-        if plain is not None:
-            return [plain]
+        if is_plain_path(text):
+            return [tuple(text.split("."))]
         try:
             return paths_read(parse_expression(text, self._trees))
         except InvalidExpression:  # it is a finding
             return []
-
-    def _path_of(self, text: str) -> Names | None:
-        if is_plain_path(text):
-            return tuple(text.split("."))
-        try:
-            return path_of(parse_expression(text, self._trees))
-        except InvalidExpression:
-            return None
 
     def read(self, text: str) -> frozenset[str]:
         """Return the paths that an expression of the mapping may read."""

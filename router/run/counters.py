@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from router.deliver.telemetry import LINES_DROPPED, METRICS, QUEUE, SERVICE, measure
@@ -134,19 +134,24 @@ def add_totals(parts: Iterable[Totals]) -> Totals:
     return sums
 
 
-def exposition(totals: Totals, service: str) -> bytes:
-    """Return the totals of a service in the text format that Prometheus scrapes."""
+def exposition(totals: Totals, service: str, config: str = "") -> bytes:
+    """Return the totals of a service, and the hash of its config, in the text format that Prometheus scrapes."""
     registry = CollectorRegistry()
-    registry.register(_TotalsCollector(totals, service))
+    registry.register(_TotalsCollector(totals, service, config))
     return generate_latest(registry)
 
 
 class _TotalsCollector(Collector):
-    def __init__(self, totals: Totals, service: str) -> None:
+    def __init__(self, totals: Totals, service: str, config: str) -> None:
         self._totals = totals
         self._service = service
+        self._config = config
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
+        if self._config:
+            info = InfoMetricFamily("router_config", "The config that runs, by its hash.", labels=[SERVICE])
+            info.add_metric([self._service], {"config": self._config})
+            yield info
         for name, (_, description) in METRICS.items():
             family = CounterMetricFamily(name, description, labels=[SERVICE, QUEUE])
             for queue, total in self._totals.get(name, {}).items():

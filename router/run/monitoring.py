@@ -16,12 +16,13 @@ class WorkerStatus(Struct, frozen=True):
     """The status of one or several worker processes.
 
     `alive`: every receiver runs and none is stuck. `ready`: messages of every queue are received. `log_blocked`: nobody
-    reads the log.
+    reads the log. `config` is the hash of the running config; of several, each once, with commas.
     """
 
     alive: bool = False
     ready: bool = False
     log_blocked: bool = False
+    config: str = ""
 
 
 @contextmanager
@@ -36,11 +37,13 @@ def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], 
             case "/healthz":
                 now = status()
                 # Messages are delivered all the same, and a restart would not help: not a reason to be ended.
-                return _probe(now.alive, _LOG_BLOCKED if now.log_blocked else b"")
+                remark = f"config {now.config}\n".encode() if now.config else b""
+                return _probe(now.alive, remark + (_LOG_BLOCKED if now.log_blocked else b""))
             case "/readyz":
                 return _probe(status().ready)
             case "/metrics":
-                return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", exposition(totals(), service_name())
+                text = exposition(totals(), service_name(), status().config)
+                return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", text
             case _:
                 return HTTPStatus.NOT_FOUND, "text/plain", b"pages: /healthz, /readyz, /metrics\n"
 

@@ -108,6 +108,11 @@ class ReceiverPool:
         return self._all_run() and not self.stopping and all(receiver.healthy for receiver in self.receivers)
 
     @property
+    def config(self) -> str:
+        """The hash of the config."""
+        return self._program.hash
+
+    @property
     def queues(self) -> list[str]:
         """The names of the polled queues."""
         return [queue.polled.queue.name for queue in self._by_queue]

@@ -233,6 +233,7 @@ class Supervisor:
             alive=all(status.alive for status in known) and not any(child.is_silent(now) for child in self._children),
             ready=self._stopped_at is None and len(known) == len(statuses) and all(status.ready for status in known),
             log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
+            config=",".join(sorted({status.config for status in known})),
         )
 
     def totals(self) -> Totals:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -115,7 +116,7 @@ class WorkerService:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
             self._pool.start()
-            LOGGER.info("worker started", extra={"fields": {"queues": self._pool.queues}})
+            LOGGER.info("worker started", extra={"fields": _fields(self._pool)})
             if self._control:
                 self._control.start(self.status, self._request_stop)
             finished = self._stop(self._wait_for_stop())
@@ -128,7 +129,7 @@ class WorkerService:
         pool, log = self._pool, self._log
         # Here too: a parent reads the metrics from their file.
         self._counters.set_dropped_lines(log.dropped if log else 0)
-        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked))
+        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), pool.config)
 
     def totals(self) -> Totals:
         """Return the current metrics."""
@@ -221,7 +222,7 @@ class WorkerService:
             old.stop_plugins()
         self._retired = None
         if self._pool is pool:
-            LOGGER.info("config reloaded", extra={"fields": {"queues": pool.queues}})
+            LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
 
     def _load(self) -> Program:
         program = load_program(self._options.config, self._env)
@@ -253,6 +254,10 @@ def raise_file_limit(
         )
 
 
+def _fields(pool: ReceiverPool) -> dict[str, Any]:
+    return {"queues": pool.queues, "config": pool.config}
+
+
 def _tune_garbage_collector() -> None:
     """Exclude the objects of the program from collections, and collect the others less often."""
     gc.unfreeze()
@@ -279,4 +284,5 @@ def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
     outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
     visibility = max(found.visibility, MIN_VISIBILITY_SECONDS)
-    return PolledQueue(structs.replace(queue, outage=outage), url, visibility, wait)
+    # Dead letters name the queue by its URL, which is unique.
+    return PolledQueue(structs.replace(queue, outage=outage, reference=url), url, visibility, wait)

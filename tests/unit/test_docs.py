@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router import codes as outcome_codes
 from router.codes import RETIRED
@@ -271,7 +272,7 @@ def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> No
 def test_the_dead_letter_has_those_members(sample: Program) -> None:
     """The attribute on the page on outcomes equals the one that is sent."""
     (shown,) = (json.loads(block.values[0]) for block in blocks("json") if block.id.startswith("docs/outcomes.md"))
-    queue = sample.engine.queues["user-metadata"]
+    queue = structs.replace(sample.engine.queues["user-metadata"], reference=shown["source"])
     reported = {
         "ApproximateReceiveCount": "1",
         "SentTimestamp": "1795565028902",
@@ -288,7 +289,7 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     queues: Any = SimpleNamespace(url=lambda name, timeout: name, send=send)
 
     limit = StartLimit(FixedDeadline(60.0), 0.0, [Duration()])
-    send_dead_letters(queues, queue, [plan(queue, record)], limit, lambda: 0.0)
+    send_dead_letters(queues, queue, [plan(queue, record)], limit, lambda: 0.0, shown["config"])
 
     (letter,) = sent
     sent_attribute = json.loads(letter.message_attributes["router"]["StringValue"])

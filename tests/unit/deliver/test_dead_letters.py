@@ -5,11 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
-from router.deliver.dead_letters import send_dead_letters
-from router.model import Record
+from router.deliver.dead_letters import describe_failure, send_dead_letters
+from router.deliver.delivery import Delivery
+from router.model import Outcome, Record
 from tests.support.aws import Duration, FixedDeadline, StartLimit
 from tests.support.engine import plan
 from tests.support.program import load_program
@@ -88,3 +90,57 @@ def test_a_second_failure_keeps_the_first_identity() -> None:
 def test_a_dead_letter_keeps_its_message_group(dead_letter: str, system: dict[str, str], group: str) -> None:
     """On standard queues too: with fair queues the group is the tenant. A FIFO queue needs one."""
     assert _dead_letter(Record("m", "handle", "{}", system), dead_letter).group_id == group
+
+
+ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
+
+
+@pytest.mark.parametrize(
+    ("reference", "system", "before", "source"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/1/orders", {}, "", "https://sqs.eu-west-1.amazonaws.com/1/orders"),
+        ("orders", {}, ARN, ARN),
+        ("orders", {"DeadLetterQueueSourceArn": ARN}, "", ARN),
+        ("orders", {}, "", "orders"),
+    ],
+)
+def test_the_source_is_unique_if_it_is_known(reference: str, system: Any, before: str, source: str) -> None:
+    """By the queue, by the failure before, or by SQS."""
+    queue = structs.replace(load_program(CONFIG, {}).engine.queues["user-metadata"], reference=reference)
+    attributes = {}
+    if before:
+        first = describe_failure(structs.replace(queue, reference=before), Record("m", "h", ""), Outcome("rejected"))
+        attributes["router"] = {"DataType": "String", "StringValue": msgspec.json.encode(first).decode()}
+
+    failed = describe_failure(queue, Record("m", "h", "", system, attributes), Outcome("rejected"), "c0ffee")
+
+    assert (failed.source, failed.config) == (source, "c0ffee")
+
+
+def test_the_function_names_the_queue_by_its_arn(
+    handler: Any, queues: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dead letter and the line of a batch have the hash of the config too."""
+    record = {"messageId": "m1", "receiptHandle": "h", "body": "{", "eventSourceARN": ARN.replace("orders", "q")}
+
+    with caplog.at_level("INFO", "router"):
+        handler({"Records": [record]}, None)
+
+    failed = json.loads(queues.letters[0].message_attributes["router"]["StringValue"])
+    (line,) = [entry.__dict__["fields"] for entry in caplog.records if entry.getMessage() == "batch done"]
+    assert (failed["source"], failed["config"], len(failed["config"])) == (record["eventSourceARN"], line["config"], 16)
+
+
+def test_masks_that_do_not_fit(queues: Any, aws: Any, compile_: Any) -> None:
+    """They are longer than what they mask: if the dead letter would exceed 1 MiB, its body is one mask."""
+    program = compile_(
+        queue="dead_letter: letters, redact: ['n[*]']", route="{queue: q, table: things, item: {id: id}}"
+    )
+    queue = program.engine.queues["q"]
+    record = Record("m", "h", json.dumps({"n": [1] * 40_000}))
+
+    Delivery(program, aws).deliver(queue, [record], FixedDeadline(float("inf")))
+
+    (letter,) = queues.letters
+    failed = json.loads(letter.message_attributes["router"]["StringValue"])
+    assert (letter.body.split(":")[:3], failed["redacted"]) == (["redacted", "body", str(len(record.body))], ["@"])

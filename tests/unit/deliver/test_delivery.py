@@ -463,6 +463,7 @@ def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
     (letter,) = queues.letters
     reported = json.loads(letter.message_attributes["router"]["StringValue"])
     assert reported.pop("first_failed_at") == reported["failed_at"]
+    assert len(reported.pop("config")) == 16
     assert (reported.pop("failed_at").endswith("Z"), reported) == (
         True,
         {

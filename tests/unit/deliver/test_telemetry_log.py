@@ -72,7 +72,10 @@ def test_written_message(lines: Any) -> None:
 
 def test_batch(lines: Any) -> None:
     """A batch has one line, with its counts."""
-    log_batch(Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, configuration_errors=2))
+    log_batch(
+        Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, configuration_errors=2),
+        "c0ffee",
+    )
 
     assert lines() == [
         {
@@ -85,6 +88,7 @@ def test_batch(lines: Any) -> None:
             "configuration_errors": 2,
             "malformed_failures": 0,
             "seconds": 0.123457,
+            "config": "c0ffee",
         }
     ]
 

@@ -158,7 +158,10 @@ ENCODED: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
 
 
 @pytest.mark.parametrize("encoding", ENCODED)
-@pytest.mark.parametrize("envelopes", [[], ["sns"], ["eventbridge"], ["cloudevents"], ["sns", "eventbridge"], ["acme"]])
+@pytest.mark.parametrize(
+    "envelopes",
+    [[], ["sns"], ["eventbridge"], ["cloudevents"], ["sns", "eventbridge"], ["eventbridge", "cloudevents"], ["acme"]],
+)
 def test_envelopes_and_encodings(redact: Redact, envelopes: list[str], encoding: str) -> None:
     """The value is masked inside, and the envelopes and their other members stay: the same decoder reads the letter."""
     redaction = redact(f"envelope: [{', '.join(envelopes)}], encoding: {encoding}, {PATHS}", WRAPPER)
@@ -274,6 +277,16 @@ def test_pointers_to_s3(redact: Redact) -> None:
 
     assert found == [pointer, pointer]
     assert masked(redaction, {"card": "4111"}) == {"card": mask("string", '"4111"')}
+
+
+def test_a_payload_beside_s3_that_is_no_json(redact: Redact) -> None:
+    """It is no pointer."""
+    settings = f"envelope: [s3_pointer], s3_pointer: {{buckets: [payloads]}}, encoding: base64, {PATHS}"
+    body = base64.b64encode(b'{"card": "4111"}').decode()
+
+    record, _ = redact(settings).redact(Record("m", "h", body))
+
+    assert json.loads(base64.b64decode(record.body)) == {"card": mask("string", '"4111"')}
 
 
 def test_an_envelope_without_inverse_is_a_configuration_error(redact: Redact) -> None:

@@ -73,6 +73,8 @@ def differences(from_yaml: Program, compiled: Program) -> list[Any]:
         found.append((from_yaml.config, compiled.config))
     if list(from_yaml.engine.by_reference) != list(compiled.engine.by_reference):
         found.append((list(from_yaml.engine.by_reference), list(compiled.engine.by_reference)))
+    if from_yaml.hash != compiled.hash:
+        found.append((from_yaml.hash, compiled.hash))
     for name, queue in from_yaml.engine.queues.items():
         other = compiled.engine.queues[name]
         for record in records(from_yaml, name):

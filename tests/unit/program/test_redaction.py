@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from router.errors import ConfigError
 from router.model import Record
 from tests.support.engine import plan
 from tests.support.program import Program, load_program
@@ -23,7 +24,14 @@ SCHEMA = "the schema needs a value that is redacted in this dead letter"
 def letter(tmp_path: Path) -> Deliver:
     """The planned message of a body, for a route of a queue that redacts three paths and a message attribute."""
 
-    def planned(route: str, body: Any = LETTER, attributes: Any = None, queue: str = "", plugin: str = "") -> Any:
+    def planned(
+        route: str,
+        body: Any = LETTER,
+        attributes: Any = None,
+        queue: str = "",
+        plugin: str = "",
+        fetched: bytes | None = None,
+    ) -> Any:
         (tmp_path / "own.py").write_text(f"from router import *\n{plugin}", encoding="utf-8")
         config = f"""
 version: 1
@@ -36,7 +44,7 @@ routes: {{r: {{queue: q, table: things, {route}}}}}
         (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
         program: Program = load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": "k" * 16})
         text = body if isinstance(body, str) else json.dumps(body)
-        return plan(program.engine.queues["q"], Record("m", "h", text, {}, attributes or {}))
+        return plan(program.engine.queues["q"], Record("m", "h", text, {}, attributes or {}, fetched))
 
     return planned
 
@@ -51,6 +59,7 @@ routes: {{r: {{queue: q, table: things, {route}}}}}
         "item: {id: id, label: {template: '{kind}-{customer.name}'}, h: {hash: [id, kind]}}",
         "item: {id: id, mail: {meta: attribute.other}}",
         "for_each: lines, item: {id: element.sku, whole: message.id}",
+        "for_each: lines, item: {id: element.sku, nothing: other.card}",
         "item: {id: id}, schema: {required: [customer], properties: {customer: {required: [email]}}}",
         "item: {id: id}, schema: {properties: {customer: {properties: {email: {type: string}}}}}",
         "item: {id: id}, schema: {properties: {lines: {type: array, items: {properties: {card: {type: string}}}}}}",
@@ -80,6 +89,8 @@ def test_a_route_that_needs_no_masked_value_writes(letter: Deliver, route: str) 
         ("item: {id: id}, when: 'length(lines) == `1`'", NEEDS.format("lines[*].card")),
         ("for_each: lines, item: {id: element.sku, card: element.card}", NEEDS.format("lines[*].card")),
         ("for_each: lines, item: {id: element.sku, m: message.customer}", NEEDS.format("customer.email")),
+        ("for_each: lines, item: {id: element.sku, all: '@'}", NEEDS.format("customer.email")),
+        ("for_each: lines, item: {id: element.sku, all: 'length(element)'}", NEEDS.format("lines[*].card")),
         ("for_each: lines", NEEDS.format("lines[*].card")),
         ("for_each: '@.lines[?sku]', item: {id: element.sku}", NEEDS.format("customer.email")),
         ("for_each: 'lines[?sku]', item: {id: element.sku}", NEEDS.format("lines[*].card")),
@@ -191,13 +202,19 @@ def test_a_path_that_is_not_redacted_any_more(letter: Deliver) -> None:
         ("Retry(str(message.data['lines'][0]['card']))", False),
         ("Drop(message.attributes['mail'])", False),
         ("Reject('x' * 2000)", False),
+        ("Reject('4242')", False),
+        ("Reject('deep')", False),
+        ("Reject('bytes')", False),
         ("Reject(f'no device for {message.data[\"id\"]}')", True),
     ],
 )
 def test_the_reason_of_a_plugin(letter: Deliver, raised: str, shown: bool) -> None:
     """It is not shown if it has four characters in a row, or all of a shorter value, in common with a redacted one."""
-    body = {"id": "a", "customer": {"email": "jane@example.com"}, "lines": [{"card": 411}]}
+    body: dict[str, Any] = {"id": "a", "customer": {"email": "jane@example.com"}, "lines": [{"card": 411}]}
+    body["level"] = {"list": [4242, None, {"nested": "deep"}], "huge": 1}
     attributes = {"mail": {"DataType": "String", "StringValue": "secret"}}
+    if "bytes" in raised:
+        attributes = {"mail": {"DataType": "Binary", "BinaryValue": b"bytes"}}  # type: ignore[dict-item]
 
     planned = letter(
         "", body, attributes, plugin=f"@hookimpl\ndef router_transform_message(message):\n    raise {raised}"
@@ -220,3 +237,39 @@ def unwrap(payload, attributes):
     planned = letter("", {"customer": {"email": "jane@example.com"}}, queue="envelope: [acme]", plugin=plugin)
 
     assert (planned.outcome.code, "jane" in planned.outcome.reason) == ("RT802", False)
+
+
+def test_the_reason_about_a_message_that_cannot_be_searched(letter: Deliver) -> None:
+    """A number that cannot be written as text may be in it in any form."""
+    body = '{"id": "a", "level": 1E+999999}'
+
+    planned = letter(
+        "", body, plugin="@hookimpl\ndef router_transform_message(message):\n    raise Reject('some reason')"
+    )
+
+    assert "not shown" in planned.outcome.reason
+
+
+def test_the_reason_about_a_payload_in_s3(letter: Deliver) -> None:
+    """The values are those of the object."""
+    plugin = "@hookimpl\ndef router_transform_message(message):\n    raise Reject(message.data['customer']['email'])"
+    pointer = ["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "payloads", "s3Key": "k"}]
+    queue = "envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
+    fetched = b'{"id": "a", "customer": {"email": "jane@example.com"}}'
+
+    planned = letter("", pointer, queue=queue, plugin=plugin, fetched=fetched)
+
+    assert (planned.outcome.code, "not shown" in planned.outcome.reason) == ("RT810", True)
+
+
+def test_a_failure_at_an_undeclared_property(letter: Deliver) -> None:
+    """Its pointer leads to nothing, and is about no mask."""
+    planned = letter("item: {id: id}, schema: {properties: {customer: {patternProperties: {'^n': {type: integer}}}}}")
+
+    assert (planned.outcome.code, planned.outcome.pointer) == ("RT806", "/customer/*")
+
+
+def test_faults_of_expressions_are_findings(letter: Deliver) -> None:
+    """Of those that a route with `redact` has, too."""
+    with pytest.raises(ConfigError, match="RT401"):
+        letter("when: 'a[', item: {id: id}")

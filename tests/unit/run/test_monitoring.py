@@ -42,6 +42,15 @@ def test_health_of_the_log() -> None:
         assert get(port, "/healthz") == (200, "ok\nthe log is not read: its lines are queued, then dropped\n")
 
 
+def test_the_hash_of_the_config() -> None:
+    """The health and the metrics have it."""
+    with serve("127.0.0.1:0", lambda: WorkerStatus(alive=True, config="c0ffee"), dict) as port:
+        health, (_, metrics) = get(port, "/healthz"), get(port, "/metrics")
+
+    assert health == (200, "ok\nconfig c0ffee\n")
+    assert 'router_config_info{config="c0ffee",service="message-router"} 1.0' in metrics.splitlines()
+
+
 def test_metrics() -> None:
     """The metrics are the sums of the batches by queue."""
     counters = QueueCounters()
