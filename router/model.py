@@ -65,6 +65,8 @@ class TextFormat(Struct, frozen=True):
     encoding: str = ""
     stored: str = ""
     """The pattern of texts whose values DynamoDB can store; "" if it can store all."""
+    numbers: tuple[int, ...] | None = None
+    """The only numbers that it accepts besides; None if it accepts all, or none."""
 
 
 class Code(Struct, frozen=True):

@@ -244,6 +244,6 @@ TEXT_FORMATS: Mapping[str, TextFormat] = {
     "to_number": TextFormat(
         "a number", "pattern: ^[0-9]{1,38}$", r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
     ),
-    "to_bool": TextFormat("yes or no", 'enum: ["true", "false"]', "^(true|yes|1|false|no|0)$"),
+    "to_bool": TextFormat("yes or no", 'enum: ["true", "false"]', "^(true|yes|1|false|no|0)$", numbers=(0, 1)),
 }
 """The texts that transforms of text accept; those that are not listed accept all."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from router.check.analysis.predicates import EACH, Steps
-from router.program.expressions import Tree, path_of
+from router.program.expressions import Names, Tree, path_of
 from router.program.expressions.syntax import SyntaxFault, parse
 
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
@@ -63,6 +63,25 @@ def elements_of(tree: Tree) -> Steps | None:
     listed, each = tree["children"][:2]
     place = _walk(listed, (), {})
     return None if place is None or each["type"] == "projection" else _walk(each, (*place, EACH), {})
+
+
+def indexed(tree: Tree) -> tuple[Names, int, Names] | None:
+    """Return the path, index and further path of `lines[0].sku` and `lines | [0]`; None for other expressions."""
+    first, *rest = tree["children"] or [tree]
+    if tree["type"] == "pipe" and len(rest) == 1 and rest[0]["type"] == "index_expression":
+        tree = {**rest[0], "children": [first, *rest[0]["children"][1:]]}
+        rest = []
+    elif tree["type"] == "subexpression" and first["type"] == "index_expression":
+        tree = first
+    elif tree["type"] == "index_expression":
+        rest = []
+    if tree["type"] != "index_expression" or len(tree["children"]) != 2:
+        return None
+    base, index = tree["children"]
+    names = path_of(base)
+    if names is None or index["type"] != "index" or any(step["type"] != "field" for step in rest):
+        return None
+    return names, index["value"], tuple(step["value"] for step in rest)
 
 
 def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | None:

@@ -11,7 +11,7 @@ from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, in_words, of_path, of_tree
 from router.check.analysis.predicates import SOME_VALUE, Schema
 from router.check.analysis.routes import AnalyzedRoute
-from router.check.analysis.text_formats import always_matches, refusal_of
+from router.check.analysis.text_formats import always_matches, refusal_of, refuses_number
 from router.config import spec
 from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import TextFormat
@@ -107,8 +107,9 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
         elif unfit:
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
         elif step.form is not None:
-            if not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
-                yield f"transform '{step.name}' may be given text that is not {step.form.name}"
+            numbers = refuses_number(route, step.before, step.form)
+            if numbers is not NO or not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
+                yield f"transform '{step.name}' may be given what is not {step.form.name}"
         elif step.name not in _TOTAL or (step.name == "to_text" and step.before.can_be(["binary"]) is not NO):
             yield _may_fail(step.name)
 

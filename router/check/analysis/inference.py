@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.expressions import Scope, elements_of
+from router.check.analysis.expressions import Scope, elements_of, indexed
 from router.check.analysis.predicates import (
     EACH,
     SOME_VALUE,
@@ -141,25 +141,6 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
     return _of_element(messages, scope.steps(names), index, rest)
 
 
-def indexed(tree: Tree) -> tuple[Names, int, Names] | None:
-    """Return the path, index and further path of `lines[0].sku` and `lines | [0]`; None for other expressions."""
-    first, *rest = tree["children"] or [tree]
-    if tree["type"] == "pipe" and len(rest) == 1 and rest[0]["type"] == "index_expression":
-        tree = {**rest[0], "children": [first, *rest[0]["children"][1:]]}
-        rest = []
-    elif tree["type"] == "subexpression" and first["type"] == "index_expression":
-        tree = first
-    elif tree["type"] == "index_expression":
-        rest = []
-    if tree["type"] != "index_expression" or len(tree["children"]) != 2:
-        return None
-    base, index = tree["children"]
-    names = path_of(base)
-    if names is None or index["type"] != "index" or any(step["type"] != "field" for step in rest):
-        return None
-    return names, index["value"], tuple(step["value"] for step in rest)
-
-
 def _of_element(messages: Entailment | None, listed: Steps | None, index: int, rest: Names = ()) -> Value:
     """Infer the value at a path in one element of a list."""
     if messages is None or listed is None:
@@ -203,36 +184,43 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
     )
 
 
-def _first_of(messages: Entailment | None, scope: Scope, tree: Tree, wanted: Schema) -> Value:
-    """Infer `a || b`, the first value that is true, else the last; with SOME_VALUE `not_null(a, b)`."""
-    *others, last = tree["children"]
-    value = of_tree(messages, scope, last)
-    for child in reversed(others):
-        value = _either(of_tree(messages, scope, child), value)
+def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
+    """Infer `a || b`, the first value that is true, else the last, and `not_null(a, b)`, the first that is not null."""
+    wanted = TRUTHY if tree["type"] == "or_expression" else SOME_VALUE
+    *others, last = [of_tree(messages, scope, child) for child in tree["children"]]
+    value = last
+    for other in reversed(others):
+        value = _either(other, value, wanted)
     paths = [None if (names := path_of(child)) is None else scope.steps(names) for child in tree["children"]]
-    if messages is None or value.missing is NO or any(each is None or EACH in each for each in paths):
+    if messages is None or any(each is None or EACH in each for each in paths):
         return value
     *before, end = [each for each in paths if each is not None]
-    no_value = all_of([*({"not": there(each, wanted)} for each in before), {"not": there(end, SOME_VALUE)}])
-    missing = messages.allows(no_value)
-    return structs.replace(value, missing=missing, lacking=end if missing is YES else None)
+    passed = [{"not": there(each, wanted)} for each in before]
+    missing = messages.allows(all_of([*passed, {"not": there(end, SOME_VALUE)}]))
+    empty = value.empty
+    if empty is not NO:
+        empty = any_of([messages.allows(all_of([*passed, there(end, _EMPTY)])), weak(others[0].empty, YES)])
+    return structs.replace(value, missing=missing, lacking=end if missing is YES else None, empty=empty)
 
 
-def _either(left: Value, right: Value) -> Value:
-    """Infer `left || right`: the left value, or the right one if the left is missing, false or empty."""
+def _either(left: Value, right: Value, wanted: Schema) -> Value:
+    """Infer the left value, or the right one if the left is not as wanted."""
     types = {**dict.fromkeys(right.types, UNKNOWN), **left.types}
     longest = None if left.longest is None or right.longest is None else max(left.longest, right.longest)
     if left.can_be(["string"]) is NO:
         longest = right.longest
-    missing = NO if left.missing is NO or right.missing is NO else UNKNOWN
-    return Value(missing, types, weak(right.empty), longest)
+    if wanted is TRUTHY:  # an empty text is not true
+        return Value(weak(right.missing), types, weak(right.empty), longest)
+    return Value(
+        NO if NO in (left.missing, right.missing) else UNKNOWN, types, weak(any_of([left.empty, right.empty])), longest
+    )
 
 
 def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     """Infer the result of a function, if it does not raise an error."""
     name = tree["value"]
     if name == "not_null":
-        return _first_of(messages, scope, tree, SOME_VALUE)
+        return _first_of(messages, scope, tree)
     arguments = [of_tree(messages, scope, child) for child in tree["children"] if child["type"] != "expref"]
     refine = _CALLS.get(name)
     return _RESULTS.get(name, Value()) if refine is None else refine(messages, arguments)
@@ -243,14 +231,13 @@ def _to_number(messages: Entailment | None, arguments: list[Value]) -> Value:
     (value,) = arguments
     if value.other_than(("string", "number")):
         return structs.replace(_NUMBER, missing=YES, gap="'to_number' has no value for other than text")
-    numeric = UNKNOWN
-    if messages is not None and value.origin is not None:
+    numeric = UNKNOWN if value.can_be(["string"]) is not NO else YES
+    if numeric is UNKNOWN and messages is not None and value.origin is not None:
         numeric = messages.holds_at(value.origin, _IS_NUMBER)
-    only_numbers = value.can_be(["string"]) is NO and value.can_be(["number"]) is YES
-    if only_numbers or numeric is YES:
-        return structs.replace(_NUMBER, missing=value.missing, lacking=value.lacking)
     if value.can_be(["string"]) is YES and numeric is NO:
         return structs.replace(_NUMBER, missing=YES, gap="'to_number' has no value for text that is not a number")
+    if numeric is YES and value.types.keys() <= {"string", "number"}:
+        return structs.replace(_NUMBER, missing=value.missing, lacking=value.lacking)
     return structs.replace(_NUMBER, missing=UNKNOWN)
 
 
@@ -297,6 +284,7 @@ _TEXT = of_type("string", empty=UNKNOWN)
 _NUMBER = of_type("number")
 _BOOLEAN = of_type("boolean")
 _ARRAY = of_type("array")
+_EMPTY: Schema = {"enum": [""]}
 _IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
 """The text of a number in JSON, for which `to_number` has a value."""
 _CALLS: Mapping[str, Callable[[Entailment | None, list[Value]], Value]] = {
@@ -320,7 +308,7 @@ _RESULTS: Mapping[str, Value] = {
 """The values of functions of JMESPath, if they do not raise an error."""
 _KINDS: Mapping[str, Callable[[Entailment | None, Scope, Tree], Value]] = {
     "literal": lambda messages, scope, tree: of_constant(tree["value"]),
-    "or_expression": lambda messages, scope, tree: _first_of(messages, scope, tree, TRUTHY),
+    "or_expression": _first_of,
     "function_expression": _of_call,
     # Other comparisons than these have no value for other types than numbers.
     "comparator": lambda messages, scope, tree: _BOOLEAN if tree["value"] in ("eq", "ne") else Value(),

@@ -64,6 +64,16 @@ def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Ca
     return Refusal(Answer.YES if form.exact and matches is Answer.NO else Answer.UNKNOWN)
 
 
+def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
+    """Whether a conversion refuses a number that a value can be."""
+    if form.numbers is None or value.can_be(["number"]) is Answer.NO:
+        return Answer.NO
+    if route.mapped is None or value.origin is None:
+        return Answer.UNKNOWN
+    accepted: Schema = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
+    return route.mapped.holds_at(value.origin, accepted).opposite()
+
+
 def always_matches(messages: Entailment, index: SchemaIndex, steps: Steps, pattern: str) -> Answer:
     """Whether all texts at a path match a pattern."""
     answer = messages.holds_at(steps, {"pattern": pattern})

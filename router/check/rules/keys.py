@@ -8,6 +8,7 @@ from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.inference import NO, UNKNOWN, YES, Value, in_words, of_path
 from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
 from router.check.analysis.text_formats import refusal_of
+from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
@@ -102,7 +103,8 @@ def _judge(
         advice = route.constrain(value, "minLength: 1") or advice
         yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, advice, refutes=claim)
     elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
-        yield from _check_length(route, name, limit, value, path)
+        certain = value.missing is value.empty is NO and not _may_be_unfit(inferred, kind)
+        yield from _check_length(route, name, limit, value, path, route.claim("key", name) if certain else None)
 
 
 def _check_by_schema(
@@ -156,9 +158,18 @@ def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) ->
     return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
 
 
-def _check_length(route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path) -> Iterator[Found]:
+def _may_be_unfit(inferred: InferredAttribute, kind: KeyType) -> bool:
+    """Whether it is not proved that the value has a type that the key takes."""
+    value, fitting = (inferred.raw, inferred.accepts) if inferred.accepts else (inferred.value, (_WANTED[kind],))
+    return any(answer is not NO and each not in fitting for each, answer in value.types.items())
+
+
+def _check_length(
+    route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path, claim: Claim | None
+) -> Iterator[Found]:
+    """Report a length that is not bounded; it refutes the claim about the key, if nothing else is doubtful."""
     most = limit // _BYTES_OF_A_CHARACTER
-    advice, claim = route.constrain(value, f"maxLength: {most}"), route.claim("key", name)
+    advice = route.constrain(value, f"maxLength: {most}")
     if value.longest is None:
         sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"
         yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)

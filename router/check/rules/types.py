@@ -9,7 +9,7 @@ from router.check.analysis.expressions import tree_of
 from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree
 from router.check.analysis.predicates import EACH, SOME_VALUE, TYPES
 from router.check.analysis.routes import AnalyzedRoute
-from router.check.analysis.text_formats import refusal_of
+from router.check.analysis.text_formats import refusal_of, refuses_number
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
@@ -112,7 +112,11 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
             yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
         elif step.form is not None and not step.before.untyped:
             refusal = refusal_of(route, step.before, step.form, TRANSFORMS[step.name])
-            if refusal.possible is YES:
+            if refuses_number(route, step.before, step.form) is YES:
+                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be another number"
+                advice = route.constrain(step.before, f"enum: {[*(step.form.numbers or ())]}")
+                yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
+            elif refusal.possible is YES:
                 sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
                 advice = route.constrain(step.before, step.form.keyword)
                 yield Found(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", where, advice, refutes=claim)

@@ -25,12 +25,12 @@ _ADDABLE = ("number", "set")
 def check_added_values(subject: Subject) -> Iterator[Found]:
     """Report attributes of `add` that can have another type."""
     for route in subject.routes:
-        for index, name in enumerate(route.route.write.add):
+        for name in route.route.write.add:
             attribute = route.attributes.get(name)
             if attribute is None or not route.final:
                 continue
             value, claim = infer(route, attribute).value, route.claim("mapping", name)
-            unfit, where = value.other_than(_ADDABLE), (*route.path, "write", "add", index)
+            unfit, where = value.other_than(_ADDABLE), route.place(name)
             advice = f"add 'type: N' to attribute '{name}', or a type of set"
             if value.types and value.can_be(_ADDABLE) is NO:
                 possible = [kind for kind, answer in value.types.items() if answer is not NO]

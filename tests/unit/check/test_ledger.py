@@ -87,7 +87,7 @@ def test_not_decided(check: Examine) -> None:
     report = check("{id: id, a: {from: t, transform: [lower, to_epoch]}, b: l, c: 'l && sum(l)'}")
 
     assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
-        "mapping a": "not decided transform 'to_epoch' may be given text that is not a time with an offset",
+        "mapping a": "not decided transform 'to_epoch' may be given what is not a time with an offset",
         "mapping c": "not decided sum() may be given a value that it does not take; sum() fails on some numbers",
         "size": "not decided the length of 'b' is not bounded; the length of 'c' is not bounded",
     }
