@@ -187,9 +187,9 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
 def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     """Infer `a || b`, the first value that is true, else the last, and `not_null(a, b)`, the first that is not null."""
     wanted = TRUTHY if tree["type"] == "or_expression" else SOME_VALUE
-    *others, last = [of_tree(messages, scope, child) for child in tree["children"]]
-    value = last
-    for other in reversed(others):
+    values = [of_tree(messages, scope, child) for child in tree["children"]]
+    value = values[-1]
+    for other in reversed(values[:-1]):
         value = _either(other, value, wanted)
     paths = [None if (names := path_of(child)) is None else scope.steps(names) for child in tree["children"]]
     if messages is None or any(each is None or EACH in each for each in paths):
@@ -199,7 +199,8 @@ def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     missing = messages.allows(all_of([*passed, {"not": there(end, SOME_VALUE)}]))
     empty = value.empty
     if empty is not NO:
-        empty = any_of([messages.allows(all_of([*passed, there(end, _EMPTY)])), weak(others[0].empty, YES)])
+        first = NO if wanted is TRUTHY else weak(values[0].empty, YES)
+        empty = any_of([messages.allows(all_of([*passed, there(end, _EMPTY)])), first])
     return structs.replace(value, missing=missing, lacking=end if missing is YES else None, empty=empty)
 
 
