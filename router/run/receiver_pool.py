@@ -39,6 +39,8 @@ class ReceiverPool:
     ) -> None:
         """`run_lock` makes the lock with which receivers process one at a time, and queues in turns."""
         self._program = program
+        self.config = program.hash
+        """The hash of the config: known before a plugin starts, which may use up all file descriptors."""
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
@@ -106,11 +108,6 @@ class ReceiverPool:
     def is_ready(self) -> bool:
         """Return whether messages of every queue are received."""
         return self._all_run() and not self.stopping and all(receiver.healthy for receiver in self.receivers)
-
-    @property
-    def config(self) -> str:
-        """The hash of the config."""
-        return self._program.hash
 
     @property
     def queues(self) -> list[str]:

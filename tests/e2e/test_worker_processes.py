@@ -154,7 +154,8 @@ def test_work_as_one(stack: WorkerStack, wait: Callable[..., Any]) -> None:
         reloaded = stack.wait_for_lines(2, message="config reloaded")
         code = stack.stop()
 
-    assert (alive, sorted(line["process"] for line in reloaded), code) == ((200, "ok\n"), [0, 1], 0)
+    (config,) = {line["config"] for line in reloaded}
+    assert (alive, sorted(line["process"] for line in reloaded), code) == ((200, f"ok\nconfig {config}\n"), [0, 1], 0)
     assert sorted(line["process"] for line in stack.lines(message="worker stopped", finished=True)) == [0, 1]
     assert stack.lines(level="ERROR") == []
 
