@@ -20,6 +20,7 @@ _STRUCTS: dict[Any, str] = {
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
     spec.TableSettings: "Tables",
+    spec.OwnerSettings: "Owners",
     spec.RouteSettings: "Routes",
     spec.Attribute: "Attributes",
     **dict(source.section for source in SOURCES.values() if source.section),
@@ -56,8 +57,8 @@ _BEYOND = """\
 ## YAML
 
 Files are UTF-8 and read by the core schema of YAML 1.2: `on`, `no`, `12:30:00` and dates are text, `010` is ten, and
-fractions are exact decimals. Anchors, aliases and `<<` are supported. Top-level keys that begin with `x-` are ignored,
-and can hold shared parts:
+fractions are exact decimals. Anchors, aliases and `<<` are supported. Keys that begin with `x-` are ignored in each map
+whose keys are fixed (the file, a queue, a route, an attribute …), and can hold notes, or parts that are shared:
 
 ```yaml
 version: 1

@@ -23,10 +23,10 @@ _SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "tab
 @click.option(
     "--group",
     "by",
-    type=click.Choice(["auto", "none", "file", "name"]),
+    type=click.Choice(["auto", "none", "owner", "file", "name"]),
     default="auto",
     show_default=True,
-    help="One node for what is in one file, or has one first word in its name; auto: only for more than 40 routes.",
+    help="One node for what has one owner, file or first word in its name; auto: only for more than 40 routes.",
 )
 @click.option(
     "--select", "pattern", metavar="PATTERN", help="Only what has such a name, and its neighbours: 'orders*'."

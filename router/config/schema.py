@@ -37,7 +37,7 @@ def config_schema(config: spec.Config | None = None, included: bool = False) -> 
     `included` selects the schema of files that a config includes.
     """
     plain = _rewrite(_plain_schema(spec.Included if included else spec.Config), _accept_references)
-    published: Node = _rewrite(plain, _accept_empty_keys)
+    published: Node = _rewrite(_rewrite(plain, _accept_empty_keys), _accept_extensions)
     if config is not None:
         published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
     return published
@@ -150,6 +150,31 @@ def _accept_empty_keys(node: Node) -> Node:
         if changed.intersection(branch.get("required", ())):
             branch["properties"] = {name: {"not": {"type": "null"}} for name in branch["required"]}
     return node
+
+
+def _accept_extensions(node: Node) -> Node:
+    """Accept keys that begin with `x-` in a map with fixed keys."""
+    return {**node, "patternProperties": {"^x-": True}} if node.get("additionalProperties") is False else node
+
+
+def without_extensions(data: Any) -> Any:
+    """Return the data of a file without keys that begin with `x-` in maps whose keys are fixed."""
+    root = exact_schema(spec.Config)
+    return _without_extensions(root, root, data)
+
+
+def _without_extensions(root: Node, node: Node, value: Any) -> Any:
+    branch = branch_for(root, node, value)
+    if isinstance(value, list):
+        return [_without_extensions(root, branch.get("items", {}), each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    known, other = branch.get("properties"), branch.get("additionalProperties")
+    if known is not None:
+        kept = {name: each for name, each in value.items() if not name.startswith("x-")}
+        return {name: _without_extensions(root, known.get(name, {}), each) for name, each in kept.items()}
+    inside = other if isinstance(other, dict) else {}
+    return {name: _without_extensions(root, inside, each) for name, each in value.items()}
 
 
 def _or_null(node: Node) -> Node:

@@ -14,7 +14,9 @@ from router.config.environment import RT005, substitute
 from router.config.findings import stopped
 from router.config.include import included_files
 from router.config.merge import IncludedFile, Reading, SourceFile, folder_of, merge
+from router.config.owners import with_defaults
 from router.config.parse import parse_part
+from router.config.schema import without_extensions
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
@@ -91,18 +93,27 @@ def parse_text(
     label: str = "routes.yaml",
     folder: pathlib.Path = pathlib.Path(),
     unset: Severity = "error",
+    *,
+    as_written: bool = False,
 ) -> SourceFile:
-    """Read a config from text, as `read_source` does from a file."""
+    """Read a config from text, as `read_source` does from a file.
+
+    `as_written` keeps keys that begin with `x-`, and gives entries no owner and no tags of the file.
+    """
     tree = Tree(_compose(text, label), label)
     try:
         data = tree.data()
     except LimitError as error:
         raise _over_limit(error, label) from None
+    if "x-" in text and not as_written:
+        data = without_extensions(data)
     if env is not None:
         data, faults = substitute(data, env)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
             tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
+    if not as_written:
+        data = with_defaults(data)
     return SourceFile(label, folder, data, tree.findings, tree.locate)
 
 

@@ -6,22 +6,38 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
 from router.config.spec_resources import (
+    Description,
     EventSourceMapping,
     FunctionSettings,
+    OwnerName,
+    OwnerSettings,
     Queue,
     RedactedAttribute,
     RetrySettings,
     S3Pointer,
     TableSettings,
+    Tags,
     Worker,
 )
 from router.config.spec_tests import ReceivedMessage, StoredItems, Test
-from router.config_types import AttributeName, AttributeType, Disposition, Expression, Name, Spec
+from router.config_types import (
+    MAX_TAGS,
+    AttributeName,
+    AttributeType,
+    Disposition,
+    Expression,
+    Name,
+    Owner,
+    Spec,
+    TagName,
+    TagValue,
+)
 from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
 __all__ = [
-    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "MergeSettings", "Queue",
+    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "MergeSettings",
+    "OwnerSettings", "Queue",
     "ReceivedMessage", "RedactedAttribute", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems",
     "TableSettings", "Test", "Worker", "WriteSettings", "short_form",
 ]  # fmt: skip
@@ -187,6 +203,9 @@ class RouteSettings(Spec, frozen=True):
         "dead_letter"
     )
     tests: Annotated[tuple[Test, ...], Meta(description="Messages and their expected outcomes.")] = ()
+    owner: OwnerName = ""
+    description: Description = ""
+    tags: Tags = field(default_factory=dict)
 
 
 class Ignore(Spec, frozen=True, kw_only=True):
@@ -239,6 +258,18 @@ Routes = Annotated[
 Ignored = Annotated[tuple[Ignore, ...], Meta(description="Findings that `router check` does not report.")]
 
 
+FileOwner = Annotated[
+    Owner,
+    Meta(
+        description="The owner of the queues, tables and routes of this file that have none.", examples=["team-orders"]
+    ),
+]
+FileTags = Annotated[
+    dict[TagName, TagValue],
+    Meta(max_length=MAX_TAGS, description="Tags of all queues, tables and routes of this file."),
+]
+
+
 class Included(Spec, frozen=True, kw_only=True):
     """A file that `include` names. File names in it are relative to its own folder."""
 
@@ -248,10 +279,12 @@ class Included(Spec, frozen=True, kw_only=True):
     tables: Tables = field(default_factory=dict)
     routes: Routes = field(default_factory=dict)
     ignore: Ignored = ()
+    owner: FileOwner = ""
+    tags: FileTags = field(default_factory=dict)
 
 
 class Config(Spec, frozen=True, kw_only=True):
-    """All routes of one router. Top-level keys that start with `x-` are ignored."""
+    """All routes of one router. Keys that start with `x-` are ignored, in each map whose keys are fixed."""
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
@@ -269,5 +302,14 @@ class Config(Spec, frozen=True, kw_only=True):
     function: Annotated[
         FunctionSettings, Meta(description="The Lambda function in the output of `router template`.")
     ] = FunctionSettings()
+    owners: Annotated[
+        dict[Owner, OwnerSettings],
+        Meta(
+            description="Settings of owners, by name.",
+            examples=[{"team-orders": {"alarm_topic": "arn:aws:sns:eu-west-1:123456789012:team-orders"}}],
+        ),
+    ] = field(default_factory=dict)
     worker: Annotated[Worker, Meta(description="The worker in the output of `router template --worker`.")] = Worker()
     ignore: Ignored = ()
+    owner: FileOwner = ""
+    tags: FileTags = field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from router.config_types import Bucket, Disposition, Duration, Spec
+from router.config_types import MAX_TAGS, Bucket, Disposition, Duration, Owner, Spec, TagName, TagValue
 from router.envelopes import ENVELOPES
 from router.model import KeyType
 
@@ -33,6 +33,43 @@ EnvironmentVariables = Annotated[
         examples=[{"GEO_TABLE": "${STAGE:-dev}-places"}],
     ),
 ]
+
+
+OwnerName = Annotated[
+    Owner,
+    Meta(
+        description="The team or person that it belongs to. Default: the `owner` of the file.",
+        examples=["team-orders"],
+    ),
+]
+Description = Annotated[
+    str,
+    Meta(
+        max_length=500, description="What it is for, in words. The alarms of a queue have it.", examples=["paid orders"]
+    ),
+]
+Tags = Annotated[
+    dict[TagName, TagValue],
+    Meta(
+        max_length=MAX_TAGS,
+        description="Tags, added to the `tags` of the file; queues and tables that the stack creates get them, and "
+        "`owner`.",
+        examples=[{"cost-center": "42"}],
+    ),
+]
+
+
+class OwnerSettings(Spec, frozen=True, kw_only=True):
+    """A team or person that owns queues, tables and routes."""
+
+    alarm_topic: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The ARN of the SNS topic for alarms of its queues, instead of the parameter `AlarmTopic`.",
+            examples=["arn:aws:sns:eu-west-1:123456789012:team-orders"],
+        ),
+    ]
 
 
 class EventSourceMapping(Spec, frozen=True, kw_only=True):
@@ -183,6 +220,9 @@ class Queue(Spec, frozen=True):
             "for an `outlast` of more than 32 hours, as many as it needs."
         ),
     ] = UNSET
+    owner: OwnerName = ""
+    description: Description = ""
+    tags: Tags = field(default_factory=dict)
 
 
 class TableSettings(Spec, frozen=True, kw_only=True):
@@ -231,6 +271,9 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = True
     kms_key: KmsKey = ""
+    owner: OwnerName = ""
+    description: Description = ""
+    tags: Tags = field(default_factory=dict)
 
 
 class FunctionSettings(Spec, frozen=True, kw_only=True):

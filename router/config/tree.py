@@ -173,9 +173,9 @@ class Tree:
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
-        """Return the plain data without top-level keys that begin with `x-`, and add `findings`; raises LimitError."""
-        data, _, _ = self._build(self._root)
-        return {name: value for name, value in data.items() if not name.startswith("x-")}
+        """Return the plain data, and add `findings`; raises LimitError."""
+        data: dict[str, Any] = self._build(self._root)[0]
+        return data
 
     def locate(self, path: Path, key: bool = False) -> Place:
         """Return the place of the value (or of its key) at `path`, or of the nearest parent that exists.

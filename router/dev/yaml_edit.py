@@ -39,7 +39,7 @@ class YamlFile:
         raw = path.read_bytes()
         self._text = raw.decode("utf-8-sig")
         self._mark = _MARK if raw.startswith(_MARK) else b""
-        self._data: Any = parse_text(self._text).data
+        self._data: Any = parse_text(self._text, as_written=True).data
 
     def data(self, path: Path) -> Any:
         """Return the value at a path, with its references to variables."""
@@ -105,7 +105,7 @@ def _copy(data: Any) -> Any:
 
 def _read(text: str) -> Any:
     try:
-        return parse_text(text).data
+        return parse_text(text, as_written=True).data
     except RouterError:
         return None
 

@@ -169,6 +169,20 @@ def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path:
     )
 
 
+def test_extensions_are_kept(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """Keys that begin with `x-` stay, and entries do not get the owner of the file written out."""
+    config = CONFIG.partition("ignore:")[0].replace(
+        "version: 1", "version: 1\nx-team: [shop] # whose it is\nowner: shop"
+    )
+    (tmp_path / "routes.yaml").write_text(config.replace("table:   clicks", "table:   clicks\n    x-ticket: 7"))
+
+    done = router("new", samples(ORDERS[:1]), "--queue", "orders", "--yes")
+
+    text = (tmp_path / "routes.yaml").read_text()
+    assert (done.returncode, text.count("x-team: [shop] # whose it is\n"), text.count("x-ticket: 7\n")) == (0, 1, 1)
+    assert (text.count("owner:"), "\nignore:\n" in text) == (1, True)
+
+
 def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
     """Each shape is a route of its own, with its schema and its test; a key in an object is mapped."""
     done = router("new", samples([*PLACED, *CANCELLED]), "--queue", "orders", "--yes", "--json")

@@ -9,15 +9,16 @@ from msgspec import Struct, UnsetType, structs
 
 from router.aws.references import is_fifo
 from router.config import spec
+from router.config.owners import Owners, owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
-GroupBy = Literal["auto", "none", "file", "name"]
+GroupBy = Literal["auto", "none", "owner", "file", "name"]
 MAX_ROUTES = 40
 """A graph with more routes is grouped by default: nobody reads more."""
 MAX_GROUPS = 40
 OTHERS = "others"
-"""The group of what is in small groups, if there are too many groups."""
+"""The group of what has no owner, and of what is in small groups, if there are too many groups."""
 
 
 class Node(Struct, frozen=True):
@@ -28,6 +29,7 @@ class Node(Struct, frozen=True):
     name: str
     details: tuple[str, ...] = ()
     count: int = 1
+    owner: str = ""
 
 
 class Edge(Struct, frozen=True):
@@ -52,6 +54,7 @@ class Graph(Struct, frozen=True):
 
 def graph_of(config: spec.Config) -> Graph:
     """Return the graph of a config."""
+    owners = owners_of(config)
     read = {route.queue: None for route in config.routes.values()}
     queues = dict.fromkeys([*config.queues, *read])
     dead_letters = {queue.dead_letter for queue in config.queues.values() if queue.dead_letter} - read.keys()
@@ -59,19 +62,20 @@ def graph_of(config: spec.Config) -> Graph:
     edges: list[Edge] = []
     for name in queues:
         settings = config.queues.get(name, spec.Queue())
-        nodes.setdefault(_queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters))
+        nodes.setdefault(_queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters, owners))
     for name, route in config.routes.items():
         id_ = f"route:{name}"
-        nodes[id_] = Node(id_, "route", name, tuple(_details_of(route)))
+        nodes[id_] = Node(id_, "route", name, tuple(_details_of(route)), owner=route.owner)
         edges.append(Edge(f"queue:{route.queue}", id_, "reads"))
         tables = [route.table, *([route.write.once] if isinstance(route.write.once, str) else [])]
         edges += [Edge(id_, f"table:{table}", "writes") for table in tables]
     for name, table in config.tables.items():
-        nodes[f"table:{name}"] = Node(f"table:{name}", "table", name, _named(name, table.name, ", ".join(table.key)))
+        about = _named(name, table.name, ", ".join(table.key))
+        nodes[f"table:{name}"] = Node(f"table:{name}", "table", name, about, owner=owners.tables[name])
     for name in queues:
         target = config.queues.get(name, spec.Queue()).dead_letter
         if target:
-            nodes.setdefault(_queue_id(target, dead_letters), _queue_node(target, spec.Queue(), is_dead_letter=True))
+            nodes.setdefault(_queue_id(target, dead_letters), _queue_node(target, spec.Queue(), True, owners))
             edges.append(Edge(_queue_id(name, dead_letters), _queue_id(target, dead_letters), "dead_letter"))
     return Graph(tuple(nodes.values()), tuple(edges))
 
@@ -80,10 +84,10 @@ def _queue_id(name: str, dead_letters: set[str]) -> str:
     return f"{'dead_letter' if name in dead_letters else 'queue'}:{name}"
 
 
-def _queue_node(name: str, settings: spec.Queue, is_dead_letter: bool) -> Node:
+def _queue_node(name: str, settings: spec.Queue, is_dead_letter: bool, owners: Owners) -> Node:
     kind: NodeKind = "dead_letter" if is_dead_letter else "queue"
     about = ", ".join([*settings.envelope, *(["FIFO"] if is_fifo(settings.name or name) else [])])
-    return Node(f"{kind}:{name}", kind, name, _named(name, settings.name, about))
+    return Node(f"{kind}:{name}", kind, name, _named(name, settings.name, about), owner=owners.queues[name])
 
 
 def _named(key: str, name: str, about: str) -> tuple[str, ...]:
@@ -122,17 +126,20 @@ def _around(graph: Graph, matched: set[str]) -> Graph:
 
 
 def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
-    """Return a graph with one node for all queues, routes or tables of a group: those of a file, or of one first word.
+    """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of one first word.
 
-    `auto` leaves a small graph as it is, and prefers files if there are several.
+    `auto` leaves a small graph as it is, and takes the first of these of which there are several.
     """
     if by == "none" or (by == "auto" and graph.count("route") <= MAX_ROUTES):
         return graph
-    files = {node.id: file_of(node) for node in graph.nodes}
-    several = 1 < len(set(files.values())) <= MAX_GROUPS
-    words = {node.id: _first_word(node.name) for node in graph.nodes}
-    groups = _merge_small(files if by == "file" or (by == "auto" and several) else words, graph)
-    return _grouped(graph, groups)
+    choices = {
+        "owner": {node.id: node.owner or OTHERS for node in graph.nodes},
+        "file": {node.id: file_of(node) for node in graph.nodes},
+        "name": {node.id: _first_word(node.name) for node in graph.nodes},
+    }
+    several = (name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS)
+    chosen = next(several, "name") if by == "auto" else by
+    return _grouped(graph, _merge_small(choices[chosen], graph))
 
 
 def _first_word(name: str) -> str:
@@ -162,7 +169,9 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
     for (kind, name), nodes in members.items():
         id_ = f"{kind}:{name}"
         single = len(nodes) == 1
-        shown = structs.replace(nodes[0], id=id_) if single else Node(id_, kind, name, (), len(nodes))
+        owners = {node.owner for node in nodes}
+        owner = owners.pop() if len(owners) == 1 else ""
+        shown = structs.replace(nodes[0], id=id_) if single else Node(id_, kind, name, (), len(nodes), owner)
         merged |= {node.id: shown for node in nodes}
     counts = Counter((merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges)
     edges = [Edge(source, target, kind, count) for (source, target, kind), count in counts.items()]

@@ -6,7 +6,7 @@ Dashboards: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Clo
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from router.deliver.telemetry import (
     CONFIGURATION_ERRORS,
@@ -48,17 +48,20 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
         alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
-            f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works",
+            f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works"
+            f"{_named(queue)}",
             ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
             ref("OldestMessageSeconds"),
             _PERIODS,
+            _actions(plan, queue),
         )
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
         alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
-            f"There are dead letters on queue {queue.name}",
+            f"There are dead letters on queue {queue.name}{_named(queue)}",
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
+            actions=_actions(plan, queue),
         )
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
@@ -75,8 +78,27 @@ def _service(plan: StackPlan) -> str:
     return environment(plan)[SERVICE_VARIABLE]
 
 
+def _named(queue: PlannedQueue) -> str:
+    """Return the owner and the description of a queue, as a text for the description of an alarm."""
+    about = [f"owner: {queue.owner}" if queue.owner else "", queue.description]
+    text = "; ".join(filter(None, about))
+    return f" ({text})" if text else ""
+
+
+def _actions(plan: StackPlan, queue: PlannedQueue) -> Sequence[Expression]:
+    """Return the topic of the owner of a queue, or that of the parameter."""
+    if queue.owner not in plan.config.owners:
+        return _ACTIONS
+    topic = plan.config.owners[queue.owner].alarm_topic
+    return [sub(plan.substitutions.at(("owners", queue.owner, "alarm_topic"), topic))]
+
+
 def _alarm(
-    why: str, source: tuple[str, str, str, Expression, str], threshold: int | Json = 0, periods: int = 1
+    why: str,
+    source: tuple[str, str, str, Expression, str],
+    threshold: int | Json = 0,
+    periods: int = 1,
+    actions: Sequence[Expression] = _ACTIONS,
 ) -> Json:
     """Return an alarm for a metric that exceeds the threshold for a number of minutes.
 
@@ -94,8 +116,8 @@ def _alarm(
         "Threshold": threshold,
         "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
-        "AlarmActions": _ACTIONS,
-        "OKActions": _ACTIONS,
+        "AlarmActions": actions,
+        "OKActions": actions,
     }
     return resource("CloudWatch::Alarm", properties)
 

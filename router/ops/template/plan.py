@@ -1,14 +1,16 @@
 """Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
 
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
 from router.check.rules.queues import batch_of, retention_of, visibility_of
 from router.config import spec
+from router.config.owners import owners_of
 from router.errors import UsageError
+from router.model import Path
 from router.ops.template.expressions import (
     ACCOUNT,
     PARTITION,
@@ -33,7 +35,8 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 class PlannedResource(Struct, frozen=True, kw_only=True):
     """A queue or table: its logical id, and its name, ARN and KMS key as texts.
 
-    `label` is its name with the values of variables in this environment, `routes` are the routes that use it.
+    `label` is its name with the values of variables in this environment, `routes` are the routes that use it, `owner`
+    is its own, or that of all its routes.
     """
 
     id: str
@@ -43,6 +46,10 @@ class PlannedResource(Struct, frozen=True, kw_only=True):
     made: bool
     kms_key: str = ""
     routes: tuple[str, ...] = ()
+    owner: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = {}
+    """Tags; their values, and the description, are texts."""
 
     @property
     def arn_expression(self) -> Expression:
@@ -129,6 +136,7 @@ class _QueuePlanner:
     def __init__(self, program: Program, substitutions: Substitutions, worker: bool) -> None:
         self._config, self._compiled = program.config, program.engine.queues
         self._text, self._worker = substitutions.at, worker
+        self._owners = owners_of(program.config)
         self._dead_letter_keys = {queue.dead_letter for queue in self._config.queues.values()}
 
     def queues(self) -> Mapping[str, PlannedQueue]:
@@ -155,6 +163,12 @@ class _QueuePlanner:
             routes=routes,
             name_in_config=name,
             kms_key=self._kms_key(name),
+            owner=self._owners.queues[name],
+            description=self._text(("queues", name, "description")),
+            # A queue without settings has the tags of its first route.
+            tags=_tags(
+                self._text, ("queues", name) if name in self._config.queues else ("routes", routes[0]), self._config
+            ),
             visibility=WORKER_VISIBILITY if self._worker else visibility_of(self._config, name),
             batch_size=size,
             window=window,
@@ -175,7 +189,16 @@ class _QueuePlanner:
         else:
             return None
         found = _queue(reference, text, settings, is_dead_letter=True)
-        return structs.replace(found, kms_key=kms_key, routes=queue.routes, sources=(queue.arn,))
+        own = key in self._config.queues
+        return structs.replace(
+            found,
+            kms_key=kms_key,
+            routes=queue.routes,
+            sources=(queue.arn,),
+            owner=self._owners.queues.get(key) or queue.owner,
+            description=self._text(("queues", key, "description")),
+            tags=_tags(self._text, ("queues", key), self._config) if own else queue.tags,
+        )
 
     def _default_dead_letter_queue(self, queue: PlannedQueue) -> tuple[str, str]:
         """Return the name of a dead-letter queue that the config does not name, and the name as a text."""
@@ -195,6 +218,12 @@ class _QueuePlanner:
 
     def _kms_key(self, key: str) -> str:
         return self._text(("queues", key, "kms_key"))
+
+
+def _tags(text_at: Callable[[Path, str], str], path: tuple[str, str], config: spec.Config) -> dict[str, str]:
+    """Return the tags of a queue, table or route by its path, with their values as texts."""
+    section, name = path
+    return {tag: text_at((*path, "tags", tag), value) for tag, value in getattr(config, section)[name].tags.items()}
 
 
 def _queue(reference: str, text: str, settings: spec.Queue, is_dead_letter: bool) -> PlannedQueue:
@@ -220,6 +249,7 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
         if isinstance(route.write.once, str):
             users[route.write.once][name] = None
     found: dict[str, PlannedTable] = {}
+    owners = owners_of(config)
     for name, settings in config.tables.items():
         reference = settings.name or name
         text = substitutions.at(("tables", name, "name"), reference)
@@ -232,6 +262,8 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
             made=settings.managed and named,
             kms_key=substitutions.at(("tables", name, "kms_key")) if settings.kms_key else "",
             routes=tuple(users[name]),
+            owner=owners.tables[name],
+            tags=_tags(substitutions.at, ("tables", name), config),
             name_in_config=name,
             settings=settings,
         )

@@ -16,11 +16,12 @@ from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
 from router.ops.template import fill
 from router.ops.template.expressions import STACK, Expression, Json, attribute, resource, sub
-from router.ops.template.plan import PlannedQueue, PlannedTable, StackPlan
+from router.ops.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
 from router.ops.template.policies import attach, statements
 
 MAX_SOURCES = 10
 """Queues that a redrive allow policy can list; for more, it has to allow all."""
+OWNER_TAG = "owner"
 _ROLES = ("HASH", "RANGE")
 FUNCTION, LOG_GROUP = "Function", "LogGroup"
 CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
@@ -57,6 +58,7 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)
     properties |= {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
+    properties |= _tags(queue)
     return resource("SQS::Queue", properties, "Delete")
 
 
@@ -84,7 +86,15 @@ def _table(table: PlannedTable) -> Json:
         properties["TimeToLiveSpecification"] = {"AttributeName": table.settings.ttl, "Enabled": True}
     if table.kms_key:
         properties["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": sub(table.kms_key)}
+    properties |= _tags(table)
     return resource("DynamoDB::Table", properties, "Retain")
+
+
+def _tags(planned: PlannedResource) -> Json:
+    """Return the property with the tags, and a tag for the owner; none if there are none."""
+    owner = {OWNER_TAG: planned.owner} if planned.owner else {}
+    tags = [{"Key": name, "Value": sub(value)} for name, value in {**owner, **planned.tags}.items()]
+    return {"Tags": tags} if tags else {}
 
 
 def function_part(plan: StackPlan) -> Json:

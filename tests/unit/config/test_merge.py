@@ -144,7 +144,7 @@ def test_faults_stand_in_their_files(read: Read) -> None:
     assert lines(reading) == [
         "flows/a.yaml:1:9: RT103 'queues' must be a map, not a list",
         "flows/a.yaml:2:1: RT101 unknown key 'include' in the config; it takes version, plugins, queues, tables, routes, "
-        "ignore",
+        "ignore, owner, tags",
         "flows/a.yaml:3:10: RT104 'version' must be 1, not 2",
         "flows/a.yaml:4:11: RT103 entry 1 of 'plugins' must be text, not a map",
         "flows/b.yaml:3:12: RT101 unknown key 'queu' in route 'second'; did you mean 'queue'?",

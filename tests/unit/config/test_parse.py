@@ -517,7 +517,7 @@ def test_a_key_without_characters() -> None:
         'routes: {r: {queue: q, table: t, item: {"": 5, b: c}, options: {"": {"": 1}}}, "": {queue: q, table: t}}\n'
     )
 
-    advice = "it takes version, include, plugins, queues, tables, routes, function, worker, ignore"
+    advice = "it takes version, include, plugins, queues, tables, routes, function, owners, worker, ignore, owner, tags"
     name = "a name of letters, digits, '_', '.' and '-' that begins with a letter or digit"
     assert (config and (list(config.routes), config.routes["r"].options), findings) == (
         (["r"], {"": {"": 1}}),

@@ -157,6 +157,21 @@ def test_no_groups(graph: Graph, by: str) -> None:
     assert group(graph, "none" if by == "none" else "auto", lambda node: "routes.yaml") == graph
 
 
+def test_groups_by_owner(config: Parse) -> None:
+    """Owners are groups before files are; what has none is a group, too."""
+    text = "version: 1\ntables: {things: {key: {id: S}}}\nroutes:\n"
+    routes = (f"  r{n}: {{queue: q, table: things{', owner: a' if n < 50 else ''}}}\n" for n in range(60))
+
+    found = group(graph_of(config(text + "".join(routes))), "auto", lambda node: node.name)
+
+    assert [(node.id, node.owner, node.count) for node in found.nodes] == [
+        ("queue:others", "", 1),
+        ("route:a", "a", 50),
+        ("route:others", "", 10),
+        ("table:others", "", 1),
+    ]
+
+
 def test_many_groups() -> None:
     """The smallest are one, so that a picture of any config can be read."""
     found = group(large(1000, 1), "auto", lambda node: "routes.yaml")
@@ -216,7 +231,7 @@ def test_json() -> None:
     found = json.loads(as_json(GRAPH))
 
     assert (found["nodes"][0], found["edges"][0]) == (
-        {"id": "queue:a", "kind": "queue", "name": "a", "details": ["prod-a", "sns"], "count": 1},
+        {"id": "queue:a", "kind": "queue", "name": "a", "details": ["prod-a", "sns"], "count": 1, "owner": ""},
         {"source": "queue:a", "target": "route:one", "kind": "reads", "count": 1},
     )
 
