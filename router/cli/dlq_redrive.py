@@ -256,10 +256,8 @@ def rehearse(
     """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""
     rehearser = Rehearser(session.program, queue.reference, session.aws, session.read_item)
     with progress_bar(f"rehearsing {name}", len(spool)) as progress:
-        for message in spool.selected():
-            if passes_over(message):
-                continue
-            rehearsal = rehearser.rehearse(message)
+        messages = (message for message in spool.selected() if not passes_over(message))
+        for rehearsal in rehearser.rehearse_all(messages):
             plan.add(rehearsal)
             on_each(rehearsal)
             progress(plan.total)

@@ -5,7 +5,9 @@ in the worker. So the outcome has the conditions of the write modes in it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 from msgspec import Struct
@@ -25,6 +27,8 @@ from router.engine.writes import PlannedMessage, Write
 from router.model import AttributeValue, Item, Outcome, Record, Table
 from router.program.load import Program
 
+CONCURRENT_REHEARSALS = 8
+"""Most of the time of a rehearsal is waiting for the stored items."""
 SECONDS = 60.0
 """The deadline of one rehearsal."""
 
@@ -86,6 +90,20 @@ class Rehearser:
         self._fetcher = Fetcher(aws)
         self._read_item = read_item
         self._derived = derived_attributes(program)
+
+    def rehearse_all(self, messages: Iterable[DlqMessage]) -> Iterator[Rehearsal]:
+        """Rehearse messages, some at a time, and yield the results in their order; raises as `rehearse` does."""
+        pending: deque[Future[Rehearsal]] = deque()
+        pool = ThreadPoolExecutor(CONCURRENT_REHEARSALS, "rehearse")
+        try:
+            for message in messages:
+                pending.append(pool.submit(self.rehearse, message))
+                if len(pending) > CONCURRENT_REHEARSALS:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def rehearse(self, message: DlqMessage) -> Rehearsal:
         """Return what the config would do with a message; raises UsageError if an item cannot be read.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from tests.faults.dlq_many import Cost
 from tests.faults.fault_proxy import DESCRIPTIONS
 from tests.faults.isolation import Isolation
 
@@ -61,6 +62,22 @@ In each run messages go to six queues, one for each kind of write: `put`, `inser
 The Lambda function receives its messages in batches of ten, and those that it reports as failed again, until none is
 left.
 
+## Dead letters
+
+Two operators run [`router dlq redrive`](dead-letters.md) at once, some of the time with `--to-queue`, beside a worker.
+Their calls break, and each run may be ended at a random call of it, by SIGINT, SIGTERM or SIGKILL. The letters were
+sent by the router, or moved by SQS; some fail again, some were applied before, some are older than what is stored; some
+are on a FIFO queue, in groups of which one has a letter that fails again. Afterwards both operators run the command
+once more, without faults, and then:
+
+- Each letter is gone, and has had its effect exactly once, or, if it fails again or is behind one in its group that
+  does, it is on its dead-letter queue and visible.
+- No letter was deleted before the proxy had forwarded a response that confirms its write, or that it is on its queue.
+- No letter replaced a newer item, and no group was written out of order.
+- No run ended with a traceback.
+
+A dead-letter queue of many letters is a server of its own, which takes as long for each call, however many there are.
+
 ## The last run
 
 {result}
@@ -74,7 +91,7 @@ $ make soak
 $ make soak MESSAGES=20000 MINUTES=30 SEED=7
 ```
 
-`MESSAGES` is the number for each run of the table. `MINUTES` limits the total time: a run that has used its share
+`MESSAGES` is the number for each run of the first table. `MINUTES` limits the total time: a run that has used its share
 starts no new wave. If an invariant does not hold, the command exits with 1 and does not change this page.
 """
 
@@ -104,13 +121,13 @@ class SoakRun(NamedTuple):
     disorder: int
 
 
-def page(runs: Sequence[SoakRun], seed: int, isolation: Isolation | None = None) -> str:
-    """Render the page."""
-    result = _result(runs, seed, isolation or Isolation(0, 0, 0))
+def page(runs: Sequence[SoakRun], seed: int, isolation: Isolation | None = None, costs: Sequence[Cost] = ()) -> str:
+    """Render the page; `costs` are those of commands on many dead letters."""
+    result = _result(runs, seed, isolation or Isolation(0, 0, 0), costs)
     return _PAGE.format(injected="\n".join(f"- {text}" for text in DESCRIPTIONS.values()), result=result)
 
 
-def _result(runs: Sequence[SoakRun], seed: int, isolation: Isolation) -> str:
+def _result(runs: Sequence[SoakRun], seed: int, isolation: Isolation, costs: Sequence[Cost]) -> str:
     faults = sum((run.faults for run in runs), Counter[str]())
     rows = [
         (
@@ -137,6 +154,18 @@ def _result(runs: Sequence[SoakRun], seed: int, isolation: Isolation) -> str:
                         "throughput with one message of a hundred on a hot key, as a share of that without",
                         f"{isolation.hot_share:.0%}",
                     ),
+                ],
+            ),
+            _table(
+                ("command", "dead letters", "seconds", "most memory"),
+                [
+                    (
+                        f"`router dlq {cost.command}`",
+                        _number(cost.letters),
+                        f"{cost.seconds:.0f}",
+                        f"{cost.memory:.0f} MiB",
+                    )
+                    for cost in costs
                 ],
             ),
         )

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.faults import isolation
+from tests.faults import dlq_soak, isolation
 from tests.faults.fault_model import Model, check_acknowledged, check_once, check_tables
 from tests.faults.fault_proxy import FaultPlan, FaultProxy, HotKeys, fault_proxy
 from tests.faults.fault_report import SoakRun, page
@@ -55,6 +55,7 @@ SCENES = (
     Scene("two workers, one of them paused, and calls break", 0.1, disturbance="pause"),
     Scene("worker, hot keys", 0, disturbance="hot keys"),
     Scene("worker, hostile messages", 0, disturbance="hostile", visibility=20),
+    Scene(dlq_soak.NAME, dlq_soak.RATE, "redrive", "kill"),
 )
 
 
@@ -63,13 +64,14 @@ def main() -> int:
     options = _options()
     end = time.monotonic() + options.minutes * 60
     columns = (TextColumn("{task.description:50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    runs = []
+    runs: list[SoakRun] = []
     console = Console(stderr=True)
     with local_aws() as server, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for number, scene in enumerate(SCENES):
             task = progress.add_task(scene.name, total=options.messages)
             share = time.monotonic() + (end - time.monotonic()) / (len(SCENES) - number)
-            run = _run(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
+            run_scene = _redrive if scene.program == "redrive" else _run
+            run = run_scene(server, scene, options.seed + number, options.messages, share, _bar(progress, task))
             progress.update(task, total=run.messages, completed=run.messages)
             if not console.is_terminal:
                 done = f"{run.messages} messages, {run.faults.total()} faults, {run.interruptions} interruptions"
@@ -79,8 +81,12 @@ def main() -> int:
                 wrong = f"lost {run.lost}, duplicates {run.duplicates}, out of order {run.disorder}"
                 print(f"{run.name}: {wrong}", file=sys.stderr)
                 return 1
+        costs = []
+        for cost in dlq_soak.measure(server, options.letters):
+            print(f"dlq {cost.command}: {cost.letters} letters, {cost.seconds:.1f} s, {cost.memory:.0f} MiB")
+            costs.append(cost)
     print("measuring isolation", file=sys.stderr)
-    text = page(runs, options.seed, isolation.measure())
+    text = page(runs, options.seed, isolation.measure(), costs)
     PAGE.write_text(text, encoding="utf-8")
     print(text.partition("## The last run\n\n")[2].partition("\n\n## ")[0])
     return 0
@@ -95,6 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=5000, help="for each run (default: 5000)")
     parser.add_argument("--minutes", type=float, default=15, help="for all runs together (default: 15)")
     parser.add_argument("--seed", type=int, default=1, help="decides on messages, faults and kills (default: 1)")
+    parser.add_argument("--letters", type=int, default=20_000, help="on the dead-letter queue (default: 20000)")
     return parser.parse_args()
 
 
@@ -121,6 +128,10 @@ def _run(server: LocalAws, scene: Scene, seed: int, messages: int, until: float,
             _check(scene, model, rig, proxy)
         faults = proxy.journal.faults
         return SoakRun(scene.name, model.sent, len(calls), faults, interruptions, lost, duplicates, len(disorder))
+
+
+def _redrive(server: LocalAws, scene: Scene, seed: int, messages: int, until: float, bar: Report) -> SoakRun:
+    return dlq_soak.redrive_disturbed(server, seed, messages, until, bar)
 
 
 def _check(scene: Scene, model: Model, rig: Rig, proxy: FaultProxy) -> None:

@@ -1,11 +1,13 @@
 """Rehearsals: the outcome that a message would have now, and its items beside the stored ones."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from router.dlq.rehearse import Change, Rehearser
+from router.errors import UsageError
 from tests.support.program import Program
 from tests.unit.dlq.conftest import Make
 
@@ -73,6 +75,35 @@ def test_a_change_has_both_items(load: Callable[..., Program], failed: Make) -> 
     rehearsed = rehearse(load(), failed(ITEM), StoredItems(o=OLD))
 
     assert rehearsed.changes == (Change("orders", {"id": "o"}, {"id": "o", "total": 1}, ITEM, True),)
+
+
+def test_many_are_rehearsed_at_a_time(load: Callable[..., Program], failed: Make) -> None:
+    """They come in their order, however long each takes."""
+    aws: Any = None
+    stored = {"id-0": OLD}
+
+    def read(table: Any, key: Mapping[str, Any]) -> Stored | None:
+        time.sleep(0.1 if key["id"]["S"] == "id-0" else 0)
+        return stored.get(key["id"]["S"])
+
+    rehearser = Rehearser(load(), "dead", aws, read)
+
+    found = [*rehearser.rehearse_all(failed({"id": f"id-{number}"}, str(number)) for number in range(30))]
+
+    assert [(each.message.id, each.overwrites) for each in found] == [(str(n), n == 0) for n in range(30)]
+
+
+def test_an_item_that_cannot_be_read_ends_a_rehearsal(load: Callable[..., Program], failed: Make) -> None:
+    """With its sentence."""
+    aws: Any = None
+
+    def read(table: Any, key: Mapping[str, Any]) -> Stored | None:
+        raise UsageError("these credentials may not do dynamodb:GetItem")
+
+    rehearser = Rehearser(load(), "dead", aws, read)
+
+    with pytest.raises(UsageError, match="may not do dynamodb:GetItem"):
+        list(rehearser.rehearse_all([failed({"id": "a"}, "1"), failed({"id": "b"}, "2")]))
 
 
 def test_failures(load: Callable[..., Program], failed: Make) -> None:

@@ -1,0 +1,21 @@
+"""Many dead letters take time in proportion to their number, and no more memory than few."""
+
+from pathlib import Path
+
+from tests.faults.dlq_many import many_letters
+from tests.support.dev import LocalAws
+
+MARGIN = 12
+"""MiB by which two runs may differ."""
+
+
+def test_memory(ministack: LocalAws, tmp_path: Path) -> None:
+    """Ten times the letters take as much memory."""
+    costs = []
+    for letters in (400, 4000):
+        (folder := tmp_path / str(letters)).mkdir()
+        with many_letters(ministack, folder, letters) as many:
+            costs.append((many.list(), many.redrive()) if letters == 400 else (many.list(),))
+
+    few, more = costs[0][0], costs[1][0]
+    assert more.memory < few.memory + MARGIN
