@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from router.aws.faults import DENIED
 from router.cli.dlq_options import DlqOptions, DlqSession, open_session, selection_options, stop_on_sigterm
+from router.cli.dlq_report import causes_as_json, count, message_as_json, print_causes, print_message
 from router.cli.options import json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
@@ -38,7 +40,7 @@ def command() -> None:
     stop_on_sigterm()
 
 
-@command.command("list")
+@command.command("list", short_help="Count the messages by cause.")
 @selection_options
 @json_option
 def list_(as_json: bool, **options: Any) -> None:
@@ -51,7 +53,6 @@ def list_(as_json: bool, **options: Any) -> None:
       router dlq list
       router dlq list --queue orders --since 2h --json
     """
-    from router.cli.dlq_report import causes_as_json, print_causes
     from router.dlq.summary import count_causes
 
     session = open_session(DlqOptions(**options))
@@ -72,7 +73,7 @@ def list_(as_json: bool, **options: Any) -> None:
     sys.exit(total > 0)
 
 
-@command.command("show")
+@command.command("show", short_help="Show one message, and why it failed.")
 @click.argument("message_id", metavar="ID")
 @selection_options
 @_values_option
@@ -85,8 +86,6 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
       router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11
       router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --values
     """
-    from router.cli.dlq_report import message_as_json, print_message
-
     session = open_session(DlqOptions(**{**options, "ids": (message_id,), "limit": 1}))
     with session.each_opened() as each_opened:
         for opened in each_opened:
@@ -102,7 +101,7 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
     raise UsageError(f"there is no visible message with the id '{message_id}' on {names}")
 
 
-@command.command("rehearse")
+@command.command("rehearse", short_help="Run the messages with nothing sent.")
 @selection_options
 @click.option("--diff", is_flag=True, help="Show each message, with its items beside the stored ones.")
 @_values_option
@@ -117,8 +116,8 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
+    from router.cli.dlq_plan import Plan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
     from router.cli.dlq_redrive import rehearse as run_rehearsal
-    from router.cli.dlq_report import Plan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
 
     session = open_session(DlqOptions(**options))
     failing = 0
@@ -144,7 +143,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
     sys.exit(failing > 0)
 
 
-@command.command("redrive")
+@command.command("redrive", short_help="Deliver the messages that pass now.")
 @selection_options
 @click.option("--to-queue", is_flag=True, help="Send the messages to the queue they failed on, instead of delivering.")
 @click.option("--keep-newer", is_flag=True, help="Leave messages that would replace an item that may be newer.")
@@ -174,7 +173,7 @@ def redrive(**options: Any) -> None:
     sys.exit(run_redrive(DlqOptions(**options), RedriveOptions(**own)))
 
 
-@command.command("export")
+@command.command("export", short_help="Write the messages to a file.")
 @selection_options
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="The new file.")
 @json_option
@@ -191,12 +190,12 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 
     with session.each_opened() as each_opened:
         number = write_messages(path, (each for opened in each_opened for each in _exported(session, opened)))
-    click.echo(f"{number} messages are in {path}", err=True)
+    click.echo(f"exported {count(number)} to {path}", err=True)
     if as_json:
         click.echo(to_json({"file": str(path), "messages": number}, indent=2))
 
 
-@command.command("drop")
+@command.command("drop", short_help="Export the messages, and delete them.")
 @selection_options
 @click.option(
     "-o", "--export", "path", type=click.Path(path_type=Path), help="The export.  [default: dropped-TIME.jsonl]"
@@ -227,13 +226,13 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
                 file.unlink()
                 click.echo(f"{opened.queue.name}: no message is selected", err=True)
                 continue
-            click.echo(f"{number} messages of {opened.queue.name} are in {file}", err=True)
-            if not yes and not confirm_by_typing(
-                str(number), f"This deletes {number} messages of {opened.queue.name}."
-            ):
+            what = f"{count(number)} of {opened.queue.name}"
+            click.echo(f"exported {what} to {file}", err=True)
+            if not yes and not confirm_by_typing(str(number), f"This deletes {what}."):
                 click.echo("nothing was deleted", err=True)
                 sys.exit(1)
             undeleted = _delete(opened)
+            click.echo(f"deleted {count(number - undeleted)} of {opened.queue.name}", err=True)
             left += undeleted
             dropped.append({"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted})
     if as_json:
@@ -251,7 +250,8 @@ def _delete(opened: OpenQueue) -> int:
     for batch in batches(opened.spool.selected(), 100):
         failed.update(fault.code for fault in opened.lease.delete([message.id for message in batch]).values())
     for code, number in failed.items():
-        click.echo(f"{number} messages could not be deleted: {code}", err=True)
+        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
+        click.echo(f"{count(number)} could not be deleted: {code}{needs}", err=True)
     return failed.total()
 
 

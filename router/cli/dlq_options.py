@@ -14,7 +14,8 @@ import click
 from msgspec import Struct
 
 from router.aws.connect import connect
-from router.aws.protocols import Aws
+from router.aws.faults import translate
+from router.aws.protocols import Aws, AwsFault
 from router.cli.dlq_report import describe_unreleased, describe_unseen
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, progress_bar
@@ -155,9 +156,19 @@ class DlqSession(Struct, frozen=True):
         found = message.find_queue(self.program, queue.reference)
         return found.name if found else message.failed.queue if message.failed else ""
 
-    def read_item(self, table: Table, key: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue] | None:
-        """Read an item, consistently; raises UsageError."""
-        found = self.services["dynamodb"].call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+    def read_item(
+        self, table: Table, key: Mapping[str, AttributeValue]
+    ) -> Mapping[str, AttributeValue] | AwsFault | None:
+        """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
+        from router.aws.control_plane import AwsCallError
+
+        try:
+            found = self.services["dynamodb"].call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+        except AwsCallError as error:
+            fault = translate(error.code)
+            if fault.kind != "retry":
+                raise
+            return fault
         item: Mapping[str, AttributeValue] | None = found.get("Item")
         return item
 

@@ -10,7 +10,8 @@ import click
 from msgspec import Struct
 
 from router.cli.dlq_options import DlqOptions, DlqSession, open_session
-from router.cli.dlq_report import Plan, Tally, count, plan_as_json, print_plan, print_tally, tally_as_json
+from router.cli.dlq_plan import Plan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
+from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json
 from router.dlq.export import FileSource, read_messages

@@ -8,12 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from router import codes
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
-from router.aws.protocols import Aws
+from router.aws.protocols import Aws, AwsFault
 from router.deliver.payloads import Fetcher
 from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
 from router.deliver.retries import WaitBudget
@@ -34,8 +35,8 @@ SECONDS = 60.0
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
 StoredItem = Mapping[str, AttributeValue]
-ReadItem = Callable[[Table, StoredItem], StoredItem | None]
-"""Reads an item of a table by its key, consistently; raises UsageError."""
+ReadItem = Callable[[Table, StoredItem], StoredItem | AwsFault | None]
+"""Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
 
 
 class Change(Struct, frozen=True):
@@ -119,7 +120,13 @@ class Rehearser:
         if planned.outcome is not None:
             return Rehearsal(shown, queue.name, planned.outcome)
         tables = MemoryTables.of(self._program)
-        before = {write.identity: self._load(tables, write) for write in planned.writes}
+        before: dict[Any, StoredItem | None] = {}
+        for write in planned.writes:
+            stored = self._load(tables, write)
+            if isinstance(stored, AwsFault):
+                unread = Outcome("retry", codes.RETRY_LATER.id, f"the stored item cannot be read: {stored.code}")
+                return Rehearsal(shown, queue.name, unread)
+            before[write.identity] = stored
         outcome = write_planned(planned, tables, queue.atomic)
         last = {write.identity: write for write in planned.writes}
         changes = tuple(self._change(write, before[identity], tables) for identity, write in last.items())
@@ -156,15 +163,18 @@ class Rehearser:
         except OutOfBudget:
             return PlannedMessage(record, TOO_COSTLY)
 
-    def _load(self, tables: MemoryTables, write: Write) -> StoredItem | None:
-        """Copy the stored item of a write, and its idempotency key, into the tables in memory."""
+    def _load(self, tables: MemoryTables, write: Write) -> StoredItem | AwsFault | None:
+        """Copy the stored item of a write, and its idempotency key, into the tables in memory; return the item."""
         stored = self._copy(tables, write.table, write.item)
         if write.idempotency_key is not None:
-            self._copy(tables, write.idempotency_key.table, write.idempotency_key.call["Item"])
+            marker = self._copy(tables, write.idempotency_key.table, write.idempotency_key.call["Item"])
+            return marker if isinstance(marker, AwsFault) else stored
         return stored
 
-    def _copy(self, tables: MemoryTables, table: Table, item: StoredItem) -> StoredItem | None:
+    def _copy(self, tables: MemoryTables, table: Table, item: StoredItem) -> StoredItem | AwsFault | None:
         stored = self._read_item(table, {name: item[name] for name, _ in table.key})
+        if isinstance(stored, AwsFault):
+            return stored
         if stored:
             tables.write("Put", {"TableName": table.name, "Item": dict(stored)})
         return stored or None

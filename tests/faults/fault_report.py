@@ -70,7 +70,7 @@ sent by the router, or moved by SQS; some fail again, some were applied before, 
 are on a FIFO queue, in groups of which one has a letter that fails again. Afterwards both operators run the command
 once more, without faults, and then:
 
-- Each letter is gone, and has had its effect exactly once, or, if it fails again or is behind one in its group that
+- Each letter is gone, and was applied exactly once, or, if it fails again or is behind one in its group that
   does, it is on its dead-letter queue and visible.
 - No letter was deleted before the proxy had forwarded a response that confirms its write, or that it is on its queue.
 - No letter replaced a newer item, and no group was written out of order.

@@ -8,6 +8,7 @@ import pytest
 
 from router.dlq.rehearse import Change, Rehearser
 from router.errors import UsageError
+from tests.support.aws import AwsFault
 from tests.support.program import Program
 from tests.unit.dlq.conftest import Make
 
@@ -104,6 +105,24 @@ def test_an_item_that_cannot_be_read_ends_a_rehearsal(load: Callable[..., Progra
 
     with pytest.raises(UsageError, match="may not do dynamodb:GetItem"):
         list(rehearser.rehearse_all([failed({"id": "a"}, "1"), failed({"id": "b"}, "2")]))
+
+
+@pytest.mark.parametrize("unread", ["o", "marker"])
+def test_an_item_that_cannot_be_read_now(load: Callable[..., Program], failed: Make, unread: str) -> None:
+    """Its message does not pass; the others go on."""
+    aws: Any = None
+    program = load("write: {mode: update, add: [total], once: orders}")
+
+    def read(table: Any, key: Mapping[str, Any]) -> AwsFault | None:
+        found = "o" if key["id"]["S"] == "o" else "marker"
+        return AwsFault("retry", "ProvisionedThroughputExceededException", 400) if found == unread else None
+
+    rehearsed = Rehearser(program, "dead", aws, read).rehearse(failed(ITEM))
+
+    assert (rehearsed.passes, rehearsed.outcome and rehearsed.outcome.reason) == (
+        False,
+        "the stored item cannot be read: ProvisionedThroughputExceededException",
+    )
 
 
 def test_failures(load: Callable[..., Program], failed: Make) -> None:
