@@ -6,9 +6,11 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
+from msgspec import Struct
 
 from router.aws.boto import ERRORS, control_plane_clients
-from router.aws.faults import DENIED, INVALID_CREDENTIALS
+from router.aws.faults import ABSENT, DENIED, INVALID_CREDENTIALS
+from router.aws.protocols import KeySchema, read_key_schema
 from router.errors import UsageError
 
 TIMEOUT = 60
@@ -97,6 +99,34 @@ def count_messages(sqs: ServiceClient, url: str) -> int | None:
         # The count is for a warning only, and whoever may delete a stack may lack this permission.
         return None
     return int(response["Attributes"][WAITING]) + int(response["Attributes"][IN_FLIGHT])
+
+
+class ExistingTable(Struct, frozen=True):
+    """A table; `ttl` is the attribute by which its items expire, or ""."""
+
+    key: KeySchema
+    items: int
+    indexes: int
+    is_provisioned: bool
+    ttl: str
+
+
+def read_table(dynamodb: ServiceClient, name: str) -> ExistingTable | None:
+    """Return a table; None if there is none, or if the call is not permitted."""
+    try:
+        table = dynamodb.call("DescribeTable", TableName=name)["Table"]
+        expiry = dynamodb.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
+    except AwsCallError as error:
+        if error.code in ABSENT | DENIED:
+            return None
+        raise
+    return ExistingTable(
+        read_key_schema(table),
+        int(table["ItemCount"]),
+        len(table.get("GlobalSecondaryIndexes", ())) + len(table.get("LocalSecondaryIndexes", ())),
+        table.get("BillingModeSummary", {}).get("BillingMode") != "PAY_PER_REQUEST",
+        expiry.get("AttributeName", "") if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else "",
+    )
 
 
 def count_items(dynamodb: ServiceClient, table: str) -> int | None:

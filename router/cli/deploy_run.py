@@ -1,26 +1,26 @@
 """The steps of `router deploy`: prepare, create the change set, show it, confirm, upload, execute, report."""
 
+import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
 from msgspec import Struct, structs
 from rich.console import Console
 
 from router.aws.artifacts import Artifacts
-from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages
-from router.aws.stacks import StackEvent, StackResource, Stacks
-from router.cli.terminal import confirm, confirm_by_typing, literal, output, print_table
+from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages, read_table
+from router.aws.stacks import StackEvent, Stacks
+from router.cli.deploy_report import as_record, describe_key, explain_failure, show_changes, show_result
+from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
-from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
-from router.ops.deployment import FOLDER, Deployment, make_deployment, package_key, read_package
+from router.ops.changes import PlannedChange, kind_of, resource_name
+from router.ops.deployment import FOLDER, Deployment, make_deployment, package_key, read_package, tables_by_name
 from router.ops.property_changes import TemplateVersion
 from router.ops.stack import (
     DeploymentResult,
@@ -36,20 +36,6 @@ from router.ops.stack import (
 )
 from router.ops.template.document import DeployableConfig, make_document
 from router.printable import printable_lines
-
-_COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
-_COLOUR, _LOSS_COLOUR = "yellow", "bold red"
-_LONGEST = 60
-"""Characters of a value that is shown."""
-_DASHBOARD = "AWS::CloudWatch::Dashboard"
-_SHOWN = (
-    "AWS::Lambda::Function",
-    "AWS::ECS::Service",
-    "AWS::SQS::Queue",
-    "AWS::DynamoDB::Table",
-    "AWS::Logs::LogGroup",
-)
-_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
@@ -81,95 +67,6 @@ def _colour(status: str) -> str:
     if "ROLLBACK" in status:
         return "yellow"
     return "dim" if is_in_progress(status) else "green"
-
-
-def show_changes(planned: Sequence[PlannedChange]) -> None:
-    """Print a table of the changes; those that lose messages or items are red and have a warning."""
-    rows = []
-    for each in planned:
-        colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
-        verb = each.verb.upper() if each.loses else each.verb
-        warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
-        known = {value.name: f"{value.name} {_shown(value.before)} → {_shown(value.after)}" for value in each.values}
-        details = ", ".join(known.get(name, name) for name in each.details)
-        what = ": ".join(filter(None, (warning, literal(details))))
-        rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
-    print_table(("", "resource", "name", "routes", "what changes"), rows)
-
-
-def _shown(value: Any) -> str:
-    """Return a value of a property, if it is short."""
-    if value is None:
-        return "not set"
-    text = str(value) if isinstance(value, str | int) else to_json(value)
-    return text if len(text) <= _LONGEST else "…"
-
-
-def show_result(
-    result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
-) -> None:
-    """Print the main resources of the stack, its outputs, and the links of its dashboards."""
-    shown = sorted(
-        (each for each in resources if each.type in _SHOWN),
-        key=lambda each: (_SHOWN.index(each.type), each.logical_id),
-    )
-    places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
-    rows = [(kind_of(each.type), literal(short_name(each.physical_id)), literal(where)) for each, where in places]
-    print_table(("resource", "name", "where"), rows)
-    console = output()
-    for name, value in result.outputs.items():
-        console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
-    for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
-        console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
-    console.print(f"the stack '{literal(stack)}' is {result.status}")
-
-
-def dashboard_link(name: str, region: str, partition: str) -> str:
-    """Return the address of a dashboard in the AWS console."""
-    host = _CONSOLES.get(partition, "console.aws.amazon.com")
-    return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
-
-
-def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
-    """Return why a deployment failed, and the state of the stack after it."""
-    cause = result.cause
-    why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
-    kept = (
-        f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them" if result.kept else ""
-    )
-    match result.status:
-        case "DELETE_COMPLETE":
-            state = f"the resources that were created are deleted again{kept}"
-        case "UPDATE_ROLLBACK_COMPLETE":
-            state = f"the stack is rolled back to its previous state{kept}"
-        case _:
-            state = f"the stack is {result.status}{kept}; 'router deploy --stack {stack}' says what can be done"
-    return f"the stack '{stack}' could not be {'created' if creates else 'updated'}{why}\n{state}"
-
-
-def as_record(
-    stack: str,
-    region: str,
-    planned: Sequence[PlannedChange],
-    parameters: Mapping[str, tuple[str, str]],
-    result: DeploymentResult | None,
-) -> Mapping[str, Any]:
-    """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed."""
-    executed = result is not None
-    result = result or DeploymentResult("")
-    cause = result.cause
-    return {
-        "stack": stack,
-        "region": region,
-        "changes": [msgspec.to_builtins(each) for each in planned],
-        "parameters": {name: {"before": old, "after": new} for name, (old, new) in parameters.items()},
-        "destructive": any(each.loses for each in planned),
-        "executed": executed,
-        "status": result.status,
-        "outputs": dict(result.outputs),
-        "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
-        "tables_kept": list(result.kept),
-    }
 
 
 class DeployOptions(Struct, frozen=True):
@@ -217,6 +114,7 @@ class DeployRun:
             old = TemplateVersion(self._stacks.template(stack.id), stack.parameters)
         with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
             deployment = self._prepare(Path(folder), old.values)
+            self._look_at_imports(deployment, old)
             with self._console.status("creating the change set"):
                 template = deployment.upload_template(self._artifacts)
                 prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
@@ -241,6 +139,23 @@ class DeployRun:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
         return self._report(deployment, planned, int(not result.succeeded), result)
+
+    def _look_at_imports(self, deployment: Deployment, old: TemplateVersion) -> None:
+        """Say which existing tables will be imported; raises UsageError for one with another key."""
+        tables = tables_by_name(json.loads(deployment.body))
+        known = tables_by_name(old.body)
+        for name, key in tables.items():
+            found = None if name in known else read_table(self._services["dynamodb"], name)
+            if found and found.key != key:
+                raise UsageError(
+                    f"the table '{name}' exists with the key {describe_key(found.key)}, and the config says "
+                    f"{describe_key(key)}: give the table of the config another name, or the key that it has"
+                )
+            if found:
+                ttl = f"items expire by '{found.ttl}'" if found.ttl else "no time to live"
+                capacity = "provisioned capacity" if found.is_provisioned else "on-demand capacity"
+                size = f"about {found.items} items, {found.indexes} secondary indexes"
+                self._log(f"the table '{name}' exists and is imported as it is: {size}, {capacity}, {ttl}")
 
     def _prepare(self, folder: Path, previous: Mapping[str, str]) -> Deployment:
         package = None if self._options.worker else self._package(folder)

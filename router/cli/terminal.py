@@ -49,18 +49,21 @@ def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int]
 
 def confirm(question: str) -> bool:
     """Return whether the user answers yes; raises UsageError if standard input is not a terminal."""
-    _require_terminal()
+    _require_terminal("--yes")
     return click.confirm(question, err=True)
 
 
-def confirm_by_typing(word: str, sentence: str) -> bool:
-    """Return whether the user types the word; raises UsageError if standard input is not a terminal."""
-    _require_terminal()
+def confirm_by_typing(word: str, sentence: str, options: str = "--yes") -> bool:
+    """Return whether the user types the word; raises UsageError if standard input is not a terminal.
+
+    `options` do without the question.
+    """
+    _require_terminal(options)
     return bool(click.prompt(f"{sentence} Type '{word}' to continue", err=True) == word)
 
 
-def _require_terminal() -> None:
+def _require_terminal(options: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
-            "cannot ask for confirmation: standard input is not a terminal; --yes continues without asking"
+            f"cannot ask for confirmation: standard input is not a terminal; {options} continues without asking"
         )

@@ -21,19 +21,27 @@ if TYPE_CHECKING:
 @click.command("undeploy")
 @click.option("--stack", "name", required=True, metavar="NAME", help="The stack, as it was named when deployed.")
 @click.option("--delete-tables", is_flag=True, help="Delete the tables too, with all their items.")
+@click.option(
+    "--confirm",
+    "typed",
+    default="",
+    metavar="NAME",
+    help="The name of the stack again, with --delete-tables and --yes.",
+)
 @yes_option
 @json_option
-def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
+def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
     The resources that are deleted and kept are shown, with the number of messages on the queues, and the deletion has
-    to be confirmed. With --delete-tables, the name of the stack has to be typed. Exit code 0: deleted, or there was no
+    to be confirmed. With --delete-tables, the name of the stack has to be typed, or given by --confirm. Exit code 0: deleted, or there was no
     such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
 
     \b
     Examples:
       router undeploy --stack flows
       router undeploy --stack flows --delete-tables
+      router undeploy --stack flows-test --delete-tables --yes --confirm flows-test
       router undeploy --stack flows --yes --json
     """
     # boto3 is optional and takes 0.2 s to import.
@@ -50,6 +58,8 @@ def command(name: str, delete_tables: bool, yes: bool, as_json: bool) -> None:
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
     else:
         require_own(stacks, stack)
+        # The tables may have been imported, and hold what nothing else does: --yes alone says too little.
+        yes = yes and (not delete_tables or typed == name)
         record |= _undeploy(stacks, services, stack, delete_tables, yes, as_json)
         code = int(not record["deleted"])
     if as_json:
@@ -113,7 +123,7 @@ def _loss(planned: "PlannedRemoval") -> str:
 
 def _confirmed(name: str, with_tables: bool) -> bool:
     if with_tables:
-        return confirm_by_typing(name, "This deletes tables with all their items.")
+        return confirm_by_typing(name, "This deletes tables with all their items.", f"--yes --confirm {name}")
     return confirm(f"Delete the stack '{name}'?")
 
 

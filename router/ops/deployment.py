@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
+from router.aws.protocols import KeySchema, read_key_schema
 from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
@@ -173,6 +174,12 @@ def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, s
         if name and resource["Type"] == _TABLE:
             resources[id_] = {**resource, "Properties": {**resource["Properties"], _NAMES[_TABLE]: name}}
     return {**template, "Resources": resources}
+
+
+def tables_by_name(template: Mapping[str, Any]) -> dict[str, KeySchema]:
+    """Return the keys of the tables of a template whose names are literal, by name."""
+    tables = [each["Properties"] for each in template.get("Resources", {}).values() if each["Type"] == _TABLE]
+    return {each["TableName"]: read_key_schema(each) for each in tables if isinstance(each.get("TableName"), str)}
 
 
 def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:

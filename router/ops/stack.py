@@ -44,6 +44,8 @@ CREATION_SECONDS = 300
 """How long to wait for AWS to create a change set; usually it takes seconds."""
 _UNCHANGED = ("the submitted information didn't contain changes", "no updates are to be performed")
 """The reasons of a failed change set without changes: AWS has no status of its own for it."""
+_OVERTAKEN = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "ValidationError")
+"""AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html; ValidationError: the stack is in progress."""
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
 
@@ -219,9 +221,21 @@ def discard(stacks: Stacks, prepared: PreparedChange) -> None:
 
 
 def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
-    """Execute a change set and yield the events of the stack until the operation has ended."""
+    """Execute a change set and yield the events of the stack until the operation has ended.
+
+    Raises UsageError if the stack was changed since the change set was created, or is being changed.
+    """
     after = stacks.newest_event(prepared.stack_id)
-    stacks.execute(prepared.change_set)
+    try:
+        stacks.execute(prepared.change_set)
+    except AwsCallError as error:
+        # An executed change set deletes the others, and makes them obsolete before that.
+        if error.code not in _OVERTAKEN:
+            raise
+        raise UsageError(
+            f"another deployment has changed the stack '{prepared.stack}' since its changes were shown; nothing was "
+            "changed: deploy again"
+        ) from None
     yield from follow(stacks, prepared.stack_id, after, deletes_itself=prepared.creates)
 
 

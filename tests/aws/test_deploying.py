@@ -324,6 +324,46 @@ def test_another_key(deployed: Project) -> None:
     assert (change["verb"], change["name"]) == ("may replace", f"{deployed.stack}-users")
 
 
+def create_table(clients: Mapping[str, Any], name: str, key: str) -> None:
+    """Create a table that no stack has."""
+    clients["dynamodb"].create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_existing_table_with_another_key(project: Project, clients: Mapping[str, Any]) -> None:
+    """An existing table with another key is refused before anything is made."""
+    table = f"{project.stack}-users"
+    create_table(clients, table, "user")
+
+    refused = project.deploy("--yes")
+
+    stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
+    sentence = f"router: the table '{table}' exists with the key {{user: S}}, and the config says {{id: S}}: give the "
+    assert (refused.exit_code, last(refused), project.stack in stacks) == (
+        2,
+        sentence + "table of the config another name, or the key that it has",
+        False,
+    )
+
+
+def test_existing_table(project: Project, clients: Mapping[str, Any]) -> None:
+    """What is imported is said with its properties."""
+    table = f"{project.stack}-users"
+    create_table(clients, table, "id")
+
+    shown = project.deploy("--dry-run")
+
+    properties = "about 0 items, 0 secondary indexes, on-demand capacity, no time to live"
+    assert (shown.exit_code, f"the table '{table}' exists and is imported as it is: {properties}" in shown.stderr) == (
+        0,
+        True,
+    )
+
+
 @pytest.mark.parametrize("command", ["deploy", "undeploy"])
 @pytest.mark.parametrize(("description", "reported"), [("", ""), ("the shop", " (its description is 'the shop')")])
 def test_stack_of_something_else(
@@ -514,10 +554,14 @@ def test_undeploys(deployed: Project, clients: Mapping[str, Any]) -> None:
 
 
 def test_undeploys_tables(deployed: Project, clients: Mapping[str, Any]) -> None:
-    """With --delete-tables the table goes too, protected as it is."""
-    done = deployed.run("undeploy", "--delete-tables", "--yes", "--json")
+    """With --delete-tables the table goes too, protected as it is, if the stack is named again."""
+    refused = deployed.run("undeploy", "--delete-tables", "--yes")
+    still = clients["dynamodb"].describe_table(TableName=f"{deployed.stack}-users")["Table"]["TableStatus"]
+    done = deployed.run("undeploy", "--delete-tables", "--yes", "--confirm", deployed.stack, "--json")
 
     table = f"{deployed.stack}-users"
+    asks = f"standard input is not a terminal; --yes --confirm {deployed.stack} continues without asking"
+    assert (refused.exit_code, last(refused), still) == (2, f"router: cannot ask for confirmation: {asks}", "ACTIVE")
     assert (done.exit_code, json.loads(done.stdout)) == (
         0,
         {"stack": deployed.stack, "deleted": True, "tables_kept": [], "tables_deleted": [table]},

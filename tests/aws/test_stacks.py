@@ -194,6 +194,21 @@ def test_withdrawn_beside_another(stacks: Stacks, name: str) -> None:
     assert (ours.fresh, stacks.change_set(theirs.change_set).status) == (False, "CREATE_COMPLETE")
 
 
+def test_overtaken(stacks: Stacks, name: str) -> None:
+    """A change set that another deployment has overtaken is reported as that, and changes nothing."""
+    deploy(stacks, name, template(name))
+    ours = create_change_set(stacks, name, template(name, retention=90), {})
+    stacks.discard(ours.change_set)
+
+    with pytest.raises(UsageError) as caught:
+        list(execute(stacks, ours))
+
+    assert str(caught.value) == (
+        f"another deployment has changed the stack '{name}' since its changes were shown; nothing was changed: "
+        "deploy again"
+    )
+
+
 def test_template_that_will_not_do(stacks: Stacks, name: str) -> None:
     """The error about a refused call names the action, and no stack is left."""
     with pytest.raises(UsageError, match=r"^AWS refuses cloudformation:CreateChangeSet: Template format error"):

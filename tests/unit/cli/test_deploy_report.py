@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from router.cli.deploy_run import dashboard_link, explain_failure
+from router.cli.deploy_report import dashboard_link, explain_failure
 from tests.support.aws import StackEvent
 from tests.support.ops import DeploymentResult
 

@@ -1,0 +1,121 @@
+"""What `router deploy` prints: the changes, the result, a failure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from router.aws.protocols import KeySchema
+from router.aws.stacks import StackResource
+from router.cli.terminal import literal, output, print_table
+from router.dev.compare import to_json
+from router.ops.changes import PlannedChange, kind_of, short_name
+from router.ops.stack import DeploymentResult
+
+_COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
+_COLOUR, _LOSS_COLOUR = "yellow", "bold red"
+_LONGEST = 60
+"""Characters of a value that is shown."""
+_DASHBOARD = "AWS::CloudWatch::Dashboard"
+_SHOWN = (
+    "AWS::Lambda::Function",
+    "AWS::ECS::Service",
+    "AWS::SQS::Queue",
+    "AWS::DynamoDB::Table",
+    "AWS::Logs::LogGroup",
+)
+_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+def show_changes(planned: Sequence[PlannedChange]) -> None:
+    """Print a table of the changes; those that lose messages or items are red and have a warning."""
+    rows = []
+    for each in planned:
+        colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
+        verb = each.verb.upper() if each.loses else each.verb
+        warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
+        known = {value.name: f"{value.name} {_shown(value.before)} → {_shown(value.after)}" for value in each.values}
+        details = ", ".join(known.get(name, name) for name in each.details)
+        what = ": ".join(filter(None, (warning, literal(details))))
+        rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
+    print_table(("", "resource", "name", "routes", "what changes"), rows)
+
+
+def _shown(value: Any) -> str:
+    """Return a value of a property, if it is short."""
+    if value is None:
+        return "not set"
+    text = str(value) if isinstance(value, str | int) else to_json(value)
+    return text if len(text) <= _LONGEST else "…"
+
+
+def describe_key(key: KeySchema) -> str:
+    """Return a key as the config has it."""
+    return "{" + ", ".join(f"{name}: {type_}" for name, type_ in key) + "}"
+
+
+def show_result(
+    result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
+) -> None:
+    """Print the main resources of the stack, its outputs, and the links of its dashboards."""
+    shown = sorted(
+        (each for each in resources if each.type in _SHOWN),
+        key=lambda each: (_SHOWN.index(each.type), each.logical_id),
+    )
+    places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
+    rows = [(kind_of(each.type), literal(short_name(each.physical_id)), literal(where)) for each, where in places]
+    print_table(("resource", "name", "where"), rows)
+    console = output()
+    for name, value in result.outputs.items():
+        console.print(f"{literal(name)}: {literal(value)}", soft_wrap=True)
+    for name in [each.physical_id for each in resources if each.type == _DASHBOARD]:
+        console.print(f"dashboard: {dashboard_link(name, region, partition)}", soft_wrap=True)
+    console.print(f"the stack '{literal(stack)}' is {result.status}")
+
+
+def dashboard_link(name: str, region: str, partition: str) -> str:
+    """Return the address of a dashboard in the AWS console."""
+    host = _CONSOLES.get(partition, "console.aws.amazon.com")
+    return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
+    """Return why a deployment failed, and the state of the stack after it."""
+    cause = result.cause
+    why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
+    kept = (
+        f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them" if result.kept else ""
+    )
+    match result.status:
+        case "DELETE_COMPLETE":
+            state = f"the resources that were created are deleted again{kept}"
+        case "UPDATE_ROLLBACK_COMPLETE":
+            state = f"the stack is rolled back to its previous state{kept}"
+        case _:
+            state = f"the stack is {result.status}{kept}; 'router deploy --stack {stack}' says what can be done"
+    return f"the stack '{stack}' could not be {'created' if creates else 'updated'}{why}\n{state}"
+
+
+def as_record(
+    stack: str,
+    region: str,
+    planned: Sequence[PlannedChange],
+    parameters: Mapping[str, tuple[str, str]],
+    result: DeploymentResult | None,
+) -> Mapping[str, Any]:
+    """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed."""
+    executed = result is not None
+    result = result or DeploymentResult("")
+    cause = result.cause
+    return {
+        "stack": stack,
+        "region": region,
+        "changes": [msgspec.to_builtins(each) for each in planned],
+        "parameters": {name: {"before": old, "after": new} for name, (old, new) in parameters.items()},
+        "destructive": any(each.loses for each in planned),
+        "executed": executed,
+        "status": result.status,
+        "outputs": dict(result.outputs),
+        "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
+        "tables_kept": list(result.kept),
+    }
