@@ -34,8 +34,8 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
     The resources that are deleted and kept are shown, with the number of messages on the queues, and the deletion has
-    to be confirmed. With --delete-tables, the name of the stack has to be typed, or given by --confirm. Exit code 0: deleted, or there was no
-    such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
+    to be confirmed. With --delete-tables, the name of the stack has to be typed, or given by --confirm. Exit code 0:
+    deleted, or there was no such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
 
     \b
     Examples:
