@@ -16,6 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 from msgspec import Struct
 
 from router.aws.references import is_fifo, queue_name, table_name
+from router.dev.guard import SAVE_SECONDS
 from router.engine.attributes import decode_item
 from router.errors import MissingExtra, UsageError
 from router.model import Item, Table
@@ -60,29 +61,31 @@ class LocalAws(Struct, frozen=True):
 
 
 @contextmanager
-def local_aws(*, enforces_iam: bool = False) -> Iterator[LocalAws]:
+def local_aws(*, enforces_iam: bool = False, port: int = 0, state: Path | None = None) -> Iterator[LocalAws]:
     """Run an empty embedded AWS, which is removed afterwards, in whatever way the program ends.
 
-    With `enforces_iam`, identities other than the root of the account have only the permissions of their policies.
+    With `enforces_iam`, identities other than the root of the account have only the permissions of their policies. It
+    listens on a free port for port 0. With `state`, a folder, it starts with what is in there, and saves it at the end.
     Raises MissingExtra (no ministack), UsageError (it does not start).
     """
     if find_spec("ministack") is None:
-        raise MissingExtra("the demo", "local")
+        raise MissingExtra("the embedded AWS", "local")
+    kept = [str(state.absolute())] if state else []
     directory = tempfile.mkdtemp(prefix="router-aws-")
     try:
-        with _guarded(directory, _IAM if enforces_iam else {}) as process:
+        with _guarded([directory, str(port), *kept], _IAM if enforces_iam else {}) as process:
             yield LocalAws(_endpoint(process, Path(directory, "log")), directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
-def _guarded(directory: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _guarded(arguments: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     with (
-        Path(directory, "log").open("wb") as log,
+        Path(arguments[0], "log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 — our own module on our own interpreter
             # -P: a `router` folder in the working directory is not this package.
-            [sys.executable, "-P", "-m", "router.dev.guard", directory],
+            [sys.executable, "-P", "-m", "router.dev.guard", *arguments],
             env={**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, **settings},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,7 +104,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin
     process.stdin.close()
     try:
-        process.wait(_END_SECONDS)
+        process.wait(_END_SECONDS + SAVE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
 

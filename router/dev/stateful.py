@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UnsetType
 
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
+from router.aws.protocols import Tables
 from router.config import spec
 from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
@@ -93,7 +94,7 @@ def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any
     return tables
 
 
-def write_planned(planned: PlannedMessage, tables: MemoryTables, atomic: bool) -> Outcome:
+def write_planned(planned: PlannedMessage, tables: Tables, atomic: bool) -> Outcome:
     """Make the writes of a message, as a delivery does, and return its outcome."""
     limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
     if planned.outcome is None:
