@@ -30,8 +30,8 @@ _META = frozenset("\\.+*?()|[]{}^$")
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
 """Characters of an example, the most readable first."""
 _MAX_STATES = 3000
-_MAX_TEXTS = 3000
-"""The most sets of states that are visited: some patterns have exponentially many."""
+_MAX_STEPS = 500_000
+"""The most steps from a state by a character: some patterns have exponentially many sets of states."""
 _COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
 _SIGNS: Mapping[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
@@ -87,17 +87,18 @@ def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
     chars = _representatives(automata)
     first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
     queue: deque[tuple[tuple[frozenset[int], ...], str]] = deque([(first, "")])
-    seen = {first}
+    seen, steps = {first}, 0
     while queue:
         states, text = queue.popleft()
         *inside, outside = (each.accepts(at, start=not text) for each, at in zip(automata, states, strict=True))
         if all(inside) and not outside:
             return text
         for char in chars:
+            steps += sum(map(len, states)) + 1
+            if steps > _MAX_STEPS:
+                raise Undecided
             after = tuple(each.step(at, char) for each, at in zip(automata, states, strict=True))
             if after not in seen and all(after[:-1]):
-                if len(seen) >= _MAX_TEXTS:
-                    raise Undecided
                 seen.add(after)
                 queue.append((after, text + chr(char)))
     return None
@@ -178,20 +179,21 @@ class _Parser:
     def _repeat(self, began: int, part: tuple[int, int], last: int) -> int:
         """Append a part as often as its count says, and return the new last state; each time it is read again."""
         least, most = self._count()
-        ended = self.at
+        ended, stop = self.at, self._state()
         start, end = part
         for index in range(max(least, 1) if most is None else most):
             if index:
                 self.at = began
                 start, end = self._atom()
             if index >= least:
-                self._join(last, end)
+                self._join(last, stop)
             self._join(last, start)
             last = end
         self.at = ended
         if most is None:
             self._join(last, start)
-        return last
+        self._join(last, stop)
+        return stop
 
     def _atom(self) -> tuple[int, int]:
         char = self._next()

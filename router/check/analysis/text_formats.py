@@ -1,14 +1,13 @@
 """Decides whether the texts at a path of a message are all accepted by a conversion, and finds one that is not."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
 
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.inference import Value
-from router.check.analysis.patterns import Undecided, find_outside
+from router.check.analysis.patterns import find_outside
 from router.check.analysis.predicates import Schema, Steps
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.schema_index import SchemaIndex
@@ -48,20 +47,15 @@ def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Ca
     matches = messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
     if matches is Answer.YES or _is_asserted(messages, steps, form):
         return Refusal(Answer.NO)
-    patterns = _patterns(messages, index, steps)
-    outside = None
-    if patterns:
-        with suppress(Undecided):
-            outside = find_outside(patterns, form.pattern or _NOTHING)
-            if outside is None:
-                return Refusal(Answer.NO)
-    texts = [*_texts(index, steps), *([] if outside is None else [outside]), *_SAMPLES]
-    refused = [text for text in dict.fromkeys(texts) if _refuses(convert, text)]
-    if refused and messages.can_be(steps, refused) is not Answer.NO:
-        for text in refused:
-            if messages.can_be(steps, [text]) is Answer.YES:
-                return Refusal(Answer.YES, text)
-    return Refusal(Answer.YES if form.exact and matches is Answer.NO else Answer.UNKNOWN)
+    differs, outside = _outside(messages, index, steps, form.pattern or _NOTHING)
+    if differs is Answer.NO:
+        return Refusal(Answer.NO)
+    refused = [text for text in dict.fromkeys((*_texts(index, steps), *outside, *_SAMPLES)) if _refuses(convert, text)]
+    if messages.can_be(steps, refused) is Answer.NO:
+        refused = []
+    example = next((text for text in refused if messages.can_be(steps, [text]) is Answer.YES), None)
+    refutes = example is not None or (form.exact and matches is Answer.NO)
+    return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
 
 
 def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
@@ -77,12 +71,19 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
 def always_matches(messages: Entailment, index: SchemaIndex, steps: Steps, pattern: str) -> Answer:
     """Whether all texts at a path match a pattern."""
     answer = messages.holds_at(steps, {"pattern": pattern})
-    if answer is Answer.UNKNOWN:
-        with suppress(Undecided):
-            patterns = _patterns(messages, index, steps)
-            if patterns and find_outside(patterns, pattern) is None:
-                return Answer.YES
+    if answer is Answer.UNKNOWN and _outside(messages, index, steps, pattern)[0] is Answer.NO:
+        return Answer.YES
     return answer
+
+
+def _outside(messages: Entailment, index: SchemaIndex, steps: Steps, accepted: str) -> tuple[Answer, list[str]]:
+    """Return whether the patterns of a schema allow a text that another pattern does not, and that text."""
+    patterns = _patterns(messages, index, steps)
+    found = index.budget.attempt(lambda: [find_outside(patterns, accepted)]) if patterns else None
+    if found is None:
+        return Answer.UNKNOWN, []
+    texts = [text for text in found if text is not None]
+    return Answer.YES if texts else Answer.NO, texts
 
 
 def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:

@@ -63,11 +63,22 @@ def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
         for text, scope, where, claim in _expressions(route):
-            tree = tree_of(text)
-            arguments = () if tree is None or route.mapped is None else _arguments(route.mapped, scope, tree)
-            found = next((each for each in (_judge(route, argument, where) for argument in arguments) if each), None)
+            found = _first_failure(route, route.mapped, scope, text, where)
             if found is not None:
                 yield structs.replace(found, refutes=claim)
+        if not isinstance(route.route.when, UnsetType):
+            # A condition that fails is false: that it fails for some messages may be meant.
+            found = _first_failure(route, route.messages.schema, Scope(), route.route.when, (*route.path, "when"))
+            if found is not None and found.code == NEVER_ACCEPTED:
+                yield structs.replace(found, refutes=route.claim("when"))
+
+
+def _first_failure(
+    route: AnalyzedRoute, messages: Entailment | None, scope: Scope, text: str, where: Path
+) -> Found | None:
+    tree = tree_of(text)
+    arguments = () if tree is None or messages is None else _arguments(messages, scope, tree)
+    return next((found for found in (_judge(route, argument, where) for argument in arguments) if found), None)
 
 
 def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim]]:

@@ -105,6 +105,9 @@ def test_functions(find: Any, expression: str, found: list[str]) -> None:
         ("for_each: rows, item: {id: 'element.b && keys(element.b)'}", []),
         ("item: {id: id}, write: {mode: update, once: t, once_key: keys(id)}", ["RT429 keys() accepts an object, and"]),
         ("item: {id: {template: '{length(some)}'}}", ["RT430 "]),
+        ("when: 'sum(id) > `0`', item: {id: id}", ["RT429 sum() accepts a list, and its argument is text; "]),
+        ("when: 'length(some) > `0`', item: {id: id}", []),
+        ("when: '[', item: {id: id}", ["RT401 "]),
     ],
 )  # fmt: skip
 def test_where(find: Any, route: str, found: list[str]) -> None:
