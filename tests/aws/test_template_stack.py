@@ -21,10 +21,10 @@ CONFIG = """\
 version: 1
 queues:
   plain: {name: "${STAGE:-dev}-plain", dead_letter: "${STAGE:-dev}-plain-dlq", lambda: {batch_size: 50, window: 2s}}
-  fifo: {name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, lambda: {maximum_concurrency: 5}}
+  fifo: {name: orders.fifo, dead_letter: orders-dlq.fifo, atomic: true, tags: {a: b}, lambda: {maximum_concurrency: 5}}
   existing: {managed: false, dead_letter: existing-dlq}
 tables:
-  things: {name: "${STAGE:-dev}-things", key: {id: S, n: N}, ttl: gone}
+  things: {name: "${STAGE:-dev}-things", key: {id: S, n: N}, ttl: gone, owner: shop, tags: {stage: "${STAGE:-dev}"}}
   counters: {key: {id: S}}
   markers: {key: {id: S}}
 routes:
@@ -105,6 +105,15 @@ def test_the_function(gone: None, config: Path) -> None:
         ["arm64"],
         {"LogFormat": "JSON", "LogGroup": "/aws/lambda/flows"},
     ]
+    queue = boto3.client("sqs").get_queue_url(QueueName="orders-dlq.fifo")["QueueUrl"]
+    table = boto3.client("dynamodb").describe_table(TableName="test-things")["Table"]["TableArn"]
+    tags = boto3.client("dynamodb").list_tags_of_resource(ResourceArn=table)["Tags"]
+    of_queue = boto3.client("sqs").list_queue_tags(QueueUrl=queue)["Tags"]
+    assert {name: value for name, value in of_queue.items() if not name.startswith("aws:")} == {"a": "b"}
+    assert {each["Key"]: each["Value"] for each in tags if not each["Key"].startswith("aws:")} == {
+        "owner": "shop",
+        "stage": "test",
+    }
     assert function["Environment"] == {"Variables": {"ROUTER_SERVICE": "flows", "STAGE": "test"}}
 
 

@@ -57,6 +57,7 @@ def _download(package: str, wanted: str, part: str, work: Path) -> None:
         archive.extractall(work, members, filter="data")
 
 
+NPM_SECONDS = 60
 WEBHOOKS = "@octokit/webhooks-examples@7.6.1"
 
 
@@ -74,7 +75,10 @@ def webhooks(pytestconfig: pytest.Config) -> Path:
             pytest.skip("GitHub's examples come from a package of npm, and there is no npm here")
         with tempfile.TemporaryDirectory(dir=cache) as work:
             command = [npm, "pack", "--silent", "--ignore-scripts", WEBHOOKS]
-            done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=SECONDS)
+            try:
+                done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=NPM_SECONDS)
+            except subprocess.TimeoutExpired:
+                pytest.skip(f"npm did not download {WEBHOOKS} in {NPM_SECONDS} seconds")
             archives = list(Path(work).glob("*.tgz"))
             if not archives:
                 pytest.skip(f"npm could not download {WEBHOOKS}:\n{done.stderr}")

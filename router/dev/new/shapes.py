@@ -8,7 +8,11 @@ from msgspec import Struct
 
 from router.dev.new.keys import Messages, Names, paths_of, snake_case, values_at
 
-_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|name|category|class|schema|topic|method)$")
+_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category)$")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
+"""The name of a type; ids have more digits."""
+_FEW = 3
+"""So many types may have one message each; of more, that says nothing."""
 _MAX_SHAPES = 20
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
@@ -43,7 +47,8 @@ def find_shapes(messages: Messages) -> Shapes:
         if not all(isinstance(value, str) and value for value in values):
             continue
         groups = _grouped(presence, values)
-        is_type = bool(_TYPE_NAME.search(snake_case(path[-1])))
+        is_type = bool(_TYPE_NAME.search(snake_case(path[-1]))) and all(map(_TYPE.fullmatch, groups))
+        is_type = is_type and (len(groups) <= _FEW or len(groups) * 2 <= len(messages))
         few = min(map(len, groups.values())) < _MIN_OF_EACH and not is_type
         if few or not 1 < len(groups) <= _MAX_SHAPES:
             continue

@@ -145,6 +145,9 @@ A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
             (("colour",), [("red", 5), ("blue", 5)]),
         ),
         ([{"type": "a", "x": 1}, {"type": 1}], ((), [("", 2)])),
+        ([{"name": "Ann", "x": 1}, {"name": "Bob"}], ((), [("", 2)])),
+        ([{"event": "evt_1001", "x": 1}, {"event": "evt_1002"}], ((), [("", 2)])),
+        ([{"kind": f"{letter}a", "x": 1} for letter in "abc"] + [{"kind": "da"}], ((), [("", 4)])),
     ],
 )
 def test_shapes(messages: list[dict[str, Any]], found: Any) -> None:

@@ -21,6 +21,8 @@ ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 EVERYTHING = f"""\
 version: 1
 include: more.yaml
+owner: platform
+owners: {{platform: {{alarm_topic: "arn:aws:sns:eu-west-1:123456789012:${{STAGE:-dev}}-alarms"}}}}
 function: {{memory: 1769, timeout: 90s, architecture: x86_64, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
 worker: {{cpu: 2048, memory: 4096, min_tasks: 2, environment: {{GEO: "${{STAGE:-dev}}-geo"}}}}
 queues:
@@ -31,13 +33,13 @@ queues:
   existing: {{managed: false, dead_letter: existing-dlq}}
   by-arn: {{name: "{ARN}named", dead_letter: "https://sqs.eu-west-1.amazonaws.com/123456789012/named-dlq"}}
 tables:
-  things: {{key: {{id: S, n: N}}, ttl: gone}}
+  things: {{key: {{id: S, n: N}}, ttl: gone, tags: {{stage: "${{STAGE:-dev}}", cost-center: "42"}}}}
   markers: {{key: {{id: S}}, ttl: gone}}
   locked: {{name: "${{STAGE:-dev}}-locked", key: {{id: S}}, kms_key: "{KEY}2"}}
   existing: {{managed: false, key: {{id: S}}}}
   by-arn: {{name: "arn:aws:dynamodb:eu-west-1:123456789012:table/named", key: {{id: B}}}}
 routes:
-  put: {{queue: plain, table: things}}
+  put: {{queue: plain, table: things, owner: shop}}
   once: {{queue: plain, table: things, item: {{id: id, n: n, v: v}}, write: {{mode: update, add: [v], once: markers}}}}
   atomic: {{queue: fifo, table: locked}}
   insert: {{queue: locked, table: existing, write: {{mode: insert}}}}
