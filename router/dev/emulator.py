@@ -149,7 +149,7 @@ def clients_of(local: LocalAws) -> Callable[[str], Any]:
         import boto3
         import botocore.session
     except ModuleNotFoundError:
-        raise MissingExtra("the demo", "local") from None
+        raise MissingExtra("the embedded AWS", "local") from None
     unread = (None, None, os.devnull, None)
     session = boto3.session.Session(
         aws_access_key_id="local",

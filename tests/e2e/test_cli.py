@@ -510,7 +510,11 @@ PathFinder.find_spec = find_spec
             ("worker",),
             "a profile or role for credentials needs more packages: pip install 'message-router[worker]'",
         ),
-        ("boto3 botocore ministack", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
+        (
+            "boto3 botocore ministack",
+            ("demo",),
+            "the embedded AWS needs more packages: pip install 'message-router[local]'",
+        ),
         ("boto3", ("check", "--live"), "router check needs more packages: pip install 'message-router[worker]'"),
         (
             "boto3",
@@ -522,7 +526,7 @@ PathFinder.find_spec = find_spec
             ("undeploy", "--stack", "s"),
             "router undeploy needs more packages: pip install 'message-router[worker]'",
         ),
-        ("boto3 botocore", ("demo",), "the demo needs more packages: pip install 'message-router[local]'"),
+        ("boto3 botocore", ("demo",), "the embedded AWS needs more packages: pip install 'message-router[local]'"),
     ],
 )
 def test_missing_extra(
