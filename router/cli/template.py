@@ -18,9 +18,10 @@ from router.ops.template.document import (
     make_document,
     read_for_deployment,
 )
+from router.ops.template.operators import operator_policies
 from router.ops.template.worker_files import dockerfile, find_program, systemd_unit
 
-FORMATS = ("yaml", "json", "docker", "systemd")
+FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
 
 
 @click.command("template")
@@ -32,7 +33,7 @@ FORMATS = ("yaml", "json", "docker", "systemd")
     type=click.Choice(FORMATS),
     default="yaml",
     show_default=True,
-    help="CloudFormation as YAML or JSON; or a Dockerfile or systemd unit, for a worker elsewhere.",
+    help="CloudFormation as YAML or JSON; a Dockerfile or systemd unit, for a worker; or policies for people.",
 )
 @click.option(
     "--wheel",
@@ -60,6 +61,8 @@ def command(
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
 
+    operator-policy is a template of IAM policies, one for each command of `router dlq`, for the people who use it.
+
     Exit code 0: printed; 1: the config has errors; 2: could not run.
 
     \b
@@ -68,6 +71,7 @@ def command(
       router template --format json -o stack.json
       router template --worker > worker.yaml
       router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
+      router template --format operator-policy > operators.yaml
       router template --format systemd --index https://packages.example.com/simple
     """
     with exit_on_findings(err=True):
@@ -76,6 +80,8 @@ def command(
         text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    elif form == "operator-policy":
+        text = as_yaml(operator_policies(read))
     else:
         document = make_document(read, worker)
         text = as_json(document) if form == "json" else as_yaml(document)

@@ -14,6 +14,7 @@ from router.ops.stack import (
     read_result,
 )
 from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
+from router.ops.template.operators import operator_policies
 
 __all__ = [
     "DESCRIPTION",
@@ -29,6 +30,7 @@ __all__ = [
     "discard",
     "execute",
     "make_document",
+    "operator_policies",
     "plan_removal",
     "read_for_deployment",
     "read_result",

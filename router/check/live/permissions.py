@@ -61,10 +61,10 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
         if not isinstance(settings.s3_pointer, UnsetType):
             deployed = seen.queues.get(queue.reference)
             partition = deployed.arn.partition(":sqs:")[0] if isinstance(deployed, DeployedQueue) else "arn:aws"
-            for arn, action in _fetches(settings.s3_pointer, partition):
+            for arn, action in fetches_of(settings.s3_pointer, partition):
                 wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():
-        for name, action in _writes(config, route):
+        for name, action in writes_of(config, route):
             table = seen.tables.get(name)
             if isinstance(table, DeployedTable):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
@@ -73,7 +73,7 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
 
 
-def _fetches(pointers: spec.S3Pointer, partition: str) -> Iterator[tuple[str, str]]:
+def fetches_of(pointers: spec.S3Pointer, partition: str) -> Iterator[tuple[str, str]]:
     """Yield the ARNs of what is read from S3, each with the action."""
     for bucket in pointers.buckets:
         yield f"{partition}:s3:::{bucket}/*", "s3:GetObject"
@@ -84,7 +84,7 @@ def _fetches(pointers: spec.S3Pointer, partition: str) -> Iterator[tuple[str, st
         yield pointers.kms_key, DECRYPT
 
 
-def _writes(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
+def writes_of(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
     """Yield the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False

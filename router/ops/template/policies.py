@@ -86,14 +86,14 @@ def _needs(plan: StackPlan) -> Needs:
         table.name_in_config: DeployedTable(table.arn, "", (), DeployedTtl("DISABLED"))
         for table in plan.tables.values()
     }
-    return needed(_with_substitutions(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
+    return needed(with_substitutions(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
 
 
 def _deployed(arn: str) -> DeployedQueue:
     return DeployedQueue(arn, False, 0, 0, 0)
 
 
-def _with_substitutions(plan: StackPlan) -> spec.Config:
+def with_substitutions(plan: StackPlan) -> spec.Config:
     """Return the config with texts for the values that are resources."""
     config, substitutions = plan.config, plan.substitutions
     queues = {}
@@ -129,9 +129,9 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
     Raises UsageError if they exceed the limits of a role.
     """
     if _size(statements) <= MAX_INLINE - _OTHERS:
-        document = _document(statements, place)
+        document = document_of(statements, place)
         return Policies({"Policies": [{"PolicyName": name, "PolicyDocument": document}]}, {})
-    chunks = _split(statements)
+    chunks = split(statements)
     if len(chunks) > MAX_ATTACHED:
         raise UsageError(
             f"a role can have {MAX_ATTACHED} policies, and these routes need {len(chunks)}; "
@@ -140,14 +140,14 @@ def attach(statements: Sequence[Statement], place: Callable[[str], Expression], 
     resources = {
         f"{name}{number}": {
             "Type": "AWS::IAM::ManagedPolicy",
-            "Properties": {"PolicyDocument": _document(chunk, place)},
+            "Properties": {"PolicyDocument": document_of(chunk, place)},
         }
         for number, chunk in enumerate(chunks, 1)
     }
     return Policies({"ManagedPolicyArns": [ref(each) for each in resources]}, resources)
 
 
-def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
+def split(statements: Sequence[Statement]) -> list[list[Statement]]:
     """Split the statements, in order, into parts that fit into a managed policy."""
     parts: list[list[Statement]] = [[]]
     for statement in statements:
@@ -165,11 +165,12 @@ def _split(statements: Sequence[Statement]) -> list[list[Statement]]:
 
 def _size(statements: Iterable[Statement]) -> int:
     """Return the estimated length of a policy with the values of its variables."""
-    text = json.dumps(_document(statements, str), separators=(",", ":"))
+    text = json.dumps(document_of(statements, str), separators=(",", ":"))
     return len(_VARIABLE.sub(lambda found: "x" * _LONG.get(found[1], _LONG_VARIABLE), text))
 
 
-def _document(statements: Iterable[Statement], place: Callable[[str], Expression]) -> Json:
+def document_of(statements: Iterable[Statement], place: Callable[[str], Expression]) -> Json:
+    """Return the document of a policy; `place` gives the expression of a resource."""
     return {
         "Version": VERSION,
         "Statement": [
