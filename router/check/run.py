@@ -54,8 +54,7 @@ def examine(
     """Return the findings of a config, in the order of the file, and the ignored ones.
 
     `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
-    environment that is not set and has no default. `rules` are the rules to run, all by default; the ledger is made by
-    all of them only.
+    environment that is not set and has no default. `rules` are the rules to run, all by default.
     """
     loaded = _load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
@@ -65,7 +64,7 @@ def examine(
         subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
         with without_garbage_collector():
             results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
-            if rules is None and not stopping:
+            if not stopping:
                 entries = make_ledger(subject.routes, results, loaded.findings)
         _run_plugin_checks(loaded)
     if compare:

@@ -138,7 +138,7 @@ def test_unproved(router: Run, flow: Path) -> None:
     assert (cells, done.stderr) == (
         [
             ["flows/users.yaml:8", "users", "mapping name", "not decided", "transform 'shout' is a plugin's"],
-            ["flows/users.yaml:8", "users", "size", "not decided", "the length of 'name' is not bounded"],
+            ["flows/users.yaml:8", "users", "size", "not decided", "'name' is not bounded"],
         ],
         COUNTS,
     )

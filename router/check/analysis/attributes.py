@@ -68,7 +68,14 @@ class InferredAttribute(Struct, frozen=True):
 
 
 def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
-    """Infer an attribute of a route."""
+    """Infer an attribute of a route, once for all rules."""
+    if id(attribute) not in route.inferred:
+        route.inferred[id(attribute)] = attribute, _infer(route, attribute)
+    found: InferredAttribute = route.inferred[id(attribute)][1]
+    return found
+
+
+def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
     values = values_of(attribute, route.fifo)
     raw = _source(route, values)
     steps = []

@@ -11,6 +11,7 @@ from router.check.analysis.expressions import tree_of
 from router.check.analysis.patterns import escaped
 from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, all_of, any_of, there
 from router.program.expressions import Names, Tree, path_of
+from router.program.expressions.compile import InvalidExpression, compile_condition
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SWAPPED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
@@ -45,6 +46,15 @@ def opposite_of(text: str) -> Condition:
     """Return the condition of messages that do not satisfy an expression, because it is false or raises an error."""
     condition = condition_of(text)
     return Condition({"not": condition.predicate}, True) if condition.exact else ANYTHING
+
+
+def evaluated(text: str, wanted: bool) -> Callable[[Any], bool]:
+    """Return a callable that tells of a message whether a condition, as the router evaluates it, is as `wanted`."""
+    try:
+        evaluate = compile_condition(text)
+    except InvalidExpression:  # loading reports it
+        return lambda message: False
+    return lambda message: evaluate(message) is wanted
 
 
 def _translate(tree: Tree, wanted: bool) -> Condition:

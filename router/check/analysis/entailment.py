@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from router.check.analysis.branches import is_affordable
+from router.check.analysis.levels import ANYTHING
+from router.check.analysis.levelwise import Levelwise, levelwise_of
 from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import (
     EACH,
@@ -40,12 +43,16 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "relative-json-pointer": {"minLength": 1},
 }
 """Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
+_OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which nothing is proved: proofs could take minutes."""
 MAX_STEPS = 20_000
 """The places in a schema that searches look at: a recursive schema has no end of them. One takes some 0.1 ms."""
 MAX_SECONDS = 3.0
 """The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
+
+MAX_SEARCH_SECONDS = 1.0
+"""The time for the search of messages about one schema. Nearly all are found in a millisecond."""
 
 
 class Answer(Enum):
@@ -107,12 +114,20 @@ class Entailment:
         exact: bool = True,
         budget: ProofBudget | None = None,
         parse: "Callable[[int, bytes], CanonicalSchema] | None" = None,
+        levelwise: Levelwise | None = None,
+        search: ProofBudget | None = None,
     ) -> None:
-        """`parse` makes the canonical schema of a predicate, given as JSON, in a draft."""
+        """`parse` makes the canonical schema of a predicate, given as JSON, in a draft.
+
+        `levelwise` decides what the canonical schema does not; `search` is the time for messages that refute claims,
+        which is none of that for proofs.
+        """
         self._schema = schema
         self._budget = budget or ProofBudget()
         self._parse = parse or _parse
         self._proved: dict[bytes, Answer] = {}
+        self._levelwise = levelwise
+        self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
         self.exact = exact
         self.inferred: dict[Steps, Any] = {}
 
@@ -121,13 +136,30 @@ class Entailment:
         """The draft of JSON Schema: 4, 6, 7, 19 or 20."""
         return int(self._schema.draft)
 
-    def narrow(self, predicate: Schema, exact: bool = True) -> "Entailment":
-        """Add a predicate; unless `exact`, fewer messages may remain than satisfy it."""
+    def narrow(self, predicate: Schema, exact: bool = True, holds: Callable[[Any], bool] | None = None) -> "Entailment":
+        """Add a predicate; unless `exact`, fewer messages may remain than satisfy it.
+
+        These are the messages of which `holds` is true; without it, only the library decides.
+        """
         text = _ENCODER.encode(predicate)
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
+        levelwise = None
+        if self._levelwise is not None and holds is not None:
+            levelwise = self._levelwise.narrow(predicate, holds)
         if both is None:
-            return Entailment(self._schema, False, self._budget, self._parse)
-        return Entailment(both, self.exact and exact, self._budget, self._parse)
+            return Entailment(self._schema, False, self._budget, self._parse, levelwise, self._search)
+        return Entailment(both, self.exact and exact, self._budget, self._parse, levelwise, self._search)
+
+    def _decide(
+        self, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
+    ) -> Answer:
+        """Return an answer of the library, or if that is unknown, the one that is found level by level."""
+        levelwise = self._levelwise
+        if answer is not Answer.UNKNOWN or levelwise is None:
+            return answer
+        if self._budget.attempt(lambda: proved(levelwise)):
+            return Answer.YES
+        return Answer.NO if self._search.attempt(lambda: refuted(levelwise)) else Answer.UNKNOWN
 
     def entails(self, predicate: Schema) -> Answer:
         """Whether every message satisfies the predicate."""
@@ -161,6 +193,29 @@ class Entailment:
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         """Whether each value at a path, if there is one, satisfies `leaf`."""
+        levelwise = self._levelwise
+        if (
+            levelwise is not None
+            and self._is_free(steps)
+            and self._search.attempt(lambda: levelwise.refutes(steps, leaf))
+        ):
+            return Answer.NO
+        answer = self._holds_at(steps, leaf)
+        return self._decide(answer, lambda each: each.entails(steps, leaf), lambda each: each.refutes(steps, leaf))
+
+    def _is_free(self, steps: Steps) -> bool:
+        """Whether nothing is said of the values at a path, so that nothing can be proved of them."""
+        levelwise = self._levelwise
+        return levelwise is not None and bool(self._budget.attempt(lambda: levelwise.level(steps) == ANYTHING))
+
+    def proves_at(self, steps: Steps, leaf: Schema) -> bool:
+        """Whether it is proved that each value at a path satisfies `leaf`; no message is sought that does not."""
+        if self._is_free(steps):
+            return False
+        answer = self._holds_at(steps, leaf)
+        return self._decide(answer, lambda each: each.entails(steps, leaf), lambda each: False) is Answer.YES
+
+    def _holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         answer = self.entails(wherever(steps, leaf))
         if answer is Answer.UNKNOWN and EACH in steps:
             # The library seldom refutes a claim about all elements of a list, but can construct a counterexample.
@@ -171,7 +226,8 @@ class Entailment:
     def present(self, steps: Steps) -> Answer:
         """Whether there always is a value, not null, at a path; in a list, in each of its elements."""
         start = in_element(steps)
-        return self.holds_at(steps[:start], there(steps[start:], SOME_VALUE))
+        answer = self._holds_at(steps[:start], there(steps[start:], SOME_VALUE))
+        return self._decide(answer, lambda each: each.always_present(steps), lambda each: each.may_lack(steps))
 
     def absent(self, steps: Steps) -> Answer:
         """Whether there never is a value at a path."""
@@ -179,20 +235,47 @@ class Entailment:
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Return for each of TYPES whether a value at a path can have it."""
+        if self._is_free(steps) and self._takes_all(steps):
+            return dict.fromkeys(TYPES, Answer.YES)
         return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
+
+    def _takes_all(self, steps: Steps) -> bool:
+        """Whether messages were found with a value of each type at a path."""
+        levelwise = self._levelwise
+        return levelwise is not None and bool(
+            self._search.attempt(lambda: all(levelwise.can_be(steps, [value]) for value in _OF_EACH_TYPE))
+        )
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
         """Whether a message can have one of the values at a path."""
-        return self.allows(somewhere(steps, {"enum": values}))
+        answer = self.allows(somewhere(steps, {"enum": values})).opposite()
+        excluded = {"not": {"enum": values}}
+        answer = self._decide(
+            answer, lambda each: each.entails(steps, excluded), lambda each: each.can_be(steps, values)
+        )
+        return answer.opposite()
+
+    def most_bytes(self, steps: Steps, fixed: int = 0) -> float:
+        """Return the most bytes in an item of all values at a path together, past the first `fixed` steps.
+
+        Infinity if there is no bound, or none is known.
+        """
+        levelwise = self._levelwise
+        most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
+        return inf if most is None else most
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
-        if self.holds_at(steps, {"maxLength": limit}) is not Answer.YES:
+        levelwise = self._levelwise
+        most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_characters(steps))
+        if most is not None and most <= limit:
+            return int(most)
+        if self._is_free(steps) or self._holds_at(steps, {"maxLength": limit}) is not Answer.YES:
             return None
         low, high = 0, limit
         while low < high:
             middle = (low + high) // 2
-            if self.holds_at(steps, {"maxLength": middle}) is Answer.YES:
+            if self._holds_at(steps, {"maxLength": middle}) is Answer.YES:
                 high = middle
             else:
                 low = middle + 1
@@ -223,7 +306,7 @@ def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Enta
     uri = schema.root.uri
     # A schema in one document does not depend on its URI, so that equal inline schemas of routes share a cache entry.
     known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
-    return None if known is None else Entailment(known, budget=budget)
+    return None if known is None else Entailment(known, budget=budget, levelwise=levelwise_of(schema, _parse))
 
 
 def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:

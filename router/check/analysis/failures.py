@@ -40,16 +40,13 @@ def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
 
 def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:
     """Whether it is proved that each value taken from a path satisfies a predicate."""
-    return messages is not None and value.origin is not None and messages.holds_at(value.origin, leaf) is YES
+    return messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
 
 
 def of_expression(messages: Entailment | None, scope: Scope, text: str) -> Iterator[str]:
     """Yield why an expression is not proved to be free of errors."""
     tree = tree_of(text)
-    if tree is None:
-        yield f"'{text}' is not an expression"
-    else:
-        yield from _of_tree(messages, scope, tree)
+    yield from () if tree is None else _of_tree(messages, scope, tree)
 
 
 def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
@@ -103,7 +100,7 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
     for step in inferred.steps:
         unfit = possible(step.before, _taken(step))
         if step.takes is None and step.name != "lookup":
-            yield f"transform '{step.name}' is a plugin's" if step.name not in TRANSFORMS else _may_fail(step.name)
+            yield f"transform '{step.name}' is a plugin's"
         elif unfit:
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
         elif step.form is not None:

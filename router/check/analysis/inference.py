@@ -105,7 +105,7 @@ def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
 def _at(messages: Entailment, steps: Steps) -> Value:
     types = {kind: answer for kind, answer in messages.types(steps).items() if answer is not NO}
     present = messages.present(steps)
-    whole = "number" in types and messages.holds_at(steps, _NO_FRACTION) is YES
+    whole = "number" in types and messages.proves_at(steps, _NO_FRACTION)
     no_elements = messages.holds_at(steps, {"minItems": 1}).opposite() if "array" in types else NO
     if "string" not in types:
         return Value(present.opposite(), types, NO, None, steps, steps, whole, (*steps, EACH), no_elements)

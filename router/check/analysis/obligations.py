@@ -1,19 +1,20 @@
 """Yields the claims about a route, each with why it is not proved."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from msgspec import UnsetType
 
 from router.check.analysis import failures, merging
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expressions import Scope, tree_of
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER, NUMBER_BYTES, constant_bytes
 from router.check.analysis.failures import possible
-from router.check.analysis.inference import NO, UNKNOWN, Value, in_words, of_path, of_tree, text_length
+from router.check.analysis.inference import NO, Value, in_words, of_path, of_tree, text_length
 from router.check.analysis.routes import AnalyzedRoute, is_set, named
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
 from router.engine.attributes import (
-    MAX_DIGITS,
     MAX_ITEM_BYTES,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
@@ -22,13 +23,10 @@ from router.engine.attributes import (
 from router.model import KeyType, Path
 from router.modes import MODES
 from router.program.merge import merge_of
-from router.sources import Computed, expressions_of
+from router.sources import Computed, Constant, expressions_of
 
-_BYTES_OF_A_CHARACTER = 4
-_NUMBER_BYTES = (MAX_DIGITS + 1) // 2 + 1
 _WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
-_PROBES = ["A", "a", "x", "abc"]
 _FIRST_MS = 100_000_000_000
 
 
@@ -87,8 +85,6 @@ def _stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
     attribute = route.attributes.get(name)
     if attribute is not None:
         return infer(route, attribute)
-    if is_set(route.route.item):
-        return InferredAttribute((), Value(), None, Value())
     value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
     return InferredAttribute((), value, None, value)
 
@@ -143,13 +139,13 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
     if value.empty is not NO:
         yield "it may be empty"
     if kind == "S" and not _fits(value, limit):
-        yield f"its length may be over {limit // _BYTES_OF_A_CHARACTER} characters"
+        yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
     if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
 
 
 def _fits(value: Value, limit: int) -> bool:
-    return value.longest is not None and value.longest * _BYTES_OF_A_CHARACTER <= limit
+    return value.longest is not None and value.longest * BYTES_OF_A_CHARACTER <= limit
 
 
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
@@ -160,11 +156,6 @@ def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
         yield f"it may be {in_words(unfit)}, which has no order"
     if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
-    messages, steps = route.mapped, value.origin
-    if value.can_be(["string"]) is NO or messages is None or steps is None:
-        return
-    if messages.can_be(steps, _PROBES) is UNKNOWN:
-        yield "its texts may not sort in the order of what they mean"
 
 
 def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
@@ -178,7 +169,7 @@ def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
         yield "it may be empty"
     room = MAX_PARTITION_KEY_BYTES - 3 * len(route.name) - len("##10000")
     if not _fits(value, room):
-        yield f"its length may be over {room // _BYTES_OF_A_CHARACTER} characters"
+        yield f"its length may be over {room // BYTES_OF_A_CHARACTER} characters"
 
 
 def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
@@ -194,27 +185,44 @@ def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
 
 
 def _of_size(route: AnalyzedRoute) -> Iterator[str]:
-    total = 0
+    fixed = len(route.scope.element or ())
+    total: float = 0
     if not is_set(route.route.item):
-        yield "the size of the whole message is not bounded"
+        steps = route.scope.steps(("element",)) if route.scope.each else ()
+        total = inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
+        if total == inf:
+            yield f"the {'element' if route.scope.each else 'message'} is not bounded"
+            return
     if is_set(route.route.merge):
         yield "the size of what 'merge' finds is not bounded"
     for name, attribute in route.attributes.items():
-        value = infer(route, attribute).value
-        size = _bytes(value)
-        if size is None:
-            yield f"the length of '{name}' is not bounded"
+        size = _bytes(route, attribute, fixed)
+        if size == inf:
+            yield f"'{name}' is not bounded"
         else:
             total += text_bytes(name) + size
     if total > MAX_ITEM_BYTES:
-        yield f"it may have {total} bytes, over the limit of {MAX_ITEM_BYTES}"
+        yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
 
 
-def _bytes(value: Value) -> int | None:
-    """Return the most bytes of a value in an item; None if there is no bound."""
-    if possible(value, ("string", "number", "boolean")):
-        return None
-    if value.can_be(["string"]) is NO:
-        return _NUMBER_BYTES
-    length = value.longest if value.can_be(["number"]) is NO else text_length(value)
-    return None if length is None else max(length * _BYTES_OF_A_CHARACTER, _NUMBER_BYTES)
+def _bytes(route: AnalyzedRoute, attribute: spec.Attribute, fixed: int) -> float:
+    """Return the most bytes of an attribute in an item; infinity if there is no bound."""
+    inferred = infer(route, attribute)
+    value, messages = inferred.value, route.mapped
+    default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
+    if isinstance(inferred.source, Constant) and not attribute.transform:
+        return max(default, constant_bytes(inferred.source.value))
+    if not possible(value, ("string", "number", "boolean")):
+        length = inf if (text := text_length(value)) is None else text
+        numbers = value.can_be(["string"]) is NO
+        size = NUMBER_BYTES if numbers else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
+        if size < inf:
+            return max(default, size)
+    steps = inferred.raw.origin or inferred.raw.elements
+    if messages is None or steps is None or attribute.type in ("json", "B", "BS"):
+        return inf
+    if attribute.type in ("S", "SS") and any(
+        each.can_be(["number"]) is not NO for each in (inferred.raw, of_path(messages, inferred.raw.elements))
+    ):
+        return inf  # a number as text can be longer
+    return max(default, messages.most_bytes(steps, fixed))

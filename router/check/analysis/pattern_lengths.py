@@ -1,6 +1,9 @@
-"""Computes the greatest length of text that matches an anchored pattern, such as `^[A-Z]{2}-[0-9]{1,6}$`."""
+"""Reads anchored patterns, such as `^[A-Z]{2}-[0-9]{1,6}$`: the length of a match, and an example."""
 
 import re
+from functools import lru_cache
+
+from msgspec import Struct
 
 ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
 CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
@@ -10,62 +13,165 @@ ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
 COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
 GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
 PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
+_FIRST = "a0A-_"
+"""The characters that examples have where they can."""
+_LONGEST_EXAMPLE = 65_536
 
 
-class _Unknown(Exception):
-    """No bound of the length can be computed."""
+class _Unreadable(Exception):
+    """The pattern has something that is not read here."""
 
 
-def longest_match(pattern: str) -> int | None:
-    """Return the most characters of text that a pattern matches; None if there is no bound, or none is known."""
+class Char(Struct, frozen=True):
+    """One character, which the pattern `text` matches."""
+
+    text: str
+
+
+class Repeat(Struct, frozen=True):
+    """Another node, as often as between `least` and `most`; None is without end."""
+
+    node: "Node"
+    least: int
+    most: int | None
+
+
+class Sequence(Struct, frozen=True):
+    """Nodes one after another."""
+
+    nodes: tuple["Node", ...]
+
+
+class Choice(Struct, frozen=True):
+    """One of several nodes."""
+
+    nodes: tuple["Node", ...]
+
+
+Node = Char | Repeat | Sequence | Choice
+
+
+@lru_cache(maxsize=4096)
+def read_pattern(pattern: str) -> Node | None:
+    """Return the tree of a pattern that is anchored at both ends; None for others, and for those not read here."""
     anchored = ANCHORED.fullmatch(pattern)
     if anchored is None:
         return None
     try:
-        length, end = _sequence(anchored[1], 0)
-    except _Unknown:
+        node, end = _sequence(anchored[1], 0)
+    except _Unreadable:
         return None
     # The alternatives of a top-level `|` are anchored at one end only.
-    return length if end == len(anchored[1]) else None
+    return node if end == len(anchored[1]) else None
 
 
-def _alternatives(text: str, start: int) -> tuple[int, int]:
-    """Return the most characters of the longest of some alternatives, and where they end."""
-    most, end = _sequence(text, start)
+def longest_match(pattern: str) -> int | None:
+    """Return the most characters of text that a pattern matches; None if there is no bound, or none is known."""
+    node = read_pattern(pattern)
+    return None if node is None else _longest(node)
+
+
+def shortest_match(pattern: str) -> int:
+    """Return a lower bound of the characters of text that a pattern matches."""
+    node = read_pattern(pattern)
+    return 0 if node is None else _shortest(node)
+
+
+def example_of(pattern: str, extra: int = 0) -> str | None:
+    """Return a text that a pattern should match, with `extra` repetitions where it allows them; None if none is found.
+
+    The pattern is not verified to match it.
+    """
+    node = read_pattern(pattern)
+    return None if node is None or _shortest(node) > _LONGEST_EXAMPLE else _example(node, extra)
+
+
+@lru_cache(maxsize=4096)
+def _matched(text: str) -> str:
+    """Return the ASCII characters that a part of a pattern matches, all of them if that is not known."""
+    ascii_ = [*_FIRST, *(chr(code) for code in range(128) if chr(code) not in _FIRST)]
+    try:
+        matches = re.compile(text, re.ASCII | re.DOTALL).fullmatch
+    except re.error:  # another dialect, as in `\p{L}`
+        return "".join(ascii_)
+    return "".join(filter(matches, ascii_))
+
+
+def _longest(node: Node) -> int | None:
+    match node:
+        case Char():
+            return 1
+        case Repeat(inner, _, most):
+            length = _longest(inner)
+            return 0 if 0 in (length, most) else None if length is None or most is None else length * most
+        case Sequence(nodes):
+            lengths = [_longest(each) for each in nodes]
+            return None if None in lengths else sum(filter(None, lengths))
+        case _:
+            lengths = [_longest(each) for each in node.nodes]
+            return None if None in lengths else max(length or 0 for length in lengths)
+
+
+def _shortest(node: Node) -> int:
+    match node:
+        case Char():
+            return 1
+        case Repeat(inner, least, _):
+            return _shortest(inner) * least
+        case Sequence(nodes):
+            return sum(map(_shortest, nodes))
+        case _:
+            return min(map(_shortest, node.nodes))
+
+
+def _example(node: Node, extra: int) -> str:
+    match node:
+        case Char():
+            return (_matched(node.text) or node.text)[0]
+        case Repeat(inner, least, most):
+            return _example(inner, extra // 2) * (least + extra if most is None else min(least + extra, most))
+        case Sequence(nodes):
+            return "".join(_example(each, extra) for each in nodes)
+        case _:
+            return _example(node.nodes[extra % len(node.nodes)], extra)
+
+
+def _alternatives(text: str, start: int) -> tuple[Node, int]:
+    node, end = _sequence(text, start)
+    nodes = [node]
     while text[end : end + 1] == "|":
-        length, end = _sequence(text, end + 1)
-        most = max(most, length)
-    return most, end
+        node, end = _sequence(text, end + 1)
+        nodes.append(node)
+    return Choice(tuple(nodes)), end
 
 
-def _sequence(text: str, start: int) -> tuple[int, int]:
-    total = 0
+def _sequence(text: str, start: int) -> tuple[Node, int]:
+    nodes: list[Node] = []
     while start < len(text) and text[start] not in "|)":
-        length, start = _atom(text, start)
+        node, start = _atom(text, start)
         count = COUNT.match(text, start)
         if count:
-            length *= _times(*count.groups())
+            node = Repeat(node, *_times(*count.groups()))
             start = count.end()
-        total += length
-    return total, start
+        nodes.append(node)
+    return Sequence(tuple(nodes)), start
 
 
-def _atom(text: str, start: int) -> tuple[int, int]:
+def _atom(text: str, start: int) -> tuple[Node, int]:
     group = GROUP.match(text, start)
     if group:
-        length, end = _alternatives(text, group.end())
+        node, end = _alternatives(text, group.end())
         if text[end : end + 1] != ")":
-            raise _Unknown
-        return length, end + 1
+            raise _Unreadable
+        return node, end + 1
     found = CLASS.match(text, start) or ESCAPE.match(text, start) or PLAIN.match(text, start)
     if found is None:
-        raise _Unknown
-    return 1, found.end()
+        raise _Unreadable
+    return Char(found[0]), found.end()
 
 
-def _times(least: str | None, comma: str | None, most: str | None, sign: str | None) -> int:
-    if sign == "?":
-        return 1
-    if sign or (comma and most is None):
-        raise _Unknown
-    return int(most or least or 0)
+def _times(least: str | None, comma: str | None, most: str | None, sign: str | None) -> tuple[int, int | None]:
+    if sign:
+        return {"?": (0, 1), "*": (0, None), "+": (1, None)}[sign]
+    first = int(least or 0)
+    return first, first if not comma else None if most is None else int(most)

@@ -1,12 +1,13 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct, UnsetType
 
 from router.aws.references import is_fifo
-from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
+from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
 from router.check.analysis.entailment import Entailment, ProofBudget, entailment_of
 from router.check.analysis.expressions import Scope, list_of
 from router.check.analysis.inference import Value
@@ -23,6 +24,13 @@ MAX_CONDITIONS = 16
 
 NO_SCHEMA = "the route has no schema"
 TOO_LARGE = "the schema is too large, or cannot be analyzed"
+
+
+class Narrowing(Struct, frozen=True):
+    """A condition that messages satisfy, and its evaluation on one."""
+
+    condition: Condition
+    holds: Callable[[Any], bool]
 
 
 class MessageSets(Struct, frozen=True, eq=False):
@@ -45,7 +53,7 @@ class MessageSets(Struct, frozen=True, eq=False):
     """By `match: first`, every message that satisfies both goes to an earlier route."""
 
 
-class AnalyzedRoute(Struct, frozen=True, eq=False):
+class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     """A route with its table, its queue and what is proved about its messages."""
 
     name: str
@@ -79,7 +87,12 @@ class AnalyzedRoute(Struct, frozen=True, eq=False):
         """What is proved about the messages that are mapped."""
         return self.messages.mapped
 
-    @property
+    @cached_property
+    def inferred(self) -> dict[int, tuple[spec.Attribute, Any]]:
+        """A cache of what is inferred of an attribute, by its identity."""
+        return {}
+
+    @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
@@ -118,12 +131,13 @@ def analyze_routes(
 
     `budget_of` returns what may be spent on a schema.
     """
-    earlier: dict[str, list[Condition]] = {}
+    earlier: dict[str, list[Narrowing]] = {}
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
         before = earlier.setdefault(route.queue, []) if queue.match == "first" else []
         when = ALWAYS if isinstance(route.when, UnsetType) else condition_of(route.when)
+        own = [] if isinstance(route.when, UnsetType) else [Narrowing(when, evaluated(route.when, True))]
         schema = route.schema
         linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
         budget = budget_of(linked)
@@ -137,7 +151,7 @@ def analyze_routes(
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=_no_messages(schema) if by_schema is None else _message_sets(by_schema, when, before, changed),
+                messages=_no_messages(schema) if by_schema is None else _message_sets(by_schema, own, before, changed),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
@@ -145,16 +159,18 @@ def analyze_routes(
             )
         )
         if not isinstance(route.when, UnsetType):
-            before.append(opposite_of(route.when))
+            before.append(Narrowing(opposite_of(route.when), evaluated(route.when, False)))
     return tuple(routes)
 
 
-def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Condition], changed: bool) -> MessageSets:
+def _message_sets(by_schema: Entailment, own: list[Narrowing], earlier: list[Narrowing], changed: bool) -> MessageSets:
     """Narrow the messages of a schema by `when`, and by what `match: first` gives to earlier routes."""
-    accepted = by_schema if when is ALWAYS else by_schema.narrow(when.predicate, when.exact)
+    accepted = _narrow(by_schema, own)
     possible, impossible_schema = not accepted.impossible, by_schema.impossible
-    for condition in earlier if len(earlier) <= MAX_CONDITIONS else [ANYTHING]:
-        accepted = accepted.narrow(condition.predicate, condition.exact)
+    if len(earlier) > MAX_CONDITIONS:
+        all_ = tuple(earlier)
+        earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
+    accepted = _narrow(accepted, earlier)
     impossible = accepted.impossible
     return MessageSets(
         mapped=None if changed or impossible else accepted,
@@ -165,6 +181,12 @@ def _message_sets(by_schema: Entailment, when: Condition, earlier: list[Conditio
         impossible_when=not possible and not impossible_schema,
         shadowed=possible and impossible,
     )
+
+
+def _narrow(messages: Entailment, narrowings: list[Narrowing]) -> Entailment:
+    for each in narrowings:
+        messages = messages.narrow(each.condition.predicate, each.condition.exact, each.holds)
+    return messages
 
 
 def _no_messages(schema: Any) -> MessageSets:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from router.check.analysis.verdicts import Claim, Undecided
 from router.check.ledger import PLUGINS
+from router.check.rule import Rule, Subject
 from router.check.run import Report, examine
+from router.model import Code
 
 CONFIG = """\
 version: 1
@@ -54,7 +57,7 @@ def test_a_table_without_time_to_live(check: Examine) -> None:
     assert claims(examine(Path("routes.yaml"), {})) == {
         "mapping": "proved",
         "key id": "proved",
-        "size": "not decided the size of the whole message is not bounded",
+        "size": "not decided the message is not bounded",
     }
 
 
@@ -89,7 +92,7 @@ def test_not_decided(check: Examine) -> None:
     assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
         "mapping a": "not decided transform 'to_epoch' may be given what is not a time with an offset",
         "mapping c": "not decided sum() may be given a value that it does not take; sum() fails on some numbers",
-        "size": "not decided the length of 'b' is not bounded; the length of 'c' is not bounded",
+        "size": "not decided 'b' is not bounded; 'c' is not bounded",
     }
 
 
@@ -144,5 +147,17 @@ def test_a_schema_without_end_of_paths(check: Examine) -> None:
 
     report = check("{id: id, l: l}", schema)
 
-    reason = "the length of 'l' is not bounded; the schema has too many paths to measure"
+    reason = "'l' is not bounded; the schema has too many paths to measure"
     assert claims(report)["size"] == f"not decided {reason}"
+
+
+def test_a_rule_that_cannot_decide(tmp_path: Path) -> None:
+    """It is not a finding, and what it yields is an entry with its reason."""
+    path = tmp_path / "routes.yaml"
+    path.write_text(CONFIG.replace("SCHEMA", SCHEMA).replace("ITEM", "{id: id}"), encoding="utf-8")
+    doubt = Undecided(Claim("r", "mapping", "id"), "the moon is full", ("routes", "r"))
+    rule: Rule[Subject] = Rule((Code("X1", "t", "w"),), lambda subject: [doubt])
+
+    report = examine(path, {}, rules=[rule])
+
+    assert (report.findings, claims(report)["mapping id"]) == ((), "not decided the moon is full")

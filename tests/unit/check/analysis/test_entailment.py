@@ -140,3 +140,52 @@ def test_numbers_are_exact() -> None:
 
     assert known
     assert known.holds_at(("a",), {"minimum": 1}) is Answer.YES
+
+
+EXCLUSIVE = {"type": "integer", "minimum": 0, "exclusiveMinimum": True, "maximum": 9, "exclusiveMaximum": False}
+
+
+@pytest.mark.parametrize(
+    ("draft", "schema", "answer"),
+    [
+        (DRAFT_4, {**EXCLUSIVE, "maximum": 1}, Answer.YES),
+        (DRAFT_4, EXCLUSIVE, Answer.YES),
+        (DRAFT_4, {**EXCLUSIVE, "exclusiveMaximum": True, "maximum": 1, "minimum": -3}, Answer.NO),
+        (DRAFT_4, {**EXCLUSIVE, "exclusiveMinimum": False}, Answer.NO),
+        (DRAFT_4, {"const": 5}, Answer.NO),
+        (DRAFT_7, {"const": 5}, Answer.YES),
+        (DRAFT_7, {"$ref": "#/definitions/five", "minimum": 0}, Answer.YES),
+        (DRAFT_7, {"allOf": [{"$ref": "#/definitions/five"}], "dependencies": {"a": ["b"]}}, Answer.YES),
+    ],
+)
+def test_older_drafts(draft: str, schema: Any, answer: Answer) -> None:
+    """Keywords mean what they mean in the draft of the schema."""
+    given = {
+        "$schema": draft,
+        "type": "object",
+        "required": ["tree", "n"],
+        "properties": {
+            "tree": {"type": "object", "required": ["i"], "properties": {"i": {"type": "integer"}}},
+            "n": schema,
+        },
+        "definitions": {"five": {"enum": [5]}},
+    }
+
+    known = messages(given)
+
+    assert known
+    assert known.holds_at(("n",), {"type": "number", "minimum": 1}) is answer
+
+
+@pytest.mark.parametrize(
+    ("more", "answer"), [({"enum": [6]}, Answer.YES), ({"enum": ["x"]}, Answer.NO), (True, Answer.NO)]
+)
+def test_lists_of_positions(more: Any, answer: Answer) -> None:
+    """In older drafts `items` can be a list, one schema for each position."""
+    items = {"type": "array", "minItems": 2, "items": [{"enum": [5]}], "additionalItems": more}
+    given = {"$schema": DRAFT_7, "type": "object", "required": ["n"], "properties": {"n": items}}
+
+    known = messages(given)
+
+    assert known
+    assert known.holds_at(("n", None), {"type": "number"}) is answer

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.check.analysis.pattern_lengths import longest_match
+from router.check.analysis.pattern_lengths import example_of, longest_match, shortest_match
 
 BOUNDED = [
     ("^$", 0),
@@ -61,3 +61,31 @@ def test_no_match_is_longer(part: str, data: st.DataObject) -> None:
 
     assert length is not None
     assert len(text) <= length
+
+
+@pytest.mark.parametrize(
+    ("pattern", "extra", "example"),
+    [
+        ("^[A-Z]{2}-[0-9]{1,6}$", 2, "AA-000"),
+        ("^(a+|b)*$", 0, ""),
+        ("^(ab|c){2}$", 2, "cc"),
+        ("^\\p{L}é$", 0, "aé"),
+        ("^(a{1000}){1000}$", 0, None),
+        ("a", 0, None),
+    ],
+)
+def test_example(pattern: str, extra: int, example: str | None) -> None:
+    """A text that the pattern matches, unless it is too long."""
+    assert example_of(pattern, extra) == example
+
+
+@settings(max_examples=100, deadline=None)
+@given(PARTS, st.integers(0, 3))
+def test_examples_match(part: str, extra: int) -> None:
+    """An example matches, and its length is within the bounds."""
+    pattern = f"^{part}$"
+
+    text = example_of(pattern, extra)
+
+    assert text is not None
+    assert (re.fullmatch(part, text, re.ASCII) is not None, shortest_match(pattern) <= len(text)) == (True, True)

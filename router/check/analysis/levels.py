@@ -1,0 +1,285 @@
+"""Follows a schema level by level: what is true of every value at a path.
+
+All results over-approximate: every value that the schema allows at a path satisfies them, and perhaps more do.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+
+from router.check.analysis.pattern_lengths import longest_match, shortest_match
+from router.check.analysis.predicates import EACH, NOTHING, TYPES, Schema, Steps
+from router.program.schemas.references import Location, Locations
+
+MAX_PARTS = 1000
+"""The most subschemas that one level is made of; what is over that is left out."""
+_ASSERTIONS = frozenset(
+    [
+        *("const", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength"),
+        *("minProperties", "minimum", "multipleOf", "pattern", "required", "type", "uniqueItems", "exclusiveMaximum"),
+        *("exclusiveMinimum", "dependentRequired"),
+    ]
+)
+"""The keywords about a value itself, which mean the same in each draft but for `_translated`."""
+_LAST_WITHOUT_SIBLINGS = 7
+"""The last draft that ignores the keywords beside `$ref`."""
+
+
+class Every(Struct, frozen=True):
+    """All parts hold; without parts, anything does."""
+
+    parts: tuple["Level", ...] = ()
+
+
+class Some(Struct, frozen=True):
+    """One of the parts holds; without parts, nothing does."""
+
+    parts: tuple["Level", ...] = ()
+
+
+class Own(Struct, frozen=True):
+    """The keywords of a subschema itself, without the other subschemas that apply to the same value."""
+
+    place: Location
+
+
+Level = Location | Own | Every | Some
+"""What is known of the values at a path: a subschema, or several together."""
+ALL_TYPES = (*TYPES, "null")
+ANYTHING = Every()
+IMPOSSIBLE = Some()
+
+
+class Levels:
+    """Follows subschemas to those of the next level, and writes a level as a schema without references."""
+
+    def __init__(self, locations: Locations) -> None:
+        self._locations = locations
+        self._left = MAX_PARTS
+
+    def below(self, level: Level, step: str | None) -> Level:
+        """Return what is known of the values one step further."""
+        return self._start(level, lambda place: self._child(place, step))
+
+    def below_all(self, level: Level, steps: Steps) -> Level:
+        """Return what is known of the values at a path."""
+        for step in steps:
+            level = self.below(level, step)
+        return level
+
+    def parts(self, level: Level) -> Level:
+        """Return a level in which each subschema has only its own keywords, and the others beside it."""
+        return self._start(level, Own)
+
+    def _start(self, level: Level, own: Callable[[Location], Level]) -> Level:
+        self._left = MAX_PARTS
+        return self._combine(level, own, frozenset())
+
+    def _combine(self, level: Level, own: Callable[[Location], Level], seen: frozenset[Any]) -> Level:
+        """Return a level of what `own` returns for each subschema that applies to its values."""
+        match level:
+            case Every(parts):
+                return every([self._combine(part, own, seen) for part in parts])
+            case Some(parts):
+                return some([self._combine(part, own, seen) for part in parts])
+            case Own(place):
+                return own(place)
+        key = (level.document.uri, level.path)
+        self._left -= 1
+        if key in seen or self._left < 0:
+            return ANYTHING
+        if isinstance(level.content, bool):
+            return ANYTHING if level.content else IMPOSSIBLE
+        beside = [self._combine(each, own, seen | {key}) for each in self._beside(level)]
+        return every(beside if _is_reference(level) else [own(level), *beside])
+
+    def _beside(self, place: Location) -> Iterator[Level]:
+        """Yield the other subschemas that apply to the same value."""
+        schema = place.content
+        if "$ref" in schema:
+            target = self._locations.follow(place, schema["$ref"])
+            yield ANYTHING if target is None else target
+            if _is_reference(place):
+                return
+        yield from (place.below(("allOf", index)) for index in range(len(schema.get("allOf", ()))))
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                yield Some(tuple(place.below((key, index)) for index in range(len(schema[key]))))
+        if "if" in schema and place.document.draft >= _LAST_WITHOUT_SIBLINGS:
+            then, otherwise = (place.below((key,)) if key in schema else ANYTHING for key in ("then", "else"))
+            yield Some((Every((place.below(("if",)), then)), otherwise))
+
+    def _child(self, place: Location, step: str | None) -> Level:
+        """Return what a subschema itself says of the values one step further."""
+        schema = place.content
+        if step is EACH:
+            return self._element(place)
+        if step in schema.get("properties", {}):
+            named: list[Level] = [place.below(("properties", step))]
+        else:
+            named = []
+        patterns = schema.get("patternProperties", {})
+        matching: list[Level] = [place.below(("patternProperties", each)) for each in patterns if matches(each, step)]
+        if not named and not matching and "additionalProperties" in schema:
+            return place.below(("additionalProperties",))
+        return every([*named, *matching])
+
+    def _element(self, place: Location) -> Level:
+        schema = place.content
+        if isinstance(schema.get("items"), list):
+            first, rest = "items", "additionalItems"
+        else:
+            first, rest = "prefixItems", "items"
+        count = len(schema[first]) if isinstance(schema.get(first), list) and _knows(place, first) else 0
+        others: Level = place.below((rest,)) if rest in schema else ANYTHING
+        return some([*(place.below((first, index)) for index in range(count)), others]) if count else others
+
+    def schema(self, level: Level, depth: int, without: frozenset[str] = frozenset()) -> Schema:
+        """Return a schema of draft 2020-12 that all values of a level satisfy, so many levels deep.
+
+        Keywords in `without` are left out.
+        """
+        return _Writer(self, depth, without).write(level, depth)
+
+
+class _Writer:
+    """Writes levels as schemas, until they are too large."""
+
+    def __init__(self, levels: Levels, depth: int, without: frozenset[str]) -> None:
+        self._levels = levels
+        self._without = without
+        self._left = MAX_PARTS
+
+    def write(self, level: Level, depth: int) -> Schema:
+        return self._write(self._levels.parts(level), depth)
+
+    def _write(self, level: Level, depth: int) -> Schema:
+        self._left -= 1
+        match level:
+            case _ if self._left < 0:
+                return {}
+            case Every(parts):
+                return {"allOf": [self._write(part, depth) for part in parts]} if parts else {}
+            case Some(parts):
+                return {"anyOf": [self._write(part, depth) for part in parts]} if parts else NOTHING
+        assert isinstance(level, Own)
+        return self._own(level.place, depth)
+
+    def _own(self, place: Location, depth: int) -> Schema:
+        """Return the keywords of a subschema itself."""
+        schema = place.content
+        written = _translated(place)
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str):
+            longest = longest_match(pattern)
+            bounds = {"minLength": shortest_match(pattern)} | ({} if longest is None else {"maxLength": longest})
+            written["allOf"] = [bounds]
+        for keyword in self._without:
+            written.pop(keyword, None)
+        if depth:
+            written |= self._properties(place, depth - 1)
+            if "items" in schema or "prefixItems" in schema:
+                written["items"] = self.write(self._levels.below(Own(place), EACH), depth - 1)
+        negated = self._negated(place)
+        return written if negated is None else {"allOf": [written, {"not": negated}]}
+
+    def _properties(self, place: Location, depth: int) -> Schema:
+        schema = place.content
+        written: Schema = {}
+        for key in ("properties", "patternProperties"):
+            if key in schema:
+                written[key] = {name: self.write(place.below((key, name)), depth) for name in schema[key]}
+        if "additionalProperties" in schema:
+            written["additionalProperties"] = self.write(place.below(("additionalProperties",)), depth)
+        return written
+
+    def _negated(self, place: Location) -> Schema | None:
+        """Return what `not` of a subschema negates, if it is exactly that; None otherwise."""
+        negated = place.content.get("not")
+        return negated if is_plain(negated) and not self._without & _keywords(negated) else None
+
+
+def every(parts: list[Level]) -> Level:
+    """Return the level of values that satisfy all parts."""
+    if IMPOSSIBLE in parts:
+        return IMPOSSIBLE
+    kept = [inner for part in parts for inner in (part.parts if isinstance(part, Every) else (part,))]
+    return kept[0] if len(kept) == 1 else Every(tuple(kept))
+
+
+def some(parts: list[Level]) -> Level:
+    """Return the level of values that satisfy one of the parts."""
+    if ANYTHING in parts:
+        return ANYTHING
+    kept = [inner for part in parts for inner in (part.parts if isinstance(part, Some) else (part,))]
+    return kept[0] if len(kept) == 1 else Some(tuple(kept))
+
+
+def is_plain(schema: Any) -> bool:
+    """Whether a schema means the same in every draft, so that its opposite is exact."""
+    if isinstance(schema, bool):
+        return True
+    return isinstance(schema, dict) and all(key in _PLAIN and _PLAIN[key](value) for key, value in schema.items())
+
+
+def _is_plain_type(value: Any) -> bool:
+    return "integer" not in value  # 1.0 is none in draft 4
+
+
+_PLAIN: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("enum", "required", "minLength", "maxLength", "minItems", "maxItems"), lambda value: True),
+    **dict.fromkeys(("minProperties", "maxProperties", "minimum", "maximum", "pattern"), lambda value: True),
+    **dict.fromkeys(("not", "items"), is_plain),
+    **dict.fromkeys(("allOf", "anyOf"), lambda value: all(map(is_plain, value))),
+    "properties": lambda value: all(map(is_plain, value.values())),
+    "type": _is_plain_type,
+}
+"""The keywords that mean the same in every draft, with whether their value does."""
+
+
+def _keywords(schema: Any) -> set[str]:
+    """Return all keys in a plain schema."""
+    if isinstance(schema, list):
+        return set[str]().union(*map(_keywords, schema))
+    return set(schema).union(*map(_keywords, schema.values())) if isinstance(schema, dict) else set()
+
+
+def _is_reference(place: Location) -> bool:
+    """Whether a subschema is only a reference, because its draft ignores what stands beside it."""
+    return "$ref" in place.content and place.document.draft <= _LAST_WITHOUT_SIBLINGS
+
+
+def own_types(schema: Schema) -> Sequence[str]:
+    """Return the types that a subschema itself allows, as its draft names them."""
+    given = schema.get("type", ALL_TYPES)
+    return (given,) if isinstance(given, str) else given
+
+
+def _knows(place: Location, keyword: str) -> bool:
+    return keyword != "prefixItems" or place.document.draft >= 2020
+
+
+def _translated(place: Location) -> Schema:
+    """Return the assertions of a subschema, as draft 2020-12 has them."""
+    schema, draft = place.content, place.document.draft
+    written = {key: value for key, value in schema.items() if key in _ASSERTIONS}
+    if draft == 4:
+        for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+            written.pop(exclusive, None)
+            if schema.get(exclusive) is True and limit in written:
+                written[exclusive] = written.pop(limit)
+    if draft < 6:
+        written.pop("const", None)
+    if draft < 2019:
+        written.pop("dependentRequired", None)
+    return written
+
+
+@lru_cache(maxsize=4096)
+def matches(pattern: str, name: str | None) -> bool:
+    """Whether the library finds a pattern in a name."""
+    from jsonschema_rs import Draft202012Validator, RegexOptions
+
+    return Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions()).is_valid(name)

@@ -1,0 +1,141 @@
+"""Decides what the library leaves open about a whole schema: proofs level by level, and refutations by a message."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
+from router.check.analysis.levels import ANYTHING, Every, Level, Levels, Some
+from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
+from router.check.analysis.witnesses import MISSING, Witnesses, validator_of
+from router.program.schemas.compile import Validation
+from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument
+from router.program.schemas.references import Location
+
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
+
+_WEAKER = (
+    frozenset(("pattern",)),
+    frozenset(("format",)),
+    frozenset(("pattern", "format")),
+    frozenset(("pattern", "format", "uniqueItems", "multipleOf")),
+)
+"""Sets of keywords to leave out, one after another: the library decides little about some together."""
+_DEPTH = 2
+"""How many levels below a path are part of a question to the library, which answers up to five."""
+_MOST_BRANCHES = 16
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+Parse = Callable[[int, bytes], "CanonicalSchema"]
+Holds = Callable[[Any], bool]
+
+
+class Levelwise:
+    """The messages of a schema, narrowed by predicates and by conditions that are evaluated on messages."""
+
+    def __init__(
+        self, levels: Levels, root: Level, accepts: Sequence[Holds], parse: Parse, predicates: int = 0
+    ) -> None:
+        """`parse` makes a canonical schema; `predicates` is the number of those that narrow the `root`."""
+        self._levels = levels
+        self._root = root
+        self._accepts = tuple(accepts)
+        self._parse = parse
+        self._predicates = predicates
+        self._known: dict[Steps, Level] = {}
+        self._written: dict[Steps, list[bytes]] = {}
+        self.witnesses = Witnesses(levels, root, lambda message: all(holds(message) for holds in self._accepts))
+
+    def narrow(self, predicate: Schema, holds: Holds | None) -> "Levelwise":
+        """Add a predicate, and the condition on messages that it is necessary for."""
+        uri = f"predicate:{self._predicates}"
+        document = SchemaDocument("a predicate", uri, FilePath(), {"$schema": DEFAULT_DRAFT, **predicate}, 2020)
+        root = Every((self._root, Location(document, (), document.content)))
+        accepts = self._accepts if holds is None else (*self._accepts, holds)
+        return Levelwise(self._levels, root, accepts, self._parse, self._predicates + 1)
+
+    def level(self, steps: Steps) -> Level:
+        """Return what is known of the values at a path."""
+        if steps not in self._known:
+            found = self._levels.below(self.level(steps[:-1]), steps[-1]) if steps else self._root
+            self._known[steps] = self._prune(self._levels.parts(found))
+        return self._known[steps]
+
+    def _prune(self, level: Level) -> Level:
+        """Leave out the branches of choices that contradict what is known besides."""
+        if not isinstance(level, Every):
+            return level
+        parts = list(level.parts)
+        for index, part in enumerate(parts):
+            if isinstance(part, Some) and len(part.parts) <= _MOST_BRANCHES:
+                others = (*parts[:index], *parts[index + 1 :])
+                possible = [branch for branch in part.parts if self._is_possible(Every((*others, branch)))]
+                parts[index] = Some(tuple(possible))
+        return Every(tuple(parts))
+
+    def _is_possible(self, level: Level) -> bool:
+        return str(self._parse(20, self._text(level, frozenset())).satisfiability()) != "no"
+
+    def entails(self, steps: Steps, leaf: Schema) -> bool:
+        """Whether it is proved that each value at a path satisfies `leaf`."""
+        wanted = self._parse(20, _ENCODER.encode(leaf))
+        return any(str(wanted.covers(self._parse(20, text))) == "yes" for text in self._texts(steps))
+
+    def _texts(self, steps: Steps) -> list[bytes]:
+        """Return the schemas of the values at a path as JSON: the whole, and weaker ones."""
+        if steps not in self._written:
+            level = self.level(steps)
+            whole = self._text(level, frozenset())
+            weaker = [each for each in _WEAKER if any(f'"{keyword}"'.encode() in whole for keyword in each)]
+            texts = [whole, *(self._text(level, without) for without in weaker)]
+            self._written[steps] = [] if level == ANYTHING else list(dict.fromkeys(texts))
+        return self._written[steps]
+
+    def _text(self, level: Level, without: frozenset[str]) -> bytes:
+        return _ENCODER.encode(self._levels.schema(level, _DEPTH, without))
+
+    def refutes(self, steps: Steps, leaf: Schema) -> bool:
+        """Whether a message was found whose value at a path does not satisfy `leaf`."""
+        is_valid = validator_of(leaf)
+        return self.witnesses.any_at(steps, lambda value: value is not MISSING and not is_valid(value))
+
+    def always_present(self, steps: Steps) -> bool:
+        """Whether it is proved that there always is a value at a path; in a list, in each of its elements."""
+        start = in_element(steps)
+        ends = range(start, len(steps))
+        if start == len(steps):
+            return self.entails(steps, SOME_VALUE)
+        return all(self.entails(steps[:end], there(steps[end : end + 1], SOME_VALUE)) for end in ends)
+
+    def may_lack(self, steps: Steps) -> bool:
+        """Whether a message was found without a value at a path; in a list, in one of its elements."""
+        ends = range(len(steps), in_element(steps) - 1, -1)
+        return any(self.witnesses.accepts(steps[:end], value) for end in ends for value in (MISSING, None)) or any(
+            self.witnesses.any_at(steps[:end], lambda value: not isinstance(value, dict)) for end in ends[1:]
+        )
+
+    def most_characters(self, steps: Steps) -> float:
+        """Return the most characters of the text at a path; infinity if there is no bound, or none is known."""
+        return most_characters(self._levels.parts(self.level(steps)))
+
+    def most_bytes(self, steps: Steps, fixed: int) -> float:
+        """Return the most bytes of all values at a path together, past the first `fixed` steps; infinity if unknown."""
+        extents = Extents(self._levels)
+        size = extents.most_bytes(self.level(steps))
+        for end in range(len(steps) - 1, fixed - 1, -1):
+            if steps[end] is EACH:
+                size = LIST_BYTES + extents.most_items(self.level(steps[:end])) * (size + 1)
+        return size
+
+    def can_be(self, steps: Steps, values: Sequence[Any]) -> bool:
+        """Whether a message was found that has one of the values at a path."""
+        return any(self.witnesses.accepts(steps, value) for value in values)
+
+
+def levelwise_of(validation: Validation, parse: Parse) -> Levelwise:
+    """Return the messages of a schema."""
+    root = validation.root
+    levels = Levels(validation.locations)
+    return Levelwise(levels, Location(root, (), root.content), [validation.validator.is_valid], parse)

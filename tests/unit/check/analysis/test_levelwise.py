@@ -1,0 +1,186 @@
+"""Parts of a schema that the library cannot decide about do not void the proofs about the others."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.check.run import examine
+
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+DRAFT_6 = "http://json-schema.org/draft-06/schema#"
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+TREE = {"node": {"type": "object", "properties": {"next": {"$ref": "#/definitions/node"}}}}
+CONFIG = """\
+version: 1
+tables: {things: {key: {id: S}}}
+queues: {q: {dead_letter: dlq}}
+routes:
+  r: {queue: q, table: things, schema: SCHEMA, ROUTE}
+"""
+ID = "item: {id: id}"
+TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
+
+
+@pytest.fixture
+def verdict(tmp_path: Path) -> Any:
+    """Returns a function from a schema and a route to the verdict on the key, with the codes or the reason."""
+
+    def run(schema: Any, route: str = ID, claim: str = "key") -> str:
+        text = CONFIG.replace("SCHEMA", json.dumps(schema)).replace("ROUTE", route)
+        (tmp_path / "routes.yaml").write_text(text, encoding="utf-8")
+        entries = examine(tmp_path / "routes.yaml", {}).ledger.entries
+        found = next(entry for entry in entries if entry.kind == claim)
+        return " ".join([found.verdict, *found.codes, found.reason]).rstrip()
+
+    return run
+
+
+UNRELATED = [
+    pytest.param({"$ref": "#/definitions/node"}, None, id="a recursive $ref"),
+    pytest.param({"$ref": "#/definitions/node"}, DRAFT_7, id="a recursive $ref of draft 7"),
+    pytest.param({"type": "integer"}, DRAFT_4, id="an integer of draft 4"),
+    pytest.param({"type": "string", "format": "uuid"}, DRAFT_4, id="uuid in draft 4"),
+    pytest.param({"type": "string", "format": "uuid"}, DRAFT_6, id="uuid in draft 6"),
+    pytest.param({"type": "string", "format": "uri-reference"}, DRAFT_4, id="uri-reference in draft 4"),
+    pytest.param({"type": "string", "format": "iri"}, DRAFT_6, id="iri in draft 6"),
+    pytest.param({"type": "string", "format": "date", "pattern": "^2"}, None, id="format with pattern"),
+    pytest.param({"type": "string", "pattern": "^[0-9]*$", "minLength": 1}, None, id="pattern with minLength"),
+    pytest.param({"type": "string", "minLength": 100_000}, None, id="a large minLength"),
+    pytest.param({"type": "array", "uniqueItems": True, "minItems": 2}, None, id="uniqueItems with minItems"),
+]
+
+
+@pytest.mark.parametrize(("other", "draft"), UNRELATED)
+@pytest.mark.parametrize(
+    ("schema", "required", "expected"),
+    [
+        (TEXT, ["id", "other"], "proved"),
+        (TEXT, ["other"], "refuted RT610"),
+        ({"type": "string", "maxLength": 9}, ["id", "other"], "refuted RT612"),
+        ({"type": ["string", "number"], "minLength": 1}, ["id", "other"], "refuted RT611"),
+    ],
+)
+def test_an_unrelated_property(
+    verdict: Any, other: Any, draft: str | None, schema: Any, required: list[str], expected: str
+) -> None:
+    """It changes no verdict on the key."""
+    given = {"type": "object", "required": required, "properties": {"id": schema, "other": other}, "definitions": TREE}
+    if draft:
+        given["$schema"] = draft
+
+    assert verdict(given) == expected
+
+
+def nested(depth: int, leaf: Any) -> tuple[str, Any]:
+    """A path of so many names, and a schema in which each is required."""
+    names = [f"n{index}" for index in range(depth)]
+    for name in reversed(names):
+        leaf = {"type": "object", "required": [name], "properties": {name: leaf}}
+    return ".".join(names), leaf
+
+
+@pytest.mark.parametrize("depth", [5, 6, 7, 12, 25])
+@pytest.mark.parametrize(("leaf", "expected"), [(TEXT, "proved"), ({"type": "string"}, "refuted RT612")])
+def test_deep_paths(verdict: Any, depth: int, leaf: Any, expected: str) -> None:
+    """No path is too deep."""
+    path, schema = nested(depth, leaf)
+
+    assert verdict(schema, f"item: {{id: {path}}}") == expected
+
+
+@pytest.mark.parametrize(("leaf", "expected"), [(TEXT, "proved"), ({"type": "string"}, "refuted RT612")])
+def test_elements_of_a_deep_list(verdict: Any, leaf: Any, expected: str) -> None:
+    """The invoices of a payment provider have their lines there."""
+    line = {"type": "object", "required": ["id"], "properties": {"id": leaf}}
+    _, schema = nested(4, {"type": "array", "items": line})
+
+    assert verdict(schema, "for_each: n0.n1.n2.n3, item: {id: element.id}") == expected
+
+
+def test_the_advice_about_versions(verdict: Any) -> None:
+    """A pattern beside a format, as RT418 suggests, hides no other finding."""
+    stamp = {"type": "string", "format": "date-time", "pattern": "^[0-9-]{10}T[0-9:]{8}Z$"}
+    schema = {"type": "object", "required": ["v"], "properties": {"id": TEXT, "v": stamp}}
+
+    found = [
+        verdict(schema, "item: {id: id, v: v}, write: {mode: newest, version: v}", claim)
+        for claim in ("key", "version")
+    ]
+
+    assert found == ["refuted RT610", "proved"]
+
+
+def test_a_choice_that_a_condition_makes(verdict: Any) -> None:
+    """Only the branch that `when` leaves counts."""
+    one = {"type": "object", "required": ["kind", "id"], "properties": {"kind": {"const": "a"}, "id": TEXT}}
+    other = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "b"}}}
+    tree = {"$ref": "#/definitions/node"}
+    schema = {"oneOf": [one, other], "properties": {"x": tree}, "definitions": TREE}
+
+    found = [verdict(schema, f"{ID}, when: \"kind == '{kind}'\"") for kind in "ab"]
+
+    assert found == ["proved", "refuted RT610"]
+
+
+ANY_LIST = {"type": "array", "minItems": 2, "maxItems": 2, "uniqueItems": True}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *({**ANY_LIST, "items": {"type": kind}} for kind in ("string", "integer", "boolean", "array", "object")),
+        {**ANY_LIST, "prefixItems": [{"type": "null"}, {"type": "integer"}], "items": False},
+        {"type": "string", "minLength": 2_000_000},
+        {"type": "array", "minItems": 5000, "uniqueItems": True},
+        {"type": "array", "minItems": 1500, "uniqueItems": True, "items": {"type": "string"}},
+        {"type": "object", "minProperties": 2, "properties": {"a": False, "b": {"const": 1}}},
+        {"type": "number", "exclusiveMinimum": 3, "exclusiveMaximum": 9, "multipleOf": 0.5},
+        {"type": "number", "maximum": 2, "minimum": 1.5},
+        {"anyOf": [False, {"type": "boolean"}]},
+        {"properties": {"a": {"not": True}, "b": {"not": {"format": "date"}}}},
+        {"anyOf": [{"type": "string", "allOf": [{"type": "number"}]}, {"type": "boolean"}]},
+        {"if": {"type": "string"}, "then": {"pattern": "^a{2}$"}, "else": {"type": "null"}},
+        {"not": {"type": "object", "required": ["a"]}, "type": "object"},
+        {"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": {"$ref": "#/definitions/node"}},
+        {"$ref": "#/definitions/node", "$comment": "2020-12 reads the keywords beside it", "minProperties": 1},
+    ],
+)
+@pytest.mark.parametrize(
+    ("schema", "required", "expected", "unknown"),
+    [
+        (TEXT, ["id"], "proved", "proved"),
+        (TEXT, [], "refuted RT610", "not decided 'id' may be missing"),
+        ({"type": "string", "maxLength": 9}, ["id"], "refuted RT612", "not decided it may be empty"),
+    ],
+)
+def test_messages_of_all_kinds_of_schemas(
+    verdict: Any, other: Any, schema: Any, required: list[str], expected: str, unknown: str
+) -> None:
+    """A message refutes the claim, or none is found and it is not decided; a proof does not need one."""
+    given = {
+        "type": "object",
+        "required": [*required, "other", "tree"],
+        "properties": {"id": schema, "other": other, "tree": {"$ref": "#/definitions/node"}},
+        "definitions": TREE,
+    }
+
+    assert verdict(given, "item: {id: id, x: {from: other, type: S}}") in (expected, unknown)
+
+
+def test_a_value_that_has_no_end(verdict: Any) -> None:
+    """No message has it; that is not decided, and the others are."""
+    loop = {
+        "type": "object",
+        "required": ["a", "b"],
+        "properties": {key: {"$ref": "#/definitions/loop"} for key in "ab"},
+    }
+    schema = {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": TEXT, "loop": {"$ref": "#/definitions/loop"}},
+        "definitions": {"loop": loop},
+    }
+
+    assert verdict(schema, "item: {id: id, x: loop.a.b}") == "proved"
