@@ -45,6 +45,7 @@ class Locations:
     def __init__(self, documents: Iterable[SchemaDocument]) -> None:
         self._known: dict[str, Location] = {}
         self._bases: dict[tuple[str, Path], str] = {}
+        self._led: dict[str, Location | None] = {}
         for document in documents:
             self._known[document.uri] = Location(document, (), document.content)
             for path, part, base in _parts(document):
@@ -56,6 +57,11 @@ class Locations:
 
     def find(self, uri: str) -> Location | None:
         """Return the place that a URI leads to; None if there is none."""
+        if uri not in self._led:
+            self._led[uri] = self._find(uri)
+        return self._led[uri]
+
+    def _find(self, uri: str) -> Location | None:
         url, fragment = urldefrag(uri)
         found = self._known.get(uri.removesuffix("#"))
         start = self._known.get(url)

@@ -184,3 +184,18 @@ def test_a_value_that_has_no_end(verdict: Any) -> None:
     }
 
     assert verdict(schema, "item: {id: id, x: loop.a.b}") == "proved"
+
+
+def test_no_message_can_be_made(verdict: Any) -> None:
+    """What only a message could show is not decided."""
+    tree = {"$ref": "#/definitions/node"}
+    schema = {
+        "type": "object",
+        "required": ["id", "many"],
+        "properties": {"id": {"type": "string"}, "many": {"type": "array", "minItems": 5000, "items": tree}},
+        "definitions": TREE,
+    }
+
+    found = verdict(schema, "item: {id: id, x: {from: id, type: N}}", "type")
+
+    assert found == "not decided its value may be text that does not convert to N"
