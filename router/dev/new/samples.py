@@ -34,16 +34,31 @@ class SampleSet(Struct, frozen=True):
 def read_bodies(content: bytes, name: str) -> list[Any]:
     """Return the bodies in the content of a file: one JSON value, a list of them, or JSON lines; raises UsageError.
 
-    A record of SQS stands for its body: as ReceiveMessage, a Lambda event or `router dlq export` has it. A line before
-    the records of a recording that is none is its header.
+    A record of SQS stands for its body: as ReceiveMessage, a Lambda event or `router dlq export` has it; a line before
+    such records that is none is a header. Of a recording, the messages that were not rejected are returned, as they are
+    inside of the queue's envelopes.
     """
     values = list(_values(content, name))
+    if values and isinstance(values[0], dict) and "recording" in values[0]:
+        return [
+            _recorded(value, f"{name}, line {number},") for number, value in enumerate(values[1:], 2) if _is_good(value)
+        ]
     records = [holds_record(value) for value in values]
     if not any(records):
         return values
     if not all(records[1:]):
         raise UsageError(f"{name}: line {records.index(False, 1) + 1} is no record of SQS, and others are")
     return [body for value, is_record in zip(values, records, strict=True) if is_record for body in _bodies(value)]
+
+
+def _is_good(value: Any) -> bool:
+    return not isinstance(value, dict) or value.get("outcome") != "rejected"
+
+
+def _recorded(value: Any, what: str) -> Any:
+    if not isinstance(value, dict) or "message" not in value:
+        raise UsageError(f"{what} is no message of a recording")
+    return value["message"]
 
 
 def _values(content: bytes, name: str) -> Iterator[Any]:

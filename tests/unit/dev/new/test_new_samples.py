@@ -35,6 +35,10 @@ def wrapped(*names: str) -> Any:
         (json.dumps(RECORD), [MESSAGE]),
         (json.dumps({"Records": [{"messageId": "m", "body": '{"id": "a"}'}] * 2}), [MESSAGE, MESSAGE]),
         (json.dumps({"Messages": [RECORD]}), [MESSAGE]),
+        (
+            '{"recording": 1}\n{"message": {"id": "a"}, "outcome": "written"}\n{"message": 1, "outcome": "rejected"}',
+            [MESSAGE],
+        ),
         (f'{{"queue": "q"}}\n{json.dumps(RECORD)}\n{json.dumps(RECORD)}', [MESSAGE, MESSAGE]),
     ],
 )
@@ -49,6 +53,7 @@ def test_content(content: str, bodies: list[Any]) -> None:
         (b"\xff", "file is not UTF-8 text"),
         (b'{"id": 1}\n{"id": ', "file, line 2, cannot be a sample: it is not JSON"),
         (b'{"messageId": "m", "body": "x"}', "the body of a record cannot be a sample: it is not JSON"),
+        (b'{"recording": 1}\n{"outcome": "written"}', "file, line 2, is no message of a recording"),
         (b'{"messageId": "m", "body": "1"}\n{"id": 1}', "file: line 2 is no record of SQS, and others are"),
     ],
 )
