@@ -1,6 +1,7 @@
 """Runs messages through both versions of a route, and keeps the first message of each kind of difference."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct, UnsetType
@@ -75,10 +76,10 @@ def _items(result: RouteResult) -> str:
 
 def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
     """Yield the messages of the tests of a route, with their records; those that cannot be read are left out."""
-    for test in route.settings.tests:
+    settings, envelopes = route.queue_settings, route.version.program.plugins.envelopes
+    for sent in chain.from_iterable(test.received for test in route.settings.tests):
         try:
-            settings, envelopes = route.queue_settings, route.version.program.plugins.envelopes
-            record = make_record(test, settings, envelopes, route.version.program.folder)
+            record = make_record(sent, settings, envelopes, route.version.program.folder)
         except UsageError:
             continue
-        yield record.body if isinstance(test.message, UnsetType) else test.message, record
+        yield record.body if isinstance(sent.message, UnsetType) else sent.message, record

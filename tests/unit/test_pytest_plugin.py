@@ -74,6 +74,21 @@ def test_what_is_collected(run: Any, words: Any, ini: Any, ended: Any) -> None:
     assert sorted(run(*words, ini=ini)[1]) == sorted(ended)
 
 
+def test_stored_items_and_several_messages(run: Any, tmp_path: Path) -> None:
+    """A test that starts from stored items shows what differs in the outcomes and in the table."""
+    test = (
+        "      - name: state\n        given: {things: [{id: a, n: 1}]}\n        messages:\n"
+        "          - {message: {id: a, n: 2}}\n          - {message: {id: b}, outcome: stale}\n"
+        "        table: [{id: a, n: 1}, {id: b}]\n"
+    )
+    (tmp_path / "routes.yaml").write_text(CONFIG + test)
+
+    _, ended, printed = run("routes.yaml", "-k", "state")
+
+    assert ended == ["FAILED routes.yaml::r: state"]
+    assert 'messages[1].outcome  "stale"   "written"\ntable[a].n           1         2\n' in printed
+
+
 def test_a_failure(run: Any) -> None:
     """A failure shows the differences and the place in the file, without a traceback."""
     _, _, printed = run("routes.yaml")

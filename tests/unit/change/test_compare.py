@@ -306,3 +306,13 @@ def test_a_change_of_a_merged_map(diff: Diff, old: Any, new: Any, verdicts: list
     report = of_route(diff, {**shared, **old}, {**shared, **new})
 
     assert ([each.verdict for each in report.routes], codes(report)) == (verdicts, found)
+
+
+def test_tests_of_several_messages(diff: Diff) -> None:
+    """Each message of a test goes through both versions."""
+    sent = {"messages": [{"message": {"id": "a"}}, {"message": {"id": "b", "n": 7}}]}
+    route = {"schema": True, "item": {"id": "id", "n": "n"}, "tests": [sent]}
+
+    report = of_route(diff, route, {**route, "item": {"id": "id", "n": {"from": "n", "type": "S"}}})
+
+    assert {"id": "b", "n": 7} in [finding.change.example for finding in of_routes(report)]
