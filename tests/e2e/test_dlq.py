@@ -1,6 +1,7 @@
 """`router dlq` on dead letters of a real worker and of SQS itself, as an on-call engineer uses it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -218,6 +219,16 @@ class TestFifo:
         (redriven,) = fifo.json("redrive", "--yes")
         assert (redriven["redriven"], redriven["messages"]) == ({"written": 30}, 30)
         assert fifo.count("dlq.fifo") == (0, 0)
+
+    def test_list(self, fifo: OnCall) -> None:
+        """It says how many it could not look at."""
+        self.fill(fifo)
+        shown = fifo.run("list", code=1)
+        (listed,) = fifo.json("list", code=1)
+        # moto's counts are approximate too.
+        assert listed["not_received"] >= 30 - listed["messages"] > 0
+        queue = f"{fifo.prefix}-dlq.fifo"
+        assert re.search(rf"about \d+ messages of {queue} could not be looked at: behind others of their", shown)
 
     def test_limit(self, fifo: OnCall) -> None:
         """Not more are delivered."""

@@ -22,6 +22,8 @@ CALLS = 12
 """A run is interrupted at one of its first calls, so many, but for reads of items, which are most of them."""
 _READS = "GetItem"
 _CHANGES = ("TransactWriteItems", "PutItem", "BatchWriteItem", "SendMessageBatch", "DeleteMessageBatch")
+WAYS: Sequence[tuple[str, ...]] = ((), (), ("--queue", "counts", "--to-queue"), ("--rate", "30"))
+TO_QUEUE = ("--to-queue",)
 _DONE, _LEFT, _COULD_NOT_RUN = 0, 1, 2
 
 
@@ -120,22 +122,21 @@ class Night:
         """All calls of the operators and the worker, by their end."""
         return sorted((call for proxy in self.proxies for call in proxy.journal.calls()), key=lambda call: call.ended)
 
-    def disturb(self, chance: random.Random) -> None:
-        """Let both operators redrive at once, each perhaps interrupted or killed; one may send messages back."""
-        ways: list[tuple[str, ...]] = [(), (), ("--queue", "counts", "--to-queue"), ("--rate", "30")]
+    def disturb(self, chance: random.Random, ways: Sequence[tuple[str, ...]] = WAYS) -> None:
+        """Let both operators redrive at once, in one of some ways, each perhaps interrupted or killed."""
         for operator in self.operators:
             interrupt = chance.choice([None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL])
             operator.start(*chance.choice(ways), interrupt=interrupt)
         for operator in self.operators:
             operator.wait()
 
-    def finish(self) -> None:
+    def finish(self, *words: str) -> None:
         """Let both redrive without faults, after the leases of those that were killed."""
         for operator in self.operators:
             operator.calm()
         for operator in reversed(self.operators):
             wait_until(lambda: not self.in_flight(), LEASE_SECONDS * 3, "the end of the leases")
-            operator.start()
+            operator.start(*words)
             operator.wait()
         wait_until(lambda: not self.rig.left(), 30, "the messages that were sent back")
 
