@@ -94,7 +94,7 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         "\n"
         "tables:\n"
         "  # key order_id: it was chosen\n"
-        "  # mode newest by updated_at: in all 50 samples, and its name is that of a version\n"
+        "  # mode newest by updated_at: in each sample, and its name is that of a version\n"
         "  orders: {key: {order_id: S}}\n"
         "\n"
         "routes:\n"

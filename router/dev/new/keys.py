@@ -177,7 +177,7 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
         values = values_at(messages, path)
         keywords = _order(values)
         if keywords is not None and _differs(messages, key, values):
-            return VersionField(path, keywords, f"in all {len(values)} samples, and its name is that of a version")
+            return VersionField(path, keywords, "in each sample, and its name is that of a version")
     return None
 
 
