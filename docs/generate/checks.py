@@ -71,8 +71,9 @@ ignore:
 
 In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
 attribute, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
-they apply `codes` (the findings that refute it), `assumes` (what the proof takes for granted) and `ignored` (the reason
-in the config). In SARIF, claims that are not decided are results of the kind `open`.
+they apply `codes` (the findings that refute it), `example` (a message that does), `assumes` (what a proof takes for
+granted) and `ignored` (the reason in the config). In SARIF, claims that are not decided are results of the kind `open`.
+`router explain --claims` shows the claims about the routes of a queue.
 
 ## In CI
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from router.check.analysis.obligations import obligations
+from router.check.analysis.obligations import obligations, refused_key
 from router.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
 from router.check.rule import Found
@@ -36,9 +36,9 @@ class Entry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
     `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, "" otherwise; `codes` are
-    those of the findings that refute it, and `ignored` is the reason that the config gives for accepting that it is not
-    decided. `assumes` is what a proof takes for granted. `has_schema` is false if the claim is not decided because the
-    route has no schema.
+    those of the findings that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof
+    takes for granted. `ignored` is the reason that the config gives for accepting that the claim is not decided.
+    `has_schema` is false if it is not decided because the route has no schema.
     """
 
     route: str
@@ -49,6 +49,7 @@ class Entry(Struct, frozen=True):
     place: Place
     codes: tuple[str, ...] = ()
     assumes: str = ""
+    example: str = ""
     ignored: str = ""
     has_schema: bool = True
 
@@ -147,6 +148,7 @@ def _entry(route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[str]
         reason=reason if undecided else "",
         place=place,
         codes=tuple(dict.fromkeys(codes)),
+        example=refused_key(route, claim.subject) if codes and claim.kind == "key" else "",
         assumes=PLUGINS if verdict == "proved" and claim.kind in _OF_ITEMS and not route.final else "",
         has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
     )

@@ -29,6 +29,7 @@ from router.program.load import Program, load
     help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
 @click.option("--route", help="Show only this route.")
+@click.option("--claims", is_flag=True, help="Also show what `router check` proves of these routes.")
 @json_option
 @click.option(
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path),
@@ -36,7 +37,14 @@ from router.program.load import Program, load
 )  # fmt: skip
 @click.argument("message", type=click.File("rb"))
 def command(
-    config: Path, queue: str, raw: bool, route: str | None, as_json: bool, page: Path | None, message: BinaryIO
+    config: Path,
+    queue: str,
+    raw: bool,
+    route: str | None,
+    claims: bool,
+    as_json: bool,
+    page: Path | None,
+    message: BinaryIO,
 ) -> None:
     """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
 
@@ -47,6 +55,7 @@ def command(
     Examples:
       router explain --queue user-metadata message.json
       router explain --queue user-metadata message.json --html page.html
+      router explain --queue user-metadata --claims message.json
       echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
     """
     loaded = load(config, os.environ)
@@ -61,7 +70,18 @@ def command(
         write_file(page, as_page(explained, loaded.program.config, route).encode())
     if as_json or not page:
         click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
+    if claims and not as_json:
+        _show_claims(config, [each.route.name for each in loaded.program.engine.queues[queue].routes], route)
     sys.exit(explained.outcome.kind in ("rejected", "retry"))
+
+
+def _show_claims(config: Path, names: list[str], route: str | None) -> None:
+    """Print the ledger of the routes of a queue, or of one of them."""
+    from router.check.run import examine
+    from router.cli.ledger_report import show_claims
+
+    entries = examine(config, os.environ).ledger.entries
+    show_claims([entry for entry in entries if entry.route in names and route in (None, entry.route)])
 
 
 def _check_names(program: Program, queue: str, route: str | None) -> None:

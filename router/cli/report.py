@@ -140,7 +140,7 @@ def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger
 def _claim(entry: Entry) -> dict[str, Any]:
     place = {"file": entry.place.file, "line": entry.place.line, "column": entry.place.column}
     record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")} | place
-    more = {"codes": entry.codes, "assumes": entry.assumes, "ignored": entry.ignored}
+    more = {"codes": entry.codes, "assumes": entry.assumes, "example": entry.example, "ignored": entry.ignored}
     return record | {name: value for name, value in more.items() if value}
 
 

@@ -130,6 +130,19 @@ def test_strict_about_claims(router: Run, flow: Path, ignore: str, code: int, co
     assert output_of(router("check", "--strict")) == (code, "", counts)
 
 
+def test_claims_in_an_explanation(router: Run, flow: Path) -> None:
+    """`router explain --claims` lists all claims about the routes of the queue."""
+    done = router("explain", "--queue", "users", "--claims", "-", input='{"id": "u2", "name": "Bob"}')
+
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines() if "│" in line]
+    assert [(claim, verdict) for _, _, claim, verdict, _ in cells] == [
+        ("mapping id", "proved"),
+        ("mapping name", "not decided"),
+        ("key id", "proved"),
+        ("size", "not decided"),
+    ]
+
+
 def test_unproved(router: Run, flow: Path) -> None:
     """`--unproved` lists the claims that are not proved, with their places and the reasons."""
     done = router("check", "--unproved")

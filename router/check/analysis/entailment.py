@@ -26,6 +26,7 @@ from router.check.analysis.predicates import (
     there,
     wherever,
 )
+from router.check.analysis.witnesses import MISSING
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
@@ -263,6 +264,15 @@ class Entailment:
         levelwise = self._levelwise
         most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
         return inf if most is None else most
+
+    def example(self, steps: Steps, wanted: Callable[[Any], bool]) -> str:
+        """Return a message, as JSON, whose value at a path is a wanted one; "" if none is found.
+
+        `wanted` gets `witnesses.MISSING` where there is no value.
+        """
+        levelwise = self._levelwise
+        found = None if levelwise is None else self._search.attempt(lambda: levelwise.witnesses.example(steps, wanted))
+        return "" if found is None or found is MISSING else _ENCODER.encode(found).decode()
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""

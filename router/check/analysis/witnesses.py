@@ -76,6 +76,11 @@ class Witnesses:
         self._found: dict[tuple[Steps, str], Any] = {}
         self._bases: dict[Steps, list[Any]] = {}
 
+    def example(self, steps: Steps, wanted: Callable[[Any], bool]) -> Any:
+        """Return a message whose value at a path is a wanted one; MISSING if none is found."""
+        value = next((value for value in self._values(steps) if wanted(value) and self.accepts(steps, value)), MISSING)
+        return self.message_with(steps, value) if wanted(value) else MISSING
+
     def any_at(self, steps: Steps, wanted: Callable[[Any], bool]) -> bool:
         """Whether a message is found whose value at a path, which may be MISSING, is a wanted one."""
         return any(wanted(value) and self.accepts(steps, value) for value in self._values(steps))

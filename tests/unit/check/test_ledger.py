@@ -85,6 +85,23 @@ def test_refuted(check: Examine) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("item", "schema", "example"),
+    [
+        ("{id: id}", SCHEMA.replace("required: [id]", "required: [n]"), '{"n":0}'),
+        ("{id: id}", SCHEMA.replace("minLength: 1, ", ""), '{"id":""}'),
+        ("{id: n}", SCHEMA.replace("[id]", "[id, n]"), '{"id":"a","n":0}'),
+        ("{id: {from: l, transform: first}}", SCHEMA, ""),
+        ("{id: t}", "{type: object, required: [id], properties: {t: false, id: {}}}", '{"id":{}}'),
+    ],
+)
+def test_an_example(check: Examine, item: str, schema: str, example: str) -> None:
+    """A message that refutes a claim about a key."""
+    found = next(entry for entry in check(item, schema).ledger.entries if entry.kind == "key")
+
+    assert (found.verdict, found.example) == ("refuted", example)
+
+
 def test_not_decided(check: Examine) -> None:
     """With the reasons."""
     report = check("{id: id, a: {from: t, transform: [lower, to_epoch]}, b: l, c: 'l && sum(l)'}")
