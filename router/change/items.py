@@ -22,10 +22,11 @@ from router.check.change_codes import (
     OTHER_EXPIRY,
     OTHER_KEY,
     OTHER_QUEUE,
+    OTHER_REDACTION,
+    OTHER_SETTINGS,
     OTHER_TABLE,
     OTHER_WRITE,
     PLUGINS_CHANGED,
-    QUEUE_SETTINGS,
 )
 from router.config import spec
 from router.dev.compare import to_json
@@ -203,12 +204,21 @@ def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 
 def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    for name in ("atomic", "retry", "outlast"):
+    for name in ("atomic", "retry", "outlast", "redact"):
         before, after = (getattr(each.queue_settings, name) for each in (old, new))
         if before != after:
-            code = OTHER_WRITE if name == "atomic" else QUEUE_SETTINGS
+            code = {"atomic": OTHER_WRITE, "redact": OTHER_REDACTION}.get(name, OTHER_SETTINGS)
             sentence = f"'{name}' of queue '{new.settings.queue}' was {_shown(before)}, and is {_shown(after)}"
             yield ConfigChange(code, sentence, (*new.queue_path, name), (*old.queue_path, name), new.name)
+
+
+def _rate(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    for name in ("write_units", "share"):
+        before, after = (getattr(each.table_settings, name) for each in (old, new))
+        if before != after:
+            sentence = f"'{name}' of table '{new.settings.table}' was {_shown(before)}, and is {_shown(after)}"
+            path, old_path = (("tables", each.settings.table, name) for each in (new, old))
+            yield ConfigChange(OTHER_SETTINGS, sentence, path, old_path, new.name)
 
 
 def _names(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -234,5 +244,6 @@ _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigCh
     "write": _write,
     "refused": _refused,
     "settings": _queue_settings,
+    "rate": _rate,
 }
 """The comparison of each stage but those that decide whether a message is taken."""

@@ -129,7 +129,8 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "table": [match_table(table.name), table.key, route.table_settings.ttl],
         "write": [structs.replace(settings.write, once=UNSET), once and [match_table(once.table.name), once.ttl]],
         "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
-        "settings": [queue.atomic, queue.retry, queue.outlast],
+        "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
+        "rate": [given(route.table_settings.write_units), given(route.table_settings.share)],
     }
 
 

@@ -114,11 +114,17 @@ OTHER_RESULT = declare(
     "The message was run through both configs. Of each kind of difference the first message is shown.",
     "warning",
 )
-QUEUE_SETTINGS = declare(
+OTHER_SETTINGS = declare(
     "RT921",
-    "other settings of a queue",
-    "They do not decide which messages are written, but when, and after how many attempts.",
+    "other settings of a queue or table",
+    "They do not decide which messages are written, but when, how fast, and after how many attempts.",
     "info",
+)
+OTHER_REDACTION = declare(
+    "RT922",
+    "other values that are masked in dead letters",
+    "A value that is no longer named by `redact` appears in dead letters and exports as it is.",
+    "warning",
 )
 SIDE_BY_SIDE = declare(
     "RT930",

@@ -35,7 +35,7 @@ def open_config(tmp_path: Path) -> Iterator[Open]:
             file = tmp_path / folder / "routes.yaml"
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(_ENCODER.encode(config))
-            return open_version(str(file), file, {}, stack)
+            return open_version(str(file), file, {"ROUTER_REDACT_KEY": "k" * 32}, stack)
 
         yield run
 

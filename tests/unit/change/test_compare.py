@@ -9,6 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from router.change.report import ChangeFinding, DiffReport
+from tests.support.config import spec
 from tests.unit.change.conftest import TABLES, Diff, Open, config_of
 
 SCHEMA: Mapping[str, Any] = {
@@ -261,6 +262,15 @@ def test_routes_that_are_gone_and_new(diff: Diff) -> None:
     ]
 
 
+PLUGIN = """
+from router import hookimpl
+
+@hookimpl
+def router_transform_item(item, route):
+    return {**item, "more": len(route.options)}
+"""
+
+
 def test_a_plugin_that_changed(diff: Diff, tmp_path: Path) -> None:
     """Its file has other bytes: nothing is proved, and a message shows the difference."""
     for folder, text in (("old", "item"), ("new", "{**item, 'more': 1}")):
@@ -316,3 +326,83 @@ def test_tests_of_several_messages(diff: Diff) -> None:
     report = of_route(diff, route, {**route, "item": {"id": "id", "n": {"from": "n", "type": "S"}}})
 
     assert {"id": "b", "n": 7} in [finding.change.example for finding in of_routes(report)]
+
+
+SAME_IN_ALL = {"id": "id", "at": {"from": "n", "type": "N"}}
+FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
+    "routes": {
+        "queue": ({}, {"queue": "others"}),
+        "table": ({}, {"table": "others"}),
+        "when": ({}, {"when": "n"}),
+        "schema": ({}, {"schema": schema(("id", "n"))}),
+        "plugins": ({}, {"plugins": []}),
+        "options": ({}, {"options": {"own": {"a": 1}}}),
+        "for_each": ({}, {"for_each": "[@]", "item": {"id": "element.id"}}),
+        "item": ({}, {"item": {"id": "id", "n": "n"}}),
+        "merge": ({}, {"merge": {"from": "more"}}),
+        "write": ({}, {"write": {"mode": "insert"}}),
+        "on_invalid": ({}, {"on_invalid": "retry"}),
+    },
+    "queues": {
+        "name": ({}, {"name": "elsewhere"}),
+        "envelope": ({}, {"envelope": ["sns"]}),
+        "encoding": ({}, {"encoding": "base64"}),
+        "s3_pointer": ({}, {"envelope": ["s3_pointer"], "s3_pointer": {"buckets": ["payloads"]}}),
+        "dead_letter": ({}, {"dead_letter": "others-dlq"}),
+        "redact": ({"redact": ["secret"]}, {"redact": ["secret", "n"]}),
+        "match": ({}, {"match": "first"}),
+        "unmatched": ({}, {"unmatched": "drop"}),
+        "retry": ({}, {"retry": {"base": "9s"}}),
+        "outlast": ({}, {"outlast": "1h"}),
+        "atomic": ({}, {"atomic": True}),
+        "lambda_": ({}, {"lambda": {"batch_size": 7}}),
+        "managed": ({}, {"managed": False}),
+        "kms_key": ({}, {"kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
+        "retention": ({}, {"retention": "2d"}),
+        "max_receive_count": ({}, {"max_receive_count": 7}),
+    },
+    "tables": {
+        "name": ({}, {"name": "elsewhere"}),
+        "key": ({}, {"key": {"id": "S", "at": "N"}}),
+        "ttl": ({}, {"ttl": "at"}),
+        "write_units": ({}, {"write_units": 5}),
+        "share": ({"write_units": 5}, {"write_units": 5, "share": 2}),
+        "managed": ({}, {"managed": False}),
+        "kms_key": ({}, {"kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
+    },
+}
+"""For each key of a route, queue and table a change of it, as settings before and after."""
+_WITHOUT_EFFECT = {"tests"}
+
+
+def test_each_key_of_the_config_is_compared() -> None:
+    """A new key needs an entry in `FIELDS`, and so a place in the comparison."""
+    given = {"routes": spec.RouteSettings, "queues": spec.Queue, "tables": spec.TableSettings}
+
+    missing = {name: {*cls.__struct_fields__} - FIELDS[name].keys() - _WITHOUT_EFFECT for name, cls in given.items()}
+
+    assert missing == {"routes": set(), "queues": set(), "tables": set()}
+
+
+@pytest.mark.parametrize(("section", "field"), [(section, field) for section in FIELDS for field in FIELDS[section]])
+def test_a_change_of_any_key_is_reported(diff: Diff, tmp_path: Path, section: str, field: str) -> None:
+    """Whatever it is."""
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(PLUGIN)
+    configs = []
+    for settings in FIELDS[section][field]:
+        routes = {
+            "first": {"schema": schema(), "when": "n", "item": SAME_IN_ALL},
+            "main": {"schema": schema(), "item": SAME_IN_ALL, **(settings if section == "routes" else {})},
+        }
+        tables = {"things": {"key": {"id": "S"}}, "others": {"key": {"id": "S"}}}
+        queues: dict[str, Any] = {"things": {"dead_letter": "dead"}, "others": {"dead_letter": "dead"}}
+        chosen = {"tables": tables, "queues": queues}.get(section, {})
+        if section != "routes":
+            chosen["things"] = {**chosen["things"], **settings}
+        configs.append(config_of(routes, tables=tables, queues=queues, plugins=["./own.py"]))
+
+    report = diff(*configs)
+
+    assert report.findings
