@@ -27,32 +27,39 @@ class ItemDifference(Struct, frozen=True):
     after: str
 
 
-def differences(old: RouteVersion, new: RouteVersion, records: Iterable[tuple[Any, Record]]) -> list[ItemDifference]:
-    """Return the first difference of each kind; `records` are messages, each with the record that holds it."""
+def differences(
+    old: RouteVersion, new: RouteVersion, records: Iterable[tuple[Any, Record]], *, taking: bool = False
+) -> list[ItemDifference]:
+    """Return the first difference of each kind; `records` are messages, each with the record that holds it.
+
+    With `taking`, it is one too that one version takes a message and the other does not; else that is left to verdicts.
+    """
     found: dict[tuple[str, str], ItemDifference] = {}
     for message, record in records:
         before, after = run(old, record), run(new, record)
-        for attribute, what, was, is_ in _compare(before, after):
+        for attribute, what, was, is_ in _compare(before, after, taking):
             found.setdefault((attribute, what), ItemDifference(attribute, what, message, was, is_))
     return list(found.values())
 
 
-def _compare(old: RouteResult, new: RouteResult) -> Iterator[tuple[str, str, str, str]]:
+def _compare(old: RouteResult, new: RouteResult, taking: bool) -> Iterator[tuple[str, str, str, str]]:
     if not (old.taken and new.taken):
-        # Whether a message is taken is the subject of the verdict.
-        if not old.taken and not new.taken and old.outcome.kind != new.outcome.kind:
-            yield "", f"{old.outcome.kind} → {new.outcome.kind}", old.describe(), new.describe()
+        before, after = old.describe(), new.describe()
+        if old.taken != new.taken and taking:
+            yield "", "no longer taken" if old.taken else "newly taken", before, after
+        elif old.taken == new.taken and old.outcome.kind != new.outcome.kind:
+            yield "", f"{old.outcome.kind} → {new.outcome.kind}", before, after
         return
     if len(old.items) != len(new.items):
         yield "", "number of items", _items(old), _items(new)
         return
     same = True
-    for before, after in zip(old.items, new.items, strict=True):
-        for name in {**before, **after}:
-            if _differ(before, after, name):
+    for was, is_ in zip(old.items, new.items, strict=True):
+        for name in {**was, **is_}:
+            if _differ(was, is_, name):
                 same = False
-                values = cell(before.get(name, ABSENT)), cell(after.get(name, ABSENT))
-                yield name, _kind(before, after, name), *values
+                values = cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
+                yield name, _kind(was, is_, name), *values
     if same and old.requests != new.requests:
         yield "", "request", "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
 

@@ -17,6 +17,7 @@ from router.dev.new.samples import SampleSet, open_samples, parse_body
 from router.dlq.lease import CALL_SECONDS, DlqLease
 from router.dlq.spool import Spool
 from router.errors import UsageError
+from router.model import Record
 
 _CONNECTIONS = 4
 _MAX_OBJECT_BYTES = 16 * 1024 * 1024
@@ -32,9 +33,22 @@ class LiveSamples(Struct, frozen=True):
 
 def sample_queue(reference: str, count: int) -> LiveSamples:
     """Receive up to `count` messages of a queue, given by name, ARN or URL, and release them; raises UsageError."""
-    stop_on_sigterm()
     aws, name = connect(_CONNECTIONS), queue_name(reference)
-    url = aws.queues.url(reference, CALL_SECONDS)
+    records, attributes = receive_records(aws, reference, count)
+    bodies = [parse_body(record.body, f"message {record.message_id}") for record in records]
+    if not bodies:
+        raise UsageError(f"there is no visible message on '{name}'")
+    settings: dict[str, Any] = {"managed": False}
+    target = redrive_target(attributes)
+    if target:
+        settings["dead_letter"] = queue_name(target)
+    return LiveSamples(name, open_samples(bodies, _fetcher(aws)), settings)
+
+
+def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record], Mapping[str, str]]:
+    """Return up to `count` messages of a queue, which become visible again, and its attributes; raises UsageError."""
+    stop_on_sigterm()
+    name, url = queue_name(reference), aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"the queue '{reference}' cannot be opened: {url.code}")
     attributes = _attributes(url)
@@ -45,15 +59,7 @@ def sample_queue(reference: str, count: int) -> LiveSamples:
         with progress_bar(f"receiving from {name}", count) as progress:
             lease.receive(lambda message: True, count, progress)
         # A receive returns up to ten.
-        records = [message.record for message in islice(spool.selected(), count)]
-    bodies = [parse_body(record.body, f"message {record.message_id}") for record in records]
-    if not bodies:
-        raise UsageError(f"there is no visible message on '{name}'")
-    settings: dict[str, Any] = {"managed": False}
-    target = redrive_target(attributes)
-    if target:
-        settings["dead_letter"] = queue_name(target)
-    return LiveSamples(name, open_samples(bodies, _fetcher(aws)), settings)
+        return [message.record for message in islice(spool.selected(), count)], attributes
 
 
 def _attributes(url: str) -> Mapping[str, str]:

@@ -132,8 +132,12 @@ class _Options(Struct, frozen=True):
 @click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
 @click.option("--update-outcomes", is_flag=True, help="As --update, also where the outcome differs.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to a file.")
+@click.option(
+    "--recorded", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Run a recording of router record."
+)
+@click.option("--against", metavar="OLD", help="With --recorded: compare with another version, such as git:HEAD.")
 @json_option
-def command(file: Path | None, config: Path | None, **options: Any) -> None:
+def command(file: Path | None, config: Path | None, recorded: Path | None, against: str | None, **options: Any) -> None:
     """Run the `tests:` of the routes: each message passes the whole path, without AWS.
 
     The values that SQS would add to a message are fixed: sent_at is 2026-01-02T03:04:05.678Z; docs/testing.md has all.
@@ -145,7 +149,14 @@ def command(file: Path | None, config: Path | None, **options: Any) -> None:
       router test flows/routes.yaml --quiet -k 'orders and not cancelled'
       router test --update
       router test --junit results.xml
+      router test --recorded orders.jsonl --against git:origin/main
     """
+    if against and not recorded:
+        raise click.UsageError("--against needs --recorded")
+    if recorded:
+        from router.cli.recorded import run_recorded
+
+        sys.exit(run_recorded(choose_config(file, config), recorded, against, as_json=options["as_json"]))
     sys.exit(_run(choose_config(file, config), _Options(**options)))
 
 

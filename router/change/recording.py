@@ -1,0 +1,244 @@
+"""Recordings: masked messages of a queue with their outcomes, as JSON lines; the first line says of what and how."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from router.change.masking import Kept, RecordingMasker, Steps
+from router.check.analysis.expressions import tree_of
+from router.config import spec
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body
+from router.engine.engine import CompiledQueue, plan
+from router.errors import Rejection, UsageError
+from router.model import WRITTEN, Record
+from router.program.expressions import Tree, nodes
+from router.program.load import Loaded, Program
+from router.program.schemas.documents import declared_names, subschemas
+from router.sources import expressions_of
+
+FORMAT = 1
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class RecordingHead(Struct, frozen=True, kw_only=True):
+    """The first line of a recording: its queue, the SHA-256 of the compiled config, and how it was masked.
+
+    `paths` says of each path of the messages what was done: `masked`, `kept` or `constant`; `left_out` counts the
+    messages that could not be masked without another outcome.
+    """
+
+    recording: int = FORMAT
+    queue: str
+    config: str
+    masked: str = "by shape, with a random key that was not kept"
+    paths: dict[str, str] = {}
+    left_out: int = 0
+    collisions: int = 0
+
+
+class RecordedMessage(Struct, frozen=True):
+    """A message as it is inside of the queue's envelopes, and its outcome when it was recorded."""
+
+    message: Any
+    outcome: str
+    code: str = ""
+    routes: tuple[str, ...] = ()
+
+
+class Recording(Struct, frozen=True):
+    """A recording as it is in a file."""
+
+    head: RecordingHead
+    messages: tuple[RecordedMessage, ...]
+
+
+def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
+    """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
+    planned = plan(program.engine.queues[queue], _record_of(program, queue, message))
+    outcome = planned.outcome or WRITTEN
+    routes = tuple(dict.fromkeys(write.route for write in planned.writes))
+    return RecordedMessage(message, outcome.kind, outcome.code, routes)
+
+
+def _record_of(program: Program, queue: str, message: Any) -> Record:
+    body = make_body(message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes)
+    return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
+
+
+def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable[str]) -> Kept:
+    """Return what the config names: constants of its schemas and expressions, and the names of properties."""
+    constants: set[str] = set()
+    names: set[str] = set()
+    schemas = False
+    for route in program.engine.queues[queue].routes:
+        settings = program.config.routes[route.route.name]
+        if not isinstance(settings.schema, UnsetType) and loaded.schemas is not None:
+            validation = loaded.schemas.linked(settings.schema, ("routes", route.route.name, "schema"))
+            for document in validation.documents.values() if validation else ():
+                schemas = True
+                names |= declared_names(document.content)
+                constants |= _constants(document.content)
+        for tree in _trees(settings):
+            for node, _ in nodes(tree):
+                if node["type"] == "literal":
+                    constants |= _texts(node["value"])
+                elif node["type"] == "field":
+                    names.add(node["value"])
+    return Kept(frozenset(constants), frozenset(names) if schemas else None, frozenset(map(steps_of, paths)))
+
+
+def _constants(content: Any) -> set[str]:
+    parts = [part for _, part in subschemas(content)]
+    return {text for part in parts for text in _texts([part.get("enum"), part.get("const")])}
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {text for each in value for text in _texts(each)}
+    return {value} if isinstance(value, str) else set()
+
+
+def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
+    texts = [each for each in (settings.when, settings.for_each, settings.write.once_key) if isinstance(each, str)]
+    if not isinstance(settings.merge, UnsetType):
+        texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
+    item = {} if isinstance(settings.item, UnsetType) else settings.item
+    for attribute in item.values():
+        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
+        texts += [use.text for use in expressions_of(given)]
+    for text in texts:
+        tree = tree_of(text)
+        if tree is not None:
+            yield tree
+
+
+class Recorder:
+    """Masks messages of a queue one after the other; what cannot be masked is decided by `ask`, or left out.
+
+    `ask` is called with a path whose real value decides about the outcome, and returns whether to keep it.
+    """
+
+    def __init__(
+        self, loaded: Loaded, program: Program, queue: str, keep: Iterable[str], ask: Callable[[str], bool]
+    ) -> None:
+        self._program, self._queue, self._ask = program, queue, ask
+        self._kept = kept_by_config(loaded, program, queue, keep)
+        self._masker = RecordingMasker(token_bytes(32), self._kept)
+        self._asked: dict[Steps, bool] = {}
+        self._paths: dict[Steps, str] = {}
+        self.left_out: Counter[str] = Counter()
+
+    @property
+    def compiled(self) -> CompiledQueue:
+        """The queue."""
+        return self._program.engine.queues[self._queue]
+
+    def record(self, record: Record) -> RecordedMessage | None:
+        """Return a message masked, with the outcome that it has as it is; None if it is left out."""
+        try:
+            real = outcome_of(self._program, self._queue, self.compiled.decode(record)[0])
+            redaction = self.compiled.redaction
+            message, _ = self.compiled.decode(redaction.redact(record)[0] if redaction else record)
+        except Rejection as rejection:
+            self.left_out[f"it cannot be decoded: {rejection.reason}"] += 1
+            return None
+        restored = [steps for steps, keep in self._asked.items() if keep]
+        found = self._same(real, self._masker.masked(message, restored))
+        for steps in () if found else dict.fromkeys(_leaves(message, ())):
+            alone = self._same(real, self._masker.masked(message, [*restored, steps]))
+            if alone and self._keeps(steps):
+                restored.append(steps)
+                found = alone
+                break
+        if found is None:
+            self.left_out["its outcome depends on values that are masked"] += 1
+            return None
+        self._note(message, found.message, restored)
+        return found
+
+    def head(self, config: bytes) -> RecordingHead:
+        """Return the first line; `config` is the compiled config."""
+        paths = {text_of(steps): what for steps, what in sorted(self._paths.items(), key=str)}
+        return RecordingHead(
+            queue=self._queue,
+            config=sha256(config).hexdigest(),
+            paths=paths,
+            left_out=sum(self.left_out.values()),
+            collisions=self._masker.collisions,
+        )
+
+    def _same(self, real: RecordedMessage, masked: Any) -> RecordedMessage | None:
+        """Return the masked message if its outcome is that of the real one."""
+        found = outcome_of(self._program, self._queue, masked)
+        same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
+        return found if same else None
+
+    def _keeps(self, steps: Steps) -> bool:
+        if steps not in self._asked:
+            self._asked[steps] = self._ask(text_of(steps))
+        return self._asked[steps]
+
+    def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
+        for (steps, value), (shown, _) in zip(_values(message, ()), _values(masked, ()), strict=True):
+            plain = value is None or isinstance(value, bool)
+            what = "kept" if plain or steps in restored or steps in self._kept.paths else "masked"
+            if isinstance(value, str) and value in self._kept.constants:
+                what = "constant"
+            if self._paths.setdefault(shown, what) != what:
+                self._paths[shown] = "masked, but for constants"
+
+
+def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _values(each, (*steps, name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _values(each, (*steps, None))
+    else:
+        yield steps, value
+
+
+def _leaves(value: Any, steps: Steps) -> Iterator[Steps]:
+    return (found for found, _ in _values(value, steps))
+
+
+def steps_of(path: str) -> Steps:
+    """Return the steps of a path as a user writes it: `lines[].sku`."""
+    steps: list[str | None] = []
+    for part in path.split("."):
+        name = part.rstrip("[]")
+        steps += [name] if name else []
+        steps += [None] * part.count("[]")
+    return tuple(steps)
+
+
+def text_of(steps: Steps) -> str:
+    """Return steps as a user writes them."""
+    return "".join("[]" if step is None else f".{step}" for step in steps).removeprefix(".") or "@"
+
+
+def write_recording(head: RecordingHead, messages: Iterable[RecordedMessage]) -> bytes:
+    """Return a recording as JSON lines."""
+    return b"".join(_ENCODER.encode(each) + b"\n" for each in (head, *messages))
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a recording; raises UsageError."""
+    try:
+        first, *rest = path.read_bytes().splitlines()
+        head = msgspec.json.decode(first, type=RecordingHead)
+        decoder = msgspec.json.Decoder(RecordedMessage, float_hook=Decimal)
+        messages = tuple(decoder.decode(line) for line in rest if line.strip())
+    except (OSError, ValueError, msgspec.MsgspecError):
+        raise UsageError(f"{path} is no recording; router record makes one") from None
+    if head.recording != FORMAT:
+        raise UsageError(f"{path} was recorded by another version of the router; record it again")
+    return Recording(head, messages)

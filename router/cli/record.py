@@ -1,0 +1,69 @@
+"""`router record`: keep a sample of a queue's messages as a regression test, masked."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from router.aws.connect import connect
+from router.cli.options import config_option, output_option, write_file
+from router.errors import UsageError
+
+_CONNECTIONS = 4
+_DEFAULT = 200
+_LONG = 10_000
+
+
+@click.command("record")
+@click.argument("queue")
+@config_option
+@click.option("--count", type=click.IntRange(1, _LONG), default=_DEFAULT, show_default=True, help="So many at most.")
+@click.option("--keep", "keep", multiple=True, metavar="PATH", help="Do not mask this: customer.country, lines[].sku.")
+@output_option(required=True, help="The file, as JSON lines.")
+def command(queue: str, config: Path, count: int, keep: tuple[str, ...], output: Path) -> None:
+    """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
+
+    The messages are received, and visible again at the end; this counts as a receive of each. Values are masked by
+    their shape: a text keeps its length and the kind of each character, and equal values are masked alike. Constants
+    that schemas and expressions name are kept. Each message keeps its outcome: one that would have another when masked
+    is left out, or its path is kept if you agree. router test --recorded runs the file.
+
+    Exit code 0: recorded; 1: no message could be recorded; 2: could not run.
+
+    \b
+    Examples:
+      router record orders -o tests/orders.jsonl
+      router record orders --count 1000 --keep order.currency -o tests/orders.jsonl
+    """
+    from router.change.recording import Recorder, write_recording
+    from router.cli.new_queue import receive_records
+    from router.program.load import load
+    from router.program.precompile import precompile
+
+    loaded = load(config, os.environ)
+    compiled = precompile(config, os.environ)
+    assert loaded.program is not None  # else `precompile` raises its errors
+    queues = loaded.program.engine.queues
+    if queue not in queues:
+        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(queues)}")
+    recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
+    records, _ = receive_records(connect(_CONNECTIONS), queues[queue].reference, count)
+    messages = [message for message in map(recorder.record, records) if message is not None]
+    for reason, number in recorder.left_out.items():
+        click.echo(f"left out {number}: {reason}", err=True)
+    if not messages:
+        click.echo("no message was recorded", err=True)
+        sys.exit(1)
+    head = recorder.head(compiled)
+    write_file(output, write_recording(head, messages))
+    click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}")
+    for path, what in head.paths.items():
+        click.echo(f"  {path}: {what}")
+
+
+def _ask(path: str) -> bool:
+    """Return whether to keep the real values at a path; no without a terminal."""
+    if not sys.stdin.isatty():
+        return False
+    return click.confirm(f"the value of {path} decides about the outcome: keep the real values there?", err=True)

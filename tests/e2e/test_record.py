@@ -1,0 +1,97 @@
+"""`router record` on a real queue, and `router test --recorded` on what it kept."""
+
+import json
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dev import LocalAws, create_queues
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+CONFIG = """\
+version: 1
+queues: {orders: {name: PREFIX-orders, dead_letter: PREFIX-dlq}}
+tables: {orders: {key: {id: S}}}
+routes:
+  orders:
+    queue: orders
+    table: orders
+    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 40}, total: TYPE}}
+    item: {id: id, total: total}
+"""
+NUMBER = "{type: number}"
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"rec-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def url(server: LocalAws, sqs: Any, prefix: str, tmp_path: Path) -> str:
+    """A queue with a valid message and one that its schema refuses."""
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("PREFIX", prefix).replace("TYPE", NUMBER))
+    found = create_queues(sqs, {f"{prefix}-orders": f"{prefix}-dlq"})[f"{prefix}-orders"]
+    for message in ({"id": "ann@example.com", "total": 59.70}, {"id": "ann@example.com", "total": "much"}):
+        sqs.send_message(QueueUrl=found, MessageBody=json.dumps(message))
+    return str(found)
+
+
+def recording(folder: Path) -> list[Any]:
+    return [json.loads(line) for line in (folder / "orders.jsonl").read_text().splitlines()]
+
+
+def test_a_sample_is_masked_and_the_queue_keeps_it(
+    server: LocalAws, sqs: Any, url: str, prefix: str, tmp_path: Path, router: Run
+) -> None:
+    """What was received is visible again at once."""
+    done = router("record", "orders", "-o", "orders.jsonl", env=server.environment())
+
+    head, *messages = recording(tmp_path)
+    left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2).get("Messages", [])
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "recorded 2 of 2 messages in orders.jsonl")
+    assert (head["queue"], len(head["config"]), head["left_out"]) == ("orders", 64, 0)
+    assert sorted((each["outcome"], each["code"]) for each in messages) == [("rejected", "RT806"), ("written", "")]
+    assert len({each["message"]["id"] for each in messages}) == 1
+    assert "ann" not in (tmp_path / "orders.jsonl").read_text()
+    assert len(left) > 0
+
+
+def test_a_recording_is_a_regression_test(server: LocalAws, url: str, prefix: str, tmp_path: Path, router: Run) -> None:
+    """Each message ends as it did, until the config changes; the version before shows the items too."""
+    router("record", "orders", "-o", "orders.jsonl", env=server.environment())
+    (tmp_path / "old.yaml").write_text((tmp_path / "routes.yaml").read_text())
+    same = router("test", "--recorded", "orders.jsonl")
+    changed = CONFIG.replace("PREFIX", prefix).replace("TYPE", "{type: string}").replace("total: total", "sum: total")
+    (tmp_path / "routes.yaml").write_text(changed)
+
+    outcomes = router("test", "--recorded", "orders.jsonl", "--json")
+    against = router("test", "--recorded", "orders.jsonl", "--against", "old.yaml")
+
+    assert (same.returncode, same.stdout) == (0, "2 recorded messages, no differences\n")
+    found = [(each["before"], each["after"]) for each in json.loads(outcomes.stdout)["differences"]]
+    assert sorted(found) == [("rejected RT806", "written by orders"), ("written by orders", "rejected RT806")]
+    assert (outcomes.returncode, against.returncode) == (1, 1)
+    assert "FAIL  route orders: no longer taken (1)" in against.stdout
+    assert "FAIL  route orders: newly taken (1)" in against.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("test", "--against", "git:HEAD"), "--against needs --recorded"),
+        (("test", "--recorded", "routes.yaml"), "router: routes.yaml is no recording; router record makes one"),
+        (("record", "others", "-o", "x.jsonl"), "router: no route reads the queue 'others'; there are orders"),
+    ],
+)
+def test_what_cannot_be_run(prefix: str, tmp_path: Path, router: Run, words: tuple[str, ...], reason: str) -> None:
+    """Exit code 2, with a sentence."""
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("PREFIX", prefix).replace("TYPE", NUMBER))
+
+    done = router(*words)
+
+    assert (done.returncode, reason in done.stderr) == (2, True)

@@ -1,0 +1,145 @@
+"""Recordings keep the outcome of each message, or leave it out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.change.recording import Recorder, read_recording, write_recording
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE
+from router.errors import UsageError
+from router.model import Record
+from tests.support.program import load
+
+CONFIG = """
+version: 1
+queues: {orders: {dead_letter: dead, envelope: ENVELOPE}}
+tables: {orders: {key: {id: S}}}
+routes:
+  orders:
+    queue: orders
+    table: orders
+    when: "kind == 'order'"
+    schema: SCHEMA
+    item: {id: id, mail: mail}
+"""
+SCHEMA = {
+    "type": "object",
+    "required": ["id", "kind"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 20},
+        "kind": {"type": "string"},
+        "state": {"enum": ["open", "closed"]},
+        "mail": {"type": "string", "format": "email"},
+        "prefix": {"type": "string", "pattern": "^EU"},
+    },
+}
+Make = Callable[..., Recorder]
+Ask = Callable[[str], bool]
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Make:
+    """Return a function that makes a recorder, which is asked about nothing unless `ask` says so."""
+
+    def make(
+        keep: tuple[str, ...] = (), ask: Callable[[str], bool] = lambda path: False, envelope: str = "[]"
+    ) -> Recorder:
+        file = tmp_path / "routes.yaml"
+        file.write_text(CONFIG.replace("SCHEMA", json.dumps(SCHEMA)).replace("ENVELOPE", envelope))
+        loaded = load(file, {})
+        assert loaded.program is not None
+        return Recorder(loaded, loaded.program, "orders", keep, ask)
+
+    return make
+
+
+def record(message: Any) -> Record:
+    return Record(MESSAGE_ID, RECEIPT_HANDLE, message if isinstance(message, str) else json.dumps(message), META)
+
+
+def test_a_message_keeps_its_outcome(recorder: Make) -> None:
+    """Written, rejected by its schema, or taken by no route; constants of the config stay."""
+    messages = [
+        {"id": "ann-1", "kind": "order", "state": "open", "mail": "ann@example.com"},
+        {"id": "ann-1", "kind": "order", "state": "lost"},
+        {"id": "ann-1", "kind": "letter"},
+    ]
+    one = recorder()
+
+    recorded = [one.record(record(message)) for message in messages]
+
+    found = [each for each in recorded if each is not None]
+    assert [(each.outcome, each.code, each.routes) for each in found] == [
+        ("written", "", ("orders",)),
+        ("rejected", "RT806", ()),
+        ("rejected", "RT805", ()),
+    ]
+    assert [each.message["kind"] for each in found][:2] == ["order", "order"]
+    assert len({each.message["id"] for each in found}) == 1
+    assert "ann" not in str(found)
+
+
+def test_a_message_that_cannot_be_masked_is_left_out(recorder: Make) -> None:
+    """No other text satisfies the pattern: its value decides."""
+    one = recorder()
+
+    found = one.record(record({"id": "a", "kind": "order", "prefix": "EU-77"}))
+
+    assert (found, sum(one.left_out.values())) == (None, 1)
+
+
+@pytest.mark.parametrize("way", ["asked", "kept"])
+def test_the_user_may_keep_what_decides(recorder: Make, way: str) -> None:
+    """By agreeing when asked, once for each path, or by naming it before."""
+    asked: list[str] = []
+
+    def agree(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    one = recorder(ask=agree) if way == "asked" else recorder(keep=("prefix",))
+
+    found = [one.record(record({"id": f"id-{index}", "kind": "order", "prefix": "EU-77"})) for index in range(2)]
+
+    assert [each and each.message["prefix"] for each in found] == ["EU-77", "EU-77"]
+    assert asked == (["prefix"] if way == "asked" else [])
+    assert one.head(b"").paths == {"id": "masked", "kind": "constant", "prefix": "kept"}
+
+
+def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
+    """It has no values that could be masked."""
+    one = recorder()
+
+    found = one.record(record("{"))
+
+    assert found is None
+    assert list(one.left_out) == ["it cannot be decoded: the payload is not JSON"]
+
+
+def test_a_recording_is_read_as_it_was_written(recorder: Make, tmp_path: Path) -> None:
+    """Numbers included; the message is what is inside of the envelope."""
+    one = recorder(envelope="[sns]")
+    text = json.dumps({"id": "a", "kind": "order", "n": 1.50})
+    body = json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": text})
+    messages = [each for each in [one.record(record(body))] if each]
+    file = tmp_path / "orders.jsonl"
+    file.write_bytes(write_recording(one.head(b"config"), messages))
+
+    recording = read_recording(file)
+
+    assert recording.head == one.head(b"config")
+    assert list(recording.messages) == messages
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"not json\n", b'{"recording": 2, "queue": "q", "config": "c"}\n'])
+def test_a_file_that_is_no_recording(tmp_path: Path, content: bytes) -> None:
+    """The sentence says so."""
+    file = tmp_path / "file.jsonl"
+    file.write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"recording|recorded"):
+        read_recording(file)
