@@ -118,12 +118,12 @@ class Locator:
         base: Path = ()
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
-            at = (*base, *error.instance_path)
+            at = named_steps(data, (*base, *error.instance_path))
             found, left = self._best_branch(error, reduce(getitem, at, data), left)
             if found is None:
                 break
             error, base = found, at
-        return self._place(error, base)
+        return self._place(error, base, data)
 
     def _best_branch(self, error: "ValidationError", value: Any, left: int) -> "tuple[ValidationError | None, int]":
         """The first error of the only branch that fits best, or None; and how many more branches may be tried."""
@@ -181,11 +181,33 @@ class Locator:
         draft = self._contents[self._root]["$schema"]
         return self._build({"$schema": draft, **schema}, f"{self._root}/branch", self._contents)
 
-    def _place(self, error: "ValidationError", base: Path) -> Failure:
+    def _place(self, error: "ValidationError", base: Path, data: Any) -> Failure:
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         path = _without_guards(tuple(error.schema_path))
-        return Failure(keyword, path, uri, (*base, *error.instance_path), getattr(error.kind, "property", None))
+        where = named_steps(data, (*base, *error.instance_path))
+        return Failure(keyword, path, uri, where, getattr(error.kind, "property", None))
+
+
+def named_steps(data: Any, path: Path) -> Path:
+    """Return a path in data with the names of properties: the library reports one that is a number as an index.
+
+    Of names that are one number, such as `7` and `007`, it may be the wrong one, where the path then ends.
+    """
+    steps: list[str | int] = []
+    for step in path:
+        name = _name_of(data, step) if isinstance(step, int) and isinstance(data, dict) else step
+        try:
+            data = data[name]
+        except (LookupError, TypeError):
+            break
+        steps.append(name)
+    return tuple(steps)
+
+
+def _name_of(data: Mapping[str, Any], number: int) -> str:
+    names = (name for name in data if name.isascii() and name.removeprefix("+").isdecimal() and int(name) == number)
+    return str(number) if str(number) in data else next(names)
 
 
 def first_error(validator: "Validator", data: Any) -> "ValidationError | None":

@@ -190,3 +190,29 @@ def test_hostile_messages(name: str) -> None:
     used = json.loads(done.stdout)
     assert used["mb"] < 200
     assert used["cpu"] < 10
+
+
+@pytest.mark.parametrize("schema", [{"oneOf": [CAT, DOG]}, {"type": "object"}, {"required": ["id"]}])
+def test_a_property_whose_name_is_a_number(verdict: Any, schema: dict[str, Any]) -> None:
+    """The library reports it as an index; the schema does not declare the name, which is not shown."""
+    failing = {"0": {"kind": "cow"}, "4915155512345": 1} if "oneOf" in schema else {"4915155512345": "x"}
+    message = {"list": [{"more": failing}]}
+    inner = {"type": "object", "additionalProperties": schema}
+    outer = {"properties": {"list": {"items": {"properties": {"more": inner}}}}}
+    if "required" in schema:
+        message["list"][0]["more"] = {"4915155512345": {}}
+
+    invalid = verdict(outer, message)
+
+    assert invalid is not None
+    assert invalid.pointer == "/list/0/more/*"
+
+
+def test_two_properties_whose_names_are_one_number(verdict: Any) -> None:
+    """The place may be that of the other; it is in the message all the same."""
+    schema = {"additionalProperties": {"type": "object", "additionalProperties": {"type": "integer"}}}
+
+    invalid = verdict(schema, {"007": {"id": "x"}, "7": {}})
+
+    assert invalid is not None
+    assert invalid.pointer == "/*"
