@@ -15,7 +15,7 @@ from router.change.containment import Containment
 from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import Sampler
 from router.change.refusals import may_refuse
-from router.change.routes import ACCEPTING, MAPPING, RouteVersion
+from router.change.routes import ACCEPTING, MAPPING, RouteVersion, exact
 from router.change.running import RouteResult, record_of, run
 from router.change.targets import changed_places, leading_to
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
@@ -38,6 +38,8 @@ _EXAMPLES = 8
 _AIMED = 48
 _EDITED = 4
 """Samples of which edits are tried."""
+_MOST_SUBTRACTED = 16 * 1024
+"""Bytes of schemas that are subtracted from each other: of a few larger ones that takes the library minutes."""
 _MOST_CANDIDATES = 6000
 _MOST_RUNS = 400
 _MOST_EARLIER = 16
@@ -206,10 +208,11 @@ def _candidates(
     first: RouteVersion, second: RouteVersion, reached: Entailment, messages: list[Any], budget: ProofBudget
 ) -> Iterator[Any]:
     """Yield messages that `first` may take and `second` may refuse, the most likely first."""
-    other = _message_set(second, budget)
-    yield from _samples(reached.without(other), _SAMPLES)
     yield from messages
     bases, changed = _aimed(first.schema, second.schema)
+    yield from bases
+    if max(map(_size, (first.schema, second.schema))) <= _MOST_SUBTRACTED:
+        yield from _samples(reached.without(_message_set(second, budget)), _SAMPLES)
     bases += _samples(reached.as_schema(), _SAMPLES)
     if first.schema is not None:
         bases += Sampler(first.schema.locations).values(_root(first.schema), _SAMPLES)
@@ -219,6 +222,10 @@ def _candidates(
     taken = (message for message in [*messages, *bases] if _passes(first, message))
     for message in islice(taken, _EDITED):
         yield from edits(message, values, names)
+
+
+def _size(schema: Validation | None) -> int:
+    return sum(len(exact(each.content)) for each in schema.documents.values()) if schema else 0
 
 
 def _aimed(first: Validation | None, second: Validation | None) -> tuple[list[Any], list[Any]]:

@@ -27,6 +27,8 @@ from router.program.schemas.references import Location, Locations
 
 _DEEPEST = 24
 """Levels of a message that are made; schemas that refer to themselves have messages of any depth."""
+_MOST_NODES = 300
+"""The values in a message from which on only required properties are made; twice as many are given up."""
 _SHALLOW = 6
 """The level from which on only required properties are made."""
 _LAST_WITH_REF_ALONE = 7
@@ -88,18 +90,21 @@ class Sampler:
         self._leading = leading
         self._random = Random(seed)  # noqa: S311 — no secrets
         self._fullness = 0.5
+        self._left = _MOST_NODES
 
     def values(self, place: Location, count: int) -> Iterator[Any]:
         """Yield up to `count` values of a schema: with few optional parts, with all of them, then with some."""
         for index in range(count):
             self._fullness = (0.0, 1.0, 0.5, 0.8)[min(index, 2 + index % 2)]
+            self._left = _MOST_NODES
             try:
                 yield self._value([place], 0)
             except (NoSample, RecursionError):
                 continue
 
     def _value(self, places: list[Location], depth: int) -> Any:
-        if depth > _DEEPEST:
+        self._left -= 1
+        if depth > _DEEPEST or self._left < -_MOST_NODES:
             raise NoSample
         parts: list[Location] = []
         for place in places:
@@ -172,7 +177,7 @@ class Sampler:
 
     def _object(self, parts: list[Location], depth: int) -> dict[str, Any]:
         wanted = {name: None for part in parts for name in list_of_texts(part.content, "required")}
-        fullness = self._fullness if depth < _SHALLOW else 0.0
+        fullness = self._fullness if depth < _SHALLOW and self._left > 0 else 0.0
         declared = {name: None for part in parts for name in map_of(part.content, "properties")}
         for name in declared:
             leads = any(self._leads(place) for part in parts for place in property_places(part, name))
@@ -210,7 +215,7 @@ class Sampler:
         return any((part.document.uri, part.path) in self._targets for part in parts)
 
     def _leads(self, place: Location) -> bool:
-        return (place.document.uri, place.path) in self._leading
+        return self._left > 0 and (place.document.uri, place.path) in self._leading
 
     def _array(self, parts: list[Location], depth: int) -> list[Any]:
         schemas = [part.content for part in parts]

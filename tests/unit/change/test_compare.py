@@ -372,7 +372,8 @@ FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     },
 }
 """For each key of a route, queue and table a change of it, as settings before and after."""
-_WITHOUT_EFFECT = {"tests"}
+_WITHOUT_EFFECT = {"tests", "owner", "description", "tags"}
+"""What is deployed of these is in the template, which is compared too."""
 
 
 def test_each_key_of_the_config_is_compared() -> None:
