@@ -1,6 +1,5 @@
 """The routes of a version as values that are equal where the routes behave the same, and the pairs of old and new."""
 
-import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +14,7 @@ from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES
-from router.model import Path, names_file, plugin_name
+from router.model import Path
 from router.program.merge import merge_of
 from router.program.schemas.compile import Validation
 from router.sources import source_of
@@ -174,19 +173,19 @@ def _pipeline(route: RouteVersion) -> list[tuple[str, str]]:
     plugins, chosen = route.version.program.plugins, route.settings.plugins
     names = plugins.names if isinstance(chosen, UnsetType) else chosen
     hooked = plugins.message_steps.keys() | plugins.item_steps.keys()
-    hashes = plugin_hashes(route.version)
+    hashes = route.version.plugin_hashes
     return [(name, hashes[name]) for name in names if name in hooked]
 
 
 def _transform_plugins(route: RouteVersion) -> list[tuple[str, str]]:
     """Return all plugins, with their hashes, if a transform of the route is not built in: any may register it."""
     used = {name for each in (route.attributes or {}).values() for name in transform_names(each)}
-    return sorted(plugin_hashes(route.version).items()) if used - TRANSFORMS.keys() else []
+    return sorted(route.version.plugin_hashes.items()) if used - TRANSFORMS.keys() else []
 
 
 def _envelope_plugins(route: RouteVersion) -> list[tuple[str, str]]:
     own = set(route.queue_settings.envelope) - ENVELOPES.keys()
-    return sorted(plugin_hashes(route.version).items()) if own else []
+    return sorted(route.version.plugin_hashes.items()) if own else []
 
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:
@@ -194,16 +193,6 @@ def transform_names(attribute: spec.Attribute) -> Iterator[str]:
     used = attribute.transform
     for each in (used,) if isinstance(used, str) else used:
         yield from (each,) if isinstance(each, str) else each
-
-
-def plugin_hashes(version: ConfigVersion) -> Mapping[str, str]:
-    """Return the SHA-256 of the file of each plugin, by name; "" for an installed module, which both versions share."""
-    hashes = {}
-    for entry in version.config.plugins:
-        file = version.program.folder / entry
-        content = file.read_bytes() if names_file(entry) and file.is_file() else b""
-        hashes[plugin_name(entry)] = hashlib.sha256(content).hexdigest() if content else ""
-    return hashes
 
 
 def routes_of(version: ConfigVersion) -> dict[str, RouteVersion]:

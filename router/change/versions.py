@@ -1,7 +1,9 @@
 """OLD and NEW of `router diff`: a config in a file, in a commit, or compiled."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 
@@ -10,7 +12,7 @@ from msgspec import Struct, structs
 from router.change.git import read_commit
 from router.config import spec
 from router.errors import ConfigError, UsageError
-from router.model import Path, Place
+from router.model import Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
 from router.program.schemas.compile import SchemaStore
 
@@ -19,7 +21,7 @@ GIT = "git:"
 WORKING_TREE = "working tree"
 
 
-class ConfigVersion(Struct, frozen=True, eq=False):
+class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     """One of the two configs that are compared, loaded without errors.
 
     `label` is its name in reports. Files are at `root`, and in reports have the prefix `shown` instead.
@@ -38,6 +40,16 @@ class ConfigVersion(Struct, frozen=True, eq=False):
     def config(self) -> spec.Config:
         """The config."""
         return self.program.config
+
+    @cached_property
+    def plugin_hashes(self) -> Mapping[str, str]:
+        """The SHA-256 of the file of each plugin, by name; "" for an installed module, which both versions share."""
+        hashes = {}
+        for entry in self.config.plugins:
+            file = self.program.folder / entry
+            content = file.read_bytes() if names_file(entry) and file.is_file() else b""
+            hashes[plugin_name(entry)] = hashlib.sha256(content).hexdigest() if content else ""
+        return hashes
 
     def place(self, path: Path, key: bool = False) -> Place:
         """Return the place of the value (or the key) at a path of the config; of its parent if there is none."""

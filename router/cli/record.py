@@ -20,8 +20,9 @@ _LONG = 10_000
 @config_option
 @click.option("--count", type=click.IntRange(1, _LONG), default=_DEFAULT, show_default=True, help="So many at most.")
 @click.option("--keep", "keep", multiple=True, metavar="PATH", help="Do not mask this: customer.country, lines[].sku.")
+@click.option("--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE.")
 @output_option(required=True, help="The file, as JSON lines.")
-def command(queue: str, config: Path, count: int, keep: tuple[str, ...], output: Path) -> None:
+def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_letters: bool, output: Path) -> None:
     """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
 
     The messages are received, and visible again at the end; this counts as a receive of each. Values are masked by
@@ -35,6 +36,7 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], output:
     Examples:
       router record orders -o tests/orders.jsonl
       router record orders --count 1000 --keep order.currency -o tests/orders.jsonl
+      router record orders --dead-letters -o tests/rejected.jsonl
     """
     from router.change.recording import Recorder, write_recording
     from router.cli.new_queue import receive_records
@@ -47,8 +49,11 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], output:
     queues = loaded.program.engine.queues
     if queue not in queues:
         raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(queues)}")
+    reference = queues[queue].dead_letter if dead_letters else queues[queue].reference
+    if not reference:
+        raise UsageError(f"the queue '{queue}' has no 'dead_letter'")
     recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
-    records, _ = receive_records(connect(_CONNECTIONS), queues[queue].reference, count)
+    records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
     for reason, number in recorder.left_out.items():
         click.echo(f"left out {number}: {reason}", err=True)

@@ -80,6 +80,18 @@ def test_a_recording_is_a_regression_test(server: LocalAws, url: str, prefix: st
     assert "FAIL  route orders: newly taken (1)" in against.stdout
 
 
+def test_dead_letters_are_recorded_with_what_would_become_of_them_now(
+    server: LocalAws, sqs: Any, url: str, prefix: str, tmp_path: Path, router: Run
+) -> None:
+    """By the config at hand, not by the one that rejected them."""
+    body = json.dumps({"id": "ann@example.com", "total": 1.5})
+    sqs.send_message(QueueUrl=url.replace(f"{prefix}-orders", f"{prefix}-dlq"), MessageBody=body)
+
+    done = router("record", "orders", "--dead-letters", "-o", "orders.jsonl", env=server.environment())
+
+    assert (done.returncode, [each["outcome"] for each in recording(tmp_path)[1:]]) == (0, ["written"])
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
