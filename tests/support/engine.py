@@ -11,6 +11,7 @@ from router.engine.attributes import (
     identify,
 )
 from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
+from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
@@ -24,6 +25,7 @@ from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, Planne
 
 __all__ = [
     "CLASSES",
+    "CONVERTERS",
     "FIRST_WAIT",
     "MAX_BACKOFF_SECONDS",
     "MAX_DECODED_BYTES",
@@ -37,6 +39,7 @@ __all__ = [
     "MAX_PLANNED_BYTES",
     "MAX_SORT_KEY_BYTES",
     "MAX_UNPACKED_BYTES",
+    "TEXT_FORMATS",
     "UNLIMITED",
     "CompiledQueue",
     "IdempotencyConfig",
