@@ -8,7 +8,7 @@ from msgspec import Struct
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.inference import Value
 from router.check.analysis.patterns import find_outside
-from router.check.analysis.predicates import Schema, Steps
+from router.check.analysis.predicates import Schema, Steps, wherever
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.schema_index import SchemaIndex
 from router.model import TextFormat
@@ -88,10 +88,11 @@ def _outside(messages: Entailment, index: SchemaIndex, steps: Steps, accepted: s
 
 def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
     """Whether keywords of the schema assert that a text has the format."""
-    keywords: list[Schema] = [{"format": form.format}] if form.format else []
-    if form.encoding and messages.draft in _ENCODING_ASSERTED:
-        keywords.append({"contentEncoding": form.encoding})
-    return any(messages.holds_at(steps, keyword) is Answer.YES for keyword in keywords)
+    if form.format and messages.holds_at(steps, {"format": form.format}) is Answer.YES:
+        return True
+    # What the keyword means depends on the draft: only the library proves it in that of the schema.
+    encoded = wherever(steps, {"contentEncoding": form.encoding})
+    return bool(form.encoding) and messages.draft in _ENCODING_ASSERTED and messages.entails(encoded) is Answer.YES
 
 
 def _patterns(messages: Entailment, index: SchemaIndex, steps: Steps) -> list[str]:

@@ -187,6 +187,15 @@ def test_templates(find: Any, template: str, found: list[str]) -> None:
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
 
 
+def test_no_encoding(find: Any) -> None:
+    """In draft 7, of a schema that says nothing of it."""
+    data = {"type": "string", "pattern": "^[a-z]{2,8}$"}
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "required": ["data"], "properties": {"data": data}}
+    lines = find("item: {id: {value: x}, a: {from: data, type: B}}", json.dumps({**schema, "type": "object"}))
+
+    assert [line[:5] for line in lines] == ["RT416"]
+
+
 @pytest.mark.parametrize(
     ("draft", "found"),
     [
