@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,12 +10,12 @@ import click
 from router.check.run import examine
 from router.cli.options import choose_config, config_argument, output_option, write_file
 from router.cli.report import count_findings, show_findings
-from router.config.environment import variables_in
+from router.config.environment import REDACT_KEY, redacts, variables_in
 from router.config.merge import relocate_plugin
 from router.errors import UsageError
 from router.printable import printable
 from router.program.precompile import precompile
-from router.program.precompiled import Opened, unpack
+from router.program.precompiled import File, Opened, unpack
 
 
 @click.command("compile")
@@ -55,6 +56,12 @@ def _contents(compiled: Opened) -> dict[str, list[str]]:
     return {
         "files": [file.name for file in files],
         "schemas": list(compiled.schemas.files),
-        "variables": sorted({name for file in files for name in variables_in(file.data, file.references)}),
+        "variables": sorted(_variables(files)),
         "plugins": [relocate_plugin(entry, file.folder) for file in files for entry in file.data.get("plugins") or ()],
     }
+
+
+def _variables(files: Sequence[File]) -> set[str]:
+    """Return the variables that a start needs."""
+    named = {name for file in files for name in variables_in(file.data, file.references)}
+    return named | {REDACT_KEY for file in files if redacts(file.data)}

@@ -15,7 +15,7 @@ from router.errors import ConfigError
 from router.model import Record
 from router.program.masking import Redaction, is_mask
 from tests.support.envelopes import ENVELOPES
-from tests.support.program import load_program
+from tests.support.program import load_program, precompile
 
 KEY = "0123456789abcdef"
 WRAPPER = """
@@ -311,3 +311,16 @@ def test_the_key(redact: Redact, tmp_path: Path, env: dict[str, str], finding: s
         load_program(tmp_path / "routes.yaml", env)
 
     assert "short" not in str(raised.value)
+
+
+def test_the_key_is_in_no_compiled_config(redact: Redact, tmp_path: Path) -> None:
+    """It is read at each start."""
+    redact()
+    compiled = tmp_path / "routes.compiled.json"
+
+    compiled.write_bytes(precompile(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": KEY}))
+
+    assert KEY not in compiled.read_text(encoding="utf-8")
+    assert load_program(compiled, {"ROUTER_REDACT_KEY": KEY}).engine.queues["q"].redaction == redact()
+    with pytest.raises(ConfigError, match="RT005"):
+        load_program(compiled, {})

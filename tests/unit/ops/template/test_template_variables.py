@@ -128,3 +128,15 @@ def test_more_than_the_environment_holds(make: Any) -> None:
         UsageError, match=r"the function's environment variables have 5,0[0-9][0-9] bytes, and Lambda accepts"
     ):
         make(f"function: {{environment: {{MORE: {'x' * 5000}}}}}\n{LETTERS}{FLOW}")
+
+
+def test_the_key_of_redact(make: Any, resolve: Any) -> None:
+    """It is a parameter that is not shown, though no text of the config refers to it."""
+    document = make("queues: {q: {dead_letter: letters, redact: [email]}}\n" + FLOW)
+
+    (function,) = resolve(document, VariableRouterRedactKey="k" * 16).resources("Lambda::Function").values()
+    assert (document.body["Parameters"]["VariableRouterRedactKey"], document.variables["ROUTER_REDACT_KEY"]) == (
+        {"Type": "String", "Description": "The variable ROUTER_REDACT_KEY of the config", "NoEcho": True},
+        "VariableRouterRedactKey",
+    )
+    assert function["Environment"]["Variables"]["ROUTER_REDACT_KEY"] == "k" * 16
