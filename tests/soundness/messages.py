@@ -30,11 +30,14 @@ class MessageMaker:
         self._seen: dict[str, None] = {}
         self._bases: list[Any] = []
 
-    def make(self, count: int, more: Sequence[Any] = ()) -> list[str]:
-        """Return up to `count` different messages as JSON; `more` are messages to begin with, if they are valid."""
+    def make(self, count: int, more: Sequence[Any] = (), values: Sequence[str] = ()) -> list[str]:
+        """Return up to `count` different messages as JSON.
+
+        `more` are messages to begin with, and `values` are tried at each path, if they are valid.
+        """
         until = perf_counter() + SECONDS
         self._bases = [message for message in (*more, *_ROOTS) if self._accept(message)]
-        for makers, most in ((self._made(), BASES), (self._varied(40 * count), count)):
+        for makers, most in ((self._made(), BASES), (self._given(values), count), (self._varied(40 * count), count)):
             for message in makers:
                 if self._accept(message) and most == BASES:
                     self._bases.append(message)
@@ -61,6 +64,11 @@ class MessageMaker:
             except Impossible:
                 continue
             yield message
+
+    def _given(self, values: Sequence[str]) -> Iterator[Any]:
+        paths = [path for path in self._case.paths if None not in path]
+        for base in self._bases[-2:]:
+            yield from (with_value(base, path, each) for path in paths for each in values)
 
     def _varied(self, most: int) -> Iterator[Any]:
         """Yield variants: first each path missing in some messages, then random ones."""

@@ -28,6 +28,8 @@ _ALWAYS = ("RT413", "RT415", "RT419", "RT424")
 _SOMETIMES = ("RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT611", "RT612")
 """Findings that say that a valid message can be rejected."""
 _SUBJECT = re.compile(r"attribute '([^']+)'")
+_EXAMPLE = re.compile(r", as '([^']*)'")
+"""A value that a finding gives as an example."""
 _VERSION = re.compile(r"version '([^']+)'")
 
 
@@ -88,7 +90,8 @@ def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) ->
         if program is None or schemas is None:
             return Judgement(case.label, next((f"{each.code}: {each.sentence}" for each in words), "?"), words)
         (validation,) = schemas.validations.values()
-        messages = MessageMaker(case, Random(seed), validation.validator.is_valid).make(count, more)
+        values = [found for word in words for found in _EXAMPLE.findall(word.sentence)]
+        messages = MessageMaker(case, Random(seed), validation.validator.is_valid).make(count, more, values)
         whole = _deliver(program, messages)
         parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
@@ -115,10 +118,14 @@ def _words(report: Report, subjects: Mapping[int, str]) -> Iterator[Word]:
 
 
 class Deliveries(Struct, frozen=True):
-    """The rejected messages, each with its subject and reason, and the attributes of what was written."""
+    """The rejected messages, each with its subject and reason, and the attributes of what was written.
+
+    `reached` is the number of messages that the route takes.
+    """
 
     rejections: tuple[tuple[str, str, str], ...]
     stored: frozenset[str]
+    reached: int = 0
 
 
 def _write(folder: Path, case: TrialConfig) -> dict[int, str]:
@@ -140,14 +147,16 @@ def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequenc
 def _deliver(program: Program, messages: Sequence[str]) -> Deliveries:
     rejections = []
     stored: set[str] = set()
+    reached = 0
     for start in range(0, len(messages), _BATCH):
         batch = messages[start : start + _BATCH]
         run = deliver(program, "q", [record(body=each) for each in batch])
         stored.update(name for item in run.tables.items("items") for name in item)
         for body, outcome in zip(batch, run.outcomes, strict=True):
+            reached += outcome.code != "RT805"
             if outcome.kind in ("rejected", "retry") and not _is_irrelevant(outcome.code, outcome.reason):
                 rejections.append((_subject(outcome.reason), outcome.reason, body))
-    return Deliveries(tuple(rejections), frozenset(stored))
+    return Deliveries(tuple(rejections), frozenset(stored), reached)
 
 
 def _is_irrelevant(code: str, reason: str) -> bool:
@@ -162,7 +171,8 @@ def _subject(reason: str) -> str:
 
 def _explains(word: Word, subject: str, reason: str) -> bool:
     """Return whether a finding, or a claim that is not decided, is about a rejection."""
-    if word.subject.removeprefix("write.") != subject or word.code.startswith(("RT3", "RT2", "RT0")):
+    named = word.subject.startswith("write.") and f"'{subject.removeprefix('item.')}'" in word.sentence
+    if not (named or word.subject.removeprefix("write.") == subject) or word.code.startswith(("RT3", "RT2", "RT0")):
         return False
     # The length of keys is seldom bounded: it says nothing about other causes.
     is_length = word.code == "RT613" or (word.kind == "key" and ";" not in word.sentence and "length" in word.sentence)
@@ -175,5 +185,5 @@ def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliv
         name = word.subject.removeprefix("item.")
         if word.code in _ALWAYS and word.subject in parts and name in parts[word.subject].stored:
             yield Wrong("false", word.subject, f"{word.code}: {word.sentence}")
-        elif word.code in _SOMETIMES and word.subject not in rejected:
+        elif word.code in _SOMETIMES and word.subject not in rejected and any(part.reached for part in parts.values()):
             yield Wrong("unconfirmed", word.subject, f"{word.code}: {word.sentence}")

@@ -30,6 +30,12 @@ class Scope(Struct, frozen=True):
             return names[1:]
         return (*self.element, *names[1:]) if names[:1] == ("element",) and self.element is not None else None
 
+    def holds_elements(self, steps: Steps) -> str:
+        """Return the type that a value of the message has because an element is in it; "" if none need be."""
+        if self.element is None or not steps or steps != self.element[: len(steps)]:
+            return ""
+        return "array" if len(steps) == len(self.element) - 1 else "object"
+
 
 @lru_cache(maxsize=8192)
 def tree_of(text: str) -> Tree | None:

@@ -130,7 +130,10 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
     if names is not None:
         if scope.each and not names:
             return of_type("object")
-        return of_path(messages, scope.steps(names))
+        value = of_path(messages, scope.steps(names))
+        kind = scope.holds_elements(names[1:]) if names[:1] == ("message",) else ""
+        # Without an element nothing is mapped.
+        return structs.replace(value, missing=NO, types={kind: YES}) if kind else value
     refine = _KINDS.get(tree["type"])
     if refine is not None:
         return refine(messages, scope, tree)

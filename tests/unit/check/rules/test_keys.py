@@ -219,6 +219,14 @@ def test_an_element(find: Any, item: str, found: list[str]) -> None:
     assert find(f"{item}for_each: lines", given) == found
 
 
+def test_a_list_that_has_elements(find: Any) -> None:
+    """A message without the list is rejected before its items are mapped: the list itself is never missing there."""
+    line = {"type": "object", "required": ["id"], "properties": {"id": TEXT}}
+    given = schema(id=TEXT, lines={"type": "array", "items": line})
+
+    assert find("item: {id: {hash: [message.lines, element.id]}}, for_each: lines", given) == []
+
+
 def test_elements_of_what_is_not_known(find: Any) -> None:
     """Nothing is said of them."""
     assert find("item: {id: element.id}, for_each: 'lines[?a]'", schema(id=TEXT)) == []
