@@ -79,7 +79,7 @@ def compare(guarded: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Comp
             sent = spec.ReceivedMessage(message={**message, "id": run + message["id"]}, id=run + id_)
             planned = plan(program.engine.queues[queue], make_record(sent, spec.Queue()))
             outcome = write_planned(planned, tables, queue == "both")
-            yield outcome.kind, outcome.code, outcome.reason, outcome.conflict
+            yield outcome.kind, outcome.code, outcome.conflict
         keys = [{"id": {"S": run + key}} for key in ("a", "b")]
         for name in names[: len(BOTH)]:
             yield [decode_item(item) for key in keys if (item := read(tables, name, key))]

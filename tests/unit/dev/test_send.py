@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import AwsFault, OutgoingMessage
 from router.dev.send import Wrapping, for_queue, make_messages, read_lines, send
 from router.errors import UsageError
-from router.program.expressions.compile import compile_expression
+from tests.support.aws import AwsFault, OutgoingMessage
 from tests.support.config import spec
 from tests.support.envelopes import ENVELOPES
+from tests.support.program import compile_expression
 
 PLAIN = Wrapping(spec.Queue(), ENVELOPES)
 
