@@ -209,8 +209,11 @@ def _candidates(
 ) -> Iterator[Any]:
     """Yield messages that `first` may take and `second` may refuse, the most likely first."""
     yield from messages
-    bases, changed = _aimed(first.schema, second.schema)
-    yield from bases
+    aimed, changed = _aimed(first.schema, second.schema)
+    bases: list[Any] = []
+    for message in aimed:
+        yield message
+        bases.append(message)
     if max(map(_size, (first.schema, second.schema))) <= _MOST_SUBTRACTED:
         yield from _samples(reached.without(_message_set(second, budget)), _SAMPLES)
     bases += _samples(reached.as_schema(), _SAMPLES)
@@ -228,13 +231,13 @@ def _size(schema: Validation | None) -> int:
     return sum(len(exact(each.content)) for each in schema.documents.values()) if schema else 0
 
 
-def _aimed(first: Validation | None, second: Validation | None) -> tuple[list[Any], list[Any]]:
+def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterator[Any], list[Any]]:
     """Return messages of the first schema with what the second describes in another way, and what differs in both."""
     if first is None or second is None:
-        return [], []
+        return iter(()), []
     changed = changed_places(first, second)
     sampler = Sampler(first.locations, leading=leading_to(first, changed), targets=changed)
-    return list(sampler.values(_root(first), _AIMED)), [*changed.values(), *changed_places(second, first).values()]
+    return sampler.values(_root(first), _AIMED), [*changed.values(), *changed_places(second, first).values()]
 
 
 def samples_of(*routes: RouteVersion) -> Iterator[Any]:
