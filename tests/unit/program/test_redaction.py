@@ -273,3 +273,15 @@ def test_faults_of_expressions_are_findings(letter: Deliver) -> None:
     """Of those that a route with `redact` has, too."""
     with pytest.raises(ConfigError, match="RT401"):
         letter("when: 'a[', item: {id: id}")
+
+
+def test_the_reason_about_an_attribute_of_an_envelope(letter: Deliver) -> None:
+    """It is redacted as a message attribute is; the others are shown."""
+    message = json.dumps({"id": "a"})
+    attributes = {"mail": {"Type": "String", "Value": "secret"}, "kept": {"Type": "String", "Value": "colour"}}
+    body = {"Type": "Notification", "Message": message, "MessageAttributes": attributes}
+    raising = "@hookimpl\ndef router_transform_message(message):\n    raise Reject(message.attributes['{}'])"
+
+    hidden, shown = (letter("", body, queue="envelope: [sns]", plugin=raising.format(name)) for name in attributes)
+
+    assert ("not shown" in hidden.outcome.reason, shown.outcome.reason) == (True, "colour")
