@@ -7,7 +7,7 @@ import pytest
 
 from router.cli.report import as_text, count_findings
 from router.model import Code, Finding, Place, Severity
-from tests.support.check import Ignored
+from tests.support.check import Entry, Ignored, Ledger, Verdict
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")
 WARNING = Finding(Code("RT203", "t", "w", "warning"), "no dead-letter queue", Place("routes.yaml", 2, 1))
@@ -98,3 +98,24 @@ def test_count_findings(severities: list[Severity], text: str) -> None:
 def test_count_ignored() -> None:
     """How many more are passed over."""
     assert count_findings([of("error")], [Ignored(INFO, "known")] * 2) == "1 error, 2 ignored"
+
+
+def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> Entry:
+    return Entry("r", "key", "id", verdict, "", Place("routes.yaml"), ignored=ignored, has_schema=has_schema)
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        ([claim("proved")], "no findings\nproved 1 of 1 claims"),
+        ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 refuted"),
+        ([claim("not decided")], "proved 0 of 1 claims; 1 not decided: --unproved shows them"),
+        (
+            [claim("not decided", "known"), claim("not decided", has_schema=False)],
+            "proved 0 of 2 claims; 2 not decided (1 ignored, 1 without a schema): --unproved shows them",
+        ),
+    ],
+)
+def test_count_claims(entries: list[Entry], text: str) -> None:
+    """Claims are counted by verdict; "no findings" is said only if each is decided."""
+    assert count_findings([], ledger=Ledger(tuple(entries))) == text
