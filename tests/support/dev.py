@@ -14,7 +14,7 @@ from router.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
-from router.dev.records import MESSAGE_ID, META, make_record, read_record
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, read_record
 from router.dev.run_tests import Suite, run_test
 from router.dev.samples import from_lines, from_tests
 from router.dev.stateful import write_planned
@@ -23,6 +23,7 @@ __all__ = [
     "ACCOUNT",
     "MESSAGE_ID",
     "META",
+    "RECEIPT_HANDLE",
     "REGION",
     "LocalAws",
     "Suite",

@@ -9,10 +9,13 @@ from router.program.load import Loaded, Program, load, load_program
 from router.program.mapping import compile_mapping
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
-from router.program.schemas.compile import Check, SchemaStore
+from router.program.schemas.compile import Check, SchemaStore, Validation
+from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
 from router.program.schemas.reasons import MAX_BRANCHES
+from router.program.schemas.references import Location, Locations
 
 __all__ = [
+    "ASSERTED_SINCE",
     "COMPILED_NAME",
     "HOOKS",
     "MAX_BRANCHES",
@@ -20,9 +23,13 @@ __all__ = [
     "CompileContext",
     "InvalidExpression",
     "Loaded",
+    "Location",
+    "Locations",
     "Plugins",
     "Program",
+    "SchemaDocument",
     "SchemaStore",
+    "Validation",
     "compile_condition",
     "compile_expression",
     "compile_mapping",
@@ -30,4 +37,5 @@ __all__ = [
     "load_plugins",
     "load_program",
     "precompile",
+    "subschemas",
 ]

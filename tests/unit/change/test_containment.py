@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from router.change.containment import Containment
-from router.program.schemas.documents import SchemaDocument
-from router.program.schemas.references import Location, Locations
+from tests.support.program import Location, Locations, SchemaDocument
 
 STRING = {"type": "string"}
 REF = {"$ref": "#/$defs/x"}

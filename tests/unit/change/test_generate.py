@@ -12,9 +12,7 @@ from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import FORMATS, Sampler
 from router.change.patterns import matching_text
 from router.change.targets import changed_places, leading_to
-from router.program.schemas.compile import Validation
-from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument
-from router.program.schemas.references import Location, Locations
+from tests.support.program import ASSERTED_SINCE, Location, Locations, SchemaDocument, Validation
 
 NODE: dict[str, Any] = {
     "type": "object",

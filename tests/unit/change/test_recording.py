@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from router.change.recording import Recorder, read_recording, write_recording
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE
 from router.errors import UsageError
 from router.model import Record
+from tests.support.dev import MESSAGE_ID, META, RECEIPT_HANDLE
 from tests.support.program import load
 
 CONFIG = """

@@ -12,7 +12,7 @@ from router.change.edits import edits
 from router.change.generate import Sampler
 from router.change.routes import RouteVersion, routes_of
 from router.change.running import record_of, run
-from router.program.schemas.references import Location
+from tests.support.program import Location
 from tests.unit.change.conftest import Diff, Open, config_of
 
 NAMES = ("a", "b", "c", "kind", "list", "inner")
