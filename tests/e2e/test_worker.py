@@ -96,7 +96,7 @@ def test_rejected(flows: Any, worker: RunningWorker, wait: Callable[..., Any], n
 
     letter, details = flows.letter_about(message_id)
 
-    for member in ("failed_at", "first_failed_at", "sent_at", "first_received_at", "sender_id", "source"):
+    for member in ("failed_at", "first_failed_at", "sent_at", "first_received_at", "sender_id", "source", "config"):
         assert details.pop(member)
     assert (json.loads(letter["Body"]), details) == (
         {"id": name, "number": "x"},

@@ -172,6 +172,7 @@ OF_ONE_RUN = (
     "sequence_number",
     "deduplication_id",
     "source",
+    "config",
 )
 """What a dead letter states about its message that differs from run to run."""
 
