@@ -18,11 +18,11 @@ from router.change.refusals import may_refuse
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion, exact
 from router.change.running import RouteResult, record_of, run
 from router.change.targets import changed_places, leading_to
+from router.check.analysis.budget import ProofBudget
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.check.analysis.entailment import (
     Answer,
     Entailment,
-    ProofBudget,
     entailment_of,
     entailment_of_document,
     entailment_without_schema,

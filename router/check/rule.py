@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from router import codes
-from router.check.analysis.entailment import ProofBudget
+from router.check.analysis.budget import ProofBudget
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.check.analysis.verdicts import Claim, Undecided
 from router.config import spec

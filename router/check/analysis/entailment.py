@@ -5,12 +5,12 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from math import inf
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from router.check.analysis.branches import is_affordable
+from router.check.analysis.budget import ProofBudget, attempt
 from router.check.analysis.levels import ANYTHING
 from router.check.analysis.levelwise import Levelwise, levelwise_of
 from router.check.analysis.pattern_lengths import longest_match
@@ -33,7 +33,6 @@ from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschema
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
-_T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
@@ -47,11 +46,6 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which nothing is proved: proofs could take minutes."""
-MAX_STEPS = 20_000
-"""The places in a schema that searches look at: a recursive schema has no end of them. One takes some 0.1 ms."""
-MAX_SECONDS = 3.0
-"""The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
-
 MAX_SEARCH_SECONDS = 1.0
 """The time for the search of messages about one schema. Nearly all are found in a millisecond."""
 
@@ -66,40 +60,6 @@ class Answer(Enum):
     def opposite(self) -> "Answer":
         """Return the answer to the opposite question."""
         return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
-
-
-class BudgetSpent(Exception):
-    """Raised by a search that takes more steps than are left: its result is not decided."""
-
-
-class ProofBudget:
-    """What all rules together may still spend on one schema: seconds of proofs, and steps of searches."""
-
-    def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
-        self.seconds = seconds
-        self.steps = steps
-
-    def attempt(self, prove: Callable[[], _T]) -> _T | None:
-        """Return the result of the library; None if it fails, or no time is left."""
-        if self.seconds <= 0:
-            return None
-        start = perf_counter()
-        result = _attempt(prove)
-        self.seconds -= perf_counter() - start
-        return result
-
-    def share(self, part: float) -> "ProofBudget":
-        """Return a budget of its own with a part of what is left, for work that proofs must not wait for."""
-        share = ProofBudget(self.seconds * part, int(self.steps * part))
-        self.seconds -= share.seconds
-        self.steps -= share.steps
-        return share
-
-    def spend(self, steps: int = 1) -> None:
-        """Take steps; raises BudgetSpent if they are more than are left."""
-        self.steps -= steps
-        if self.steps < 0:
-            raise BudgetSpent
 
 
 class Entailment:
@@ -337,7 +297,7 @@ def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSche
     documents = {name: _with_implied(_DECODER.decode(text)) for name, text in texts}
     if not is_affordable(documents[uri], uri, documents):
         return None
-    return _attempt(
+    return attempt(
         lambda: canonicalize(
             documents[uri],
             validate_formats=True,
@@ -370,16 +330,3 @@ def _with_implied(content: Any) -> Any:
         if length is not None:
             schema["allOf"] = [*schema.get("allOf", []), {"maxLength": length}]
     return content
-
-
-def _attempt(prove: Callable[[], _T]) -> _T | None:
-    """Return the result of the library; None if it raises an exception or panics."""
-    try:
-        return prove()
-    except Exception:
-        return None
-    except BaseException as error:
-        # The library's PanicException is not an Exception, and cannot be imported.
-        if type(error).__name__ != "PanicException":
-            raise
-        return None

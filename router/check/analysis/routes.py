@@ -7,8 +7,9 @@ from typing import Any
 from msgspec import Struct, UnsetType
 
 from router.aws.references import is_fifo
+from router.check.analysis.budget import ProofBudget
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
-from router.check.analysis.entailment import Entailment, ProofBudget, entailment_of
+from router.check.analysis.entailment import Entailment, entailment_of
 from router.check.analysis.expressions import Scope, list_of
 from router.check.analysis.inference import Value
 from router.check.analysis.predicates import Steps, text_of

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from router.check.analysis.entailment import ProofBudget
+from router.check.analysis.budget import ProofBudget
 from router.check.analysis.predicates import EACH, Steps, text_of
 from router.model import Path
 from router.program.schemas.compile import Validation

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from router.check.analysis.entailment import ProofBudget
+from router.check.analysis.budget import ProofBudget
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path

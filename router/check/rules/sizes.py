@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from router.check.analysis.entailment import Answer, BudgetSpent, Entailment
+from router.check.analysis.budget import BudgetSpent
+from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import elements_of, tree_of
 from router.check.analysis.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.check.analysis.routes import AnalyzedRoute, is_set

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from router.check.analysis.budget import BudgetSpent, ProofBudget
 from router.check.analysis.entailment import (
     MAX_BYTES,
     Answer,
-    BudgetSpent,
     Entailment,
-    ProofBudget,
     entailment_of,
 )
 from router.model import Place

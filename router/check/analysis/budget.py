@@ -1,0 +1,58 @@
+"""What may be spent on the analysis of one schema."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeVar
+
+_T = TypeVar("_T")
+MAX_STEPS = 20_000
+"""The places in a schema that searches look at: a recursive schema has no end of them. One takes some 0.1 ms."""
+MAX_SECONDS = 3.0
+"""The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
+
+
+class BudgetSpent(Exception):
+    """Raised by a search that takes more steps than are left: its result is not decided."""
+
+
+class ProofBudget:
+    """What all rules together may still spend on one schema: seconds of proofs, and steps of searches."""
+
+    def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
+        self.seconds = seconds
+        self.steps = steps
+
+    def attempt(self, prove: Callable[[], _T]) -> _T | None:
+        """Return the result of the library; None if it fails, or no time is left."""
+        if self.seconds <= 0:
+            return None
+        start = perf_counter()
+        result = attempt(prove)
+        self.seconds -= perf_counter() - start
+        return result
+
+    def share(self, part: float) -> "ProofBudget":
+        """Return a budget of its own with a part of what is left, for work that proofs must not wait for."""
+        share = ProofBudget(self.seconds * part, int(self.steps * part))
+        self.seconds -= share.seconds
+        self.steps -= share.steps
+        return share
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps; raises BudgetSpent if they are more than are left."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise BudgetSpent
+
+
+def attempt(prove: Callable[[], _T]) -> _T | None:
+    """Return the result of the library; None if it raises an exception or panics."""
+    try:
+        return prove()
+    except Exception:
+        return None
+    except BaseException as error:
+        # The library's PanicException is not an Exception, and cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
