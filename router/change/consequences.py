@@ -60,7 +60,7 @@ _LONGEST = 60
 """Characters of a value that are shown."""
 
 
-class Deployment(Struct, frozen=True):
+class DeployedVersion(Struct, frozen=True):
     """What a version deploys: its plan, the actions on each resource, and the resources of its template."""
 
     plan: StackPlan
@@ -83,7 +83,7 @@ def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool 
         yield from _resource(id_, before, after)
 
 
-def _deployment(version: ConfigVersion, as_worker: bool) -> Deployment:
+def _deployment(version: ConfigVersion, as_worker: bool) -> DeployedVersion:
     content = version.path.read_bytes() if is_precompiled(version.path) else precompile(version.path, version.env)
     files = unpack(content, COMPILED_NAME).files.files
     body = make_document(DeployableConfig(version.path, version.program, version.loaded, files), as_worker).body
@@ -92,10 +92,10 @@ def _deployment(version: ConfigVersion, as_worker: bool) -> Deployment:
     for statement in statements(plan):
         for arn in statement.resources:
             actions[arn] = actions.get(arn, frozenset()) | frozenset(statement.actions)
-    return Deployment(plan, actions, body["Resources"])
+    return DeployedVersion(plan, actions, body["Resources"])
 
 
-def _permissions(old: Deployment, new: Deployment) -> Iterator[ConfigChange]:
+def _permissions(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
     for arn in {**old.actions, **new.actions}:
         before, after = old.actions.get(arn, frozenset()), new.actions.get(arn, frozenset())
         for verb, actions in (("needs", after - before), ("no longer needs", before - after)):
@@ -103,7 +103,7 @@ def _permissions(old: Deployment, new: Deployment) -> Iterator[ConfigChange]:
                 yield ConfigChange(PERMISSIONS, f"the role {verb} {', '.join(sorted(actions))} on {arn}")
 
 
-def _resource(id_: str, old: Deployment, new: Deployment) -> Iterator[ConfigChange]:
+def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
     before, after = old.resources.get(id_), new.resources.get(id_)
     path, old_path = _path(id_, new), _path(id_, old)
     if before is None:
@@ -117,7 +117,9 @@ def _resource(id_: str, old: Deployment, new: Deployment) -> Iterator[ConfigChan
         yield from _modified(id_, old, new, path, old_path)
 
 
-def _modified(id_: str, old: Deployment, new: Deployment, path: Path, old_path: Path) -> Iterator[ConfigChange]:
+def _modified(
+    id_: str, old: DeployedVersion, new: DeployedVersion, path: Path, old_path: Path
+) -> Iterator[ConfigChange]:
     before, after = (each.resources[id_] for each in (old, new))
     was, is_ = (each.get("Properties", {}) for each in (before, after))
     names = [name for name in {**was, **is_} if was.get(name) != is_.get(name)]
@@ -132,14 +134,14 @@ def _modified(id_: str, old: Deployment, new: Deployment, path: Path, old_path: 
         yield ConfigChange(SHORTER_RETENTION, sentence, path, old_path)
 
 
-def _label(id_: str, deployment: Deployment) -> str:
+def _label(id_: str, deployment: DeployedVersion) -> str:
     """Return a resource in words, with its name if it is a queue or a table."""
     planned = deployment.plan.queues.get(id_) or deployment.plan.tables.get(id_)
     kind = kind_of(deployment.resources[id_]["Type"])
     return f"{kind} '{planned.label}'" if planned else f"{kind} {id_}"
 
 
-def _path(id_: str, deployment: Deployment) -> Path:
+def _path(id_: str, deployment: DeployedVersion) -> Path:
     """Return the path in the config of a queue or table; that of the whole config for anything else."""
     planned = deployment.plan.queues.get(id_) or deployment.plan.tables.get(id_)
     name = planned.name_in_config if planned else ""

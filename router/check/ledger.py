@@ -32,7 +32,7 @@ PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
 
 
-class Entry(Struct, frozen=True):
+class LedgerEntry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
     `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, "" otherwise; `codes` are
@@ -69,14 +69,14 @@ class Entry(Struct, frozen=True):
 class Ledger(Struct, frozen=True):
     """The claims about all routes of a config, in its order."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         """Return how many claims have a verdict."""
         return sum(entry.verdict == verdict for entry in self.entries)
 
     @property
-    def undecided(self) -> list[Entry]:
+    def undecided(self) -> list[LedgerEntry]:
         """The claims that are not decided, the ignored ones too."""
         return [entry for entry in self.entries if entry.verdict == "not decided"]
 
@@ -92,7 +92,7 @@ NO_LEDGER = Ledger()
 
 def make_ledger(
     routes: Sequence[AnalyzedRoute], results: Iterable[Found | Undecided], findings: Findings
-) -> dict[Finding | Claim, Entry]:
+) -> dict[Finding | Claim, LedgerEntry]:
     """Return the entries of all claims; add a finding for each that is not decided, by which its entry is returned.
 
     `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided.
@@ -104,7 +104,7 @@ def make_ledger(
             doubted.setdefault(each.claim, []).append(each.reason)
         elif each.refutes is not None:
             refuted.setdefault(each.refutes, []).append(each.code.id)
-    entries: dict[Finding | Claim, Entry] = {}
+    entries: dict[Finding | Claim, LedgerEntry] = {}
     for obligation, route in _obligations(routes):
         claim, unknown = obligation.claim, route.messages.unknown
         reasons = dict.fromkeys((*obligation.doubts, *doubted.get(claim, ())))
@@ -118,7 +118,7 @@ def make_ledger(
     return entries
 
 
-def close_ledger(entries: Mapping[Finding | Claim, Entry], ignored: Mapping[Finding, str]) -> Ledger:
+def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
     return Ledger(
         tuple(
@@ -137,10 +137,10 @@ def _obligations(routes: Sequence[AnalyzedRoute]) -> Iterator[tuple[Obligation, 
             yield each, route
 
 
-def _entry(route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[str], place: Place) -> Entry:
+def _entry(route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[str], place: Place) -> LedgerEntry:
     verdict: Verdict = "refuted" if codes else "not decided" if reason else "proved"
     undecided = verdict == "not decided"
-    return Entry(
+    return LedgerEntry(
         route=claim.route,
         kind=claim.kind,
         subject=claim.subject,

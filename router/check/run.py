@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from router.check.analysis.verdicts import Claim, Undecided
 from router.check.ignore import Ignored, ignore_findings
-from router.check.ledger import NO_LEDGER, Entry, Ledger, close_ledger, make_ledger
+from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry, close_ledger, make_ledger
 from router.check.rule import RULES, Rule, RuleResult, Subject, SubjectT
 from router.codes import declare
 from router.config.findings import Findings, stopped
@@ -58,7 +58,7 @@ def examine(
     """
     loaded = _load(path, env, unset)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
-    entries: dict[Finding | Claim, Entry] = {}
+    entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
         subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)

@@ -57,26 +57,32 @@ def command(
     if code:
         _explain(code)
         return
-    if function and not live:
-        raise click.UsageError("--function needs --live")
-    if live and no_env:
-        raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
-    comparison = _comparison(function) if live else None
+    comparison = _comparison(live, function, no_env)
     report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
-    text = _format(form, report, report.ignored if show_ignored else (), comparison)
-    if text:
+    if text := _format(form, report, report.ignored if show_ignored else (), comparison):
         click.echo(text)
     if unproved and form == "text":
         from router.cli.ledger_report import show_unproved
 
         show_unproved(report.ledger)
     click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+    sys.exit(_fails(report, strict))
+
+
+def _fails(report: Report, strict: bool) -> bool:
     failing = ("error", "warning") if strict else ("error",)
     failed = any(finding.code.severity in failing for finding in report.findings)
-    sys.exit(failed or (strict and not report.ledger.complete))
+    return failed or (strict and not report.ledger.complete)
 
 
-def _comparison(function: str) -> "LiveComparison":
+def _comparison(live: bool, function: str, no_env: bool) -> "LiveComparison | None":
+    """Return what compares the config with AWS, if that is asked for; raises click.UsageError."""
+    if not live:
+        if function:
+            raise click.UsageError("--function needs --live")
+        return None
+    if no_env:
+        raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
     # boto3 is optional and takes 0.2 s to import.
     from router.ops.live import LiveComparison
 

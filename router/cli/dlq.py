@@ -116,7 +116,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
-    from router.cli.dlq_plan import Plan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
+    from router.cli.dlq_plan import RedrivePlan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
     from router.cli.dlq_redrive import rehearse as run_rehearsal
 
     session = open_session(DlqOptions(**options))
@@ -132,7 +132,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
                 elif diff:
                     print_rehearsal(rehearsal, values=values)
 
-            plan = Plan(Counter())
+            plan = RedrivePlan(Counter())
             run_rehearsal(session, opened.queue.name, opened.queue, opened.spool, show_one, plan)
             failing += plan.total - plan.passing
             if not as_json:

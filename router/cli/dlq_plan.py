@@ -23,7 +23,7 @@ NO_QUEUE = "unknown queue"
 """The result of a message whose queue the config does not have."""
 
 
-class Plan(Struct):
+class RedrivePlan(Struct):
     """The counts of a rehearsal: by cause and result, the messages that pass, and those that overwrite."""
 
     results: Counter[tuple[Cause, str]]
@@ -119,7 +119,7 @@ def result_of(rehearsal: Rehearsal) -> str:
     return f"{outcome.kind}{detail}" + (f" ({', '.join(effects)})" if effects else "")
 
 
-def print_plan(name: str, plan: Plan) -> None:
+def print_plan(name: str, plan: RedrivePlan) -> None:
     """Print the counts of a rehearsal."""
     rows = [
         tuple(map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))))
@@ -136,7 +136,7 @@ def _now(cause: Cause, result: str) -> str:
     return "rejected, as before" if result == f"rejected {cause.code} {cause.reason}" else result
 
 
-def plan_as_json(name: str, plan: Plan) -> dict[str, Any]:
+def plan_as_json(name: str, plan: RedrivePlan) -> dict[str, Any]:
     """Return the counts of a rehearsal."""
     results = [
         {"messages": number, "before": structs.asdict(cause), "now": result}

@@ -10,7 +10,7 @@ import click
 from msgspec import Struct
 
 from router.cli.dlq_options import DlqOptions, DlqSession, open_session
-from router.cli.dlq_plan import Plan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
+from router.cli.dlq_plan import RedrivePlan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json
@@ -108,7 +108,7 @@ class _Redrive:
         self._own = own
         self._journal = Journal(own.journal or Path(f"router-dlq-{work.name}.journal"))
         self._choice = _Choice(session, work, self._journal, own.keep_newer)
-        self._plan = Plan(Counter())
+        self._plan = RedrivePlan(Counter())
 
     def run(self) -> bool:
         """Rehearse, ask and deliver; return whether all messages are done, or would be. Raises RouterError."""
@@ -251,7 +251,7 @@ def rehearse(
     queue: DeadLetterQueue,
     spool: Spool,
     on_each: Callable[[Rehearsal], None],
-    plan: Plan,
+    plan: RedrivePlan,
     passes_over: Callable[[DlqMessage], bool] = _passes_over,
 ) -> None:
     """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""

@@ -30,7 +30,7 @@ _SHOWN = 5
 """The number of candidates for a key that are shown."""
 
 
-class _Options(Struct, frozen=True):
+class _NewOptions(Struct, frozen=True):
     config: Path
     name: str
     queue: str
@@ -73,10 +73,10 @@ def command(samples: tuple[str, ...], **options: Any) -> None:
       router new sqs:prod-orders --count 200
       cat message.json | router new - --queue orders --yes
     """
-    sys.exit(_run(samples, _Options(**options)))
+    sys.exit(_run(samples, _NewOptions(**options)))
 
 
-def _run(names: Sequence[str], options: _Options) -> int:
+def _run(names: Sequence[str], options: _NewOptions) -> int:
     live = [match for match in map(_QUEUE.fullmatch, names) if match]
     if live and len(names) > 1:
         raise UsageError("give files, or one queue")
@@ -107,7 +107,7 @@ def _stem(name: str) -> str:
     return "" if name == "-" else re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-_")
 
 
-def _wanted(options: _Options, default: str, received: "LiveSamples | None" = None) -> Wanted:
+def _wanted(options: _NewOptions, default: str, received: "LiveSamples | None" = None) -> Wanted:
     queue = options.queue or default
     if not queue:
         raise UsageError("give the name of the queue with --queue")
@@ -116,7 +116,7 @@ def _wanted(options: _Options, default: str, received: "LiveSamples | None" = No
     return Wanted(options.name or stem, queue, options.table or stem, options.key, settings)
 
 
-def _make(samples: Any, wanted: Wanted, options: _Options, masked: bool) -> int:
+def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> int:
     config = _load(options.config)
     before = faults_of(options.config, os.environ)
     asks = sys.stdin.isatty() and not options.yes and not options.as_json
@@ -175,7 +175,7 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
 
-def _report(plan: Plan, files: Sequence[NewFile], options: _Options) -> None:
+def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
     if options.as_json:
         report = {
             "files": [{"path": str(each.path), "new": each.before is None} for each in files],

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from router.aws.connect import connect
 from router.cli.options import config_option, output_option, write_file
+from router.engine.engine import CompiledQueue
 from router.errors import UsageError
 
 _CONNECTIONS = 4
@@ -46,12 +48,7 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     loaded = load(config, os.environ)
     compiled = precompile(config, os.environ)
     assert loaded.program is not None  # else `precompile` raises its errors
-    queues = loaded.program.engine.queues
-    if queue not in queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(queues)}")
-    reference = queues[queue].dead_letter if dead_letters else queues[queue].reference
-    if not reference:
-        raise UsageError(f"the queue '{queue}' has no 'dead_letter'")
+    reference = _reference(loaded.program.engine.queues, queue, dead_letters)
     recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
@@ -62,9 +59,18 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
         sys.exit(1)
     head = recorder.head(compiled)
     write_file(output, write_recording(head, messages))
-    click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}")
-    for path, what in head.paths.items():
-        click.echo(f"  {path}: {what}")
+    paths = "".join(f"\n  {path}: {what}" for path, what in head.paths.items())
+    click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}{paths}")
+
+
+def _reference(queues: Mapping[str, CompiledQueue], name: str, dead_letters: bool) -> str:
+    """Return the reference of a queue, or of its dead-letter queue; raises UsageError if there is none."""
+    if name not in queues:
+        raise UsageError(f"no route reads the queue '{name}'; there are {', '.join(queues)}")
+    reference = queues[name].dead_letter if dead_letters else queues[name].reference
+    if not reference:
+        raise UsageError(f"the queue '{name}' has no 'dead_letter'")
+    return reference
 
 
 def _ask(path: str) -> bool:

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from router.check.ignore import Ignored
-from router.check.ledger import NO_LEDGER, Entry, Ledger
+from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 from router.printable import printable, printable_json
@@ -137,7 +137,7 @@ def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger
     return _format({"findings": listed, "claims": list(map(_claim, ledger.entries))})
 
 
-def _claim(entry: Entry) -> dict[str, Any]:
+def _claim(entry: LedgerEntry) -> dict[str, Any]:
     place = {"file": entry.place.file, "line": entry.place.line, "column": entry.place.column}
     record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")} | place
     more = {"codes": entry.codes, "assumes": entry.assumes, "example": entry.example, "ignored": entry.ignored}

@@ -29,7 +29,7 @@ _LISTED = 10
 """The most failed lines that are printed."""
 
 
-class _Options(Struct, frozen=True):
+class _SendOptions(Struct, frozen=True):
     attributes: tuple[str, ...]
     group: str
     group_from: str | None
@@ -67,10 +67,10 @@ def command(config: Path, queue: str, file: TextIO, **options: Any) -> None:
       jq -c '.[]' users.json | router send users - --group-from user_id --attribute tenant=acme
       echo '{"message": {"id": 1}, "attributes": {"trace": "x"}, "group": "g"}' | router send users - --detailed
     """
-    sys.exit(_run(load_program(config, os.environ), queue, file, _Options(**options)))
+    sys.exit(_run(load_program(config, os.environ), queue, file, _SendOptions(**options)))
 
 
-def _run(program: Program, queue: str, file: TextIO, options: _Options) -> int:
+def _run(program: Program, queue: str, file: TextIO, options: _SendOptions) -> int:
     if queue not in program.engine.queues:
         raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     reference = program.engine.queues[queue].reference
@@ -100,7 +100,7 @@ def _read(file: TextIO) -> str:
         raise UsageError(f"'{file.name}' is not UTF-8 text") from None
 
 
-def _wrapping(program: Program, queue: str, options: _Options) -> Wrapping:
+def _wrapping(program: Program, queue: str, options: _SendOptions) -> Wrapping:
     pairs = [text.partition("=") for text in options.attributes]
     for name, sign, _ in pairs:
         if not (name and sign):

@@ -80,12 +80,16 @@ def command(
         text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
     elif wheel or index or allowed:
         raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
-    elif form == "operator-policy":
-        text = as_yaml(operator_policies(read))
     else:
-        document = make_document(read, worker)
-        text = as_json(document) if form == "json" else as_yaml(document)
+        text = _template(read, form, worker)
     _write(text, form, output)
+
+
+def _template(read: DeployableConfig, form: str, worker: bool) -> str:
+    if form == "operator-policy":
+        return as_yaml(operator_policies(read))
+    document = make_document(read, worker)
+    return as_json(document) if form == "json" else as_yaml(document)
 
 
 def _write(text: str, form: str, path: Path | None) -> None:

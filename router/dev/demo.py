@@ -58,30 +58,27 @@ def run_samples(
     sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in samples}
     dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
     staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
+
+    def deliver(sample: Sample) -> str:
+        # In a group of its own: a message that stays on a FIFO queue must not block others.
+        number = str(next(numbers))
+        id_ = _send(queues, urls[sample.queue], number, sample, f"demo-{number}")
+        if stays(sample, dead_letters):
+            staying[id_] = sample
+        _drain(queues, list(urls.values()), staying, consumer)
+        return id_
+
     with start() as consumer:
         _drain(queues, list(urls.values()), staying, consumer)
-        stored = {
-            table_name(table.name or name): scan_table(tables, table.name or name)
-            for name, table in program.config.tables.items()
-        }
-
-        def deliver(sample: Sample) -> str:
-            # In a group of its own: a message that stays on a FIFO queue must not block others.
-            number = str(next(numbers))
-            id_ = _send(queues, urls[sample.queue], number, sample, f"demo-{number}")
-            if stays(sample, dead_letters):
-                staying[id_] = sample
-            _drain(queues, list(urls.values()), staying, consumer)
-            return id_
-
+        references = [table.name or name for name, table in program.config.tables.items()]
+        stored = {table_name(each): scan_table(tables, each) for each in references}
         ran = list(run_tests(tests, tables, deliver))
         log = consumer.finish()
     # A dead-letter queue that a route reads contains messages of that route.
     kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
-    found = read_dead_letters(queues, dict.fromkeys(kept.values()))
     stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log)
     left = {name: _left(queues, url) - stay[name] for name, url in urls.items()}
-    state = DemoState(log, left, stored, found, kept)
+    state = DemoState(log, left, stored, read_dead_letters(queues, dict.fromkeys(kept.values())), kept)
     return evaluate(sent, state, [result for each in ran for result in evaluate_test(each, state)])
 
 

@@ -110,8 +110,14 @@ def compile_route(
         map_items=map_items,
         transform_item=context.plugins.item_pipeline(names),
     )
-    if redaction is None:
-        return compiled
+    return compiled if redaction is None else _guard(compiled, route, context, redaction)
+
+
+def _guard(
+    compiled: CompiledRoute, route: spec.RouteSettings, context: CompileContext, redaction: Redactor
+) -> CompiledRoute:
+    """Return the route with its answer to messages whose values are redacted."""
+    # Queues without redacted values do without the modules.
     from router.program.masking import Redaction
     from router.program.redaction import Redacted, find_needs, guard_route
 

@@ -141,10 +141,10 @@ class Levels:
 
         Keywords in `without` are left out.
         """
-        return _Writer(self, depth, without).write(level, depth)
+        return _LevelWriter(self, depth, without).write(level, depth)
 
 
-class _Writer:
+class _LevelWriter:
     """Writes levels as schemas, until they are too large."""
 
     def __init__(self, levels: Levels, depth: int, without: frozenset[str]) -> None:

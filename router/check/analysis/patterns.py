@@ -36,7 +36,7 @@ _COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
 _SIGNS: Mapping[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
-class Undecided(Exception):
+class UndecidedPattern(Exception):
     """A pattern has a construct that is not known here, or is too large."""
 
 
@@ -82,7 +82,7 @@ def escaped(text: str) -> str:
 
 
 def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
-    """Return a shortest text that matches all patterns and not `accepted`; None if there is none; raises Undecided."""
+    """Return a shortest text that matches all patterns and not `accepted`, or None; raises UndecidedPattern."""
     automata = [_compiled(pattern) for pattern in (*patterns, accepted)]
     chars = _representatives(automata)
     first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
@@ -96,7 +96,7 @@ def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
         for char in chars:
             steps += sum(map(len, states)) + 1
             if steps > _MAX_STEPS:
-                raise Undecided
+                raise UndecidedPattern
             after = tuple(each.step(at, char) for each, at in zip(automata, states, strict=True))
             if after not in seen and all(after[:-1]):
                 seen.add(after)
@@ -122,7 +122,7 @@ def _compiled(pattern: str) -> _Automaton:
     parser = _Parser(pattern)
     start, end = parser.alternatives()
     if parser.at < len(pattern):
-        raise Undecided
+        raise UndecidedPattern
     # It matches somewhere: any characters before it and after it.
     parser.empty[0].append((start, ""))
     for state in (0, end):
@@ -136,7 +136,7 @@ def _one(char: str) -> Ranges:
 
 def _only(ranges: Ranges) -> tuple[int, int]:
     if len(ranges) > 1:
-        raise Undecided  # no end of a range
+        raise UndecidedPattern  # no end of a range
     return ranges[0]
 
 
@@ -206,15 +206,15 @@ class _Parser:
         if char == "\\":
             return self._edge(self._escape())
         if char in "?*+{}])":
-            raise Undecided
+            raise UndecidedPattern
         return self._edge(_ANY if char == "." else _one(char))
 
     def _group(self) -> tuple[int, int]:
         if self._take("?") and not self._take(":"):
-            raise Undecided  # a name, a flag, or a look at what is around
+            raise UndecidedPattern  # a name, a flag, or a look at what is around
         part = self.alternatives()
         if not self._take(")"):
-            raise Undecided
+            raise UndecidedPattern
         return part
 
     def _count(self) -> tuple[int, int | None]:
@@ -224,7 +224,7 @@ class _Parser:
             return 1, 1
         self.at = count.end()
         if self.pattern.startswith(("?", "*", "+", "{"), self.at):
-            raise Undecided  # a count of a count
+            raise UndecidedPattern  # a count of a count
         sign, least, comma, most = count.groups()
         if sign:
             return _SIGNS[sign]
@@ -233,7 +233,7 @@ class _Parser:
     def _class(self) -> Ranges:
         inverse = self._take("^")
         if self._take("]"):
-            raise Undecided  # dialects differ
+            raise UndecidedPattern  # dialects differ
         found: list[tuple[int, int]] = []
         while not self._take("]"):
             members = self._member()
@@ -241,7 +241,7 @@ class _Parser:
                 self.at += 1
                 (low, end), (high, other) = _only(members), _only(self._member())
                 if low != end or high != other:
-                    raise Undecided
+                    raise UndecidedPattern
                 members = ((low, high),)
             found += members
         return _inverse(found) if inverse else tuple(found)
@@ -249,7 +249,7 @@ class _Parser:
     def _member(self) -> Ranges:
         char = self._next()
         if char == "[" or self.pattern[self.at - 1 : self.at + 1] in ("&&", "~~", "--"):
-            raise Undecided  # sets of classes are another dialect
+            raise UndecidedPattern  # sets of classes are another dialect
         return self._escape() if char == "\\" else _one(char)
 
     def _escape(self) -> Ranges:
@@ -261,7 +261,7 @@ class _Parser:
             return ((_CONTROLS[char],) * 2,)
         if char in _PUNCTUATION:
             return _one(char)
-        raise Undecided
+        raise UndecidedPattern
 
     def _edge(self, ranges: Ranges | None = None, needs: str = "") -> tuple[int, int]:
         first, last = self._state(), self._state()
@@ -273,7 +273,7 @@ class _Parser:
 
     def _state(self) -> int:
         if len(self.empty) >= _MAX_STATES:
-            raise Undecided
+            raise UndecidedPattern
         self.empty.append([])
         self.moves.append([])
         return len(self.empty) - 1
@@ -288,6 +288,6 @@ class _Parser:
 
     def _next(self) -> str:
         if self.at >= len(self.pattern):
-            raise Undecided
+            raise UndecidedPattern
         self.at += 1
         return self.pattern[self.at - 1]

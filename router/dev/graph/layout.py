@@ -29,16 +29,7 @@ def place(graph: Graph) -> Layout:
     the middle of the routes that write to it, or as near as there is room.
     """
     kinds = {node.id: node.kind for node in graph.nodes}
-    read: dict[str, list[str]] = {node.id: [] for node in graph.nodes if node.kind == "queue"}
-    dead: dict[str, list[str]] = {}
-    writers: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        if edge.kind == "reads":
-            read[edge.source].append(edge.target)
-        elif edge.kind == "writes":
-            writers.setdefault(edge.target, []).append(edge.source)
-        else:
-            dead.setdefault(edge.source, []).append(edge.target)
+    read, writers, dead = _neighbours(graph)
     middles: dict[str, float] = {}
     lanes: dict[tuple[str, str], float] = {}
     wanted: dict[str, list[float]] = {}
@@ -63,6 +54,21 @@ def place(graph: Graph) -> Layout:
     middles |= _spread(ends)
     columns = {id_: {"queue": 0, "route": 1}.get(kind, 2) for id_, kind in kinds.items()}
     return Layout(columns, middles, lanes, max([0, *middles.values(), *lanes.values()]) + ROW / 2)
+
+
+def _neighbours(graph: Graph) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
+    """Return the routes that read each queue, those that write to each table, and the dead-letter queues of each."""
+    read: dict[str, list[str]] = {node.id: [] for node in graph.nodes if node.kind == "queue"}
+    dead: dict[str, list[str]] = {}
+    writers: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        if edge.kind == "reads":
+            read[edge.source].append(edge.target)
+        elif edge.kind == "writes":
+            writers.setdefault(edge.target, []).append(edge.source)
+        else:
+            dead.setdefault(edge.source, []).append(edge.target)
+    return read, writers, dead
 
 
 def _spread(wanted: Mapping[str, float]) -> dict[str, float]:

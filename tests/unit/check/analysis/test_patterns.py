@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.check.analysis.patterns import Undecided, escaped, find_outside
+from router.check.analysis.patterns import UndecidedPattern, escaped, find_outside
 
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 NOT_EMPTY = r"[\s\S]"
@@ -68,7 +68,7 @@ def test_a_text_outside(patterns: list[str], accepted: str, outside: str | None)
 )
 def test_what_is_not_decided(pattern: str) -> None:
     """A construct that has another meaning elsewhere, or too many states."""
-    with pytest.raises(Undecided):
+    with pytest.raises(UndecidedPattern):
         find_outside([pattern], "^x$" if "14" not in pattern else "[ab]*b[ab]{14}$")
 
 
