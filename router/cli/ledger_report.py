@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.check.ledger import Entry, Ledger
+from router.check.ledger import Ledger, LedgerEntry
 from router.cli.terminal import literal, print_table
 
 _WIDTH = 200
@@ -14,7 +14,7 @@ def show_unproved(ledger: Ledger) -> None:
     show_claims([entry for entry in ledger.entries if entry.verdict != "proved"])
 
 
-def show_claims(entries: Sequence[Entry]) -> None:
+def show_claims(entries: Sequence[LedgerEntry]) -> None:
     """Print a table of claims, each with its verdict, and the reason, or the codes and a message that refutes it."""
     rows = [
         (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from router.check.ignore import Ignored
-from router.check.ledger import Entry, Ledger, Verdict
+from router.check.ledger import Ledger, LedgerEntry, Verdict
 from router.check.live.outages import OutageSurvival
 from router.check.live.permissions import READ, SEND
 from router.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
@@ -15,10 +15,10 @@ from router.program.load import Loaded
 __all__ = [
     "READ",
     "SEND",
-    "Entry",
     "Example",
     "Ignored",
     "Ledger",
+    "LedgerEntry",
     "OutageSurvival",
     "Report",
     "Verdict",

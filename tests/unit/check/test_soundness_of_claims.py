@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.check.ledger import Entry
+from router.check.ledger import LedgerEntry
 from router.check.run import examine
 from router.model import Record
 from tests.support.engine import plan
@@ -201,7 +201,7 @@ def from_(schema: Any, depth: int) -> st.SearchStrategy[Any]:
             return SCALARS
 
 
-def is_covered(entries: tuple[Entry, ...], code: str, reason: str) -> bool:
+def is_covered(entries: tuple[LedgerEntry, ...], code: str, reason: str) -> bool:
     """Whether a claim about the reason of a rejection is not proved."""
     named = _ATTRIBUTE.search(reason)
     kinds: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from router.cli.report import as_text, count_findings
 from router.model import Code, Finding, Place, Severity
-from tests.support.check import Entry, Ignored, Ledger, Verdict
+from tests.support.check import Ignored, Ledger, LedgerEntry, Verdict
 
 ERROR = Finding(Code("RT101", "t", "w"), "unknown key", Place("routes.yaml", 5, 13), "remove it")
 WARNING = Finding(Code("RT203", "t", "w", "warning"), "no dead-letter queue", Place("routes.yaml", 2, 1))
@@ -100,8 +100,8 @@ def test_count_ignored() -> None:
     assert count_findings([of("error")], [Ignored(INFO, "known")] * 2) == "1 error, 2 ignored"
 
 
-def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> Entry:
-    return Entry("r", "key", "id", verdict, "", Place("routes.yaml"), ignored=ignored, has_schema=has_schema)
+def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> LedgerEntry:
+    return LedgerEntry("r", "key", "id", verdict, "", Place("routes.yaml"), ignored=ignored, has_schema=has_schema)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,6 @@ def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> Entry
         ),
     ],
 )
-def test_count_claims(entries: list[Entry], text: str) -> None:
+def test_count_claims(entries: list[LedgerEntry], text: str) -> None:
     """Claims are counted by verdict; "no findings" is said only if each is decided."""
     assert count_findings([], ledger=Ledger(tuple(entries))) == text
