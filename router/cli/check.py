@@ -76,7 +76,7 @@ def _fails(report: Report, strict: bool) -> bool:
 
 
 def _comparison(live: bool, function: str, no_env: bool) -> "LiveComparison | None":
-    """Return what compares the config with AWS, if that is asked for; raises click.UsageError."""
+    """Return what compares the config with AWS, None without --live; raises click.UsageError."""
     if not live:
         if function:
             raise click.UsageError("--function needs --live")
