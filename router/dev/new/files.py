@@ -102,9 +102,9 @@ def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
 def _accepted(plan: Plan) -> list[dict[str, str]]:
     """Return the entries of `ignore` for what `router check` cannot decide about the routes, with the evidence."""
     return [
-        {"code": NOT_DECIDED.id, "at": f"routes.{route.name}.{part}", "reason": reason}
+        {"code": NOT_DECIDED.id, "at": f"routes.{route.name}.item", "reason": route.accepted}
         for route in plan.routes
-        for part, reason in route.accepted.items()
+        if route.accepted
     ]
 
 
@@ -122,8 +122,9 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         lines.append(f"  {entry_text(table.name, _table(table), 2)}")
     lines += ["", "routes:"]
     lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
-    lines += ["", "# What `router check` cannot decide.", "ignore:"]
-    lines += [f"  {entry_text(index, entry, 2)}" for index, entry in enumerate(_accepted(plan))]
+    if accepted := _accepted(plan):
+        lines += ["", "# What `router check` cannot decide.", "ignore:"]
+        lines += [f"  {entry_text(index, entry, 2)}" for index, entry in enumerate(accepted)]
     return "\n".join(lines) + "\n"
 
 

@@ -25,8 +25,8 @@ class Mapped(Struct, frozen=True):
     version: str = ""
     keywords: Keywords = {}
     for_each: str = ""
-    accepted: Mapping[str, str] = {}
-    """Reasons to accept what `router check` cannot decide, by the part of the route."""
+    is_bounded: bool = False
+    """Whether the keywords bound the size of the items."""
 
 
 def path_expression(path: Sequence[str]) -> str:

@@ -38,10 +38,7 @@ MAPPED = Mapped(
         (*_OBJECT, "sequencer"): {"minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[0-9A-F]*$"},
     },
     for_each=_RECORDS,
-    accepted={
-        "item.object_key": "a character of a URL-encoded key is one byte",
-        "item.sequencer": "Amazon S3 documents that the sequencers of one object compare as text",
-    },
+    is_bounded=True,
 )
 """The last state of each object: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 says that the greater sequencer is the later event."""

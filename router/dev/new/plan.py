@@ -53,8 +53,8 @@ class NewRoute(Struct, frozen=True):
     schema: Mapping[str, Any]
     shape: Shape
     key: Mapping[str, Names]
-    accepted: Mapping[str, str]
-    """Reasons to accept what `router check` cannot decide, by the part of the route."""
+    accepted: str
+    """Why it is accepted that nothing bounds the size of its items, which have an open schema; "" if something does."""
 
 
 class NewTable(Struct, frozen=True):
@@ -197,7 +197,7 @@ def _plan_route(shape: Shape, discriminator: Names, wanted: Wanted, table: str, 
         settings["item"] = _item_of(shape, mapped)
     if mapped.version:
         settings["write"] = {"mode": "newest", "version": mapped.version}
-    accepted = mapped.accepted or {"item": _on_size(shape.messages)}
+    accepted = "" if mapped.is_bounded else _on_size(shape.messages)
     return NewRoute(
         _route_name(shape, wanted), settings, infer_schema(shape.messages, keywords), shape, mapped.key, accepted
     )
