@@ -105,11 +105,11 @@ class Terminal:
         os.write(self._terminal, text.encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C until the process ends: right before it waits for a line, Python notices it with the next key."""
-        for _ in range(SECONDS):
+        """Press Ctrl-C until it ends: right before Python waits for a line, it notices that with the next key only."""
+        for _ in range(SECONDS // 5):
             self.type("\x03")
             try:
-                self.process.wait(1)
+                self.process.wait(5)
             except subprocess.TimeoutExpired:
                 continue
             return
