@@ -196,6 +196,27 @@ def open_session(options: DlqOptions) -> DlqSession:
     return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit)
 
 
+@contextmanager
+def finished_first() -> Iterator[None]:
+    """Finish the block before Ctrl-C or SIGTERM ends the command; a second one ends it at once."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    received: list[int] = []
+
+    def receive(number: int, frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    before = [signal.signal(each, receive) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
+    if received:
+        raise KeyboardInterrupt
+
+
 def stop_on_sigterm() -> None:
     """End at SIGTERM as at Ctrl-C: leased messages are released."""
 

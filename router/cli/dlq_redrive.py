@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from router.cli.dlq_options import DlqOptions, DlqSession, open_session
+from router.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
 from router.cli.dlq_plan import RedrivePlan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
@@ -120,6 +120,8 @@ class _Redrive:
                 output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
             if choice.confirmed:
                 output().print(f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}")
+        if not (choice.chosen or choice.confirmed):
+            click.echo("nothing to redrive", err=True)
         if own.dry_run or not (choice.chosen or choice.confirmed):
             return choice.chosen == self._plan.total
         if not own.yes and not confirm(self._question()):
@@ -179,12 +181,16 @@ class _Redrive:
         with progress_bar(f"redriving {self._work.name}", self._choice.chosen) as progress:
             for queue, batch in self._batches(redriver.batch_size):
                 by_id = {message.id: message for message in batch}
-                for each in redrive(queue, batch):
-                    self.tally.add(each)
-                    if not each.deleted:
-                        self._choice.undeliver(queue, by_id[each.id])
+                redriver.keep_rate(len(batch))
+                # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
+                with finished_first():
+                    for each in redrive(queue, batch):
+                        self.tally.add(each)
+                        if not each.deleted:
+                            self._choice.undeliver(queue, by_id[each.id])
                 progress(self.tally.results.total())
-                if self.tally.stopped:
+                denied = [fault.code for fault in redriver.undeleted.values() if fault.kind == "configuration"]
+                if self.tally.stopped or denied:
                     return
 
     def _batches(self, size: int) -> Iterator[tuple[CompiledQueue, list[DlqMessage]]]:

@@ -1,6 +1,7 @@
 """Converts a file of a config to typed structs, and reports what its JSON Schema does not accept."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import reduce
 from operator import getitem
 from typing import Any, TypeVar
@@ -137,7 +138,7 @@ class _Repair:
 
     def _make_whole(self, path: Path) -> bool:
         """Replace a number with a fraction of zero by a whole number; return whether it is one."""
-        value = self._value(path)
+        value = Decimal(self._value(path))
         if not value.is_finite() or value.adjusted() >= _DIGITS or value != value.to_integral_value():
             return False
         self._value(path[:-1])[path[-1]] = int(value)

@@ -155,7 +155,6 @@ class Redriver:
         """
         confirmed = {each.id: result for each in messages if (result := self._journal.result(each.id)) is not None}
         left = [Redriven(id_, result) for id_, result in confirmed.items()]
-        self._keep_rate(len(messages) - len(left))
         ends = self._source.leased_until([each.id for each in messages])
         new, now = [], self._clock()
         until = now + DELIVERY_SECONDS
@@ -186,8 +185,8 @@ class Redriver:
             self._journal.delete(done)
         return [structs.replace(each, deleted=each.id in done) for each in results]
 
-    def _keep_rate(self, count: int) -> None:
-        """Wait until so many further messages keep to the rate."""
+    def keep_rate(self, count: int) -> None:
+        """Wait until so many further messages keep to the rate; to be called before they are delivered."""
         if self._rate is not None:
             self._sleep(max(0.0, self._started + self._done / self._rate - self._clock()))
         self._done += count

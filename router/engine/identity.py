@@ -117,4 +117,6 @@ def _epoch_ms(moment: str | None) -> int | None:
     if moment is None:
         return None
     parsed = datetime.fromisoformat(moment)
+    if parsed.timestamp() < 0:
+        raise ValueError("SQS has no times before 1970")
     return int(parsed.timestamp()) * 1000 + parsed.microsecond // 1000

@@ -195,6 +195,21 @@ def test_ctrl_c_while_it_delivers(letters: Letters, terminal: Callable[..., Term
     assert (f"{letters.queue}: written 1" in shown.text, "Traceback" in shown.text) == (True, False)
 
 
+def test_ctrl_c_within_a_batch(letters: Letters, terminal: Callable[..., Terminal]) -> None:
+    """Each letter that is delivered is deleted, too: the next run would deliver it again."""
+    more = 300
+    letters.send(*[f'{{"id": "m{number}", "number": 1}}' for number in range(more)])
+    shown = terminal("redrive", "--yes")
+    shown.wait_for("redriving")
+    shown.type("\x03")
+
+    shown.end()
+    visible, invisible, items = letters.counts()
+    assert (visible + items, invisible) == (more + 3, 0)
+    said = f"written {items}" if items else "nothing was redriven"
+    assert f"{letters.queue}: {said}\n" in shown.text
+
+
 def test_drop(letters: Letters, terminal: Callable[..., Terminal]) -> None:
     """The number is to be typed."""
     shown = terminal("drop", "-o", "dropped.jsonl")

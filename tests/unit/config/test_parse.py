@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -452,6 +452,7 @@ CONFIGS = st.dictionaries(
 
 @settings(deadline=None)
 @given(JSON | CONFIGS)
+@example({"version": 0.0})
 def test_any_data_parses_or_has_findings(data: Any) -> None:
     """No data raises, and data that is not a config has a finding."""
     findings = Findings(lambda path, key: Place("f", 1, 1))

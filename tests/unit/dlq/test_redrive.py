@@ -327,6 +327,7 @@ def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
     assert run.redriver.batch_size == 2
 
     for number in range(5):
+        run.redriver.keep_rate(2)
         run.deliver(*(failed({"id": "a"}, f"{number}-{each}") for each in range(2)))
 
     assert run.now == pytest.approx(8 / 2.5)

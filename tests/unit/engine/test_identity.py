@@ -78,6 +78,7 @@ AS_RECEIVED = {
         {"sent_at": None},
         {"sent_at": "2025-13-01T00:00:00.000Z"},
         {"sent_at": "yesterday"},
+        {"sent_at": "1969-12-31T23:59:59.000Z"},
         {"message_id": "x" * 129},
         {"attempt": 0},
         {"code": 806},
