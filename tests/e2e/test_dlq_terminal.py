@@ -206,8 +206,8 @@ def test_ctrl_c_within_a_batch(letters: Letters, terminal: Callable[..., Termina
     shown.end()
     visible, invisible, items = letters.counts()
     assert (visible + items, invisible) == (more + 3, 0)
-    said = f"written {items}" if items else "nothing was redriven"
-    assert f"{letters.queue}: {said}\n" in shown.text
+    result = f"written {items}" if items else "nothing was redriven"
+    assert f"{letters.queue}: {result}\n" in shown.text
 
 
 def test_drop(letters: Letters, terminal: Callable[..., Terminal]) -> None:
