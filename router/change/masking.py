@@ -107,19 +107,18 @@ class RecordingMasker:
 
     def _digits(self, number: str, attempt: int) -> str:
         """Return a number with other digits; the first of several is no zero, and zero stays zero."""
-        made = self._replaced(number, attempt)
-        mantissa, mark, exponent = number.partition("E")
-        if mark:
-            return self._replaced(mantissa, attempt) + mark + exponent
-        sign = "-" if number.startswith("-") else ""
-        whole = made.removeprefix("-")
         if Decimal(number) == 0:
             return number
+        mantissa, mark, exponent = number.partition("E")
+        if mark:
+            return self._digits(mantissa, attempt) + mark + exponent
+        sign = "-" if number.startswith("-") else ""
+        whole = self._replaced(number, attempt).removeprefix("-")
         if whole.startswith("0") and not number.removeprefix("-").startswith("0"):
             whole = "1" + whole[1:]
         elif number.removeprefix("-").startswith("0."):
             whole = "0" + whole[1:]
-        return sign + whole
+        return sign + (whole if Decimal(whole) else f"{whole[:-1]}1")
 
     def _replaced(self, text: str, attempt: int, letters: tuple[str, ...] = (), salt: str = "") -> str:
         """Return text in which each letter and digit is another one of its kind."""
