@@ -3,7 +3,7 @@
 `not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from math import ceil, floor
 from random import Random
@@ -23,6 +23,7 @@ from router.change.keywords import (
 )
 from router.change.patterns import matching_text
 from router.change.targets import Spot
+from router.check.analysis.witnesses import FORMATS
 from router.program.schemas.references import Location, Locations
 
 _DEEPEST = 24
@@ -33,28 +34,6 @@ _SHALLOW = 6
 """The level from which on only required properties are made."""
 _LAST_WITH_REF_ALONE = 7
 """The last draft in which the keywords beside `$ref` are ignored."""
-FORMATS: Mapping[str, str] = {
-    "date": "2026-01-02",
-    "date-time": "2026-01-02T03:04:05Z",
-    "duration": "P1D",
-    "email": "a@example.com",
-    "hostname": "example.com",
-    "idn-email": "a@example.com",
-    "idn-hostname": "example.com",
-    "ipv4": "192.0.2.1",
-    "ipv6": "2001:db8::1",
-    "iri": "https://example.com/",
-    "iri-reference": "/a",
-    "json-pointer": "/a",
-    "regex": "a",
-    "relative-json-pointer": "0",
-    "time": "03:04:05Z",
-    "uri": "https://example.com/",
-    "uri-reference": "/a",
-    "uri-template": "/{a}",
-    "uuid": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
-}
-"""A text of each format that is asserted."""
 _KINDS = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "minProperties", "propertyNames"),
     "array": ("items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"),

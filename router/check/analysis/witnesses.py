@@ -36,7 +36,7 @@ _PROBES: Sequence[Any] = (
 """Values that are tried at each path."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_FORMATS = {
+FORMATS = {
     "date": "2026-01-02",
     "date-time": "2026-01-02T03:04:05Z",
     "duration": "P1D",
@@ -57,6 +57,7 @@ _FORMATS = {
     "uri-template": "/{a}",
     "uuid": "6f2c1d7e-1b3a-4c5d-8e9f-0a1b2c3d4e5f",
 }
+"""A text of each format that is asserted."""
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
 
 
@@ -252,7 +253,7 @@ def _make_text(schemas: list[Any], variant: int) -> str:
     if least > MOST_BYTES:
         raise _Stuck
     patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
-    formats = [_FORMATS[schema["format"]] for schema in schemas if schema.get("format") in _FORMATS]
+    formats = [FORMATS[schema["format"]] for schema in schemas if schema.get("format") in FORMATS]
     found = [
         text for extra in (variant, 1, 0, 8) for pattern in patterns for text in [example_of(pattern, extra)] if text
     ]
