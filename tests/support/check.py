@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from router.check.analysis.witnesses import FORMATS
 from router.check.ignore import Ignored
 from router.check.ledger import Ledger, LedgerEntry, Verdict
 from router.check.live.outages import OutageSurvival
@@ -13,6 +14,7 @@ from router.model import Finding
 from router.program.load import Loaded
 
 __all__ = [
+    "FORMATS",
     "READ",
     "SEND",
     "Example",
