@@ -40,7 +40,7 @@ KINDS = (
     Kind("elements", "list", "elements of a list", "µs a record", 1.25),
     Kind("load", "loading", "routes", "ms to load", 1.25, 1e3),
     Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
-    Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 1.25),
+    Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 0.25),
     PROCESSES,
 )
 COUNTS = (1, 2, 4)

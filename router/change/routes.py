@@ -107,7 +107,7 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         if self.queue.first_only:
             names = [route.route.name for route in self.queue.routes]
             routes = list(self.queue.routes[: names.index(self.name) + 1])
-        return structs.replace(self.queue, routes=tuple(routes))
+        return structs.replace(self.queue, routes=tuple(routes), index=None)
 
 
 def _parts(route: RouteVersion) -> dict[str, Any]:

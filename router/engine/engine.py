@@ -86,12 +86,29 @@ class CompiledRoute(Struct, frozen=True):
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
 
 
+class RouteIndex(Struct, frozen=True):
+    """The places in `routes` of a queue of those whose `when` can hold, by the text at a path of the message.
+
+    `others` are those for any other value; under each text they are listed too.
+    """
+
+    look: Callable[[Any], Any]
+    by_text: Mapping[str, tuple[int, ...]]
+    others: tuple[int, ...]
+
+    def select(self, routes: tuple[CompiledRoute, ...], data: Any) -> list[CompiledRoute]:
+        """Return the routes of which one or more may take a message, in their order."""
+        value = self.look(data)
+        places = self.by_text.get(value, self.others) if isinstance(value, str) else self.others
+        return [routes[place] for place in places]
+
+
 class CompiledQueue(Struct, frozen=True):
     """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
 
     `outage` is the back-off of messages that met an outage, `backoff` that of the others.
     `pointers` finds the object in S3 that holds a record's payload, and `redaction` masks values; None where there is
-    never one.
+    never one. `index` selects the routes whose `when` can hold; None where all are asked.
     """
 
     name: str
@@ -107,6 +124,7 @@ class CompiledQueue(Struct, frozen=True):
     outage: OutageBackoff = OutageBackoff()
     pointers: PointerFinder | None = None
     redaction: Redactor | None = None
+    index: RouteIndex | None = None
 
 
 class Engine(Struct, frozen=True):
@@ -145,7 +163,9 @@ def plan(
     matched = False
     # A plugin of one route could change what another route reads.
     is_shared = len(queue.routes) > 1 and not queue.first_only
-    for route in queue.routes:
+    # A trace shows the conditions that do not hold too.
+    routes = queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
+    for route in routes:
         if route.when is not None:
             holds = route.when(data)
             if trace:

@@ -16,7 +16,7 @@ from router.aws.references import match_key, queue_name, table_fault, table_name
 from router.config import spec
 from router.config.findings import Findings
 from router.config.merge import Reading
-from router.engine.engine import CompiledQueue, CompiledRoute, Engine
+from router.engine.engine import CompiledQueue, CompiledRoute, Engine, RouteIndex
 from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table
@@ -28,6 +28,9 @@ from router.program.precompiled import is_precompiled, read_config
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore
+
+MIN_INDEXED = 4
+"""The conditions of fewer routes are evaluated one after the other."""
 
 
 @contextmanager
@@ -125,7 +128,7 @@ def compile_config(reading: Reading, schemas: SchemaStore, environment: Environm
     program = None
     compiled = [route for route in routes if route is not None]
     if not findings.failed and len(compiled) == len(routes):
-        program = Program(config, _engine(queues, compiled), plugins, reading.folder, schemas.documents)
+        program = Program(config, _engine(config, queues, compiled, trees), plugins, reading.folder, schemas.documents)
     return Loaded(program, findings, config, plugins, schemas)
 
 
@@ -150,12 +153,27 @@ def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]
     return tables
 
 
-def _engine(queues: Mapping[str, CompiledQueue], routes: list[CompiledRoute]) -> Engine:
+def _engine(
+    config: spec.Config, queues: Mapping[str, CompiledQueue], routes: list[CompiledRoute], trees: Trees
+) -> Engine:
     by_queue: dict[str, list[CompiledRoute]] = {name: [] for name in queues}
     for route in routes:
         by_queue[route.route.queue].append(route)
-    compiled = {name: structs.replace(queue, routes=tuple(by_queue[name])) for name, queue in queues.items()}
+    compiled = {
+        name: structs.replace(queue, routes=tuple(by_queue[name]), index=_index(config, queue, by_queue[name], trees))
+        for name, queue in queues.items()
+    }
     return Engine(compiled, {match_key(queue.reference): queue for queue in compiled.values()})
+
+
+def _index(config: spec.Config, queue: CompiledQueue, routes: list[CompiledRoute], trees: Trees) -> RouteIndex | None:
+    # A route takes each message with a mask where its condition reads: its text says nothing then.
+    if len(routes) < MIN_INDEXED or queue.redaction is not None:
+        return None
+    # Most queues have few routes, and start without the module.
+    from router.program.route_index import index_routes
+
+    return index_routes([config.routes[route.route.name].when for route in routes], trees)
 
 
 def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:

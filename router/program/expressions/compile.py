@@ -49,7 +49,7 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
     ExpressionError; this raises InvalidExpression.
     """
     if is_plain_path(text):
-        return _look_up(text.split("."))
+        return look_up(text.split("."))
     tree = parse_expression(text, trees)
     return _path(tree) or _comparison(tree) or _interpreted(tree, text)
 
@@ -110,10 +110,11 @@ def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
 def _path(tree: Tree) -> Look | None:
     """Return a direct lookup if the tree is a dotted path; a field of a value that is no object is None."""
     names = path_of(tree)
-    return None if names is None else _look_up(names)
+    return None if names is None else look_up(names)
 
 
-def _look_up(names: Sequence[str]) -> Look:
+def look_up(names: Sequence[str]) -> Look:
+    """Return the lookup of a dotted path; a field of a value that is no object is None."""
     match names:
         case []:
             return lambda data: data
@@ -124,14 +125,14 @@ def _look_up(names: Sequence[str]) -> Look:
                 inner.get(second) if isinstance(data, dict) and isinstance(inner := data.get(first), dict) else None
             )
 
-    def look_up(data: Any) -> Any:
+    def follow(data: Any) -> Any:
         for name in names:
             if not isinstance(data, dict):
                 return None
             data = data.get(name)
         return data
 
-    return look_up
+    return follow
 
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
@@ -141,12 +142,12 @@ def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
     left, right = tree["children"]
     if left["type"] == "literal":
         left, right = right, left
-    text, look_up = right.get("value"), _path(left)
-    if right["type"] != "literal" or not isinstance(text, str) or look_up is None:
+    text, look = right.get("value"), _path(left)
+    if right["type"] != "literal" or not isinstance(text, str) or look is None:
         return None
     if tree["value"] == "ne":
-        return lambda data: look_up(data) != text
-    return lambda data: look_up(data) == text
+        return lambda data: look(data) != text
+    return lambda data: look(data) == text
 
 
 def _interpreted(tree: Tree, text: str) -> Look:
