@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.engine.engine import CompiledQueue, plan
 from router.model import Record
 from router.program.expressions import path_of
 from router.program.expressions.compile import compile_condition, look_up, parse_expression
 from router.program.load import load_program
 from router.program.route_index import MAX_ENTRIES, index_routes, required_texts
+from tests.support.engine import CompiledQueue, plan
 
 TEXTS = st.sampled_from(["a", "b", "c", ""])
 FIELDS = st.sampled_from(["kind", "other", "in.kind", "@"])
