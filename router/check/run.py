@@ -11,7 +11,7 @@ from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry, close_ledger, ma
 from router.check.rule import RULES, Rule, RuleResult, Subject, SubjectT
 from router.codes import declare
 from router.config.findings import Findings, stopped
-from router.config.merge import SECTIONS
+from router.config.merge import NO_UNSAVED, SECTIONS, Unsaved
 from router.errors import PluginError, RouterError, UsageError
 from router.model import Code, Finding, Place, Severity
 from router.program.load import Loaded, load, without_garbage_collector
@@ -50,13 +50,15 @@ def examine(
     compare: Callable[[Loaded], None] | None = None,
     unset: Severity = "error",
     rules: Iterable[Rule[Subject]] | None = None,
+    unsaved: Unsaved = NO_UNSAVED,
 ) -> Report:
     """Return the findings of a config, in the order of the file, and the ignored ones.
 
     `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
-    environment that is not set and has no default. `rules` are the rules to run, all by default.
+    environment that is not set and has no default. `rules` are the rules to run, all by default. A file in `unsaved`
+    is read from there.
     """
-    loaded = _load(path, env, unset)
+    loaded = _load(path, env, unset, unsaved)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
@@ -98,10 +100,10 @@ def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Find
     return results
 
 
-def _load(path: Path, env: Mapping[str, str], unset: Severity) -> Loaded:
+def _load(path: Path, env: Mapping[str, str], unset: Severity, unsaved: Unsaved) -> Loaded:
     """Load the config; if the loader crashes, that is the only finding."""
     try:
-        return load(path, env, unset)
+        return load(path, env, unset, unsaved)
     except RouterError:
         raise
     except BaseException as error:

@@ -20,7 +20,16 @@ from router.errors import ConfigError, MissingExtra, RouterError
 from router.printable import printable, printable_lines
 
 _FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
-_EXTRAS = {"rich": "cli", "packaging": "cli", "boto3": "worker", "botocore": "worker", "prometheus_client": "worker"}
+_EXTRAS = {
+    "rich": "cli",
+    "packaging": "cli",
+    "boto3": "worker",
+    "botocore": "worker",
+    "prometheus_client": "worker",
+    "anyio": "console",
+    "starlette": "console",
+    "uvicorn": "console",
+}
 """The optional modules that commands import, each with the extra that installs it."""
 
 

@@ -2,7 +2,7 @@
 
 import pathlib
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct, UnsetType, structs
@@ -22,6 +22,9 @@ _Received = TypeVar("_Received", bound=spec.ReceivedMessage)
 _Content = TypeVar("_Content", spec.Config, spec.Included)
 SECTIONS = ("queues", "tables", "routes")
 """The keys whose entries files define by name."""
+Unsaved = Mapping[pathlib.Path, bytes]
+"""The contents of files as an editor has them, by the path with which they are read."""
+NO_UNSAVED: Unsaved = {}
 
 
 class SourceFile(Struct, frozen=True):

@@ -13,7 +13,7 @@ from router.config import spec
 from router.config.environment import RT005, substitute
 from router.config.findings import stopped
 from router.config.include import included_files
-from router.config.merge import IncludedFile, Reading, SourceFile, folder_of, merge
+from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge
 from router.config.owners import with_defaults
 from router.config.parse import parse_part
 from router.config.schema import without_extensions
@@ -34,13 +34,15 @@ RT006 = declare(
 )
 
 
-def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "error") -> Reading:
+def read_config(
+    path: pathlib.Path, env: Mapping[str, str], unset: Severity = "error", unsaved: Unsaved = NO_UNSAVED
+) -> Reading:
     """Read and parse a config and the files that it includes; every fault is a finding, none is raised.
 
-    `unset` is the severity of a variable that is not set and has no default.
+    `unset` is the severity of a variable that is not set and has no default. A file in `unsaved` is read from there.
     """
     try:
-        root = read_source(path, env, unset=unset)
+        root = read_source(path, env, unset=unset, unsaved=unsaved)
     except ConfigError as error:
         return Reading(None, stopped(error.findings), path.parent, False)
     config, left_out = parse_part(spec.Config, root.data, root.findings)
@@ -48,7 +50,7 @@ def read_config(path: pathlib.Path, env: Mapping[str, str], unset: Severity = "e
     unreadable: list[Finding] = []
     for file in included_files(path, config.include, root.findings) if config else ():
         try:
-            source = read_source(file, env, unset=unset)
+            source = read_source(file, env, unset=unset, unsaved=unsaved)
         except ConfigError as error:
             unreadable += error.findings
         else:
@@ -62,19 +64,20 @@ def _parse(source: SourceFile, folder: str) -> IncludedFile:
     return IncludedFile(source, folder, content, left_out)
 
 
-def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, unset: Severity = "error") -> SourceFile:
+def read_source(
+    path: pathlib.Path,
+    env: Mapping[str, str] | None = None,
+    unset: Severity = "error",
+    unsaved: Unsaved = NO_UNSAVED,
+) -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
-    Without `env`, references stay as they are written. `unset` is the severity of a
-    variable that is not set and has no default; a placeholder replaces it. Raises ConfigError if there is no data.
+    Without `env`, references stay as they are written. `unset` is the severity of a variable that is not set and has
+    no default; a placeholder replaces it. If `unsaved` has the file, it is read from there. Raises ConfigError if there
+    is no data.
     """
     file = str(path)
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise _stop(RT001, f"cannot read the config: {reason}", Place(file), "check the path of the config") from None
+    raw = unsaved[path] if path in unsaved else _read_bytes(path)
     if len(raw) > MAX_BYTES:
         advice = f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of their own"
         raise _stop(RT001, "the config is too large", Place(file), advice)
@@ -85,6 +88,16 @@ def read_source(path: pathlib.Path, env: Mapping[str, str] | None = None, unset:
         place = _place_after(file, before)
         raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
     return parse_text(text, env, file, path.parent, unset)
+
+
+def _read_bytes(path: pathlib.Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        advice = "check the path of the config"
+        raise _stop(RT001, f"cannot read the config: {reason}", Place(str(path)), advice) from None
 
 
 def parse_text(

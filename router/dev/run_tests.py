@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from msgspec import Struct, structs
 
 from router.config import spec
+from router.config.merge import NO_UNSAVED, Unsaved
 from router.dev.compare import Difference, Observed, compare
 from router.dev.records import make_records
 from router.dev.schema_coverage import SchemaCoverage
@@ -118,11 +119,13 @@ class Suite:
     """The tests of one config; raises ConfigError if it has errors.
 
     `env` is the environment. The config is loaded once more for each distinct `env` of the tests, with those variables.
+    A file in `unsaved` is read from there.
     """
 
-    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, env: Mapping[str, str], unsaved: Unsaved = NO_UNSAVED) -> None:
         self._path = path
         self._env = env
+        self._unsaved = unsaved
         self._loaded: dict[frozenset[tuple[str, str]], Loaded] = {}
         self.program = self.program_of({})
 
@@ -167,7 +170,7 @@ class Suite:
     def _load(self, env: Mapping[str, str]) -> Loaded:
         key = frozenset(env.items())
         if key not in self._loaded:
-            self._loaded[key] = load(self._path, {**self._env, **env})
+            self._loaded[key] = load(self._path, {**self._env, **env}, unsaved=self._unsaved)
         return self._loaded[key]
 
 

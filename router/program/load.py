@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from router.aws.references import match_key, queue_name, table_fault, table_name
 from router.config import spec
 from router.config.findings import Findings
-from router.config.merge import Reading
+from router.config.merge import NO_UNSAVED, Reading, Unsaved
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine, RouteIndex
 from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
@@ -176,15 +176,16 @@ def _index(config: spec.Config, queue: CompiledQueue, routes: list[CompiledRoute
     return index_routes([config.routes[route.route.name].when for route in routes], trees)
 
 
-def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
+def load(path: FilePath, env: Mapping[str, str], unset: Severity = "error", unsaved: Unsaved = NO_UNSAVED) -> Loaded:
     """Read, parse and compile a config with the files that it includes; every fault is a finding, none is raised.
 
     `unset` is how bad it is if a variable of the environment is not set and has no default. If that is no error, the
-    program has placeholders, and is only for inspection. Raises UsageError for a compiled config.
+    program has placeholders, and is only for inspection. A file in `unsaved` is read from there. Raises UsageError for
+    a compiled config.
     """
     if is_precompiled(path):
         raise UsageError(f"{path} is a compiled config: name the YAML file that it was made from")
-    return _load_yaml(path, env, unset)
+    return _load_yaml(path, env, unset, unsaved)
 
 
 def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
@@ -209,12 +210,12 @@ def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
         return compile_config(reading, SchemaStore(reading.folder, opened.schemas), Environment(env), opened.trees)
 
 
-def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity) -> Loaded:
+def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity, unsaved: Unsaved = NO_UNSAVED) -> Loaded:
     # A compiled config is loaded without the modules that read YAML.
     from router.config import source
 
     with without_garbage_collector():
-        reading = source.read_config(path, env, unset)
+        reading = source.read_config(path, env, unset, unsaved)
         return compile_config(reading, SchemaStore(reading.folder), Environment(env, unset))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from router.dev.compare import Difference, same
 from router.dev.records import make_body, make_record, wrap_text
-from router.dev.run_tests import Verdict, plan_record, run_test
+from router.dev.run_tests import Suite, Verdict, plan_record, run_test
 from router.model import Record
 from tests.support.config import spec
 from tests.support.engine import compile_decoder
@@ -290,3 +290,21 @@ def test_differences(program: Make, test: Any, found: Any) -> None:
 def test_same(expected: Any, found: Any, equal: bool) -> None:
     """Sets are written as lists, binary as base64; numbers are equal by value, and never to booleans or text."""
     assert same(expected, found) is equal
+
+
+def test_unsaved_tests(tmp_path: Path) -> None:
+    """Tests run as an editor has them."""
+    text = """\
+version: 1
+queues: {q: {dead_letter: dlq}}
+tables: {things: {key: {id: S}}}
+routes:
+  r: {queue: q, table: things, item: {id: id}, tests: [%s]}
+"""
+    path = tmp_path / "routes.yaml"
+    path.write_text(text % "")
+    unsaved = {path: (text % "{name: one, message: {id: a}, item: {id: b}}").encode()}
+
+    verdicts = Suite(path, {}, unsaved).run()
+
+    assert [(each.name, each.differences) for each in verdicts] == [("one", (Difference("id", "b", "a"),))]

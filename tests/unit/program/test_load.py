@@ -224,3 +224,21 @@ def test_the_garbage_collector_is_left_as_it_was(enabled: Any) -> None:
         gc.enable()
 
     assert (inside, after) == (False, enabled)
+
+
+def test_unsaved_files(tmp_path: Path) -> None:
+    """The config and what it includes are read as an editor has them; other files are read from the disk."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    (tmp_path / "more.yaml").write_text("routes: {}")
+    path = tmp_path / "routes.yaml"
+    unsaved = {
+        path: f"{CONFIG}include: '*.yaml'\n".encode(),
+        tmp_path / "more.yaml": b"routes:\n  fourth: {queue: b, table: thing}\n",
+        tmp_path / "other.yaml": b"routes: {fifth: {queue: b, table: things}}",
+    }
+
+    loaded = load(path, {}, unsaved=unsaved)
+
+    assert [str(finding) for finding in loaded.findings] == [
+        f"{tmp_path}/more.yaml:2:29: RT201 unknown table 'thing'; did you mean 'things'?"
+    ]

@@ -1,0 +1,1 @@
+"""The web console: a page on the loopback address over the functions of the commands."""

@@ -1,0 +1,143 @@
+"""Runs what configs and plugins can break in a process apart: one that crashes or hangs ends nothing else.
+
+`python -m router.console.jobs` is that process: it reads a job per line, runs it, and writes its answer as a line.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from threading import Lock, Thread, Timer
+from typing import IO, Any
+
+import msgspec
+from msgspec import Struct
+
+from router.console.refusals import ConsoleError, as_refusal
+from router.errors import RouterError
+
+SECONDS = 60.0
+"""After so long a job is ended: 1,000 routes take a third of it."""
+_WATCH_SECONDS = 1
+END = "the next try starts a new one"
+
+
+class Job(Struct, frozen=True):
+    """A function of a module of `router.console`, and what it gets."""
+
+    module: str
+    function: str
+    given: Any
+
+
+class JobAnswer(Struct, frozen=True):
+    """What a job returned, as JSON, or why it was refused."""
+
+    answer: msgspec.Raw = msgspec.Raw(b"null")
+    code: str = ""
+    message: str = ""
+    status: int = 200
+
+
+class JobProcess:
+    """A process that runs jobs one after the other; it is started by the first, and again after it has ended."""
+
+    def __init__(self, env: Mapping[str, str], seconds: float = SECONDS) -> None:
+        self._env = env
+        self._seconds = seconds
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, function: Callable[[Any], Any], given: Any) -> bytes:
+        """Return the answer of a function of `router.console`, as JSON; raises ConsoleError."""
+        job = Job(function.__module__, function.__name__, given)
+        with self._lock:
+            line = self._ask(msgspec.json.encode(job))
+        found = msgspec.json.decode(line, type=JobAnswer)
+        if found.code:
+            raise ConsoleError(found.code, found.message, found.status)
+        return bytes(found.answer)
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.communicate()
+
+    def _ask(self, job: bytes) -> bytes:
+        if self._process is None:
+            self._process = _start(self._env)
+        process = self._process
+        assert process.stdin
+        assert process.stdout
+        expired: list[bool] = []
+
+        def expire() -> None:
+            expired.append(True)
+            process.kill()
+
+        timer = Timer(self._seconds, expire)
+        timer.start()
+        try:
+            process.stdin.write(job + b"\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:  # it has ended before
+            line = b""
+        finally:
+            timer.cancel()
+        if line:
+            return line
+        self.close()
+        if expired:
+            sentence = (
+                f"this took longer than {self._seconds:.0f} seconds, and was ended: does a plugin wait for something?"
+            )
+            raise ConsoleError("timeout", sentence, 504)
+        raise ConsoleError("crashed", f"the process that checks ended with exit code {process.returncode}; {END}", 500)
+
+
+def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-P", "-m", "router.console.jobs"]
+    # In a session of its own: Ctrl-C at the terminal is for the console.
+    return subprocess.Popen(  # noqa: S603 — our own program
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
+def main() -> None:
+    """Run jobs until standard input ends, or the console."""
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    answers: IO[bytes] = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What a plugin prints must not be among the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin.buffer:
+        answers.write(msgspec.json.encode(_answer(line)) + b"\n")
+        answers.flush()
+
+
+def _end_with(parent: int) -> None:
+    """End this process after its parent, even if a job hangs."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(0)
+
+
+def _answer(line: bytes) -> JobAnswer:
+    import importlib
+
+    job = msgspec.json.decode(line, type=Job)
+    try:
+        function = getattr(importlib.import_module(job.module), job.function)
+        return JobAnswer(msgspec.Raw(msgspec.json.encode(function(job.given), enc_hook=repr)))
+    except RouterError as error:
+        refusal = as_refusal(error)
+        return JobAnswer(code=refusal.code, message=str(refusal), status=refusal.status)
+    except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        return JobAnswer(code="internal", message=f"{job.function} failed with {type(error).__name__}", status=500)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What the views of the console work on: a config, its environment, and the AWS that it runs on."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from router.console.jobs import JobProcess
+from router.console.refusals import ConsoleError
+
+Target = Literal["files", "local", "aws"]
+"""What the console shows besides files: nothing, an embedded AWS, or the AWS of the environment."""
+
+
+class Workspace(Struct, frozen=True):
+    """The config, the variables of its references, and the AWS of a console.
+
+    On `local` the environment leads SDKs to the embedded AWS. Unless `writes`, nothing in AWS is changed; on `local` it
+    is always true. `messages` runs what a page waits for while it is typed in, `checks` what may take seconds.
+    """
+
+    config: Path
+    env: Mapping[str, str]
+    messages: JobProcess
+    checks: JobProcess
+    target: Target = "files"
+    writes: bool = False
+
+
+@contextmanager
+def opened(config: Path, env: Mapping[str, str], target: Target = "files", writes: bool = False) -> Iterator[Workspace]:
+    """Open a config; its processes end with the block."""
+    with closing(JobProcess(env)) as messages, closing(JobProcess(env)) as checks:
+        yield Workspace(config, env, messages, checks, target, writes)
+
+
+def require_aws(workspace: Workspace) -> None:
+    """Raise ConsoleError if the console shows files only."""
+    if workspace.target == "files":
+        raise ConsoleError("offline", "this needs AWS: start router console with --local or --aws", 409)
+
+
+def require_writes(workspace: Workspace) -> None:
+    """Raise ConsoleError if nothing in AWS may be changed."""
+    require_aws(workspace)
+    if not workspace.writes:
+        raise ConsoleError("read_only", "AWS is read-only here: start router console with --aws --write", 403)

@@ -1,0 +1,87 @@
+"""What tests of other rooms use of `router.console`, and a console that runs."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from router.console.workspace import Workspace
+
+__all__ = ["Reply", "RunningConsole", "Workspace", "running_console"]
+
+
+class Reply:
+    """A response of the console."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class RunningConsole:
+    """A `router console` that runs: its URL with the token, and requests to it."""
+
+    def __init__(self, url: str, process: "subprocess.Popen[str]") -> None:
+        self.url = url
+        self.process = process
+        self.origin, _, self.token = url.partition("/?token=")
+        self.host = self.origin.removeprefix("http://")
+        self.port = int(self.host.rpartition(":")[2])
+        self.cookie = f"router-console-{self.port}={self.token}"
+
+    def request(self, method: str, path: str, headers: Mapping[str, str | None], body: str = "") -> Reply:
+        """Send a request as the page does; a header of None is left out."""
+        own = {"Host": self.host, "Origin": self.origin, "Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=True)
+            for name, value in {**own, "Content-Length": str(len(body.encode())), **headers}.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            connection.endheaders(body.encode())
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def call(self, name: str, given: Any = None) -> Reply:
+        """Call `POST /api/NAME`."""
+        return self.request("POST", f"/api/{name}", {}, json.dumps({} if given is None else given))
+
+
+@contextmanager
+def running_console(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[RunningConsole]:
+    """Start `router console --no-browser` in a folder; it ends with the block."""
+    command = [sys.executable, "-m", "router", "console", "--no-browser", *words]
+    with (
+        (folder / "console.log").open("w") as log,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **(env or {}), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout
+        try:
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, (folder / "console.log").read_text()
+            yield RunningConsole(found[0], process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()

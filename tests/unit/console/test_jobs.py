@@ -1,0 +1,92 @@
+"""Jobs in a process apart."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.console.jobs import JobProcess
+from router.console.refusals import ConsoleError
+from router.errors import UsageError
+
+ROOT = str(Path(__file__).parents[3])
+
+
+def echo(given: Any) -> Any:
+    """Return what it got, with the process."""
+    print("a plugin prints")
+    return [given, os.getpid()]
+
+
+def refuse(given: Any) -> None:
+    """Refuse."""
+    raise UsageError("it cannot")
+
+
+def fail(given: Any) -> None:
+    """Fail as a library does that panics."""
+    raise BaseException(given)
+
+
+def crash(given: Any) -> None:
+    """End the process."""
+    os._exit(3)
+
+
+def hang(given: Any) -> None:
+    """Take too long."""
+    time.sleep(60)
+
+
+@pytest.fixture
+def jobs() -> Iterator[JobProcess]:
+    """A process for the jobs of this module."""
+    with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=30)) as process:
+        yield process
+
+
+def refusal(jobs: JobProcess, function: Any) -> tuple[str, str, int]:
+    with pytest.raises(ConsoleError) as caught:
+        jobs.run(function, "x")
+    return caught.value.code, str(caught.value), caught.value.status
+
+
+def test_jobs(jobs: JobProcess) -> None:
+    """They run in one process, whose output is not an answer."""
+    answers = [jobs.run(echo, {"a": number}).decode() for number in (1, 2)]
+
+    one, two = (answer.replace("]", ",").split(",")[1] for answer in answers)
+    assert ([answer.split(",")[0] for answer in answers], one == two, one == str(os.getpid())) == (
+        ['[{"a":1}', '[{"a":2}'],
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (refuse, ("usage", "it cannot", 400)),
+        (fail, ("internal", "fail failed with BaseException", 500)),
+        (crash, ("crashed", "the process that checks ended with exit code 3; the next try starts a new one", 500)),
+    ],
+)
+def test_refusals(jobs: JobProcess, function: Any, expected: Any) -> None:
+    """What goes wrong is an answer, and the next job runs."""
+    found = refusal(jobs, function)
+
+    assert (found, jobs.run(echo, 1)[:3]) == (expected, b"[1,")
+
+
+def test_a_job_without_end() -> None:
+    """It is ended after a while, and the next one runs."""
+    with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=4)) as jobs:
+        found = refusal(jobs, hang)
+        answer = jobs.run(echo, 1)[:3]
+
+    sentence = "this took longer than 4 seconds, and was ended: does a plugin wait for something?"
+    assert (found, answer) == (("timeout", sentence, 504), b"[1,")
