@@ -63,6 +63,27 @@ class Artifacts:
         """Store an object; S3 verifies its checksum."""
         self._call("PutObject", Key=key, Body=content, ChecksumSHA256=_checksum(sha256))
 
+    def get(self, key: str, version: str = "") -> bytes | None:
+        """Return the content of an object, or of one of its versions; None if there is none."""
+        try:
+            response = self._call("GetObject", Key=key, **({"VersionId": version} if version else {}))
+            return bytes(response["Body"].read())
+        except AwsCallError as error:
+            if error.code not in ABSENT:
+                raise
+            return None
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys of the objects with a prefix, the newest first; none if there is no bucket."""
+        found: list[tuple[Any, str]] = []
+        try:
+            for page in self._s3.pages("ListObjectsV2", Bucket=self.bucket, Prefix=prefix, **self._owner):
+                found += [(each["LastModified"], each["Key"]) for each in page.get("Contents", ())]
+        except AwsCallError as error:
+            if error.code not in ABSENT:
+                raise
+        return [key for _, key in sorted(found, reverse=True)]
+
     def url(self, key: str) -> str:
         """Return the URL of an object for CloudFormation."""
         suffix = "amazonaws.com.cn" if self._partition == "aws-cn" else "amazonaws.com"

@@ -85,7 +85,7 @@ def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool 
 
 def _deployment(version: ConfigVersion, as_worker: bool) -> DeployedVersion:
     content = version.path.read_bytes() if is_precompiled(version.path) else precompile(version.path, version.env)
-    files = unpack(content, COMPILED_NAME).files.files
+    files = unpack(content, COMPILED_NAME, any_version=True).files.files
     body = make_document(DeployableConfig(version.path, version.program, version.loaded, files), as_worker).body
     plan = make_plan(version.program, Substitutions(files), as_worker)
     actions: dict[str, frozenset[str]] = {}

@@ -1,6 +1,8 @@
-"""OLD and NEW of `router diff`: a config in a file, in a commit, or compiled."""
+"""OLD and NEW of `router diff`: a config in a file, in a commit, compiled, or deployed."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property
@@ -14,11 +16,16 @@ from router.config import spec
 from router.errors import ConfigError, UsageError
 from router.model import Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
+from router.program.precompiled import COMPILED_NAME
 from router.program.schemas.compile import SchemaStore
 
 GIT = "git:"
 """The prefix of a version in a commit: `git:REF`, or `git:REF:PATH` with a path from the top of the repository."""
+STACK = "stack:"
+"""The prefix of the version that a stack runs: `stack:NAME`."""
 WORKING_TREE = "working tree"
+_ROUTER = "router/"
+"""The folder of a package that has the router itself."""
 
 
 class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
@@ -62,6 +69,45 @@ def _relabel(place: Place, root: str, shown: str) -> Place:
     return structs.replace(place, file=shown + place.file[len(root) :]) if inside else place
 
 
+def open_versions(
+    old: str, new: str, config: FilePath, env: Mapping[str, str], stack: ExitStack
+) -> tuple[ConfigVersion, ConfigVersion]:
+    """Load two versions as `open_version` does, or what a stack runs: `stack:NAME`, with the variables that it has.
+
+    Variables that `env` does not set then have those values in the other version too, as when that is deployed.
+    """
+    deployed = {given: open_stack(given, stack) for given in (old, new) if given.startswith(STACK)}
+    for version in deployed.values():
+        env = {**version.env, **env}
+    before, after = (deployed.get(given) or open_version(given, config, env, stack) for given in (old, new))
+    return before, after
+
+
+def open_stack(given: str, stack: ExitStack) -> ConfigVersion:
+    """Load what the function of `stack:NAME` runs; raises UsageError if that cannot be read."""
+    from router.ops.deployed_code import read_code  # boto3 is optional and takes 0.2 s to import
+
+    code = read_code(given.removeprefix(STACK))
+    return open_package(given, code.package, code.env, stack)
+
+
+def open_package(label: str, package: bytes, env: Mapping[str, str], stack: ExitStack) -> ConfigVersion:
+    """Load the config of a package as its function does, with the variables `env`.
+
+    Another version of the router may have built it. Raises UsageError if it is no package of a readable format.
+    """
+    root = FilePath(stack.enter_context(TemporaryDirectory(prefix="router-package-"))).resolve()
+    try:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            # The plugins and what they read; the router here takes the place of the packed one.
+            archive.extractall(root, [name for name in archive.namelist() if not name.startswith(_ROUTER)])
+    except zipfile.BadZipFile:
+        raise UsageError(f"{label} is no package made by router build") from None
+    if not (root / COMPILED_NAME).is_file():
+        raise UsageError(f"{label} has no {COMPILED_NAME}: no package made by router build")
+    return _load(label, root / COMPILED_NAME, env, f"{root}/", f"{label}:")
+
+
 def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: ExitStack) -> ConfigVersion:
     """Load the version that a user names: `git:REF`, `git:REF:PATH`, or a file; "" for the config itself.
 
@@ -71,7 +117,7 @@ def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: Ex
     if not given.startswith(GIT):
         path = FilePath(given) if given else config
         if not path.is_file():
-            raise UsageError(f"there is no file {path}; give a config, a compiled config, or git:REF")
+            raise UsageError(f"there is no file {path}; give a config, a compiled config, git:REF or stack:NAME")
         return _load(given or WORKING_TREE, path, env)
     ref, _, name = given.removeprefix(GIT).partition(":")
     root = FilePath(stack.enter_context(TemporaryDirectory(prefix="router-diff-"))).resolve()
@@ -81,7 +127,7 @@ def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: Ex
 
 def _load(label: str, path: FilePath, env: Mapping[str, str], root: str = "", shown: str = "") -> ConfigVersion:
     with without_garbage_collector():
-        loaded = load_any(path, env, "warning")
+        loaded = load_any(path, env, "warning", any_version=True)
     if loaded.program is None or loaded.schemas is None:
         errors = [each for each in loaded.findings if each.code.severity == "error"]
         raise ConfigError([structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors])

@@ -30,9 +30,9 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 def command(old: str, new: str, config: Path, form: str, worker: bool, strict: bool, show_ignored: bool) -> None:
     """Compare two versions of a config: what each route no longer takes, and how its items change.
 
-    OLD and NEW are a file, a compiled config, or a commit: git:REF, or git:REF:PATH with the path of the config from
-    the top of the repository. By default the last commit, git:HEAD, is compared with the file itself. Commits are
-    read, nothing is checked out.
+    OLD and NEW are a file, a compiled config, a commit, or stack:NAME for what the function of a stack runs. A commit
+    is git:REF, or git:REF:PATH with the path of the config from the top of the repository; it is read, nothing is
+    checked out. By default the last commit, git:HEAD, is compared with the file itself.
 
     A route is compatible if it is proved that it takes every message that it took, breaking if a message was found
     that the old config writes and the new one refuses, and unknown otherwise.
@@ -43,16 +43,17 @@ def command(old: str, new: str, config: Path, form: str, worker: bool, strict: b
     Examples:
       router diff
       router diff git:origin/main
+      router diff stack:flows-prod
       router diff git:v1.4.0 git:v1.5.0 --format json
       router diff deployed/routes.compiled.json routes.yaml
       router diff git:origin/main --format markdown > comment.md
     """
     from router.change.compare import compare_versions
-    from router.change.versions import open_version
+    from router.change.versions import open_versions
     from router.cli.diff_report import render
 
     with ExitStack() as stack:
-        before, after = (open_version(each, config, os.environ, stack) for each in (old, new))
+        before, after = open_versions(old, new, config, os.environ, stack)
         report = compare_versions(before, after, as_worker=worker)
     text = render(report, form, show_ignored)
     if text:

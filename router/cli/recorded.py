@@ -13,7 +13,7 @@ from router.change.behaviour import differences
 from router.change.recording import Recording, outcome_of, read_recording
 from router.change.routes import pair, routes_of
 from router.change.running import record_of
-from router.change.versions import ConfigVersion, open_version
+from router.change.versions import ConfigVersion, open_version, open_versions
 from router.dev.compare import to_json
 from router.errors import UsageError
 from router.printable import printable
@@ -23,13 +23,10 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
     """Run a recording, print what differs, and return the exit code: 1 if something does."""
     recording = read_recording(file)
     with ExitStack() as stack:
-        new = open_version(str(config), config, os.environ, stack)
+        old, new = _open(config, against, stack)
         if recording.head.queue not in new.program.engine.queues:
             raise UsageError(f"no route of {config} reads the queue '{recording.head.queue}' of the recording")
-        if against is None:
-            found = _outcomes(recording, new)
-        else:
-            found = _versions(recording, open_version(against, config, os.environ, stack), new)
+        found = _versions(recording, old, new) if old else _outcomes(recording, new)
     if as_json:
         click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
         return int(bool(found))
@@ -42,6 +39,12 @@ def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool
     failed = sum(each["count"] for each in found)
     click.echo(f"{len(recording.messages)} recorded messages, {failed} differences" if failed else _same(recording))
     return int(bool(found))
+
+
+def _open(config: Path, against: str | None, stack: ExitStack) -> tuple[ConfigVersion | None, ConfigVersion]:
+    if against is None:
+        return None, open_version(str(config), config, os.environ, stack)
+    return open_versions(against, str(config), config, os.environ, stack)
 
 
 def _same(recording: Recording) -> str:

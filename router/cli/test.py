@@ -135,7 +135,7 @@ class _Options(Struct, frozen=True):
 @click.option(
     "--recorded", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Run a recording of router record."
 )
-@click.option("--against", metavar="OLD", help="With --recorded: compare with another version, such as git:HEAD.")
+@click.option("--against", metavar="OLD", help="With --recorded: compare with another version: git:HEAD, stack:NAME.")
 @json_option
 def command(file: Path | None, config: Path | None, recorded: Path | None, against: str | None, **options: Any) -> None:
     """Run the `tests:` of the routes: each message passes the whole path, without AWS.

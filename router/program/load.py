@@ -199,14 +199,17 @@ def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
     return loaded.program
 
 
-def load_any(path: FilePath, env: Mapping[str, str], unset: Severity = "error") -> Loaded:
-    """Load a config as `load` does, in YAML or compiled; in a compiled one a variable that is not set is an error."""
-    return _load_precompiled(path, env) if is_precompiled(path) else _load_yaml(path, env, unset)
+def load_any(path: FilePath, env: Mapping[str, str], unset: Severity = "error", any_version: bool = False) -> Loaded:
+    """Load a config as `load` does, in YAML or compiled; in a compiled one a variable that is not set is an error.
+
+    With `any_version`, another version of the router may have compiled it: for inspection, not to run.
+    """
+    return _load_precompiled(path, env, any_version) if is_precompiled(path) else _load_yaml(path, env, unset)
 
 
-def _load_precompiled(path: FilePath, env: Mapping[str, str]) -> Loaded:
+def _load_precompiled(path: FilePath, env: Mapping[str, str], any_version: bool) -> Loaded:
     with without_garbage_collector():
-        reading, opened = read_config(path, env)
+        reading, opened = read_config(path, env, any_version)
         return compile_config(reading, SchemaStore(reading.folder, opened.schemas), Environment(env), opened.trees)
 
 

@@ -108,23 +108,26 @@ def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], pl
     return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
 
 
-def unpack(content: bytes, label: str) -> Opened:
+def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     """Decode a compiled config, named `label` in errors.
 
-    Raises UsageError if another version made it, or if it is damaged.
+    Raises UsageError if another version made it, or if it is damaged. With `any_version`, another version of the router
+    may have made it, in the same format: good enough to look at, without its trees, which are made from the texts.
     """
     head, _, body = content.partition(b"\n")
     try:
         decoded = msgspec.json.decode(head, type=_Head)
     except msgspec.DecodeError:
         decoded = None
-    if decoded is None or (decoded.compiled_router_config, decoded.router) != (FORMAT, VERSION):
+    known = decoded is not None and decoded.compiled_router_config == FORMAT
+    if decoded is None or not known or not (any_version or decoded.router == VERSION):
         maker = f"router {decoded.router}" if decoded and decoded.router != VERSION else "another version of the router"
         raise UsageError(f"{label} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
-    return Opened(_decode(files, Files), _decode(schemas, Bundle), _decode(trees, dict[str, Any]), places)
+    kept = _decode(trees, dict[str, Any]) if decoded.router == VERSION else {}
+    return Opened(_decode(files, Files), _decode(schemas, Bundle), kept, places)
 
 
 def _exact(value: Any) -> Any:
@@ -144,13 +147,13 @@ def _decode(line: bytes, kind: Any) -> Any:
     return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
 
 
-def read_config(path: FilePath, env: Mapping[str, str]) -> tuple[Reading, Opened]:
+def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = False) -> tuple[Reading, Opened]:
     """Read a compiled config with an environment: the findings are those that the YAML files would have in it.
 
-    Raises UsageError if another version compiled it, if it is damaged, or for files that it includes only in this
-    environment.
+    Raises UsageError if another version compiled it (but with `any_version`), if it is damaged, or for files that it
+    includes only in this environment.
     """
-    opened = unpack(path.read_bytes(), str(path))
+    opened = unpack(path.read_bytes(), str(path), any_version)
     places = cache(opened.places)
     files = opened.files.files
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]

@@ -99,6 +99,15 @@ def test_a_file_that_is_not_ours(compiled: Path, old: str, new: str, output: str
     assert str(raised.value) == f"{compiled} {output}"
 
 
+def test_a_file_of_another_version_to_look_at(compiled: Path) -> None:
+    """Is read where it is not to run, without its trees: they are made from the texts."""
+    content = compiled.read_bytes().replace(b'"router":"0.1.0"', b'"router":"0.0.9"')
+
+    opened = unpack(content, "x", any_version=True)
+
+    assert (opened.files.files[0].name, opened.trees) == ("routes.yaml", {})
+
+
 def test_telling_the_two_apart(compiled: Path, tmp_path: Path) -> None:
     """By how a file begins; what cannot be read is neither."""
     reported = [is_precompiled(path) for path in (compiled, tmp_path / "routes.yaml", tmp_path / "gone", tmp_path)]

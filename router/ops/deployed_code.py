@@ -1,0 +1,74 @@
+"""Reads the package that a stack runs: its compiled config says what is deployed.
+
+Packages are read from the bucket to which a deployment uploads them: the function's own copy is the same, as its
+checksum shows, and so nothing has to be permitted that a deployment does not need.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from router.aws.artifacts import Artifacts
+from router.aws.control_plane import ServiceClient, connect_services
+from router.aws.stacks import Stack, Stacks
+from router.errors import UsageError
+from router.ops.stack import EMPTY, is_absent, require_own
+from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
+
+SERVICES = ("cloudformation", "lambda", "s3")
+FUNCTION_NAME = "FunctionName"
+"""The output of a stack that has the name of its function."""
+
+
+class DeployedCode(Struct, frozen=True):
+    """A package, the variables with which its function runs, and the name of that."""
+
+    package: bytes
+    env: Mapping[str, str]
+    function: str
+
+
+def find_stack(stacks: Stacks, name: str) -> Stack:
+    """Return a stack of the router; raises UsageError if there is none of that name, or if it is another's."""
+    stack = stacks.find(name)
+    if stack is None or is_absent(stack) or stack.status == EMPTY:
+        raise UsageError(f"there is no stack '{name}' in {stacks.region}; AWS_REGION and the credentials choose where")
+    require_own(stacks, stack)
+    return stack
+
+
+def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) -> DeployedCode:
+    """Return what the function of a stack runs.
+
+    Raises UsageError if there is no such stack, it has no function, or the function runs another package than the stack
+    says.
+    """
+    services = services or connect_services(SERVICES)
+    stack = find_stack(Stacks(services["cloudformation"]), name)
+    if FUNCTION_NAME not in stack.outputs:
+        raise UsageError(
+            f"the stack '{name}' runs the worker, whose config is in its image and not in AWS; name the config by its "
+            "file or by git:REF"
+        )
+    function = stack.outputs[FUNCTION_NAME]
+    settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=function)
+    package = read_package_of(stack.parameters, services["s3"])
+    digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
+    if settings["CodeSha256"] != digest:
+        raise UsageError(
+            f"the function '{function}' runs another package than its stack names: it was updated by other means than "
+            "router deploy; deploy again"
+        )
+    env = {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": services["lambda"].region}
+    return DeployedCode(package, env, function)
+
+
+def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
+    """Return the package that the parameters of a stack name; raises UsageError if it is not there any more."""
+    bucket, key = parameters[CODE_BUCKET], parameters[CODE_KEY]
+    content = Artifacts(s3, bucket).get(key, parameters.get(CODE_VERSION, ""))
+    if content is None:
+        raise UsageError(f"the package s3://{bucket}/{key} does not exist any more; build and deploy it again")
+    return content
