@@ -15,7 +15,7 @@ from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES
 from router.model import Path
-from router.program.merge import merge_of
+from router.program.mapping import merge_of
 from router.program.schemas.compile import Validation
 from router.sources import source_of
 from router.transforms import TRANSFORMS

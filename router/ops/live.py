@@ -8,8 +8,7 @@ from msgspec import structs
 
 from router.aws.deployed import Decision, DeployedFunction, DeployedMapping, DeployedQueue, DeployedState, Unanswered
 from router.aws.live import Live, connect
-from router.check.live.answers import NOT_COMPARED
-from router.check.live.deployed import LIVE_RULES, DeployedConfig
+from router.check.live.deployed import LIVE_RULES, NOT_COMPARED, DeployedConfig
 from router.check.live.outages import OutageSurvival, survivals
 from router.check.live.permissions import needed
 from router.check.run import run_rules

@@ -1,15 +1,185 @@
-"""Health and metrics of a worker: `/healthz`, `/readyz` and `/metrics` over HTTP."""
+"""Health and metrics of a worker over HTTP: `/healthz`, `/readyz` and `/metrics`.
 
+The server stays reachable whatever its clients and the process do. One thread serves all connections; their number and
+the time of each are bounded, and file descriptors are reserved.
+"""
+
+import errno
+import os
+import selectors
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
 from msgspec import Struct
 
+from router.aws.calls import boottime
 from router.deliver.telemetry import LOGGER, service_name
 from router.errors import UsageError
 from router.run.counters import Totals, exposition
-from router.run.http_server import Page, PageServer
+
+MAX_CONNECTIONS = 64
+"""For one more, the oldest is closed: a client that has sent its request is served before."""
+CONNECTION_SECONDS = 5.0
+"""From the connection until the client has read the response; later it is closed."""
+MAX_REQUEST_BYTES = 8192
+RESERVED_FILES = 8
+"""File descriptors that are opened for connections only where the process has no others left."""
+ACCEPT_PAUSE = 0.1
+"""Seconds without accepting connections if the system has no file descriptor or memory for one."""
+_ACCEPTS = 16
+"""Connections that are accepted before others are served: fewer than MAX_CONNECTIONS, so that each new one is read."""
+_POLL_SECONDS = 1.0
+_MAX_PORT = 65535
+
+Page = tuple[HTTPStatus, str, bytes]
+"""A response: status, content type, body."""
+
+
+class _Connection:
+    """A client's connection: its request so far, then what is left of the response."""
+
+    __slots__ = ("request", "response", "socket", "until")
+
+    def __init__(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        self.socket = accepted
+        self.until = boottime() + CONNECTION_SECONDS
+        self.request = b""
+        self.response = memoryview(b"")
+
+
+class PageServer:
+    """Serves GET requests: `page` returns the page for a path. Raises OSError, OverflowError if it cannot listen."""
+
+    def __init__(self, host: str, port: int, page: Callable[[str], Page]) -> None:
+        if not 0 <= port <= _MAX_PORT:
+            raise OverflowError(f"the port must be 0 to {_MAX_PORT}")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=128)
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._page = page
+        self._reserve: list[int] = []
+        self._connections: dict[_Connection, None] = {}
+        self._stopping = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._woken, self._wake = socket.socketpair()
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and close all connections."""
+        self._stopping = True
+        self._wake.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._refill_reserve()
+            oldest = next(iter(self._connections), None)
+            wait = _POLL_SECONDS if oldest is None else min(_POLL_SECONDS, max(0.0, oldest.until - boottime()))
+            for key, _ in self._selector.select(wait):
+                if isinstance(key.data, _Connection):
+                    self._serve(key.data)
+                elif key.fileobj is self._listener:
+                    self._accept()
+            now = boottime()
+            for connection in [each for each in self._connections if each.until <= now]:
+                self._close(connection)
+        for connection in list(self._connections):
+            self._close(connection)
+        for each in (self._selector, self._listener, self._woken):
+            each.close()
+        while self._reserve:
+            os.close(self._reserve.pop())
+
+    def _refill_reserve(self) -> None:
+        while len(self._reserve) < RESERVED_FILES:
+            try:
+                self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            except OSError:
+                return
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                accepted, _ = self._listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE) and self._release_file():
+                    continue
+                if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                    # The client still waits, so that the next poll would return at once.
+                    time.sleep(ACCEPT_PAUSE)
+                return
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._close(next(iter(self._connections)))
+            connection = _Connection(accepted)
+            self._connections[connection] = None
+            self._selector.register(accepted, selectors.EVENT_READ, connection)
+
+    def _release_file(self) -> bool:
+        """Close a reserved file descriptor, or else the oldest connection; return whether there was one."""
+        if self._reserve:
+            os.close(self._reserve.pop())
+        elif self._connections:
+            self._close(next(iter(self._connections)))
+        else:
+            return False
+        return True
+
+    def _serve(self, connection: _Connection) -> None:
+        """Read what has come of a request, or write what can be written of the response."""
+        if connection not in self._connections:
+            # Closed for another one since the poll.
+            return
+        try:
+            if not connection.response:
+                received = connection.socket.recv(MAX_REQUEST_BYTES)
+                connection.request += received
+                ended = b"\r\n\r\n" in connection.request or b"\n\n" in connection.request
+                if received and not ended and len(connection.request) < MAX_REQUEST_BYTES:
+                    return
+                connection.response = memoryview(self._respond(connection.request, ended) if received else b"")
+                self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+            if connection.response:
+                connection.response = connection.response[connection.socket.send(connection.response) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            connection.response = memoryview(b"")
+        if not connection.response:
+            self._close(connection)
+
+    def _respond(self, request: bytes, ended: bool) -> bytes:
+        line = request.partition(b"\n")[0].decode("latin-1").split()
+        if not ended:
+            status, content_type, body = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "text/plain", b""
+        elif len(line) != 3 or not line[2].startswith("HTTP/"):
+            status, content_type, body = HTTPStatus.BAD_REQUEST, "text/plain", b""
+        elif line[0] not in ("GET", "HEAD"):
+            status, content_type, body = HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b""
+        else:
+            try:
+                status, content_type, body = self._page(line[1].partition("?")[0])
+            except Exception:  # the next request may succeed
+                LOGGER.exception("unexpected error in a page")
+                status, content_type, body = HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b""
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + (b"" if line[:1] == ["HEAD"] else body)
+
+    def _close(self, connection: _Connection) -> None:
+        del self._connections[connection]
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
 
 
 class WorkerStatus(Struct, frozen=True):

@@ -12,7 +12,7 @@ from router.check.analysis.inference import in_words
 from router.check.analysis.predicates import Schema, Steps
 from router.check.analysis.routes import AnalyzedRoute
 from router.config import spec
-from router.program.merge import reserved_names
+from router.program.mapping import reserved_names
 
 _KEEPS_NAMES = ("dynamodb_item",)
 """Transforms of a map whose result has the same names."""

@@ -24,7 +24,7 @@ from router.engine.attributes import (
 )
 from router.model import KeyType, Path
 from router.modes import MODES
-from router.program.merge import merge_of
+from router.program.mapping import merge_of
 from router.sources import Computed, Constant, expressions_of
 
 _WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}

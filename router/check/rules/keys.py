@@ -1,10 +1,11 @@
-"""Reports key attributes that the schema of a route does not guarantee."""
+"""Reports key attributes that the schema of a route does not guarantee, and partition keys that have few values."""
 
 from collections.abc import Iterator
 
 from msgspec import structs
 
 from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.domains import count_of_attribute
 from router.check.analysis.inference import NO, UNKNOWN, YES, Value, in_words, of_path
 from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
 from router.check.analysis.text_formats import refusal_of
@@ -176,3 +177,31 @@ def _check_length(
     elif value.longest > most:
         sentence = f"key attribute '{name}' may have {value.longest} characters, which can be more than {limit} bytes"
         yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)
+
+
+HOT_PARTITION = declare(
+    "RT621",
+    "a partition key that has few values",
+    "DynamoDB writes at most 1,000 units a second to one partition, so that few keys limit the rate of the table. A "
+    "higher rate is throttled.",
+    "info",
+)
+
+
+@rule(HOT_PARTITION)
+def check_partition_keys(subject: Subject) -> Iterator[Found]:
+    """Report partition keys that are a constant, true or false, or of an enumeration."""
+    for route in subject.routes:
+        if route.table is None or not route.final:
+            continue
+        name = next(iter(route.table.key))
+        attribute = route.attributes.get(name)
+        if attribute is None and is_set(route.route.item):
+            continue
+        whole = spec.short_form(f'element."{name}"' if route.scope.each else f'"{name}"')
+        count = count_of_attribute(route, attribute or whole)
+        if count is not None:
+            values = "one value" if count == 1 else f"{count} values"
+            sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
+            path = route.place(name) if attribute else (*route.path, "schema")
+            yield Found(HOT_PARTITION, sentence, path, "add a part that differs, as a date or an id, with 'template'")

@@ -11,7 +11,7 @@ from router.check.analysis.schema_index import SchemaIndex
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
-from router.program.merge import merge_of
+from router.program.mapping import merge_of
 
 NEVER_MERGED = declare(
     "RT436",

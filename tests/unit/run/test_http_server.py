@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from router.run.http_server import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, Page, PageServer
+from router.run.monitoring import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, Page, PageServer
 
 TIMEOUT = 20.0
 LARGE = b"x" * 10_000_000
@@ -159,7 +159,7 @@ def test_idle_connections(server: PageServer) -> None:
 EXHAUSTED = """
 import os, resource, sys, threading, time
 from http import HTTPStatus
-from router.run.http_server import PageServer
+from router.run.monitoring import PageServer
 server = PageServer("127.0.0.1", 0, lambda path: (HTTPStatus.OK, "text/plain", str(time.process_time()).encode()))
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 print(server.port, flush=True)
