@@ -19,12 +19,7 @@ from router.aws.references import is_name
 from router.aws.stacks import StackResource, Stacks
 from router.dev.demo import provision, run_samples
 from router.dev.demo_tests import SampleTest
-from router.dev.emulator import (
-    ACCOUNT,
-    LocalAws,
-    clients_of,
-    for_embedded_aws,
-)
+from router.dev.emulator import ACCOUNT, LocalAws, clients_of, for_embedded_aws
 from router.dev.samples import DemoResult, LogLine, Sample
 from router.errors import UsageError
 from router.ops.build import build

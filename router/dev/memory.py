@@ -9,15 +9,7 @@ from threading import Lock
 from typing import Any, Self
 
 from router.aws.faults import translate
-from router.aws.protocols import (
-    AwsFault,
-    KeySchema,
-    OutgoingMessage,
-    QueueAttributes,
-    Receipt,
-    Request,
-    WriteResponse,
-)
+from router.aws.protocols import AwsFault, KeySchema, OutgoingMessage, QueueAttributes, Receipt, Request, WriteResponse
 from router.engine.attributes import decode_item, encode_number, identify
 from router.engine.writes import value_order
 from router.errors import RouterError

@@ -121,15 +121,7 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
             yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures")
 
 
-@live_rule(
-    NOT_REPORTED,
-    VISIBILITY_TOO_SHORT,
-    VISIBILITY_SHORT,
-    FILTERED,
-    NOT_ENABLED,
-    SEVERAL,
-    OTHER_SETTINGS,
-)
+@live_rule(NOT_REPORTED, VISIBILITY_TOO_SHORT, VISIBILITY_SHORT, FILTERED, NOT_ENABLED, SEVERAL, OTHER_SETTINGS)
 def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
     """Report mappings that lose messages, or differ from the config."""
     for name in deployment.queues:

@@ -12,14 +12,7 @@ from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from router.codes import declare
 from router.config.findings import ConfigFault
-from router.program.schemas.documents import (
-    ASSERTED_SINCE,
-    SchemaDocument,
-    SchemaError,
-    invalid,
-    pointer,
-    unsupported,
-)
+from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, SchemaError, invalid, pointer, unsupported
 from router.program.schemas.references import Locations, bases_of, own_base, references_of
 
 if TYPE_CHECKING:
