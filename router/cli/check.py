@@ -62,7 +62,7 @@ def command(
     if text := _format(form, report, report.ignored if show_ignored else (), comparison):
         click.echo(text)
     if unproved and form == "text":
-        from router.cli.ledger_report import show_unproved
+        from router.cli.check_report import show_unproved
 
         show_unproved(report.ledger)
     click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
@@ -94,14 +94,14 @@ def _format(form: str, report: Report, ignored: Sequence[Ignored], comparison: "
     match form:
         case "text":
             if comparison:
-                from router.cli.live_report import show_seen
+                from router.cli.check_report import show_seen
 
                 show_seen(comparison.seen, comparison.survivals)
             return as_text(findings, ignored, excerpts=sys.stdout.isatty())
         case "json":
             text = as_json(findings, ignored, report.ledger)
             if comparison:
-                from router.cli.live_report import with_seen
+                from router.cli.check_report import with_seen
 
                 text = with_seen(text, comparison.seen, comparison.survivals)
             return text

@@ -3,21 +3,19 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
-from msgspec import Struct
 from rich.console import Console
 
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
-from router.dev.demo_tests import SampleTest, sample_tests
+from router.dev.demo_tests import DemoRound, sample_tests
 from router.dev.emulator import local_aws
-from router.dev.samples import DemoResult, Sample, SampleResult, environments, from_lines, from_tests
+from router.dev.samples import DemoResult, SampleResult, environments, from_lines, from_tests
 from router.errors import UsageError
 from router.program.load import Program, load_program
 
@@ -64,50 +62,34 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
     sys.exit(failed > 0)
 
 
-def _run(console: Console, config: Path, round_: "_Round", as_lambda: bool) -> DemoResult:
+def _run(console: Console, config: Path, round_: DemoRound, as_lambda: bool) -> DemoResult:
     status = Console(stderr=True).status("starting the embedded AWS")
     with status, local_aws(enforces_iam=as_lambda) as local:
         if as_lambda:
             # Imported only here, for start-up time.
             from router.dev.demo_deployed import run_deployed
 
-            deployed = run_deployed(
-                round_.program, config, round_.samples, round_.tests, local, status.update, round_.env
-            )
+            deployed = run_deployed(round_, config, local, status.update)
             _show_deployed(console, deployed)
             return deployed.result
         status.update(f"routing {round_.count} messages")
-        return run_with_worker(round_.program, config, round_.samples, round_.tests, local, round_.env)
+        return run_with_worker(round_, config, local)
 
 
-class _Round(Struct, frozen=True):
-    """The messages of tests with the same environment, for one embedded AWS; `env` has their additional variables."""
-
-    env: Mapping[str, str]
-    program: Program
-    samples: list[Sample]
-    tests: list[SampleTest]
-
-    @property
-    def count(self) -> int:
-        """The number of its messages."""
-        return len(self.samples) + sum(len(test.samples) for test in self.tests)
-
-
-def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[_Round]:
+def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[DemoRound]:
     if messages is None and queue is not None:
         raise UsageError("--queue needs --messages: the tests say themselves which queue they are for")
     if messages is None:
         rounds = []
         for env in environments(program):
             inside = load_program(config, {**os.environ, **env}) if env else program
-            rounds.append(_Round(env, inside, from_tests(inside, env), sample_tests(inside, env)))
+            rounds.append(DemoRound(env, inside, from_tests(inside, env), sample_tests(inside, env)))
     elif queue is None:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
     elif queue not in program.engine.queues:
         raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     else:
-        rounds = [_Round({}, program, from_lines(program, queue, messages), [])]
+        rounds = [DemoRound({}, program, from_lines(program, queue, messages), [])]
     if not any(each.count for each in rounds):
         raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
     return rounds

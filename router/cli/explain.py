@@ -12,7 +12,7 @@ import msgspec
 from router.cli.options import config_option, json_option, write_file
 from router.config import spec
 from router.dev.compare import to_json
-from router.dev.explain import Explanation, RouteCondition, explain, show_value
+from router.dev.explain import Explanation, RouteCondition, as_page, explain, show_value
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
 from router.errors import ConfigError, UsageError
 from router.model import Record
@@ -65,8 +65,6 @@ def command(
     record = _record(loaded.program, queue, message.read(), raw)
     explained = explain(loaded, loaded.program, queue, record)
     if page:
-        from router.dev.explain_page import as_page
-
         write_file(page, as_page(explained, loaded.program.config, route).encode())
     if as_json or not page:
         click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
@@ -78,7 +76,7 @@ def command(
 def _show_claims(config: Path, names: list[str], route: str | None) -> None:
     """Print the ledger of the routes of a queue, or of one of them."""
     from router.check.run import examine
-    from router.cli.ledger_report import show_claims
+    from router.cli.check_report import show_claims
 
     entries = examine(config, os.environ).ledger.entries
     show_claims([entry for entry in entries if entry.route in names and route in (None, entry.route)])

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
 from router.aws.references import is_fifo, queue_name, table_name
-from router.dev.demo_tests import SampleTest, evaluate_test, run_tests
+from router.dev.demo_tests import DemoRound, evaluate_test, run_tests
 from router.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
 from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
 from router.errors import UsageError
@@ -40,22 +40,16 @@ class Consumer(Protocol):
         """Stop it after it has finished its work, and return its log as `log` does."""
 
 
-def run_samples(
-    program: Program,
-    samples: Sequence[Sample],
-    tests: Sequence[SampleTest],
-    local: LocalAws,
-    start: Callable[[], AbstractContextManager[Consumer]],
-) -> DemoResult:
+def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]) -> DemoResult:
     """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist.
 
     The tests follow one after the other, each on tables that hold its items only.
     """
-    tables, queues = clients(local)
+    program, (tables, queues) = demo.program, clients(local)
     names = {name: queue_name(queue.reference) for name, queue in program.engine.queues.items()}
     urls = {name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"] for name, aws_name in names.items()}
     numbers = count()
-    sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in samples}
+    sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in demo.samples}
     dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
     staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
 
@@ -72,7 +66,7 @@ def run_samples(
         _drain(queues, list(urls.values()), staying, consumer)
         references = [table.name or name for name, table in program.config.tables.items()]
         stored = {table_name(each): scan_table(tables, each) for each in references}
-        ran = list(run_tests(tests, tables, deliver))
+        ran = list(run_tests(demo.tests, tables, deliver))
         log = consumer.finish()
     # A dead-letter queue that a route reads contains messages of that route.
     kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
@@ -118,20 +112,10 @@ STOP_SECONDS = 30
 """The longest wait for the worker to end after SIGTERM."""
 
 
-def run_with_worker(
-    program: Program,
-    config: Path,
-    samples: Sequence[Sample],
-    tests: Sequence[SampleTest],
-    local: LocalAws,
-    env: Mapping[str, str],
-) -> DemoResult:
-    """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError.
-
-    `env` has additional environment variables for the worker: those of the tests of these messages.
-    """
-    provision(program, local)
-    return run_samples(program, samples, tests, local, lambda: _working(config, local, env))
+def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResult:
+    """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError."""
+    provision(demo.program, local)
+    return run_samples(demo, local, lambda: _working(config, local, demo.env))
 
 
 def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
@@ -177,18 +161,22 @@ class WorkerProcess:
         return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
 
 
+def start_worker(
+    config: Path, env: Mapping[str, str], log: IO[bytes] | int, *, own_session: bool = False
+) -> "subprocess.Popen[bytes]":
+    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process."""
+    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
+    command += ["--bare-names", "--end-with-input"]
+    return subprocess.Popen(  # noqa: S603 — our own program
+        command, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=own_session
+    )
+
+
 @contextmanager
 def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[WorkerProcess]:
     # A test cannot select another AWS.
     env = local.environment() | {name: value for name, value in more.items() if not name.startswith("AWS_")}
-    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
-    command += ["--bare-names", "--end-with-input"]
-    with (
-        TemporaryFile() as log,
-        subprocess.Popen(  # noqa: S603 — our own program
-            command, env=env, stdin=subprocess.PIPE, stderr=log
-        ) as process,
-    ):
+    with TemporaryFile() as log, start_worker(config, env, log) as process:
         try:
             yield WorkerProcess(process, log)
         finally:

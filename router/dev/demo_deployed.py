@@ -6,7 +6,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from router.aws.control_plane import ServiceClient
 from router.aws.references import is_name
 from router.aws.stacks import StackResource, Stacks
 from router.dev.demo import provision, run_samples
-from router.dev.demo_tests import SampleTest
+from router.dev.demo_tests import DemoRound
 from router.dev.emulator import ACCOUNT, LocalAws, clients_of, for_embedded_aws
-from router.dev.samples import DemoResult, LogLine, Sample
+from router.dev.samples import DemoResult, LogLine
 from router.errors import UsageError
 from router.ops.build import build
 from router.ops.deployment import Deployment, make_deployment
@@ -47,21 +47,10 @@ class DeployedDemo(Struct, frozen=True):
     log: tuple[LogLine, ...]
 
 
-def run_deployed(
-    program: Program,
-    config: Path,
-    samples: Sequence[Sample],
-    tests: Sequence[SampleTest],
-    local: LocalAws,
-    report: Callable[[str], object],
-    more: Mapping[str, str],
-) -> DeployedDemo:
-    """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError.
-
-    `more` has additional environment variables for the function: those of the tests of these messages.
-    """
-    env = {**os.environ, **more}
-    _refuse_real_accounts(program)
+def run_deployed(demo: DemoRound, config: Path, local: LocalAws, report: Callable[[str], object]) -> DeployedDemo:
+    """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError."""
+    env = {**os.environ, **demo.env}
+    _refuse_real_accounts(demo.program)
     make = clients_of(local)
     with _temporary_files_in(local.directory):
         target = this_machine()
@@ -71,11 +60,11 @@ def run_deployed(
         document = structs.replace(document, body=for_embedded_aws(document.body))
         deployment = make_deployment(STACK, document, built.archive, _BUCKET, {}, env)
         # The template only refers to the others.
-        provision(program, local, set(deployment.names.values()))
+        provision(demo.program, local, set(deployment.names.values()))
         resources = _deploy(deployment, make)
-    report(f"routing {len(samples) + sum(len(each.samples) for each in tests)} messages")
+    report(f"routing {demo.count} messages")
     function = DemoFunction(make("logs"))
-    result = run_samples(program, samples, tests, local, lambda: nullcontext(function))
+    result = run_samples(demo, local, lambda: nullcontext(function))
     return DeployedDemo(result, resources, function.lines())
 
 

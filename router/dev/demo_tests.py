@@ -40,6 +40,20 @@ class SampleTest(Struct, frozen=True):
     count: int | None
 
 
+class DemoRound(Struct, frozen=True):
+    """The messages of tests with the same environment, for one embedded AWS; `env` has their additional variables."""
+
+    env: Mapping[str, str]
+    program: Program
+    samples: Sequence[Sample]
+    tests: Sequence[SampleTest]
+
+    @property
+    def count(self) -> int:
+        """The number of its messages."""
+        return len(self.samples) + sum(len(test.samples) for test in self.tests)
+
+
 class SentTest(Struct, frozen=True):
     """A test that was sent: the ids of its messages, and the items of its table then."""
 

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from threading import Event, Thread
 from typing import IO
 
 from router.aws.references import queue_name, table_name
-from router.dev.demo import STOP_SECONDS, provision
+from router.dev.demo import STOP_SECONDS, provision, start_worker
 from router.dev.emulator import ACCOUNT, LocalAws, clients
 from router.dev.guard import ADDRESS
 from router.errors import ConfigError, UsageError
@@ -119,11 +118,7 @@ def _saved(folder: Path) -> Mapping[str, tuple[int, int]]:
 
 @contextmanager
 def _worker(config: Path, local: LocalAws, report: Report) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
-    command += ["--bare-names", "--end-with-input"]
-    with subprocess.Popen(  # noqa: S603 — our own program
-        command, env=local.environment(), stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
+    with start_worker(config, local.environment(), subprocess.PIPE, own_session=True) as process:
         assert process.stderr
         reader = Thread(target=_show_log, args=(process.stderr, report), daemon=True)
         reader.start()

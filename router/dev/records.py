@@ -2,8 +2,7 @@
 
 import base64
 import binascii
-import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from msgspec import UnsetType, structs
 
 from router.config import spec
 from router.config.merge import resolve_inside
+from router.engine.decode import PACK
 from router.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
 from router.errors import PluginError, UsageError
 from router.model import Record
@@ -49,7 +49,7 @@ def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeForm
 
     An envelope without an inverse is left out. Raises UsageError if that of a plugin fails.
     """
-    body = _ENCODE[queue.encoding](text.encode())
+    body = PACK[queue.encoding](text.encode())
     for name in reversed(queue.envelope):
         envelope = envelopes.get(name)
         if envelope is not None and envelope.wrap is not None:
@@ -182,18 +182,3 @@ def _read_text(folder: Path, name: str) -> str:
         raise UsageError(f"'{name}' is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"cannot read '{name}': {(error.strerror or type(error).__name__).lower()}") from None
-
-
-def _text(data: bytes) -> str:
-    return data.decode()
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _gzip(data: bytes) -> str:
-    return _base64(gzip.compress(data, mtime=0))
-
-
-_ENCODE: Mapping[str, Callable[[bytes], str]] = {"json": _text, "base64": _base64, "base64+gzip": _gzip}

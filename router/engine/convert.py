@@ -11,6 +11,7 @@ import msgspec
 
 from router.engine.attributes import plain_number
 from router.model import Number, TextFormat
+from router.transforms.text import BASE64_TEXT
 from router.transforms.values import number_set
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -123,12 +124,6 @@ NUMBER_TEXT = TextFormat(
     r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
     exact=True,
     stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
-)
-BASE64_TEXT = TextFormat(
-    "Base64",
-    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    encoding="base64",
 )
 TEXT_FORMATS: dict[str, TextFormat] = {"N": NUMBER_TEXT, "NS": NUMBER_TEXT, "B": BASE64_TEXT, "BS": BASE64_TEXT}
 """The texts that a `type` accepts, as the value or as an element of a list; others accept all."""

@@ -220,6 +220,12 @@ UNPACK: dict[Encoding, Callable[[Any], Any]] = {
     "base64": _unpack_base64,
     "base64+gzip": _unpack_gzip,
 }
+PACK: dict[Encoding, Callable[[bytes], str]] = {
+    "json": bytes.decode,
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "base64+gzip": lambda data: base64.b64encode(zlib.compress(data, wbits=_GZIP_WINDOW)).decode(),
+}
+"""The inverse of UNPACK, for JSON text."""
 
 
 class Pointer(Struct, frozen=True):

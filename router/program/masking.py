@@ -5,10 +5,8 @@ JSON, in hex. Equal values have equal masks wherever the key is the same. That o
 `redacted:body:BYTES:HEX`. A null is not masked.
 """
 
-import base64
 import hmac
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from router import codes
-from router.engine.decode import CLASSES, UNPACK, Encoding, as_text, bound_memory, bound_nesting, decode_payload
+from router.engine.decode import CLASSES, PACK, UNPACK, Encoding, as_text, bound_memory, bound_nesting, decode_payload
 from router.engine.identity import ATTRIBUTE
 from router.envelopes import EnvelopeFormat
 from router.errors import Rejection
@@ -242,7 +240,8 @@ class Redaction(Struct, frozen=True):
         if depth == self.fetch_at and (pointer := _pointer(payload)):
             return pointer
         if depth == len(self.layers):
-            return _PACK[self.encoding](encode(self._mask_data(decode_payload(UNPACK[self.encoding](payload)), found)))
+            data = self._mask_data(decode_payload(UNPACK[self.encoding](payload)), found)
+            return PACK[self.encoding](encode(data).encode())
         _bound(payload)
         envelope = self.layers[depth]
         inner, _ = envelope.unwrap(payload, {})
@@ -307,18 +306,6 @@ def _pointer(payload: Any) -> str:
         case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
             return encode([name, {"s3BucketName": bucket, "s3Key": key}])
     return ""
-
-
-def _gzip(text: str) -> str:
-    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
-    return base64.b64encode(packer.compress(text.encode()) + packer.flush()).decode()
-
-
-_PACK: Mapping[Encoding, Callable[[str], str]] = {
-    "json": lambda text: text,
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64+gzip": _gzip,
-}
 
 
 def _scalars(value: Any) -> Iterator[str]:

@@ -189,13 +189,14 @@ TRANSFORMS: tuple[Transform, ...] = (
     url_decode,
     sha256,
 )
+BASE64_TEXT = TextFormat(
+    "Base64",
+    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    encoding="base64",
+)
 TEXT_FORMATS: Mapping[str, TextFormat] = {
     "parse_json": TextFormat("JSON", "pattern"),
-    "base64_decode": TextFormat(
-        "Base64",
-        "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-        "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-        encoding="base64",
-    ),
+    "base64_decode": BASE64_TEXT,
 }
 """The texts that transforms of text accept; those that are not listed accept all."""

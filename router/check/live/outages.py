@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from router.aws.deployed import DeployedQueue
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
-from router.check.rules.outages import rough_duration
+from router.check.rules.queues import rough_duration
 from router.codes import declare
 from router.engine.backoff import OutageBackoff, receives_for
 

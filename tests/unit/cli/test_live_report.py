@@ -1,10 +1,10 @@
-"""Tests of router.cli.live_report."""
+"""Tests of router.cli.check_report."""
 
 import json
 
 import pytest
 
-from router.cli.live_report import show_seen, with_seen
+from router.cli.check_report import show_seen, with_seen
 from tests.support.aws import (
     Decision,
     DeployedFunction,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.check.live.outages import OutageSurvival, check_expiry, check_survival, survivals
-from router.check.rules.outages import rough_duration
+from router.check.rules.queues import rough_duration
 from tests.support.aws import DeployedQueue, Unanswered
 
 CONFIG = """\

@@ -1,4 +1,4 @@
-"""The output of `router check --live`: the state of the deployed resources as tables or JSON."""
+"""Tables and JSON of `router check`: the claims that are not proved, and the state of the deployed resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -16,10 +16,36 @@ from router.aws.deployed import (
     Unanswered,
     function_name,
 )
+from router.check.ledger import Ledger, LedgerEntry
 from router.check.live.deployed import duration
 from router.check.live.outages import OutageSurvival
-from router.check.rules.outages import rough_duration
+from router.check.rules.queues import rough_duration
 from router.cli.terminal import literal, print_table
+
+_WIDTH = 200
+"""The most characters of an example that are shown."""
+
+
+def show_unproved(ledger: Ledger) -> None:
+    """Print a table of the claims that are refuted or not decided; nothing if there are none."""
+    show_claims([entry for entry in ledger.entries if entry.verdict != "proved"])
+
+
+def show_claims(entries: Sequence[LedgerEntry]) -> None:
+    """Print a table of claims, each with its verdict, and the reason, or the codes and a message that refutes it."""
+    rows = [
+        (
+            f"{entry.place.file}:{entry.place.line}",
+            entry.route,
+            f"{entry.kind} {entry.subject}".rstrip(),
+            entry.verdict,
+            entry.reason or "; ".join(filter(None, [", ".join(entry.codes), entry.example[:_WIDTH]])),
+        )
+        for entry in entries
+    ]
+    if rows:
+        print_table(("place", "route", "claim", "verdict", "reason"), (map(literal, row) for row in rows))
+
 
 Row = tuple[str, ...]
 _Deployed = TypeVar("_Deployed", DeployedTable, DeployedQueue, DeployedFunction)

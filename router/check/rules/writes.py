@@ -1,13 +1,16 @@
-"""Reports writes that undo, replace or overtake each other."""
+"""Reports modes and settings of `write` that lose writes, or that reject messages which the schema accepts."""
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
+from router.check.analysis.attributes import infer
+from router.check.analysis.domains import count_of_expression
 from router.check.analysis.entailment import Answer, entailment_without_schema
-from router.check.analysis.expressions import tree_of
-from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.check.analysis.expressions import Scope, tree_of
+from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
+from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
@@ -123,3 +126,87 @@ def _identity(attribute: spec.Attribute) -> object:
     tree = tree_of(values.text)
     names = None if tree is None else path_of(tree)
     return tree if names is None else names, structs.replace(attribute, **{source_of(attribute)[0].field: UNSET})
+
+
+NEVER_ADDED = declare(
+    "RT617",
+    "an attribute of `add` that is never a number or a set",
+    "DynamoDB adds numbers, and adds elements to sets. Every message would be rejected.",
+)
+NOT_ALWAYS_ADDED = declare(
+    "RT618",
+    "an attribute of `add` that may be neither a number nor a set",
+    "A message that satisfies its schema can be rejected nevertheless.",
+    "warning",
+)
+_ADDABLE = ("number", "set")
+
+
+@rule(NEVER_ADDED, NOT_ALWAYS_ADDED)
+def check_added_values(subject: Subject) -> Iterator[Found]:
+    """Report attributes of `add` that can have another type."""
+    for route in subject.routes:
+        for name in route.route.write.add:
+            attribute = route.attributes.get(name)
+            if attribute is None or not route.final:
+                continue
+            value, claim = infer(route, attribute).value, route.claim("mapping", name)
+            unfit, where = value.other_than(_ADDABLE), route.place(name)
+            advice = f"add 'type: N' to attribute '{name}', or a type of set"
+            if value.types and value.can_be(_ADDABLE) is NO:
+                possible = [kind for kind, answer in value.types.items() if answer is not NO]
+                sentence = f"'add' takes a number or a set, and attribute '{name}' is {in_words(possible)}"
+                yield Found(NEVER_ADDED, sentence, where, advice, refutes=claim)
+            elif unfit and not value.untyped:
+                sentence = f"'add' takes a number or a set, and attribute '{name}' may be {in_words(unfit)}"
+                yield Found(NOT_ALWAYS_ADDED, sentence, where, advice, refutes=claim)
+
+
+NO_IDEMPOTENCY_KEY = declare(
+    "RT619",
+    "an idempotency key that may be missing, empty, or no text",
+    "A message without an idempotency key is rejected, although it satisfies the schema, so that its sender cannot "
+    "know why.",
+)
+SHARED_IDEMPOTENCY_KEY = declare(
+    "RT620",
+    "an idempotency key that many messages share",
+    "Of all messages with one idempotency key, only the first is written; the others count as duplicates.",
+)
+
+
+@rule(NO_IDEMPOTENCY_KEY, SHARED_IDEMPOTENCY_KEY)
+def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
+    """Report a `once_key` that the schema does not guarantee, or that has few values."""
+    for route in subject.routes:
+        text = route.route.write.once_key
+        if isinstance(text, UnsetType):
+            continue
+        where: Path = (*route.path, "write", "once_key")
+        value = of_tree(route.mapped, Scope(), tree_of(text))
+        fault, advice = _fault(route, value)
+        claim = route.claim("once_key")
+        if fault:
+            yield Found(NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", where, advice, refutes=claim)
+            continue
+        count = count_of_expression(route, Scope(), text)
+        if count is not None:
+            values = "is the same for all messages" if count == 1 else f"has only {count} values"
+            advice = "use an id of the message, or remove 'once_key'"
+            sentence = f"the idempotency key '{text}' {values}"
+            yield Found(SHARED_IDEMPOTENCY_KEY, sentence, where, advice, refutes=claim)
+
+
+def _fault(route: AnalyzedRoute, value: Value) -> tuple[str, str]:
+    """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is known."""
+    unfit = value.other_than(("string",))
+    if value.missing is YES:
+        return f"may be missing: {why_missing(value)}", route.require(value.lacking)
+    if value.types and value.can_be(["string"]) is NO:
+        possible = [kind for kind, answer in value.types.items() if answer is not NO]
+        return f"is {in_words(possible)}, not text", "convert it with to_string()"
+    if unfit and not value.untyped:
+        return f"may be {in_words(unfit)}, not text", route.constrain(value, "type: string")
+    if value.empty is YES:
+        return "may be empty", route.constrain(value, "minLength: 1")
+    return "", ""
