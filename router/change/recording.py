@@ -79,12 +79,11 @@ def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable
     schemas = False
     for route in program.engine.queues[queue].routes:
         settings = program.config.routes[route.route.name]
-        if not isinstance(settings.schema, UnsetType) and loaded.schemas is not None:
-            validation = loaded.schemas.linked(settings.schema, ("routes", route.route.name, "schema"))
-            for document in validation.documents.values() if validation else ():
-                schemas = True
-                names |= declared_names(document.content)
-                constants |= _constants(document.content)
+        validation = loaded.validation(route.route.name)
+        for document in validation.documents.values() if validation else ():
+            schemas = True
+            names |= declared_names(document.content)
+            constants |= _constants(document.content)
         for tree in _trees(settings):
             for node, _ in nodes(tree):
                 if node["type"] == "literal":

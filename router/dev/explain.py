@@ -22,7 +22,7 @@ from router.model import WRITTEN, Outcome, Record
 from router.printable import printable
 from router.program.expressions.compile import compile_expression
 from router.program.load import Loaded, Program
-from router.program.schemas.compile import Check, Invalid
+from router.program.schemas.compile import Invalid
 from router.program.schemas.documents import pointer
 
 
@@ -88,7 +88,7 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
         tuple(_conditions(program, compiled, stages)),
         tuple(show_requests(planned.writes, compiled.atomic)),
         _failed_at(compiled, stages, outcome),
-        tuple(dict.fromkeys(_faults(loaded, compiled, stages))),
+        tuple(dict.fromkeys(_faults(loaded, stages))),
     )
 
 
@@ -166,14 +166,14 @@ def _order(route: CompiledRoute) -> list[str]:
     return [name for name, has in stages.items() if has]
 
 
-def _faults(loaded: Loaded, queue: CompiledQueue, stages: list[Stage]) -> list[Violation]:
+def _faults(loaded: Loaded, stages: list[Stage]) -> list[Violation]:
     """Return all violations of the schema, where the engine stops at the first."""
-    checks: dict[str, Check | None] = {route.route.name: route.validate for route in queue.routes}
     found = []
     for stage in stages:
-        check = checks.get(stage.route)
-        if stage.stage == "validate" and isinstance(stage.value, Invalid) and check and loaded.schemas:
-            found += _errors(loaded.schemas.validations[check], stages[0].value)
+        if stage.stage != "validate" or not isinstance(stage.value, Invalid):
+            continue
+        if validation := loaded.validation(stage.route):
+            found += _errors(validation, stages[0].value)
     return sorted(found, key=lambda fault: (fault.pointer, fault.at))
 
 

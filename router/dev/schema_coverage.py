@@ -35,19 +35,13 @@ class SchemaCoverage:
     def trace(self, loaded: Loaded) -> Trace:
         """Return the trace function for the engine, for one message."""
         decoded: list[Any] = []
-        checks = {
-            route.route.name: route.validate
-            for queue in (loaded.program.engine.queues.values() if loaded.program else ())
-            for route in queue.routes
-        }
 
         def trace(route: str, stage: str, value: Any) -> None:
             if stage == "decode":
                 decoded.append(value)
-            check = checks.get(route)
             # No plugin has changed the message before this stage.
-            if stage == "validate" and loaded.schemas and check:
-                self._take(loaded.schemas.validations[check].validator.evaluate(decoded[-1]).list())
+            if stage == "validate" and (validation := loaded.validation(route)):
+                self._take(validation.validator.evaluate(decoded[-1]).list())
 
         return trace
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.aws.references import match_key, queue_name, table_fault, table_name
 from router.config import spec
@@ -27,7 +27,7 @@ from router.program.hooks import Plugins
 from router.program.precompiled import is_precompiled, read_config
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
-from router.program.schemas.compile import SchemaStore
+from router.program.schemas.compile import SchemaStore, Validation
 
 MIN_INDEXED = 4
 """The conditions of fewer routes are evaluated one after the other."""
@@ -99,6 +99,13 @@ class Loaded(Struct, frozen=True):
     config: spec.Config | None = None
     plugins: Plugins | None = None
     schemas: SchemaStore | None = None
+
+    def validation(self, route: str) -> Validation | None:
+        """Return what validates the messages of a route; None without a schema, or if it has errors."""
+        schema = self.config.routes[route].schema if self.config else UNSET
+        if self.schemas is None or isinstance(schema, UnsetType):
+            return None
+        return self.schemas.linked(schema, ("routes", route, "schema"))
 
 
 def compile_config(reading: Reading, schemas: SchemaStore, environment: Environment, trees: Trees = NO_TREES) -> Loaded:

@@ -1,6 +1,7 @@
 """`router test` and `router explain` as a user starts them: options, formats, what they change."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -213,6 +214,32 @@ def test_every_fault(router: Run, config: Path) -> None:
         ("type", "/properties/id/type", "/id"),
         ("enum", "/properties/kind/enum", "/kind"),
     ]
+
+
+REDACTING = """\
+version: 1
+queues: {q: {dead_letter: d, redact: [mail]}}
+tables: {things: {key: {id: S}}}
+routes:
+  things:
+    queue: q
+    table: things
+    item: {id: id}
+    schema: {type: object, required: [id, mail], properties: {id: {type: string, minLength: 1}, mail: {type: string}}}
+    tests: [{message: {id: a, mail: b}}]
+"""
+
+
+def test_a_queue_that_redacts(router: Run, tmp_path: Path) -> None:
+    """Its messages are tested and explained, with all faults, as those of other queues."""
+    (tmp_path / "routes.yaml").write_text(REDACTING)
+    environment = os.environ | {"ROUTER_REDACT_KEY": "k" * 32}
+
+    tested = router("test", env=environment)
+    explained = router("explain", "--queue", "q", "-", "--json", input="{}", env=environment)
+
+    faults = [each["pointer"] for each in json.loads(explained.stdout)["faults"]]
+    assert (tested.stdout, faults) == ("pass  things: test 1\n1 passed, 0 failed\n", ["the root"] * 2)
 
 
 def test_an_unknown_route(router: Run, config: Path) -> None:
