@@ -1,5 +1,7 @@
 """`router new` from sample messages to a config that passes its check and its tests, as a user starts it."""
 
+import base64
+import gzip
 import json
 import os
 import pty
@@ -230,6 +232,52 @@ def test_shapes_without_a_common_key(router: Run, samples: Callable[..., str]) -
         ("things-user", {"user_id": "S"}),
         ("things-device", {"device_id": "N"}),
     ]
+
+
+def test_encoded_messages(router: Run, tmp_path: Path) -> None:
+    """The queue decodes them, and so does `router test`."""
+    bodies = [base64.b64encode(gzip.compress(json.dumps(message).encode())).decode() for message in ORDERS]
+    (tmp_path / "bodies.txt").write_text("\n".join(bodies))
+
+    done = router("new", "bodies.txt", "--queue", "orders", "--yes")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    assert "  orders: {dead_letter: orders-dlq, encoding: base64+gzip}\n" in (tmp_path / "routes.yaml").read_text()
+
+
+def test_samples_in_another_encoding_than_the_queue(router: Run, tmp_path: Path) -> None:
+    """They are not of this queue."""
+    (tmp_path / "routes.yaml").write_text(CONFIG)
+    (tmp_path / "bodies.txt").write_text(base64.b64encode(b'{"id": "b"}').decode())
+
+    done = router("new", "bodies.txt", "--queue", "clicks", "--name", "others", "--yes")
+
+    sentence = "router: the samples are encoded as base64, and queue 'clicks' decodes json: give samples of this queue"
+    assert (done.returncode, done.stderr) == (2, f"{sentence}, or another --queue\n")
+
+
+def test_redacted_values(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
+    """No file has a value that the queue redacts: neither as a key, nor as a choice, nor in a test."""
+    redacted = "clicks-dlq, name: prod-clicks, redact: [email, user.plan, tags], match: first}"
+    config = CONFIG.replace("clicks-dlq}", redacted)
+    config = config.replace("table:   clicks\n", "table:   clicks\n    when: url\n")
+    config = config.replace("{message: {id: a}, item: {id: a}}", "{message: {id: a, url: b}, item_contains: {id: a}}")
+    config = config.replace("ignore:\n", "ignore:\n  - {code: RT239, at: routes, reason: never redriven}\n")
+    config = config.replace("ignore:\n", "ignore:\n  - {code: RT238, at: queues, reason: never redriven}\n")
+    (tmp_path / "routes.yaml").write_text(config)
+    messages = [
+        {"id": f"c-{n}", "email": f"ann{n}@example.org", "user": {"plan": "goldplan" if n % 2 else "leadplan"}}
+        | {"tags": ["secrettag", 1.5, True, None, {"a": 2}]}
+        for n in range(40)
+    ]
+    environment = os.environ | {"ROUTER_REDACT_KEY": "k" * 32}
+
+    done = router("new", samples(messages), "--queue", "prod-clicks", "--name", "others", "--yes", env=environment)
+
+    assert (done.returncode, router("test", env=environment).returncode) == (0, 0), done.stderr
+    found, schemas = (tmp_path / "routes.yaml").read_text(), str(content(tmp_path / "schemas"))
+    assert "message: {id: c-0, email: x, user: {plan: x}, tags: [x, 0.5, true, null, {a: 1}]}\n" in found
+    assert [word for word in ("example.org", "goldplan", "secrettag") if word in found + schemas] == []
 
 
 def test_an_existing_queue_and_table(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from router.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, read_record
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
 from router.dev.run_tests import Suite, run_test
 from router.dev.samples import from_lines, from_tests
 from router.dev.stateful import write_planned
@@ -36,6 +36,7 @@ __all__ = [
     "from_tests",
     "in_batches",
     "local_aws",
+    "make_body",
     "make_record",
     "read_record",
     "refuse_foreign",

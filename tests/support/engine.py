@@ -16,6 +16,7 @@ from router.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
     MAX_UNPACKED_BYTES,
+    Encoding,
     PointerFinder,
     compile_decoder,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "TEXT_FORMATS",
     "UNLIMITED",
     "CompiledQueue",
+    "Encoding",
     "IdempotencyConfig",
     "IdempotencyKey",
     "Mode",

@@ -1,9 +1,12 @@
-"""Replaces the values of a message by others that its schema accepts as well, for a test that can be committed."""
+"""Replaces the values of a message by others of the same types, for files that can be committed."""
 
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
+
+from router.config import spec
+from router.program.redaction import read_redact
 
 _OF_FORMAT = {
     "date-time": "2026-01-02T03:04:05Z",
@@ -34,3 +37,26 @@ def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
     if "format" in schema:
         return _OF_FORMAT[schema["format"]]
     return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))
+
+
+def hide_redacted(message: dict[str, Any], queue: spec.Queue) -> dict[str, Any]:
+    """Return a message with one value of each type in place of those that the queue redacts.
+
+    Nothing that is inferred from such messages has a redacted value, a format of it or a choice by it.
+    """
+    root = [message]
+    for path in read_redact(queue).paths:
+        for holder, key in path.places(root):
+            holder[key] = _blank(holder[key])
+    return root[0]
+
+
+def _blank(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _blank(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_blank(part) for part in value]
+    if value is None:
+        return None
+    blanks = {str: "x", bool: True, int: 1, Decimal: Decimal("0.5")}
+    return blanks[type(value)]

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from router.aws.references import queue_name
 from router.config import spec
 from router.dev.new import notifications
+from router.dev.new.examples import hide_redacted
 from router.dev.new.inference import Steps, infer_schema
 from router.dev.new.keys import (
     BYTES_OF_A_CHARACTER,
@@ -78,8 +80,12 @@ class Plan(Struct, frozen=True):
 def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, choose: Choose) -> Plan:
     """Return what to add to a config, or to a new one; raises UsageError.
 
-    Shapes share a table if a field of all messages can be its key; otherwise each has its own.
+    Shapes share a table if a field of all messages can be its key; otherwise each has its own. A queue that the config
+    has under another name is that one, and values that it redacts are replaced before anything is inferred from them.
     """
+    if config:
+        wanted = structs.replace(wanted, queue=_find_queue(config, wanted.queue))
+        samples = _without_redacted(samples, config.queues.get(wanted.queue))
     queue = _plan_queue(samples, wanted, config)
     known = config.tables if config else {}
     if notifications.are_s3(samples.messages):
@@ -105,6 +111,17 @@ def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, 
     return Plan(queue, tuple(tables), tuple(routes), tuple(notes))
 
 
+def _find_queue(config: spec.Config, name: str) -> str:
+    """Return the name in the config of a queue that is given by this name, or by its name at SQS."""
+    found = (key for key, queue in config.queues.items() if queue_name(queue.name or key) == name)
+    return name if name in config.queues else next(found, name)
+
+
+def _without_redacted(samples: SampleSet, queue: spec.Queue | None) -> SampleSet:
+    hidden = tuple(hide_redacted(message, queue) if queue else message for message in samples.messages)
+    return structs.replace(samples, messages=hidden)
+
+
 def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) -> Mapping[str, Mapping[str, Any]]:
     """Return the queue to add; none if the config has it, whose envelopes must be those of the samples."""
     if config and wanted.queue in config.queues:
@@ -114,11 +131,19 @@ def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) 
                 f"the samples are in the envelopes {list(samples.envelopes)}, and queue '{wanted.queue}' unwraps "
                 f"{list(envelopes)}: give samples of this queue, or another --queue"
             )
+        encoding = config.queues[wanted.queue].encoding
+        if samples.encoding not in ("json", encoding):
+            raise UsageError(
+                f"the samples are encoded as {samples.encoding}, and queue '{wanted.queue}' decodes {encoding}: give "
+                "samples of this queue, or another --queue"
+            )
         return {}
     stem, fifo = wanted.queue.removesuffix(".fifo"), wanted.queue.endswith(".fifo")
     settings: dict[str, Any] = {"dead_letter": f"{stem}-dlq{'.fifo' if fifo else ''}", **wanted.queue_settings}
     if samples.envelopes:
         settings["envelope"] = list(samples.envelopes)
+    if samples.encoding != "json":
+        settings["encoding"] = samples.encoding
     if POINTER in samples.envelopes:
         settings[POINTER] = {"buckets": list(samples.buckets)}
     return {wanted.queue: settings}

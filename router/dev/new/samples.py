@@ -1,4 +1,4 @@
-"""Reads sample messages from JSON, JSON lines and records of SQS, and unwraps the envelopes that they share."""
+"""Reads sample messages from JSON, JSON lines and records of SQS, and unwraps the envelopes and encoding they share."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -7,20 +7,21 @@ from typing import Any
 from msgspec import Struct
 
 from router.dev.records import holds_record
-from router.engine.decode import CLASSES
+from router.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.envelopes import ENVELOPES
-from router.errors import Reject, UsageError
+from router.errors import Reject, Rejection, UsageError
 from router.transforms.text import decode_json
 
 Fetch = Callable[[str, str], bytes]
 """Returns an object of S3, by its bucket and key; raises UsageError."""
 POINTER = "s3_pointer"
 _TEST_EVENT = "s3:TestEvent"
+_ENCODINGS: Sequence[Encoding] = ("base64", "base64+gzip")
 _LISTS = ("Records", "records", "Messages", "messages")
 
 
 class SampleSet(Struct, frozen=True):
-    """Messages as routes see them, and the envelopes around them, the outermost first.
+    """Messages as routes see them, the envelopes around them, the outermost first, and the encoding inside of those.
 
     `buckets` are those of payloads in S3; `notes` say what was left out.
     """
@@ -29,6 +30,7 @@ class SampleSet(Struct, frozen=True):
     envelopes: tuple[str, ...] = ()
     buckets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    encoding: Encoding = "json"
 
 
 def read_bodies(content: bytes, name: str) -> list[Any]:
@@ -81,11 +83,13 @@ def _values(content: bytes, name: str) -> Iterator[Any]:
             yield parse_body(line, f"{name}, line {number},")
 
 
-def parse_body(text: str, what: str) -> Any:
-    """Return the value of a body that is JSON; raises UsageError."""
+def parse_body(body: str | bytes, what: str) -> Any:
+    """Return the value of a body that is JSON, or a body that is an encoded message as it is; raises UsageError."""
     try:
-        return decode_json(text)
+        return decode_json(body)
     except ValueError as error:
+        if _encoding_of(body):
+            return body
         raise UsageError(f"{what} cannot be a sample: {error}") from None
 
 
@@ -118,12 +122,13 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
             break
         envelopes.append(name)
         values = inside
+    encoding, values = _decode_all(values)
     if not values:
         raise UsageError("there is no sample message; give at least one")
     wrong = next((index for index, value in enumerate(values, 1) if not isinstance(value, dict)), 0)
     if wrong:
         raise UsageError(f"sample {wrong} is not a JSON object, so that it has no attributes to store")
-    return SampleSet(tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes))
+    return SampleSet(tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding)
 
 
 def _is_pointer(value: Any) -> bool:
@@ -146,7 +151,7 @@ def _fetch_all(values: Sequence[Any], fetch: Fetch | None) -> tuple[list[Any], i
         else:
             place = value[1]
             payload = fetch(place["s3BucketName"], place["s3Key"])
-            found.append(parse_body(payload.decode(errors="replace"), "an object in S3"))
+            found.append(parse_body(as_text(payload), "an object in S3"))
     return found, left_out
 
 
@@ -175,10 +180,31 @@ def _unwrap_all(values: Sequence[Any], name: str) -> list[Any] | None:
     for value in values:
         try:
             payload, _ = ENVELOPES[name].unwrap(value, {})
-            payload = decode_json(payload) if isinstance(payload, str | bytes) else payload
-        except (Reject, ValueError):
+            payload = parse_body(payload, name) if isinstance(payload, str | bytes) else payload
+        except (Reject, UsageError):
             return None
-        if not isinstance(payload, dict) and not _is_pointer(payload):
+        if not isinstance(payload, dict) and not _is_pointer(payload) and not _encoding_of(payload):
             return None
         payloads.append(payload)
     return payloads
+
+
+def _encoding_of(value: Any) -> Encoding | None:
+    """Return the encoding of a value that is an encoded object, or None."""
+    for name in _ENCODINGS if isinstance(value, str | bytes) else ():
+        try:
+            if isinstance(decode_json(UNPACK[name](value)), dict):
+                return name
+        except (Rejection, ValueError):
+            continue
+    return None
+
+
+def _decode_all(values: Sequence[Any]) -> tuple[Encoding, list[Any]]:
+    """Return the encoding of all values, and what they are without it; raises UsageError if they differ."""
+    names: Counter[Encoding] = Counter(_encoding_of(value) or "json" for value in values)
+    if len(names) > 1:
+        counts = ", ".join(f"{count} {name}" for name, count in names.most_common())
+        raise UsageError(f"the samples have different encodings: {counts}; give those of one queue only")
+    name: Encoding = next(iter(names), "json")
+    return name, list(values) if name == "json" else [decode_json(UNPACK[name](value)) for value in values]

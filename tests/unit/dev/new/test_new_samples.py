@@ -1,5 +1,6 @@
 """What counts as a sample message: files, records, envelopes, payloads in S3."""
 
+import gzip
 import json
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 
 from router.dev.new.samples import SampleSet, open_samples, read_bodies
 from router.errors import UsageError
+from tests.support.config import spec
+from tests.support.dev import make_body
+from tests.support.engine import Encoding
 from tests.support.envelopes import ENVELOPES
 
 MESSAGE = {"id": "a"}
@@ -25,6 +29,11 @@ def wrapped(*names: str) -> Any:
     return json.loads(body)
 
 
+def encoded(encoding: Encoding) -> str:
+    """A message as the body of a queue with this encoding."""
+    return make_body(MESSAGE, spec.Queue(encoding=encoding))
+
+
 @pytest.mark.parametrize(
     ("content", "bodies"),
     [
@@ -40,6 +49,8 @@ def wrapped(*names: str) -> Any:
             [MESSAGE],
         ),
         (f'{{"queue": "q"}}\n{json.dumps(RECORD)}\n{json.dumps(RECORD)}', [MESSAGE, MESSAGE]),
+        (f"{encoded('base64')}\n{encoded('base64+gzip')}\n", [encoded("base64"), encoded("base64+gzip")]),
+        (json.dumps({"messageId": "m", "body": encoded("base64")}), [encoded("base64")]),
     ],
 )
 def test_content(content: str, bodies: list[Any]) -> None:
@@ -71,6 +82,31 @@ def test_content_that_is_none(content: bytes, sentence: str) -> None:
 def test_envelopes(names: tuple[str, ...]) -> None:
     """Envelopes are recognised, and unwrapped in order."""
     assert open_samples([wrapped(*names)] * 2) == SampleSet((MESSAGE, MESSAGE), names)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "base64+gzip"])
+@pytest.mark.parametrize("envelope", ["", "sns", "eventbridge", "cloudevents"])
+def test_encodings(encoding: Encoding, envelope: str) -> None:
+    """Encoded messages are decoded, by themselves and inside of an envelope."""
+    text = encoded(encoding)
+    body: Any = {
+        "": text,
+        "sns": {"Type": "Notification", "TopicArn": "arn", "Message": text},
+        "eventbridge": {"detail-type": "t", "source": "s", "detail": text},
+        "cloudevents": {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": text},
+    }[envelope]
+    envelopes = (envelope,) if envelope else ()
+    # A CloudEvent with base64 has the payload itself as bytes.
+    expected = "json" if (envelope, encoding) == ("cloudevents", "base64") else encoding
+
+    assert open_samples([body] * 2) == SampleSet((MESSAGE, MESSAGE), envelopes, encoding=expected)
+
+
+def test_a_gzip_payload_in_s3() -> None:
+    """An object in S3 may be binary."""
+    found = open_samples([POINTER], lambda bucket, key: gzip.compress(json.dumps(MESSAGE).encode()))
+
+    assert found == SampleSet((MESSAGE,), ("s3_pointer",), ("large",), encoding="base64+gzip")
 
 
 def test_an_envelope_without_an_object_is_the_message() -> None:
@@ -114,6 +150,10 @@ def test_what_is_left_out() -> None:
         (
             [MESSAGE, MESSAGE, wrapped("sns")],
             "the samples have different envelopes: 2 without an envelope, 1 sns; give those of one queue only",
+        ),
+        (
+            [MESSAGE, MESSAGE, encoded("base64")],
+            "the samples have different encodings: 2 json, 1 base64; give those of one queue only",
         ),
     ],
 )
