@@ -193,6 +193,19 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackage:
 
 
 @pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the router, made from a copy of its sources."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    shutil.copytree(REPO / "router", source / "router", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPO / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "-w", str(folder), str(source)], check=True, capture_output=True)
+    return next(folder.glob("message_router-*.whl"))
+
+
+@pytest.fixture(scope="session")
 def rebuild() -> Callable[..., str]:
     """Run `router build`: config, output, architecture, Python, more options."""
     return build
