@@ -1,5 +1,7 @@
 """What `router diff` reports: findings, and a verdict for each route."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -10,6 +12,7 @@ RouteVerdict = Literal["compatible", "breaking", "unknown"]
 Risk = Literal["breaking", "risky", "info"]
 RISKS: dict[Severity, Risk] = {"error": "breaking", "warning": "risky", "info": "info"}
 """The words for the severities of codes, the worst first."""
+_VERDICTS: tuple[RouteVerdict, ...] = ("breaking", "unknown", "compatible")
 
 
 class ConfigChange(Struct, frozen=True):
@@ -82,3 +85,24 @@ class DiffReport(Struct, frozen=True):
     def breaks(self) -> bool:
         """Whether a change that is not ignored breaks something."""
         return any(finding.risk == "breaking" for finding in self.findings)
+
+
+def summary(report: DiffReport) -> str:
+    """Return the number of findings by severity, and of routes by verdict."""
+    risks = Counter(each.risk for each in report.findings)
+    verdicts = Counter(each.verdict for each in report.routes)
+    counts = [f"{risks[risk]} {risk}" for risk in RISKS.values() if risks[risk]] or ["no changes"]
+    counts += [f"{len(report.ignored)} ignored"] if report.ignored else []
+    of_routes = [f"{verdicts[verdict]} {verdict}" for verdict in _VERDICTS if verdicts[verdict]]
+    return f"{', '.join(counts)}; routes: {', '.join([*of_routes, f'{report.same} the same'])}"
+
+
+def grouped(report: DiffReport, show_ignored: bool) -> Iterator[tuple[RouteReport | None, list[ChangeFinding]]]:
+    """Yield each route that changed with its findings, then the findings about no such route."""
+    shown = [*report.findings, *(report.ignored if show_ignored else ())]
+    routes = sorted(report.routes, key=lambda each: _VERDICTS.index(each.verdict))
+    for route in routes:
+        yield route, [each for each in shown if each.change.route == route.route]
+    others = [each for each in shown if not each.change.route]
+    if others:
+        yield None, others

@@ -62,6 +62,11 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
         """Return the place of the value (or the key) at a path of the config; of its parent if there is none."""
         return _relabel(self.loaded.findings.locate(path, key), self.root, self.shown)
 
+    def file(self, place: Place) -> FilePath:
+        """Return the file of a place in this version, which may be a temporary one."""
+        inside = bool(self.shown) and place.file.startswith(self.shown)
+        return FilePath(self.root + place.file[len(self.shown) :] if inside else place.file)
+
 
 def _relabel(place: Place, root: str, shown: str) -> Place:
     """Return a place with its file as reports name it."""

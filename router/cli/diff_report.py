@@ -3,14 +3,13 @@
 import shutil
 import sys
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from msgspec import UnsetType
 
-from router.change.report import ChangeFinding, DiffReport, Risk, RouteReport, RouteVerdict
+from router.change.report import ChangeFinding, DiffReport, RouteReport, grouped, summary
 from router.check.ignore import Ignored
 from router.cli.report import as_github, as_sarif
 from router.dev.compare import to_json
@@ -20,8 +19,6 @@ from router.printable import printable
 _COLOURS: Mapping[str, str] = {
     "breaking": "red", "risky": "yellow", "info": "blue", "compatible": "green", "unknown": "yellow",
 }  # fmt: skip
-_RISKS: tuple[Risk, ...] = ("breaking", "risky", "info")
-_VERDICTS: tuple[RouteVerdict, ...] = ("breaking", "unknown", "compatible")
 _NARROW, _WIDE = 80, 110
 _INDENT = " " * 9
 _MOST_LINES = 40
@@ -60,31 +57,10 @@ def _sentence(found: ChangeFinding) -> str:
     return f"route '{change.route}': {change.sentence}" if change.route else change.sentence
 
 
-def summary(report: DiffReport) -> str:
-    """Return the number of findings by severity, and of routes by verdict."""
-    risks = Counter(each.risk for each in report.findings)
-    verdicts = Counter(each.verdict for each in report.routes)
-    counts = [f"{risks[risk]} {risk}" for risk in _RISKS if risks[risk]] or ["no changes"]
-    counts += [f"{len(report.ignored)} ignored"] if report.ignored else []
-    of_routes = [f"{verdicts[verdict]} {verdict}" for verdict in _VERDICTS if verdicts[verdict]]
-    return f"{', '.join(counts)}; routes: {', '.join([*of_routes, f'{report.same} the same'])}"
-
-
-def _groups(report: DiffReport, show_ignored: bool) -> Iterator[tuple[RouteReport | None, list[ChangeFinding]]]:
-    """Yield each route that changed with its findings, then the findings about no such route."""
-    shown = [*report.findings, *(report.ignored if show_ignored else ())]
-    routes = sorted(report.routes, key=lambda each: _VERDICTS.index(each.verdict))
-    for route in routes:
-        yield route, [each for each in shown if each.change.route == route.route]
-    others = [each for each in shown if not each.change.route]
-    if others:
-        yield None, others
-
-
 def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     width = min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE) if sys.stdout.isatty() else _NARROW
     yield f"{printable(report.old)} → {printable(report.new)}"
-    for route, findings in _groups(report, show_ignored):
+    for route, findings in grouped(report, show_ignored):
         yield ""
         yield _heading(route)
         for why in route.unproved if route else ():
@@ -146,7 +122,7 @@ def _short(message: Any) -> str:
 def _markdown(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield f"### Changes of the routes: {_code(report.old)} → {_code(report.new)}"
     yield f"\n{_escaped(summary(report))}"
-    for route, findings in _groups(report, show_ignored):
+    for route, findings in grouped(report, show_ignored):
         yield "\n#### Other changes" if route is None else f"\n#### {_code(route.route)}: {route.verdict}"
         if route and route.was:
             yield f"\nIt was named {_code(route.was)}."
