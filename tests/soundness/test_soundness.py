@@ -75,6 +75,18 @@ def test_messages_are_valid_and_reach_the_edges() -> None:
     assert (verdict.loaded, verdict.messages > 10, 0 < verdict.rejected < verdict.messages) == ("", True, True)
 
 
+def test_a_rejection_by_the_stored_item_is_about_the_version() -> None:
+    """Of two messages with versions of different types, the second is rejected: a finding about the version explains it."""
+    properties = {"id": {"enum": ["a"]}, "at": {"enum": [1, "1"]}}
+    schema = {"type": "object", "properties": properties, "required": ["id", "at"], "additionalProperties": False}
+    route = {"item": {"pk": "id", "v": "at"}, "write": {"mode": "newest", "version": "v"}}
+
+    verdict = judge(TrialConfig("a case", schema, {"key": {"pk": "S"}}, route, (("id",), ("at",))), 1, 30)
+
+    found = [(word.code, word.subject) for word in verdict.words if word.subject == "item.v"]
+    assert (found, verdict.rejected, verdict.wrong) == ([("RT418", "item.v")], 1, ())
+
+
 def test_a_task_that_does_not_end_is_ended() -> None:
     """The others still run."""
     pool: Pool[float, float] = Pool(_slow, 2, 3.0, 5)

@@ -30,7 +30,8 @@ _SOMETIMES = ("RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT
 _SUBJECT = re.compile(r"attribute '([^']+)'")
 _EXAMPLE = re.compile(r", as '([^']*)'")
 """A value that a finding gives as an example."""
-_VERSION = re.compile(r"version '([^']+)'")
+_VERSION = re.compile(r"version '([^']+)'|with a '([^']+)' of type")
+"""Reasons about the version of a message, and about that of the stored item, which has another type."""
 
 
 class Word(Struct, frozen=True):
@@ -166,7 +167,11 @@ def _is_irrelevant(code: str, reason: str) -> bool:
 def _subject(reason: str) -> str:
     """Return the part of the route that a rejection is about."""
     found = _SUBJECT.search(reason) or _VERSION.search(reason)
-    return f"item.{found[1]}" if found else next((key for key in ("once_key", "for_each") if key in reason), "")
+    return (
+        f"item.{found[found.lastindex or 0]}"
+        if found
+        else next((key for key in ("once_key", "for_each") if key in reason), "")
+    )
 
 
 def _explains(word: Word, subject: str, reason: str) -> bool:
