@@ -268,15 +268,26 @@ class Entailment:
         return self._budget.attempt(lambda: str(self._schema.satisfiability())) == "no"
 
 
-def entailment_of(schema: Validation, budget: ProofBudget | None = None) -> Entailment | None:
-    """Return what follows from a schema; None if it is too large, or the library does not support it."""
+def entailment_of(
+    schema: Validation, budget: ProofBudget | None = None, *, approximate: bool = False
+) -> Entailment | None:
+    """Return what follows from a schema; None if it is too large, or the library does not support it.
+
+    If `approximate`, what it does not support is decided level by level only.
+    """
     texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
     if sum(map(len, texts.values())) > MAX_BYTES:
         return None
     uri = schema.root.uri
     # A schema in one document does not depend on its URI, so that equal inline schemas of routes share a cache entry.
     known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
-    return None if known is None else Entailment(known, budget=budget, levelwise=levelwise_of(schema, _parse))
+    if known is None:
+        return (
+            Entailment(_parse(20, b"true"), False, budget, levelwise=levelwise_of(schema, _parse))
+            if approximate
+            else None
+        )
+    return Entailment(known, budget=budget, levelwise=levelwise_of(schema, _parse))
 
 
 def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:

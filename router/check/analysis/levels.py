@@ -136,20 +136,24 @@ class Levels:
         others: Level = place.below((rest,)) if rest in schema else ANYTHING
         return some([*(place.below((first, index)) for index in range(count)), others]) if count else others
 
-    def schema(self, level: Level, depth: int, without: frozenset[str] = frozenset()) -> Schema:
+    def schema(
+        self, level: Level, depth: int, without: frozenset[str] = frozenset(), names: frozenset[str] | None = None
+    ) -> Schema:
         """Return a schema of draft 2020-12 that all values of a level satisfy, so many levels deep.
 
-        Keywords in `without` are left out.
+        Keywords in `without` are left out, and of the properties of the level itself only those in `names` are kept.
         """
-        return _LevelWriter(self, depth, without).write(level, depth)
+        return _LevelWriter(self, depth, without, names).write(level, depth)
 
 
 class _LevelWriter:
     """Writes levels as schemas, until they are too large."""
 
-    def __init__(self, levels: Levels, depth: int, without: frozenset[str]) -> None:
+    def __init__(self, levels: Levels, depth: int, without: frozenset[str], names: frozenset[str] | None) -> None:
         self._levels = levels
         self._without = without
+        self._names = names
+        self._inside = depth - 1
         self._left = MAX_PARTS
 
     def write(self, level: Level, depth: int) -> Schema:
@@ -190,10 +194,19 @@ class _LevelWriter:
         written: Schema = {}
         for key in ("properties", "patternProperties"):
             if key in schema:
-                written[key] = {name: self.write(place.below((key, name)), depth) for name in schema[key]}
+                written[key] = {
+                    name: self.write(place.below((key, name)), depth) if self._keeps(key, name, depth) else {}
+                    for name in schema[key]
+                }
         if "additionalProperties" in schema:
             written["additionalProperties"] = self.write(place.below(("additionalProperties",)), depth)
         return written
+
+    def _keeps(self, key: str, name: str, depth: int) -> bool:
+        """Whether a property of the level itself, or those that match a pattern, are kept: others may be anything."""
+        if self._names is None or depth < self._inside:
+            return True
+        return name in self._names if key == "properties" else any(matches(name, each) for each in self._names)
 
     def _negated(self, place: Location) -> Schema | None:
         """Return what `not` of a subschema negates, if it is exactly that; None otherwise."""

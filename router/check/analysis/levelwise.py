@@ -1,11 +1,14 @@
 """Decides what the library leaves open about a whole schema: proofs level by level, and refutations by a message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from router.check.analysis.budget import attempt
 from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
 from router.check.analysis.levels import ANYTHING, Every, Level, Levels, Some
 from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
@@ -76,12 +79,23 @@ class Levelwise:
         return Every(tuple(parts))
 
     def _is_possible(self, level: Level) -> bool:
-        return str(self._parse(20, self._text(level, frozenset())).satisfiability()) != "no"
+        text = self._text(level, frozenset())
+        return attempt(lambda: str(self._parse(20, text).satisfiability())) != "no"
 
     def entails(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`."""
         wanted = self._parse(20, _ENCODER.encode(leaf))
-        return any(str(wanted.covers(self._parse(20, text))) == "yes" for text in self._texts(steps))
+        texts = chain(self._texts(steps), self._narrow_texts(steps, leaf))
+        return any(attempt(partial(self._is_covered, wanted, text)) for text in texts)
+
+    def _is_covered(self, wanted: "CanonicalSchema", text: bytes) -> bool:
+        return str(wanted.covers(self._parse(20, text))) == "yes"
+
+    def _narrow_texts(self, steps: Steps, leaf: Schema) -> Iterator[bytes]:
+        """Yield a schema that says nothing of the properties that `leaf` does not name: others may be too much."""
+        names = leaf.get("properties")
+        if names and self.level(steps) != ANYTHING:
+            yield _ENCODER.encode(self._levels.schema(self.level(steps), _DEPTH, names=frozenset(names)))
 
     def _texts(self, steps: Steps) -> list[bytes]:
         """Return the schemas of the values at a path as JSON: the whole, and weaker ones."""

@@ -24,7 +24,7 @@ MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
 
 NO_SCHEMA = "the route has no schema"
-TOO_LARGE = "the schema is too large, or cannot be analyzed"
+TOO_LARGE = "the schema is too large"
 
 
 class Narrowing(Struct, frozen=True):
@@ -142,7 +142,7 @@ def analyze_routes(
         schema = route.schema
         linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
         budget = budget_of(linked)
-        by_schema = None if linked is None else entailment_of(linked, budget)
+        by_schema = None if linked is None else entailment_of(linked, budget, approximate=True)
         names = None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(

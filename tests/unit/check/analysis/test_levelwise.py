@@ -37,7 +37,9 @@ def verdict(tmp_path: Path) -> Any:
     return run
 
 
+PRODUCT = [{"anyOf": [{"required": [f"a{part}"]}, {"minProperties": part}, {"maxLength": part}]} for part in range(12)]
 UNRELATED = [
+    pytest.param({"allOf": PRODUCT}, None, id="a product of choices"),
     pytest.param({"$ref": "#/definitions/node"}, None, id="a recursive $ref"),
     pytest.param({"$ref": "#/definitions/node"}, DRAFT_7, id="a recursive $ref of draft 7"),
     pytest.param({"type": "integer"}, DRAFT_4, id="an integer of draft 4"),
