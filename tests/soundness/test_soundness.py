@@ -76,7 +76,7 @@ def test_messages_are_valid_and_reach_the_edges() -> None:
 
 
 def test_a_rejection_by_the_stored_item_is_about_the_version() -> None:
-    """Of two messages with versions of different types, the second is rejected: a finding about the version explains it."""
+    """The second of two messages with versions of different types: a finding about the version explains it."""
     properties = {"id": {"enum": ["a"]}, "at": {"enum": [1, "1"]}}
     schema = {"type": "object", "properties": properties, "required": ["id", "at"], "additionalProperties": False}
     route = {"item": {"pk": "id", "v": "at"}, "write": {"mode": "newest", "version": "v"}}
