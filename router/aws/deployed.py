@@ -82,7 +82,10 @@ class DeployedQueue(Struct, frozen=True, tag=True):
 
 
 class DeployedMapping(Struct, frozen=True, tag=True):
-    """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set."""
+    """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set.
+
+    `reason` is AWS's for its state, such as `USER_INITIATED`.
+    """
 
     id: str
     function: str
@@ -92,6 +95,7 @@ class DeployedMapping(Struct, frozen=True, tag=True):
     reports_failures: bool
     max_concurrency: int = 0
     filters: int = 0
+    reason: str = ""
 
 
 class DeployedFunction(Struct, frozen=True, tag=True):

@@ -199,4 +199,5 @@ def _mapping(response: _Response) -> DeployedMapping:
         "ReportBatchItemFailures" in (response.get("FunctionResponseTypes") or ()),
         (response.get("ScalingConfig") or {}).get("MaximumConcurrency", 0),
         len((response.get("FilterCriteria") or {}).get("Filters", ())),
+        response.get("StateTransitionReason") or "",
     )

@@ -310,8 +310,9 @@ def test_mapping_and_function(live: Live, deployer: Any, name: str) -> None:
 
     assert not isinstance(mappings, Unanswered)
     (found,) = mappings
+    assert found.reason.upper().replace(" ", "_") == "USER_INITIATED"  # moto spells it in another way
     assert (found, live.function(function)) == (
-        DeployedMapping(found.id, function, "Enabled", 100, 3, True, 4, 1),
+        DeployedMapping(found.id, function, "Enabled", 100, 3, True, 4, 1, found.reason),
         DeployedFunction(function, 12, f"arn:aws:iam::{deployer.account}:role/{name}-0", 9),
     )
 

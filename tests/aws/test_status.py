@@ -1,0 +1,289 @@
+"""`router status` on ministack: what waits, what is paused and why, dead letters by code, and what runs where."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+
+from router.aws import boto, control_plane
+from tests.aws.projects import CONFIG, Inside, StackProject
+from tests.support.dev import LocalAws
+from tests.support.program import load_program
+
+FAILED = {
+    "reason": "r",
+    "queue": "orders",
+    "route": "orders",
+    "pointer": "",
+    "message_id": "m",
+    "receive_count": 1,
+    "failed_at": "2026-01-02T03:04:05.678Z",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_clients() -> Iterator[None]:
+    """boto3's clients are made once: each command would make its own, which takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
+        yield
+
+
+@pytest.fixture(scope="module")
+def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
+    """Clients of AWS, for the root of the account."""
+    with inside(guarded):
+        return {each: boto3.client(each) for each in ("cloudwatch", "lambda", "sqs")}
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws) -> StackProject:
+    """A project that is deployed."""
+    made = StackProject(tmp_path, inside, guarded)
+    made.deploy()
+    return made
+
+
+def hash_of(project: StackProject) -> str:
+    """The hash of the config that is deployed."""
+    return load_program(project.config, {"STAGE": project.stack}).hash
+
+
+def status(project: StackProject, *words: str) -> tuple[int, dict[str, Any]]:
+    """The exit code of `router status --json` for the stack, and what it printed."""
+    done = project.run("status", "--stack", project.stack, "--json", *words)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def pause(clients: Mapping[str, Any], project: StackProject) -> None:
+    """Disable the event source mapping."""
+    (mapping,) = clients["lambda"].list_event_source_mappings(FunctionName=project.stack)["EventSourceMappings"]
+    clients["lambda"].update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def send(clients: Mapping[str, Any], queue: str, **settings: Any) -> None:
+    """Send a message to a queue."""
+    url = clients["sqs"].get_queue_url(QueueName=queue)["QueueUrl"]
+    clients["sqs"].send_message(QueueUrl=url, MessageBody='{"id": "a"}', **settings)
+
+
+def test_all_is_well(project: StackProject) -> None:
+    """Exit code 0; an empty queue has no oldest message, and the function runs this config."""
+    assert status(project) == (
+        0,
+        {
+            "config": hash_of(project),
+            "queues": [
+                {
+                    "queue": "orders",
+                    "name": f"{project.stack}-orders",
+                    "waiting": 0,
+                    "in_flight": 0,
+                    "oldest_seconds": None,
+                    "dead_letter_queue": f"{project.stack}-orders-dlq",
+                    "dead_letters": 0,
+                    "codes": None,
+                    "receivers": [{"function": project.stack, "state": "Enabled", "paused": ""}],
+                    "unknown": [],
+                    "paused": "",
+                }
+            ],
+            "tables": [{"table": "orders", "throttled": 0}],
+            "running": [
+                {
+                    "where": f"function {project.stack}",
+                    "hashes": [hash_of(project)],
+                    "unknown": "",
+                    "healthy": True,
+                }
+            ],
+        },
+    )
+
+
+def test_paused(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """A queue whose event source mapping is disabled, with what waits there; its age comes from CloudWatch."""
+    pause(clients, project)
+    send(clients, f"{project.stack}-orders")
+    dimensions = [{"Name": "QueueName", "Value": f"{project.stack}-orders"}]
+    age = {"MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions, "Value": 77}
+    clients["cloudwatch"].put_metric_data(
+        Namespace="AWS/SQS", MetricData=[{**age, "Timestamp": datetime.now(UTC), "Unit": "Seconds"}]
+    )
+
+    code, shown = status(project)
+
+    (queue,) = shown["queues"]
+    why = f"the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    assert (code, queue["waiting"], queue["oldest_seconds"], queue["paused"]) == (1, 1, 77, why)
+
+
+def test_no_age(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """What CloudWatch does not have is unknown, and said to be."""
+    pause(clients, project)
+    send(clients, f"{project.stack}-orders")
+
+    _, shown = status(project)
+
+    (queue,) = shown["queues"]
+    why = "the age of its oldest message: CloudWatch has none of the last 15 minutes"
+    assert (queue["oldest_seconds"], queue["unknown"]) == (None, [why])
+
+
+def test_no_concurrency(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """A function that may not run once receives nothing, though its mapping is enabled."""
+    clients["lambda"].put_function_concurrency(FunctionName=project.stack, ReservedConcurrentExecutions=0)
+
+    code, shown = status(project)
+
+    assert (code, shown["queues"][0]["paused"]) == (1, f"the reserved concurrency of {project.stack} is 0")
+
+
+def test_dead_letters(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """By code; they are visible again afterwards, and not more are looked at than asked for."""
+    for rejected in ("RT801", "RT806", "RT806"):
+        value = {"StringValue": json.dumps({"code": rejected, **FAILED}), "DataType": "String"}
+        send(clients, f"{project.stack}-orders-dlq", MessageAttributes={"router": value})
+    send(clients, f"{project.stack}-orders-dlq")
+
+    code, shown = status(project)
+    again = status(project, "--letters", "0")
+
+    (queue,) = shown["queues"]
+    assert (code, queue["dead_letters"], queue["codes"]) == (1, 4, {"-": 1, "RT801": 1, "RT806": 2})
+    assert (again[0], again[1]["queues"][0]["dead_letters"], again[1]["queues"][0]["codes"]) == (1, 4, None)
+
+
+def test_too_many_dead_letters(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """What was not looked at is said to be unknown."""
+    for _ in range(12):
+        send(clients, f"{project.stack}-orders-dlq")
+
+    _, shown = status(project, "--letters", "1")
+
+    (queue,) = shown["queues"]
+    seen = queue["codes"]["-"]
+    why = f"the codes of {12 - seen} dead letters: {seen} were looked at (--letters), others are in flight"
+    assert (seen < 12, queue["unknown"]) == (True, [why])
+
+
+def test_no_queue(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """A queue that is gone cannot be read."""
+    url = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
+    clients["sqs"].delete_queue(QueueUrl=url)
+
+    code, shown = status(project)
+
+    (queue,) = shown["queues"]
+    why = f"queue {project.stack}-orders: sqs:GetQueueUrl: NonExistentQueue"
+    assert (code, queue["waiting"], queue["unknown"]) == (1, None, [why])
+
+
+def test_another_config_runs(project: StackProject) -> None:
+    """With a file, the function that receives from its queues is found, and what it runs."""
+    deployed = hash_of(project)
+    project.write(CONFIG.replace("total: total", "total: id"))
+
+    done = project.run("status", "-c", str(project.config), "--json", STAGE=project.stack)
+
+    shown = json.loads(done.stdout)
+    assert (done.exit_code, shown["config"], shown["running"]) == (
+        1,
+        hash_of(project),
+        [{"where": f"function {project.stack}", "hashes": [deployed], "unknown": "", "healthy": True}],
+    )
+
+
+@contextmanager
+def worker(status: int, text: str) -> Iterator[str]:
+    """The URL of a page as a worker has it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/healthz"
+        http.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("page", "code", "hashes", "unknown", "healthy"),
+    [
+        ((200, "ok\nconfig HASH\n"), 0, ["HASH"], "", True),
+        ((200, "ok\nconfig HASH,another\n"), 1, ["HASH", "another"], "", True),
+        ((503, "no\nconfig HASH\n"), 1, ["HASH"], "", False),
+        ((200, "ok\n"), 0, [], "the page names no config", True),
+    ],
+)
+def test_workers(
+    project: StackProject, page: tuple[int, str], code: int, hashes: list[str], unknown: str, healthy: bool
+) -> None:
+    """The page of a worker says what it runs, and whether it is well."""
+    own = hash_of(project)
+    with worker(page[0], page[1].replace("HASH", own)) as url:
+        found, shown = status(project, "--healthz", url)
+
+    known = [each.replace("HASH", own) for each in hashes]
+    expected = {"where": f"worker {url}", "hashes": known, "unknown": unknown, "healthy": healthy}
+    assert (found, shown["running"][1]) == (code, expected)
+
+
+def test_no_worker(project: StackProject) -> None:
+    """A page that does not answer is said to."""
+    code, shown = status(project, "--healthz", "http://127.0.0.1:9/healthz")
+
+    assert (code, shown["running"][1]["hashes"], shown["running"][1]["unknown"].startswith("no answer: ")) == (
+        1,
+        [],
+        True,
+    )
+
+
+def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """For people, a row for each queue, and below it what has to be said."""
+    pause(clients, project)
+    send(clients, f"{project.stack}-orders-dlq")
+
+    done = project.run("status", "--stack", project.stack)
+
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    why = f"PAUSED: the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
+    assert done.stdout.splitlines()[-2:] == [
+        f"this config: {hash_of(project)}",
+        f"function {project.stack}: {hash_of(project)}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--stack", "nowhere"), "router: there is no stack 'nowhere' in us-east-1; "),
+        (("--stack", "x", "-c", "FILE"), "Error: give --stack or --config, not both: the stack says which config it"),
+        (("-c", "FILE", "--healthz", "9090"), "router: --healthz takes a URL such as http://127.0.0.1:9090/healthz"),
+    ],
+)
+def test_cannot(project: StackProject, words: tuple[str, ...], sentence: str) -> None:
+    """What cannot be run is said in a sentence, with exit code 2."""
+    given = [str(project.config) if word == "FILE" else word for word in words]
+
+    done = project.run("status", *given, STAGE=project.stack)
+
+    assert (done.exit_code, sentence in done.output) == (2, True), done.output
