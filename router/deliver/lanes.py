@@ -204,18 +204,13 @@ def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
 
 
 class Batch:
-    """Chains of one table whose writes are sent in one call.
+    """Chains of one table whose writes are sent in one call."""
 
-    `weight` is an upper bound of their bytes in it; `units` are the write units that they take at least.
-    """
+    __slots__ = ("chains", "table")
 
-    __slots__ = ("chains", "table", "units", "weight")
-
-    def __init__(self, table: Table, chains: list[Chain], weight: int = 0) -> None:
+    def __init__(self, table: Table, chains: list[Chain]) -> None:
         self.table = table
         self.chains = chains
-        self.weight = weight
-        self.units = 0
 
     @property
     def writes(self) -> list[Write]:
@@ -259,26 +254,36 @@ def pack(
     chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
 ) -> list[Batch]:
     """Return batches of one table each, in order: at most 25 items, 16 MB, and the units of a table with a budget."""
-    batches: list[Batch] = []
-    filling: dict[str, Batch] = {}
+    by_table: dict[str, list[Chain]] = {}
+    for chain in chains:
+        by_table.setdefault(chain.write.table.name, []).append(chain)
+    batches = []
+    for same in by_table.values():
+        table = same[0].write.table
+        if table.write_units or max([chain.write.size for chain in same]) > _SMALL:
+            parts = _split(same, most_units(table))
+        else:
+            parts = [same[start : start + MAX_BATCH_ITEMS] for start in range(0, len(same), MAX_BATCH_ITEMS)]
+        batches += [Batch(table, part) for part in parts]
+    return batches
+
+
+def _split(chains: list[Chain], most_units: float) -> list[list[Chain]]:
+    """Return the chains of one table in parts that fit in a batch by their number, bytes and write units."""
+    parts: list[list[Chain]] = []
+    room = units_left = 0.0
     for chain in chains:
         write = chain.write
-        size, name = write.size, write.table.name
-        batch = filling.get(name)
-        weight = size * _MAX_EXPANSION if size <= _SMALL else len(msgspec.json.encode(write.item))
+        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else len(msgspec.json.encode(write.item))
         units = count_units(write) if write.table.write_units else 0
-        if (
-            batch is None
-            or batch.weight + weight > MAX_BATCH_BYTES
-            or len(batch.chains) == MAX_BATCH_ITEMS
-            or (units and batch.units + units > most_units(write.table))
-        ):
-            batch = filling[name] = Batch(write.table, [])
-            batches.append(batch)
-        batch.chains.append(chain)
-        batch.weight += weight
-        batch.units += units
-    return batches
+        full = not parts or len(parts[-1]) == MAX_BATCH_ITEMS
+        if full or weight > room or (units and units > units_left):
+            parts.append([])
+            room, units_left = MAX_BATCH_BYTES, most_units
+        parts[-1].append(chain)
+        room -= weight
+        units_left -= units
+    return parts
 
 
 def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:

@@ -4,6 +4,7 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constra
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
+import re
 from collections.abc import Callable, Container
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any
@@ -23,6 +24,8 @@ MAX_NAME_BYTES = 64 * 1024 - 1
 # DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 _SAFE_INTEGER = 10**MAX_DIGITS
+_is_encoded = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\.[0-9]{0,17}[1-9]").fullmatch
+"""Whether the text of a Decimal is that of `encode_number`: of few digits and without trailing zero, as most are."""
 
 _VALUE_BYTES = 300
 """The memory of an encoded value: a dict with one key, a short text, and their place in a list or dict."""
@@ -44,7 +47,7 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
         raise Rejection(BAD_ITEM, "an attribute has a name that is empty or no text")
     size = len(names) if names.isascii() else text_bytes(names)
     if size > MAX_ITEM_BYTES:
-        raise _over_limit()
+        raise over_limit()
     encoded: dict[str, AttributeValue] = {}
     for name, value in item.items():
         # Most attributes are ASCII text: without a call each.
@@ -52,15 +55,21 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
             encoded[name] = {"S": value}
             size += len(value)
             continue
-        try:
-            encoded[name], size = _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
-        except Rejection as rejection:
-            raise _located(rejection, name, declared) from None
+        encoded[name], size = encode_attribute(name, value, size, shown=name in declared)
     if size > MAX_ITEM_BYTES:
-        raise _over_limit()
+        raise over_limit()
     if size > MAX_NAME_BYTES and any(text_bytes(name) > MAX_NAME_BYTES for name in item):
         raise Rejection(BAD_ITEM, f"an attribute has a name of more than {MAX_NAME_BYTES} bytes")
     return encoded, size
+
+
+def encode_attribute(name: str, value: Any, size: int, *, shown: bool = True) -> Encoded:
+    """Return a value, and the size with it; raises Rejection with the name if that may be `shown`."""
+    try:
+        return _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
+    except Rejection as rejection:
+        where = name if shown else "*"
+        raise Rejection(rejection.code, f"attribute '{where}': {rejection.reason}", rejection.pointer) from None
 
 
 def encode_number(value: Number) -> str:
@@ -188,12 +197,8 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _located(rejection: Rejection, name: str, declared: Container[str]) -> Rejection:
-    shown = name if name in declared else "*"
-    return Rejection(rejection.code, f"attribute '{shown}': {rejection.reason}", rejection.pointer)
-
-
-def _over_limit(depth: int = 0) -> Rejection:
+def over_limit(depth: int = 0) -> Rejection:
+    """Return the rejection of an item that nests too deeply, or is too large."""
     nested, large = f"nested deeper than {MAX_NESTING}", f"the item has more than {MAX_ITEM_BYTES} bytes"
     return Rejection(BAD_ITEM, nested if depth > MAX_NESTING else large)
 
@@ -211,7 +216,9 @@ def _number(value: Number, depth: int, size: int) -> Encoded:
     if value.__class__ is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
         text = str(value)
         return {"N": text}, size + (len(text.strip("-0")) + 3) // 2
-    text = encode_number(value)
+    text = str(value)
+    if not _is_encoded(text):
+        text = encode_number(value)
     return {"N": text}, size + number_bytes(text)
 
 
@@ -236,7 +243,7 @@ def _binary(value: bytes, depth: int, size: int) -> Encoded:
 def _list(values: list[Any], depth: int, size: int) -> Encoded:
     size += 3 + len(values)
     if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
-        raise _over_limit(depth)
+        raise over_limit(depth)
     encoded: list[AttributeValue] = []
     depth += 1
     for value in values:
@@ -252,7 +259,7 @@ def _map(values: dict[str, Any], depth: int, size: int) -> Encoded:
         raise Rejection(BAD_ITEM, "a map has a name that is no text") from None
     size += 3 + len(values) + (len(names) if names.isascii() else text_bytes(names))
     if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
-        raise _over_limit(depth)
+        raise over_limit(depth)
     encoded: dict[str, AttributeValue] = {}
     depth += 1
     for name, value in values.items():
@@ -275,7 +282,7 @@ def _set(values: set[Any] | frozenset[Any], depth: int, size: int) -> Encoded:
         raise Rejection(BAD_ITEM, "an empty set")
     # At most one element is empty.
     if size + len(values) - 1 > MAX_ITEM_BYTES:
-        raise _over_limit()
+        raise over_limit()
     # Sorted, so that a message always results in the same request.
     if kinds == {str}:
         return {"SS": sorted(values)}, size + sum(map(text_bytes, values))

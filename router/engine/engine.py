@@ -11,7 +11,7 @@ from router.engine.attributes import memory_bytes
 from router.engine.backoff import Backoff, OutageBackoff
 from router.engine.decode import Decoder, PointerFinder
 from router.engine.identity import with_original_identity
-from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
+from router.engine.writes import EncodedItem, PlannedMessage, Write, WriteConfig, check_transaction
 from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
 from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
 
@@ -70,6 +70,21 @@ class Redactor(Protocol):
         """Return the outcome of a record with a reason that has no part of a masked value in it."""
 
 
+class ShortForm(Protocol):
+    """Maps and encodes the one item of a message in one pass, with the result of the general way."""
+
+    @property
+    def encode(self) -> Callable[[Any, Message], EncodedItem] | None:
+        """From data and message to the encoded item; None as long as the general way is to be taken."""
+
+    @property
+    def plan(self) -> Callable[[WriteConfig, EncodedItem], Write]:
+        """Plans the write of an encoded item, as the write mode of the route does."""
+
+    def count(self) -> None:
+        """Count a message that was mapped in the general way."""
+
+
 class CompiledRoute(Struct, frozen=True):
     """A route as plain callables; each is None where the route has no such stage.
 
@@ -84,6 +99,7 @@ class CompiledRoute(Struct, frozen=True):
     transform_message: tuple[Callable[[Message, Route], Message], ...]
     map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
+    short: ShortForm | None = None
 
 
 class RouteIndex(Struct, frozen=True):
@@ -222,6 +238,11 @@ def _plan_route(
                 trace(name, "validate", invalid)
             if invalid is not None:
                 return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
+        if (short := route.short) is not None and trace is None:
+            if (encode := short.encode) is not None:
+                writes.append(short.plan(route.write, encode(message.data, message)))
+                return None
+            short.count()
         planned = _map(route, message, is_shared, trace, budget)
     except Rejection as rejection:
         about_item = rejection.code in (codes.BAD_KEY, codes.BAD_ITEM)

@@ -24,6 +24,8 @@ Facet = Literal["existence", "content", "version"]
 """What a mode can rely on: that there is a stored item or none, its content besides key and version, its version."""
 StoredItem = dict[str, AttributeValue]
 """An item as the table has it, from a failed condition."""
+EncodedItem = tuple[tuple[str, ...] | None, dict[str, AttributeValue], int]
+"""The identity of an item if it is known already, the item in DynamoDB's JSON, and its size in bytes."""
 
 MAX_ACTIONS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
@@ -197,9 +199,10 @@ class WriteConfig(Struct, frozen=True):
         version: AttributeValue | None = None,
         sets: tuple[str, ...] = (),
         idempotency_key: IdempotencyKey | None = None,
+        identity: tuple[str, ...] | None = None,
     ) -> Write:
         """Return the write of an encoded item or key; raises Rejection if its key is not valid."""
-        identity = identify(self.table.name, self.table.key, encoded)
+        identity = identity or identify(self.table.name, self.table.key, encoded)
         name = "" if version is None else self.version
         return Write(
             self.route, self.table, self.mode, identity, encoded, size, call, name, version, sets, idempotency_key
@@ -239,6 +242,8 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
     plan: Callable[[WriteConfig, Item, Message, int], Write]
     """Plans the write of an item, the nth of its message; raises Rejection."""
+    plan_encoded: "PlanEncoded | None"
+    """Plans the write of an item that is encoded already; None for modes that do not store each item as it is."""
     on_condition_failed: Callable[[Write, StoredItem | None], Outcome]
     """The outcome of a write whose condition failed, from the stored item if the server returned it."""
 
@@ -252,6 +257,17 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     def __repr__(self) -> str:
         return f"Mode({self.name})"
+
+
+PlanEncoded = Callable[[WriteConfig, EncodedItem], Write]
+"""Plans the write of an encoded item; raises Rejection."""
+
+
+def encoded_first(
+    plan_encoded: PlanEncoded,
+) -> Callable[[WriteConfig, Item, Message, int], Write]:
+    """Return the `plan` of a mode that stores each item as it is."""
+    return lambda config, item, message, index: plan_encoded(config, (None, *encode_item(item, config.declared)))
 
 
 def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
@@ -290,8 +306,8 @@ def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, 
 class PlannedMessage:
     """A message with what is to be written for it.
 
-    `outcome` is None until it is decided. `writes` are the planned writes; each adds its outcome to `results`, and the
-    worst of all results is the outcome.
+    `outcome` is None until it is decided. `writes` are the planned writes; each of several adds its outcome to
+    `results`, and the worst of all is the outcome.
     """
 
     __slots__ = ("outcome", "record", "results", "writes")
@@ -304,9 +320,12 @@ class PlannedMessage:
 
     def settle(self, outcome: Outcome) -> None:
         """Add the outcome of one of the writes."""
+        if len(self.writes) == 1:
+            self.outcome = outcome
+            return
         self.results.append(outcome)
         if len(self.results) == len(self.writes):
-            self.outcome = outcome if len(self.writes) == 1 else worst(self.results)
+            self.outcome = worst(self.results)
 
 
 def check_transaction(writes: list[Write]) -> None:

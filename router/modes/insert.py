@@ -1,16 +1,15 @@
 """The mode `insert`: stores the whole item if its key is new, so that the first message wins."""
 
-from router.engine.attributes import encode_item
-from router.engine.writes import PUT, Mode, StoredItem, Write, WriteConfig
-from router.model import Item, Message, Outcome
+from router.engine.writes import PUT, EncodedItem, Mode, StoredItem, Write, WriteConfig, encoded_first
+from router.model import Outcome
 
 
-def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, config.declared)
+def _plan_encoded(config: WriteConfig, item: EncodedItem) -> Write:
+    identity, encoded, size = item
     # DynamoDB evaluates a condition on the item of this whole key: one key attribute is there if the item is.
     names = {"#k": config.table.key[0][0]}
     call = config.call({"Item": encoded}, "attribute_not_exists(#k)", names)
-    return config.write(encoded, size, call)
+    return config.write(encoded, size, call, identity=identity)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
@@ -31,6 +30,7 @@ MODE = Mode(
     relies_on=frozenset({"existence", "content"}),
     destroys=frozenset(),
     combine="never",
-    plan=_plan,
+    plan=encoded_first(_plan_encoded),
+    plan_encoded=_plan_encoded,
     on_condition_failed=_on_condition_failed,
 )

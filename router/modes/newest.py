@@ -1,15 +1,14 @@
 """The mode `newest`: stores the whole item if its version is greater than the stored one."""
 
-from router.engine.attributes import encode_item
-from router.engine.writes import PUT, VERSION_IS_NEWER, Mode, StoredItem, Write, WriteConfig
-from router.model import Item, Message, Outcome
+from router.engine.writes import PUT, VERSION_IS_NEWER, EncodedItem, Mode, StoredItem, Write, WriteConfig, encoded_first
+from router.model import Outcome
 
 
-def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
-    encoded, size = encode_item(item, config.declared)
+def _plan_encoded(config: WriteConfig, item: EncodedItem) -> Write:
+    identity, encoded, size = item
     version = config.version_in(encoded)
     call = config.call({"Item": encoded}, VERSION_IS_NEWER, {"#v": config.version}, {":v": version})
-    return config.write(encoded, size, call, version)
+    return config.write(encoded, size, call, version, identity=identity)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
@@ -30,6 +29,7 @@ MODE = Mode(
     relies_on=frozenset({"content", "version"}),
     destroys=frozenset(),
     combine="greatest version",
-    plan=_plan,
+    plan=encoded_first(_plan_encoded),
+    plan_encoded=_plan_encoded,
     on_condition_failed=_on_condition_failed,
 )

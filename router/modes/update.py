@@ -99,5 +99,6 @@ MODE = Mode(
     destroys=frozenset(),
     combine="never",
     plan=_plan,
+    plan_encoded=None,
     on_condition_failed=_on_condition_failed,
 )

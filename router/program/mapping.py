@@ -1,7 +1,7 @@
 """Compiles `item`, `for_each` and `merge` of a route to a callable from a message to its items."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -14,6 +14,7 @@ from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, Step, compile_attribute, compile_transforms
 from router.program.context import CompileContext
+from router.program.generated import Fail, GeneratedForm, short_form, take_nothing
 from router.sources import CompiledExpression, expressions_of
 
 IDLE_MERGE = declare(
@@ -96,14 +97,21 @@ MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
+class Mapped(NamedTuple):
+    """How a message is mapped to its items, and the short form of that or None."""
+
+    items: MapItems
+    short: GeneratedForm | None = None
+
+
 def compile_mapping(
     name: str,
     route: spec.RouteSettings,
     table: Table,
     context: CompileContext,
     path: Path,
-) -> MapItems | None:
-    """Return a callable from a message to its items, which raises Rejection; None if the config has faults."""
+) -> Mapped | None:
+    """Return how a route maps a message to its items, which raises Rejection; None if the config has faults."""
     single = isinstance(route.for_each, UnsetType)
     getters: list[Getter] | None = None
     if isinstance(route.item, UnsetType):
@@ -116,21 +124,22 @@ def compile_mapping(
         if map_item is None:
             return None
         map_all = map_item if merge is None else _with(merge, map_item)
-        return lambda message, budget: [map_all(message.data, message)]
+        plan = MODES[route.write.mode].plan_encoded
+        short = short_form(getters, table, failure_of(getters), plan) if getters and plan and merge is None else None
+        return Mapped(lambda message, budget: [map_all(message.data, message)], short)
     select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
     if isinstance(route.item, UnsetType):
-        return _for_each(select, lambda data, message: {}, map_item, whole_element=True)
+        return Mapped(_for_each(select, lambda data, message: {}, map_item, whole_element=True))
     # What does not depend on the element is evaluated once for each message.
     fixed = {name for name, attribute in route.item.items() if _is_fixed(attribute, context)}
     assert getters is not None  # else there is no `map_item`
     map_fixed, map_varying = (
         _mapped([each for each in getters if (each.name in fixed) is is_]) for is_ in (True, False)
     )
-    return _for_each(
-        select, map_fixed, map_varying if merge is None else _with(merge, map_varying), whole_element=False
-    )
+    map_each = map_varying if merge is None else _with(merge, map_varying)
+    return Mapped(_for_each(select, map_fixed, map_each, whole_element=False))
 
 
 def _with(merge: MergeMap, map_item: MapItem) -> MapItem:
@@ -168,13 +177,13 @@ def _mapped(getters: list[Getter]) -> MapItem:
     # A top-level field of the message, as most attributes are, is read without a call.
     parts = [(getter.name, getter.field, getter.get) for getter in getters]
     absent = {getter.name: getter.absent for getter in getters}
-    pointers = {getter.name: getter.pointer for getter in getters}
+    fail = failure_of(getters)
 
     def map_item(data: Any, message: Message) -> Item:
         item = {}
         name = ""
         try:
-            take = data.get if isinstance(data, dict) else _take_nothing
+            take = data.get if isinstance(data, dict) else take_nothing
             for name, field, get in parts:
                 value = take(field) if field else get(data, message)
                 if value is None:
@@ -182,21 +191,30 @@ def _mapped(getters: list[Getter]) -> MapItem:
                     if value is UNSET:
                         continue
                 item[name] = value
-        except ExpressionError:
-            reason = f"the expression of attribute '{name}' fails on the message"
-            raise Rejection(UNMAPPABLE, reason, pointers[name]) from None
-        except ValueError as error:
-            # The reasons of sources and conversions hold no value.
-            raise Rejection(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name]) from None
-        except TransformError as error:
-            raise TransformError(error.plugin, error.original, name) from error.original
+        except Exception as error:
+            raise fail(name, error) from error.__cause__
         return item
 
     return map_item
 
 
-def _take_nothing(field: str) -> None:
-    """Return None: the field of data that is no object."""
+def failure_of(getters: Sequence[Getter]) -> Fail:
+    """Return the function from the name of an attribute and what its source raised to the exception for the message."""
+    pointers = {getter.name: getter.pointer for getter in getters}
+
+    def fail(name: str, error: Exception) -> Exception:
+        match error:
+            case ExpressionError():
+                reason = f"the expression of attribute '{name}' fails on the message"
+                return Rejection(UNMAPPABLE, reason, pointers[name])
+            case ValueError():
+                # The reasons of sources and conversions hold no value.
+                return Rejection(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name])
+            case TransformError():
+                return TransformError(error.plugin, error.original, name)
+        return error
+
+    return fail
 
 
 def _whole(what: str) -> MapItem:

@@ -96,19 +96,22 @@ def compile_route(
         findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
     # The mapping of an unknown table is checked too, without its key.
     keyed = table or Table(route.table, ())
-    map_items = compile_mapping(name, route, keyed, context, path)
+    mapped = compile_mapping(name, route, keyed, context, path)
     write = compile_write(name, route, keyed, context, path)
-    if map_items is None:
+    if mapped is None:
         return None
+    transform_message = context.plugins.message_pipeline(names)
+    transform_item = context.plugins.item_pipeline(names)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
         when=when,
         validate=validate,
         on_invalid=route.on_invalid,
-        transform_message=context.plugins.message_pipeline(names),
-        map_items=map_items,
-        transform_item=context.plugins.item_pipeline(names),
+        transform_message=transform_message,
+        map_items=mapped.items,
+        transform_item=transform_item,
+        short=None if transform_message or transform_item else mapped.short,
     )
     return compiled if redaction is None else _guard(compiled, route, context, redaction)
 
