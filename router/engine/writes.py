@@ -30,9 +30,6 @@ EncodedItem = tuple[tuple[str, ...] | None, dict[str, AttributeValue], int]
 MAX_ACTIONS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 """Of all items of a transaction together."""
-IDEMPOTENCY_DAYS = 15
-"""How long an idempotency key is kept after its message was sent; SQS keeps a message for 14 days at most."""
-_IDEMPOTENCY_SECONDS = IDEMPOTENCY_DAYS * 24 * 60 * 60
 _ORDERED_TYPES = frozenset(("S", "N", "B"))
 VERSION_IS_NEWER = "attribute_not_exists(#v) OR #v < :v"
 """The condition of a versioned write. Values of different types are never in order, so that it fails for them too."""
@@ -268,39 +265,6 @@ def encoded_first(
 ) -> Callable[[WriteConfig, Item, Message, int], Write]:
     """Return the `plan` of a mode that stores each item as it is."""
     return lambda config, item, message, index: plan_encoded(config, (None, *encode_item(item, config.declared)))
-
-
-def make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
-    """Return the idempotency key of the `index`-th update of a route and message; its Put fails if that was applied.
-
-    Raises Rejection if the idempotency key cannot be a key in DynamoDB.
-    """
-    name = once.table.key[0][0]
-    idempotency_key = message.id
-    if once.key is not None:
-        idempotency_key = once.key(message.data)
-        if not isinstance(idempotency_key, str) or not idempotency_key:
-            raise Rejection(BAD_VERSION, "'once_key' does not evaluate to text")
-    # Escaped, so that the keys of two routes differ whatever the routes are named.
-    escaped = route.replace("%", "%25").replace("#", "%23")
-    item: Item = {name: f"{escaped}#{idempotency_key}#{index}"}
-    sent_at = message.epoch_ms("sent_at")
-    if once.ttl and sent_at is not None:
-        item[once.ttl] = sent_at // 1000 + _IDEMPOTENCY_SECONDS
-    try:
-        encoded, _ = encode_item(item)
-        identify(once.table.name, once.table.key, encoded)
-    except Rejection:
-        raise Rejection(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
-    return IdempotencyKey(
-        once.table,
-        {
-            "TableName": once.table.name,
-            "Item": encoded,
-            "ConditionExpression": "attribute_not_exists(#k)",
-            "ExpressionAttributeNames": {"#k": name},
-        },
-    )
 
 
 class PlannedMessage:

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 
-from router.codes import BAD_ITEM
-from router.engine.attributes import encode_item
+from router.codes import BAD_ITEM, BAD_VERSION
+from router.engine.attributes import encode_item, identify
 from router.engine.writes import (
     UPDATE,
     VERSION_IS_NEWER,
+    IdempotencyConfig,
+    IdempotencyKey,
     Mode,
     StoredItem,
     Write,
     WriteConfig,
-    make_idempotency_key,
     same_value,
 )
 from router.errors import Rejection
@@ -19,6 +20,9 @@ from router.model import REMOVE, AttributeValue, Item, Message, Outcome
 
 NO_ATTRIBUTE = "router: no attribute"
 """A name that no item has."""
+IDEMPOTENCY_DAYS = 15
+"""How long an idempotency key is kept after its message was sent; SQS keeps a message for 14 days at most."""
+_IDEMPOTENCY_SECONDS = IDEMPOTENCY_DAYS * 24 * 60 * 60
 
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
@@ -33,7 +37,7 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
         condition, version = VERSION_IS_NEWER, config.version_in(encoded)
         names["#v"], values[":v"] = config.version, version
     call = config.call({"Key": key, "UpdateExpression": expression}, condition, names, values)
-    idempotency_key = make_idempotency_key(config.once, config.route, message, index) if config.once else None
+    idempotency_key = _make_idempotency_key(config.once, config.route, message, index) if config.once else None
     return config.write(encoded, size, call, version, sets, idempotency_key)
 
 
@@ -75,6 +79,39 @@ def _update_expression(
 def _check_addable(name: str, value: AttributeValue) -> None:
     if value.keys().isdisjoint(("N", "SS", "NS", "BS")):
         raise Rejection(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
+
+
+def _make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
+    """Return the idempotency key of the `index`-th update of a route and message; its Put fails if that was applied.
+
+    Raises Rejection if the idempotency key cannot be a key in DynamoDB.
+    """
+    name = once.table.key[0][0]
+    idempotency_key = message.id
+    if once.key is not None:
+        idempotency_key = once.key(message.data)
+        if not isinstance(idempotency_key, str) or not idempotency_key:
+            raise Rejection(BAD_VERSION, "'once_key' does not evaluate to text")
+    # Escaped, so that the keys of two routes differ whatever the routes are named.
+    escaped = route.replace("%", "%25").replace("#", "%23")
+    item: Item = {name: f"{escaped}#{idempotency_key}#{index}"}
+    sent_at = message.epoch_ms("sent_at")
+    if once.ttl and sent_at is not None:
+        item[once.ttl] = sent_at // 1000 + _IDEMPOTENCY_SECONDS
+    try:
+        encoded, _ = encode_item(item)
+        identify(once.table.name, once.table.key, encoded)
+    except Rejection:
+        raise Rejection(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
+    return IdempotencyKey(
+        once.table,
+        {
+            "TableName": once.table.name,
+            "Item": encoded,
+            "ConditionExpression": "attribute_not_exists(#k)",
+            "ExpressionAttributeNames": {"#k": name},
+        },
+    )
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:

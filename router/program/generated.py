@@ -34,7 +34,7 @@ Fail = Callable[[str, Exception], Exception]
 """From the name of an attribute and what its source raised to the exception for the message."""
 
 
-class Shape(Struct, frozen=True):
+class SourceShape(Struct, frozen=True):
     """What the source depends on: for each attribute whether it is a top-level field; and the numbers of the keys."""
 
     fields: tuple[bool, ...]
@@ -73,7 +73,7 @@ def generate(getters: Sequence[Getter], table: Table, fail: Fail) -> Encode:
     """Return the function of a route: from data and message to the encoded item; raises Rejection, as `fail` says."""
     names = [getter.name for getter in getters]
     plain = all(kind == "S" for _, kind in table.key)
-    shape = Shape(
+    shape = SourceShape(
         tuple(bool(getter.field) for getter in getters),
         tuple(names.index(name) for name, _ in table.key) if plain else (),
     )
@@ -103,13 +103,12 @@ def take_nothing(field: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _compile(shape: Shape) -> CodeType:
+def _compile(shape: SourceShape) -> CodeType:
     return compile("\n".join(source_lines(shape)), "<the short form of a route>", "exec")
 
 
-def source_lines(shape: Shape) -> list[str]:
+def source_lines(shape: SourceShape) -> list[str]:
     """Return the source of the function `encode`."""
-    count = len(shape.fields)
     lines = [
         "def encode(data, message, UNSET=UNSET, str=str, int=int, len=len, encode_attribute=encode_attribute):",
         "    size = names_size",
@@ -134,24 +133,31 @@ def source_lines(shape: Shape) -> list[str]:
         "        raise fail(at, error) from error.__cause__",
         "    encoded = {}",
     ]
-    for number in range(count):
-        value = f"v{number}"
-        lines += [
-            f"    if {value}.__class__ is str and {value}.isascii():",
-            f'        encoded[name_{number}] = {{"S": {value}}}',
-            f"        size += len({value})",
-            f"    elif {value} is not UNSET:",
-            f"        encoded[name_{number}], size = encode_attribute(name_{number}, {value}, size)",
-        ]
+    for number in range(len(shape.fields)):
+        lines += _encode_lines(number)
     lines += [f"    if size > {MAX_ITEM_BYTES}:", "        raise over_limit()"]
+    return [*lines, *_identity_lines(shape.keys), "    return None, encoded, size"]
+
+
+def _encode_lines(number: int) -> list[str]:
+    value = f"v{number}"
+    return [
+        f"    if {value}.__class__ is str and {value}.isascii():",
+        f'        encoded[name_{number}] = {{"S": {value}}}',
+        f"        size += len({value})",
+        f"    elif {value} is not UNSET:",
+        f"        encoded[name_{number}], size = encode_attribute(name_{number}, {value}, size)",
+    ]
+
+
+def _identity_lines(keys: tuple[int, ...]) -> list[str]:
+    """Return the lines that identify an item by texts, as most are; keys of other types are left to the plan."""
+    if not keys:
+        return []
     # No character has more than four bytes in UTF-8.
     limits = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
     fitting = [
-        f"v{number}.__class__ is str and 0 < len(v{number}) <= {limit}"
-        for number, limit in zip(shape.keys, limits, strict=False)
+        f"v{key}.__class__ is str and 0 < len(v{key}) <= {limit}" for key, limit in zip(keys, limits, strict=False)
     ]
-    if fitting:
-        identity = ", ".join(["table", *(f"v{number}" for number in shape.keys)])
-        lines += [f"    if {' and '.join(fitting)}:", f"        return ({identity}), encoded, size"]
-    lines.append("    return None, encoded, size")
-    return lines
+    identity = ", ".join(["table", *(f"v{key}" for key in keys)])
+    return [f"    if {' and '.join(fitting)}:", f"        return ({identity}), encoded, size"]

@@ -97,7 +97,7 @@ MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
-class Mapped(NamedTuple):
+class CompiledMapping(NamedTuple):
     """How a message is mapped to its items, and the short form of that or None."""
 
     items: MapItems
@@ -110,7 +110,7 @@ def compile_mapping(
     table: Table,
     context: CompileContext,
     path: Path,
-) -> Mapped | None:
+) -> CompiledMapping | None:
     """Return how a route maps a message to its items, which raises Rejection; None if the config has faults."""
     single = isinstance(route.for_each, UnsetType)
     getters: list[Getter] | None = None
@@ -126,12 +126,12 @@ def compile_mapping(
         map_all = map_item if merge is None else _with(merge, map_item)
         plan = MODES[route.write.mode].plan_encoded
         short = short_form(getters, table, failure_of(getters), plan) if getters and plan and merge is None else None
-        return Mapped(lambda message, budget: [map_all(message.data, message)], short)
+        return CompiledMapping(lambda message, budget: [map_all(message.data, message)], short)
     select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
     if isinstance(route.item, UnsetType):
-        return Mapped(_for_each(select, lambda data, message: {}, map_item, whole_element=True))
+        return CompiledMapping(_for_each(select, lambda data, message: {}, map_item, whole_element=True))
     # What does not depend on the element is evaluated once for each message.
     fixed = {name for name, attribute in route.item.items() if _is_fixed(attribute, context)}
     assert getters is not None  # else there is no `map_item`
@@ -139,7 +139,7 @@ def compile_mapping(
         _mapped([each for each in getters if (each.name in fixed) is is_]) for is_ in (True, False)
     )
     map_each = map_varying if merge is None else _with(merge, map_varying)
-    return Mapped(_for_each(select, map_fixed, map_each, whole_element=False))
+    return CompiledMapping(_for_each(select, map_fixed, map_each, whole_element=False))
 
 
 def _with(merge: MergeMap, map_item: MapItem) -> MapItem:

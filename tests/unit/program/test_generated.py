@@ -12,7 +12,7 @@ from msgspec import structs
 
 from router.errors import ConfigError
 from router.model import Record
-from router.program.generated import MAX_ATTRIBUTES, WARM, Shape, source_lines
+from router.program.generated import MAX_ATTRIBUTES, WARM, SourceShape, source_lines
 from router.program.load import load_program
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, plan
 
@@ -174,7 +174,7 @@ def test_no_short_form(queue_of: Compile, item: Any, write: Any, more: Any) -> N
 
 def test_no_text_of_the_config_is_in_the_source() -> None:
     """The source is that of a shape: numbers only."""
-    lines = source_lines(Shape((True, False), (0,)))
+    lines = source_lines(SourceShape((True, False), (0,)))
 
     assert {line.strip() for line in lines if "1" in line} == {
         "at = name_1",

@@ -254,15 +254,15 @@ def test_attributes(schema: Any, attribute: spec.Attribute) -> None:
     config = spec.Config(version=1, tables={"t": spec.TableSettings(key={"k": "S"})}, routes={"r": route})
     value = infer(Subject(config, plugins, store).routes[0], attribute).value
     context = CompileContext({}, {}, plugins, store, _findings(), {})
-    map_items = compile_mapping("r", route, Table("t", ()), context, ("routes", "r"))
-    assume(map_items is not None)
-    assert map_items
+    mapping = compile_mapping("r", route, Table("t", ()), context, ("routes", "r"))
+    assume(mapping is not None)
+    assert mapping
 
     for data in MESSAGES:
         if check(data) is not None:
             continue
         try:
-            [item] = map_items(Message(data), UNLIMITED)
+            [item] = mapping.items(Message(data), UNLIMITED)
         except Rejection:
             continue
         got = item.get("k")
