@@ -137,7 +137,8 @@ class Witnesses:
 
     def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
         """Return a value of a level, with something at the path `toward`; another for each variant."""
-        schemas = list(_chosen(self._levels.parts(level), variant))
+        chosen = tuple(_chosen(self._levels.parts(level), variant))
+        schemas = [part.place.content for part in chosen]
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
             raise _Stuck
@@ -154,9 +155,9 @@ class Witnesses:
         kind = kinds[variant % len(kinds)] if typed else kinds[0]
         match kind:
             case "object":
-                return self._make_object(level, schemas, toward, variant, depth)
+                return self._make_object(Every(chosen), schemas, toward, variant, depth)
             case "array":
-                return self._make_list(level, schemas, toward, variant, depth)
+                return self._make_list(Every(chosen), schemas, toward, variant, depth)
             case "string":
                 return _make_text(schemas, variant)
             case "integer" | "number":
@@ -211,7 +212,7 @@ def _varied(value: Any, number: int) -> Any:
     return value
 
 
-def _chosen(level: Level, variant: int) -> Iterator[Schema]:
+def _chosen(level: Level, variant: int) -> Iterator[Own]:
     """Yield the subschemas of a level, with one branch of each choice."""
     match level:
         case Every(parts):
@@ -223,7 +224,7 @@ def _chosen(level: Level, variant: int) -> Iterator[Schema]:
             yield from _chosen(parts[variant % len(parts)], variant // len(parts) + variant)
         case _:
             assert isinstance(level, Own)
-            yield level.place.content
+            yield level
 
 
 def _subschemas(level: Level) -> Iterator[Schema]:

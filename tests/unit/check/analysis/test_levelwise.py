@@ -83,6 +83,16 @@ def nested(depth: int, leaf: Any) -> tuple[str, Any]:
     return ".".join(names), leaf
 
 
+def test_objects_that_may_be_null(verdict: Any) -> None:
+    """The values in an object are those of the same branch: GitHub's webhooks have many such objects."""
+    key = {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}
+    choice = {"oneOf": [key, {"type": "null"}]}
+    properties = {"license": choice, "owner": choice, "node": {"$ref": "#/definitions/node"}}
+    schema = {"type": "object", "required": ["license", "owner"], "properties": properties, "definitions": TREE}
+
+    assert verdict(schema, "item: {id: {from: license.key, default: none}}") == "refuted RT612"
+
+
 @pytest.mark.parametrize("depth", [5, 6, 7, 12, 25])
 @pytest.mark.parametrize(("leaf", "expected"), [(TEXT, "proved"), ({"type": "string"}, "refuted RT612")])
 def test_deep_paths(verdict: Any, depth: int, leaf: Any, expected: str) -> None:
