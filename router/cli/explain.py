@@ -10,14 +10,11 @@ import click
 import msgspec
 
 from router.cli.options import config_option, json_option, write_file
-from router.config import spec
 from router.dev.compare import to_json
-from router.dev.explain import Explanation, RouteCondition, as_page, explain, show_value
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
-from router.errors import ConfigError, UsageError
-from router.model import Record
+from router.dev.explain import Explanation, RouteCondition, as_page, explain, read_message, require_names, show_value
+from router.errors import ConfigError
 from router.printable import printable
-from router.program.load import Program, load
+from router.program.load import load
 
 
 @click.command("explain")
@@ -61,8 +58,8 @@ def command(
     loaded = load(config, os.environ)
     if loaded.program is None:
         raise ConfigError(tuple(loaded.findings))
-    _check_names(loaded.program, queue, route)
-    record = _record(loaded.program, queue, message.read(), raw)
+    require_names(loaded.program, queue, route)
+    record = read_message(loaded.program, queue, message.read(), raw)
     explained = explain(loaded, loaded.program, queue, record)
     if page:
         write_file(page, as_page(explained, loaded.program.config, route).encode())
@@ -80,37 +77,6 @@ def _show_claims(config: Path, names: list[str], route: str | None) -> None:
 
     entries = examine(config, os.environ).ledger.entries
     show_claims([entry for entry in entries if entry.route in names and route in (None, entry.route)])
-
-
-def _check_names(program: Program, queue: str, route: str | None) -> None:
-    if queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
-    names = [each.route.name for each in program.engine.queues[queue].routes]
-    if route is not None and route not in names:
-        raise UsageError(f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}")
-
-
-def _record(program: Program, queue: str, content: bytes, raw: bool) -> Record:
-    try:
-        text = content.decode().strip()
-    except UnicodeDecodeError:
-        raise UsageError("the message is not UTF-8 text, which SQS requires") from None
-    # An editor may have put a byte order mark before a message or a record; one in a body is a part of it.
-    without_mark = text.removeprefix("\ufeff").strip()
-    if not raw:
-        settings = program.config.queues.get(queue) or spec.Queue()
-        text = wrap_text(without_mark, settings, program.plugins.envelopes)
-    elif holds_record(given := _json(without_mark)):
-        return read_record(given)
-    return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
-
-
-def _json(text: str) -> Any:
-    """Return the value of a JSON text, or None."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 def _as_json(explained: Explanation, only: str | None) -> str:

@@ -1,5 +1,112 @@
 """The calls of the view Edit: a config beside a message."""
 
-from router.console.api import Call
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-CALLS: tuple[Call, ...] = ()
+import msgspec
+from msgspec import Struct, structs
+
+from router.console import checking, messages
+from router.console.api import Call, Nothing
+from router.console.checking import Draft, RouteOfDraft
+from router.console.files import EditedFile, ReadFile, changed_files, names_of, read_file, save_files
+from router.console.messages import MessageOfDraft
+from router.console.refusals import ConsoleError
+from router.console.workspace import Workspace
+from router.dev.local import saved_files
+
+
+class FilesOnDisk(Struct, frozen=True):
+    """The files of a config, or those that changed; `stamp` changes with each file that a config may name."""
+
+    files: list[ReadFile]
+    stamp: str
+
+
+class KnownFiles(Struct, frozen=True):
+    """The hashes of files that a page has read, by name."""
+
+    known: dict[str, str]
+
+
+class Saving(Struct, frozen=True):
+    """Files to save; with `overwrite` also those that changed on the disk meanwhile."""
+
+    files: list[EditedFile]
+    overwrite: bool = False
+
+
+class CodeId(Struct, frozen=True):
+    """A code: `RT101`."""
+
+    code: str
+
+
+def list_names(given: Any) -> list[str]:
+    """Return the names of the files of a draft; a job."""
+    draft = msgspec.convert(given, Draft)
+    return names_of(Path(draft.config), draft.load().config)
+
+
+def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:
+    """Read all files of the config; only the config itself if that cannot be read."""
+    try:
+        names = msgspec.json.decode(workspace.messages.run(list_names, _of(workspace, given)), type=list[str])
+    except ConsoleError:
+        names = [str(workspace.config)]
+    workspace.files.update(names)
+    return FilesOnDisk(list(map(read_file, names)), _stamp(workspace))
+
+
+def find_changes(workspace: Workspace, given: KnownFiles) -> FilesOnDisk:
+    """Return the files that changed on the disk since a page read them."""
+    return FilesOnDisk(changed_files(given.known, workspace.files), _stamp(workspace))
+
+
+def save(workspace: Workspace, given: Saving) -> FilesOnDisk:
+    """Save files, and return them as they are on the disk then."""
+    return FilesOnDisk(save_files(given.files, workspace.files, given.overwrite), _stamp(workspace))
+
+
+def explain_code(workspace: Workspace, given: CodeId) -> checking.CodePage:
+    """Return what `router check --explain` says."""
+    return checking.explain_code(given.code)
+
+
+def schema(workspace: Workspace, given: Nothing) -> Any:
+    """Return the published schemas."""
+    return checking.schema_of_config()
+
+
+def _stamp(workspace: Workspace) -> str:
+    saved = saved_files(workspace.config.absolute().parent)
+    return hashlib.sha256(repr(sorted(saved.items())).encode()).hexdigest()
+
+
+def _of(workspace: Workspace, draft: Draft) -> Draft:
+    return structs.replace(draft, config=str(workspace.config))
+
+
+def _message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
+    return lambda workspace, given: workspace.messages.run(function, _of(workspace, given))
+
+
+def _check_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
+    return lambda workspace, given: workspace.checks.run(function, _of(workspace, given))
+
+
+CALLS = (
+    Call("edit/files", Draft, read_files),
+    Call("edit/disk", KnownFiles, find_changes),
+    Call("edit/save", Saving, save),
+    Call("edit/schema", Nothing, schema),
+    Call("edit/code", CodeId, explain_code),
+    Call("edit/check", Draft, _check_job(checking.check_config)),
+    Call("edit/outline", Draft, _message_job(checking.outline)),
+    Call("edit/paths", RouteOfDraft, _message_job(checking.paths_of_route)),
+    Call("edit/run", MessageOfDraft, _message_job(messages.run_message)),
+    Call("edit/tests", MessageOfDraft, _message_job(messages.run_tests)),
+    Call("edit/add_test", MessageOfDraft, _message_job(messages.add_test)),
+)

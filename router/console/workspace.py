@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router.console.jobs import JobProcess
 from router.console.refusals import ConsoleError
@@ -27,6 +27,8 @@ class Workspace(Struct, frozen=True):
     checks: JobProcess
     target: Target = "files"
     writes: bool = False
+    files: set[str] = field(default_factory=set)
+    """The names of the files that may be saved: those of the config, as far as the page has asked for them."""
 
 
 @contextmanager

@@ -8,16 +8,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+import msgspec
 from msgspec import Struct, UnsetType
 
 from router.config import spec
 from router.dev.compare import to_json
 from router.dev.graph.model import graph_of, select_queue
 from router.dev.graph.picture import draw
+from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
 from router.dev.run_tests import plan_record, show_request, show_requests
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.engine.writes import Write
-from router.errors import ExpressionError
+from router.errors import ExpressionError, UsageError
 from router.model import WRITTEN, Outcome, Record
 from router.printable import printable
 from router.program.expressions.compile import compile_expression
@@ -64,6 +66,42 @@ class Explanation(Struct, frozen=True):
     requests: tuple[dict[str, Any], ...] = ()
     failed_at: str = ""
     faults: tuple[Violation, ...] = ()
+
+
+def require_names(program: Program, queue: str, route: str | None) -> None:
+    """Raise UsageError unless routes read the queue, and the route, if one is given, is one of them."""
+    if queue not in program.engine.queues:
+        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
+    names = [each.route.name for each in program.engine.queues[queue].routes]
+    if route is not None and route not in names:
+        raise UsageError(f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}")
+
+
+def read_message(program: Program, queue: str, content: bytes, raw: bool) -> Record:
+    """Return the record of a message, wrapped in the queue's envelopes; raises UsageError.
+
+    If it is `raw`, it is a body as SQS has it, a record, or an event with one.
+    """
+    try:
+        text = content.decode().strip()
+    except UnicodeDecodeError:
+        raise UsageError("the message is not UTF-8 text, which SQS requires") from None
+    # An editor may have put a byte order mark before a message or a record; one in a body is a part of it.
+    without_mark = text.removeprefix("\ufeff").strip()
+    if not raw:
+        settings = program.config.queues.get(queue) or spec.Queue()
+        text = wrap_text(without_mark, settings, program.plugins.envelopes)
+    elif holds_record(given := _json(without_mark)):
+        return read_record(given)
+    return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
+
+
+def _json(text: str) -> Any:
+    """Return the value of a JSON text, or None."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Explanation:

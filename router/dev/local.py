@@ -66,11 +66,11 @@ def keep_up(config: Path, local: LocalAws, stop: Event, report: Report) -> None:
     reported, and the worker keeps the one before.
     """
     with _worker(config, local, report) as worker:
-        seen = _saved(config.absolute().parent)
+        seen = saved_files(config.absolute().parent)
         while not stop.wait(POLL_SECONDS):
             if worker.poll() is not None:
                 raise UsageError("the worker ended by itself")
-            now = _saved(config.absolute().parent)
+            now = saved_files(config.absolute().parent)
             if now != seen:
                 seen = now
                 _reload(config, local, worker, report)
@@ -96,7 +96,7 @@ def provision_new(program: Program, local: LocalAws) -> None:
     provision(program, local, existing | {url.rpartition("/")[2] for url in urls})
 
 
-def _saved(folder: Path) -> Mapping[str, tuple[int, int]]:
+def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
     """Return when each file that a config may name was saved, and its size."""
     found: dict[str, tuple[int, int]] = {}
     for root, folders, files in os.walk(folder):

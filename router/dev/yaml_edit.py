@@ -31,12 +31,12 @@ class CannotUpdate(Exception):
 
 
 class YamlFile:
-    """A YAML file that is edited, and then saved."""
+    """A YAML file that is edited, and then saved; `unsaved` is its content, if that differs from the one on disk."""
 
-    def __init__(self, path: FilePath) -> None:
+    def __init__(self, path: FilePath, unsaved: bytes | None = None) -> None:
         self._path = path
         # As bytes, so that line endings do not change.
-        raw = path.read_bytes()
+        raw = path.read_bytes() if unsaved is None else unsaved
         self._text = raw.decode("utf-8-sig")
         self._mark = _MARK if raw.startswith(_MARK) else b""
         self._data: Any = parse_text(self._text, as_written=True).data

@@ -11,9 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from router.console.workspace import Workspace
+import msgspec
 
-__all__ = ["Reply", "RunningConsole", "Workspace", "running_console"]
+from router.console.jobs import JobProcess
+from router.console.refusals import as_refusal
+from router.console.server import CALLS
+from router.console.workspace import Workspace, opened
+from router.errors import RouterError
+
+__all__ = ["JobProcess", "Refused", "Reply", "RunningConsole", "Workspace", "call", "opened", "running_console"]
 
 
 class Reply:
@@ -85,3 +91,18 @@ def running_console(folder: Path, *words: str, env: Mapping[str, str] | None = N
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+class Refused(Exception):
+    """A call that was refused: its code, sentence and status."""
+
+
+def call(workspace: Workspace, name: str, /, **given: Any) -> Any:
+    """Call a function of the page, without a server; raises Refused."""
+    (found,) = (each for each in CALLS if each.name == name)
+    try:
+        answer = found.run(workspace, msgspec.convert(given, found.takes))
+    except RouterError as error:
+        refusal = as_refusal(error)
+        raise Refused(refusal.code, str(refusal), refusal.status) from None
+    return json.loads(answer if isinstance(answer, bytes) else msgspec.json.encode(answer))

@@ -1,0 +1,209 @@
+"""The job that checks a config while it is edited, as `router check` does."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.check.analysis.budget import ProofBudget
+from router.check.analysis.predicates import text_of
+from router.check.analysis.schema_index import SchemaIndex
+from router.check.ledger import LedgerEntry, Verdict
+from router.check.rule import code_of, shipped_examples
+from router.check.run import examine
+from router.config import spec
+from router.config.schema import config_schema
+from router.console.files import as_unsaved, names_of
+from router.console.refusals import ConsoleError
+from router.dev.compare import to_json
+from router.dev.records import make_record
+from router.model import META_NAMES, Finding
+from router.program.load import Loaded, load
+
+_MAX_PATHS = 400
+_MAX_STEPS = 5
+
+
+class Draft(Struct, frozen=True):
+    """A config as it is edited: its file, which is that of the console, and the texts that are not saved, by file."""
+
+    config: str = ""
+    unsaved: dict[str, str] = {}
+
+    def load(self) -> Loaded:
+        """Load it; a variable that is not set is a warning, as in `router graph`."""
+        return load(Path(self.config), os.environ, "warning", as_unsaved(self.unsaved))
+
+
+class PageFinding(Struct, frozen=True):
+    """A finding as the page shows it."""
+
+    code: str
+    severity: str
+    title: str
+    sentence: str
+    suggestion: str
+    file: str
+    line: int
+    column: int
+
+
+class PageClaim(Struct, frozen=True):
+    """A claim about a route as the page shows it."""
+
+    route: str
+    claim: str
+    verdict: Verdict
+    reason: str
+    file: str
+    line: int
+
+
+class Checked(Struct, frozen=True):
+    """What `router check` says."""
+
+    findings: tuple[PageFinding, ...]
+    claims: tuple[PageClaim, ...]
+    ignored: int
+
+
+def check_config(given: Any) -> Checked:
+    """Run `router check` on a draft."""
+    draft = msgspec.convert(given, Draft)
+    report = examine(Path(draft.config), os.environ, unset="warning", unsaved=as_unsaved(draft.unsaved))
+    return Checked(
+        tuple(map(_finding, report.findings)), tuple(map(page_claim, report.ledger.entries)), len(report.ignored)
+    )
+
+
+def _finding(finding: Finding) -> PageFinding:
+    code, place = finding.code, finding.place
+    return PageFinding(
+        code.id, code.severity, code.title, finding.sentence, finding.suggestion, place.file, place.line, place.column
+    )
+
+
+def page_claim(entry: LedgerEntry) -> PageClaim:
+    """Return a claim as the page shows it."""
+    claim = f"{entry.kind} {entry.subject}".rstrip()
+    reason = entry.reason or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
+    return PageClaim(entry.route, claim, entry.verdict, reason or entry.assumes, entry.place.file, entry.place.line)
+
+
+class SampleMessage(Struct, frozen=True):
+    """The message of a test: as JSON, or, if it is raw, as the queue has it."""
+
+    route: str
+    queue: str
+    name: str
+    text: str
+    raw: bool
+
+
+class Outline(Struct, frozen=True):
+    """What an editor completes and offers: the names of a config, and the messages of its tests."""
+
+    files: list[str]
+    queues: dict[str, list[str]]
+    """The names of the routes that read each queue."""
+    tables: list[str]
+    transforms: list[str]
+    envelopes: list[str]
+    plugins: list[str]
+    samples: list[SampleMessage]
+    meta: tuple[str, ...] = META_NAMES
+
+
+def outline(given: Any) -> Outline | None:
+    """Return the outline of a draft; None if it cannot be read."""
+    draft = msgspec.convert(given, Draft)
+    loaded = draft.load()
+    config, plugins = loaded.config, loaded.plugins
+    if config is None or plugins is None:
+        return None
+    queues: dict[str, list[str]] = {}
+    for name, route in config.routes.items():
+        queues.setdefault(route.queue, []).append(name)
+    samples = list(_samples(loaded, config))
+    return Outline(
+        names_of(Path(draft.config), config),
+        queues,
+        list(config.tables),
+        list(plugins.transforms),
+        list(plugins.envelopes),
+        list(plugins.names),
+        samples,
+    )
+
+
+def _samples(loaded: Loaded, config: spec.Config) -> Iterator[SampleMessage]:
+    for name, route in config.routes.items():
+        for index, test in enumerate(route.tests):
+            for message in test.received:
+                label = test.name or f"test {index + 1}"
+                if message.message is not msgspec.UNSET:
+                    yield SampleMessage(name, route.queue, label, to_json(message.message, indent=2), raw=False)
+                elif isinstance(message.body, str):
+                    yield SampleMessage(name, route.queue, label, message.body, raw=True)
+                elif isinstance(message.record, dict):
+                    yield SampleMessage(name, route.queue, label, to_json(message.record, indent=2), raw=True)
+                elif loaded.program is not None:
+                    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
+                    yield SampleMessage(name, route.queue, label, record.body, raw=False)
+
+
+class RouteOfDraft(Draft, frozen=True):
+    """A route of a draft."""
+
+    route: str = ""
+
+
+def paths_of_route(given: Any) -> list[str]:
+    """Return the paths that the schema of a route declares, those of few steps first."""
+    asked = msgspec.convert(given, RouteOfDraft)
+    loaded = asked.load()
+    route = loaded.config.routes.get(asked.route) if loaded.config else None
+    if route is None or loaded.schemas is None or isinstance(route.schema, msgspec.UnsetType):
+        return []
+    validation = loaded.schemas.linked(route.schema, ("routes", asked.route, "schema"))
+    if validation is None:
+        return []
+    index = SchemaIndex(validation, ProofBudget())
+    found: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting and len(found) < _MAX_PATHS:
+        steps = waiting.pop(0)
+        inner = [(*steps, name) for name in index.names(steps)]
+        found += inner
+        waiting += inner if len(steps) < _MAX_STEPS else []
+    return [text_of(steps) for steps in found]
+
+
+class CodePage(Struct, frozen=True):
+    """What `router check --explain` says of a code."""
+
+    code: str
+    severity: str
+    title: str
+    why: str
+    bad: str = ""
+    found: str = ""
+    good: str = ""
+
+
+def explain_code(id_: str) -> CodePage:
+    """Return what `router check --explain` says of a code; raises ConsoleError if there is none."""
+    code = code_of(id_)
+    if code is None:
+        raise ConsoleError("unknown_code", f"there is no code {id_}", 404)
+    example = shipped_examples().get(code.id)
+    shown = (example.bad, example.found, example.good) if example else ()
+    return CodePage(code.id, code.severity, code.title, code.why, *shown)
+
+
+def schema_of_config() -> Any:
+    """Return the schemas of the config and of the files that it includes, for completion."""
+    return {"config": config_schema(), "included": config_schema(included=True)}

@@ -1,0 +1,114 @@
+"""The files of a config: their texts for an editor, what changed on the disk, and saving them."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from msgspec import Struct
+
+from router.config import spec
+from router.config.findings import Findings
+from router.config.include import included_files
+from router.config.merge import Unsaved
+from router.config.source import MAX_BYTES
+from router.console.refusals import ConsoleError
+from router.errors import UsageError
+from router.model import Place
+
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8."""
+
+
+class EditedFile(Struct, frozen=True):
+    """A file to save: its text, and the hash of the content that it was made from."""
+
+    name: str
+    text: str
+    hash: str
+
+
+class ReadFile(Struct, frozen=True):
+    """A file as it is on the disk: its hash, and its text with line feeds; or why there is no text."""
+
+    name: str
+    hash: str
+    text: str = ""
+    fault: str = ""
+
+
+def as_unsaved(texts: Mapping[str, str]) -> Unsaved:
+    """Return the texts of an editor, by name, as the loader takes them."""
+    return {Path(name): text.encode(errors="surrogatepass") for name, text in texts.items()}
+
+
+def names_of(config: Path, loaded: spec.Config | None) -> list[str]:
+    """Return the names of the config and of the files that it includes, in order."""
+    nowhere = Findings(lambda path, key: Place(str(config)))
+    included = included_files(config, loaded.include, nowhere) if loaded else ()
+    return [str(config), *map(str, included)]
+
+
+def read_file(name: str) -> ReadFile:
+    """Return a file as it is on the disk."""
+    try:
+        raw = _read(Path(name))
+    except OSError as error:
+        return ReadFile(name, "", fault=f"cannot be read: {_reason(error)}")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return ReadFile(name, _hash(raw), fault="is not UTF-8 text")
+    return ReadFile(name, _hash(raw), text.replace("\r\n", "\n"))
+
+
+def changed_files(known: Mapping[str, str], allowed: Iterable[str]) -> list[ReadFile]:
+    """Return the files whose content on the disk has not the hash that is known."""
+    return [file for file in map(read_file, sorted(known.keys() & set(allowed))) if file.hash != known[file.name]]
+
+
+def save_files(files: Sequence[EditedFile], allowed: Iterable[str], overwrite: bool) -> list[ReadFile]:
+    """Write files, and return them as they are now; raises ConsoleError, and then writes nothing.
+
+    A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
+    """
+    permitted = frozenset(allowed)
+    for file in files:
+        if file.name not in permitted:
+            raise ConsoleError("not_a_file", f"'{file.name}' is not a file of the config", 403)
+        if not overwrite and read_file(file.name).hash != file.hash:
+            raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
+    for file in files:
+        _write(Path(file.name).resolve(), file.text)
+    return [read_file(file.name) for file in files]
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file at once: who reads it meanwhile finds the old content or the new one."""
+    before = _read(path) if path.exists() else b""
+    content = text.replace("\n", "\r\n") if b"\r\n" in before else text
+    new = path.with_name(f".{path.name}.{token_hex(4)}")
+    try:
+        new.write_bytes((_MARK if before.startswith(_MARK) else b"") + content.encode())
+        if path.exists():
+            shutil.copymode(path, new)
+        os.replace(new, path)  # noqa: PTH105 — replaces on all systems
+    except (OSError, UnicodeEncodeError) as error:
+        new.unlink(missing_ok=True)
+        reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
+        raise UsageError(f"cannot write '{path.name}': {reason}") from None
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _hash(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,201 @@
+"""The jobs that run a message, and the tests of routes, while a config is edited."""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from router.config import spec
+from router.console.checking import Draft
+from router.console.files import as_unsaved
+from router.dev.compare import cell, to_json
+from router.dev.explain import Explanation, explain, read_message, require_names, show_value
+from router.dev.records import holds_record
+from router.dev.run_tests import Suite, Verdict, observe
+from router.dev.stateful import StoredTable
+from router.dev.update import as_yaml, changes_of
+from router.dev.yaml_edit import CannotUpdate, YamlFile
+from router.engine.attributes import decode_item
+from router.engine.writes import Write
+from router.errors import ConfigError, UsageError
+from router.model import Outcome
+from router.model import Path as ConfigPath
+from router.program.load import Program
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class MessageOfDraft(Draft, frozen=True):
+    """A message for a queue of a draft; if it is `raw`, it is a body as SQS has it, or a record."""
+
+    queue: str = ""
+    message: str = ""
+    raw: bool = False
+    route: str = ""
+    """For a new test: its route."""
+    name: str = ""
+    """For a new test: its name."""
+
+
+class PageStage(Struct, frozen=True):
+    """A stage that the message passed; its value is JSON."""
+
+    route: str
+    stage: str
+    micros: float
+    value: str
+
+
+class PageItem(Struct, frozen=True):
+    """An item that is written: as in tests, and as DynamoDB stores it; both are JSON."""
+
+    route: str
+    table: str
+    operation: str
+    bytes: int
+    plain: str
+    stored: str
+
+
+class RunReport(Struct, frozen=True):
+    """What becomes of a message; requests are JSON."""
+
+    outcome: Outcome
+    failed_at: str
+    stages: list[PageStage]
+    conditions: list[Any]
+    faults: list[Any]
+    items: list[PageItem]
+    requests: list[str]
+
+
+class PageDifference(Struct, frozen=True):
+    """A difference between what a test expects and what was found; the values are JSON."""
+
+    what: str
+    expected: str
+    found: str
+
+
+class PageTest(Struct, frozen=True):
+    """The result of a test, and its place."""
+
+    route: str
+    name: str
+    passed: bool
+    differences: list[PageDifference]
+    file: str
+    line: int
+
+
+def run_message(given: Any) -> RunReport:
+    """Run a message as `router explain` does; raises RouterError."""
+    asked = msgspec.convert(given, MessageOfDraft)
+    loaded = asked.load()
+    program = loaded.program
+    if program is None:
+        raise ConfigError(tuple(loaded.findings))
+    require_names(program, asked.queue, None)
+    record = read_message(program, asked.queue, asked.message.encode(errors="surrogatepass"), asked.raw)
+    return _run(explain(loaded, program, asked.queue, record))
+
+
+def _run(explained: Explanation) -> RunReport:
+    writes = [stage.value for stage in explained.stages if isinstance(stage.value, Write)]
+    return RunReport(
+        explained.outcome,
+        explained.failed_at,
+        [
+            PageStage(stage.route, stage.stage, round(stage.micros, 1), to_json(show_value(stage), indent=2))
+            for stage in explained.stages
+            if stage.stage != "when"
+        ],
+        [msgspec.to_builtins(each) for each in explained.conditions],
+        [msgspec.to_builtins(each) for each in explained.faults],
+        [
+            PageItem(
+                write.route,
+                write.table.name,
+                write.mode.operation.name,
+                write.size,
+                to_json(decode_item(write.item), indent=2),
+                to_json(write.item, indent=2),
+            )
+            for write in writes
+        ],
+        [to_json(request, indent=2) for request in explained.requests],
+    )
+
+
+def run_tests(given: Any) -> list[PageTest]:
+    """Run the tests of the routes of a queue, or of all without one, as `router test` does; raises RouterError."""
+    asked = msgspec.convert(given, MessageOfDraft)
+    suite = Suite(Path(asked.config), os.environ, as_unsaved(asked.unsaved))
+    routes = suite.program.config.routes
+    return [
+        _test(suite, suite.run_one(route, index))
+        for route, _, index in suite.names()
+        if asked.queue in ("", routes[route].queue)
+    ]
+
+
+def _test(suite: Suite, verdict: Verdict) -> PageTest:
+    place = suite.loaded.findings.locate(("routes", verdict.route, "tests", verdict.index))
+    differences = [PageDifference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences]
+    return PageTest(verdict.route, verdict.name, verdict.passed, differences, place.file, place.line)
+
+
+class NewTest(Struct, frozen=True):
+    """A file with one more test, which is not saved."""
+
+    file: str
+    text: str
+
+
+def add_test(given: Any) -> NewTest:
+    """Return the file of a route with one more test, which expects what happens now; raises RouterError."""
+    asked = msgspec.convert(given, MessageOfDraft)
+    loaded = asked.load()
+    program = loaded.program
+    if program is None:
+        raise ConfigError(tuple(loaded.findings))
+    if asked.route not in program.config.routes:
+        raise UsageError(f"there is no route '{asked.route}'")
+    source = _message(asked)
+    file = loaded.findings.locate(("routes", asked.route)).file
+    unsaved = asked.unsaved.get(file)
+    edited = YamlFile(Path(file), None if unsaved is None else unsaved.encode())
+    try:
+        _append(edited, program, asked, source)
+    except CannotUpdate as error:
+        raise UsageError(f"the test cannot be added to '{file}': {error}") from None
+    return NewTest(file, edited.content.decode("utf-8-sig").replace("\r\n", "\n"))
+
+
+def _append(file: YamlFile, program: Program, asked: MessageOfDraft, source: dict[str, Any]) -> None:
+    test = msgspec.convert(source, spec.Test)
+    observed = observe(program, asked.route, test)
+    found = changes_of(test, source, observed, StoredTable(program, asked.route), outcomes=True)
+    entry = {"name": asked.name, **as_yaml(source), **{each.key: each.new for each in found}}
+    path: ConfigPath = ("routes", asked.route)
+    before = file.data(path)
+    if before.get("tests"):
+        file.change((*path, "tests"), [*before["tests"], entry])
+    else:
+        file.change(path, {**before, "tests": [entry]})
+
+
+def _message(asked: MessageOfDraft) -> dict[str, Any]:
+    """Return what a test has of a message."""
+    try:
+        value = _DECODER.decode(asked.message.strip())
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ArithmeticError):
+        value = UNSET
+    if asked.raw:
+        return {"record": value} if holds_record(value) else {"body": asked.message.strip()}
+    if isinstance(value, UnsetType):
+        raise UsageError("the message is not JSON: mark it as raw to have it in a test as it is")
+    return {"message": value}

@@ -1,0 +1,47 @@
+// Dialogs: what a code is, a confirmation, a text.
+import { el } from "./dom.js";
+
+// The class of a badge for each severity of a finding.
+export const SEVERITIES = { error: "bad", warning: "warn", info: "aws" };
+
+// Show what `router check --explain` says of a code, in a dialog.
+export async function explainInDialog(app, code) {
+  let page;
+  try {
+    page = await app.api("edit/code", { code });
+  } catch (error) {
+    app.notify(error.message, "error");
+    return;
+  }
+  const part = (title, text) => text && [el("h3", {}, title), el("pre", { class: "sample" }, text.trimEnd())];
+  const dialog = el("dialog", { "aria-labelledby": "code-title", class: "code" },
+    el("h2", { id: "code-title" }, `${page.code} `, el("span", { class: `badge ${SEVERITIES[page.severity]}` }, page.severity)),
+    el("p", {}, el("strong", {}, page.title)), el("p", {}, page.why),
+    part("bad", page.bad), part("found", page.found), part("good", page.good),
+    el("form", { method: "dialog" }, el("div", { class: "bar" }, el("button", { class: "button spread", autofocus: true }, "Close"))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// Ask for a confirmation, or for a text: return it, "" for a button without one, or null.
+export function ask({ title, text, action, label = "", value = "", isDangerous = false }) {
+  return new Promise((resolve) => {
+    const input = label && el("input", { type: "text", value, required: true });
+    const dialog = el("dialog", { "aria-labelledby": "ask-title" },
+      el("form", { method: "dialog" },
+        el("h2", { id: "ask-title" }, title), text && el("p", {}, text),
+        label && el("label", { class: "column" }, label, input),
+        el("div", { class: "bar" },
+          el("span", { class: "spread" }),
+          el("button", { class: "button", type: "button", onclick: () => dialog.close("") }, "Cancel"),
+          el("button", { class: `button ${isDangerous ? "danger" : "primary"}`, value: "yes" }, action))));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes" ? (input ? input.value : "") : null);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    input?.select();
+  });
+}
