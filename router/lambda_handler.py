@@ -25,11 +25,12 @@ from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
+from router.deliver.writer import Writer
 from router.engine.backoff import OutageBackoff
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
-from router.program.load import Program, load_program
+from router.program.load import GC_THRESHOLD, Program, load_program
 from router.program.precompiled import COMPILED_NAME
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
@@ -40,6 +41,8 @@ ANSWER_SECONDS = 0.2
 """Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
 ANSWER_SECONDS_EACH = 0.0002
 """… and for each message so much more."""
+MOST_CALLS = 40
+"""The most writes under way at a time: those of a batch of 1,000 messages, which Lambda bills by its wall time."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -192,10 +195,12 @@ def _aws() -> Aws:
 
 @cache
 def _delivery() -> Delivery:
-    return Delivery(PROGRAM, _aws(), meter=print_embedded)
+    aws = _aws()
+    return Delivery(PROGRAM, aws, meter=print_embedded, writer=Writer(aws.tables, most_calls=MOST_CALLS))
 
 
 PROGRAM = _load()
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
+gc.set_threshold(GC_THRESHOLD)
 gc.enable()

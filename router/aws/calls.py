@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 RESPONSE_SECONDS = 10
 """To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
-"""The most calls that a writer has under way at a time."""
+"""The most calls that a writer has under way at a time, unless it may have more once it has the connections."""
+IDLE_SECONDS = 15
+"""A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
+that is closed meanwhile is lost."""
 MARGIN_SECONDS = 0.5
 """Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
 RESERVE_SECONDS = 0.25
@@ -106,23 +109,48 @@ class StartLimit:
 
 
 class PolledCalls(Generic[Job]):
-    """Sends calls one after another and reads each response when it comes; safe to use from several threads."""
+    """Sends calls one after another and reads each response when it comes; safe to use from several threads.
 
-    def __init__(self, begin: Callable[[Job, float], PendingWrite], clock: Clock = boottime) -> None:
+    At first CONCURRENT_CALLS are under way at a time. Each `make` that had use for more, and met no throttled table,
+    doubles them up to `most`: a new connection costs about as much time as waiting for one that is busy, so that a
+    batch opens no more than as many as there are. They are CONCURRENT_CALLS again once a table throttles, or the
+    connections were idle for so long that they must be opened anew.
+    """
+
+    def __init__(
+        self, begin: Callable[[Job, float], PendingWrite], clock: Clock = boottime, most: int = CONCURRENT_CALLS
+    ) -> None:
         """`begin` sends a call that may take so many seconds."""
         self._begin = begin
         self._clock = clock
+        self._most = most
+        self._allowed = CONCURRENT_CALLS
+        self._used_at = float("-inf")
         self.duration = Duration()
 
     def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
         """Return the response to each call; None where it was too late to start it."""
+        if self._most == CONCURRENT_CALLS:
+            return self._make(jobs, limit, CONCURRENT_CALLS)
+        if self._clock() - self._used_at > IDLE_SECONDS:
+            self._allowed = CONCURRENT_CALLS
+        allowed = self._allowed
+        responses = self._make(jobs, limit, allowed)
+        self._used_at = self._clock()
+        if any(response is not None and (response.is_throttled or response.unprocessed) for response in responses):
+            self._allowed = CONCURRENT_CALLS
+        elif len(jobs) > allowed:
+            self._allowed = min(self._most, 2 * allowed)
+        return responses
+
+    def _make(self, jobs: Sequence[Job], limit: StartLimit, allowed: int) -> list[WriteResponse | None]:
         responses: list[WriteResponse | None] = [None] * len(jobs)
         poller = poll()
         # By file descriptor, in the order in which they began.
         under_way: dict[int, tuple[int, PendingWrite, float]] = {}
         left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
         while True:
-            while len(under_way) < CONCURRENT_CALLS:
+            while len(under_way) < allowed:
                 number, job = next(left, (-1, None))
                 if job is None:
                     break

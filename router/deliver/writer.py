@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import uniform
 
 from router import codes
-from router.aws.calls import Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, boottime
+from router.aws.calls import CONCURRENT_CALLS, Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, boottime
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.aws.run_lock import blocking
 from router.deliver.budgets import Reservation, WriteBudgets
@@ -31,7 +31,7 @@ Job = Batch | Step
 class Writer:
     """Writes through one connection; between calls of `write` it keeps how long calls take, and the keys of tables.
 
-    `jitter` chooses a wait between two bounds in seconds.
+    `jitter` chooses a wait between two bounds in seconds. At most `most_calls` are under way at a time.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Writer:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[float, float], float] = uniform,
         max_tries: int | None = None,
+        most_calls: int = CONCURRENT_CALLS,
     ) -> None:
         self._tables = tables
         self._clock = clock
@@ -51,7 +52,7 @@ class Writer:
         self._keys: dict[str, tuple[KeySchema, float]] = {}
         self._budgets = WriteBudgets(clock)
         self._calls: PolledCalls[Job] | ThreadedCalls[Job] = (
-            PolledCalls(_begin(tables), clock)
+            PolledCalls(_begin(tables), clock, most_calls)
             if isinstance(tables, NonBlockingTables)
             else ThreadedCalls(self._call, clock)
         )

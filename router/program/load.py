@@ -29,6 +29,9 @@ from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore, Validation
 
+GC_THRESHOLD = 20_000
+"""Net allocations that start a collection of the youngest generation; Python's default is 700. A batch allocates
+thousands of objects that are freed with it, with hardly a reference cycle among them."""
 MIN_INDEXED = 4
 """The conditions of fewer routes are evaluated one after the other."""
 

@@ -24,7 +24,7 @@ from router.aws.protocols import Aws, AwsFault
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, RouterError, UsageError
-from router.program.load import Program, load_program, with_bare_names
+from router.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
 from router.run.counters import QueueCounters, Totals
 from router.run.leases import Leases
@@ -35,9 +35,6 @@ from router.run.receiver_pool import ReceiverPool
 from router.run.supervisor import ControlServer
 
 POLL_SECONDS = 0.5
-GC_THRESHOLD = 20_000
-"""Net allocations that start a collection of the youngest generation; Python's default is 700. A batch allocates
-thousands of objects that are freed with it, with hardly a reference cycle among them."""
 FILES_PER_RECEIVER = DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CONCURRENT_CALLS
 """Connections: those of receives, which deletes reuse, and those of writes."""
 OTHER_FILES = 200

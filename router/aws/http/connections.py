@@ -10,15 +10,12 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.calls import boottime, run_within
+from router.aws.calls import IDLE_SECONDS, boottime, run_within
 from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
 from router.aws.run_lock import blocking
 from router.errors import UsageError
 
 CONNECT_SECONDS = 5
-IDLE_SECONDS = 15
-"""A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
-that is closed meanwhile is lost."""
 LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024

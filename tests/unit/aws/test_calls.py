@@ -45,6 +45,7 @@ class Wire:
         """By job, the other job that must have begun before its response comes."""
         self.never: set[int] = set()
         self.refused: set[int] = set()
+        self.instead: dict[int, WriteResponse] = {}
         self.seconds = 0.05
         """How long a response may take."""
 
@@ -74,7 +75,9 @@ class Sent:
     def finish(self, late: bool = False) -> WriteResponse:
         self.wire.ended.append(self.job)
         self.here.close()
-        return LATE if late or self.job in self.wire.never else answer(self.job)
+        if late or self.job in self.wire.never:
+            return LATE
+        return self.wire.instead.get(self.job, answer(self.job))
 
 
 @pytest.fixture
@@ -92,6 +95,47 @@ def test_each_job_has_its_answer(wire: Wire) -> None:
     jobs = range(5 * CONCURRENT_CALLS)
     answers = PolledCalls(wire.begin).make(jobs, NO_LIMIT)
     assert (answers, wire.most) == ([answer(job) for job in jobs], CONCURRENT_CALLS)
+
+
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException"))
+LEFT = WriteResponse([{"PutRequest": {"Item": {}}}])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "response", "most"),
+    [
+        ([0, 1, 2, 3], None, [8, 16, 20, 20]),
+        ([0, 1, 17, 18], None, [8, 16, 8, 16]),
+        ([0, 1, 2, 3], THROTTLED, [8, 16, 20, 8]),
+        ([0, 1, 2, 3], LEFT, [8, 16, 20, 8]),
+    ],
+)
+def test_concurrency_grows_with_the_connections(wire: Wire, seconds: Any, response: Any, most: Any) -> None:
+    """It doubles up to its bound; it begins again after a pause, and once a table is at its capacity."""
+    now = [0.0]
+    calls = PolledCalls(wire.begin, lambda: now[0], 20)
+
+    found = []
+    for number, moment in enumerate(seconds):
+        now[0], wire.most, wire.begun, wire.ended = float(moment), 0, [], []
+        jobs = range(30 * number, 30 * number + 30)
+        wire.instead = {jobs[3]: response} if number == 2 and response else {}
+        calls.make(jobs, NO_LIMIT)
+        found.append(wire.most)
+
+    assert found == most
+
+
+def test_few_calls_open_no_connections(wire: Wire) -> None:
+    """Concurrency grows only where a batch had use for it."""
+    calls = PolledCalls(wire.begin, lambda: 1.0, 40)
+
+    for number in range(3):
+        calls.make(range(-8 * number - 8, -8 * number), NO_LIMIT)
+    wire.begun, wire.ended = [], []
+    calls.make(range(30), NO_LIMIT)
+
+    assert wire.most == CONCURRENT_CALLS
 
 
 def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
