@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.calls import boottime
-from router.aws.calls import IDLE_SECONDS
+from router.aws.calls import IDLE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout, Connections, NoResponseError
 from router.aws.http.endpoints import Endpoint
 from router.aws.run_lock import RunLock
