@@ -5,14 +5,15 @@ from decimal import Decimal
 from math import inf
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from router.check.analysis import failures, merging
 from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.expiry import counts_seconds
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER, NUMBER_BYTES, constant_bytes
 from router.check.analysis.failures import possible
-from router.check.analysis.inference import NO, Value, in_words, of_path, of_tree, text_length
+from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree, text_length
 from router.check.analysis.routes import AnalyzedRoute, is_set, named
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
@@ -29,7 +30,6 @@ from router.sources import Computed, Constant, expressions_of
 
 _WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
-_FIRST_MS = 100_000_000_000
 
 
 def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[Obligation]:
@@ -186,12 +186,10 @@ def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
 def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
     inferred = _stored(route, name)
     value = inferred.value
+    default = route.attributes[name].default if name in route.attributes else UNSET
     if unfit := possible(value, ("number",)):
         yield f"it may be {in_words(unfit)}"
-    elif isinstance(inferred.source, Computed):
-        if inferred.source.milliseconds:
-            yield "it may be in milliseconds"
-    elif not failures.holds(route.mapped, value, {"anyOf": [{"not": {"type": "number"}}, {"maximum": _FIRST_MS - 1}]}):
+    elif counts_seconds(route, inferred, default) is not YES:
         yield "it may be in milliseconds"
 
 

@@ -1,10 +1,10 @@
 """Reports times to live that are not times, or not numbers of seconds."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
-from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.attributes import infer
 from router.check.analysis.entailment import Entailment
+from router.check.analysis.expiry import MILLISECONDS, counts_milliseconds, counts_seconds
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
 from router.check.analysis.predicates import Steps
@@ -13,9 +13,8 @@ from router.check.analysis.text_formats import refusal_of
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
-from router.config import spec
 from router.model import Path
-from router.sources import Computed, Constant, expressions_of
+from router.sources import expressions_of
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms.times import DATE_TIME
 
@@ -42,13 +41,17 @@ TTL_NOT_ALWAYS = declare(
     "DynamoDB never deletes an item whose time to live is not a number, and does not report it.",
     "warning",
 )
-_FIRST_MS = 100_000_000_000
-"""Greater numbers of seconds are after the year 5138: they are milliseconds."""
+TTL_UNIT = declare(
+    "RT622",
+    "a time-to-live attribute whose unit the schema does not show",
+    "DynamoDB reads the time to live in seconds. A time in milliseconds satisfies a schema without a maximum, and is "
+    "tens of thousands of years in the future, so that the item is never deleted.",
+    "info",
+)
 _BOUNDS = (
     ({"minimum": 0}, "minimum: 0", -1),
     ({"maximum": MAX_EPOCH_SECONDS}, f"maximum: {MAX_EPOCH_SECONDS}", 1_767_323_045_678),
 )
-_MILLISECONDS = {"type": "number", "minimum": _FIRST_MS}
 
 
 @rule(NEVER_A_TIME, NOT_ALWAYS_A_TIME)
@@ -74,7 +77,7 @@ def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, cla
         return
     if messages is None or steps is None or value.untyped:
         return
-    if messages.holds_at(steps, _MILLISECONDS) is YES:
+    if messages.holds_at(steps, MILLISECONDS) is YES:
         sentence = f"{what} counts from milliseconds instead of seconds"
         yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text", refutes=claim)
     elif unfit:
@@ -100,7 +103,7 @@ def _check_bounds(
             return
 
 
-@rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS)
+@rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS, TTL_UNIT)
 def check_expiry(subject: Subject) -> Iterator[Found]:
     """Report attributes that a table's time to live reads and that are not numbers of seconds."""
     for route in subject.routes:
@@ -115,22 +118,15 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
         if value.can_be(["number"]) is NO and others:
             sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
             yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
-        elif _is_in_ms(route, attribute, inferred):
+        elif counts_milliseconds(route, inferred):
             sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
             yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
         elif others and not value.untyped:
             sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
             advice = route.constrain(value, "type: integer")
             yield Found(TTL_NOT_ALWAYS, sentence, where, advice, refutes=claim)
-
-
-def _is_in_ms(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:
-    """Whether an attribute that is a number is proved to be in milliseconds."""
-    if attribute.transform:
-        return False
-    if isinstance(inferred.source, Constant):
-        return isinstance(inferred.source.value, int | Decimal) and inferred.source.value >= _FIRST_MS
-    if isinstance(inferred.source, Computed):
-        return inferred.source.milliseconds
-    messages, steps = route.mapped, inferred.value.origin
-    return messages is not None and steps is not None and messages.holds_at(steps, _MILLISECONDS) is YES
+        elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:
+            sentence = f"attribute '{name}' may be in milliseconds, and {table} is in seconds"
+            if inferred.raw.can_be(["string"]) is NO:
+                advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
+            yield Found(TTL_UNIT, sentence, where, advice, refutes=claim)

@@ -39,6 +39,7 @@ SCHEMA = {
         "long": {"type": "string", "maxLength": 500_000},
         "code": {"enum": ["7", "12", 8]},
         "digits": {"type": "string", "pattern": "^(?:[1-9][0-9]{0,8}|0)$"},
+        "thirteen": {"type": "string", "pattern": "^[0-9]{13}$"},
         "both": {
             "allOf": [{"maxLength": 9}, {"anyOf": [{"enum": ["1"]}, {"type": "string", "pattern": "^[0-9]{2}$"}]}]
         },
@@ -203,7 +204,14 @@ def test_a_size_over_the_limit(claims: Any) -> None:
         ("item: {id: id, v: {from: word, transform: shout}}, write: {mode: newest, version: v}", "S", "version v",
          "not decided a value may be missing; it may be true or false, a list, an object or a set, which has no order; it may be text, a number or binary, which are not ordered among each other"),
         ("item: {id: id, gone: count}", "S", "ttl gone", PROVED),
-        ("item: {id: id, gone: number}", "S", "ttl gone", undecided("it may be in milliseconds")),
+        ("item: {id: id, gone: number}", "S", "ttl gone", "refuted RT622"),
+        ("item: {id: id, gone: {from: time, transform: to_epoch}}", "S", "ttl gone", PROVED),
+        ("item: {id: id, gone: {from: digits, type: N}}", "S", "ttl gone", PROVED),
+        ("item: {id: id, gone: {from: thirteen, type: N}}", "S", "ttl gone", "refuted RT622"),
+        ("item: {id: id, gone: {from: endless, type: N}}", "S", "ttl gone", "refuted RT622"),
+        ("item: {id: id, gone: {from: count, default: 1767323045678}}", "S", "ttl gone", "refuted RT622"),
+        ("item: {id: id, gone: {value: 1767323045}}", "S", "ttl gone", PROVED),
+        ("item: {id: id, gone: {from: number, transform: [{scale: 2}]}}", "S", "ttl gone", undecided("it may be in milliseconds")),
         ("item: {id: id, gone: {meta: sent_at, type: N}}", "S", "ttl gone", "refuted RT421"),
         ("item: {id: id, gone: {from: word, transform: shout}}", "S", "ttl gone", undecided("it may be text, true or false, a list, an object, binary or a set")),
         ("when: \"code > `3`\", item: {id: id}", "S", "when", undecided("a comparison may be of text with a number")),
