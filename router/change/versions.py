@@ -64,7 +64,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
 
     def file(self, place: Place) -> FilePath:
         """Return the file of a place in this version, which may be a temporary one."""
-        inside = bool(self.shown) and place.file.startswith(self.shown)
+        inside = bool(self.root) and place.file.startswith(self.shown)
         return FilePath(self.root + place.file[len(self.shown) :] if inside else place.file)
 
 

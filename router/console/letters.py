@@ -1,5 +1,172 @@
-"""The calls of the view Dead letters."""
+"""The calls of the view Dead letters: each runs a command of `router dlq`, so that the page shows what that prints."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct, structs
 
 from router.console.api import Call
+from router.console.commands import CommandResult, run_command
+from router.console.drafts import draft_of
+from router.console.workspace import Workspace, require_aws, require_writes
+from router.dev.compare import to_cell, to_json
 
-CALLS: tuple[Call, ...] = ()
+
+class Selectors(Struct, frozen=True):
+    """Which messages, as the options of `router dlq` select them; an empty one selects all."""
+
+    queue: str = ""
+    route: str = ""
+    code: str = ""
+    pointer: str = ""
+    since: str = ""
+    where: str = ""
+    id: str = ""
+    limit: int = 0
+
+
+class ListMessages(Struct, frozen=True):
+    """The body of `letters/list`."""
+
+    select: Selectors = Selectors()
+
+
+class ShowMessage(Struct, frozen=True):
+    """The body of `letters/show`: the id of one message; its values are masked unless `values`."""
+
+    id: str
+    values: bool = False
+
+
+class RehearseMessages(Struct, frozen=True):
+    """The body of `letters/rehearse`; `unsaved` are texts of files that are edited and not saved, by name."""
+
+    select: Selectors = Selectors()
+    values: bool = False
+    unsaved: Mapping[str, str] = {}
+
+
+class RedriveMessages(Struct, frozen=True):
+    """The body of `letters/redrive`: without `confirmed`, the plan only."""
+
+    select: Selectors = Selectors()
+    way: Literal["deliver", "to_queue"] = "deliver"
+    keep_newer: bool = False
+    confirmed: bool = False
+
+
+def list_messages(workspace: Workspace, given: ListMessages) -> Any:
+    """Return the causes of the messages on each dead-letter queue."""
+    require_aws(workspace)
+    return _answer(_run(workspace, "list", given.select))
+
+
+def show_message(workspace: Workspace, given: ShowMessage) -> Any:
+    """Return one message: what is known about it, and its lines with the place of the failure marked."""
+    require_aws(workspace)
+    result = _run(workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,))
+    found = result.report
+    pointer = found["failure"].get("pointer", "")
+    return {
+        "facts": [[name, str(found[name])] for name in ("id", "original_id", "queue", "sent_at", "failed_at")],
+        "failure": [[name, to_cell(value)] for name, value in found["failure"].items()],
+        "attributes": to_json(found["attributes"], indent=2) if found["attributes"] else "",
+        "lines": [[text, marked] for text, marked in lines_of(found["message"], steps_of(pointer))],
+        "pointer": pointer,
+        "notes": result.notes,
+    }
+
+
+def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
+    """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
+    require_aws(workspace)
+    with draft_of(workspace.config, given.unsaved) as config:
+        result = _run(
+            structs.replace(workspace, config=config),
+            "rehearse",
+            given.select,
+            "--diff",
+            "--values" if given.values else "",
+        )
+    for queue in result.report:
+        for each in queue["rehearsed"]:
+            for change in each["changes"]:
+                change["key"] = to_json(change["key"])
+    return _answer(result)
+
+
+def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
+    """Deliver the messages that pass, or send them to their queues, if that is confirmed; else return the plan."""
+    require_aws(workspace)
+    if given.confirmed:
+        require_writes(workspace)
+    options = [
+        "--yes" if given.confirmed else "--dry-run",
+        "--to-queue" if given.way == "to_queue" else "",
+        "--keep-newer" if given.keep_newer else "",
+    ]
+    return _answer(_run(workspace, "redrive", given.select, *options))
+
+
+CALLS: tuple[Call, ...] = (
+    Call("letters/list", ListMessages, list_messages),
+    Call("letters/show", ShowMessage, show_message),
+    Call("letters/rehearse", RehearseMessages, rehearse_messages),
+    Call("letters/redrive", RedriveMessages, redrive_messages),
+)
+
+
+def _run(workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()) -> CommandResult:
+    chosen = [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
+    words = ["dlq", name, f"--config={workspace.config}", *chosen, *filter(None, options), "--json"]
+    return run_command(workspace, [*words, *(["--", *after] if after else [])])
+
+
+def _answer(result: CommandResult) -> Any:
+    return {"queues": result.report, "notes": result.notes}
+
+
+Steps = Sequence[str]
+Line = tuple[str, bool]
+"""A line of JSON, and whether it is marked."""
+
+
+def steps_of(pointer: str) -> Steps | None:
+    """Return the steps of a JSON Pointer; None for "", which is not a place."""
+    if not pointer:
+        return None
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def lines_of(
+    value: Any, steps: Steps | None, indent: int = 0, name: str | None = None, end: str = ""
+) -> Iterator[Line]:
+    """Yield the lines of a value as indented JSON; those of the value at `steps` are marked.
+
+    If there is no such value, the object or list where it should be is marked.
+    """
+    here = steps is not None and (not steps or not _has(value, steps[0]))
+    start = " " * indent + ("" if name is None else f"{to_json(name)}: ")
+    entries = _entries(value)
+    if not entries:
+        yield f"{start}{to_json(value)}{end}", here
+        return
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    yield start + brackets[0], here
+    for position, (key, each) in enumerate(entries, 1):
+        rest = steps[1:] if steps and not here and steps[0] == key else None
+        inside = None if isinstance(value, list) else key
+        comma = "," if position < len(entries) else ""
+        for text, marked in lines_of(each, rest, indent + 2, inside, comma):
+            yield text, marked or here
+    yield " " * indent + brackets[1] + end, here
+
+
+def _entries(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    return [(str(index), each) for index, each in enumerate(value)] if isinstance(value, list) else []
+
+
+def _has(value: Any, step: str) -> bool:
+    return any(step == name for name, _ in _entries(value))

@@ -1,0 +1,123 @@
+"""The view Dead letters, on dead letters of a real worker."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect
+
+from tests.browser.conftest import Open, Start
+from tests.support.console import RunningConsole, running_console
+from tests.support.shop import CONFIG, Shop, running_shop
+
+TYPE = "fails 'type' at /properties/total/type"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with running_shop(tmp_path_factory.mktemp("shop")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def reading(shop: Shop) -> Iterator[RunningConsole]:
+    """A console that may not change AWS."""
+    with running_console(shop.folder, "--aws", env=shop.environment) as running:
+        yield running
+
+
+def idle(page: Page) -> None:
+    """Wait for the end of what the page does."""
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+def detail(page: Page) -> Locator:
+    """The right half of the view."""
+    return page.locator(".pair > div").nth(1)
+
+
+def open_message(page: Page, reason: str) -> None:
+    """Open the first message of a cause."""
+    page.get_by_role("button", name=reason).click()
+    detail(page).locator("tbody button").first.click()
+    expect(detail(page).get_by_text("What is known of it")).to_be_visible()
+
+
+def with_unsaved(request: Request, text: str) -> str:
+    """The body of a request as it is while a text is edited."""
+    return json.dumps({**json.loads(request.post_data or "{}"), "unsaved": {"routes.yaml": text}})
+
+
+def test_the_place_in_a_message(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """A cause leads to its messages, and one of these to the place of its failure; values are shown if asked for."""
+    page = open_page(reading, "letters")
+
+    open_message(page, TYPE)
+    masked = page.locator("mark.line").all_inner_texts()
+    page.get_by_label("Show values").check()
+    expect(page.locator("mark.line")).to_contain_text(".70")
+    idle(page)
+
+    assert (masked, shop.dead_letters()) == (['  "total": "(text, 5 characters)",'], 5)
+
+
+def test_markup_in_a_message_is_text(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """Elements in a message become no elements of the page."""
+    page = open_page(reading, "letters")
+    page.get_by_label("Show values").check()
+
+    open_message(page, "'email' is missing")
+
+    expect(detail(page).locator("pre")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert page.locator("main img").count() == 0
+
+
+def test_selection(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """The fields are the options of the command; what it does not take is said."""
+    page = open_page(reading, "letters")
+    idle(page)
+
+    page.get_by_label("Code").fill("RT801")
+    page.get_by_label("Code").press("Enter")
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    page.get_by_label("Where").fill("[")
+    page.get_by_role("button", name="Select", exact=True).click()
+
+    expect(page.get_by_text("--where: ")).to_be_visible()
+
+
+def test_rehearsed_against_the_edited_config(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """What is edited and not saved decides, and the item is shown beside the stored one."""
+    page = open_page(reading, "letters")
+    idle(page)
+    edited = CONFIG.replace("schema: schemas/order.json", "schema: {type: object}").replace(
+        "total: total", "sum: total"
+    )
+    page.route("**/api/letters/rehearse", lambda route: route.continue_(post_data=with_unsaved(route.request, edited)))
+
+    page.get_by_label("Show values").check()
+    open_message(page, TYPE)
+
+    changes = detail(page).locator("section section").all_inner_texts()
+    assert "Table orders: replaced" in changes[0]
+    rows = [" ".join(row.split()) for row in changes[0].splitlines()]
+    assert rows[-3:] == ['status "open" "paid"', 'sum - "19.70"', "total 19.7 -"]
+
+
+def test_redrive(shop: Shop, reading: RunningConsole, console: Start, open_page: Open) -> None:
+    """Read-only, nothing can be confirmed; with --write it is, after the plan."""
+    shop.take_text()
+    page = open_page(reading, "letters")
+    idle(page)
+    page.get_by_role("button", name="Redrive…").click()
+    expect(page.get_by_text("AWS is read-only here")).to_be_visible()
+    expect(page.get_by_role("button", name="Redrive 3 messages")).to_be_disabled()
+    writing = open_page(console("--aws", "--write", folder=shop.folder, env=shop.environment), "letters")
+    idle(writing)
+
+    writing.get_by_role("button", name="Redrive…").click()
+    writing.get_by_role("button", name="Redrive 3 messages").click()
+
+    expect(writing.get_by_text("orders-dlq: written 3")).to_be_visible()
+    idle(writing)
+    assert (shop.dead_letters(), shop.dynamodb.scan(TableName="orders")["Count"]) == (2, 3)

@@ -1,0 +1,105 @@
+"""The comparison of two versions for the page, also of texts that are not saved."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.console.change import compare_for_page
+from router.console.drafts import draft_of
+from router.console.refusals import ConsoleError
+from router.errors import UsageError
+
+CONFIG = """\
+version: 1
+queues: {q: {dead_letter: d}}
+tables: {ttt: {key: {id: S}}}
+routes:
+  r:
+    queue: q
+    table: ttt
+    schema: schema.json
+    item: {id: id}
+"""
+
+
+def schema(*kinds: str) -> str:
+    properties = {"id": {"type": "string", "minLength": 1}, "kind": {"enum": list(kinds)}}
+    return json.dumps({"type": "object", "required": ["id", "kind"], "properties": properties}, indent=1)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config in a folder, and an older version of it in another one."""
+    for name, kinds in (("old", ("a", "b")), ("new", ("a",))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "routes.yaml").write_text(CONFIG)
+        (tmp_path / name / "schema.json").write_text(schema(*kinds))
+    return tmp_path / "new" / "routes.yaml"
+
+
+def compare(config: Path, **given: Any) -> dict[str, Any]:
+    old = str(config.parents[1] / "old" / "routes.yaml")
+    found: dict[str, Any] = compare_for_page({"config": str(config), "old": old, **given})
+    return found
+
+
+def test_a_schema_that_takes_less(config: Path) -> None:
+    """The message that breaks, and the lines of the schema side by side."""
+    found = compare(config)
+
+    ((group,), summary) = (found["groups"], found["summary"])
+    (finding,) = group["findings"]
+    (hunk,) = finding["hunks"]
+    assert (summary, group["route"], group["verdict"]) == (
+        "1 breaking; routes: 1 breaking, 0 the same",
+        "r",
+        "breaking",
+    )
+    assert (json.loads(finding["example"]["message"])["kind"], finding["example"]["before"]) == ("b", "written")
+    assert [text for number, text, differs in hunk["old"] if differs and number] == ['    "a",', '    "b"']
+    assert [text for number, text, differs in hunk["new"] if differs and number] == ['    "a"']
+    assert len(hunk["old"]) == len(hunk["new"])
+
+
+def test_texts_that_are_not_saved(config: Path) -> None:
+    """They are the new version, and its places are those of the file."""
+    unsaved = CONFIG.replace("{id: id}", "{id: id, sort: kind}")
+
+    found = compare(config, unsaved={str(config): unsaved})
+
+    ((group,), root) = (found["groups"], config.parent)
+    hunks = [hunk for finding in group["findings"] for hunk in finding["hunks"]]
+    assert [hunk["places"][1] for hunk in hunks if "sort" in str(hunk)] == [f"{root}/routes.yaml:9:26"]
+    assert config.read_text() == CONFIG
+
+
+def test_a_draft_is_refused_as_the_file_that_it_is_of(config: Path) -> None:
+    """An error of a draft has no name of a temporary file."""
+    with pytest.raises(ConsoleError) as error:
+        compare(config, unsaved={str(config): CONFIG.replace("version: 1", "version: 2")})
+
+    assert (error.value.code, error.value.status) == ("RT104", 422)
+    assert f" {config}:1:10: RT104" in str(error.value)
+
+
+def test_a_draft_outside_of_the_folder(config: Path) -> None:
+    """Nothing is written outside of the copy."""
+    with pytest.raises(ConsoleError, match="is not in the folder of the config: save it first"):
+        compare(config, unsaved={str(config.parents[1] / "old" / "routes.yaml"): ""})
+
+
+def test_a_draft_is_a_copy(config: Path) -> None:
+    """It has the other files of the config, and ends with its block."""
+    with draft_of(config, {str(config): "edited"}) as draft:
+        names = sorted(file.name for file in draft.parent.iterdir())
+        texts = draft.read_text(), config.read_text()
+
+    assert (names, texts, draft.exists()) == (["routes.yaml", "schema.json"], ("edited", CONFIG), False)
+
+
+def test_a_version_that_is_not_there(config: Path) -> None:
+    """It is an error of the user."""
+    with pytest.raises(UsageError, match=r"there is no file none\.yaml"):
+        compare(config, new="none.yaml")
