@@ -86,10 +86,8 @@ def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str 
             rounds.append(DemoRound(env, inside, from_tests(inside, env), sample_tests(inside, env)))
     elif queue is None:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
-    elif queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     else:
-        rounds = [DemoRound({}, program, from_lines(program, queue, messages), [])]
+        rounds = [DemoRound({}, program, from_lines(program, program.queue(queue).name, messages), [])]
     if not any(each.count for each in rounds):
         raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
     return rounds

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from router.cli.options import config_option, json_option, write_file
+from router.cli.options import NEW_FILE, config_option, json_option, write_file
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, as_page, explain, read_message, require_names, show_value
 from router.errors import ConfigError
@@ -28,10 +28,7 @@ from router.program.load import load
 @click.option("--route", help="Show only this route.")
 @click.option("--claims", is_flag=True, help="Also show what `router check` proves of these routes.")
 @json_option
-@click.option(
-    "--html", "page", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write it as a page to a file, with the values of the message.",
-)  # fmt: skip
+@click.option("--html", "page", type=NEW_FILE, help="Write it as a page to a file, with the values of the message.")
 @click.argument("message", type=click.File("rb"))
 def command(
     config: Path,

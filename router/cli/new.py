@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from router.cli.options import DEFAULT_CONFIG, json_option, yes_option
+from router.cli.options import DEFAULT_CONFIG, NEW_FILE, json_option, yes_option
 from router.cli.terminal import confirm, literal, output, print_table
 from router.config.spec import Config
 from router.dev.compare import to_json
@@ -45,7 +45,7 @@ class _NewOptions(Struct, frozen=True):
 @click.command("new")
 @click.argument("samples", metavar="SAMPLE...", nargs=-1, required=True)
 @click.option(
-    "-c", "--config", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_CONFIG, show_default=True,
+    "-c", "--config", type=NEW_FILE, default=DEFAULT_CONFIG, show_default=True,
     help="The config: a route is added to it, or with none a project is made.",
 )  # fmt: skip
 @click.option("--queue", default="", help="The queue.  [default: the name of the first file, or the queue itself]")

@@ -9,10 +9,11 @@ import click
 from router.errors import UsageError
 
 DEFAULT_CONFIG = Path("routes.yaml")
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 config_option: Callable[[Any], Any] = click.option(
-    "-c", "--config", type=_FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
+    "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
 )
 """`-c FILE`."""
 
@@ -31,13 +32,13 @@ yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do 
 
 def output_option(**settings: Any) -> Callable[[Any], Any]:
     """Return the option `-o FILE`; `settings` are those of click."""
-    return click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), **settings)
+    return click.option("-o", "--output", type=NEW_FILE, **settings)
 
 
 def config_argument(function: Any) -> Any:
     """Add `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
-    option = click.option("-c", "--config", type=_FILE, help="The config.  [default: routes.yaml]")
-    return click.argument("file", type=_FILE, required=False)(option(function))
+    option = click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
+    return click.argument("file", type=FILE, required=False)(option(function))
 
 
 def choose_config(file: Path | None, config: Path | None) -> Path:

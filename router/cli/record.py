@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -48,7 +47,7 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     loaded = load(config, os.environ)
     compiled = precompile(config, os.environ)
     assert loaded.program is not None  # else `precompile` raises its errors
-    reference = _reference(loaded.program.engine.queues, queue, dead_letters)
+    reference = _reference(loaded.program.queue(queue), dead_letters)
     recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
@@ -63,13 +62,11 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}{paths}")
 
 
-def _reference(queues: Mapping[str, CompiledQueue], name: str, dead_letters: bool) -> str:
+def _reference(queue: CompiledQueue, dead_letters: bool) -> str:
     """Return the reference of a queue, or of its dead-letter queue; raises UsageError if there is none."""
-    if name not in queues:
-        raise UsageError(f"no route reads the queue '{name}'; there are {', '.join(queues)}")
-    reference = queues[name].dead_letter if dead_letters else queues[name].reference
+    reference = queue.dead_letter if dead_letters else queue.reference
     if not reference:
-        raise UsageError(f"the queue '{name}' has no 'dead_letter'")
+        raise UsageError(f"the queue '{queue.name}' has no 'dead_letter'")
     return reference
 
 

@@ -71,9 +71,7 @@ def command(config: Path, queue: str, file: TextIO, **options: Any) -> None:
 
 
 def _run(program: Program, queue: str, file: TextIO, options: _SendOptions) -> int:
-    if queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
-    reference = program.engine.queues[queue].reference
+    reference = program.queue(queue).reference
     lines = read_lines(_read(file))
     messages = make_messages(lines, _wrapping(program, queue, options), detailed=options.detailed)
     if not messages:

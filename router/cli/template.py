@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import allow_file_option, config_option, output_option, write_file
+from router.cli.options import FILE, allow_file_option, config_option, output_option, write_file
 from router.cli.report import exit_on_findings
 from router.errors import UsageError
 from router.ops.archive import LeftOut
@@ -37,7 +37,7 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
 )
 @click.option(
     "--wheel",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="With docker and systemd: install the router from this wheel, verified by its hash. docker copies it there.",
 )
 @click.option("--index", default="", metavar="URL", help="With docker and systemd: install the router from this index.")

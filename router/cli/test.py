@@ -10,7 +10,7 @@ from typing import Any
 import click
 from msgspec import UNSET, Struct
 
-from router.cli.options import choose_config, config_argument, json_option, write_file
+from router.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_file
 from router.dev.compare import cell, table, to_json
 from router.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.dev.schema_coverage import SchemaCoverage
@@ -131,10 +131,8 @@ class _Options(Struct, frozen=True):
 )
 @click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
 @click.option("--update-outcomes", is_flag=True, help="As --update, also where the outcome differs.")
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to a file.")
-@click.option(
-    "--recorded", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Run a recording of router record."
-)
+@click.option("--junit", type=NEW_FILE, help="Write JUnit XML to a file.")
+@click.option("--recorded", type=FILE, help="Run a recording of router record.")
 @click.option("--against", metavar="OLD", help="With --recorded: compare with another version: git:HEAD, stack:NAME.")
 @json_option
 def command(file: Path | None, config: Path | None, recorded: Path | None, against: str | None, **options: Any) -> None:

@@ -64,8 +64,8 @@ class Delivery:
         self._meter = meter
         self._sends_dead_letters = sends_dead_letters
         # Most programs have no observers: a batch does without the calls.
-        self._observes_outcomes = program.plugins.observes_outcomes
-        self._observes_batches = program.plugins.observes_batches
+        self._observes_outcomes = program.plugins.observes("router_outcome")
+        self._observes_batches = program.plugins.observes("router_batch_done")
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
@@ -198,7 +198,7 @@ class Delivery:
             if each.outcome is not WRITTEN or self._observes_outcomes:
                 result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
                 log_result(result)
-                self._program.plugins.notify_outcome(result)
+                self._program.plugins.notify("router_outcome", result)
 
     def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         """Log a batch, and show it to observers."""
@@ -214,7 +214,7 @@ class Delivery:
         log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
-            self._program.plugins.notify_batch(summary)
+            self._program.plugins.notify("router_batch_done", summary)
 
 
 _OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)

@@ -153,6 +153,13 @@ def same(expected: Any, found: Any) -> bool:
     return bool(found == expected)
 
 
+def copy_plain(value: Any) -> Any:
+    """Return a copy of maps and lists, whose parts are no longer shared."""
+    if isinstance(value, dict):
+        return {name: copy_plain(each) for name, each in value.items()}
+    return [copy_plain(each) for each in value] if isinstance(value, list) else value
+
+
 def to_json(value: Any, indent: int = 0) -> str:
     """Return a value as JSON text that is safe for a terminal, on one line or indented."""
     text = _ENCODER.encode(_plain(value))

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, UnsetType
 
 from router.config import spec
-from router.dev.compare import to_json
+from router.dev.compare import copy_plain, to_json
 from router.dev.graph.model import graph_of, select_queue
 from router.dev.graph.picture import draw
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
@@ -114,7 +114,8 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
 
     def trace(route: str, stage: str, value: Any) -> None:
         nonlocal began
-        stages.append(Stage(route, stage, _frozen(value), (time.perf_counter_ns() - began) / 1000))
+        # Later stages may change a message in place.
+        stages.append(Stage(route, stage, copy_plain(value), (time.perf_counter_ns() - began) / 1000))
         began = time.perf_counter_ns()
 
     planned = plan_record(program, queue, record, trace)
@@ -128,13 +129,6 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
         _failed_at(compiled, stages, outcome),
         tuple(dict.fromkeys(_faults(loaded, stages))),
     )
-
-
-def _frozen(value: Any) -> Any:
-    """Return a copy of maps and lists, since later stages may change a message in place."""
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return [_frozen(each) for each in value] if isinstance(value, list) else value
 
 
 def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> list[RouteCondition]:

@@ -12,7 +12,7 @@ import yaml
 from router.config.environment import parts
 from router.config.source import parse_text
 from router.config.tree import CoreSchema, compose
-from router.dev.compare import same
+from router.dev.compare import copy_plain, same
 from router.engine.attributes import plain_number
 from router.errors import RouterError, UsageError
 from router.model import Path
@@ -48,7 +48,7 @@ class YamlFile:
     def change(self, path: Path, new: dict[str, Any] | list[Any]) -> None:
         """Replace the map or list at a path; raises CannotUpdate, without any change, if that is not safe."""
         # A copy without shared parts: a change of one alias must not change the others.
-        wanted = _copy(self._data)
+        wanted = copy_plain(self._data)
         node: Any = compose(self._text)
         for step in path:
             node = _child(node, step)
@@ -95,12 +95,6 @@ class YamlFile:
             self._path.write_bytes(self.content)
         except OSError as error:
             raise UsageError(f"cannot write '{self._path}': {(error.strerror or '').lower()}") from None
-
-
-def _copy(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {name: _copy(each) for name, each in data.items()}
-    return [_copy(each) for each in data] if isinstance(data, list) else data
 
 
 def _read(text: str) -> Any:

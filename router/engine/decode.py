@@ -110,10 +110,7 @@ def bound_nesting(text: str | bytes) -> None:
     openers = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     if openers <= MAX_NESTING:
         return
-    try:
-        data = text.encode() if isinstance(text, str) else text
-    except UnicodeEncodeError:
-        raise Rejection(NOT_JSON, "the payload is not JSON") from None
+    data = _utf8(text)
     # Escapes are removed first: without the characters between, the backslash of a "\n" would escape the closing quote.
     # With all brackets alike, each round removes one level; the decoder refuses JSON whose brackets do not match.
     marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NO_STRUCTURE).replace(b'""', b"")
@@ -134,16 +131,20 @@ def bound_memory(text: str | bytes) -> None:
     """
     if len(text) <= MAX_BODY_BYTES:
         return
-    try:
-        data = text.encode() if isinstance(text, str) else text
-    except UnicodeEncodeError:
-        raise Rejection(NOT_JSON, "the payload is not JSON") from None
+    data = _utf8(text)
     if _memory(data) > MAX_DECODED_BYTES:
         # Count again without strings, whose commas and brackets are text.
         marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
         needed = _memory(b"".join(marks.split(b'"')[::2])) + len(data)
         if needed > MAX_DECODED_BYTES:
             raise Rejection(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
+
+
+def _utf8(text: str | bytes) -> bytes:
+    try:
+        return text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError:
+        raise Rejection(NOT_JSON, "the payload is not JSON") from None
 
 
 def _memory(data: bytes) -> int:

@@ -79,6 +79,12 @@ class Program(Struct, frozen=True, dict=True):
         """What hooks get."""
         return LoadedRouter(self.queues, self.routes)
 
+    def queue(self, name: str) -> CompiledQueue:
+        """Return a queue by its name in the config; raises UsageError if no route reads it."""
+        if name not in self.engine.queues:
+            raise UsageError(f"no route reads the queue '{name}'; there are {', '.join(self.engine.queues)}")
+        return self.engine.queues[name]
+
     @property
     def queues(self) -> tuple[str, ...]:
         """The names of the queues, in the order of the file."""

@@ -20,7 +20,6 @@ from router.config import spec
 from router.deliver.delivery import Delivery
 from router.dev.memory import MemoryQueues, MemoryTables
 from router.dev.records import META, RECEIPT_HANDLE, make_body
-from router.errors import UsageError
 from router.model import Outcome, Record
 from router.program.load import Program, load_program
 
@@ -87,12 +86,10 @@ def deliver(
 
     To test a second delivery, pass the `tables` of the first run.
     """
-    if queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
     delivery = Delivery(program, Aws(tables, queues))
-    delivered = delivery.deliver(program.engine.queues[queue], records, FixedDeadline(boottime() + _SECONDS))
+    delivered = delivery.deliver(program.queue(queue), records, FixedDeadline(boottime() + _SECONDS))
     return Run(
         tuple(each.outcome for each in delivered), tuple(each.acknowledged for each in delivered), tables, queues
     )

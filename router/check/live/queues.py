@@ -12,6 +12,7 @@ from router.aws.deployed import DeployedQueue
 from router.aws.references import match_key, queue_name
 from router.check.live.deployed import DeployedConfig, duration, live_rule
 from router.check.rule import Found
+from router.check.rules.queues import MAX_RETENTION
 from router.codes import declare
 from router.engine.attributes import MAX_ITEM_BYTES
 from router.engine.engine import CompiledQueue
@@ -70,8 +71,6 @@ SMALL_DEAD_LETTERS = declare(
     severity="warning",
 )
 ADVISED_RECEIVES = 5
-MAX_RETENTION = 1_209_600
-"""The longest retention in seconds: 14 days (SQS quotas: "Message retention")."""
 
 
 @live_rule(

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct, field
 
 from router.envelopes import ENVELOPES, EnvelopeFormat
 from router.errors import PluginError
-from router.model import Item, Message, Remark, Result, Route, Router, Summary, Transform
+from router.model import Item, Message, Remark, Route, Router, Transform
 from router.transforms import TRANSFORMS
 
 MessageStep = Callable[[Message, Route], Message]
@@ -17,6 +17,8 @@ ItemStep = Callable[[Item, Message, Route], Item]
 """A `router_transform_item` hook, ready to run."""
 Check = Callable[[Any], list[Remark]]
 """A check that a plugin registers: takes the parsed config and returns remarks."""
+ObserverHook = Literal["router_outcome", "router_batch_done", "router_stop"]
+"""A hook whose result does not matter."""
 Observer = tuple[str, Callable[[Any], Any]]
 """A plugin's name and its implementation of a hook with one argument."""
 
@@ -48,23 +50,9 @@ class Plugins(Struct, frozen=True, weakref=True):
         """Return the steps that transform items, of the named plugins in that order; of all for None."""
         return _select(self.item_steps, names)
 
-    @property
-    def observes_outcomes(self) -> bool:
-        """Whether a plugin observes outcomes."""
-        return bool(self.observers.get("router_outcome", ()))
-
-    @property
-    def observes_batches(self) -> bool:
-        """Whether a plugin observes each batch."""
-        return bool(self.observers.get("router_batch_done", ()))
-
-    def notify_outcome(self, result: Result) -> None:
-        """Call the observers of outcomes."""
-        self._notify("router_outcome", result)
-
-    def notify_batch(self, summary: Summary) -> None:
-        """Call the observers of batches."""
-        self._notify("router_batch_done", summary)
+    def observes(self, hook: ObserverHook) -> bool:
+        """Return whether a plugin implements the hook."""
+        return bool(self.observers.get(hook))
 
     def start(self, router: Router) -> None:
         """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
@@ -78,9 +66,9 @@ class Plugins(Struct, frozen=True, weakref=True):
 
     def stop(self, router: Router) -> None:
         """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
-        self._notify("router_stop", router, -1)
+        self.notify("router_stop", router, -1)
 
-    def _notify(self, hook: str, seen: Any, step: int = 1) -> None:
+    def notify(self, hook: ObserverHook, seen: Any, step: int = 1) -> None:
         """Call observers one after the other; an exception is logged on one line and ignored."""
         for plugin, observe in self.observers.get(hook, ())[::step]:
             try:

@@ -44,7 +44,7 @@ def test_only_the_built_ins(load: Any) -> None:
         plugins.checks,
         plugins.message_pipeline(),
         plugins.item_pipeline(),
-        plugins.observes_outcomes,
+        plugins.observes("router_outcome"),
     ) == (
         [],
         (),
@@ -196,9 +196,11 @@ def test_observers_are_reported_in_order(load: Any) -> None:
     )  # fmt: skip
     plugins, _ = load(a=code.replace("{name}", "a"), b=code.replace("{name}", "b"))
     seen: list[str] = []
-    for tell in (plugins.start, plugins.notify_outcome, plugins.notify_batch, plugins.stop):
-        tell(seen)
-    assert (plugins.observes_outcomes, seen) == (
+    plugins.start(seen)
+    plugins.notify("router_outcome", seen)
+    plugins.notify("router_batch_done", seen)
+    plugins.stop(seen)
+    assert (plugins.observes("router_outcome"), seen) == (
         True,
         [
             "a start", "b start", "a outcome", "b outcome", "a batch_done", "b batch_done", "b stop", "a stop",
@@ -213,8 +215,8 @@ def test_an_observer_that_raises_is_logged_and_ignored(load: Any, caplog: pytest
     )
     plugins, _ = load(bad=bad, good="@hookimpl\ndef router_outcome(outcome): print(outcome.message_id)")
     with caplog.at_level(logging.INFO):
-        plugins.notify_outcome(RESULT)
-        plugins.notify_batch(Summary("q", {}, 0.0))
+        plugins.notify("router_outcome", RESULT)
+        plugins.notify("router_batch_done", Summary("q", {}, 0.0))
         plugins.stop(None)
     assert caplog.record_tuples == [
         ("router.plugins", logging.ERROR, f"plugin 'bad': router_{hook} raised KeyError")
