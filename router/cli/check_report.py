@@ -62,7 +62,10 @@ def show_seen(seen: DeployedState | None, survivals: Sequence[OutageSurvival] = 
     """Print a table for each kind of resource; nothing if nothing was compared."""
     if seen is None:
         return
-    for title, columns, rows in (*_sheets(seen), ("outages", _SURVIVAL, list(map(_survival, survivals)))):
+    outlasted: list[Row] = [
+        (each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes))) for each in survivals
+    ]
+    for title, columns, rows in (*_sheets(seen), ("outages", _SURVIVAL, outlasted)):
         if rows:
             print_table(columns, (map(literal, row) for row in rows), literal(title))
 
@@ -118,10 +121,6 @@ def _queue(_: str, deployed: DeployedQueue) -> Row:
 
 
 _SURVIVAL: Row = ("queue", "is to survive", "survives", "survives crashes")
-
-
-def _survival(each: OutageSurvival) -> Row:
-    return each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes))
 
 
 def _mappings(seen: DeployedState) -> Iterator[Row]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ from router.config.merge import relocate_plugin
 from router.errors import UsageError
 from router.printable import printable
 from router.program.precompile import precompile
-from router.program.precompiled import File, Opened, unpack
+from router.program.precompiled import Opened, unpack
 
 
 @click.command("compile")
@@ -51,17 +50,13 @@ def command(file: Path | None, config: Path | None, output: Path) -> None:
 
 
 def _contents(compiled: Opened) -> dict[str, list[str]]:
-    """Return the names of what a compiled config has, and of the plugins that it needs."""
+    """Return the names of what a compiled config has, and of the variables and plugins that a start needs."""
     files = compiled.files.files
+    variables = {name for file in files for name in variables_in(file.data, file.references)}
+    variables |= {REDACT_KEY for file in files if redacts(file.data)}
     return {
         "files": [file.name for file in files],
         "schemas": list(compiled.schemas.files),
-        "variables": sorted(_variables(files)),
+        "variables": sorted(variables),
         "plugins": [relocate_plugin(entry, file.folder) for file in files for entry in file.data.get("plugins") or ()],
     }
-
-
-def _variables(files: Sequence[File]) -> set[str]:
-    """Return the variables that a start needs."""
-    named = {name for file in files for name in variables_in(file.data, file.references)}
-    return named | {REDACT_KEY for file in files if redacts(file.data)}

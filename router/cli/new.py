@@ -86,7 +86,7 @@ def _run(names: Sequence[str], options: _NewOptions) -> int:
         reference = live[0]["name"] or names[0]
         received = sample_queue(reference, options.count)
         return _make(received.samples, _wanted(options, received.name, received), options, masked=not options.values)
-    bodies = [body for name in names for body in read_bodies(_read(name), _label(name))]
+    bodies = [body for name in names for body in read_bodies(_read(name), "standard input" if name == "-" else name)]
     return _make(open_samples(bodies), _wanted(options, _stem(names[0])), options, masked=False)
 
 
@@ -97,10 +97,6 @@ def _read(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {name}: {(error.strerror or 'error').lower()}") from None
-
-
-def _label(name: str) -> str:
-    return "standard input" if name == "-" else name
 
 
 def _stem(name: str) -> str:

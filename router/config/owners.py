@@ -1,6 +1,6 @@
 """Whose queues, tables and routes are: what a file says of all its entries, and what follows from routes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -57,7 +57,8 @@ def owners_of(config: spec.Config) -> Owners:
         tables = [route.table, *([route.write.once] if isinstance(route.write.once, str) else [])]
         for table in tables:
             users["tables"].setdefault(table, []).append(routes[name])
-    queues = {name: _owner(config.queues.get(name), users["queues"].get(name)) for name in _names(config)}
+    names = dict.fromkeys([*config.queues, *users["queues"]])
+    queues = {name: _owner(config.queues.get(name), users["queues"].get(name)) for name in names}
     served: dict[str, list[str]] = {}
     for name, queue in config.queues.items():
         if queue.dead_letter:
@@ -66,10 +67,6 @@ def owners_of(config: spec.Config) -> Owners:
         queues[name] = queues.get(name) or _owner(config.queues.get(name), owners)
     tables_ = {name: _owner(table, users["tables"].get(name)) for name, table in config.tables.items()}
     return Owners(queues, tables_, routes)
-
-
-def _names(config: spec.Config) -> Iterable[str]:
-    return dict.fromkeys([*config.queues, *(route.queue for route in config.routes.values())])
 
 
 def _owner(settings: spec.Queue | spec.TableSettings | None, users: list[str] | None) -> str:

@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
@@ -133,7 +134,9 @@ class Delivery:
         def is_acknowledged(planned: PlannedMessage) -> bool:
             return delivered[planned.record.message_id].acknowledged
 
-        for wave in group_waves(messages, _group_id, is_acknowledged) if queue.fifo else (messages,):
+        for wave in (
+            group_waves(messages, attrgetter("record.group_id"), is_acknowledged) if queue.fifo else (messages,)
+        ):
             left = wave
             for lanes in schedule(wave, atomic=queue.atomic):
                 for _ in self._writer.write(lanes, limit, waits):
@@ -270,10 +273,6 @@ def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[s
         ):
             return False
     return True
-
-
-def _group_id(planned: PlannedMessage) -> str | None:
-    return planned.record.group_id
 
 
 def _unsettled(planned: PlannedMessage) -> Outcome:

@@ -82,9 +82,10 @@ def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> S
     fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
     if not fault and [each.kind for each in delivered.outcomes] != [each.kind for each in observed.outcomes]:
         fault = _DEPENDS
+    suffixes = [f" [{index}]" for index, _ in enumerate(test.messages)] or [""]
     samples = tuple(
         _sample(queue, record, f"{route}: {verdict.name}{suffix}", outcome.kind, fault)
-        for record, suffix, outcome in zip(records, _suffixes(test), observed.outcomes, strict=True)
+        for record, suffix, outcome in zip(records, suffixes, observed.outcomes, strict=True)
     )
     table = StoredTable(program, route)
     first, second = (table.by_identity(each.stored or ()) for each in (observed, delivered))
@@ -95,10 +96,6 @@ def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> S
     }
     count = len(first) if first.keys() == second.keys() else None
     return SampleTest(samples, _given(program, test), table, expected, count)
-
-
-def _suffixes(test: spec.Test) -> list[str]:
-    return [f" [{index}]" for index, _ in enumerate(test.messages)] or [""]
 
 
 def _given(program: Program, test: spec.Test) -> tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]:

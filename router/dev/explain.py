@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.config import spec
 from router.dev.compare import copy_plain, to_json
@@ -70,9 +70,7 @@ class Explanation(Struct, frozen=True):
 
 def require_names(program: Program, queue: str, route: str | None) -> None:
     """Raise UsageError unless routes read the queue, and the route, if one is given, is one of them."""
-    if queue not in program.engine.queues:
-        raise UsageError(f"no route reads the queue '{queue}'; there are {', '.join(program.engine.queues)}")
-    names = [each.route.name for each in program.engine.queues[queue].routes]
+    names = [each.route.name for each in program.queue(queue).routes]
     if route is not None and route not in names:
         raise UsageError(f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}")
 
@@ -138,10 +136,10 @@ def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> 
     conditions = []
     for route in queue.routes:
         name = route.route.name
-        when = program.config.routes[name].when
+        when = program.config.routes[name].when or None
         if not stages:
-            conditions.append(RouteCondition(name, _text(when), None, "the message could not be decoded"))
-        elif isinstance(when, UnsetType):
+            conditions.append(RouteCondition(name, when or "", None, "the message could not be decoded"))
+        elif when is None:
             before = queue.first_only and taken - {name} and not any(each.route == name for each in stages)
             conditions.append(RouteCondition(name, "", None if before else True, _FIRST if before else ""))
         elif name in evaluated:
@@ -153,10 +151,6 @@ def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> 
 
 
 _FIRST = "an earlier route took the message (match: first)"
-
-
-def _text(when: str | UnsetType) -> str:
-    return "" if isinstance(when, UnsetType) else when
 
 
 def _why_not(when: str, data: Any) -> str:

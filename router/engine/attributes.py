@@ -228,18 +228,6 @@ def number_bytes(text: str) -> int:
     return (len(digits) + 1) // 2 + 1
 
 
-def _boolean(value: bool, depth: int, size: int) -> Encoded:
-    return {"BOOL": value}, size + 1
-
-
-def _null(value: None, depth: int, size: int) -> Encoded:
-    return {"NULL": True}, size + 1
-
-
-def _binary(value: bytes, depth: int, size: int) -> Encoded:
-    return {"B": value}, size + len(value)
-
-
 def _list(values: list[Any], depth: int, size: int) -> Encoded:
     size += 3 + len(values)
     if depth > MAX_NESTING or size > MAX_ITEM_BYTES:
@@ -299,9 +287,9 @@ _ENCODERS: dict[type, Callable[[Any, int, int], Encoded]] = {
     str: _text,
     int: _number,
     Decimal: _number,
-    bool: _boolean,
-    type(None): _null,
-    bytes: _binary,
+    bool: lambda value, depth, size: ({"BOOL": value}, size + 1),
+    type(None): lambda value, depth, size: ({"NULL": True}, size + 1),
+    bytes: lambda value, depth, size: ({"B": value}, size + len(value)),
     list: _list,
     tuple: _list,
     dict: _map,

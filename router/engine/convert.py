@@ -61,25 +61,15 @@ def to_binary(value: Any) -> bytes:
     raise ValueError("is no base64 text")
 
 
-def to_boolean(value: Any) -> bool:
-    """Convert to BOOL: only true and false, no text or number."""
-    if isinstance(value, bool):
-        return value
-    raise ValueError("is neither true nor false")
+def _only(kind: type, reason: str) -> Callable[[Any], Any]:
+    """Return the converter to BOOL, M or L, which accepts values of one type only, unchanged."""
 
+    def convert(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        raise ValueError(reason)
 
-def to_list(value: Any) -> list[Any]:
-    """Convert to L: only a list."""
-    if isinstance(value, list):
-        return value
-    raise ValueError("is no list")
-
-
-def to_map(value: Any) -> dict[str, Any]:
-    """Convert to M: only a JSON object."""
-    if isinstance(value, dict):
-        return value
-    raise ValueError("is no object")
+    return convert
 
 
 def to_json(value: Any) -> str:
@@ -108,12 +98,12 @@ CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "S": to_text,
     "N": to_number,
     "B": to_binary,
-    "BOOL": to_boolean,
+    "BOOL": _only(bool, "is neither true nor false"),
     "SS": _set_of(to_text),
     "NS": _set_of(to_number),
     "BS": _set_of(to_binary),
-    "M": to_map,
-    "L": to_list,
+    "M": _only(dict, "is no object"),
+    "L": _only(list, "is no list"),
     "json": to_json,
 }
 """The converters by `type` of the config."""

@@ -101,11 +101,12 @@ class ChildProcess:
             return
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        options = ["--control", theirs.fileno(), "--counters", self._counters, "--number", self.number]
         with theirs:
             try:
                 # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it once.
                 self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
-                    [*self._command, *self._options(theirs.fileno())],
+                    [*self._command, *map(str, options)],
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno(), self._counters],
                     process_group=0,
@@ -138,9 +139,6 @@ class ChildProcess:
             self._exits = 0
         self._delay_restart(now)
         return code
-
-    def _options(self, control: int) -> list[str]:
-        return ["--control", str(control), "--counters", str(self._counters), "--number", str(self.number)]
 
     def totals(self) -> Totals:
         """Return the totals of this process and its former ones, as they are now."""

@@ -14,7 +14,7 @@ import msgspec
 
 from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout
-from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.http.service import FailedCall, JsonService
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
 from router.aws.references import is_fifo
 from router.aws.run_lock import blocking
@@ -104,7 +104,10 @@ class DirectQueues(SqsQueues):
         """Make several calls, some at a time in one thread; those at a time have the time of one together."""
         responses: list[dict[str, Any] | FailedCall] = []
         for start in range(0, len(bodies), CONCURRENT_CALLS):
-            begun = [self._begin(operation, body, timeout) for body in bodies[start : start + CONCURRENT_CALLS]]
+            begun = [
+                _OUT_OF_TIME if self._clock() >= timeout.until else self._service.begin(operation, body, timeout)
+                for body in bodies[start : start + CONCURRENT_CALLS]
+            ]
             until = self._clock() + timeout.seconds
             # The last one first: once its response is there the others most likely are too, and need no wait.
             ended = [
@@ -113,12 +116,6 @@ class DirectQueues(SqsQueues):
             ]
             responses += reversed(ended)
         return responses
-
-    def _begin(
-        self, operation: str, body: bytes, timeout: CallTimeout
-    ) -> PendingCall[dict[str, Any] | FailedCall] | FailedCall:
-        """Send a call unless its time is up."""
-        return _OUT_OF_TIME if self._clock() >= timeout.until else self._service.begin(operation, body, timeout)
 
     def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
         body, until = _encode(request), CallTimeout(SECONDS, self._clock() + timeout)

@@ -60,7 +60,7 @@ class JsonService:
 
     def begin(self, operation: str, body: bytes, timeout: CallTimeout) -> "PendingCall[dict[str, Any] | FailedCall]":
         """Send a call whose response is read later."""
-        return PendingCall(self, operation, body, timeout, _identity)
+        return PendingCall(self, operation, body, timeout, lambda response: response)
 
     def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
         """Sign a call and send it."""
@@ -187,7 +187,3 @@ def _document(response: HttpResponse) -> dict[str, Any] | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _identity(response: dict[str, Any] | FailedCall) -> dict[str, Any] | FailedCall:
-    return response

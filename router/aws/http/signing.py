@@ -96,7 +96,10 @@ def find_credentials(env: Mapping[str, str]) -> GetCredentials:
     # As in the SDKs, AWS_PROFILE takes precedence over keys in the environment.
     if access_key and secret_key and not env.get("AWS_PROFILE"):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-            _check_key(name, env.get(name, ""))
+            key = env.get(name, "")
+            # It is a part of headers, or decides them.
+            if not (key.isascii() and key.isprintable()) or " " in key:
+                raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
         keys = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
         return lambda timeout: keys
     with _botocore("a profile or role for credentials") as session:
@@ -115,12 +118,6 @@ def find_region(env: Mapping[str, str]) -> str:
     if not is_host(region) or "." in region:
         raise UsageError(f"{region!r} is not a valid AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     return region
-
-
-def _check_key(name: str, value: str) -> None:
-    """Raise UsageError unless a key can be part of a header: printable ASCII without spaces."""
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
 
 
 class BotocoreKeys:

@@ -154,18 +154,15 @@ def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: D
             path,
             f"set it to {ADVISED_RECEIVES} or more",
         )
-    if deployed.redrive_to and queue.dead_letter and not _same(deployed.redrive_to, queue.dead_letter):
+    # A name without account and region can be that of the queue of an ARN.
+    named = f":{match_key(queue.dead_letter)}"
+    if deployed.redrive_to and queue.dead_letter and not f":{match_key(deployed.redrive_to)}".endswith(named):
         sentence = (
             f"'{queue_name(queue.dead_letter)}' is where the router sends rejected messages, "
             f"'{queue_name(deployed.redrive_to)}' where SQS moves those of queue '{deployed.name}' that failed "
             f"{deployed.max_receive_count} times"
         )
         yield Found(TWO_PLACES, sentence, deployment.dead_letter_path(queue.name))
-
-
-def _same(arn: str, reference: str) -> bool:
-    """Whether a reference can name the queue of an ARN."""
-    return f":{match_key(arn)}".endswith(f":{match_key(reference)}")
 
 
 def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:

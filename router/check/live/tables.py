@@ -154,13 +154,9 @@ def known_types(attribute: str | spec.Attribute) -> set[str]:
         case Joined():
             return {"S"} | null
         case Constant(value):
-            return _type_of_constant(value) | null
+            # Null counts as missing.
+            return {name for kind, name in _TYPES.items() if type(value) is kind} | null
         case Computed(type=("string" | "number") as kind):
             return {"S" if kind == "string" else "N"} | null
         case _:
             return null
-
-
-def _type_of_constant(value: object) -> set[str]:
-    """Return the type of a constant; none for null, which counts as missing."""
-    return {name for kind, name in _TYPES.items() if type(value) is kind}

@@ -137,7 +137,7 @@ def draw(graph: Graph) -> Element:
     widths = [0.0, 0.0, 0.0]
     for node in graph.nodes:
         column = layout.columns[node.id]
-        widths[column] = max(widths[column], _width(node))
+        widths[column] = max(widths[column], _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node)))
     lefts = [_MARGIN, _MARGIN + widths[0] + _GAP, _MARGIN + widths[0] + widths[1] + 2 * _GAP]
     width, height = lefts[2] + max(widths[2], 190) + _MARGIN, layout.height + _HEADING + _MARGIN
     root = Element("svg", xmlns="http://www.w3.org/2000/svg", role="img", viewBox=f"0 0 {width:.0f} {height:.0f}")
@@ -154,10 +154,6 @@ def draw(graph: Graph) -> Element:
     for node in graph.nodes:
         _draw_node(root, node, boxes[node.id], layout.middles[node.id] + _HEADING)
     return root
-
-
-def _width(node: Node) -> float:
-    return _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node))
 
 
 def _shown(node: Node) -> list[str]:

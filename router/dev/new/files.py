@@ -118,7 +118,7 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
     lines += [f"  {entry_text(name, settings, 2)}" for name, settings in plan.queue.items()]
     lines += ["", "tables:"]
     for table in plan.tables:
-        lines += [f"  # {_one_line(note)}" for note in table.notes]
+        lines += [f"  # {re.sub('[^ -~]', '?', note)}" for note in table.notes]
         lines.append(f"  {entry_text(table.name, _table(table), 2)}")
     lines += ["", "routes:"]
     lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
@@ -126,10 +126,6 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         lines += ["", "# What `router check` cannot decide.", "ignore:"]
         lines += [f"  {entry_text(index, entry, 2)}" for index, entry in enumerate(accepted)]
     return "\n".join(lines) + "\n"
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[^ -~]", "?", text)
 
 
 def write_files(files: Sequence[NewFile]) -> None:

@@ -75,10 +75,6 @@ def _total(numbers: Sequence[Number]) -> Number:
     return reduce(_SUM.add, numbers, Decimal(0))
 
 
-def _average(numbers: Sequence[Number]) -> Decimal | None:
-    return _AVERAGE.divide(_total(numbers), len(numbers)) if numbers else None
-
-
 def _absolute(number: Number) -> Number:
     # abs() of a Decimal rounds.
     return number.copy_abs() if isinstance(number, Decimal) else abs(number)
@@ -112,10 +108,6 @@ def _to_number(value: Any) -> Any:
     if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
         raise ExpressionError("to_number() is given a number outside DynamoDB's range")
     return number if number and match.lastindex else int(number)
-
-
-def _to_string(value: Any) -> str:
-    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
 
 
 def _contains(subject: list[Any] | str, search: Any) -> bool:
@@ -156,7 +148,7 @@ _ORDERED_LIST: Types = ("array-number", "array-string")
 
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function((_NUMBER,), _absolute),
-    "avg": Function((_NUMBERS,), _average),
+    "avg": Function((_NUMBERS,), lambda numbers: _AVERAGE.divide(_total(numbers), len(numbers)) if numbers else None),
     "ceil": Function((_NUMBER,), _rounded("ceil")),
     "contains": Function((("array", "string"), _ANY), _contains),
     "ends_with": Function((_STRING, _STRING), lambda text, end: text.endswith(end)),
@@ -186,7 +178,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "sum": Function((_NUMBERS,), _total),
     "to_array": Function((_ANY,), lambda value: value if isinstance(value, list) else [value]),
     "to_number": Function((_ANY,), _to_number),
-    "to_string": Function((_ANY,), _to_string),
+    "to_string": Function((_ANY,), lambda value: value if isinstance(value, str) else _ENCODER.encode(value).decode()),
     "type": Function((_ANY,), kind_of),
     "values": Function((_OBJECT,), lambda value: list(value.values())),
 }

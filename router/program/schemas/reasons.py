@@ -6,7 +6,7 @@ about: 45 KB of a message can take gigabytes. So the validator that finds the pl
 validating the branches one after the other, each up to its first error.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cached_property, reduce
 from operator import getitem
@@ -73,7 +73,8 @@ class Locator:
     @cached_property
     def _contents(self) -> dict[str, Any] | None:
         """The documents with guarded choices; None if no document has any."""
-        if not any(key in part for part in self._parts() for key in _CHOICES):
+        parts = (part for document in self._documents.values() for _, part in subschemas(document.content))
+        if not any(key in part for part in parts for key in _CHOICES):
             return None
         return {
             uri: _guarded(document.content)
@@ -94,9 +95,6 @@ class Locator:
             return self._build(self._contents[self._root], self._root, self._contents)
         except ValueError:
             return None
-
-    def _parts(self) -> Iterator[dict[str, Any]]:
-        return (part for document in self._documents.values() for _, part in subschemas(document.content))
 
     def _elsewhere(self) -> Failure:
         """What is known where the guarded schema takes the data: what is left out of it decides."""
@@ -128,7 +126,8 @@ class Locator:
     def _best_branch(self, error: "ValidationError", value: Any, left: int) -> "tuple[ValidationError | None, int]":
         """The first error of the only branch that fits best, or None; and how many more branches may be tried."""
         uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
-        place = self._locations.find(f"{uri}#{_unguarded(fragment)}")
+        unguarded = "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
+        place = self._locations.find(f"{uri}#{unguarded}")
         # A document inside of another is not one that the validators of branches can refer to.
         if place is None or uri not in (self._contents or ()) or len(place.content) > left:
             return None, left
@@ -249,12 +248,8 @@ def _led_on(fragment: str) -> str:
     return "/".join(parts)
 
 
-def _unguarded(fragment: str) -> str:
-    """The inverse of `_led_on`."""
-    return "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
-
-
 def _without_guards(path: Path) -> Path:
+    """A path of the guarded document in the original one: the inverse of `_led_on`."""
     kept: list[str | int] = []
     at = 0
     while at < len(path):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.errors import ConfigError
+from router.errors import ConfigError, UsageError
 from router.model import Record, Route, Table
 from router.program.load import load, load_program, without_garbage_collector
 from router.program.precompile import precompile
@@ -37,6 +37,16 @@ def test_a_program(load_text: Any) -> None:
         ("b", "a"),
         (Route("second", "a", "things"), Route("first", "b", "things"), Route("third", "a", "things")),
     )
+
+
+def test_a_queue_that_no_route_reads(load_text: Any) -> None:
+    """Is refused with the names of those that there are; any other is returned."""
+    program = load_text(CONFIG).loaded.program
+
+    with pytest.raises(UsageError, match=r"^no route reads the queue 'c'; there are b, a$"):
+        program.queue("c")
+
+    assert program.queue("a") is program.engine.queues["a"]
 
 
 def test_the_environment(load_text: Any) -> None:
