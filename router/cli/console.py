@@ -3,9 +3,9 @@
 import os
 import socket
 import webbrowser
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,9 @@ from router.console.server import serve
 from router.console.workspace import Target, opened
 from router.dev.guard import ADDRESS
 from router.dev.local import require_port
+
+if TYPE_CHECKING:
+    from router.console.local import LocalTarget
 
 
 @click.command("console")
@@ -49,8 +52,9 @@ def command(
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((ADDRESS, port)))
-        env = stack.enter_context(_local(chosen)) if target == "local" else os.environ
-        workspace = stack.enter_context(opened(chosen, env, target or "files", writes or target == "local"))
+        local = stack.enter_context(_local(chosen)) if target == "local" else None
+        env, worker = (local.env, local.worker) if local else (os.environ, "")
+        workspace = stack.enter_context(opened(chosen, env, target or "files", writes or bool(local), worker))
         access = Access()
         url = f"http://{ADDRESS}:{listener.getsockname()[1]}/?token="
         click.echo("Ctrl-C ends the console", err=True)
@@ -60,7 +64,7 @@ def command(
         serve(workspace, access, listener)
 
 
-def _local(config: Path) -> AbstractContextManager[Mapping[str, str]]:
-    from router.console.local import local_environment
+def _local(config: Path) -> "AbstractContextManager[LocalTarget]":
+    from router.console.local import local_target
 
-    return local_environment(config, os.environ, lambda line: click.echo(line, err=True))
+    return local_target(config, os.environ, lambda line: click.echo(line, err=True))

@@ -1,12 +1,12 @@
 """The job that checks a config while it is edited, as `router check` does."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.predicates import text_of
@@ -18,6 +18,7 @@ from router.config import spec
 from router.config.schema import config_schema
 from router.console.files import as_unsaved, names_of
 from router.console.refusals import ConsoleError
+from router.console.workspace import Workspace
 from router.dev.compare import to_json
 from router.dev.records import make_record
 from router.model import META_NAMES, Finding
@@ -153,6 +154,21 @@ def _samples(loaded: Loaded, config: spec.Config) -> Iterator[SampleMessage]:
                 elif loaded.program is not None:
                     record = make_record(message, spec.Queue(), folder=loaded.program.folder)
                     yield SampleMessage(name, route.queue, label, record.body, raw=False)
+
+
+def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
+    """Return a call that runs a job about a draft while the page waits, with the config of the console."""
+    return lambda workspace, given: workspace.messages.run(function, of_console(workspace, given))
+
+
+def check_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
+    """Return a call that runs a job about a draft that may take seconds, with the config of the console."""
+    return lambda workspace, given: workspace.checks.run(function, of_console(workspace, given))
+
+
+def of_console(workspace: Workspace, draft: Draft) -> Draft:
+    """Return a draft of the config of the console, whatever the page named."""
+    return structs.replace(draft, config=str(workspace.config))
 
 
 class RouteOfDraft(Draft, frozen=True):

@@ -1,16 +1,15 @@
 """The calls of the view Edit: a config beside a message."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from router.console import checking, messages
 from router.console.api import Call, Nothing
-from router.console.checking import Draft, RouteOfDraft
+from router.console.checking import Draft, RouteOfDraft, check_job, message_job, of_console
 from router.console.files import EditedFile, ReadFile, changed_files, names_of, read_file, save_files
 from router.console.messages import MessageOfDraft
 from router.console.refusals import ConsoleError
@@ -53,7 +52,7 @@ def list_names(given: Any) -> list[str]:
 def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:
     """Read all files of the config; only the config itself if that cannot be read."""
     try:
-        names = msgspec.json.decode(workspace.messages.run(list_names, _of(workspace, given)), type=list[str])
+        names = msgspec.json.decode(workspace.messages.run(list_names, of_console(workspace, given)), type=list[str])
     except ConsoleError:
         names = [str(workspace.config)]
     workspace.files.update(names)
@@ -85,28 +84,16 @@ def _stamp(workspace: Workspace) -> str:
     return hashlib.sha256(repr(sorted(saved.items())).encode()).hexdigest()
 
 
-def _of(workspace: Workspace, draft: Draft) -> Draft:
-    return structs.replace(draft, config=str(workspace.config))
-
-
-def _message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
-    return lambda workspace, given: workspace.messages.run(function, _of(workspace, given))
-
-
-def _check_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
-    return lambda workspace, given: workspace.checks.run(function, _of(workspace, given))
-
-
 CALLS = (
     Call("edit/files", Draft, read_files),
     Call("edit/disk", KnownFiles, find_changes),
     Call("edit/save", Saving, save),
     Call("edit/schema", Nothing, schema),
     Call("edit/code", CodeId, explain_code),
-    Call("edit/check", Draft, _check_job(checking.check_config)),
-    Call("edit/outline", Draft, _message_job(checking.outline)),
-    Call("edit/paths", RouteOfDraft, _message_job(checking.paths_of_route)),
-    Call("edit/run", MessageOfDraft, _message_job(messages.run_message)),
-    Call("edit/tests", MessageOfDraft, _message_job(messages.run_tests)),
-    Call("edit/add_test", MessageOfDraft, _message_job(messages.add_test)),
+    Call("edit/check", Draft, check_job(checking.check_config)),
+    Call("edit/outline", Draft, message_job(checking.outline)),
+    Call("edit/paths", RouteOfDraft, message_job(checking.paths_of_route)),
+    Call("edit/run", MessageOfDraft, message_job(messages.run_message)),
+    Call("edit/tests", MessageOfDraft, message_job(messages.run_tests)),
+    Call("edit/add_test", MessageOfDraft, message_job(messages.add_test)),
 )

@@ -18,24 +18,29 @@ class Workspace(Struct, frozen=True):
     """The config, the variables of its references, and the AWS of a console.
 
     On `local` the environment leads SDKs to the embedded AWS. Unless `writes`, nothing in AWS is changed; on `local` it
-    is always true. `messages` runs what a page waits for while it is typed in, `checks` what may take seconds.
+    is always true. `messages` runs what a page waits for while it is typed in, `checks` what may take seconds, `live`
+    what calls AWS. `worker` is the address of the pages of the worker on `local`.
     """
 
     config: Path
     env: Mapping[str, str]
     messages: JobProcess
     checks: JobProcess
+    live: JobProcess
     target: Target = "files"
     writes: bool = False
+    worker: str = ""
     files: set[str] = field(default_factory=set)
     """The names of the files that may be saved: those of the config, as far as the page has asked for them."""
 
 
 @contextmanager
-def opened(config: Path, env: Mapping[str, str], target: Target = "files", writes: bool = False) -> Iterator[Workspace]:
+def opened(
+    config: Path, env: Mapping[str, str], target: Target = "files", writes: bool = False, worker: str = ""
+) -> Iterator[Workspace]:
     """Open a config; its processes end with the block."""
-    with closing(JobProcess(env)) as messages, closing(JobProcess(env)) as checks:
-        yield Workspace(config, env, messages, checks, target, writes)
+    with closing(JobProcess(env)) as messages, closing(JobProcess(env)) as checks, closing(JobProcess(env)) as live:
+        yield Workspace(config, env, messages, checks, live, target, writes, worker)
 
 
 def require_aws(workspace: Workspace) -> None:

@@ -162,11 +162,14 @@ class WorkerProcess:
 
 
 def start_worker(
-    config: Path, env: Mapping[str, str], log: IO[bytes] | int, *, own_session: bool = False
+    config: Path, env: Mapping[str, str], log: IO[bytes] | int, *, own_session: bool = False, listen: str = ""
 ) -> "subprocess.Popen[bytes]":
-    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process."""
+    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process.
+
+    Its pages are at `listen`, an address and a port, if it is given.
+    """
     command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
-    command += ["--bare-names", "--end-with-input"]
+    command += ["--bare-names", "--end-with-input", *(["--listen", listen] if listen else [])]
     return subprocess.Popen(  # noqa: S603 — our own program
         command, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=own_session
     )

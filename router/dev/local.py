@@ -59,13 +59,13 @@ def describe(program: Program, local: LocalAws) -> Iterator[str]:
         yield f"router send {queue.name} FILE --endpoint-url {local.endpoint}"
 
 
-def keep_up(config: Path, local: LocalAws, stop: Event, report: Report) -> None:
-    """Run the worker until `stop`; raises UsageError if it ends by itself.
+def keep_up(config: Path, local: LocalAws, stop: Event, report: Report, listen: str = "") -> None:
+    """Run the worker until `stop`, with its pages at `listen`; raises UsageError if it ends by itself.
 
     If a file in the folder of the config changes, what is new is made, and the worker reloads; a config with errors is
     reported, and the worker keeps the one before.
     """
-    with _worker(config, local, report) as worker:
+    with _worker(config, local, report, listen) as worker:
         seen = saved_files(config.absolute().parent)
         while not stop.wait(POLL_SECONDS):
             if worker.poll() is not None:
@@ -117,8 +117,9 @@ def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
 
 
 @contextmanager
-def _worker(config: Path, local: LocalAws, report: Report) -> Iterator["subprocess.Popen[bytes]"]:
-    with start_worker(config, local.environment(), subprocess.PIPE, own_session=True) as process:
+def _worker(config: Path, local: LocalAws, report: Report, listen: str) -> Iterator["subprocess.Popen[bytes]"]:
+    env = local.environment()
+    with start_worker(config, env, subprocess.PIPE, own_session=True, listen=listen) as process:
         assert process.stderr
         reader = Thread(target=_show_log, args=(process.stderr, report), daemon=True)
         reader.start()

@@ -14,7 +14,7 @@ export async function explainInDialog(app, code) {
     return;
   }
   const part = (title, text) => text && [el("h3", {}, title), el("pre", { class: "sample" }, text.trimEnd())];
-  const dialog = el("dialog", { "aria-labelledby": "code-title", class: "code" },
+  const dialog = el("dialog", { "aria-labelledby": "code-title", class: "explained" },
     el("h2", { id: "code-title" }, `${page.code} `, el("span", { class: `badge ${SEVERITIES[page.severity]}` }, page.severity)),
     el("p", {}, el("strong", {}, page.title)), el("p", {}, page.why),
     part("bad", page.bad), part("found", page.found), part("good", page.good),

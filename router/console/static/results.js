@@ -85,7 +85,7 @@ export function showTests(tests, open) {
       el("li", {},
         el("span", { class: test.passed ? "good" : "bad", "aria-label": test.passed ? "passed" : "failed" }, test.passed ? "✓" : "✕"), " ",
         el("button", { class: "link", type: "button", onclick: () => open(test.file, test.line) }, `${test.route}: ${test.name}`),
-        !test.passed && table(["", "expected", "found"], test.differences.map((each) => [
+        !test.passed && table(["what", "expected", "found"], test.differences.map((each) => [
           each.what, el("code", { class: "good" }, each.expected), el("code", { class: "bad" }, each.found)]))))),
   ];
 }

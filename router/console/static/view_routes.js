@@ -1,6 +1,300 @@
-// The view Routes.
-import { el } from "./dom.js";
+// The view Routes: the graph of the config, what runs of it, and the contract of a route.
+import { debounce, el, svg, table } from "./dom.js";
 
-export function open(panel, app) {
-  panel.replaceChildren(el("h2", {}, "Routes"), el("p", { class: "empty" }, app.setting.config));
+const LIVE = 5000; // milliseconds between two looks at AWS
+const KINDS = { queue: "Queue", route: "Route", table: "Table", dead_letter: "Dead-letter queue" };
+const PLURALS = { queue: "queues", route: "routes", table: "tables", dead_letter: "dead-letter queues" };
+const OUTCOMES = ["written", "duplicate", "stale", "dropped", "rejected", "retry"];
+const BAD = ["rejected", "retry"];
+
+export async function open(panel, app) {
+  const view = new RoutesView(panel, app);
+  await view.refresh();
+  if (app.setting.target !== "files") view.watch();
+  return { shown: (detail) => view.shown(detail), hidden: () => (view.isShown = false) };
+}
+
+class RoutesView {
+  constructor(panel, app) {
+    this.app = app;
+    this.scale = 1;
+    this.opened = "";
+    this.live = null;
+    this.rates = new Map();
+    this.claims = null;
+    this.isShown = true;
+    this.build(panel);
+  }
+
+  build(panel) {
+    const button = (label, run, more = {}) => el("button", { class: "button", type: "button", onclick: run, ...more }, label);
+    this.search = el("input", { type: "search", placeholder: "Search queues, routes, tables", "aria-label": "Search", oninput: debounce(200, () => this.searched()) });
+    this.group = el("select", { onchange: () => this.regrouped() },
+      [["auto", "as needed"], ["none", "not at all"], ["owner", "by owner"], ["file", "by file"], ["name", "by first word"]].map(([value, label]) => el("option", { value }, label)));
+    this.back = button("All", () => this.leave(), { hidden: true });
+    this.counts = el("span", { class: "muted", role: "status" });
+    this.canvas = el("div", { class: "canvas scroll", tabindex: "0", role: "region", "aria-label": "Graph" });
+    this.canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      this.zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    }, { passive: false });
+    this.aside = el("aside", { class: "box details scroll", "aria-label": "Details", tabindex: "0" }, el("div", { class: "body empty" }, "Choose a route to see its contract."));
+    panel.classList.add("routes");
+    panel.replaceChildren(
+      el("section", { class: "box pane", "aria-label": "Routes" },
+        el("header", {}, this.back, this.search, el("label", {}, "Group", this.group), this.counts, el("span", { class: "spread" }),
+          button("−", () => this.zoom(1 / 1.25), { "aria-label": "Zoom out" }), button("+", () => this.zoom(1.25), { "aria-label": "Zoom in" }),
+          button("Fit", () => this.fit())),
+        this.canvas),
+      this.aside);
+  }
+
+  shown(detail) {
+    this.isShown = true;
+    if (JSON.stringify(this.app.unsaved) !== this.drawn) this.refresh();
+    if (detail?.route) this.showRoute(detail.route);
+  }
+
+  searched() {
+    this.opened = "";
+    this.refresh();
+  }
+
+  regrouped() {
+    this.opened = "";
+    this.refresh();
+  }
+
+  leave() {
+    this.opened = "";
+    this.search.value = "";
+    this.refresh();
+  }
+
+  async refresh() {
+    this.drawn = JSON.stringify(this.app.unsaved);
+    this.claims = null;
+    const asked = { unsaved: this.app.unsaved, group: this.group.value, pattern: this.search.value.trim(), opened: this.opened };
+    const number = (this.asked = (this.asked ?? 0) + 1);
+    try {
+      const graph = await this.app.api("routes/graph", asked);
+      if (number === this.asked) this.draw(graph);
+    } catch (error) {
+      if (number === this.asked) this.canvas.replaceChildren(el("p", { class: "body bad" }, error.message));
+    }
+  }
+
+  draw(graph) {
+    this.graph = graph;
+    this.back.hidden = !this.opened && !this.search.value;
+    this.counts.textContent = ["queue", "route", "table"].map((kind) => (graph.counts[kind] === 1 ? `1 ${kind}` : `${graph.counts[kind]} ${PLURALS[kind]}`)).join(", ");
+    if (!graph.nodes.length) {
+      this.canvas.replaceChildren(el("p", { class: "body empty" }, "Nothing has such a name."));
+      return;
+    }
+    let index = 0;
+    this.elements = new Map();
+    const make = ([name, attributes, text, children]) => {
+      const made = svg(name, attributes, text, children.map(make));
+      if (name === "g") this.bind(made, graph.nodes[index++]);
+      return made;
+    };
+    this.picture = make(graph.picture);
+    this.picture.removeAttribute("role");
+    this.picture.setAttribute("aria-label", "Queues, routes and tables");
+    this.width = Number(graph.picture[1].width);
+    this.height = Number(graph.picture[1].height);
+    this.canvas.replaceChildren(this.picture);
+    this.fit();
+    this.showLive();
+  }
+
+  bind(element, node) {
+    this.elements.set(node.id, { element, node });
+    const label = `${KINDS[node.kind]} ${node.name}${node.count > 1 ? `, ${node.count} ${PLURALS[node.kind]}` : ""}`;
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "button", "aria-label": label, class: "node" })) element.setAttribute(name, value);
+    const run = () => this.choose(node, element);
+    element.addEventListener("click", run);
+    element.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      run();
+    });
+  }
+
+  choose(node, element) {
+    for (const each of this.elements.values()) each.element.classList.remove("chosen");
+    element.classList.add("chosen");
+    if (node.count > 1) {
+      this.opened = node.id;
+      this.refresh();
+    } else if (node.kind === "route") this.showRoute(node.name);
+    else this.showResource(node);
+  }
+
+  zoom(factor) {
+    this.scale = Math.min(Math.max(this.scale * factor, 0.15), 3);
+    this.resize();
+  }
+
+  fit() {
+    if (!this.picture) return;
+    this.scale = Math.max(Math.min((this.canvas.clientWidth - 16) / this.width, 1.15), 0.35);
+    this.resize();
+  }
+
+  resize() {
+    this.picture.setAttribute("width", String(Math.round(this.width * this.scale)));
+    this.picture.setAttribute("height", String(Math.round(this.height * this.scale)));
+  }
+
+  // Details
+
+  details(title, kind, ...content) {
+    this.aside.replaceChildren(el("div", { class: "body" }, el("div", {}, el("p", { class: "muted" }, kind), el("h2", {}, title)), ...content));
+    this.aside.scrollTop = 0;
+  }
+
+  async showRoute(name) {
+    const number = (this.wanted = (this.wanted ?? 0) + 1);
+    let contract;
+    try {
+      contract = await this.app.api("routes/contract", { unsaved: this.app.unsaved, route: name });
+    } catch (error) {
+      this.details(name, "Route", el("p", { class: "bad" }, error.message));
+      return;
+    }
+    if (number !== this.wanted) return;
+    const claims = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, "Proving …"));
+    const part = (heading, texts) => el("section", { class: "part" }, el("h3", {}, heading), texts.map((text) => el("p", {}, text)));
+    const open = el("button", { class: "link", type: "button", onclick: () => this.app.show("edit", contract) }, `${contract.file}:${contract.line}`);
+    this.details(name, "Route",
+      contract.description && el("p", {}, contract.description),
+      el("p", {}, open, contract.owner && ` – ${contract.owner}`),
+      part("Takes", contract.takes),
+      part("Stores", contract.stores),
+      contract.attributes.length > 0 && table(["attribute", "from"], contract.attributes.map(([attribute, from]) => [el("strong", {}, attribute), el("code", {}, from)])),
+      part("The rest", contract.rest),
+      el("section", { class: "part" }, el("h3", {}, "Proved of it"), claims),
+      el("p", { class: "muted" }, contract.tests === 1 ? "1 test." : `${contract.tests} tests.`));
+    await this.showClaims(name, claims);
+  }
+
+  async showClaims(name, place) {
+    try {
+      this.claims ??= this.app.api("edit/check", { unsaved: this.app.unsaved });
+      const { claims } = await this.claims;
+      const own = claims.filter((claim) => claim.route === name);
+      place.replaceChildren(own.length
+        ? el("ul", { class: "claims" }, own.map((claim) =>
+          el("li", { class: claim.verdict.replace(" ", "-") }, el("strong", {}, claim.claim), ` ${claim.verdict}`, claim.reason && el("span", { class: "muted" }, ` – ${claim.reason}`))))
+        : el("p", { class: "muted" }, "Nothing: the config has errors, which the view Edit shows."));
+    } catch (error) {
+      this.claims = null;
+      place.replaceChildren(el("p", { class: "bad" }, error.message));
+    }
+  }
+
+  showResource(node) {
+    const routes = this.graph.nodes.filter((each) => each.kind === "route" && each.count === 1 && this.isBeside(node, each));
+    this.details(node.name, KINDS[node.kind],
+      node.details.map((detail) => el("p", {}, detail)),
+      node.owner && el("p", { class: "muted" }, `Owner: ${node.owner}`),
+      this.statusOf(node),
+      routes.length > 0 && el("section", { class: "part" }, el("h3", {}, node.kind === "queue" ? "Read by" : "Written by"),
+        routes.map((route) => el("p", {}, el("button", { class: "link", type: "button", onclick: () => this.showRoute(route.name) }, route.name)))));
+  }
+
+  isBeside(node, route) {
+    return this.graph.edges.some(({ source, target }) => (source === node.id && target === route.id) || (source === route.id && target === node.id));
+  }
+
+  // What runs
+
+  watch() {
+    const look = async () => {
+      if (this.isShown && !document.hidden) {
+        try {
+          this.count(await this.app.api("routes/live", { unsaved: this.app.unsaved }));
+          this.liveError = "";
+        } catch (error) {
+          if (error.status !== 422 && error.message !== this.liveError) this.app.notify(error.message, "warn");
+          this.liveError = error.message;
+        }
+        this.showLive();
+      }
+      setTimeout(look, LIVE);
+    };
+    look();
+  }
+
+  count(live) {
+    const now = performance.now();
+    for (const [queue, outcomes] of Object.entries(live.outcomes)) {
+      const total = Object.values(outcomes).reduce((sum, number) => sum + number, 0);
+      const before = this.rates.get(queue);
+      const rate = live.minutes ? total / live.minutes / 60 : before ? Math.max(total - before.total, 0) / ((now - before.at) / 1000) : null;
+      this.rates.set(queue, { total, at: now, rate });
+    }
+    this.live = live;
+  }
+
+  // Write what runs beside the names of queues and tables in the picture.
+  showLive() {
+    if (!this.live || !this.elements) return;
+    for (const { element, node } of this.elements.values()) {
+      element.querySelector(".live")?.remove();
+      const text = node.count === 1 ? this.short(node) : null;
+      if (!text) continue;
+      const rect = element.querySelector("rect");
+      const right = Number(rect.getAttribute("x")) + Number(rect.getAttribute("width"));
+      const label = svg("text", { x: right, y: Number(rect.getAttribute("y")) - 4, "text-anchor": "end", class: `live ${text.kind}` }, text.label);
+      element.append(label);
+    }
+  }
+
+  short(node) {
+    const { queues, tables } = this.live;
+    if (node.kind === "queue") {
+      const status = queues.find((each) => each.queue === node.name);
+      if (!status) return null;
+      if (status.waiting === null) return { label: "unknown", kind: "warn" };
+      if (this.live.paused[node.name]) return { label: `paused, ${status.waiting} waiting`, kind: "bad" };
+      const rate = this.rates.get(node.name)?.rate;
+      const age = status.oldest_seconds === null ? "" : `, ${duration(status.oldest_seconds)} old`;
+      return { label: `${status.waiting} waiting${age}${rate ? `, ${rate.toFixed(1)}/s` : ""}`, kind: "" };
+    }
+    if (node.kind === "dead_letter") {
+      const status = queues.find((each) => each.dead_letters !== null && this.graph.edges.some(({ source, target }) => source === `queue:${each.queue}` && target === node.id));
+      return status ? { label: `${status.dead_letters} messages`, kind: status.dead_letters ? "bad" : "" } : null;
+    }
+    if (node.kind === "table") {
+      const status = tables.find((each) => each.table === node.name);
+      return status?.throttled ? { label: `${status.throttled} writes throttled`, kind: "bad" } : null;
+    }
+    return null;
+  }
+
+  statusOf(node) {
+    if (!this.live || node.kind !== "queue") return null;
+    const status = this.live.queues.find((each) => each.queue === node.name);
+    if (!status) return null;
+    const outcomes = this.live.outcomes[node.name] ?? {};
+    const number = (value) => (value === null ? "unknown" : String(value));
+    const rows = [
+      ["waiting", number(status.waiting)], ["in flight", number(status.in_flight)],
+      ["oldest", status.oldest_seconds !== null ? duration(status.oldest_seconds) : status.waiting === 0 && status.in_flight === 0 ? "–" : "unknown"],
+      ["dead letters", status.dead_letter_queue ? number(status.dead_letters) : "no queue"],
+      ...OUTCOMES.filter((kind) => outcomes[kind]).map((kind) => [el("span", { class: BAD.includes(kind) ? "bad" : "" }, kind), String(outcomes[kind])]),
+    ];
+    const since = this.live.minutes ? `Outcomes of the last ${this.live.minutes} minutes.` : "Outcomes since the worker started.";
+    return el("section", { class: "part" }, el("h3", {}, "What runs"), el("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])), el("p", { class: "muted" }, since),
+      [...status.unknown, ...this.live.unknown].map((text) => el("p", { class: "warn" }, text)));
+  }
+}
+
+function duration(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

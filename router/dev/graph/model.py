@@ -130,8 +130,21 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
 
     `auto` leaves a small graph as it is, and takes the first of these of which there are several.
     """
+    groups = _groups_of(graph, by, file_of)
+    return _grouped(graph, groups) if groups else graph
+
+
+def open_group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str], id_: str) -> Graph:
+    """Return what one node of `group` stands for, and what that is connected to."""
+    groups = _groups_of(graph, by, file_of)
+    matched = {node.id for node in graph.nodes if f"{node.kind}:{groups.get(node.id, node.name)}" == id_}
+    return _around(graph, matched)
+
+
+def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Mapping[str, str]:
+    """Return the group of each node by its id; nothing if they are not grouped."""
     if by == "none" or (by == "auto" and graph.count("route") <= MAX_ROUTES):
-        return graph
+        return {}
     choices = {
         "owner": {node.id: node.owner or OTHERS for node in graph.nodes},
         "file": {node.id: file_of(node) for node in graph.nodes},
@@ -139,7 +152,7 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
     }
     several = (name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS)
     chosen = next(several, "name") if by == "auto" else by
-    return _grouped(graph, _merge_small(choices[chosen], graph))
+    return _merge_small(choices[chosen], graph)
 
 
 def _first_word(name: str) -> str:

@@ -1,0 +1,120 @@
+"""`router console` on an embedded AWS, and on one of the environment: what runs is on the graph."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.model import Table
+from tests.support.console import RunningConsole, running_console
+from tests.support.dev import LocalAws, clients, clients_of, create_queues, create_table, local_aws
+
+CONFIG = """\
+version: 1
+queues:
+  users: {dead_letter: users-dlq}
+tables:
+  users: {key: {id: S}}
+routes:
+  users: {queue: users, table: users, item: {id: id}}
+"""
+Wait = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a config."""
+    (tmp_path / "routes.yaml").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+def live(console: RunningConsole) -> Any:
+    reply = console.call("routes/live")
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def test_on_the_embedded_aws(folder: Path, wait: Wait) -> None:
+    """Messages are stored by its worker, and counted; a worker that is killed is started again."""
+    with running_console(folder, "--local") as console:
+        log = folder / "console.log"
+        endpoint = re.findall(r"http://127\.0\.0\.1:\d+", log.read_text())[0]
+        _, sqs = clients(LocalAws(endpoint))
+        url = sqs.get_queue_url(QueueName="users")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody='{"id": "a"}')
+        sqs.send_message(QueueUrl=url, MessageBody="no JSON")
+
+        found = wait(
+            lambda: each if (each := live(console))["outcomes"] and each["queues"][0]["dead_letters"] else None
+        )
+
+    (queue,) = found["queues"]
+    assert (found["outcomes"], queue["waiting"], queue["dead_letters"], found["minutes"], found["unknown"]) == (
+        {"users": {"written": 1, "rejected": 1}},
+        0,
+        1,
+        0,
+        [],
+    )
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    """An AWS that the console did not start."""
+    with local_aws() as local:
+        yield local
+
+
+def test_on_the_aws_of_the_environment(folder: Path, aws: LocalAws) -> None:
+    """Depth, and the outcomes that functions measured in the last minutes; nothing may be written."""
+    dynamodb, sqs = clients(aws)
+    urls = create_queues(sqs, {"users": "users-dlq"})
+    create_table(dynamodb, Table("users", (("id", "S"),)))
+    sqs.send_message(QueueUrl=urls["users"], MessageBody="{}")
+    dimensions = [{"Name": "service", "Value": "flows"}, {"Name": "queue", "Value": "users"}]
+    metric = {"MetricName": "router_messages_written_total", "Dimensions": dimensions, "Timestamp": datetime.now(UTC)}
+    clients_of(aws)("cloudwatch").put_metric_data(
+        Namespace="MessageRouter", MetricData=[{**metric, "Value": 3}, {**metric, "Value": 4}]
+    )
+    with running_console(folder, "--aws", env=aws.environment()) as console:
+        found, setting = live(console), console.call("setting").json
+
+    (queue,) = found["queues"]
+    assert (setting, found["outcomes"], queue["waiting"], found["minutes"], found["tables"]) == (
+        {"config": "routes.yaml", "target": "aws", "writes": False},
+        {"users": {"written": 7}},
+        1,
+        15,
+        [{"table": "users", "throttled": 0}],
+    )
+
+
+def test_a_queue_that_is_missing(folder: Path, aws: LocalAws) -> None:
+    """What cannot be read is unknown, with the reason."""
+    (folder / "routes.yaml").write_text(
+        CONFIG.replace("queues:\n  users:", "queues:\n  gone:").replace("queue: users", "queue: gone")
+    )
+    with running_console(folder, "--aws", env=aws.environment()) as console:
+        found = live(console)
+
+    assert (found["queues"][0]["waiting"], found["queues"][0]["unknown"]) == (
+        None,
+        ["queue gone: sqs:GetQueueUrl: NonExistentQueue"],
+    )
+
+
+def test_writing_needs_aws(router: Any, folder: Path) -> None:
+    """`--write` says what it is for."""
+    done = router("console", "--write")
+
+    assert (done.returncode, "--write needs --aws" in done.stderr) == (2, True)
+
+
+def test_without_a_config(router: Any) -> None:
+    """The command says what is missing."""
+    done = router("console")
+
+    assert (done.returncode, "there is no routes.yaml here" in done.stderr) == (2, True)
