@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import click
 
@@ -116,28 +118,42 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
-    from router.cli.dlq_plan import RedrivePlan, plan_as_json, print_plan, print_rehearsal, rehearsal_as_json
+    from router.cli.dlq_plan import RedrivePlan, plan_as_json, print_plan, rehearsal_as_json, rehearsal_as_text
     from router.cli.dlq_redrive import rehearse as run_rehearsal
+    from router.dlq.rehearse import Rehearsal, Rehearser
+    from router.dlq.spool import WrittenItems
 
     session = open_session(DlqOptions(**options))
     failing = 0
     found = []
-    with session.each_opened() as each_opened:
+    with session.each_opened() as each_opened, WrittenItems() as written:
         for opened in each_opened:
-            shown: list[Any] = []
+            plan, name = RedrivePlan(Counter()), opened.queue.name
+            rehearser = Rehearser(
+                session.program,
+                opened.queue.reference,
+                session.aws,
+                session.read_item,
+                written,
+                ordered=opened.queue.fifo,
+            )
+            rehearsed: list[Any] = []
+            with TemporaryFile("w+", encoding="utf-8") as details:
 
-            def show_one(rehearsal: Any, shown: list[Any] = shown) -> None:
-                if diff and as_json:
-                    shown.append(rehearsal_as_json(rehearsal, values=values))
-                elif diff:
-                    print_rehearsal(rehearsal, values=values)
+                def keep(each: Rehearsal, file: IO[str] = details, rehearsed: list[Any] = rehearsed) -> None:
+                    """Keep a rehearsal until all are counted."""
+                    if diff and as_json:
+                        rehearsed.append(rehearsal_as_json(each, values=values))
+                    elif diff:
+                        file.write(rehearsal_as_text(each, values=values))
 
-            plan = RedrivePlan(Counter())
-            run_rehearsal(session, opened.queue.name, opened.queue, opened.spool, show_one, plan)
+                run_rehearsal(rehearser, name, opened.spool, keep, plan)
+                if not as_json:
+                    print_plan(name, plan)
+                    details.seek(0)
+                    copyfileobj(details, sys.stdout)
             failing += plan.total - plan.passing
-            if not as_json:
-                print_plan(opened.queue.name, plan)
-            found.append({**plan_as_json(opened.queue.name, plan), **({"rehearsed": shown} if diff else {})})
+            found.append({**plan_as_json(name, plan), **({"rehearsed": rehearsed} if diff else {})})
     if as_json:
         click.echo(to_json(found, indent=2))
     sys.exit(failing > 0)

@@ -151,17 +151,19 @@ def plan_as_json(name: str, plan: RedrivePlan) -> dict[str, Any]:
     }
 
 
-def print_rehearsal(rehearsal: Rehearsal, *, values: bool) -> None:
-    """Print one rehearsed message, with each item beside the stored one."""
+def rehearsal_as_text(rehearsal: Rehearsal, *, values: bool) -> str:
+    """Return one rehearsed message for standard output, with each item beside the stored one."""
     console = output()
-    console.print(f"[bold]{literal(rehearsal.message.id)}[/] {literal(result_of(rehearsal))}")
-    for change in rehearsal.changes:
-        warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
-        key = to_json(change.key if values else masked(change.key))
-        console.print(f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}", soft_wrap=True)
-        for name, before, after in _differences(change, values):
-            text = f"+ {name}: {after}" if before == _NONE else f"- {name}: {before}" if after == _NONE else ""
-            console.print(f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True)
+    with console.capture() as captured:
+        console.print(f"[bold]{literal(rehearsal.message.id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
+        for change in rehearsal.changes:
+            warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
+            key = to_json(change.key if values else masked(change.key))
+            console.print(f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}", soft_wrap=True)
+            for name, before, after in _differences(change, values):
+                text = f"+ {name}: {after}" if before == _NONE else f"- {name}: {before}" if after == _NONE else ""
+                console.print(f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True)
+    return captured.get()
 
 
 def rehearsal_as_json(rehearsal: Rehearsal, *, values: bool) -> dict[str, Any]:

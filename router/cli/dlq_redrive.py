@@ -1,8 +1,8 @@
 """The course of `router dlq redrive`: rehearse, show the plan, ask, deliver, and sum up."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from router.dlq.export import FileSource, read_messages
 from router.dlq.journal import Journal
 from router.dlq.messages import DlqMessage
 from router.dlq.queues import DeadLetterQueue
-from router.dlq.redrive import Redriver, Source
+from router.dlq.redrive import Redriven, Redriver, Source, batch_size
 from router.dlq.rehearse import Rehearsal, Rehearser
-from router.dlq.spool import Spool
+from router.dlq.spool import Spool, WrittenItems
 from router.engine.engine import CompiledQueue
 
 
@@ -48,66 +48,61 @@ class _Work(Struct, frozen=True):
 
 
 class _Choice:
-    """Deselects the messages that are not to be redriven: those that do not pass or, if asked, replace an item.
+    """The messages that are to be redriven, in batches; the others are deselected.
 
-    Where order counts, a message that stays keeps the rest of its group behind it: `waiting` counts those.
-    `undelivered` are the groups of chosen messages that could not be delivered. `confirmed` are the messages that an
-    earlier run delivered: whatever the config does with them now, they are only to be deleted.
+    Where order counts, a message that stays keeps the rest of its group behind it: `waiting` counts those, and `held`
+    are the groups. `undelivered` are the groups of chosen messages that could not be delivered. `confirmed` are the
+    messages that an earlier run delivered: whatever the config does with them now, they are only to be deleted.
     """
 
-    def __init__(self, session: DlqSession, work: _Work, journal: Journal, keep_newer: bool) -> None:
+    def __init__(self, spool: Spool, journal: Journal, *, ordered: bool) -> None:
         self.chosen = 0
         self.waiting = 0
+        self.batches = 0
+        self.held: set[str | None] = set()
         self.undelivered: set[str | None] = set()
         self.confirmed: list[str] = []
-        self._blocked: set[str | None] = set()
-        self._session = session
-        self._work = work
+        self._spool = spool
         self._journal = journal
-        self._keep_newer = keep_newer
+        self._ordered = ordered
 
     def is_confirmed(self, message: DlqMessage) -> bool:
         """Return whether an earlier run delivered a message, and deselect it then."""
         if self._journal.result(message.id) is None:
             return False
-        self._work.spool.deselect(message.id)
+        self._spool.deselect(message.id)
         self.confirmed.append(message.id)
         return True
 
     def decide(self, rehearsal: Rehearsal) -> None:
-        """Choose or deselect a message, in the order of its group."""
-        message, group = rehearsal.message, rehearsal.message.record.group_id
-        if not rehearsal.passes or (self._keep_newer and rehearsal.overwrites):
-            if self._is_ordered(self._session.program.engine.queues.get(rehearsal.queue)):
-                self._blocked.add(group)
-        elif group in self._blocked or group in self.undelivered:
-            self.waiting += 1
-        else:
+        """Choose or deselect a message."""
+        self.waiting += rehearsal.behind
+        if rehearsal.batch:
             self.chosen += 1
-            return
-        self._work.spool.deselect(message.id)
+            self.batches = rehearsal.batch
+            self._spool.assign(rehearsal.message.id, rehearsal.batch)
+        else:
+            self._spool.deselect(rehearsal.message.id)
 
     def undeliver(self, queue: CompiledQueue, message: DlqMessage) -> None:
         """Keep what follows a chosen message in its group."""
-        if self._is_ordered(queue):
-            self.undelivered.add(message.record.group_id)
-
-    def _is_ordered(self, queue: CompiledQueue | None) -> bool:
         # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
-        return self._work.queue.fifo or (queue is not None and queue.fifo)
+        if self._ordered or queue.fifo:
+            self.undelivered.add(message.record.group_id)
 
 
 class _Redrive:
     """The redrive of the messages of one dead-letter queue."""
 
-    def __init__(self, session: DlqSession, work: _Work, own: RedriveOptions) -> None:
-        """Read the journal; raises UsageError."""
+    def __init__(self, session: DlqSession, work: _Work, own: RedriveOptions, written: WrittenItems) -> None:
+        """Read the journal; raises UsageError. `written` is what a dry run of other queues would have written."""
         self.tally = Tally()
         self._session = session
         self._work = work
         self._own = own
+        self._written = written
         self._journal = Journal(own.journal or Path(f"router-dlq-{work.name}.journal"))
-        self._choice = _Choice(session, work, self._journal, own.keep_newer)
+        self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
         self._plan = RedrivePlan(Counter())
 
     def run(self) -> bool:
@@ -140,9 +135,23 @@ class _Redrive:
         return {**plan, "confirmed": len(self._choice.confirmed), **tally_as_json(self.tally), "complete": complete}
 
     def _rehearse(self) -> None:
-        choice = self._choice
-        work = self._work
-        rehearse(self._session, work.name, work.queue, work.spool, choice.decide, self._plan, choice.is_confirmed)
+        session, work, own, choice = self._session, self._work, self._own, self._choice
+        with ExitStack() as stack:
+            rehearser = Rehearser(
+                session.program,
+                work.queue.reference,
+                session.aws,
+                session.read_item,
+                # What is delivered, the next rehearsal reads from the tables.
+                self._written if own.dry_run else stack.enter_context(WrittenItems()),
+                batch_size=batch_size(own.rate),
+                ordered=work.queue.fifo,
+                keep_newer=own.keep_newer,
+                held=choice.held | choice.undelivered,
+            )
+            choice.batches = 0
+            rehearse(rehearser, work.name, work.spool, choice.decide, self._plan, choice.is_confirmed)
+            choice.held = rehearser.held
 
     def _question(self) -> str:
         chosen, name = self._choice.chosen, self._work.name
@@ -179,38 +188,33 @@ class _Redrive:
     def _deliver_selected(self, redriver: Redriver) -> None:
         redrive = redriver.send_back if self._own.to_queue else redriver.deliver
         with progress_bar(f"redriving {self._work.name}", self._choice.chosen) as progress:
-            for queue, batch in self._batches(redriver.batch_size):
-                by_id = {message.id: message for message in batch}
+            for number in range(1, self._choice.batches + 1):
+                # Messages of a group are left out if one before them is still on the dead-letter queue.
+                batch = [
+                    message
+                    for message in self._work.spool.take(number)
+                    if message.record.group_id not in self._choice.undelivered
+                ]
+                if not batch:
+                    continue
+                queue = batch[0].find_queue(self._session.program, self._work.queue.reference)
+                assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
                 redriver.keep_rate(len(batch))
                 # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
                 with finished_first():
-                    for each in redrive(queue, batch):
-                        self.tally.add(each)
-                        if not each.deleted:
-                            self._choice.undeliver(queue, by_id[each.id])
+                    self._finish(queue, batch, redrive(queue, batch))
                 progress(self.tally.results.total())
                 denied = [fault.code for fault in redriver.undeleted.values() if fault.kind == "configuration"]
                 if self.tally.stopped or denied:
                     return
 
-    def _batches(self, size: int) -> Iterator[tuple[CompiledQueue, list[DlqMessage]]]:
-        """Yield the selected messages in batches, each with its source queue, and deselect them, to try each once.
-
-        Messages of a group are left out if one before them is still on the dead-letter queue.
-        """
-        work = self._work
-        by_queue: dict[str, tuple[CompiledQueue, list[DlqMessage]]] = {}
-        for message in work.spool.selected():
-            queue = message.find_queue(self._session.program, work.queue.reference)
-            assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
-            work.spool.deselect(message.id)
-            if message.record.group_id in self._choice.undelivered:
-                continue
-            _, batch = by_queue.setdefault(queue.name, (queue, []))
-            batch.append(message)
-            if len(batch) >= size:
-                yield by_queue.pop(queue.name)
-        yield from by_queue.values()
+    def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Iterable[Redriven]) -> None:
+        """Count the results of a batch."""
+        by_id = {message.id: message for message in batch}
+        for each in results:
+            self.tally.add(each)
+            if not each.deleted:
+                self._choice.undeliver(queue, by_id[each.id])
 
 
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
@@ -218,9 +222,10 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
     session = open_session(options)
     reports = []
     codes = {0}
-    with closing(_from_file(session, own.file) if own.file else _from_queues(session)) as each_work:
+    works = _from_file(session, own.file) if own.file else _from_queues(session)
+    with closing(works) as each_work, WrittenItems() as written:
         for work in each_work:
-            redrive = _Redrive(session, work, own)
+            redrive = _Redrive(session, work, own, written)
             complete = redrive.run()
             codes.add(0 if complete else 2 if redrive.tally.stopped else 1)
             reports.append(redrive.report(complete))
@@ -252,16 +257,14 @@ def _passes_over(message: DlqMessage) -> bool:
 
 
 def rehearse(
-    session: DlqSession,
+    rehearser: Rehearser,
     name: str,
-    queue: DeadLetterQueue,
     spool: Spool,
     on_each: Callable[[Rehearsal], None],
     plan: RedrivePlan,
     passes_over: Callable[[DlqMessage], bool] = _passes_over,
 ) -> None:
     """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""
-    rehearser = Rehearser(session.program, queue.reference, session.aws, session.read_item)
     with progress_bar(f"rehearsing {name}", len(spool)) as progress:
         messages = (message for message in spool.selected() if not passes_over(message))
         for rehearsal in rehearser.rehearse_all(messages):

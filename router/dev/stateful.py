@@ -96,9 +96,15 @@ def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any
 
 def write_planned(planned: PlannedMessage, tables: Tables, atomic: bool) -> Outcome:
     """Make the writes of a message, as a delivery does, and return its outcome."""
-    limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
-    if planned.outcome is None:
-        for lanes in schedule([planned], atomic=atomic):
-            for _ in Writer(tables).write(lanes, limit, WaitBudget()):
-                pass  # tables in memory fail no call that could be retried
+    write_together([planned], tables, atomic)
     return planned.outcome or WRITTEN
+
+
+def write_together(messages: Sequence[PlannedMessage], tables: Tables, atomic: bool) -> None:
+    """Make the writes of messages that are delivered in one batch, in the order of a delivery."""
+    limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
+    for lanes in schedule(messages, atomic=atomic):
+        for lane in lanes:
+            # A writer for each: none waits for the `write_units` of a table.
+            for _ in Writer(tables).write([lane], limit, WaitBudget()):
+                pass  # tables in memory fail no call that could be retried

@@ -55,6 +55,11 @@ class Redriven(Struct, frozen=True):
     configuration_error: bool = False
 
 
+def batch_size(rate: float | None) -> int:
+    """Return how many messages are delivered together at most, at so many a second."""
+    return BATCH if rate is None else max(1, min(BATCH, int(rate)))
+
+
 class Source(Protocol):
     """Where messages come from: a leased dead-letter queue, or a file."""
 
@@ -99,11 +104,6 @@ class Redriver:
         self._sleep = sleep
         self._started = clock()
         self._done = 0
-
-    @property
-    def batch_size(self) -> int:
-        """How many messages `deliver` and `send_back` should get at a time."""
-        return BATCH if self._rate is None else max(1, min(BATCH, int(self._rate)))
 
     def finish(self, ids: Sequence[str]) -> list[Redriven]:
         """Delete messages that an earlier run confirmed; they are in order."""

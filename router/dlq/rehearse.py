@@ -1,41 +1,43 @@
-"""Rehearses dead letters: what the config at hand would do with each, beside what is stored, with nothing sent.
+"""Rehearses dead letters: what the config at hand would do with them, beside what is stored, with nothing sent.
 
-The stored items are read, and the writes of a message are applied to a copy of them in memory, by the same delivery as
-in the worker. So the outcome has the conditions of the write modes in it.
+Messages are rehearsed in the batches in which they would be redriven. The stored items are read, and the writes of a
+batch are applied to a copy of them in memory, in the order of a delivery. What those that pass would have written is
+kept for the batches after it: a message that an earlier one makes stale, or a duplicate, is counted as such.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
 from router.aws.protocols import Aws, AwsFault
+from router.deliver.delivery import group_waves
 from router.deliver.payloads import Fetcher
 from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
 from router.deliver.retries import WaitBudget
 from router.dev.memory import MemoryTables
-from router.dev.stateful import write_planned
+from router.dev.stateful import write_together
 from router.dlq.mask import as_redacted, derived_attributes
 from router.dlq.messages import DlqMessage
-from router.engine.attributes import decode_item
+from router.dlq.redrive import BATCH
+from router.dlq.spool import Identity, WrittenItems
+from router.engine.attributes import decode_item, identify
 from router.engine.engine import CompiledQueue, OutOfBudget, plan
-from router.engine.writes import PlannedMessage, Write
-from router.model import AttributeValue, Item, Outcome, Record, Table
+from router.engine.writes import PlannedMessage, StoredItem, Write
+from router.model import Item, Outcome, Record, Table
 from router.program.load import Program
 
-CONCURRENT_REHEARSALS = 8
+CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
 SECONDS = 60.0
-"""The deadline of one rehearsal."""
+"""The deadline of planning one message."""
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
-StoredItem = Mapping[str, AttributeValue]
-ReadItem = Callable[[Table, StoredItem], StoredItem | AwsFault | None]
+ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
 """Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
 
 
@@ -43,7 +45,7 @@ class Change(Struct, frozen=True):
     """An item that a message would write: the stored one and the one after the write, None where there is none.
 
     `newer` is whether the stored item may hold newer data that would be lost: the write has no version, and replaces or
-    deletes a different item.
+    deletes a different item, which no earlier message of the rehearsal has written.
     """
 
     table: str
@@ -63,12 +65,18 @@ class Change(Struct, frozen=True):
 
 
 class Rehearsal(Struct, frozen=True):
-    """What would become of a message now; `outcome` is None if the config does not have its queue any more."""
+    """What would become of a message now; `outcome` is None if the config does not have its queue any more.
+
+    `batch` is the number of the batch in which it is to be redriven, 0 if it is to stay. One that passes may stay
+    `behind` an earlier message of its group.
+    """
 
     message: DlqMessage
     queue: str
     outcome: Outcome | None
     changes: tuple[Change, ...] = ()
+    batch: int = 0
+    behind: bool = False
 
     @property
     def passes(self) -> bool:
@@ -81,76 +89,169 @@ class Rehearsal(Struct, frozen=True):
         return any(change.newer for change in self.changes)
 
 
-class Rehearser:
-    """Rehearses messages of one dead-letter queue, each by itself."""
+class _Image(Struct, frozen=True):
+    """An item before a batch, by its key; `written` is whether an earlier batch has changed it."""
 
-    def __init__(self, program: Program, dead_letter: str, aws: Aws, read_item: ReadItem) -> None:
+    table: Table
+    key: StoredItem
+    item: StoredItem | None
+    written: bool
+
+
+Images = Mapping[Identity, _Image]
+
+
+class Rehearser:
+    """Rehearses messages of one dead-letter queue, in order; `written` is what messages before them would have written.
+
+    With `keep_newer`, messages that replace an item which may be newer are to stay. With `ordered`, and of FIFO queues,
+    the rest of a group stays behind a message that stays: `held` are the groups with one so far.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        dead_letter: str,
+        aws: Aws,
+        read_item: ReadItem,
+        written: WrittenItems,
+        *,
+        batch_size: int = BATCH,
+        ordered: bool = False,
+        keep_newer: bool = False,
+        held: Iterable[str | None] = (),
+    ) -> None:
         """`aws` only fetches the payloads that messages point to."""
+        self.held = set(held)
+        self._batches = 0
         self._program = program
         self._dead_letter = dead_letter
         self._fetcher = Fetcher(aws)
         self._read_item = read_item
+        self._written = written
+        self._batch_size = batch_size
+        self._ordered = ordered
+        self._keep_newer = keep_newer
         self._derived = derived_attributes(program)
 
     def rehearse_all(self, messages: Iterable[DlqMessage]) -> Iterator[Rehearsal]:
-        """Rehearse messages, some at a time, and yield the results in their order; raises as `rehearse` does."""
-        pending: deque[Future[Rehearsal]] = deque()
-        pool = ThreadPoolExecutor(CONCURRENT_REHEARSALS, "rehearse")
-        try:
-            for message in messages:
-                pending.append(pool.submit(self.rehearse, message))
-                if len(pending) > CONCURRENT_REHEARSALS:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        """Rehearse messages in batches of one queue each; raises UsageError if an item cannot be read.
 
-    def rehearse(self, message: DlqMessage) -> Rehearsal:
-        """Return what the config would do with a message; raises UsageError if an item cannot be read.
-
-        What `redact` names is masked in the message and items of the result.
+        What `redact` names is masked in the messages and items of the results.
         """
-        queue = message.find_queue(self._program, self._dead_letter)
-        shown = as_redacted(self._program, message, queue)
-        if queue is None:
-            return Rehearsal(shown, message.failed.queue if message.failed else "", None)
-        limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
-        planned = self._plan(queue, message.to_deliver(), limit)
-        if planned.outcome is not None:
-            return Rehearsal(shown, queue.name, planned.outcome)
-        tables = MemoryTables.of(self._program)
-        before: dict[Any, StoredItem | None] = {}
-        for write in planned.writes:
-            stored = self._load(tables, write)
-            if isinstance(stored, AwsFault):
-                unread = Outcome("retry", codes.RETRY_LATER.id, f"the stored item cannot be read: {stored.code}")
-                return Rehearsal(shown, queue.name, unread)
-            before[write.identity] = stored
-        outcome = write_planned(planned, tables, queue.atomic)
-        last = {write.identity: write for write in planned.writes}
-        changes = tuple(self._change(write, before[identity], tables) for identity, write in last.items())
-        return Rehearsal(shown, queue.name, outcome, changes)
+        batches: dict[str, tuple[CompiledQueue | None, list[DlqMessage]]] = {}
+        for message in messages:
+            queue = message.find_queue(self._program, self._dead_letter)
+            name = queue.name if queue else ""
+            # A group may have messages of several queues: all before this one are to be rehearsed before it.
+            for other in [each for each in batches if self._ordered and each != name]:
+                yield from self._rehearse(*batches.pop(other))
+            _, batch = batches.setdefault(name, (queue, []))
+            batch.append(message)
+            if len(batch) >= self._batch_size:
+                yield from self._rehearse(*batches.pop(name))
+        for queue, batch in batches.values():
+            yield from self._rehearse(queue, batch)
 
-    def _change(self, write: Write, before: StoredItem | None, tables: MemoryTables) -> Change:
-        key = {name: write.item[name] for name, _ in write.table.key}
-        after = tables.get(write.table.name, key)
-        return Change(
-            write.table.name,
-            self._shown(write.table, key) or {},
-            self._shown(write.table, before),
-            self._shown(write.table, after),
-            before is not None and not write.version_name and _replaces(write, before, after or {}),
-        )
+    def _rehearse(self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]) -> list[Rehearsal]:
+        """Rehearse a batch: until all that are in it pass, without those that are to stay."""
+        plans = {each.id: self._plan(queue, each.to_deliver()) for each in messages} if queue else {}
+        images = self._read(plans.values())
+        left: dict[str, Rehearsal] = {}
+        while True:
+            run, tables = self._run(queue, [each for each in messages if each.id not in left], plans, images)
+            found = {each.id: left.get(each.id) or run[each.id] for each in messages}
+            more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
+            left |= more
+            # What was rejected before any write has changed nothing.
+            if not any(id_ in plans and plans[id_].writes for id_ in more):
+                break
+        if self._is_ordered(queue):
+            self.held |= {each.message.record.group_id for each in left.values() if not each.behind}
+        after = {id_: tables.get(image.table.name, image.key) for id_, image in images.items()}
+        self._written.store({id_: item for id_, item in after.items() if item != images[id_].item})
+        self._batches += 1
+        return [left.get(id_) or structs.replace(each, batch=self._batches) for id_, each in found.items()]
+
+    def _leave(self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]) -> dict[str, Rehearsal]:
+        """Return the messages of a batch that are to stay, by id."""
+        held, left = set(self.held), {}
+        for id_, each in found.items():
+            group = each.message.record.group_id
+            if not each.passes or (self._keep_newer and each.overwrites):
+                left[id_] = each
+                held.add(group)
+            elif self._is_ordered(queue) and group in held:
+                left[id_] = structs.replace(each, behind=True)
+        return left
+
+    def _is_ordered(self, queue: CompiledQueue | None) -> bool:
+        # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
+        return self._ordered or (queue is not None and queue.fifo)
+
+    def _run(
+        self,
+        queue: CompiledQueue | None,
+        messages: Sequence[DlqMessage],
+        plans: Mapping[str, PlannedMessage],
+        images: Images,
+    ) -> tuple[dict[str, Rehearsal], MemoryTables]:
+        """Return the results of messages that are delivered together, by id, and the tables after it."""
+        shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
+        tables, sequential = self._tables(images), self._tables(images)
+        if queue is None:
+            names = {each.id: each.failed.queue if each.failed else "" for each in messages}
+            return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables
+        copies = [PlannedMessage(each.record, each.outcome, each.writes) for each in (plans[id_] for id_ in shown)]
+        for wave in group_waves(copies, _group, lambda each: True) if queue.fifo else [copies]:
+            write_together(wave, tables, queue.atomic)
+        touched = {identity for identity, image in images.items() if image.written}
+        found = {}
+        for copy, (id_, message) in zip(copies, shown.items(), strict=True):
+            assert copy.outcome is not None
+            changes = self._change_all(copy, sequential, touched, queue.atomic)
+            found[id_] = Rehearsal(message, queue.name, copy.outcome, changes)
+        return found, tables
+
+    def _change_all(
+        self, settled: PlannedMessage, tables: MemoryTables, touched: set[Identity], atomic: bool
+    ) -> tuple[Change, ...]:
+        """Return what a message changes after those before it, and apply it, unless the message is to stay."""
+        writes = {write.identity: write for write in settled.writes}
+        keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
+        before = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        if settled.outcome and settled.outcome.kind == "written":
+            write_together([PlannedMessage(settled.record, None, settled.writes)], tables, atomic)
+        after = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        changes = []
+        for identity, write in writes.items():
+            old, new = before[identity], after[identity]
+            may_be_newer = old is not None and identity not in touched and not write.version_name
+            newer = may_be_newer and _replaces(write, old or {}, new or {})
+            key, old_shown, new_shown = (self._shown(write.table, each) for each in (keys[identity], old, new))
+            changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
+        if self._keep_newer and any(change.newer for change in changes):
+            for identity, write in writes.items():
+                _set(tables, write.table, keys[identity], before[identity])
+        else:
+            touched |= {identity for identity in writes if before[identity] != after[identity]}
+        return tuple(changes)
+
+    def _tables(self, images: Images) -> MemoryTables:
+        tables = MemoryTables.of(self._program)
+        for image in images.values():
+            _set(tables, image.table, image.key, image.item)
+        return tables
 
     def _shown(self, table: Table, item: StoredItem | None) -> Item | None:
         """Return an item as values of Python, masked where a redacted value may be; equal values have equal masks."""
         if item is None or table.name not in self._derived:
-            return None if item is None else decode_item(dict(item))
+            return None if item is None else decode_item(item)
         masker, names = self._derived[table.name]
-        return masker.mask_item(decode_item(dict(item)), names)
+        return masker.mask_item(decode_item(item), names)
 
-    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
+    def _plan(self, queue: CompiledQueue, record: Record) -> PlannedMessage:
+        limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
         found: Record | PlannedMessage = record
         if queue.pointers is not None:
             (found,) = self._fetcher.fetch(queue.pointers, [record], limit, WaitBudget())
@@ -159,25 +260,62 @@ class Rehearser:
         budget = PlanningBudget(limit, boottime, time.thread_time)
         budget.seconds = MAX_PLANNING_SECONDS
         try:
-            return plan(queue, found, None, budget)
+            planned = plan(queue, found, None, budget)
         except OutOfBudget:
             return PlannedMessage(record, TOO_COSTLY)
+        # Without the payload: those of a batch together may be large.
+        return PlannedMessage(record, planned.outcome, planned.writes)
 
-    def _load(self, tables: MemoryTables, write: Write) -> StoredItem | AwsFault | None:
-        """Copy the stored item of a write, and its idempotency key, into the tables in memory; return the item."""
-        stored = self._copy(tables, write.table, write.item)
+    def _read(self, plans: Iterable[PlannedMessage]) -> Images:
+        """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.
+
+        Those that earlier batches have written are as they left them.
+        """
+        touched = {id(each): dict(_touched_by(each)) for each in plans}
+        wanted = {identity: place for each in touched.values() for identity, place in each.items()}
+        images = {
+            identity: _Image(*wanted[identity], item, written=True)
+            for identity, item in self._written.load(wanted).items()
+        }
+        missing = [identity for identity in wanted if identity not in images]
+        faults: dict[Identity, AwsFault] = {}
+        with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
+            stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
+            for identity, found in zip(missing, stored, strict=True):
+                item = None if isinstance(found, AwsFault) or not found else dict(found)
+                images[identity] = _Image(*wanted[identity], item, written=False)
+                if isinstance(found, AwsFault):
+                    faults[identity] = found
+        for each in plans:
+            if fault := next((faults[identity] for identity in touched[id(each)] if identity in faults), None):
+                reason = f"the stored item cannot be read: {fault.code}"
+                each.outcome, each.writes = Outcome("retry", codes.RETRY_LATER.id, reason), []
+        return images
+
+
+def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table, StoredItem]]]:
+    """Yield the identity, the table and the key of each item that a message writes, and of its idempotency keys."""
+    for write in planned.writes:
+        yield write.identity, (write.table, _key(write.table, write.item))
         if write.idempotency_key is not None:
-            marker = self._copy(tables, write.idempotency_key.table, write.idempotency_key.call["Item"])
-            return marker if isinstance(marker, AwsFault) else stored
-        return stored
+            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            yield identify(table.name, table.key, item), (table, _key(table, item))
 
-    def _copy(self, tables: MemoryTables, table: Table, item: StoredItem) -> StoredItem | AwsFault | None:
-        stored = self._read_item(table, {name: item[name] for name, _ in table.key})
-        if isinstance(stored, AwsFault):
-            return stored
-        if stored:
-            tables.write("Put", {"TableName": table.name, "Item": dict(stored)})
-        return stored or None
+
+def _key(table: Table, item: StoredItem) -> StoredItem:
+    return {name: item[name] for name, _ in table.key}
+
+
+def _set(tables: MemoryTables, table: Table, key: StoredItem, item: StoredItem | None) -> None:
+    """Store an item, or delete it."""
+    if item is None:
+        tables.write("Delete", {"TableName": table.name, "Key": key})
+    else:
+        tables.write("Put", {"TableName": table.name, "Item": item})
+
+
+def _group(planned: PlannedMessage) -> str | None:
+    return planned.record.group_id
 
 
 def _replaces(write: Write, before: StoredItem, after: StoredItem) -> bool:

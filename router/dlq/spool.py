@@ -1,11 +1,11 @@
-"""The messages that a command has received, in a private temporary file: 100,000 of 1 MiB do not fit into memory."""
+"""What a command has received and rehearsed, in private temporary files: 100,000 messages do not fit into memory."""
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -17,6 +17,17 @@ _RECORDS_AT_A_TIME = 16
 """Records that are read at a time: 16 MiB at most."""
 _RECEIPTS_AT_A_TIME = 1000
 _DECODER = msgspec.msgpack.Decoder(Record)
+Identity = tuple[str, ...]
+"""What identifies an item, as `engine.attributes.identify` returns it."""
+
+
+def _open_temporary() -> sqlite3.Connection:
+    # Bodies may be personal data: SQLite's own temporary file has no name, so it ends with the process, even if
+    # that is killed. https://www.sqlite.org/inmemorydb.html#temp_db
+    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+    database.execute("PRAGMA journal_mode=OFF")
+    database.execute("PRAGMA synchronous=OFF")
+    return database
 
 
 class Spool:
@@ -28,16 +39,13 @@ class Spool:
     def __init__(self, fifo: bool = False) -> None:
         self._fifo = fifo
         self._lock = threading.Lock()
-        # Bodies may be personal data: SQLite's own temporary file has no name, so it ends with the process, even if
-        # that is killed. https://www.sqlite.org/inmemorydb.html#temp_db
-        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=OFF")
-        self._database.execute("PRAGMA synchronous=OFF")
+        self._database = _open_temporary()
         self._database.execute(
             "CREATE TABLE messages (position INTEGER PRIMARY KEY, sent TEXT, id TEXT UNIQUE, handle TEXT, "
-            "selected INT, record BLOB, until REAL)"
+            "selected INT, record BLOB, until REAL, batch INT)"
         )
         self._database.execute("CREATE INDEX in_order ON messages (sent, position)")
+        self._database.execute("CREATE INDEX in_batches ON messages (batch)")
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +92,21 @@ class Spool:
             if not rows:
                 return
             for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
-                yield DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
+                yield _decode(handle, record)
+
+    def assign(self, message_id: str, batch: int) -> None:
+        """Note in which batch a message is to be redriven."""
+        with self._lock:
+            self._database.execute("UPDATE messages SET batch = ? WHERE id = ?", (batch, message_id))
+
+    def take(self, batch: int) -> list[DlqMessage]:
+        """Return the messages of a batch in their order, and deselect them."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT handle, record FROM messages WHERE batch = ? AND selected ORDER BY sent, position", (batch,)
+            ).fetchall()
+            self._database.execute("UPDATE messages SET selected = 0, batch = NULL WHERE batch = ?", (batch,))
+        return [_decode(handle, record) for handle, record in rows]
 
     def receipts(self, now: float) -> Iterator[list[Receipt]]:
         """Yield the ids and receipt handles of the stored messages that are leased at `now`, some at a time."""
@@ -128,3 +150,42 @@ class Spool:
         """Remove messages."""
         with self._lock:
             self._database.executemany("DELETE FROM messages WHERE id = ?", ((id_,) for id_ in ids))
+
+
+def _decode(handle: str, record: bytes) -> DlqMessage:
+    return DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
+
+
+class WrittenItems:
+    """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file without a name."""
+
+    def __init__(self) -> None:
+        self._database = _open_temporary()
+        self._database.execute("CREATE TABLE items (identity BLOB PRIMARY KEY, item BLOB)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def store(self, items: Mapping[Identity, Mapping[str, Any] | None]) -> None:
+        """Store items by what identifies them; None for one that is deleted."""
+        self._database.executemany(
+            "INSERT OR REPLACE INTO items VALUES (?, ?)",
+            ((_encode(identity), _encode(item)) for identity, item in items.items()),
+        )
+
+    def load(self, identities: Iterable[Identity]) -> dict[Identity, dict[str, Any] | None]:
+        """Return those of the items that are stored."""
+        found = {}
+        for identity in identities:
+            row = self._database.execute("SELECT item FROM items WHERE identity = ?", (_encode(identity),)).fetchone()
+            if row:
+                found[identity] = msgspec.msgpack.decode(row[0])
+        return found
+
+
+_encode = msgspec.msgpack.encode

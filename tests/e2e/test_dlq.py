@@ -150,6 +150,19 @@ def test_an_old_message_does_not_replace_a_newer_item(on_call: OnCall, way: tupl
     assert on_call.count("dlq") == (0, 0)
 
 
+def test_a_rehearsal_counts_what_the_redrive_does(on_call: OnCall) -> None:
+    """Of two messages for one item the older is stale; the counts come before the differences."""
+    ids = [on_call.send({"id": "o", "total": total}, "dlq") for total in range(2)]
+
+    shown = on_call.run("rehearse", "--diff")
+    (rehearsed,) = on_call.json("rehearse")
+    (redriven,) = on_call.json("redrive", "--yes")
+
+    assert shown.index("2 of 2 messages pass now") < min(shown.index(id_) for id_ in ids)
+    counts = {each["now"].partition(" (")[0]: each["messages"] for each in rehearsed["results"]}
+    assert counts == redriven["redriven"] == {"stale": 1, "written": 1}
+
+
 def test_messages_that_sqs_moved_have_a_reason_after_a_rehearsal(on_call: OnCall) -> None:
     """They have no attribute of the router."""
     on_call.send({"id": "o", "total": "1"}, "dlq")

@@ -10,10 +10,10 @@ import pytest
 from router.dlq.export import write_messages
 from router.dlq.mask import as_redacted
 from router.dlq.messages import DlqMessage
-from router.dlq.rehearse import Rehearser
 from router.model import Record
 from tests.support.program import Program, load_program
 from tests.unit.dlq.conftest import Make
+from tests.unit.dlq.test_rehearse import rehearse
 
 SECRET = {"id": "o", "mail": "jane@example.com", "total": 7}
 REDACTS = "redact: [mail, {meta: attribute.mail}]"
@@ -131,10 +131,9 @@ def test_a_rehearsal_masks_what_is_made_of_a_redacted_value(
     stored: dict[str, Any] = {
         name: {"S": "jane@example.com" if name != "total" else "6"} for name in (*masked, "total")
     }
-    aws: Any = None
     message = with_mail(moved(SECRET, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:orders"))
 
-    rehearsed = Rehearser(loaded, "dead", aws, lambda table, key: {**stored, **dict(key)}).rehearse(message)
+    rehearsed = rehearse(loaded, message, lambda table, key: {**stored, **dict(key)})
 
     (change,) = rehearsed.changes
     shown = {**change.key, **(change.before or {}), **(change.after or {})}
@@ -152,9 +151,8 @@ def router_transform_item(item):
 """
     loaded = program(plugin=plugin)
     stored: dict[str, Any] = {"id": {"S": "o"}, "set": {"SS": ["a", "b"]}, "binary": {"B": b"x"}}
-    aws: Any = None
     message = moved(SECRET, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:orders")
 
-    rehearsed = Rehearser(loaded, "dead", aws, lambda table, key: stored).rehearse(message)
+    rehearsed = rehearse(loaded, message, lambda table, key: stored)
 
     assert [change.effect for change in rehearsed.changes] == ["unchanged"]

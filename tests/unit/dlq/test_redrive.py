@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from router.dlq.journal import Journal
-from router.dlq.redrive import Redriven, Redriver
+from router.dlq.redrive import Redriven, Redriver, batch_size
 from router.errors import UsageError
 from router.testing import MemoryQueues, MemoryTables
 from tests.support.aws import Aws, AwsFault, WriteResponse
@@ -324,14 +324,14 @@ def test_the_journal_of_a_file_keeps_what_is_delivered(
 def test_rate(redrive: Callable[..., Redrive], failed: Make) -> None:
     """Ten messages at two a second take four seconds before the last batch."""
     run = redrive(rate=2.5)
-    assert run.redriver.batch_size == 2
+    assert batch_size(2.5) == 2
 
     for number in range(5):
         run.redriver.keep_rate(2)
         run.deliver(*(failed({"id": "a"}, f"{number}-{each}") for each in range(2)))
 
     assert run.now == pytest.approx(8 / 2.5)
-    assert redrive("other").redriver.batch_size == 100
+    assert batch_size(None) == 100
 
 
 def test_one_command_at_a_time_has_a_journal(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Rehearsals: the outcome that a message would have now, and its items beside the stored ones."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from router.dlq.rehearse import Change, Rehearser
+from router.dlq.messages import DlqMessage
+from router.dlq.rehearse import Change, Rehearsal, Rehearser
+from router.dlq.spool import WrittenItems
 from router.errors import UsageError
 from tests.support.aws import AwsFault
 from tests.support.program import Program
@@ -30,9 +32,15 @@ class StoredItems:
         return self.items.get(key["id"]["S"])
 
 
-def rehearse(program: Program, message: Any, items: StoredItems) -> Any:
+def rehearse_all(program: Program, messages: Iterable[DlqMessage], items: Any, **settings: Any) -> list[Rehearsal]:
     aws: Any = None
-    return Rehearser(program, "dead", aws, items).rehearse(message)
+    with WrittenItems() as written:
+        return list(Rehearser(program, "dead", aws, items, written, **settings).rehearse_all(messages))
+
+
+def rehearse(program: Program, message: DlqMessage, items: Any) -> Any:
+    (found,) = rehearse_all(program, [message], items)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -80,48 +88,44 @@ def test_a_change_has_both_items(load: Callable[..., Program], failed: Make) -> 
 
 def test_many_are_rehearsed_at_a_time(load: Callable[..., Program], failed: Make) -> None:
     """They come in their order, however long each takes."""
-    aws: Any = None
-    stored = {"id-0": OLD}
+    stored = {"id-0": {**OLD, "id": {"S": "id-0"}}}
 
     def read(table: Any, key: Mapping[str, Any]) -> Stored | None:
         time.sleep(0.1 if key["id"]["S"] == "id-0" else 0)
         return stored.get(key["id"]["S"])
 
-    rehearser = Rehearser(load(), "dead", aws, read)
+    found = rehearse_all(load(), (failed({"id": f"id-{number}"}, str(number)) for number in range(230)), read)
 
-    found = [*rehearser.rehearse_all(failed({"id": f"id-{number}"}, str(number)) for number in range(30))]
-
-    assert [(each.message.id, each.overwrites) for each in found] == [(str(n), n == 0) for n in range(30)]
+    assert [(each.message.id, each.overwrites, each.batch) for each in found] == [
+        (str(number), number == 0, number // 100 + 1) for number in range(230)
+    ]
 
 
 def test_an_item_that_cannot_be_read_ends_a_rehearsal(load: Callable[..., Program], failed: Make) -> None:
     """With its sentence."""
-    aws: Any = None
 
     def read(table: Any, key: Mapping[str, Any]) -> Stored | None:
         raise UsageError("these credentials may not do dynamodb:GetItem")
 
-    rehearser = Rehearser(load(), "dead", aws, read)
-
     with pytest.raises(UsageError, match="may not do dynamodb:GetItem"):
-        list(rehearser.rehearse_all([failed({"id": "a"}, "1"), failed({"id": "b"}, "2")]))
+        rehearse_all(load(), [failed({"id": "a"}, "1"), failed({"id": "b"}, "2")], read)
 
 
 @pytest.mark.parametrize("unread", ["o", "marker"])
 def test_an_item_that_cannot_be_read_now(load: Callable[..., Program], failed: Make, unread: str) -> None:
     """Its message does not pass; the others go on."""
-    aws: Any = None
     program = load("write: {mode: update, add: [total], once: orders}")
 
     def read(table: Any, key: Mapping[str, Any]) -> AwsFault | None:
         found = "o" if key["id"]["S"] == "o" else "marker"
         return AwsFault("retry", "ProvisionedThroughputExceededException", 400) if found == unread else None
 
-    rehearsed = Rehearser(program, "dead", aws, read).rehearse(failed(ITEM))
+    rehearsed = rehearse(program, failed(ITEM), read)
 
-    assert (rehearsed.passes, rehearsed.outcome and rehearsed.outcome.reason) == (
+    assert (rehearsed.passes, rehearsed.outcome.reason, rehearsed.changes) == (
         False,
         "the stored item cannot be read: ProvisionedThroughputExceededException",
+        (),
     )
 
 
@@ -153,3 +157,70 @@ def test_an_applied_update_is_a_duplicate(load: Callable[..., Program], failed: 
 
     assert "original-m" in marker
     assert (first.outcome.kind, again.outcome.kind) == ("written", "duplicate")
+
+
+NEWEST = "write: {mode: newest, version: v}"
+"""Of two messages of one batch, the one with the lesser version is stale, as it is in a delivery."""
+
+
+@pytest.mark.parametrize(
+    ("route", "bodies", "outcomes", "newer"),
+    [
+        (
+            "write: {mode: put}",
+            [{"id": "o", "total": 2}, {"id": "o", "total": 3}],
+            ["written", "written"],
+            [True, False],
+        ),
+        ("write: {mode: insert}", [{"id": "p"}, {"id": "p"}], ["written", "duplicate"], [False, False]),
+        (NEWEST, [{"id": "p", "v": 2}, {"id": "p", "v": 1}], ["written", "stale"], [False, False]),
+        (NEWEST, [{"id": "p", "v": 1}, {"id": "p", "v": 2}], ["stale", "written"], [False, False]),
+        (NEWEST, [{"id": "p", "v": 1}, {"id": "p", "v": "x"}], ["written", "rejected"], [False, False]),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_messages_that_meet_on_one_item(
+    load: Callable[..., Program],
+    failed: Make,
+    route: str,
+    bodies: list[Any],
+    outcomes: list[str],
+    newer: list[bool],
+    batch_size: int,
+) -> None:
+    """Each finds what the ones before it would have written, in one batch or in two."""
+    messages = [failed(body, str(number)) for number, body in enumerate(bodies)]
+
+    found = rehearse_all(load(route), messages, StoredItems(o=OLD), batch_size=batch_size)
+
+    expected = ["written", "written"] if outcomes == ["stale", "written"] and batch_size == 1 else outcomes
+    assert [each.outcome and each.outcome.kind for each in found] == expected
+    assert [each.overwrites for each in found] == newer
+
+
+def test_a_message_that_is_to_stay_changes_nothing(load: Callable[..., Program], failed: Make) -> None:
+    """The next one finds the item as it is stored."""
+    messages = [failed({"id": "o", "total": total}, str(total)) for total in (2, 3)]
+
+    found = rehearse_all(load(), messages, StoredItems(o=OLD), keep_newer=True)
+
+    assert [(each.overwrites, each.batch, each.changes[0].before) for each in found] == [
+        (True, 0, {"id": "o", "total": 1})
+    ] * 2
+
+
+def test_a_group_stays_behind_a_message_that_does_not_pass(load: Callable[..., Program], failed: Make) -> None:
+    """Those before it do not, whatever queue they are of; nor does another group."""
+    ids = [("a1", "orders"), ("b1", "orders"), ("a2", "gone"), ("a3", "orders"), ("b2", "other"), ("a4", "other")]
+    messages = [failed({"id": id_}, id_, {"MessageGroupId": id_[0]}, queue=queue) for id_, queue in ids]
+
+    found = rehearse_all(load(), messages, StoredItems(), ordered=True)
+
+    assert {each.message.id: (each.batch > 0, each.behind) for each in found} == {
+        "a1": (True, False),
+        "b1": (True, False),
+        "a2": (False, False),
+        "a3": (False, True),
+        "b2": (True, False),
+        "a4": (False, True),
+    }
