@@ -51,6 +51,11 @@ class ServiceClient:
         region: str = self._client.meta.region_name
         return region
 
+    @property
+    def place(self) -> str:
+        """The region and the endpoint that are called, for errors."""
+        return f" in {self.region} at {self._client.meta.endpoint_url}"
+
     def call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Call an operation by AWS's name for it, such as `DescribeStacks`; raises AwsCallError."""
         method = getattr(self._client, xform_name(operation))

@@ -14,7 +14,14 @@ import click
 
 from router.aws.faults import DENIED
 from router.cli.dlq_options import DlqOptions, DlqSession, open_session, selection_options, stop_on_sigterm
-from router.cli.dlq_report import causes_as_json, count, message_as_json, print_causes, print_message
+from router.cli.dlq_report import (
+    causes_as_json,
+    count,
+    message_as_json,
+    none_selected,
+    print_causes,
+    print_message,
+)
 from router.cli.options import json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
@@ -48,7 +55,7 @@ def command() -> None:
 def list_(as_json: bool, **options: Any) -> None:
     """Count the messages by code, route, place and reason, each with the oldest, the newest and an example.
 
-    Exit code 0: there is no message; 1: there is one; 2: could not run.
+    Exit code 0: there is no message; 1: there is one, or one that others have; 2: could not run.
 
     \b
     Examples:
@@ -66,10 +73,10 @@ def list_(as_json: bool, **options: Any) -> None:
                 (session.redacted(opened.queue, message), session.queue_name(opened.queue, message))
                 for message in opened.spool.selected()
             )
-            total += sum(each.count for each in causes)
+            total += sum(each.count for each in causes) + opened.elsewhere
             found.append(causes_as_json(opened.queue.name, causes, opened.unseen))
             if not as_json:
-                print_causes(opened.queue.name, causes)
+                print_causes(opened.queue.name, causes, opened.elsewhere)
     if as_json:
         click.echo(to_json(found, indent=2))
     sys.exit(total > 0)
@@ -89,8 +96,10 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
       router dlq show 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --values
     """
     session = open_session(DlqOptions(**{**options, "ids": (message_id,), "limit": 1}))
+    elsewhere = 0
     with session.each_opened() as each_opened:
         for opened in each_opened:
+            elsewhere += opened.elsewhere
             for message in opened.spool.selected():
                 queue = message.find_queue(session.program, opened.queue.reference)
                 shown = session.redacted(opened.queue, message)
@@ -100,7 +109,8 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
                     print_message(shown, queue, values=values)
                 return
     names = ", ".join(queue.name for queue in session.queues)
-    raise UsageError(f"there is no visible message with the id '{message_id}' on {names}")
+    more = f"; about {count(elsewhere)} could not be looked at" if elsewhere else ""
+    raise UsageError(f"there is no visible message with the id '{message_id}' on {names}{more}")
 
 
 @command.command("rehearse", short_help="Run the messages with nothing sent.")
@@ -111,7 +121,8 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
 def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
     """Run the messages through the config at hand, with nothing sent: what would become of each now.
 
-    Stored items are read, consistently. Exit code 0: all messages pass; 1: some do not; 2: could not run.
+    Stored items are read, consistently. Exit code 0: all messages pass; 1: some do not, or others have some; 2: could
+    not run.
 
     \b
     Examples:
@@ -149,11 +160,11 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
 
                 run_rehearsal(rehearser, name, opened.spool, keep, plan)
                 if not as_json:
-                    print_plan(name, plan)
+                    print_plan(name, plan, opened.elsewhere)
                     details.seek(0)
                     copyfileobj(details, sys.stdout)
-            failing += plan.total - plan.passing
-            found.append({**plan_as_json(name, plan), **({"rehearsed": rehearsed} if diff else {})})
+            failing += plan.total - plan.passing + opened.elsewhere
+            found.append({**plan_as_json(name, plan, opened.unseen), **({"rehearsed": rehearsed} if diff else {})})
     if as_json:
         click.echo(to_json(found, indent=2))
     sys.exit(failing > 0)
@@ -174,7 +185,7 @@ def redrive(**options: Any) -> None:
 
     A message is deleted from the dead-letter queue after its outcome is confirmed. A run that was stopped goes on with
     the same command: confirmed messages are in a journal, by default router-dlq-QUEUE.journal. Exit code 0: all
-    selected messages are delivered; 1: some are not, or you did not confirm; 2: could not run.
+    selected messages are delivered; 1: some are not, others have some, or you did not confirm; 2: could not run.
 
     \b
     Examples:
@@ -196,6 +207,8 @@ def redrive(**options: Any) -> None:
 def export(path: Path, as_json: bool, **options: Any) -> None:
     """Write the messages to a file of JSON lines, with their values; they stay on the dead-letter queue.
 
+    Exit code 0: all that are selected are in the file; 1: others have some; 2: could not run.
+
     \b
     Examples:
       router dlq export -o dead.jsonl --queue orders
@@ -204,11 +217,20 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 
     session = open_session(DlqOptions(**options))
 
+    elsewhere = 0
+
+    def exported(each_opened: Iterator[OpenQueue]) -> Iterator[DlqMessage]:
+        nonlocal elsewhere
+        for opened in each_opened:
+            elsewhere += opened.elsewhere
+            yield from _exported(session, opened)
+
     with session.each_opened() as each_opened:
-        number = write_messages(path, (each for opened in each_opened for each in _exported(session, opened)))
+        number = write_messages(path, exported(each_opened))
     click.echo(f"exported {count(number)} to {path}", err=True)
     if as_json:
         click.echo(to_json({"file": str(path), "messages": number}, indent=2))
+    sys.exit(elsewhere > 0)
 
 
 @command.command("drop", short_help="Export the messages, and delete them.")
@@ -221,7 +243,7 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
     """Export the messages to a file, ask, and delete them.
 
-    Exit code 0: deleted; 1: some are not, or you did not confirm; 2: could not run.
+    Exit code 0: deleted; 1: some are not, others have some, or you did not confirm; 2: could not run.
 
     \b
     Examples:
@@ -238,9 +260,10 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
         for position, opened in enumerate(each_opened):
             file = path if position == 0 else path.with_stem(f"{path.stem}-{position + 1}")
             number = write_messages(file, _exported(session, opened))
+            left += opened.elsewhere
             if not number:
                 file.unlink()
-                click.echo(f"{opened.queue.name}: no message is selected", err=True)
+                click.echo(none_selected(opened.queue.name, opened.elsewhere), err=True)
                 continue
             what = f"{count(number)} of {opened.queue.name}"
             click.echo(f"exported {what} to {file}", err=True)

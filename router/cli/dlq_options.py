@@ -140,7 +140,7 @@ class DlqSession(Struct, frozen=True):
                     found = stack.enter_context(
                         opened(self.program, self.aws, self.attributes, queue, self.selection, self.limit, progress)
                     )
-                for sentence in describe_unseen(found, limited=self.limit is not None):
+                for sentence in describe_unseen(found):
                     console.print(literal(sentence))
                 yield found
         finally:
@@ -167,7 +167,8 @@ class DlqSession(Struct, frozen=True):
         except AwsCallError as error:
             fault = translate(error.code)
             if fault.kind != "retry":
-                raise
+                place = self.services["dynamodb"].place
+                raise UsageError(f"the table '{table.name}' cannot be read{place}: {error}") from None
             return fault
         item: Mapping[str, AttributeValue] | None = found.get("Item")
         return item
@@ -192,7 +193,8 @@ def open_session(options: DlqOptions) -> DlqSession:
         found: Mapping[str, str] = answer.get("Attributes", {})
         return found
 
-    queues = find_queues(program, aws, attributes, frozenset(options.queues), options.dead_letter)
+    sources, place = frozenset(options.queues), services["sqs"].place
+    queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
     return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit)
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from rich.table import Column
 
 from router.aws.faults import DENIED
-from router.cli.dlq_report import count
+from router.cli.dlq_report import count, none_selected
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_json
 from router.dlq.mask import masked
@@ -119,8 +119,8 @@ def result_of(rehearsal: Rehearsal) -> str:
     return f"{outcome.kind}{detail}" + (f" ({', '.join(effects)})" if effects else "")
 
 
-def print_plan(name: str, plan: RedrivePlan) -> None:
-    """Print the counts of a rehearsal."""
+def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
+    """Print the counts of a rehearsal; others have about so many messages."""
     rows = [
         tuple(map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))))
         for (cause, result), number in plan.results.most_common()
@@ -128,7 +128,7 @@ def print_plan(name: str, plan: RedrivePlan) -> None:
     columns = ("messages", "code", "queue", Column("reason before", overflow="fold"), Column("now", overflow="fold"))
     if rows:
         print_table(columns, rows, literal(name))
-    output().print(literal(plan.sentence() if rows else f"{name}: no message that is visible and selected"))
+    output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
 
 
 def _now(cause: Cause, result: str) -> str:
@@ -136,8 +136,8 @@ def _now(cause: Cause, result: str) -> str:
     return "rejected, as before" if result == f"rejected {cause.code} {cause.reason}" else result
 
 
-def plan_as_json(name: str, plan: RedrivePlan) -> dict[str, Any]:
-    """Return the counts of a rehearsal."""
+def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, Any]:
+    """Return the counts of a rehearsal, and about how many messages could not be looked at."""
     results = [
         {"messages": number, "before": structs.asdict(cause), "now": result}
         for (cause, result), number in plan.results.most_common()
@@ -145,6 +145,7 @@ def plan_as_json(name: str, plan: RedrivePlan) -> dict[str, Any]:
     return {
         "dead_letter": name,
         "messages": plan.total,
+        "not_received": unseen,
         "passing": plan.passing,
         "overwriting": plan.overwriting,
         "results": results,
@@ -155,7 +156,7 @@ def rehearsal_as_text(rehearsal: Rehearsal, *, values: bool) -> str:
     """Return one rehearsed message for standard output, with each item beside the stored one."""
     console = output()
     with console.capture() as captured:
-        console.print(f"[bold]{literal(rehearsal.message.id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
+        console.print(f"[bold]{literal(rehearsal.message.shown_id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
         for change in rehearsal.changes:
             warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
             key = to_json(change.key if values else masked(change.key))

@@ -38,13 +38,18 @@ class RedriveOptions(Struct, frozen=True):
 
 
 class _Work(Struct, frozen=True):
-    """The messages of one dead-letter queue, or of a file, which has no `receive`; `name` is that of either."""
+    """The messages of one dead-letter queue, or of a file, which has no `receive`; `name` is that of either.
+
+    `unseen` and `elsewhere` are those of OpenQueue.
+    """
 
     name: str
     queue: DeadLetterQueue
     spool: Spool
     source: Source
-    receive: Callable[[int | None], int] | None
+    receive: Callable[[int | None], int] | None = None
+    unseen: int | None = 0
+    elsewhere: int = 0
 
 
 class _Choice:
@@ -110,7 +115,7 @@ class _Redrive:
         choice, own = self._choice, self._own
         self._rehearse()
         if not own.as_json:
-            print_plan(self._work.name, self._plan)
+            print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
                 output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
             if choice.confirmed:
@@ -118,20 +123,21 @@ class _Redrive:
         if not (choice.chosen or choice.confirmed):
             click.echo("nothing to redrive", err=True)
         if own.dry_run or not (choice.chosen or choice.confirmed):
-            return choice.chosen == self._plan.total
+            return choice.chosen == self._plan.total and not self._work.elsewhere
         if not own.yes and not confirm(self._question()):
             click.echo("nothing was redriven", err=True)
             return False
         with self._journal:
             self._deliver()
-            complete = self.tally.done == self._plan.total + len(choice.confirmed) and not self.tally.undeleted
+            left = self._plan.total + len(choice.confirmed) - self.tally.done
+            complete = not (left or self.tally.undeleted or self._work.elsewhere)
             if self._work.source.lasting and not len(self._work.spool):
                 self._journal.clear()
         return complete
 
     def report(self, complete: bool) -> dict[str, object]:
         """Return the report for `--json`."""
-        plan = plan_as_json(self._work.name, self._plan)
+        plan = plan_as_json(self._work.name, self._plan, self._work.unseen)
         return {**plan, "confirmed": len(self._choice.confirmed), **tally_as_json(self.tally), "complete": complete}
 
     def _rehearse(self) -> None:
@@ -237,8 +243,10 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
 def _from_queues(session: DlqSession) -> Generator[_Work, None, None]:
     with session.each_opened() as each_opened:
         for opened in each_opened:
-            lease, selects = opened.lease, opened.selects
-            yield _Work(opened.queue.name, opened.queue, opened.spool, lease, partial(lease.receive, selects))
+            lease = opened.lease
+            receive = partial(lease.receive, opened.selects)
+            name = opened.queue.name
+            yield _Work(name, opened.queue, opened.spool, lease, receive, opened.unseen, opened.elsewhere)
 
 
 def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
@@ -248,7 +256,7 @@ def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
         for message in read_messages(file):
             known = message.find_queue(session.program, queue.reference)
             spool.add(message, selected=session.selection.selects(message, known))
-        yield _Work(file.name, queue, spool, FileSource(spool), None)
+        yield _Work(file.name, queue, spool, FileSource(spool))
 
 
 def _passes_over(message: DlqMessage) -> bool:

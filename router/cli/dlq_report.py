@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import click
 import msgspec
 from msgspec import structs
 from rich.table import Column, Table
@@ -25,7 +26,7 @@ _FIRST = ("id", "original_id", "code", "reason", "pointer", "queue", "route", "f
 """What `show` prints first."""
 
 
-def describe_unseen(opened: OpenQueue, *, limited: bool) -> Iterator[str]:
+def describe_unseen(opened: OpenQueue) -> Iterator[str]:
     """Yield what is to be said about the messages of a queue that were not received."""
     queue, received = opened.queue, len(opened.spool)
     if opened.unseen is None:
@@ -36,11 +37,15 @@ def describe_unseen(opened: OpenQueue, *, limited: bool) -> Iterator[str]:
             f"SQS has no more than about {IN_FLIGHT_LIMIT:,} messages of a queue in flight, and {queue.name} has more: "
             "redrive or drop these, and run the command again"
         )
-    elif opened.unseen and not limited:
-        group = "behind others of their group, or " if queue.fifo else ""
+    elif opened.elsewhere:
         yield (
-            f"about {count(opened.unseen)} of {queue.name} could not be looked at: {group}in flight elsewhere, as "
+            f"about {count(opened.elsewhere)} of {queue.name} could not be looked at: in flight elsewhere, as "
             "another command or consumer has them"
+        )
+    elif queue.fifo and opened.unseen and not opened.limited:
+        yield (
+            f"about {count(opened.unseen)} of {queue.name} could not be looked at: behind others of their group, or in "
+            "flight elsewhere, as another command or consumer has them"
         )
 
 
@@ -53,11 +58,16 @@ def describe_unreleased(lease: DlqLease) -> str:
     )
 
 
-def print_causes(name: str, causes: Sequence[CauseCount]) -> None:
+def none_selected(name: str, elsewhere: int) -> str:
+    """Return what is to be said about a queue of which no message is selected; others have about so many messages."""
+    return f"{name}: no message that is visible and selected" + (f"; about {elsewhere} in flight" if elsewhere else "")
+
+
+def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> None:
     """Print the causes of the messages on a dead-letter queue, each on lines that fit into 80 columns."""
     console = output()
     if not causes:
-        console.print(f"{literal(name)}: no message that is visible and selected")
+        console.print(literal(none_selected(name, elsewhere)))
         return
     total = sum(each.count for each in causes)
     console.print(f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}")
@@ -75,7 +85,16 @@ def print_causes(name: str, causes: Sequence[CauseCount]) -> None:
         )
         table.add_row("")
         table.add_row(f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines)))
-    console.print(table)
+    _print_grid(table)
+
+
+def _print_grid(table: Table) -> None:
+    """Print a table without the spaces at the ends of its lines."""
+    console = output()
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _to_second(moment: str) -> str:
@@ -141,7 +160,7 @@ def print_message(message: DlqMessage, queue: CompiledQueue | None, *, values: b
     if attributes:
         table.add_row("attributes", literal(to_json(attributes)))
     console = output()
-    console.print(table)
+    _print_grid(table)
     console.print(literal_lines(to_json(data, indent=2)), soft_wrap=True)
     pointer = failure.get("pointer", "")
     if pointer:

@@ -37,6 +37,9 @@ IN_FLIGHT_LIMIT = 120_000
 """Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 _OVER_LIMIT = "OverLimit"
+_NOT_HELD = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
+"""Faults of a message that is deleted, visible, or received by others: there is nothing to release.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html"""
 
 Progress = Callable[[int], None]
 """Called with the number of messages done so far."""
@@ -98,9 +101,10 @@ class DlqLease:
         self._renewals.join(CALL_SECONDS)
         for receipts in self._spool.receipts(self._clock()):
             changes = [(id_, handle, 0) for id_, handle in receipts]
-            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
-            self.unreleased += len(failed)
-            self.fault = next(iter(failed.values()), self.fault)
+            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS).values()
+            faults = [fault for fault in failed if fault.code not in _NOT_HELD]
+            self.unreleased += len(faults)
+            self.fault = next(iter(faults), self.fault)
 
     def receive(
         self,

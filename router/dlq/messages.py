@@ -11,6 +11,7 @@ from router.engine.identity import FailedMessage, read_failed
 from router.errors import ExpressionError, Rejection
 from router.model import Record, iso_ms
 from router.program.load import Program
+from router.program.masking import is_mask
 
 MOVED_BY_SQS = "-"
 """Shown as the code of a message that SQS itself moved: it has no reason."""
@@ -37,6 +38,11 @@ class DlqMessage(Struct, frozen=True):
     def original_id(self) -> str:
         """The id on the source queue; SQS keeps the id of a message that it moves."""
         return self.failed.message_id if self.failed else self.record.message_id
+
+    @property
+    def shown_id(self) -> str:
+        """The id to show: the original one, which the logs have; the one on the dead-letter queue if that is masked."""
+        return self.id if is_mask(self.original_id) else self.original_id
 
     @property
     def moved_by_sqs(self) -> bool:

@@ -44,7 +44,9 @@ class DeadLetterQueue(Struct, frozen=True):
 class OpenQueue(Struct, frozen=True):
     """A dead-letter queue while a command works on it.
 
-    `unseen` is about how many messages were not received; None if SQS does not say.
+    `unseen` is about how many messages were not received; None if SQS does not say. `elsewhere` is about how many of
+    them others have: 0 where they may only be over the limit, which the selected messages have reached if `limited`, or
+    behind others of their group.
     """
 
     queue: DeadLetterQueue
@@ -52,33 +54,37 @@ class OpenQueue(Struct, frozen=True):
     lease: DlqLease
     selects: Callable[[DlqMessage], bool]
     unseen: int | None
+    elsewhere: int = 0
+    limited: bool = False
 
 
 def find_queues(
-    program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str], given: str | None
+    program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str], given: str | None, place: str = ""
 ) -> list[DeadLetterQueue]:
     """Return the dead-letter queues of the sources (empty: all), or the one that is given by name, ARN or URL.
 
-    That of a source without `dead_letter` is the one of its redrive policy at SQS. Raises UsageError if there is none,
+    That of a source without `dead_letter` is the one of its redrive policy at SQS. Messages of a source that the config
+    does not have may be on any. `place` is what errors say of where the queues are. Raises UsageError if there is none,
     or one does not exist.
     """
-    unknown = sorted(sources - program.engine.queues.keys())
-    if unknown:
-        raise UsageError(f"no route reads the queue '{unknown[0]}'; there are {', '.join(program.engine.queues)}")
-    references = [given] if given else list(_references(program, aws, attributes, sources))
+    if not sources <= program.engine.queues.keys():
+        sources = frozenset()
+    references = [given] if given else list(_references(program, aws, attributes, sources, place))
     if not references:
         raise UsageError("no queue has a dead-letter queue: set 'dead_letter', or name one with --dead-letter")
-    return [_describe(aws, attributes, reference) for reference in dict.fromkeys(references)]
+    return [_describe(aws, attributes, reference, place) for reference in dict.fromkeys(references)]
 
 
-def _references(program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str]) -> Iterator[str]:
+def _references(
+    program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str], place: str
+) -> Iterator[str]:
     for name, queue in program.engine.queues.items():
         if sources and name not in sources:
             continue
         if queue.dead_letter:
             yield queue.dead_letter
             continue
-        found = attributes(_open(aws, queue.reference, f"the queue '{name}'"))
+        found = attributes(_open(aws, queue.reference, f"the queue '{name}'", place))
         if found is None:
             raise UsageError(
                 f"the redrive policy of the queue '{name}' cannot be read: the command needs sqs:GetQueueAttributes on "
@@ -88,16 +94,16 @@ def _references(program: Program, aws: Aws, attributes: Attributes, sources: fro
             yield target
 
 
-def _open(aws: Aws, reference: str, what: str) -> str:
+def _open(aws: Aws, reference: str, what: str, place: str) -> str:
     url = aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
         needs = "; the command needs sqs:GetQueueUrl" if url.code in DENIED else ""
-        raise UsageError(f"{what} cannot be opened: {url.code}{needs}")
+        raise UsageError(f"{what} cannot be opened{place}: {url.code}{needs}")
     return url
 
 
-def _describe(aws: Aws, attributes: Attributes, reference: str) -> DeadLetterQueue:
-    url = _open(aws, reference, f"the dead-letter queue '{reference}'")
+def _describe(aws: Aws, attributes: Attributes, reference: str, place: str) -> DeadLetterQueue:
+    url = _open(aws, reference, f"the dead-letter queue '{reference}'", place)
     found = attributes(url) or {}
     return DeadLetterQueue(reference, url, int(found.get(_VISIBLE, 0)), max_receive_count(found))
 
@@ -126,5 +132,8 @@ def opened(
         return selection.selects(message, message.find_queue(program, queue.reference))
 
     with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:
-        lease.receive(selects, limit, progress, queue.visible)
-        yield OpenQueue(queue, spool, lease, selects, _count_unseen(attributes, queue, len(spool)))
+        selected = lease.receive(selects, limit, progress, queue.visible)
+        unseen = _count_unseen(attributes, queue, len(spool))
+        limited = selected == limit
+        elsewhere = 0 if limited or (queue.fifo and len(spool)) else unseen or 0
+        yield OpenQueue(queue, spool, lease, selects, unseen, elsewhere, limited)

@@ -33,7 +33,7 @@ def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]
     found: dict[Cause, CauseCount] = {}
     for message, queue in messages:
         cause = cause_of(message, queue)
-        entry = found.setdefault(cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.id))
+        entry = found.setdefault(cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id))
         entry.count += 1
         entry.oldest = min(entry.oldest, message.failed_at)
         entry.newest = max(entry.newest, message.failed_at)

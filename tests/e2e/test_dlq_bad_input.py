@@ -122,7 +122,7 @@ class Denied(NamedTuple):
 
 REDRIVE = "redrive --yes"
 DENIED = {
-    "sqs:GetQueueUrl": Denied("puts", "list", 2, "-dlq' cannot be opened: AccessDenied"),
+    "sqs:GetQueueUrl": Denied("puts", "list", 2, ": AccessDenied; the command needs sqs:GetQueueUrl"),
     "sqs:GetQueueAttributes": Denied("puts", "list", 1, "were not received; that needs sqs:GetQueueAttributes"),
     "sqs:ReceiveMessage": Denied("puts", "list", 2, "the command needs sqs:ReceiveMessage"),
     "sqs:ChangeMessageVisibility": Denied("puts", "list", 1, "the command needs sqs:ChangeMessageVisibility"),
@@ -182,7 +182,7 @@ def site(server: LocalAws, tmp_path: Path) -> Site:
         ("rehearse", 0, "no message that is visible and selected"),
         ("redrive --yes", 0, "no message that is visible and selected"),
         ("drop --yes", 0, "no message is selected"),
-        ("list --dead-letter nowhere", 2, "the dead-letter queue 'nowhere' cannot be opened: "),
+        ("list --dead-letter nowhere", 2, "the dead-letter queue 'nowhere' cannot be opened in us-east-1 at "),
         ("list --where a[", 2, "--where: 'a[' is not a JMESPath expression"),
     ],
 )
@@ -239,17 +239,43 @@ def test_a_redrive_policy_of_its_own(site: Site) -> None:
 
 
 def test_letters_in_flight_elsewhere(site: Site) -> None:
-    """They are counted."""
+    """They are counted, and no command says that there is nothing to do."""
     for _ in range(2):
         site.fail("puts")
-    url = site.urls[f"{site.prefix}-dlq"]
-    site.clients["sqs"].receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)
+    url, queue = site.urls[f"{site.prefix}-dlq"], f"{site.prefix}-dlq"
+    hold = {"QueueUrl": url, "MaxNumberOfMessages": 1, "VisibilityTimeout": 600}
+    site.clients["sqs"].receive_message(**hold)
 
     code, output = site.run("list", "--queue", "puts")
     as_json = json.loads(site.run("list", "--queue", "puts", "--json")[1].partition("[")[2].rpartition("]")[0])
 
-    assert (code, f"about 1 message of {site.prefix}-dlq could not be looked at: in flight elsewhere" in output) == (
-        1,
-        True,
-    ), output
+    assert (code, f"about 1 message of {queue} could not be looked at: in flight elsewhere" in output) == (1, True)
     assert (as_json["messages"], as_json["not_received"]) == (1, 1)
+
+    site.clients["sqs"].receive_message(**hold)
+    commands = ("list", "rehearse", "redrive --yes", "drop --yes", "export -o x.jsonl", "show m")
+    found = {words: site.run(*words.split(), "--queue", "puts") for words in commands}
+
+    none = f"{queue}: no message that is visible and selected; about 2 in flight"
+    assert {words: (code, none in output) for words, (code, output) in found.items()} == {
+        "list": (1, True),
+        "rehearse": (1, True),
+        "redrive --yes": (1, True),
+        "drop --yes": (1, True),
+        "export -o x.jsonl": (1, False),
+        "show m": (2, False),
+    }, found
+    assert "about 2 messages could not be looked at" in found["show m"][1]
+
+
+def test_a_table_that_does_not_exist(site: Site) -> None:
+    """The error names it, and where it was looked for; so does that of a queue."""
+    site.fail("puts")
+    site.clients["dynamodb"].delete_table(TableName=f"{site.prefix}-items")
+
+    rehearsed = site.run("rehearse", "--queue", "puts")
+    listed = site.run("list", "--dead-letter", "nowhere")
+
+    place = f"in us-east-1 at {site.environment['AWS_ENDPOINT_URL']}"
+    assert (rehearsed[0], f"the table '{site.prefix}-items' cannot be read {place}: " in rehearsed[1]) == (2, True)
+    assert (listed[0], f"the dead-letter queue 'nowhere' cannot be opened {place}: " in listed[1]) == (2, True)

@@ -243,6 +243,7 @@ def test_in_a_pipe(letters: Letters) -> None:
     redriven = subprocess.run([*command, "redrive"], timeout=SECONDS, check=False, stdin=subprocess.DEVNULL, **settings)
 
     assert (listed.returncode, listed.stderr, "\x1b" in listed.stdout) == (1, "", False)
+    assert [line for line in listed.stdout.splitlines() if line != line.rstrip()] == []
     assert listed.stdout.startswith(f"{letters.queue}: 3 messages of 1 cause\n")
     assert (redriven.returncode, letters.counts()) == (2, (3, 0, 0))
     assert "standard input is not a terminal; --yes continues without asking" in redriven.stderr

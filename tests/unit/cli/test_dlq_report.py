@@ -14,6 +14,8 @@ class Found(NamedTuple):
     queue: Any
     spool: Any
     unseen: int | None
+    elsewhere: int
+    limited: bool
 
 
 class Queue(NamedTuple):
@@ -35,14 +37,17 @@ LIMIT = "SQS has no more than about 120,000 messages of a queue in flight, and q
 
 
 @pytest.mark.parametrize(
-    ("received", "unseen", "fifo", "limited", "sentence"),
+    ("received", "unseen", "elsewhere", "fifo", "limited", "sentence"),
     [
-        (3, 0, False, False, ""),
-        (3, 2, False, True, ""),
-        (3, 2, False, False, f"about 2 messages of q could not be looked at: {ELSEWHERE}"),
+        (3, 0, 0, False, False, ""),
+        (3, 2, 0, False, True, ""),
+        (3, 2, 0, True, True, ""),
+        (0, 2, 2, True, False, f"about 2 messages of q could not be looked at: {ELSEWHERE}"),
+        (3, 2, 2, False, False, f"about 2 messages of q could not be looked at: {ELSEWHERE}"),
         (
             3,
             1,
+            0,
             True,
             False,
             f"about 1 message of q could not be looked at: behind others of their group, or {ELSEWHERE}",
@@ -50,18 +55,19 @@ LIMIT = "SQS has no more than about 120,000 messages of a queue in flight, and q
         (
             3,
             None,
+            0,
             False,
             False,
             "not known: how many messages of q were not received; that needs sqs:GetQueueAttributes",
         ),
-        (119_990, 500, True, False, f"{LIMIT}redrive or drop these, and run the command again"),
+        (119_990, 500, 0, True, False, f"{LIMIT}redrive or drop these, and run the command again"),
     ],
 )
-def test_unseen(received: int, unseen: int | None, fifo: bool, limited: bool, sentence: str) -> None:
+def test_unseen(received: int, unseen: int | None, elsewhere: int, fifo: bool, limited: bool, sentence: str) -> None:
     """The limit of SQS is no error of a receive that waits, so it shows in the counts only."""
-    found: Any = Found(Queue("q", fifo), range(received), unseen)
+    found: Any = Found(Queue("q", fifo), range(received), unseen, elsewhere, limited)
 
-    assert [*describe_unseen(found, limited=limited)] == ([sentence] if sentence else [])
+    assert [*describe_unseen(found)] == ([sentence] if sentence else [])
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,16 @@ def test_what_cannot_be_deleted_or_released_is_reported() -> None:
     assert (leased.unreleased, leased.fault) == (1, queues.refused["b"])
 
 
+@pytest.mark.parametrize("code", ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"])
+def test_what_is_not_held_any_more_is_not_reported(code: str) -> None:
+    """It is deleted, visible, or in the hands of others: it does not become visible later."""
+    queues = LeasedQueues(["a", "b"])
+    queues.refused = {"b": AwsFault("refused", code, 400)}
+    with Spool() as spool, lease(queues, spool) as leased:
+        leased.receive(lambda message: True)
+    assert (leased.unreleased, leased.fault) == (0, None)
+
+
 def test_a_lease_is_extended_while_a_command_works() -> None:
     """Before the visibility timeout is over."""
     queues = LeasedQueues(["a"])

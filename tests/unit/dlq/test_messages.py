@@ -36,6 +36,13 @@ def test_identity(failed: Make, moved: Make) -> None:
     assert (moved(SentTimestamp="").sent_at, failed(sent_at="").sent_at) == ("", "2026-01-02T00:00:00.000Z")
 
 
+def test_the_id_that_is_shown(failed: Make, moved: Make) -> None:
+    """The original one, which the logs have; not a mask, by which no message can be selected."""
+    mask = f"redacted:string:{'0' * 32}"
+
+    assert [each.shown_id for each in (failed(), moved(), failed(message_id=mask))] == ["original-m", "m", "m"]
+
+
 def test_find_queue(load: Callable[..., Program], failed: Make, moved: Make) -> None:
     """By its name in the config, by the ARN of SQS, by its reference, or as the only one with the dead-letter queue."""
     program = load()
