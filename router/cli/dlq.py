@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from shutil import copyfileobj
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -129,45 +127,9 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
       router dlq rehearse
       router dlq rehearse --code RT806 --limit 20 --diff --values
     """
-    from router.cli.dlq_plan import RedrivePlan, plan_as_json, print_plan, rehearsal_as_json, rehearsal_as_text
-    from router.cli.dlq_redrive import rehearse as run_rehearsal
-    from router.dlq.rehearse import Rehearsal, Rehearser
-    from router.dlq.spool import WrittenItems
+    from router.cli.dlq_rehearse import run_rehearse
 
-    session = open_session(DlqOptions(**options))
-    failing = 0
-    found = []
-    with session.each_opened() as each_opened, WrittenItems() as written:
-        for opened in each_opened:
-            plan, name = RedrivePlan(Counter()), opened.queue.name
-            rehearser = Rehearser(
-                session.program,
-                opened.queue.reference,
-                session.aws,
-                session.read_item,
-                written,
-                ordered=opened.queue.fifo,
-            )
-            rehearsed: list[Any] = []
-            with TemporaryFile("w+", encoding="utf-8") as details:
-
-                def keep(each: Rehearsal, file: IO[str] = details, rehearsed: list[Any] = rehearsed) -> None:
-                    """Keep a rehearsal until all are counted."""
-                    if diff and as_json:
-                        rehearsed.append(rehearsal_as_json(each, values=values))
-                    elif diff:
-                        file.write(rehearsal_as_text(each, values=values))
-
-                run_rehearsal(rehearser, name, opened.spool, keep, plan)
-                if not as_json:
-                    print_plan(name, plan, opened.elsewhere)
-                    details.seek(0)
-                    copyfileobj(details, sys.stdout)
-            failing += plan.total - plan.passing + opened.elsewhere
-            found.append({**plan_as_json(name, plan, opened.unseen), **({"rehearsed": rehearsed} if diff else {})})
-    if as_json:
-        click.echo(to_json(found, indent=2))
-    sys.exit(failing > 0)
+    sys.exit(run_rehearse(DlqOptions(**options), diff=diff, values=values, as_json=as_json))
 
 
 @command.command("redrive", short_help="Deliver the messages that pass now.")
@@ -177,6 +139,7 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Redrive an export.")
+@click.option("--again", is_flag=True, help="Redrive what an earlier run with --from FILE has redriven, too.")
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="The file of confirmed messages.")
 @yes_option
 @json_option
@@ -184,8 +147,10 @@ def redrive(**options: Any) -> None:
     """Rehearse the messages, show the plan, ask, and deliver those that pass, as the messages that they were.
 
     A message is deleted from the dead-letter queue after its outcome is confirmed. A run that was stopped goes on with
-    the same command: confirmed messages are in a journal, by default router-dlq-QUEUE.journal. Exit code 0: all
-    selected messages are delivered; 1: some are not, others have some, or you did not confirm; 2: could not run.
+    the same command: confirmed messages are in a journal, by default router-dlq-QUEUE.journal, or FILE.journal.
+
+    Exit code 0: all selected messages are delivered; 1: some are not, others have some, or you did not confirm; 2:
+    could not run.
 
     \b
     Examples:
@@ -195,7 +160,7 @@ def redrive(**options: Any) -> None:
     """
     from router.cli.dlq_redrive import RedriveOptions, run_redrive
 
-    names = ("to_queue", "keep_newer", "rate", "dry_run", "file", "journal", "yes", "as_json")
+    names = ("to_queue", "keep_newer", "rate", "dry_run", "file", "again", "journal", "yes", "as_json")
     own = {name: options.pop(name) for name in names}
     sys.exit(run_redrive(DlqOptions(**options), RedriveOptions(**own)))
 

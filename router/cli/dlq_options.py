@@ -20,7 +20,7 @@ from router.cli.dlq_report import describe_unreleased, describe_unseen
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, progress_bar
 from router.dlq.mask import as_redacted
-from router.dlq.messages import DlqMessage, Selection
+from router.dlq.messages import DlqMessage, Selection, UnknownNames
 from router.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
 from router.errors import UsageError
 from router.model import AttributeValue, Table
@@ -109,6 +109,7 @@ class DlqSession(Struct, frozen=True):
     queues: tuple[DeadLetterQueue, ...]
     selection: Selection
     limit: int | None
+    unknown: UnknownNames
 
     @contextmanager
     def each_opened(self) -> Iterator[Iterator[OpenQueue]]:
@@ -120,8 +121,12 @@ class DlqSession(Struct, frozen=True):
             yield found
 
     def _each_opened(self) -> Generator[OpenQueue, None, None]:
-        for queue in self.queues:
+        limited = False
+        for number, queue in enumerate(self.queues, 1):
             with self._open(queue) as found:
+                limited = limited or found.limited
+                if number == len(self.queues) and not limited:
+                    self.unknown.require_none()
                 yield found
 
     @contextmanager
@@ -138,7 +143,16 @@ class DlqSession(Struct, frozen=True):
             with ExitStack() as stack:
                 with progress_bar(f"receiving from {queue.name}", queue.visible or None) as progress:
                     found = stack.enter_context(
-                        opened(self.program, self.aws, self.attributes, queue, self.selection, self.limit, progress)
+                        opened(
+                            self.program,
+                            self.aws,
+                            self.attributes,
+                            queue,
+                            self.selection,
+                            self.limit,
+                            progress,
+                            self.unknown.see,
+                        )
                     )
                 for sentence in describe_unseen(found):
                     console.print(literal(sentence))
@@ -195,7 +209,8 @@ def open_session(options: DlqOptions) -> DlqSession:
 
     sources, place = frozenset(options.queues), services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
-    return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit)
+    unknown = UnknownNames(selection, program)
+    return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit, unknown)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
 from router.cli.dlq_plan import RedrivePlan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
+from router.cli.dlq_rehearse import rehearse
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json
@@ -22,6 +23,7 @@ from router.dlq.redrive import Redriven, Redriver, Source, batch_size
 from router.dlq.rehearse import Rehearsal, Rehearser
 from router.dlq.spool import Spool, WrittenItems
 from router.engine.engine import CompiledQueue
+from router.errors import UsageError
 
 
 class RedriveOptions(Struct, frozen=True):
@@ -32,6 +34,7 @@ class RedriveOptions(Struct, frozen=True):
     rate: float | None = None
     dry_run: bool = False
     file: Path | None = None
+    again: bool = False
     journal: Path | None = None
     yes: bool = False
     as_json: bool = False
@@ -106,7 +109,9 @@ class _Redrive:
         self._work = work
         self._own = own
         self._written = written
-        self._journal = Journal(own.journal or Path(f"router-dlq-{work.name}.journal"))
+        # The journal of a file is of use where the file is.
+        path = own.file.with_name(f"{own.file.name}.journal") if own.file else Path(f"router-dlq-{work.name}.journal")
+        self._journal = Journal(own.journal or path, again=own.again)
         self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
         self._plan = RedrivePlan(Counter())
 
@@ -118,22 +123,22 @@ class _Redrive:
             print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
                 output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
-            if choice.confirmed:
+            if choice.confirmed and own.file:
+                output().print(f"already redriven: {count(len(choice.confirmed))}; --again delivers them again")
+            elif choice.confirmed:
                 output().print(f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}")
-        if not (choice.chosen or choice.confirmed):
+        idle = not choice.chosen and (own.file or not choice.confirmed)
+        if idle:
             click.echo("nothing to redrive", err=True)
-        if own.dry_run or not (choice.chosen or choice.confirmed):
+        if own.dry_run or idle:
             return choice.chosen == self._plan.total and not self._work.elsewhere
         if not own.yes and not confirm(self._question()):
             click.echo("nothing was redriven", err=True)
             return False
         with self._journal:
             self._deliver()
-            left = self._plan.total + len(choice.confirmed) - self.tally.done
-            complete = not (left or self.tally.undeleted or self._work.elsewhere)
-            if self._work.source.lasting and not len(self._work.spool):
-                self._journal.clear()
-        return complete
+        left = self._plan.total + (0 if own.file else len(choice.confirmed)) - self.tally.done
+        return not (left or self.tally.undeleted or self._work.elsewhere)
 
     def report(self, complete: bool) -> dict[str, object]:
         """Return the report for `--json`."""
@@ -174,7 +179,7 @@ class _Redrive:
         finished = 0
         try:
             while True:
-                for each in redriver.finish(choice.confirmed[finished:]):
+                for each in redriver.finish(choice.confirmed[finished:]) if not self._own.file else ():
                     self.tally.add(each)
                 finished = len(choice.confirmed)
                 self._deliver_selected(redriver)
@@ -225,6 +230,8 @@ class _Redrive:
 
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
     """Redrive the selected messages; return the exit code. Raises RouterError."""
+    if own.again and not own.file:
+        raise UsageError("--again is for --from FILE: what is on a dead-letter queue was not redriven")
     session = open_session(options)
     reports = []
     codes = {0}
@@ -254,28 +261,8 @@ def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
     (queue,) = session.queues if len(session.queues) == 1 else (DeadLetterQueue("", ""),)
     with Spool() as spool:
         for message in read_messages(file):
+            session.unknown.see(message)
             known = message.find_queue(session.program, queue.reference)
             spool.add(message, selected=session.selection.selects(message, known))
+        session.unknown.require_none()
         yield _Work(file.name, queue, spool, FileSource(spool))
-
-
-def _passes_over(message: DlqMessage) -> bool:
-    """Pass over no message."""
-    return False
-
-
-def rehearse(
-    rehearser: Rehearser,
-    name: str,
-    spool: Spool,
-    on_each: Callable[[Rehearsal], None],
-    plan: RedrivePlan,
-    passes_over: Callable[[DlqMessage], bool] = _passes_over,
-) -> None:
-    """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""
-    with progress_bar(f"rehearsing {name}", len(spool)) as progress:
-        messages = (message for message in spool.selected() if not passes_over(message))
-        for rehearsal in rehearser.rehearse_all(messages):
-            plan.add(rehearsal)
-            on_each(rehearsal)
-            progress(plan.total)

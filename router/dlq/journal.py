@@ -1,4 +1,4 @@
-"""The journal of a redrive: what is confirmed and not deleted yet, so that no run delivers it again."""
+"""The journal of a redrive: what is confirmed, and not deleted yet, so that no run delivers it again."""
 
 import json
 import os
@@ -18,12 +18,14 @@ class Journal:
     """A file with the messages whose outcome is confirmed, and which of them are deleted; a context that writes to it.
 
     The file is deleted at the end, unless there is a message that is confirmed and not deleted: one that is not visible
-    yet after a command was killed would be delivered again. Only one command at a time writes to it.
+    yet after a command was killed would be delivered again. That of an export has all of these, and stays. Only one
+    command at a time writes to it.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read a journal, if there is one of a run that was stopped; raises UsageError."""
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        """Read a journal, if there is one of an earlier run, or with `again` begin a new one; raises UsageError."""
         self.path = path
+        self._again = again
         self._load()
 
     def __enter__(self) -> Self:
@@ -60,10 +62,6 @@ class Journal:
         deleted = [id_ for id_ in ids if self._undeleted.pop(id_, None) is not None]
         self._write({"id": id_, "deleted": True} for id_ in deleted)
 
-    def clear(self) -> None:
-        """Forget all messages: those of a file, when all of them are confirmed."""
-        self._undeleted.clear()
-
     def _open(self) -> TextIO:
         try:
             file = self.path.open("a", encoding="utf-8")
@@ -81,7 +79,7 @@ class Journal:
         try:
             data = self.path.read_bytes() if self.path.exists() else b""
             # The last line has no end if the run was killed while it wrote.
-            self._complete = data.rfind(b"\n") + 1
+            self._complete = 0 if self._again else data.rfind(b"\n") + 1
             lines = data[: self._complete].decode().splitlines()
         except (OSError, UnicodeDecodeError):
             raise UsageError(f"cannot read the journal {self.path}") from None

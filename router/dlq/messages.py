@@ -6,13 +6,17 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from router.codes import declared
+from router.config.findings import did_you_mean
 from router.engine.engine import CompiledQueue
 from router.engine.identity import FailedMessage, read_failed
-from router.errors import ExpressionError, Rejection
+from router.errors import ExpressionError, Rejection, UsageError
 from router.model import Record, iso_ms
 from router.program.load import Program
 from router.program.masking import is_mask
 
+_MOST_NAMES = 1000
+_MOST_LISTED = 20
 MOVED_BY_SQS = "-"
 """Shown as the code of a message that SQS itself moved: it has no reason."""
 _SOURCE_ARN = "DeadLetterQueueSourceArn"
@@ -107,7 +111,8 @@ class Selection(Struct, frozen=True):
         failed = message.failed
         name = queue.name if queue else failed.queue if failed else ""
         return (
-            (not self.queues or name in self.queues)
+            # The config may have another name for its queue by now.
+            (not self.queues or not self.queues.isdisjoint((name, failed.queue if failed else name)))
             and (not self.routes or bool(failed and failed.route in self.routes))
             and (not self.codes or message.code in self.codes)
             and (not self.pointers or bool(failed and failed.pointer in self.pointers))
@@ -131,3 +136,44 @@ class Selection(Struct, frozen=True):
             return bool(self.where(data))
         except (Rejection, ExpressionError):
             return False
+
+
+class UnknownNames:
+    """The queues, routes and codes of a selection that neither config nor router has; a message may have one."""
+
+    def __init__(self, selection: Selection, program: Program) -> None:
+        self._dead_letters = {queue.dead_letter for queue in program.engine.queues.values()}
+        self._known: dict[str, set[str]] = {
+            "queue": {*program.engine.queues},
+            "route": {*program.config.routes},
+            "code": {*declared(), MOVED_BY_SQS},
+        }
+        wanted = {"queue": selection.queues, "route": selection.routes, "code": selection.codes}
+        if wanted["code"] - self._known["code"]:
+            from router.check.rule import known_codes  # all rules: only for a code that is rare, or wrong
+
+            self._known["code"] |= known_codes().keys()
+        self._left = {kind: set(names) - self._known[kind] for kind, names in wanted.items()}
+
+    def see(self, message: DlqMessage) -> None:
+        """Note what a message has, selected or not."""
+        failed = message.failed
+        if failed and any(self._left.values()):
+            for kind, name in (("queue", failed.queue), ("route", failed.route), ("code", failed.code)):
+                self._left[kind].discard(name)
+                if len(self._known[kind]) < _MOST_NAMES:
+                    self._known[kind].add(name)
+
+    def require_none(self) -> None:
+        """Raise UsageError if there is a name that no message has."""
+        for kind, names in self._left.items():
+            for name in sorted(names):
+                here = "the router has no such code" if kind == "code" else f"the config has no such {kind}"
+                if kind == "queue" and name in self._dead_letters:
+                    advice = f"it is a dead-letter queue: --dead-letter {name}"
+                else:
+                    known = self._known[kind]
+                    otherwise = "" if kind == "code" else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
+                    advice = did_you_mean(name, known, otherwise)
+                text = f"no message that could be looked at has the {kind} '{name}', and {here}"
+                raise UsageError(f"{text}; {advice}" if advice else text)

@@ -125,10 +125,15 @@ def opened(
     selection: Selection,
     limit: int | None,
     progress: Progress,
+    see: Callable[[DlqMessage], object] = lambda message: None,
 ) -> Iterator[OpenQueue]:
-    """Receive the messages of a queue, and release at the end those that were not deleted; raises UsageError."""
+    """Receive the messages of a queue, and release at the end those that were not deleted; raises UsageError.
+
+    `see` gets each message, selected or not.
+    """
 
     def selects(message: DlqMessage) -> bool:
+        see(message)
         return selection.selects(message, message.find_queue(program, queue.reference))
 
     with Spool(queue.fifo) as spool, DlqLease(aws.queues, queue.name, queue.url, spool) as lease:

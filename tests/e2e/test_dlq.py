@@ -289,18 +289,48 @@ def test_a_stopped_redrive_of_a_file_goes_on(on_call: OnCall) -> None:
     """What it has delivered is in the file still, and is not delivered again."""
     first, _ = (on_call.send({"id": id_, "total": 1}, "dlq") for id_ in "ab")
     on_call.run("drop", "--yes", "-o", "dropped.jsonl")
-    journal = on_call.folder / "router-dlq-dropped.jsonl.journal"
+    journal = on_call.folder / "dropped.jsonl.journal"
     journal.write_text(json.dumps({"id": first, "result": "written"}) + "\n")
 
     (redriven,) = on_call.json("redrive", "--from", "dropped.jsonl", "--yes")
 
-    assert (redriven["redriven"], redriven["confirmed"], redriven["complete"]) == ({"written": 2}, 1, True)
-    assert ([on_call.item(id_) is not None for id_ in "ab"], journal.exists()) == ([False, True], False)
+    assert (redriven["redriven"], redriven["confirmed"], redriven["complete"]) == ({"written": 1}, 1, True)
+    assert [on_call.item(id_) is not None for id_ in "ab"] == [False, True]
+
+
+def test_a_file_is_redriven_once(on_call: OnCall) -> None:
+    """Its journal stays beside it; --again redrives all that is in it, and goes on after it was stopped."""
+    for id_ in "ab":
+        on_call.send({"id": id_, "total": 1}, "dlq")
+    on_call.run("drop", "--yes", "-o", "dropped.jsonl")
+    words = ("redrive", "--from", "dropped.jsonl", "--yes")
+
+    (first,) = on_call.json(*words)
+    second = on_call.run(*words)
+    (again,) = on_call.json(*words, "--again")
+    (after,) = on_call.json(*words)
+
+    assert [each["redriven"] for each in (first, again, after)] == [{"written": 2}, {"duplicate": 2}, {}]
+    assert [(each["confirmed"], each["complete"]) for each in (first, again, after)] == [
+        (0, True),
+        (0, True),
+        (2, True),
+    ]
+    assert "already redriven: 2 messages; --again delivers them again\nnothing to redrive" in second
+    assert "--again is for --from FILE" in on_call.run("redrive", "--again", code=2)
 
 
 BAD_INPUT = {
     "no such queue": (("list", "--dead-letter", "nowhere"), "'nowhere' cannot be opened"),
-    "no such source": (("list", "--queue", "nowhere"), "no route reads the queue 'nowhere'; there are orders"),
+    "no such source": (("list", "--queue", "nowhere"), "the config has no such queue; there are orders"),
+    "no such route": (
+        ("list", "--route", "ordrs"),
+        "no message that could be looked at has the route 'ordrs', and the config has no such route; did you mean",
+    ),
+    "no such code": (
+        ("list", "--code", "RT8066"),
+        "no message that could be looked at has the code 'RT8066', and the router has no such code; did you mean",
+    ),
     "no JMESPath": (("list", "--where", "a["), "--where: 'a[' is not a JMESPath expression"),
     "no time": (("list", "--since", "yesterday"), "--since is 'yesterday'"),
     "no message": (("show", "m-1"), "there is no visible message with the id 'm-1'"),

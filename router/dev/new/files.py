@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
 _WORKFLOW = Path(__file__).with_name("check-routes.yml")
-_IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl\nrouter-dlq-*.journal\n"
+_IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
 
 
 class NewFile(Struct, frozen=True):

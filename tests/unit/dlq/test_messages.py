@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.dlq.messages import DlqMessage, Selection
+from router.dlq.messages import DlqMessage, Selection, UnknownNames
 from router.dlq.summary import cause_of
+from router.errors import UsageError
 from router.model import Record
 from tests.support.program import Program, compile_expression
 from tests.unit.dlq.conftest import Make
@@ -101,6 +102,61 @@ def test_selection_of_what_is_not_known(failed: Make, moved: Make) -> None:
     assert not Selection(routes=frozenset({"orders"})).selects(moved(), None)
     assert not Selection(pointers=frozenset({""})).selects(moved(), None)
     assert not Selection(since=datetime(2026, 1, 1, tzinfo=UTC)).selects(moved(SentTimestamp=""), None)
+
+
+def test_a_queue_that_the_config_has_under_another_name(load: Callable[..., Program], failed: Make) -> None:
+    """It is selected by the name in the letter, and by that in the config."""
+    message = failed(queue="renamed", source="OTHER")
+    queue = message.find_queue(load(), "dead")
+
+    assert [Selection(queues=frozenset({name})).selects(message, queue) for name in ("renamed", "other", "x")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        (Selection(), ""),
+        (Selection(queues=frozenset({"orders"}), routes=frozenset({"other"}), codes=frozenset({"-", "RT806"})), ""),
+        (Selection(queues=frozenset({"gone"}), routes=frozenset({"old"}), codes=frozenset({"RT899"})), ""),
+        (
+            Selection(queues=frozenset({"ordesr"})),
+            "queue 'ordesr', and the config has no such queue; did you mean 'orders'?",
+        ),
+        (
+            Selection(queues=frozenset({"dead"})),
+            "queue 'dead', and the config has no such queue; it is a dead-letter queue: --dead-letter dead",
+        ),
+        (
+            Selection(routes=frozenset({"x"})),
+            "route 'x', and the config has no such route; there are old, orders, other",
+        ),
+        (
+            Selection(codes=frozenset({"RT808x"})),
+            "code 'RT808x', and the router has no such code; did you mean 'RT808'?",
+        ),
+        (Selection(codes=frozenset({"x"})), "code 'x', and the router has no such code"),
+        (Selection(codes=frozenset({"RT239"})), ""),
+    ],
+)
+def test_a_name_that_nothing_has(
+    load: Callable[..., Program], failed: Make, moved: Make, selection: Selection, sentence: str
+) -> None:
+    """Neither the config, nor the router, nor a message."""
+    unknown = UnknownNames(selection, load())
+    for message in (failed(queue="gone", route="old", code="RT899"), moved()):
+        unknown.see(message)
+    found = ""
+
+    try:
+        unknown.require_none()
+    except UsageError as error:
+        found = str(error)
+
+    assert found == (f"no message that could be looked at has the {sentence}" if sentence else "")
 
 
 def test_causes_of_messages_without_a_reason(moved: Make) -> None:
