@@ -1,18 +1,29 @@
 """Shows the shape of values without the values."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
-from router.dlq.messages import DlqMessage
+from router.codes import declared
+from router.dlq.messages import SOURCE_ARN, DlqMessage
 from router.engine.engine import CompiledQueue
-from router.model import Outcome
+from router.engine.identity import ATTRIBUTE, FailedMessage
+from router.model import Outcome, Record
 from router.program.expressions.compile import NO_TREES
 from router.program.load import Program
 from router.program.masking import Masker, Redaction
 from router.program.redaction import Redacted, find_needs
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The form of the ids of SQS."""
+_INDEX = re.compile(r"\*|\d{1,5}")
+"""What is shown of a pointer: `*`, and the indexes of lists."""
+_MOST_TIMES = 10_000
+_NOT_VERIFIED = "not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it"
 
 
 def masked(value: Any) -> Any:
@@ -46,14 +57,60 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     redaction = next((each.redaction for each in queues if each.redaction), None)
     if redaction is None:
         return message
-    if queue is None:
-        return DlqMessage(redaction.redact_all(message.record), message.failed)
-    record, _ = redaction.redact(message.record)
+    record = redaction.redact_all(message.record) if queue is None else redaction.redact(message.record)[0]
     failed = message.failed
-    if failed and not failed.redacted:  # sent before its queue had `redact`
+    if failed and message.moved_by_sqs:
+        failed = _verified(program, redaction, message.record, failed)
+    elif failed and queue and not failed.redacted:  # sent before its queue had `redact`
         shown = redaction.hide(message.record, Outcome("rejected", failed.code, failed.reason))
         failed = structs.replace(failed, reason=shown.reason)
+    if ATTRIBUTE in record.message_attributes:
+        # Written anew: it may have further members, or be of another program.
+        text = msgspec.json.encode(failed).decode() if failed else redaction.masker.mask(_content(message.record))
+        attributes = {**record.message_attributes, ATTRIBUTE: {"DataType": "String", "StringValue": text}}
+        record = structs.replace(record, message_attributes=attributes)
     return DlqMessage(record, failed)
+
+
+def _content(record: Record) -> Any:
+    attribute = record.message_attributes[ATTRIBUTE]
+    return attribute.get("BinaryValue", attribute.get("StringValue"))
+
+
+def _verified(program: Program, redaction: Redaction, record: Record, failed: FailedMessage) -> FailedMessage:
+    """Return what may be shown of the attribute of a message that SQS moved, as its sender may have written it.
+
+    That is what is of a closed vocabulary, has a form that leaves no room for other text, or is what SQS reports.
+    """
+    engine, reported = program.engine, record.attributes
+
+    def keep(text: str, *known: str | None) -> str:
+        verified = not text or text in known
+        return text if verified else str(redaction.masker.mask(text))
+
+    return FailedMessage(
+        code=keep(failed.code, *declared()),
+        reason=_NOT_VERIFIED,
+        queue=keep(failed.queue, *engine.queues),
+        route=keep(failed.route, *program.config.routes),
+        pointer="".join(f"/{part if _INDEX.fullmatch(part) else '*'}" for part in failed.pointer.split("/")[1:]),
+        message_id=failed.message_id
+        if _UUID.fullmatch(failed.message_id)
+        else keep(failed.message_id, record.message_id),
+        receive_count=min(max(failed.receive_count, 0), _MOST_TIMES),
+        failed_at=failed.failed_at,
+        source=failed.source if engine.queue_of(failed.source) else keep(failed.source, reported.get(SOURCE_ARN)),
+        config=keep(failed.config, program.hash),
+        sent_at=failed.sent_at,
+        first_received_at=failed.first_received_at,
+        group_id=keep(failed.group_id, record.group_id),
+        sequence_number=failed.sequence_number if failed.sequence_number == reported.get("SequenceNumber") else "",
+        deduplication_id=keep(failed.deduplication_id, reported.get("MessageDeduplicationId")),
+        sender_id=keep(failed.sender_id, reported.get("SenderId")),
+        attempt=min(failed.attempt, _MOST_TIMES),
+        first_failed_at=failed.first_failed_at,
+        redacted=tuple(dict.fromkeys(name if name in redaction.names else "*" for name in failed.redacted)),
+    )
 
 
 def derived_attributes(program: Program) -> Mapping[str, tuple[Masker, frozenset[str] | None]]:

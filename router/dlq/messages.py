@@ -19,7 +19,8 @@ _MOST_NAMES = 1000
 _MOST_LISTED = 20
 MOVED_BY_SQS = "-"
 """Shown as the code of a message that SQS itself moved: it has no reason."""
-_SOURCE_ARN = "DeadLetterQueueSourceArn"
+SOURCE_ARN = "DeadLetterQueueSourceArn"
+"""What SQS reports of a message that it moved."""
 
 
 class DlqMessage(Struct, frozen=True):
@@ -51,7 +52,7 @@ class DlqMessage(Struct, frozen=True):
     @property
     def moved_by_sqs(self) -> bool:
         """Whether SQS says that it moved the message from another queue."""
-        return _SOURCE_ARN in self.record.attributes
+        return SOURCE_ARN in self.record.attributes
 
     @property
     def code(self) -> str:
@@ -78,7 +79,7 @@ class DlqMessage(Struct, frozen=True):
         of the queue, which may have another name by now; last the only queue that has this dead-letter queue.
         """
         engine = program.engine
-        arn = self.record.attributes.get(_SOURCE_ARN, "")
+        arn = self.record.attributes.get(SOURCE_ARN, "")
         if self.failed and self.failed.queue in engine.queues:
             return engine.queues[self.failed.queue]
         for reference in (arn, self.failed.source if self.failed else ""):

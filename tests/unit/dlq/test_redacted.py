@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.dlq.export import write_messages
 from router.dlq.mask import as_redacted
@@ -60,6 +61,63 @@ def test_a_message_that_sqs_moved(program: Load, moved: Make) -> None:
     body = json.loads(shown.record.body)
     assert body == {"id": "o", "mail": shown.record.message_attributes["mail"]["StringValue"], "total": 7}
     assert body["mail"].startswith("redacted:string:")
+
+
+ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
+UUID = "0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11"
+FORGED = {
+    **dict.fromkeys(("code", "reason", "queue", "route", "message_id", "source", "config"), "jane"),
+    **dict.fromkeys(("group_id", "deduplication_id", "sender_id", "more"), "jane"),
+    "pointer": "/jane/0/4111111111111111",
+    "receive_count": 4111111111111111,
+    "attempt": 4111111111111111,
+    "sequence_number": "4111111111111111",
+    "redacted": ["mail", "jane"],
+}
+
+
+@pytest.mark.parametrize("queue", ["orders", None])
+def test_a_forged_attribute_of_a_message_that_sqs_moved(
+    program: Load, failed: Make, tmp_path: Path, queue: str | None
+) -> None:
+    """The sender of a message may give it one: nothing of its text is shown or exported."""
+    loaded = program()
+    message = failed(SECRET, system={"DeadLetterQueueSourceArn": ARN}, **FORGED)
+
+    shown = as_redacted(loaded, message, loaded.engine.queues[queue] if queue else None)
+    write_messages(tmp_path / "export.jsonl", [shown])
+
+    text = repr(shown) + (tmp_path / "export.jsonl").read_text(encoding="utf-8")
+    assert [word for word in ("jane", "4111111111111111") if word in text] == []
+    assert shown.failed
+    assert (shown.failed.pointer, shown.failed.redacted, shown.shown_id) == ("/*/0/*", ("mail", "*"), "m")
+
+
+def test_what_is_verified_of_a_message_that_sqs_moved(program: Load, failed: Make) -> None:
+    """A letter that was sent back to its queue, and moved by SQS, keeps what is known of it, but not its reason."""
+    loaded = program()
+    reported = {"DeadLetterQueueSourceArn": ARN, "MessageGroupId": "g", "SenderId": "AIDA", "SequenceNumber": "7"}
+    known = {"message_id": UUID, "config": loaded.hash, "group_id": "g", "sender_id": "AIDA", "sequence_number": "7"}
+    message = failed(SECRET, system=reported, source=ARN, attempt=2, pointer="", **known)
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert message.failed
+    assert shown.failed == structs.replace(
+        message.failed,
+        reason="not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it",
+    )
+
+
+def test_an_attribute_of_another_program(program: Load) -> None:
+    """Its text is masked."""
+    loaded = program()
+    attribute = {"router": {"DataType": "String", "StringValue": "jane@example.com"}}
+    message = DlqMessage.of(Record("m", "h", json.dumps(SECRET), {}, attribute))
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert shown.record.message_attributes["router"]["StringValue"].startswith("redacted:string:")
 
 
 def test_a_queue_without_redact(program: Load, moved: Make) -> None:
