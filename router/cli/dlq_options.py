@@ -4,13 +4,14 @@ import logging
 import os
 import re
 import signal
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 from msgspec import Struct
 
 from router.aws.connect import connect
@@ -19,10 +20,12 @@ from router.aws.protocols import Aws, AwsFault
 from router.cli.dlq_report import describe_unreleased, describe_unseen
 from router.cli.options import config_option
 from router.cli.terminal import literal, output, progress_bar
+from router.codes import declared
+from router.config import spec
 from router.dlq.mask import as_redacted
-from router.dlq.messages import DlqMessage, Selection, UnknownNames
+from router.dlq.messages import MOVED_BY_SQS, DlqMessage, Selection, UnknownNames
 from router.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
-from router.errors import UsageError
+from router.errors import RouterError, UsageError
 from router.model import AttributeValue, Table
 from router.program.expressions.compile import InvalidExpression, compile_expression
 from router.program.load import Program, load_program
@@ -33,16 +36,61 @@ if TYPE_CHECKING:
 _CONNECTIONS = 40
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _complete(names_of: Callable[[spec.Config], Iterable[str]]) -> Callable[..., list[str]]:
+    """Return the completion of a name of the config; without one that can be read, there are no names."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        from router.config.source import read_config
+
+        path = context.params.get("config")  # None if there is no such file
+        try:
+            config = read_config(path, os.environ, "warning").config if path else None
+        except (RouterError, OSError):
+            config = None
+        names = names_of(config) if config else ()
+        return sorted({name for name in names if name.startswith(incomplete)})
+
+    return complete
+
+
+def _complete_code(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the code of an outcome, each with its title."""
+    codes = {code: each.title for code, each in declared().items()} | {MOVED_BY_SQS: "moved by SQS"}
+    return [CompletionItem(code, help=title) for code, title in codes.items() if code.startswith(incomplete)]
+
+
+_queues = _complete(lambda config: (*config.queues, *(route.queue for route in config.routes.values())))
+_routes = _complete(lambda config: config.routes)
+_dead_letters = _complete(lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter))
 _OPTIONS = (
-    click.option("--queue", "queues", multiple=True, help="Failed on this queue: its name in the config."),
-    click.option("--route", "routes", multiple=True, help="Failed in this route."),
-    click.option("--code", "codes", multiple=True, help="Failed with this code; '-' for those that SQS moved."),
+    click.option(
+        "--queue",
+        "queues",
+        multiple=True,
+        help="Failed on this queue: its name in the config.",
+        shell_complete=_queues,
+    ),
+    click.option("--route", "routes", multiple=True, help="Failed in this route.", shell_complete=_routes),
+    click.option(
+        "--code",
+        "codes",
+        multiple=True,
+        help="Failed with this code; '-' for those that SQS moved.",
+        shell_complete=_complete_code,
+    ),
     click.option("--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."),
     click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
     click.option("--where", metavar="JMESPATH", help="The expression is true for the decoded message."),
     click.option("--id", "ids", multiple=True, help="Has this message id, the original one or the current one."),
     click.option("--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."),
-    click.option("--dead-letter", metavar="QUEUE", help="Work on this queue, instead of those of the config."),
+    click.option(
+        "--dead-letter",
+        metavar="QUEUE",
+        help="Work on this queue, instead of those of the config.",
+        shell_complete=_dead_letters,
+    ),
 )
 
 

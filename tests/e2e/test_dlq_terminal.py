@@ -255,10 +255,20 @@ def test_in_a_pipe(letters: Letters) -> None:
         ("router dlq re", {"redrive", "rehearse"}),
         ("router dlq redrive --to", {"--to-queue"}),
         ("router dlq rehearse --d", {"--diff", "--dead-letter"}),
+        ("router dlq list --queue o", {"orders", "others"}),
+        ("router dlq list -c shop.yaml --queue s", {"shop"}),
+        ("router dlq list -c missing.yaml --queue o", set()),
+        ("router dlq rehearse --route new-", {"new-orders"}),
+        ("router dlq redrive --dead-letter orders-", {"orders-dlq"}),
+        ("router dlq drop --code RT80", {f"RT80{number}" for number in range(1, 10)}),
     ],
 )
 def test_completion(tmp_path: Path, typed: str, found: set[str]) -> None:
-    """Of the commands and their options."""
+    """Of the commands, their options, and the names in the config."""
+    config = "version: 1\nqueues: {orders: {dead_letter: orders-dlq}}\ntables: {t: {key: {id: S}}}\nroutes:\n"
+    routes = "  new-orders: {queue: orders, table: t}\n  others: {queue: others, table: t}\n"
+    (tmp_path / "routes.yaml").write_text(config + routes)
+    (tmp_path / "shop.yaml").write_text(config.replace("orders:", "shop:", 1) + routes)
     words = typed.split()
     environment = os.environ | {
         "_ROUTER_COMPLETE": "bash_complete",
