@@ -95,6 +95,8 @@ def print_tally(name: str, tally: Tally) -> None:
         console.print(literal(f"  {number} delivered, but not deleted: {code}{needs}"))
     if tally.undeleted:
         console.print("  Run the same command again: what was delivered is only deleted.")
+    if DENIED & tally.undeleted.keys():
+        console.print("  Stopped: further messages could not be deleted either.")
     if tally.stopped:
         console.print("  Stopped: further messages would have the same result.")
 

@@ -182,12 +182,12 @@ class _Redrive:
                 for each in redriver.finish(choice.confirmed[finished:]) if not self._own.file else ():
                     self.tally.add(each)
                 finished = len(choice.confirmed)
-                self._deliver_selected(redriver)
+                if self._may_go_on(redriver):
+                    self._deliver_selected(redriver)
                 # A FIFO queue returns the next messages of a group when the ones before are deleted.
                 left = None if session.limit is None else session.limit - self._plan.total
-                if not work.queue.fifo or work.receive is None or left == 0 or self.tally.stopped:
-                    return
-                if not work.receive(left):
+                more = work.queue.fifo and left != 0 and self._may_go_on(redriver)
+                if not (more and work.receive and work.receive(left)):
                     return
                 self._rehearse()
         finally:
@@ -215,9 +215,13 @@ class _Redrive:
                 with finished_first():
                     self._finish(queue, batch, redrive(queue, batch))
                 progress(self.tally.results.total())
-                denied = [fault.code for fault in redriver.undeleted.values() if fault.kind == "configuration"]
-                if self.tally.stopped or denied:
+                if not self._may_go_on(redriver):
                     return
+
+    def _may_go_on(self, redriver: Redriver) -> bool:
+        """Return whether further messages would not have the same configuration error, or could not be deleted."""
+        denied = any(fault.kind == "configuration" for fault in redriver.undeleted.values())
+        return not (self.tally.stopped or denied)
 
     def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Iterable[Redriven]) -> None:
         """Count the results of a batch."""

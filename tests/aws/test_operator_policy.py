@@ -128,7 +128,7 @@ def test_the_policy_suffices(operator: Operator, command: str) -> None:
     assert operator.policies().keys() == WORDS.keys()
 
 
-@pytest.mark.parametrize("command", ["DlqList", "DlqRehearse", "DlqRedrive", "DlqRedriveToQueue", "DlqDrop"])
+@pytest.mark.parametrize("command", WORDS)
 def test_each_action_is_needed(operator: Operator, command: str) -> None:
     """Without one of the actions of a policy, the command fails, or reports something else."""
     policy = operator.policies()[command]

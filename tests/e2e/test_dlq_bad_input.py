@@ -159,6 +159,30 @@ def test_no_permission(guarded: LocalAws, tmp_path: Path, action: str) -> None:
     assert (code, case.sentence in output, site.left()) == (case.code, True, 1), output
 
 
+def test_no_permission_to_delete(guarded: LocalAws, tmp_path: Path) -> None:
+    """No further message is delivered; the next run only deletes the one that is."""
+    site = Site(guarded, tmp_path)
+    before = site.environment
+    for _ in range(3):
+        site.fail("puts")
+    site.allow(*(each for each in ACTIONS if each != "sqs:DeleteMessage"))
+
+    denied = site.run("redrive", "--queue", "puts", "--rate", "1", "--yes")
+    left = site.left()
+    site.environment = before
+    allowed = site.run("redrive", "--queue", "puts", "--yes")
+
+    queue = f"{site.prefix}-dlq"
+    sentences = (
+        f"{queue}: written 1 1 delivered, but not deleted: AccessDenied; the command needs sqs:DeleteMessage "
+        "Run the same command again: what was delivered is only deleted. Stopped: further messages could not be deleted"
+    )
+    assert (denied[0], sentences in denied[1], left) == (1, True, 3), denied
+    assert "become visible" not in denied[1]
+    only = "delivered by an earlier run, and only deleted now: 1 message"
+    assert (allowed[0], only in allowed[1], site.left()) == (0, True, 0), allowed
+
+
 def test_no_permission_to_read_a_redrive_policy(guarded: LocalAws, tmp_path: Path) -> None:
     """A queue without `dead_letter` has the dead-letter queue of its redrive policy, which is not known then."""
     site = Site(guarded, tmp_path)

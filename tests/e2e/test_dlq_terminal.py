@@ -286,4 +286,4 @@ def test_completion(tmp_path: Path, typed: str, found: set[str]) -> None:
         check=False,
     )
 
-    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == found
+    assert {line.partition(",")[2] for line in done.stdout.splitlines() if line} == found
