@@ -205,7 +205,7 @@ def site(server: LocalAws, tmp_path: Path) -> Site:
         ("list", 0, "no message that is visible and selected"),
         ("rehearse", 0, "no message that is visible and selected"),
         ("redrive --yes", 0, "no message that is visible and selected"),
-        ("drop --yes", 0, "no message is selected"),
+        ("drop --yes", 0, "no message that is visible and selected"),
         ("list --dead-letter nowhere", 2, "the dead-letter queue 'nowhere' cannot be opened in us-east-1 at "),
         ("list --where a[", 2, "--where: 'a[' is not a JMESPath expression"),
     ],
