@@ -54,7 +54,7 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     If its queue is not known, and any queue has `redact`, its body and attributes are masked as a whole.
     """
     queues = (queue,) if queue else program.engine.queues.values()
-    redaction = next((each.redaction for each in queues if each.redaction), None)
+    redaction = next((each.redaction for each in queues if isinstance(each.redaction, Redaction)), None)
     if redaction is None:
         return message
     record = redaction.redact_all(message.record) if queue is None else redaction.redact(message.record)[0]
