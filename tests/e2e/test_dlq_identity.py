@@ -95,8 +95,8 @@ def test_identity(on_call: IdentityOnCall, way: str) -> None:
     }
 
 
-def test_the_source_that_sqs_knows(on_call: IdentityOnCall, server: LocalAws) -> None:
-    """SQS names the queue of what it moved, by which a move task finds it; a letter of the router names it itself."""
+def test_the_source_of_a_letter(on_call: IdentityOnCall) -> None:
+    """SQS does not name the queue of what was sent, so that no move task finds it: the letter has its URL."""
     on_call.send("not JSON")
     on_call.work(lambda: on_call.count("dlq")[0] == 1)
     url = on_call.urls[f"{on_call.prefix}-dlq"]
@@ -105,8 +105,9 @@ def test_the_source_that_sqs_knows(on_call: IdentityOnCall, server: LocalAws) ->
         "Messages"
     ]
 
-    attribute = json.loads(letter["MessageAttributes"]["router"]["StringValue"])
-    assert ("DeadLetterQueueSourceArn" in letter["Attributes"], attribute["source"]) == (
+    source = json.loads(letter["MessageAttributes"]["router"]["StringValue"])["source"]
+    assert ("DeadLetterQueueSourceArn" in letter["Attributes"], source.rpartition("/")[2]) == (
         False,
         f"{on_call.prefix}-orders",
     )
+    assert "://" in source
