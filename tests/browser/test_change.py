@@ -38,8 +38,8 @@ def test_the_last_commit_beside_what_is_edited(console: RunningConsole, open_pag
     expect(page.get_by_role("heading", name="Route orders")).to_be_visible()
     expect(page.get_by_label("A message that shows the change").first).to_contain_text('"status": "cancelled"')
     expect(page.get_by_text("After: rejected (RT806 fails 'enum' at /properties/status/enum)")).to_be_visible()
-    assert marked(page, "old") == ['"paid",', '"cancelled"', '"type": "number"']
-    assert marked(page, "new") == ['"paid"', '"type": [', '"number",', '"string"', "]"]
+    assert marked(page, "gone") == ['"paid",', '"cancelled"', '"type": "number"']
+    assert marked(page, "added") == ['"paid"', '"type": [', '"number",', '"string"', "]"]
 
 
 def test_another_version(console: RunningConsole, open_page: Open) -> None:

@@ -33,7 +33,7 @@ def idle(page: Page) -> None:
 
 def detail(page: Page) -> Locator:
     """The right half of the view."""
-    return page.locator(".pair > div").nth(1)
+    return page.locator(".halves > div").nth(1)
 
 
 def open_message(page: Page, reason: str) -> None:

@@ -99,8 +99,8 @@ function columns(hunk, found) {
   return el(
     "div",
     { class: "versions" },
-    column(`Before: ${found.old}`, hunk.places[0], hunk.old, "old"),
-    column(`After: ${found.new}`, hunk.places[1], hunk.new, "new"),
+    column(`Before: ${found.old}`, hunk.places[0], hunk.old, "gone"),
+    column(`After: ${found.new}`, hunk.places[1], hunk.new, "added"),
   );
 }
 
@@ -112,7 +112,7 @@ function column(label, place, lines, side) {
     "figure",
     {},
     el("figcaption", {}, el("strong", {}, label), " ", el("span", { class: "path" }, place)),
-    el("pre", { class: "code unwrapped", tabindex: "0", "aria-label": `${label}, ${place}` }, shown),
+    el("pre", { class: "listing unwrapped", tabindex: "0", "aria-label": `${label}, ${place}` }, shown),
   );
 }
 
@@ -121,7 +121,7 @@ function counterexample(example) {
     "div",
     { class: "stack" },
     el("h3", {}, "A message that shows it"),
-    el("pre", { class: "code", tabindex: "0", "aria-label": "A message that shows the change" }, example.message),
+    el("pre", { class: "listing", tabindex: "0", "aria-label": "A message that shows the change" }, example.message),
     el(
       "div",
       { class: "versions" },

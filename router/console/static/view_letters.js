@@ -47,7 +47,7 @@ class LettersView {
       el("button", { class: "button", type: "button", onclick: () => this.rehearse(this.select(), null) }, "Rehearse"),
       el("button", { class: "button", type: "button", onclick: () => this.redrive() }, "Redrive…"),
     );
-    panel.replaceChildren(el("h2", {}, "Dead letters"), form, this.notes, el("div", { class: "pair" }, this.list, this.detail));
+    panel.replaceChildren(el("h2", {}, "Dead letters"), form, this.notes, el("div", { class: "halves" }, this.list, this.detail));
     this.panel = panel;
   }
 
@@ -143,8 +143,8 @@ class LettersView {
           "div",
           { class: "body stack" },
           el("p", { class: "bad" }, rehearsed.before.code, " ", rehearsed.before.reason, found.pointer ? `, at ${found.pointer}` : ""),
-          el("pre", { class: "code", tabindex: "0", "aria-label": "The message" }, lines),
-          found.attributes ? [el("h3", {}, "Attributes"), el("pre", { class: "code" }, found.attributes)] : null,
+          el("pre", { class: "listing", tabindex: "0", "aria-label": "The message" }, lines),
+          found.attributes ? [el("h3", {}, "Attributes"), el("pre", { class: "listing" }, found.attributes)] : null,
           el("h3", {}, "Rehearsed"),
           el("p", {}, outcome(rehearsed.now), " ", rehearsed.now?.reason ?? ""),
           rehearsed.changes.map(itemChange),
