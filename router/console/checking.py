@@ -1,7 +1,8 @@
 """The job that checks a config while it is edited, as `router check` does."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from router.console.files import as_unsaved, names_of
 from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace
 from router.dev.compare import to_json
+from router.dev.local import saved_files
 from router.dev.records import make_record
 from router.model import META_NAMES, Finding
 from router.program.load import Loaded, load
@@ -35,8 +37,14 @@ class Draft(Struct, frozen=True):
     unsaved: dict[str, str] = {}
 
     def load(self) -> Loaded:
-        """Load it; a variable that is not set is a warning, as in `router graph`."""
-        return load(Path(self.config), os.environ, "warning", as_unsaved(self.unsaved))
+        """Load it, unless it was the last one; a variable that is not set is a warning, as in `router graph`."""
+        saved = saved_files(Path(self.config).absolute().parent)
+        return _load(self.config, frozenset(self.unsaved.items()), frozenset(saved.items()))
+
+
+@lru_cache(maxsize=1)
+def _load(config: str, unsaved: Iterable[tuple[str, str]], saved: frozenset[Any]) -> Loaded:
+    return load(Path(config), os.environ, "warning", as_unsaved(dict(unsaved)))
 
 
 class PageFinding(Struct, frozen=True):
@@ -130,7 +138,7 @@ def outline(given: Any) -> Outline | None:
         queues.setdefault(route.queue, []).append(name)
     samples = list(_samples(loaded, config))
     return Outline(
-        names_of(Path(draft.config), config),
+        names_of(Path(draft.config), loaded),
         queues,
         list(config.tables),
         list(plugins.transforms),

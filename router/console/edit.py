@@ -46,7 +46,7 @@ class CodeId(Struct, frozen=True):
 def list_names(given: Any) -> list[str]:
     """Return the names of the files of a draft; a job."""
     draft = msgspec.convert(given, Draft)
-    return names_of(Path(draft.config), draft.load().config)
+    return names_of(Path(draft.config), draft.load())
 
 
 def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:

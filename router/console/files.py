@@ -9,14 +9,14 @@ from secrets import token_hex
 
 from msgspec import Struct
 
-from router.config import spec
 from router.config.findings import Findings
 from router.config.include import included_files
-from router.config.merge import Unsaved
+from router.config.merge import Unsaved, resolve_inside
 from router.config.source import MAX_BYTES
 from router.console.refusals import ConsoleError
 from router.errors import UsageError
 from router.model import Place
+from router.program.load import Loaded
 
 _MARK = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8."""
@@ -44,11 +44,18 @@ def as_unsaved(texts: Mapping[str, str]) -> Unsaved:
     return {Path(name): text.encode(errors="surrogatepass") for name, text in texts.items()}
 
 
-def names_of(config: Path, loaded: spec.Config | None) -> list[str]:
-    """Return the names of the config and of the files that it includes, in order."""
-    nowhere = Findings(lambda path, key: Place(str(config)))
-    included = included_files(config, loaded.include, nowhere) if loaded else ()
-    return [str(config), *map(str, included)]
+def names_of(config: Path, loaded: Loaded) -> list[str]:
+    """Return the names of the config, of the files that it includes, and of its schemas, in order."""
+    if loaded.config is None:
+        return [str(config)]
+    included = included_files(config, loaded.config.include, Findings(lambda path, key: Place(str(config))))
+    named = [route.schema for route in loaded.config.routes.values() if isinstance(route.schema, str)]
+    referred = loaded.schemas.documents if loaded.schemas else ()
+    found = (config.parent / name for name in sorted({*named, *referred}))
+    schemas = [
+        file for file in found if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
+    ]
+    return [str(config), *map(str, included), *map(str, schemas)]
 
 
 def read_file(name: str) -> ReadFile:

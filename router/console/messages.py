@@ -133,7 +133,7 @@ def _run(explained: Explanation) -> RunReport:
 def run_tests(given: Any) -> list[PageTest]:
     """Run the tests of the routes of a queue, or of all without one, as `router test` does; raises RouterError."""
     asked = msgspec.convert(given, MessageOfDraft)
-    suite = Suite(Path(asked.config), os.environ, as_unsaved(asked.unsaved))
+    suite = Suite(Path(asked.config), os.environ, as_unsaved(asked.unsaved), asked.load())
     routes = suite.program.config.routes
     return [
         _test(suite, suite.run_one(route, index))

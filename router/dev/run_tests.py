@@ -119,14 +119,16 @@ class Suite:
     """The tests of one config; raises ConfigError if it has errors.
 
     `env` is the environment. The config is loaded once more for each distinct `env` of the tests, with those variables.
-    A file in `unsaved` is read from there.
+    A file in `unsaved` is read from there. `loaded` is the config, if it is loaded already.
     """
 
-    def __init__(self, path: Path, env: Mapping[str, str], unsaved: Unsaved = NO_UNSAVED) -> None:
+    def __init__(
+        self, path: Path, env: Mapping[str, str], unsaved: Unsaved = NO_UNSAVED, loaded: Loaded | None = None
+    ) -> None:
         self._path = path
         self._env = env
         self._unsaved = unsaved
-        self._loaded: dict[frozenset[tuple[str, str]], Loaded] = {}
+        self._loaded: dict[frozenset[tuple[str, str]], Loaded] = {frozenset(): loaded} if loaded else {}
         self.program = self.program_of({})
 
     def program_of(self, env: Mapping[str, str]) -> Program:

@@ -235,7 +235,7 @@ def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity, unsaved:
 
     with without_garbage_collector():
         reading = source.read_config(path, env, unset, unsaved)
-        return compile_config(reading, SchemaStore(reading.folder), Environment(env, unset))
+        return compile_config(reading, SchemaStore(reading.folder, unsaved=unsaved), Environment(env, unset))
 
 
 def with_bare_names(program: Program) -> Program:

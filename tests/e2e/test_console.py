@@ -118,3 +118,17 @@ def test_without_a_config(router: Any) -> None:
     done = router("console")
 
     assert (done.returncode, "there is no routes.yaml here" in done.stderr) == (2, True)
+
+
+def test_the_browser_that_is_opened(folder: Path, wait: Wait) -> None:
+    """It gets a token that is accepted once: the command line of a browser is visible to other users."""
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n', encoding="utf-8")
+    browser.chmod(0o755)
+    with running_console(folder, browser=True, env={"BROWSER": f"{browser} %s"}) as console:
+        opened = wait(lambda: (folder / "opened").exists() and (folder / "opened").read_text().strip())
+        path = opened.removeprefix(console.origin)
+
+        codes = [console.request("GET", path, {"Cookie": None}).status for _ in range(2)]
+
+    assert (codes, path == f"/?token={console.token}") == ([200, 403], False)

@@ -66,9 +66,11 @@ class RunningConsole:
 
 
 @contextmanager
-def running_console(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Iterator[RunningConsole]:
-    """Start `router console --no-browser` in a folder; it ends with the block."""
-    command = [sys.executable, "-m", "router", "console", "--no-browser", *words]
+def running_console(
+    folder: Path, *words: str, env: Mapping[str, str] | None = None, browser: bool = False
+) -> Iterator[RunningConsole]:
+    """Start `router console` in a folder, with `--no-browser` unless it is to open one; it ends with the block."""
+    command = [sys.executable, "-m", "router", "console", *([] if browser else ["--no-browser"]), *words]
     with (
         (folder / "console.log").open("w") as log,
         subprocess.Popen(

@@ -78,7 +78,7 @@ class EditView {
         this.messageHost,
         el("div", { class: "outcomes scroll", tabindex: "0", role: "region", "aria-label": "Results" }, this.broken, this.results, el("div", { class: "body" }, this.tests))));
     const facts = () => ({
-      schema: this.schemas?.[this.current === this.app.setting.config ? "config" : "included"], outline: this.outline,
+      schema: this.isSchema() ? null : this.schemas?.[this.current === this.app.setting.config ? "config" : "included"], outline: this.outline,
     });
     const saving = keymap.of([{ key: "Mod-s", run: () => (this.save(), true) }]);
     const onChange = (run) => EditorView.updateListener.of((update) => update.docChanged && run());
@@ -141,6 +141,11 @@ class EditView {
     this.listFiles();
     this.showConflict();
     mark(this.config, name, this.checked.findings, this.explainCode);
+  }
+
+  // A schema is in the list of files, too: JSON is highlighted as the YAML that it also is.
+  isSchema() {
+    return this.current.endsWith(".json");
   }
 
   openPlace(file, line, column = 1) {

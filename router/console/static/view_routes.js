@@ -77,11 +77,13 @@ class RoutesView {
     this.claims = null;
     const asked = { unsaved: this.app.unsaved, group: this.group.value, pattern: this.search.value.trim(), opened: this.opened };
     const number = (this.asked = (this.asked ?? 0) + 1);
+    this.counts.textContent = "Drawing …";
     try {
       const graph = await this.app.api("routes/graph", asked);
       if (number === this.asked) this.draw(graph);
     } catch (error) {
       if (number === this.asked) this.canvas.replaceChildren(el("p", { class: "body bad" }, error.message));
+      this.counts.textContent = "";
     }
   }
 

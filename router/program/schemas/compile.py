@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.config.findings import ConfigFault, Findings
-from router.config.merge import resolve_inside
+from router.config.merge import NO_UNSAVED, Unsaved, resolve_inside
 from router.model import Path
 from router.program.precompiled import NO_BUNDLE, Bundle
 from router.program.schemas.documents import (
@@ -69,15 +69,16 @@ class SchemaStore:
 
     `folder` is that of the config, `documents` are their contents by the name that findings use. `validations` has
     what is behind each check. Files in the `bundle` of a compiled config are not read again, and were checked when it
-    was made.
+    was made. A file in `unsaved` is read from there.
     """
 
-    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE) -> None:
+    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE, unsaved: Unsaved = NO_UNSAVED) -> None:
         self.documents: dict[str, Any] = {}
         self.validations: dict[Check, Validation] = {}
         self.folder = folder
         self._root = folder.resolve()
         self._bundle = bundle
+        self._unsaved = unsaved
         self._links: dict[str, str] = {}
         self._opened: dict[pathlib.Path, SchemaDocument | None] = {}
         self._checks: dict[pathlib.Path, Check | None] = {}
@@ -143,7 +144,8 @@ class SchemaStore:
                 self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file)
                 return self._opened[file]
             try:
-                content = read_schema(file, name, str(self.folder / name))
+                shown = self.folder / name
+                content = read_schema(file, name, str(shown), self._unsaved.get(shown))
             except SchemaError as error:
                 report(*error.faults)
             else:

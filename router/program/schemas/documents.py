@@ -91,15 +91,12 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(file: pathlib.Path, name: str, label: str) -> Any:
-    """Return the content of a schema file, named `name` in sentences and `label` in places; raises SchemaError."""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        advice = "a schema is a file, relative to the config"
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice)) from None
+def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None) -> Any:
+    """Return the content of a schema file, named `name` in sentences and `label` in places; raises SchemaError.
+
+    `unsaved` is its content, if an editor has another one than the disk.
+    """
+    raw = _read_bytes(file, name) if unsaved is None else unsaved
     if len(raw) > MAX_BYTES:
         sentence = f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
         raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "split it"))
@@ -114,6 +111,16 @@ def read_schema(file: pathlib.Path, name: str, label: str) -> Any:
         return _DECODER.decode(text)
     except _FAILURES:
         raise SchemaError(_not_json(text, label)) from None
+
+
+def _read_bytes(file: pathlib.Path, name: str) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        advice = "a schema is a file, relative to the config"
+        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice)) from None
 
 
 def _not_json(text: str, label: str) -> ConfigFault:

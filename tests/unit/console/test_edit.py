@@ -74,17 +74,25 @@ def included(workspace: Workspace) -> Path:
     return workspace.config.parent / "flows" / "more.yaml"
 
 
+def schema(workspace: Workspace) -> Path:
+    return workspace.config.parent / "user.json"
+
+
 def files(workspace: Workspace) -> dict[str, dict[str, str]]:
     return {each["name"]: each for each in call(workspace, "edit/files")["files"]}
 
 
 def test_files(workspace: Workspace) -> None:
-    """The config and what it includes, without the byte order mark and with line feeds."""
+    """The config, what it includes, and its schemas, without the byte order mark and with line feeds."""
     included(workspace).write_bytes(b"\xef\xbb\xbf" + INCLUDED.replace("\n", "\r\n").encode())
 
     found = [(each["name"], each["text"]) for each in files(workspace).values()]
 
-    assert found == [(str(workspace.config), CONFIG), (str(included(workspace)), INCLUDED)]
+    assert found == [
+        (str(workspace.config), CONFIG),
+        (str(included(workspace)), INCLUDED),
+        (str(schema(workspace)), json.dumps(SCHEMA)),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"version: [", b"\xff"])
@@ -137,7 +145,7 @@ def test_saving(workspace: Workspace) -> None:
 def test_saving_over_a_change(workspace: Workspace) -> None:
     """A change on the disk is overwritten only if that is confirmed; before that, no file is written."""
     found = files(workspace)
-    edited = [{**each, "text": "# mine\n"} for each in found.values()]
+    edited = [{**each, "text": "# mine\n"} for name, each in found.items() if name.endswith(".yaml")]
     included(workspace).write_text("# theirs\n", encoding="utf-8")
     with pytest.raises(Refused) as caught:
         call(workspace, "edit/save", files=edited)
@@ -153,7 +161,7 @@ def test_saving_over_a_change(workspace: Workspace) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["user.json", "../routes.yaml", "flows/new.yaml"])
+@pytest.mark.parametrize("name", ["other.json", "../routes.yaml", "flows/new.yaml"])
 def test_saving_other_files(workspace: Workspace, name: str) -> None:
     """Only files of the config are written."""
     file = str(workspace.config.parent / name)
@@ -181,6 +189,21 @@ def test_findings_of_unsaved_files(workspace: Workspace) -> None:
         "column": 12,
     }
     assert ([each for each in found["findings"] if each["severity"] == "error"], found["claims"]) == ([expected], [])
+
+
+def test_an_unsaved_schema(workspace: Workspace) -> None:
+    """A schema is used as it is in the editor; its faults are at its lines."""
+    unsaved = {str(schema(workspace)): json.dumps({**SCHEMA, "required": ["n"]})}
+    broken = call(workspace, "edit/check", unsaved={str(schema(workspace)): '{\n  "type": \n}'})
+
+    found = run(workspace, '{"user": {"id": "a"}}', unsaved=unsaved)
+
+    places = [(each["code"], each["file"], each["line"]) for each in broken["findings"] if each["severity"] == "error"]
+    assert (found["outcome"]["reason"], places, len(files(workspace))) == (
+        "fails 'required' at /required: 'n' is missing",
+        [("RT301", str(schema(workspace)), 3)],
+        3,
+    )
 
 
 def test_claims(workspace: Workspace) -> None:

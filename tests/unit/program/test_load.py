@@ -236,6 +236,18 @@ def test_the_garbage_collector_is_left_as_it_was(enabled: Any) -> None:
     assert (inside, after) == (False, enabled)
 
 
+def test_an_unsaved_schema(tmp_path: Path) -> None:
+    """A schema is read as an editor has it."""
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("table: things}", "table: things, schema: s.json}", 1))
+    (tmp_path / "s.json").write_text("{}")
+
+    loaded = load(tmp_path / "routes.yaml", {}, unsaved={tmp_path / "s.json": b'{"type": 1}'})
+
+    assert [finding.sentence for finding in loaded.findings] == [
+        "schema 's.json' is not a valid schema: /type fails 'anyOf' of its meta-schema"
+    ]
+
+
 def test_unsaved_files(tmp_path: Path) -> None:
     """The config and what it includes are read as an editor has them; other files are read from the disk."""
     (tmp_path / "routes.yaml").write_text(CONFIG)
