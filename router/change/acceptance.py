@@ -5,7 +5,7 @@ example is a message that was run through both.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from router.change.containment import Containment
 from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import Sampler
+from router.change.patterns import texts_outside
 from router.change.refusals import may_refuse
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion, exact
 from router.change.running import RouteResult, record_of, run
@@ -36,6 +37,7 @@ SECONDS = 1.0
 _SAMPLES = 24
 _EXAMPLES = 8
 _AIMED = 48
+_MOST_TEXTS = 8
 _EDITED = 4
 """Samples of which edits are tried."""
 _MOST_SUBTRACTED = 16 * 1024
@@ -209,7 +211,7 @@ def _candidates(
 ) -> Iterator[Any]:
     """Yield messages that `first` may take and `second` may refuse, the most likely first."""
     yield from messages
-    aimed, changed = _aimed(first.schema, second.schema)
+    aimed, changed, texts = _aimed(first.schema, second.schema)
     bases: list[Any] = []
     for message in aimed:
         yield message
@@ -221,7 +223,7 @@ def _candidates(
         bases += Sampler(first.schema.locations).values(_root(first.schema), _SAMPLES)
     yield from bases
     schemas = (first.schema, second.schema)
-    values, names = values_of(schemas, changed), names_of(schemas)
+    values, names = [*texts, *values_of(schemas, changed)], names_of(schemas)
     taken = (message for message in [*messages, *bases] if _passes(first, message))
     for message in islice(taken, _EDITED):
         yield from edits(message, values, names)
@@ -231,13 +233,18 @@ def _size(schema: Validation | None) -> int:
     return sum(len(exact(each.content)) for each in schema.documents.values()) if schema else 0
 
 
-def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterator[Any], list[Any]]:
-    """Return messages of the first schema with what the second describes in another way, and what differs in both."""
+def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterator[Any], list[Any], list[str]]:
+    """Return messages of the first schema with what the second describes in another way, and what differs in both.
+
+    Then come texts for such a place that a pattern of the second does not match.
+    """
     if first is None or second is None:
-        return iter(()), []
-    changed = changed_places(first, second)
-    sampler = Sampler(first.locations, leading=leading_to(first, changed), targets=changed)
-    return sampler.values(_root(first), _AIMED), [*changed.values(), *changed_places(second, first).values()]
+        return iter(()), [], []
+    changed, others = changed_places(first, second), list(changed_places(second, first).values())
+    texts = list(islice(texts_outside(changed.values(), others), _MOST_TEXTS))
+    leading, root = leading_to(first, changed), _root(first)
+    aimed = [Sampler(first.locations, 0, leading, changed, found).values(root, _AIMED) for found in (texts, [])]
+    return chain(*(aimed if texts else aimed[1:])), [*changed.values(), *others], texts
 
 
 def samples_of(*routes: RouteVersion) -> Iterator[Any]:

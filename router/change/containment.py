@@ -7,6 +7,7 @@ sound, but many true claims are not proved: a keyword that is not known here mus
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from router.change.patterns import pattern_follows
 from router.change.routes import exact
 from router.model import Path
 from router.program.schemas.documents import ASSERTED_SINCE
@@ -273,6 +274,7 @@ _COMPARED: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "const": lambda old, new: _choice_follows(old, [new]),
     "required": lambda old, new: isinstance(new, list) and set(new) <= set(old.get("required", ())),
     "uniqueItems": lambda old, new: new is False,
+    "pattern": lambda old, new: isinstance(new, str) and pattern_follows(old, new),
     "format": lambda old, new: new not in ASSERTED_SINCE,
     **{name: _at_least(name) for name in _LEAST},
     **{name: _at_most(name) for name in _MOST},

@@ -3,7 +3,7 @@
 `not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from math import ceil, floor
 from random import Random
@@ -59,13 +59,14 @@ class Sampler:
         seed: int = 0,
         leading: frozenset[Spot] = frozenset(),
         targets: Collection[Spot] = (),
+        texts: Sequence[str] = (),
     ) -> None:
         """`leading` are subschemas that values should have a part for, where the schema leaves a choice.
 
-        Texts and numbers of the `targets` are unusual ones.
+        Texts and numbers of the `targets` are unusual ones, some of them those of `texts`.
         """
         self._locations = locations
-        self._targets = targets
+        self._targets, self._texts = targets, texts
         self._leading = leading
         self._random = Random(seed)  # noqa: S311 — no secrets
         self._fullness = 0.5
@@ -225,6 +226,8 @@ class Sampler:
         most = min((int(schema["maxLength"]) for schema in schemas if "maxLength" in schema), default=max(least, 64))
         patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
         formats = [schema["format"] for schema in schemas if schema.get("format") in FORMATS]
+        if unusual and self._texts and self._random.random() < 0.5:
+            return self._random.choice(self._texts)
         if patterns:
             for _ in range(8):
                 text = matching_text(patterns[-1], self._random)

@@ -193,7 +193,7 @@ def test_no_message_contradicts_a_verdict(seed: int, diff: Diff, open_config: Op
     verdict = "compatible" if report is None else report.verdict
     contradicting: Callable[[Any], bool] = lambda message: is_lost(message, old, new)  # noqa: E731
 
-    found = [message for message in messages_for(old, dice, 800) if contradicting(message)]
+    found = [message for message in messages_for(old, dice, 2000) if contradicting(message)]
 
     if verdict == "compatible":
         assert found == []
