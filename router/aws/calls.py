@@ -67,10 +67,10 @@ class Duration:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        """The longest of late: 5 % are taken off with each later call."""
+        """The longest recent duration; each later call reduces it by 5 %."""
 
     def add(self, seconds: float) -> None:
-        """Take in the duration of a call."""
+        """Add the duration of a call."""
         self.seconds = max(seconds, self.seconds * 0.95)
 
 
@@ -120,7 +120,7 @@ class PolledCalls(Generic[Job]):
     def __init__(
         self, begin: Callable[[Job, float], PendingWrite], clock: Clock = boottime, most: int = CONCURRENT_CALLS
     ) -> None:
-        """`begin` sends a call that may take so many seconds."""
+        """`begin` sends a call, with its time-out in seconds."""
         self._begin = begin
         self._clock = clock
         self._most = most
@@ -190,7 +190,7 @@ class ThreadedCalls(Generic[Job]):
     """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
 
     def __init__(self, call: Callable[[Job, float], WriteResponse], clock: Clock = boottime) -> None:
-        """`call` makes a call that may take so many seconds."""
+        """`call` makes a call, with its time-out in seconds."""
         self._call = call
         self._clock = clock
         self.duration = Duration()

@@ -5,7 +5,7 @@ from collections import deque
 from types import TracebackType
 
 MAX_TURN_SECONDS = 0.05
-"""A thread that owns the run lock for so long may be in a call that does not release it: another one takes it over."""
+"""Another thread takes over a run lock that was held for this long: its owner may be in a call that keeps it."""
 
 
 class _Thread(threading.local):

@@ -21,7 +21,7 @@ BatchEntry = dict[str, Any]
 EntryBatch = list[tuple[str, BatchEntry]]
 """Message ids, each with the entry of a batch operation."""
 Call = Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]
-"""Calls an operation by AWS's name for it, with its parameters; the call takes so many seconds at most."""
+"""Calls an operation by AWS's name for it, with its parameters and a time-out in seconds."""
 
 
 class SqsQueues:

@@ -19,7 +19,7 @@ _LONG = 10_000
 @click.command("record")
 @click.argument("queue")
 @config_option
-@click.option("--count", type=click.IntRange(1, _LONG), default=_DEFAULT, show_default=True, help="So many at most.")
+@click.option("--count", type=click.IntRange(1, _LONG), default=_DEFAULT, show_default=True, help="The most messages.")
 @click.option("--keep", "keep", multiple=True, metavar="PATH", help="Do not mask this: customer.country, lines[].sku.")
 @click.option("--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE.")
 @output_option(required=True, help="The file, as JSON lines.")

@@ -119,7 +119,7 @@ class Reservation:
         self._parts = []
 
     def settle(self, response: WriteResponse | None, writes: int) -> None:
-        """Correct the budgets after the response to a call of so many writes; None if the call was not made.
+        """Correct the budgets after the response to a call of `writes` writes; None if the call was not made.
 
         A call whose effect is not known counts as reserved. DynamoDB does not say what failed conditions consume.
         """

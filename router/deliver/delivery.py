@@ -108,7 +108,7 @@ class Delivery:
         waits: WaitBudget,
         delivered: dict[str, Delivered],
     ) -> Iterator[None]:
-        """Plan and settle records, but those whose message group is blocked; yields before each wait."""
+        """Plan and settle the records whose message group is not blocked; yields before each wait."""
         found: Iterable[PlannedMessage | Record] = distinct.values()
         if queue.pointers is not None:
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)

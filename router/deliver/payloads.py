@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONCURRENT_FETCHES = 8
 """The most objects that a fetcher reads at a time."""
 MAX_TRIES = 4
-"""After so many failed tries, an object is left for the next delivery of its message."""
+"""The tries of one delivery; after them, the object is left for the next delivery of its message."""
 BACKOFF_BASE = 0.1
 """Seconds; the wait before the first retry is random up to twice this, and the bound doubles with each further one."""
 MAX_BATCH_BYTES = 128 * 1024 * 1024
@@ -32,7 +32,7 @@ MAX_BATCH_BYTES = 128 * 1024 * 1024
 
 
 class Fetcher:
-    """Fetches through one connection; keeps nothing between batches but how long fetches take.
+    """Fetches through one connection; the only state between batches is how long fetches take.
 
     `jitter` chooses a wait between two bounds in seconds.
     """

@@ -5,9 +5,9 @@ from threading import Lock
 from router.aws.calls import Clock, boottime
 
 MAX_WAIT_SECONDS = 1.0
-"""At most so long a caller waits at a time for retries from which little is expected."""
+"""The longest that a caller waits at a time for retries that are likely to fail again."""
 WAIT_SHARE = 0.1
-"""Of a caller's time at most so much is spent on them: a few messages that fail each time slow the others little."""
+"""The largest share of a caller's time for them, so that a few messages that keep failing hardly slow the others."""
 FIRST_WAIT_SECONDS = 0.2
 """What a new receiver may wait before it has worked for some time."""
 

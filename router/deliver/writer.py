@@ -18,12 +18,12 @@ BACKOFF_BASE = 0.05
 BACKOFF_CAP = 5.0
 """Seconds; no wait is longer."""
 MAX_TRIES = 8
-"""After so many failed tries, a write is left for the next delivery of its message."""
+"""The tries of one delivery; after them, the write is left for the next delivery of its message."""
 KEY_SECONDS = 1.0
 """How long the key of a table is kept: a table cannot be deleted and created with another key in less."""
 
 FEW_SHARE = 0.1
-"""So few of the writes under way are left because of their keys, not because the table is at its capacity."""
+"""If no larger share of the writes is left, their keys are throttled; otherwise the table is at its capacity."""
 
 Job = Batch | Step
 

@@ -63,7 +63,7 @@ class SentTest(Struct, frozen=True):
 
 
 def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
-    """Return the tests whose `env` is this one, and for which it matters what is stored."""
+    """Return the tests whose `env` is this one, and that depend on stored items."""
     return [
         _sample_test(program, name, test, index)
         for name, route in program.config.routes.items()

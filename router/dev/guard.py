@@ -24,7 +24,7 @@ SAVE_SECONDS = 10
 
 
 def end_with_input(save_seconds: float = 0) -> None:
-    """End this process as soon as its standard input ends; with SIGTERM, if it needs so many seconds to save its state.
+    """End this process when its standard input ends; by SIGTERM first, if it needs `save_seconds` to save its state.
 
     Standard input is a pipe of the program that started it; the system closes the pipe when that program ends.
     """

@@ -195,7 +195,7 @@ def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trac
 
 
 def observe(program: Program, route: str, test: spec.Test, trace: Trace | None = None) -> Observed:
-    """Return what becomes of the messages of a test, and of the route's table; raises UsageError for a bad message."""
+    """Return the outcomes of a test's messages and the items of its table; raises UsageError for an invalid message."""
     settings = program.config.queues.get(program.config.routes[route].queue) or spec.Queue()
     records = make_records(test, settings, program.plugins.envelopes, program.folder)
     return observe_records(program, route, test, records, trace)

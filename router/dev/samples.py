@@ -51,7 +51,7 @@ class Sample(Struct, frozen=True):
 
 
 def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sample]:
-    """Return the messages of the config's tests whose `env` is this one, and for which it is equal what is stored."""
+    """Return the messages of the config's tests whose `env` is this one, and that do not depend on stored items."""
     samples = []
     for name, route in program.config.routes.items():
         settings = program.config.queues.get(route.queue) or spec.Queue()

@@ -90,7 +90,7 @@ def _of_messages(test: spec.Test, written: Mapping[str, Any], observed: Observed
 def _of_table(
     test: spec.Test, written: Mapping[str, Any], stored: Sequence[Item], table: StoredTable, *, filled: bool
 ) -> dict[str, Any]:
-    """Return the new `table`, if it is not as expected; also if the test expects nothing, and is not `filled`."""
+    """Return the new `table` if it differs, or if the test has no expectations and is not `filled`."""
     if isinstance(test.table, UnsetType):
         own = (written, *written.get("messages", ()))
         expects = any(name in each for each in own for name in _EXPECTATIONS)

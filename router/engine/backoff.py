@@ -15,9 +15,9 @@ MAX_OUTLAST = 14 * 24 * 60 * 60
 FIRST_WAIT = 30
 """Seconds; the wait after the first receive, so that an error that is corrected in a minute costs a minute."""
 JITTER = 0.25
-"""A wait is random between its bound and so much more, so that messages that failed together return apart."""
+"""The random part of a wait, as a share of its bound, so that messages that failed together return apart."""
 MIN_RECEIVES = 10
-"""With so many receives, waits that about double outlast 12 hours; fewer receives need waits that grow faster."""
+"""With this many receives, waits that about double outlast 12 hours; fewer need waits that grow faster."""
 MAX_RATIO = 3
 """The fastest growth of waits that is planned: a message then returns within twice the duration of the outage."""
 ASSUMED_RECEIVES = 5
@@ -34,7 +34,7 @@ class Backoff(Struct, frozen=True):
     """Whether the Lambda function sets visibility timeouts too, for which it makes a call."""
 
     def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
-        """Return the visibility timeout in seconds after so many receives: random up to the bound (full jitter)."""
+        """Return the visibility timeout in seconds after a number of receives: random up to the bound (full jitter)."""
         # A factor to the power of some hundred receives would be a number of many digits.
         grown: int = self.base * self.factor ** min(max(receive_count, 1) - 1, 64)
         bound = min(self.cap, grown, MAX_BACKOFF_SECONDS)
@@ -51,7 +51,7 @@ class OutageBackoff(Struct, frozen=True):
     max_receive_count: int = ASSUMED_RECEIVES
 
     def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
-        """Return the visibility timeout in seconds after so many receives."""
+        """Return the visibility timeout in seconds after a number of receives."""
         waits = outage_waits(self.outlast, self.max_receive_count)
         bound = waits[min(max(receive_count, 1), len(waits)) - 1]
         return min(MAX_BACKOFF_SECONDS, round(bound * (1 + JITTER * chance())))
@@ -67,7 +67,7 @@ class OutageBackoff(Struct, frozen=True):
 
 
 def receives_for(outlast: int) -> int:
-    """Return the `maxReceiveCount` with which waits that grow slowly outlast so many seconds: ten or more."""
+    """Return the `maxReceiveCount`, ten or more, with which waits that grow slowly outlast a number of seconds."""
     receives = MIN_RECEIVES
     while sum(_waits(FIRST_WAIT, MAX_RATIO, receives - 1)) < min(outlast, MAX_OUTLAST):
         receives += 1

@@ -37,7 +37,7 @@ MIN_KEY = 16
 _BYTES = 16
 _MASK = re.compile(r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z")
 _SHARED = 4
-"""So many characters in a row that a reason has in common with a redacted value are taken for a part of it."""
+"""The length of a common substring by which a reason is taken to reveal a redacted value."""
 _MAX_REASON = 1000
 _FROM_PLUGINS = frozenset(code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED))
 """The codes of reasons that a plugin may have written."""
@@ -181,7 +181,7 @@ class Redaction(Struct, frozen=True):
         return found
 
     def hide(self, record: Record, outcome: Outcome) -> Outcome:
-        """Return an outcome whose reason has no part of a redacted value in it."""
+        """Return an outcome whose reason contains no part of a redacted value."""
         if outcome.code in _NOT_DECODED and is_mask(record.body):
             return Outcome("rejected", codes.REDACTED.id, "its body is redacted in this dead letter")
         if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
@@ -191,7 +191,7 @@ class Redaction(Struct, frozen=True):
         return outcome
 
     def shares(self, record: Record, reason: str) -> bool:
-        """Return whether a text may have a part of a redacted value of a record in it."""
+        """Return whether a text may contain a part of a redacted value of a record."""
         try:
             values = [text.casefold() for text in self._texts(record)]
         except Exception:  # what cannot be searched may have it anywhere

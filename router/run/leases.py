@@ -49,7 +49,7 @@ class Lease:
         return min(self._visibility, int(self._since + MAX_SECONDS - now))
 
     def renewed(self, asked_at: float, now: float, *, completely: bool) -> None:
-        """Note a renewal that was requested at a time; `until` moves only if every message was renewed."""
+        """Record a renewal that was requested at a time; `until` moves only if every message was renewed."""
         if completely:
             self.until = asked_at + self.seconds_at(asked_at)
         self._due_at = now + (self.until - now) / 2

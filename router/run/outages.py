@@ -12,7 +12,7 @@ from router.model import Record
 from router.run.leases import MAX_SECONDS
 
 MIN_FAILURES = 3
-"""An outage lasts once so many messages in a row met one; fewer may be those of one hot key."""
+"""The messages in a row that must fail for an outage; fewer may be those of one hot key."""
 MAX_PROBES = 10
 """The messages that are delivered again, without another receive, to find out whether the outage is over."""
 MAX_INVISIBLE = 10_000
@@ -67,7 +67,7 @@ class Outage:
         return self._failures > 0
 
     def add(self, failed: Sequence[Probe]) -> bool:
-        """Take in the messages of a batch of which none was written; return whether they begin an outage."""
+        """Add the messages of a batch of which none was written; return whether they begin an outage."""
         if not failed:
             return False
         with self._lock:
@@ -93,7 +93,7 @@ class Outage:
             return lasted
 
     def take_probes(self, visibility: int) -> list[Probe]:
-        """Return the messages to deliver again, which `add` takes back; they must be leased for so many seconds."""
+        """Return the messages to deliver again, to be leased for `visibility` seconds; `add` takes them back."""
         now = self._clock()
         with self._lock:
             probes = [*self._probes.values()]
@@ -103,7 +103,7 @@ class Outage:
         ]
 
     def take_invisible(self, count: int) -> list[tuple[str, str, int]]:
-        """Return up to so many messages (id, receipt handle, 0) whose visibility timeout can be set to 0."""
+        """Return up to `count` messages (id, receipt handle, 0) whose visibility timeout can be set to 0."""
         now, receives = self._clock(), self._backoff.max_receive_count
         taken: list[tuple[str, str, int]] = []
         with self._lock:

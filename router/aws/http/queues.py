@@ -30,7 +30,7 @@ from router.aws.sqs import (
 from router.model import Record
 
 SECONDS = RESPONSE_SECONDS
-"""To wait for a response, to a long poll so much longer than its wait time."""
+"""The time-out of a response; that of a long poll is longer by its wait time."""
 CONCURRENT_CALLS = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2
@@ -82,7 +82,7 @@ class DirectQueues(SqsQueues):
         return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
-        """Call SendMessageBatch; the calls overlap, but for FIFO queues."""
+        """Call SendMessageBatch; the calls overlap, except for FIFO queues."""
         if is_fifo(url):
             return super()._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
         return super().send(url, messages, timeout)
@@ -166,7 +166,7 @@ class RetryBudget:
             return True
 
     def refund(self, spent: int = 0) -> None:
-        """Refund what a successful call has spent, or a little if nothing."""
+        """Refund what the retries of a successful call cost, or REFUND if it had none."""
         with self._lock:
             self.left = min(RETRY_CAPACITY, self.left + (spent or REFUND))
 

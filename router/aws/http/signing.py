@@ -79,7 +79,7 @@ def _day_key(secret: str, day: str, region: str, service: str) -> bytes:
 
 
 GetCredentials = Callable[[float], Credentials]
-"""Returns the current keys; raises CredentialsError if there are none, TimeoutError if it takes so many seconds."""
+"""Returns the current keys within a time-out in seconds; raises CredentialsError without keys, and TimeoutError."""
 
 
 _SOON_SECONDS = 10 * 60

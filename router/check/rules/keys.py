@@ -140,7 +140,7 @@ def _default_for(value: Value) -> str:
 
 
 def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> tuple[str, str]:
-    """Return what the value can be that the key cannot, in words, and a suggestion; both are "" if there is nothing."""
+    """Return in words which values are no valid key, and a suggestion; both are "" if all values are valid."""
     raw = inferred.raw
     if inferred.accepts is None:
         unfit = inferred.value.other_than([_WANTED[kind]]) if route.final else []

@@ -98,7 +98,7 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 
 @rule(IDLE)
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
-    """Report settings of queues that apply to other kinds of queues only, and shares of nothing."""
+    """Report settings of queues that apply to other kinds of queues only, and a `share` without `write_units`."""
     config = subject.config
     for name, table in config.tables.items():
         if table.share != 1 and not is_set(table.write_units):

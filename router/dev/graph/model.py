@@ -15,7 +15,7 @@ NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
 GroupBy = Literal["auto", "none", "owner", "file", "name"]
 MAX_ROUTES = 40
-"""A graph with more routes is grouped by default: nobody reads more."""
+"""A graph with more routes is grouped by default, as it would be too large to read."""
 MAX_GROUPS = 40
 OTHERS = "others"
 """The group of what has no owner, and of what is in small groups, if there are too many groups."""
@@ -33,7 +33,7 @@ class Node(Struct, frozen=True):
 
 
 class Edge(Struct, frozen=True):
-    """What goes from one node to another; `count` is how many edges it stands for."""
+    """A connection of two nodes; `count` is the number of edges that a group has merged."""
 
     source: str
     target: str

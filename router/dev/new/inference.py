@@ -23,7 +23,7 @@ _MAX_TOKEN = 40
 _FREE_NAME = re.compile(r"(?i)(id|key|slug|login|name|title|text|body|url|path|ref|code)$")
 """The ends of names whose values are not a fixed set, however few the samples have."""
 MIN_FOR_ENUM = 20
-"""Fewer samples say nothing about the values that are missing."""
+"""Fewer samples are no evidence that other values do not occur."""
 MAX_ENUM = 12
 MIN_OF_EACH = 5
 """If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate)."""

@@ -124,7 +124,7 @@ def _score_name(path: Names, entity: str) -> tuple[float, list[str]]:
 
 
 def _words(entity: str) -> set[str]:
-    """Return the names of the thing that a queue or table is named after: `order-events` is about an order."""
+    """Return the words of the name of a queue or table, in the singular too: `order-events` is about an order."""
     whole = snake_case(entity)
     words = {whole, *whole.split("_")}
     return words | {re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s") for word in words}

@@ -12,7 +12,7 @@ _TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|categor
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
 """The name of a type; ids have more digits."""
 _FEW = 3
-"""So many types may have one message each; of more, that says nothing."""
+"""The most types that may have one message each; with more, the field may as well be an id."""
 _MAX_SHAPES = 20
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
