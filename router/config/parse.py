@@ -95,7 +95,8 @@ class _Repair:
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
         # A list from its end: what follows a removed element gets another index.
-        for path in sorted(self._dropped, key=lambda path: (len(path), _index(path)), reverse=True):
+        order = {path: (len(path), path[-1] if isinstance(path[-1], int) else -1) for path in self._dropped}
+        for path in sorted(order, key=order.__getitem__, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
         return True
@@ -275,7 +276,3 @@ def _copy(value: Any, old: str, new: str) -> Any:
 
 def _key_of(value: dict[str, Any], number: int) -> str:
     return next(key for key in value if key.removeprefix("+").isdecimal() and int(key) == number)
-
-
-def _index(path: Path) -> int:
-    return path[-1] if isinstance(path[-1], int) else -1

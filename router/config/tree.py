@@ -191,7 +191,8 @@ class Tree:
                 key_node = node = node.value[step]
             else:
                 break
-        return self.place(key_node if key or _is_unwritten(node) else node)
+        is_empty = node.start_mark.index == node.end_mark.index
+        return self.place(key_node if key or is_empty else node)
 
     def place(self, node: Node) -> Place:
         """Return the place where a node begins."""
@@ -284,8 +285,3 @@ class Tree:
                 if name not in entries:
                     entries[name] = pair
                     data[name] = merged[name]
-
-
-def _is_unwritten(node: Node) -> bool:
-    """Return whether the value is null because it is empty."""
-    return bool(node.start_mark.index == node.end_mark.index)

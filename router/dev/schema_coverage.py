@@ -73,12 +73,9 @@ class SchemaCoverage:
     def _what(self, path: Path, location: str) -> str:
         if path[-2:-1] == ("properties",):
             return "" if location in self._present else f"no message has the property '{path[-1]}'"
-        is_branch = path[-1:] in (("then",), ("else",)) or _is_choice(path)
+        is_choice = path[-2:-1] in (("anyOf",), ("oneOf",)) and isinstance(path[-1], int)
+        is_branch = is_choice or path[-1:] in (("then",), ("else",))
         return "no message takes the branch" if is_branch and location not in self._valid else ""
-
-
-def _is_choice(path: Path) -> bool:
-    return len(path) > 1 and isinstance(path[-1], int) and path[-2] in _CHOICES
 
 
 def _places(document: SchemaDocument, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
