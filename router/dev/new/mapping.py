@@ -1,4 +1,8 @@
-"""Maps sample messages to items: as they are, or attribute by attribute where the key is inside of an object."""
+"""Maps sample messages to items: as they are, or attribute by attribute where the key is inside of an object.
+
+Event notifications of Amazon S3 have a mapping of their own; each of their records is about one object:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
 
 import json
 import re
@@ -63,3 +67,51 @@ def _attribute(path: Names, taken: Sequence[str]) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+_RECORDS = "Records"
+_OBJECT = (_RECORDS, None, "s3", "object")
+_MAX_BUCKET = 63
+_MAX_NAME = 128
+_MAX_KEY = 1024
+"""The most bytes of a sort key; the key of an object is URL-encoded in a notification, and so ASCII."""
+
+S3_NOTIFICATIONS = Mapped(
+    key={"bucket": (), "object_key": ()},
+    key_types={"bucket": "S", "object_key": "S"},
+    item={
+        "bucket": "element.s3.bucket.name",
+        "object_key": "element.s3.object.key",
+        "event": "element.eventName",
+        "event_time": "element.eventTime",
+        "size": "element.s3.object.size",
+        "etag": "element.s3.object.eTag",
+        "sequencer": "element.s3.object.sequencer",
+    },
+    version="sequencer",
+    keywords={
+        (_RECORDS, None, "eventName"): {"maxLength": _MAX_NAME},
+        (_RECORDS, None, "eventTime"): {"maxLength": _MAX_NAME},
+        (_RECORDS, None, "s3", "bucket", "name"): {"minLength": 1, "maxLength": _MAX_BUCKET},
+        (*_OBJECT, "key"): {"minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[!-~]*$"},
+        (*_OBJECT, "eTag"): {"maxLength": _MAX_NAME},
+        (*_OBJECT, "sequencer"): {"minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[0-9A-F]*$"},
+    },
+    for_each=_RECORDS,
+    is_bounded=True,
+)
+"""The last state of each object: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+says that the greater sequencer is the later event."""
+
+
+def are_s3_notifications(messages: Messages) -> bool:
+    """Return whether all messages are notifications of Amazon S3 about objects."""
+    listed = [message.get(_RECORDS) for message in messages]
+    return all(isinstance(records, list) and records and all(map(_is_about_object, records)) for records in listed)
+
+
+def _is_about_object(record: Any) -> bool:
+    if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
+        return False
+    s3 = record.get("s3")
+    return isinstance(s3, dict) and "key" in s3.get("object", {}) and "sequencer" in s3["object"]

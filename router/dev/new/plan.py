@@ -9,7 +9,6 @@ from msgspec import Struct, structs
 
 from router.aws.references import queue_name
 from router.config import spec
-from router.dev.new import notifications
 from router.dev.new.examples import hide_redacted
 from router.dev.new.inference import Steps, infer_schema
 from router.dev.new.keys import (
@@ -24,9 +23,9 @@ from router.dev.new.keys import (
     rank_keys,
     snake_case,
 )
-from router.dev.new.mapping import Mapped, map_item, path_expression
+from router.dev.new.mapping import S3_NOTIFICATIONS, Mapped, are_s3_notifications, map_item, path_expression
 from router.dev.new.samples import POINTER, SampleSet
-from router.dev.new.shapes import Shape, find_shapes
+from router.dev.new.shapes import Shape, Shapes, find_shapes
 from router.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.errors import UsageError
 
@@ -88,10 +87,9 @@ def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, 
         samples = _without_redacted(samples, config.queues.get(wanted.queue))
     queue = _plan_queue(samples, wanted, config)
     known = config.tables if config else {}
-    if notifications.are_s3(samples.messages):
-        found = notifications.shapes_of(samples.messages)
-    else:
-        found = find_shapes(samples.messages)
+    # Notifications have one shape: their kinds differ by optional members only.
+    single = are_s3_notifications(samples.messages)
+    found = Shapes((Shape(samples.messages),)) if single else find_shapes(samples.messages)
     _refuse_known([_route_name(shape, wanted) for shape in found.shapes], config)
     # A key that is given, that of a table that exists, or one of all messages serves all shapes.
     shared = wanted.key or wanted.table in known or rank_keys(samples.messages, wanted.table)
@@ -153,8 +151,8 @@ def _plan_table(
     messages: Messages, name: str, wanted: Wanted, known: spec.TableSettings | None, choose: Choose
 ) -> tuple[Mapped, NewTable | None]:
     """Return how items are mapped, and the table, unless it exists."""
-    if notifications.are_s3(messages):
-        mapped = notifications.MAPPED
+    if are_s3_notifications(messages):
+        mapped = S3_NOTIFICATIONS
         _require_key(name, mapped, known)
         about = ("the bucket and the key of the object; an event with an older sequencer changes nothing",)
         return mapped, None if known else NewTable(name, mapped.key_types, (), about)
