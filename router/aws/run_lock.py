@@ -5,7 +5,7 @@ from collections import deque
 from types import TracebackType
 
 MAX_TURN_SECONDS = 0.05
-"""Another thread takes over a run lock that was held for this long: its owner may be in a call that keeps it."""
+"""After this time another thread gets the run lock: its owner may be in a call that does not release it."""
 
 
 class _Thread(threading.local):
