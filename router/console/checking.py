@@ -98,8 +98,9 @@ def _finding(finding: Finding) -> PageFinding:
 def page_claim(entry: LedgerEntry) -> PageClaim:
     """Return a claim as the page shows it."""
     claim = f"{entry.kind} {entry.subject}".rstrip()
-    reason = entry.reason or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
-    return PageClaim(entry.route, claim, entry.verdict, reason or entry.assumes, entry.place.file, entry.place.line)
+    assumed = f"assuming that {entry.assumes}" if entry.assumes else ""
+    reason = entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
+    return PageClaim(entry.route, claim, entry.verdict, reason, entry.place.file, entry.place.line)
 
 
 class SampleMessage(Struct, frozen=True):

@@ -94,7 +94,7 @@ function alternatives(root, node, depth = 0) {
     return alternatives(root, { ...target, ...withoutReference(node) }, depth + 1);
   }
   const inner = [...(anyOf ?? []), ...(oneOf ?? []), ...(allOf ?? [])];
-  return inner.length ? inner.flatMap((each) => alternatives(root, { description: node.description, ...each }, depth + 1)) : [node];
+  return [node, ...inner.flatMap((each) => alternatives(root, { description: node.description, ...each }, depth + 1))];
 }
 
 function withoutReference({ $ref: _, ...rest }) {
@@ -119,7 +119,9 @@ async function offered(path, outline, pathsOf) {
 }
 
 function typesOf(nodes) {
-  return [...new Set(nodes.flatMap((node) => node.type ?? (node.enum ? ["text"] : [])))].join(" or ");
+  const types = new Set(nodes.flatMap((node) => node.type ?? (node.enum ? ["string"] : [])));
+  types.delete("null");
+  return [...types].join(" or ");
 }
 
 // Return a source of completions; `facts` gives {schema, outline} of the file, `pathsOf` the paths of a route.
@@ -133,7 +135,9 @@ export function completionSource(facts, pathsOf) {
     const { path, at, word } = placeOf(lines, line.number - 1, context.pos - line.from);
     if (!context.explicit && !word && at === "value") return null;
     const nodes = schemasAt(schema, path);
-    const options = at === "key" ? keysOf(nodes) : [...valuesOf(nodes), ...(await offered(path, outline, pathsOf))];
+    // An entry of a list may be a map, of which this is the first key.
+    const keys = at === "key" || path.at(-1) === "[]" ? keysOf(nodes) : [];
+    const options = [...keys, ...(at === "value" ? [...valuesOf(nodes), ...(await offered(path, outline, pathsOf))] : [])];
     if (!options.length) return null;
     return { from: context.pos - word.length, options, validFor: /^[\w.@/-]*$/ };
   };
@@ -168,7 +172,7 @@ export function keyHover(facts, claimsAt) {
     const { schema } = facts();
     const { path, at, word } = placeOf(doc.sliceString(0, line.to).split("\n"), line.number - 1, end - line.from);
     const follows = /^["']?\s*:/.test(doc.sliceString(end, line.to));
-    if (!word || at !== "key" || !follows) return null;
+    if (!word || !(at === "key" || path.at(-1) === "[]") || !follows) return null;
     const key = word.replace(/^["']/, "");
     const described = schema ? schemasAt(schema, [...path, key]) : [];
     const claims = claimsAt(line.number);

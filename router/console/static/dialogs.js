@@ -27,7 +27,7 @@ export async function explainInDialog(app, code) {
 // Ask for a confirmation, or for a text: return it, "" for a button without one, or null.
 export function ask({ title, text, action, label = "", value = "", isDangerous = false }) {
   return new Promise((resolve) => {
-    const input = label && el("input", { type: "text", value, required: true });
+    const input = label ? el("input", { type: "text", value, required: true }) : null;
     const dialog = el("dialog", { "aria-labelledby": "ask-title" },
       el("form", { method: "dialog" },
         el("h2", { id: "ask-title" }, title), text && el("p", {}, text),

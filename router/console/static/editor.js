@@ -26,6 +26,7 @@ const theme = EditorView.theme({
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "16rem" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-tooltip-autocomplete ul li[aria-selected] .cm-completionDetail": { color: "inherit" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: ".15rem .6rem" },
   ".cm-completionDetail": { fontStyle: "normal", color: "var(--muted)" },
   ".cm-completionInfo": { whiteSpace: "pre-line", maxWidth: "24rem", padding: ".4rem .7rem" },
   ".cm-diagnostic": { padding: ".3rem .7rem", borderLeftWidth: "4px" },
@@ -55,6 +56,20 @@ const colours = HighlightStyle.define([
   { tag: tags.invalid, color: "var(--bad)" },
 ]);
 
+// Chromium keeps the style of a text that is typed over by an inline style, which the Content-Security-Policy refuses and
+// reports: the text is replaced here instead.
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main, ranges } = view.state.selection;
+    if (event.inputType !== "insertText" || !event.data || view.composing || main.empty || ranges.length > 1) return false;
+    event.preventDefault();
+    const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    const isHandled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, event.data, insert));
+    if (!isHandled) view.dispatch(insert());
+    return true;
+  },
+});
+
 // Return the extensions of an editor: `language` is "yaml" or "json"; `more` are further extensions.
 export function extensions({ language, label, more = [], completion = null }) {
   return [
@@ -76,7 +91,9 @@ export function extensions({ language, label, more = [], completion = null }) {
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap]),
     EditorState.tabSize.of(2),
     EditorView.lineWrapping,
+    EditorView.scrollMargins.of(() => ({ bottom: 60 })),
     EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
+    typeOver,
     theme,
     syntaxHighlighting(colours),
     ...more,

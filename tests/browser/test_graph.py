@@ -1,0 +1,73 @@
+"""The view Routes in a browser: the graph by mouse and by keyboard, groups, and the contract of a route."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.support.console import RunningConsole, running_console
+
+ROOT = Path(__file__).parents[2]
+MANY = "version: 1\ntables: {things: {key: {id: S}}}\nroutes:\n" + "".join(
+    f"  team{number % 6}-r{number}: {{queue: team{number % 6}-q, table: things, item: {{id: id}}}}\n"
+    for number in range(60)
+)
+
+
+@pytest.fixture(scope="module")
+def console() -> Iterator[RunningConsole]:
+    """The console of the sample."""
+    with running_console(ROOT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
+    """The console of 60 routes."""
+    folder = tmp_path_factory.mktemp("large")
+    (folder / "routes.yaml").write_text(MANY, encoding="utf-8")
+    with running_console(folder) as running:
+        yield running
+
+
+def test_the_contract_of_a_route(console: RunningConsole, open_page: Open) -> None:
+    """By keyboard: what the route takes, stores and rejects, and what is proved of it."""
+    page = open_page(console, "routes")
+    details = page.get_by_label("Details")
+
+    page.get_by_role("button", name="Route orders", exact=True).focus()
+    page.keyboard.press("Enter")
+
+    expect(details).to_contain_text("Messages of the queue orders, unwrapped from sns.")
+    expect(details).to_contain_text("Those for which type == 'order_placed' is true.")
+    expect(details).to_contain_text("One item in the table orders under the key order_id.")
+    expect(details).to_contain_text("key order_id proved")
+    details.get_by_role("button", name="routes.yaml:").click()
+    expect(page.get_by_label("The config, as YAML")).to_be_focused()
+
+
+def test_a_queue(console: RunningConsole, open_page: Open) -> None:
+    """Its routes, from which one comes to their contracts."""
+    page = open_page(console, "routes")
+
+    page.get_by_role("button", name="Queue orders", exact=True).click()
+    page.get_by_label("Details").get_by_role("button", name="order-lines").click()
+
+    expect(page.get_by_label("Details")).to_contain_text("One item for each element of order.lines")
+
+
+def test_groups(large: RunningConsole, open_page: Open) -> None:
+    """A group opens to its members; a search shows what has such a name; All leads back."""
+    page = open_page(large, "routes")
+    group = page.get_by_role("button", name="Route team1, 10 routes")
+    group.click()
+    expect(page.get_by_role("button", name="Route team1-r1", exact=True)).to_be_visible()
+    page.get_by_role("button", name="All").click()
+    expect(group).to_be_visible()
+
+    page.get_by_label("Search").fill("r59")
+
+    expect(page.get_by_role("button", name="Route ")).to_have_count(1)
+    expect(page.get_by_role("button", name="Route team5-r59")).to_be_visible()
