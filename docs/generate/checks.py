@@ -42,7 +42,7 @@ configs: an error is a breaking change, a warning a risky one.
 ## What is proved
 
 Rules find faults. Besides, `router check` makes claims about each route, and says of each whether it is *proved*,
-*refuted* by a finding, or *not decided*:
+*refuted* by a finding or by a message (RT244), or *not decided*:
 
 | claim | of every message that the schema of the route accepts |
 |---|---|
@@ -59,20 +59,26 @@ A claim that is proved holds for each such message whose numbers DynamoDB can st
 32 levels. Plugins that change items are assumed to leave them valid; after one that changes messages, nothing is
 proved.
 
-`router check` ends with a line such as `proved 41 of 44 claims; 3 not decided: --unproved shows them`. The table of
-`--unproved` has the reason of each: the part of the schema or the expression that could not be decided. It says "no
-findings" only if nothing is undecided. With `--strict` it fails on claims that are not decided, except those of routes
-without a schema, of whose messages nothing is known (RT242). A claim can be accepted as other findings are:
+Where neither a proof nor a rule decides, `router check` makes messages that satisfy the schema, with unusual values
+where the claim is about, and runs the code of the route on them. One that is rejected refutes the claim. Transforms of
+plugins are not run.
+
+`router check` ends with a line such as `proved 41 of 44 claims; 2 refuted; 1 not decided: --unproved shows them`. The
+table of `--unproved` has the reason of each: the part of the schema or the expression that could not be decided, or the
+message that is rejected. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that
+are not decided or that a message refutes, except those of routes without a schema, of whose messages nothing is known
+(RT242). A claim can be accepted as other findings are:
 
 ```yaml
 ignore:
-  - {code: RT241, at: routes.orders.item.total, reason: "the shop sends only numbers"}
+  - {code: RT244, at: routes.orders.item.total, reason: "the shop sends only numbers"}
 ```
 
 In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
 attribute, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
 they apply `codes` (the findings that refute it), `example` (a message that does), `assumes` (what a proof takes for
-granted) and `ignored` (the reason in the config). In SARIF, claims that are not decided are results of the kind `open`.
+granted) and `ignored` (the reason in the config). In SARIF, claims that are not decided are results of the kind `open`,
+and those that a message refutes are notes.
 `router explain --claims` shows the claims about the routes of a queue.
 
 ## In CI

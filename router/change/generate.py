@@ -23,7 +23,7 @@ from router.change.keywords import (
 )
 from router.change.patterns import matching_text
 from router.change.targets import Spot
-from router.check.analysis.witnesses import FORMATS
+from router.check.analysis.scalars import FORMATS
 from router.program.schemas.references import Location, Locations
 
 _DEEPEST = 24

@@ -5,13 +5,14 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from router.check.analysis.obligations import obligations, refused_key
+from router.check.analysis.obligations import obligations
+from router.check.analysis.refutations import refutation
 from router.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
 from router.check.rule import Found
 from router.codes import declare
 from router.config.findings import Findings
-from router.model import Finding, Place
+from router.model import Code, Finding, Place
 
 Verdict = Literal["proved", "refuted", "not decided"]
 
@@ -28,6 +29,13 @@ NOTHING_KNOWN = declare(
     "Without a schema a route accepts every message, so that nothing can be proved about it.",
     "info",
 )
+REFUTED = declare(
+    "RT244",
+    "a claim that a message refutes",
+    "`router check` found a message that satisfies the schema and that the code of the route rejects, or for which its "
+    "`when` fails and is false. The sender cannot know why: the schema does not say what the route needs.",
+    "info",
+)
 PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
 
@@ -35,9 +43,10 @@ _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
 class LedgerEntry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
-    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, "" otherwise; `codes` are
-    those of the findings that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof
-    takes for granted. `ignored` is the reason that the config gives for accepting that the claim is not decided.
+    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
+    refutes it is rejected, "" otherwise; `codes` are those of the findings that refute it, and `example` is a message,
+    as JSON, that does. `assumes` is what a proof takes for granted. `ignored` is the reason that the config gives for
+    accepting that the claim is not proved.
     `has_schema` is false if it is not decided because the route has no schema.
     """
 
@@ -55,15 +64,26 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def finding(self) -> Finding:
-        """The finding that the claim is not decided."""
+        """The finding that the claim is not decided, or that a message refutes it."""
         what = f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
-        code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
-        return Finding(code, f"the {self.kind} of {what} is not decided: {self.reason}", self.place)
+        code = REFUTED if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
+        verdict = "does not hold for each message" if self.by_message else "is not decided"
+        return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
+
+    @property
+    def by_message(self) -> bool:
+        """Whether only a message refutes it: no rule found that."""
+        return REFUTED.id in self.codes
+
+    @property
+    def unreported(self) -> bool:
+        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes it."""
+        return self.verdict == "not decided" or self.by_message
 
     @property
     def open(self) -> bool:
-        """Whether it is not decided, and the config does not accept that."""
-        return self.verdict == "not decided" and not self.ignored
+        """Whether it is not proved, no finding says so, and the config does not accept that."""
+        return self.unreported and not self.ignored
 
 
 class Ledger(Struct, frozen=True):
@@ -81,8 +101,13 @@ class Ledger(Struct, frozen=True):
         return [entry for entry in self.entries if entry.verdict == "not decided"]
 
     @property
+    def unreported(self) -> list[LedgerEntry]:
+        """The claims that are not proved though no finding says so, the ignored ones too."""
+        return [entry for entry in self.entries if entry.unreported]
+
+    @property
     def complete(self) -> bool:
-        """Whether each claim about a route with a schema is decided, or ignored with a reason."""
+        """Whether each claim about a route with a schema is proved, has a finding, or is ignored with a reason."""
         return not any(entry.open and entry.has_schema for entry in self.entries)
 
 
@@ -93,29 +118,44 @@ NO_LEDGER = Ledger()
 def make_ledger(
     routes: Sequence[AnalyzedRoute], results: Iterable[Found | Undecided], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
-    """Return the entries of all claims; add a finding for each that is not decided, by which its entry is returned.
+    """Return the entries of all claims; add a finding for each that has none, by which its entry is returned.
 
-    `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided.
+    `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided, else
+    refuted if a message is found.
     """
-    refuted: dict[Claim, list[str]] = {}
+    refuted: dict[Claim, list[Code]] = {}
     doubted: dict[Claim, list[str]] = {}
     for each in results:
         if isinstance(each, Undecided):
             doubted.setdefault(each.claim, []).append(each.reason)
         elif each.refutes is not None:
-            refuted.setdefault(each.refutes, []).append(each.code.id)
+            refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
-    for obligation, route in _obligations(routes):
+    for obligation, route, neighbours in _obligations(routes):
         claim, unknown = obligation.claim, route.messages.unknown
-        reasons = dict.fromkeys((*obligation.doubts, *doubted.get(claim, ())))
+        reasons = {} if _is_vacuous(route, claim) else dict.fromkeys((*obligation.doubts, *doubted.get(claim, ())))
         reason = unknown if unknown and reasons else "; ".join(reasons)
-        entry = _entry(route, claim, reason, refuted.get(claim, []), findings.locate(obligation.path))
-        if entry.verdict == "not decided":
+        codes = refuted.get(claim, [])
+        # That a length is not bounded needs no example, and is found of most keys.
+        sought = all(code.severity != "info" for code in codes) if codes else bool(reason)
+        found = refutation(route, claim, neighbours) if sought else None
+        if codes:
+            reason = ""
+        elif found:
+            codes, reason = [REFUTED], found.reason
+        example = found.message if found else ""
+        entry = _entry(route, claim, reason, codes, example, findings.locate(obligation.path))
+        if entry.unreported:
             findings.add_finding(entry.finding, (obligation.path,))
             entries[entry.finding] = entry
         else:
             entries[claim] = entry
     return entries
+
+
+def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:
+    """Whether a claim is proved because there is no message that it is about; rules report that."""
+    return route.messages.unreachable and (claim.kind != "when" or route.messages.impossible_schema)
 
 
 def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:
@@ -128,16 +168,20 @@ def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mappin
     )
 
 
-def _obligations(routes: Sequence[AnalyzedRoute]) -> Iterator[tuple[Obligation, AnalyzedRoute]]:
+def _obligations(
+    routes: Sequence[AnalyzedRoute],
+) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue: dict[str, list[AnalyzedRoute]] = {}
     for route in routes:
         by_queue.setdefault(route.route.queue, []).append(route)
     for route in routes:
         for each in obligations(route, by_queue[route.route.queue]):
-            yield each, route
+            yield each, route, by_queue[route.route.queue]
 
 
-def _entry(route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[str], place: Place) -> LedgerEntry:
+def _entry(
+    route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[Code], example: str, place: Place
+) -> LedgerEntry:
     verdict: Verdict = "refuted" if codes else "not decided" if reason else "proved"
     undecided = verdict == "not decided"
     return LedgerEntry(
@@ -145,10 +189,10 @@ def _entry(route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[str]
         kind=claim.kind,
         subject=claim.subject,
         verdict=verdict,
-        reason=reason if undecided else "",
+        reason=reason,
         place=place,
-        codes=tuple(dict.fromkeys(codes)),
-        example=refused_key(route, claim.subject) if codes and claim.kind == "key" else "",
+        codes=tuple(dict.fromkeys(code.id for code in codes)),
+        example=example,
         assumes=PLUGINS if verdict == "proved" and claim.kind in _OF_ITEMS and not route.final else "",
         has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
     )

@@ -22,7 +22,7 @@ FORMATS = ("text", "json", "sarif", "github")
 @click.command("check")
 @config_argument
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--strict", is_flag=True, help="Fail on warnings and on claims that are not decided, too.")
+@click.option("--strict", is_flag=True, help="Fail on warnings and on claims that are not proved, too.")
 @click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences.")
 @click.option("--unproved", is_flag=True, help="Also list the claims about routes that are not proved, with reasons.")
 @click.option("--no-env", is_flag=True, help="Only warn about environment variables that are not set.")
@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Validate a config: every error at once, each with its place and a suggestion.
 
-    Exit code 0: no error; 1: errors, or with --strict warnings or claims that are not decided; 2: could not run.
+    Exit code 0: no error; 1: errors, or with --strict warnings or claims that are not proved; 2: could not run.
 
     \b
     Examples:

@@ -39,7 +39,7 @@ def show_claims(entries: Sequence[LedgerEntry]) -> None:
             entry.route,
             f"{entry.kind} {entry.subject}".rstrip(),
             entry.verdict,
-            entry.reason or "; ".join(filter(None, [", ".join(entry.codes), entry.example[:_WIDTH]])),
+            "; ".join(filter(None, [", ".join(entry.codes), entry.reason, entry.example[:_WIDTH]])),
         )
         for entry in entries
     ]

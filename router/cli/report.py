@@ -41,7 +41,7 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
 def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
     """Return the number of findings of each severity, and of those ignored; a second line sums up the ledger.
 
-    "No findings" is said only if each claim of the ledger is decided.
+    "No findings" is said only if each claim of the ledger is proved, or has a finding.
     """
     counts = []
     for severity in _COLOURS:
@@ -50,7 +50,7 @@ def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = (),
             counts.append(f"{number} {severity}{'s' if number > 1 else ''}")
     if ignored:
         counts.append(f"{len(ignored)} ignored")
-    if not counts and ledger.complete and not ledger.undecided:
+    if not counts and not ledger.unreported:
         counts.append("no findings")
     return "\n".join(filter(None, [", ".join(counts), sum_up(ledger)]))
 
@@ -67,8 +67,8 @@ def sum_up(ledger: Ledger) -> str:
         without = sum(not entry.has_schema and entry.open for entry in undecided)
         parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(without)
         more = f" ({', '.join(parts)})" if parts else ""
-        counts.append(f"{len(undecided)} not decided{more}: --unproved shows them")
-    return "; ".join(counts)
+        counts.append(f"{len(undecided)} not decided{more}")
+    return "; ".join(counts) + ": --unproved shows them" * bool(ledger.unreported)
 
 
 @contextmanager
@@ -181,26 +181,30 @@ def _escape(text: str, more: str = "") -> str:
 def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
     """Return a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
 
-    Claims that are not decided are results of the kind `open`, which have no level.
+    Claims that are not decided, or that only a message refutes, are results of the kinds `open`, which has no level,
+    and `fail`.
 
     Format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/
     """
     # Imported here for start-up time.
     from importlib.metadata import version
 
-    undecided = [(entry.finding, entry.ignored) for entry in ledger.undecided]
-    all_ = (*findings, *(each.finding for each in ignored), *(finding for finding, _ in undecided))
+    claims = [(entry.finding, entry) for entry in ledger.unreported]
+    all_ = (*findings, *(each.finding for each in ignored), *(finding for finding, _ in claims))
     codes = {finding.code.id: finding.code for finding in all_}
     index = {id_: number for number, id_ in enumerate(codes)}
     results = [_result(finding, index) for finding in findings]
     results += [{**_result(each.finding, index), **_suppressed(each.reason)} for each in ignored]
     results += [
-        {**_result(finding, index), "kind": "open", "level": "none", **_suppressed(reason)}
-        for finding, reason in undecided
+        {**_result(finding, index), **({} if entry.by_message else _OPEN), **_suppressed(entry.ignored)}
+        for finding, entry in claims
     ]
     driver = {"name": "router", "version": version("message-router"), "rules": list(map(_rule, codes.values()))}
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+_OPEN = {"kind": "open", "level": "none"}
 
 
 def _suppressed(reason: str) -> dict[str, Any]:

@@ -6,8 +6,10 @@ Two of the packages are installed for other tests. The third is downloaded by np
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -72,6 +74,20 @@ def public_schemas(seed: int = 0) -> list[PublicSchema]:
     for collection in found:
         Random(seed).shuffle(collection)
     return [schema for collection in found for schema in collection]
+
+
+def by_collection(schemas: Iterable[PublicSchema]) -> dict[str, list[PublicSchema]]:
+    """Return schemas by the collection that they are from."""
+    found: dict[str, list[PublicSchema]] = {}
+    for schema in schemas:
+        found.setdefault(schema.source, []).append(schema)
+    return found
+
+
+def interleave(schemas: Iterable[PublicSchema]) -> list[PublicSchema]:
+    """Return schemas so that the first of them are a fair sample: one of each collection after the other."""
+    rows = zip_longest(*by_collection(schemas).values())
+    return [schema for row in rows for schema in row if schema is not None]
 
 
 def schema_store() -> list[PublicSchema]:

@@ -27,7 +27,10 @@ def cause_of(wrong: Wrong) -> str:
 
 
 class TrialTally:
-    """The verdicts of many trials: their numbers, and the trials by what is wrong."""
+    """The verdicts of many trials: their numbers, and the trials by what is wrong.
+
+    `reasons` are why claims are not decided, with the number of configs; of `only_reasons`, without another reason.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,6 +38,7 @@ class TrialTally:
         self.silent = self.false = self.unconfirmed = self.undecided_configs = self.unloaded = self.untried = 0
         self.broken: list[tuple[Trial, Ended]] = []
         self.reasons: Counter[str] = Counter()
+        self.only_reasons: Counter[str] = Counter()
         self.causes: dict[str, list[Trial]] = {}
 
     @property
@@ -63,9 +67,9 @@ class TrialTally:
         self.silent += bool(verdict.of("silent"))
         self.false += bool(verdict.of("false"))
         self.unconfirmed += bool(verdict.of("unconfirmed"))
-        for word in verdict.words:
-            if word.kind:
-                self.reasons[_QUOTED.sub("*", f"{word.kind}: {word.sentence}")] += 1
+        reasons = {_QUOTED.sub("*", f"{word.kind}: {word.sentence}") for word in verdict.words if word.kind}
+        self.reasons.update(reasons)
+        self.only_reasons.update(reasons if len(reasons) == 1 else ())
         for cause in {cause_of(wrong) for wrong in verdict.wrong}:
             self.causes.setdefault(cause, []).append(trial)
 

@@ -1,6 +1,7 @@
 """Runs the trials and measurements, prints what is wrong, and writes the figures to docs/conformance.md."""
 
 import argparse
+import logging
 import os
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.soundness.corpus import PublicSchema, public_schemas
+from tests.soundness.corpus import PublicSchema, by_collection, interleave, public_schemas
 from tests.soundness.hostile import hostile_schemas
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
@@ -27,6 +28,8 @@ _COLUMNS = (TextColumn("{task.description:20}"), BarColumn(), MofNCompleteColumn
 def main(arguments: list[str] | None = None) -> int:
     """Run everything and return the exit code: 1 if check says something wrong, or is silent about what is wrong."""
     options = _options().parse_args(arguments)
+    logging.disable(logging.CRITICAL)  # a line for each rejected message
+    logging.disable(logging.CRITICAL)  # a line for each rejected message
     until = monotonic() + options.minutes * 60
     schemas = public_schemas(options.seed)
     console = Console(stderr=True)
@@ -35,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         tallies = [_try("random", random, options, until, progress)]
         public = list(_public(schemas, options))
         tallies.append(_try("public", public, options, until, progress))
-        alone = schemas[: options.alone]
+        alone = interleave(schemas)[: options.alone]
         costs = [_measure("public", alone, until, progress), _measure("hostile", [*hostile_schemas()], until, progress)]
     for tally in tallies:
         print(tally.table())
@@ -59,16 +62,14 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=30, help="for all together (default: 30)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a CPU)")
     parser.add_argument("--show", type=int, default=5, help="failing configs that are shown (default: 5)")
+    parser.add_argument("--reasons", type=int, default=0, help="reasons of claims that are not decided (default: 0)")
     parser.add_argument("--write", action="store_true", help="write the figures to docs/conformance.md")
     return parser
 
 
 def _public(schemas: list[PublicSchema], options: argparse.Namespace) -> Iterator[Trial]:
-    """Yield configs on public schemas: all collections in turn, SchemaStore's schemas first, several times each."""
-    chance = Random(options.seed)
-    by_source: dict[str, list[PublicSchema]] = {}
-    for schema in schemas:
-        by_source.setdefault(schema.source, []).append(schema)
+    """Yield configs on public schemas: of all collections, most of SchemaStore's, several for a schema."""
+    chance, by_source = Random(options.seed), by_collection(schemas)
     for number in range(options.public):
         source = chance.choices(list(by_source), [0.6 if name == "schemastore" else 0.2 for name in by_source])[0]
         turn = by_source[source]
@@ -100,6 +101,8 @@ def _explain(tally: TrialTally, options: argparse.Namespace) -> None:
     causes = Counter({cause: len(trials) for cause, trials in tally.causes.items()})
     for cause, count in causes.most_common():
         print(f"{count:5} {tally.name} {cause}")
+    for reason, count in tally.reasons.most_common(options.reasons):
+        print(f"{count:5} {tally.name} not decided, {tally.only_reasons[reason]} of them only for this: {reason}")
     for cause, _ in causes.most_common(options.show):
         print(f"\n{cause}, for example:\n", file=sys.stderr)
         print(minimised(tally.causes[cause][0], cause), file=sys.stderr)

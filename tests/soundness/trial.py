@@ -4,11 +4,13 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from router.errors import ConfigError
@@ -25,13 +27,18 @@ _LIMITS = ("38 digits", "nest", "larger than", "bytes of memory")
 """Reasons of RT809 that concern no claim: limits of each value whatever its schema says."""
 _ALWAYS = ("RT413", "RT415", "RT419", "RT424")
 """Findings that say that each message is rejected."""
-_SOMETIMES = ("RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT611", "RT612")
+REFUTED = "RT244"
+"""That of claims that a message refutes."""
+_SOMETIMES = (REFUTED, "RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT611", "RT612")
 """Findings that say that a valid message can be rejected."""
 _SUBJECT = re.compile(r"attribute '([^']+)'")
 _EXAMPLE = re.compile(r", as '([^']*)'")
 """A value that a finding gives as an example."""
 _VERSION = re.compile(r"version '([^']+)'|with a '([^']+)' of type")
 """Reasons about the version of a message, and about that of the stored item, which has another type."""
+
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Word(Struct, frozen=True):
@@ -92,7 +99,9 @@ def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) ->
             return Judgement(case.label, next((f"{each.code}: {each.sentence}" for each in words), "?"), words)
         (validation,) = schemas.validations.values()
         values = [found for word in words for found in _EXAMPLE.findall(word.sentence)]
-        messages = MessageMaker(case, Random(seed), validation.validator.is_valid).make(count, more, values)
+        examples = [_DECODER.decode(entry.example) for entry in report.ledger.entries if entry.example]
+        maker = MessageMaker(case, Random(seed), validation.validator.is_valid)
+        messages = maker.make(count, (*more, *examples), values)
         whole = _deliver(program, messages)
         parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
@@ -111,11 +120,11 @@ def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) ->
 def _words(report: Report, subjects: Mapping[int, str]) -> Iterator[Word]:
     for finding in report.findings:
         yield Word(finding.code.id, subjects.get(finding.place.line, ""), finding.sentence)
-    for entry in report.ledger.undecided:
+    for entry in report.ledger.unreported:
         # The size of a text is seldom bounded; messages here have no such size.
         if entry.kind != "size":
             subject = f"item.{entry.subject}" if entry.subject else entry.kind
-            yield Word("", subject, entry.reason, entry.kind)
+            yield Word("".join(entry.codes), subject, entry.reason, "" if entry.codes else entry.kind)
 
 
 class Deliveries(Struct, frozen=True):
@@ -177,7 +186,9 @@ def _subject(reason: str) -> str:
 def _explains(word: Word, subject: str, reason: str) -> bool:
     """Return whether a finding, or a claim that is not decided, is about a rejection."""
     named = word.subject.startswith("write.") and f"'{subject.removeprefix('item.')}'" in word.sentence
-    if not (named or word.subject.removeprefix("write.") == subject) or word.code.startswith(("RT3", "RT2", "RT0")):
+    if not (named or word.subject.removeprefix("write.") == subject) or (
+        word.code.startswith(("RT3", "RT2", "RT0")) and word.code != REFUTED
+    ):
         return False
     # The length of keys is seldom bounded: it says nothing about other causes.
     is_length = word.code == "RT613" or (word.kind == "key" and ";" not in word.sentence and "length" in word.sentence)

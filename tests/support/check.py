@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from router.check.analysis.witnesses import FORMATS
+from router.check.analysis.scalars import FORMATS
 from router.check.ignore import Ignored
 from router.check.ledger import Ledger, LedgerEntry, Verdict
 from router.check.live.outages import OutageSurvival

@@ -14,6 +14,7 @@ from router.program.expressions import Names, Tree, path_of
 from router.program.expressions.compile import InvalidExpression, compile_condition
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _SWAPPED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
 _MAX_LENGTH = 1_000_000
 """Lengths over that are not translated."""
@@ -39,7 +40,7 @@ ALWAYS = Condition({}, True)
 def condition_of(text: str) -> Condition:
     """Return the condition that an expression is as a `when`."""
     tree = tree_of(text)
-    return ANYTHING if tree is None else _translate(tree, True)
+    return ANYTHING if tree is None else translate(tree, True)
 
 
 def opposite_of(text: str) -> Condition:
@@ -57,8 +58,8 @@ def evaluated(text: str, wanted: bool) -> Callable[[Any], bool]:
     return lambda message: evaluate(message) is wanted
 
 
-def _translate(tree: Tree, wanted: bool) -> Condition:
-    """Return the condition that a tree is true, or false if not `wanted`."""
+def translate(tree: Tree, wanted: bool) -> Condition:
+    """Return the condition that the tree of an expression is true, or false if not `wanted`."""
     kind, children = tree["type"], tree["children"]
     names = path_of(tree)
     if names is not None:
@@ -66,9 +67,9 @@ def _translate(tree: Tree, wanted: bool) -> Condition:
     if kind == "literal":
         return _exactly({} if _is_true(tree["value"]) else NOTHING, wanted)
     if kind == "not_expression":
-        return _translate(children[0], not wanted)
+        return translate(children[0], not wanted)
     if kind in ("and_expression", "or_expression"):
-        return _combine([_translate(child, wanted) for child in children], (kind == "and_expression") == wanted)
+        return _combine([translate(child, wanted) for child in children], (kind == "and_expression") == wanted)
     if kind == "comparator":
         return _comparison(tree, wanted)
     if kind == "function_expression" and tree["value"] in _FUNCTIONS:
@@ -97,7 +98,7 @@ def _comparison(tree: Tree, wanted: bool) -> Condition:
     names, value = path_of(left), right["value"]
     if left["type"] == "function_expression" and len(left["children"]) == 1:
         argument = path_of(left["children"][0])
-        compare = {"length": _length, "type": _type}.get(left["value"])
+        compare = {"length": _length, "type": _type, "to_string": _to_string}.get(left["value"])
         return ANYTHING if argument is None or compare is None else compare(argument, operator, value, wanted)
     if names is None:
         return ANYTHING
@@ -167,6 +168,25 @@ def _type(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
     if value == "null":
         predicate = {"not": there(names, SOME_VALUE)}
     return _exactly(predicate, wanted == (operator == "eq"))
+
+
+def _to_string(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
+    """Translate `to_string(path) == 'text'`: the value is that text, or its JSON is."""
+    if operator not in ("eq", "ne") or not isinstance(value, str):
+        return ANYTHING
+    try:
+        parsed = [_DECODER.decode(value)]
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        parsed = []
+    if None in parsed:  # a missing value is null, too
+        return ANYTHING
+    # Several values are equal and differ as text, as 1 and 1.0: the opposite of this is not known then.
+    holds = wanted == (operator == "eq")
+    if parsed and not holds:
+        return Condition({"not": there(names, {"enum": [value]})}, False)
+    return Condition(
+        there(names, {"enum": [value, *parsed]}) if holds else {"not": there(names, {"enum": [value]})}, not parsed
+    )
 
 
 def _contains(arguments: list[Tree], wanted: bool) -> Condition:

@@ -1,6 +1,6 @@
 """Proves or refutes predicates about all messages that satisfy a schema, by canonical schemas of jsonschema-rs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -225,14 +225,16 @@ class Entailment:
         most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
         return inf if most is None else most
 
-    def example(self, steps: Steps, wanted: Callable[[Any], bool]) -> str:
-        """Return a message, as JSON, whose value at a path is a wanted one; "" if none is found.
+    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], there: Sequence[Steps] = ()) -> Any:
+        """Return a message for which `wanted` is true; None if none is found.
 
-        `wanted` gets `witnesses.MISSING` where there is no value.
+        Messages are tried that have unusual values at one of the paths, and something at those that must be `there`.
         """
         levelwise = self._levelwise
-        found = None if levelwise is None else self._search.attempt(lambda: levelwise.witnesses.example(steps, wanted))
-        return "" if found is None or found is MISSING else _ENCODER.encode(found).decode()
+        if levelwise is None:
+            return None
+        found = self._search.attempt(lambda: levelwise.witnesses.find(paths, wanted, there))
+        return None if found is MISSING else found
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""

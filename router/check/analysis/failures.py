@@ -6,17 +6,18 @@ from typing import Any
 from msgspec import UnsetType
 
 from router.check.analysis.attributes import InferredAttribute, Step
+from router.check.analysis.conditions import translate
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, in_words, of_path, of_tree
-from router.check.analysis.predicates import SOME_VALUE, Schema
+from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Schema, there
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import always_matches, refusal_of, refuses_number
 from router.config import spec
 from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import TextFormat
-from router.program.expressions import Tree
-from router.program.expressions.functions import FUNCTIONS, Types
+from router.program.expressions import Tree, path_of
+from router.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.sources import Constant, expressions_of
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms import TRANSFORMS
@@ -24,11 +25,12 @@ from router.transforms.times import DATE_TIME
 
 _TOTAL = (
     *("strip", "lower", "upper", "truncate", "replace", "prefix", "suffix", "split"),
-    *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "lookup"),
+    *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "scale", "lookup"),
 )
 """The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
 _ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
+_NO_ESCAPE = "^[^%]*$"
 _SCALARS = ("string", "number", "boolean")
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
@@ -64,8 +66,24 @@ def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
     for index, child in enumerate(children):
         if isinstance(child, dict) and child["type"] != "literal":
             yield from _of_tree(*inside, child)
+        if index == 0 and kind in ("and_expression", "or_expression"):
+            inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
         if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
             inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
+
+
+def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool) -> Entailment | None:
+    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
+    names = path_of(left)
+    steps = None if names is None else scope.steps(names)
+    if steps is not None and EACH not in steps:
+        predicate = there(steps, TRUTHY) if holds else {"not": there(steps, TRUTHY)}
+    elif scope.each:
+        return messages
+    else:
+        predicate = translate(left, holds).predicate
+    # Only what is proved of the messages counts here, so that none need satisfy it.
+    return None if messages is None else messages.narrow(predicate, holds=lambda message: True)
 
 
 def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
@@ -78,8 +96,16 @@ def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
         value = of_tree(messages, scope, child)
         if takes and not _accepts(messages, takes, value):
             yield f"{name}() may be given a value that it does not take"
-    if name in ("sum", "avg", "ceil", "floor", "to_number"):
-        yield f"{name}() fails on some numbers"
+    if name == "to_number" and not _is_short_number(messages, of_tree(messages, scope, tree["children"][0])):
+        yield "to_number() may be given a number that is too long or out of range"
+
+
+def _is_short_number(messages: Entailment | None, value: Value) -> bool:
+    """Whether a text that is a number is proved to be one that DynamoDB can store."""
+    if value.can_be(["string"]) is NO:
+        return True
+    short = value.longest is not None and value.longest <= MAX_EXPONENT
+    return short and holds(messages, value, {"pattern": "^[^eE]*$"})
 
 
 def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
@@ -90,9 +116,7 @@ def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
         return False
     if not lists or value.can_be(["array"]) is NO:
         return True
-    element = of_path(messages, value.elements)
-    nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
-    return not nulls and any(not possible(element, (kind,)) for kind in lists)
+    return any(_are_elements(messages, value, (kind,)) for kind in lists)
 
 
 def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
@@ -107,16 +131,36 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
             numbers = refuses_number(route, step.before, step.form)
             if numbers is not NO or not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
                 yield f"transform '{step.name}' may be given what is not {step.form.name}"
-        elif step.name not in _TOTAL or (step.name == "to_text" and step.before.can_be(["binary"]) is not NO):
-            yield _may_fail(step.name)
+        elif not _accepts_all(route, step):
+            yield f"transform '{step.name}' does not accept every value"
 
 
 def _taken(step: Step) -> tuple[str, ...]:
     return _SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
 
 
-def _may_fail(name: str) -> str:
-    return f"transform '{name}' does not accept every value"
+def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
+    """Whether it is proved that a transform accepts each value of the types that it takes."""
+    messages, index, steps = route.mapped, route.index, step.before.origin
+    match step.name:
+        case "to_text":
+            return step.before.can_be(["binary"]) is NO
+        case "url_decode":
+            if messages is None or index is None or steps is None:
+                return False
+            return always_matches(messages, index, steps, _NO_ESCAPE) is YES
+        case "join":
+            return _are_elements(messages, step.before, _SCALARS)
+        case "sort":
+            return any(_are_elements(messages, step.before, (kind,)) for kind in ("string", "number"))
+    return step.name in _TOTAL
+
+
+def _are_elements(messages: Entailment | None, value: Value, kinds: tuple[str, ...]) -> bool:
+    """Whether each element of a list is proved to have one of some types, and not to be null."""
+    element = of_path(messages, value.elements)
+    nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
+    return not nulls and not possible(element, kinds)
 
 
 def _accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:

@@ -12,7 +12,8 @@ from router.check.analysis.budget import attempt
 from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
 from router.check.analysis.levels import ANYTHING, Every, Level, Levels, Some
 from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
-from router.check.analysis.witnesses import MISSING, Witnesses, validator_of
+from router.check.analysis.scalars import validator_of
+from router.check.analysis.witnesses import MISSING, Witnesses
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument
 from router.program.schemas.references import Location

@@ -1,9 +1,7 @@
 """Yields the claims about a route, each with why it is not proved."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from math import inf
-from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -144,15 +142,6 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
         yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
     if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
-
-
-def refused_key(route: AnalyzedRoute, name: str) -> str:
-    """Return a message, as JSON, whose value for a key attribute the table does not accept; "" if none is found."""
-    value = _stored(route, name).value
-    if route.mapped is None or value.origin is None or route.table is None:
-        return ""
-    accepted: Any = {"S": str, "N": (int, Decimal), "B": str}[route.table.key[name]]
-    return route.mapped.example(value.origin, lambda found: not isinstance(found, accepted) or found == "")
 
 
 def _fits(value: Value, limit: int) -> bool:

@@ -16,7 +16,9 @@ from router.check.analysis.predicates import Steps, text_of
 from router.check.analysis.schema_index import SchemaIndex
 from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
-from router.model import Path, Transform
+from router.config.findings import Findings
+from router.model import Path, Place, Transform
+from router.program.context import CompileContext
 from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore, Validation
 
@@ -53,6 +55,11 @@ class MessageSets(Struct, frozen=True, eq=False):
     shadowed: bool = False
     """By `match: first`, every message that satisfies both goes to an earlier route."""
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether it is proved that no message reaches the mapping, so that what is claimed of each one holds."""
+        return self.impossible_schema or self.impossible_when or self.shadowed
+
 
 class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     """A route with its table, its queue and what is proved about its messages."""
@@ -67,7 +74,13 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     scope: Scope
     final: bool
     """No plugin changes items after they are mapped."""
-    transforms: Mapping[str, Transform]
+    context: CompileContext
+    """What a part of the route is compiled with; findings about it are those of loading already."""
+
+    @property
+    def transforms(self) -> Mapping[str, Transform]:
+        """The transforms by name, those of plugins too."""
+        return self.context.plugins.transforms
 
     @property
     def path(self) -> Path:
@@ -132,13 +145,13 @@ def analyze_routes(
 
     `budget_of` returns what may be spent on a schema.
     """
+    context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier: dict[str, list[Narrowing]] = {}
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
         before = earlier.setdefault(route.queue, []) if queue.match == "first" else []
-        when = ALWAYS if isinstance(route.when, UnsetType) else condition_of(route.when)
-        own = [] if isinstance(route.when, UnsetType) else [Narrowing(when, evaluated(route.when, True))]
+        when, own = _own_condition(route)
         schema = route.schema
         linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
         budget = budget_of(linked)
@@ -156,12 +169,20 @@ def analyze_routes(
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
-                transforms=plugins.transforms,
+                context=context,
             )
         )
         if not isinstance(route.when, UnsetType):
             before.append(Narrowing(opposite_of(route.when), evaluated(route.when, False)))
     return tuple(routes)
+
+
+def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:
+    """Return the condition of a route, and how it narrows the messages."""
+    if isinstance(route.when, UnsetType):
+        return ALWAYS, []
+    when = condition_of(route.when)
+    return when, [Narrowing(when, evaluated(route.when, True))]
 
 
 def _message_sets(by_schema: Entailment, own: list[Narrowing], earlier: list[Narrowing], changed: bool) -> MessageSets:
@@ -177,7 +198,7 @@ def _message_sets(by_schema: Entailment, own: list[Narrowing], earlier: list[Nar
         mapped=None if changed or impossible else accepted,
         by_schema=None if changed or impossible_schema or accepted.exact else by_schema,
         schema=by_schema,
-        unknown="a plugin changes the messages" if changed else "no message reaches the route" if impossible else "",
+        unknown="a plugin changes the messages" if changed else "",
         impossible_schema=impossible_schema,
         impossible_when=not possible and not impossible_schema,
         shadowed=possible and impossible,

@@ -6,14 +6,15 @@ Each is made from the schema, changed at one path, and validated as the router d
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from decimal import Decimal
-from functools import lru_cache
+from functools import reduce
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from router.check.analysis.levels import Every, Level, Levels, Own, Some
-from router.check.analysis.pattern_lengths import example_of
 from router.check.analysis.predicates import EACH, Schema, Steps
+from router.check.analysis.scalars import Stuck, make_number, make_text
 from router.program.schemas.documents import MAX_DEPTH
 
 MAX_VALUES = 1000
@@ -23,9 +24,6 @@ _OPTIONAL = 12
 """Deeper and more parts are not made unless they must be there."""
 _VARIANTS = 6
 _LONGEST = 4096
-MOST_BYTES = 1024 * 1024
-"""The longest message of SQS."""
-_OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 MISSING: Any = msgspec.UNSET
 """In place of a value: the path is not there."""
 _PROBES: Sequence[Any] = (
@@ -34,35 +32,11 @@ _PROBES: Sequence[Any] = (
     *([], ["x"], [1], {}, {"x": 1}),
 )
 """Values that are tried at each path."""
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-FORMATS = {
-    "date": "2026-01-02",
-    "date-time": "2026-01-02T03:04:05Z",
-    "duration": "P1D",
-    "email": "a@example.com",
-    "hostname": "example.com",
-    "idn-email": "a@example.com",
-    "idn-hostname": "example.com",
-    "ipv4": "192.0.2.1",
-    "ipv6": "2001:db8::1",
-    "iri": "https://example.com/a",
-    "iri-reference": "/a",
-    "json-pointer": "/a",
-    "regex": "a",
-    "relative-json-pointer": "1/a",
-    "time": "03:04:05Z",
-    "uri": "https://example.com/a",
-    "uri-reference": "/a",
-    "uri-template": "/{a}",
-    "uuid": "6f2c1d7e-1b3a-4c5d-8e9f-0a1b2c3d4e5f",
-}
-"""A text of each format that is asserted."""
+_RARE: Sequence[Any] = (
+    *("9" * 45, "1e999", "%", "1998-12-31T23:59:60Z", "0000-01-01T00:00:00Z", 10**15, ["x", 1], [None], {"x": None}),
+)
+"""Values at which transforms and conversions fail seldom."""
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
-
-
-class _Stuck(Exception):
-    """No value can be made."""
 
 
 class Witnesses:
@@ -77,14 +51,59 @@ class Witnesses:
         self._found: dict[tuple[Steps, str], Any] = {}
         self._bases: dict[Steps, list[Any]] = {}
 
-    def example(self, steps: Steps, wanted: Callable[[Any], bool]) -> Any:
-        """Return a message whose value at a path is a wanted one; MISSING if none is found."""
-        value = next((value for value in self._values(steps) if wanted(value) and self.accepts(steps, value)), MISSING)
-        return self.message_with(steps, value) if wanted(value) else MISSING
-
     def any_at(self, steps: Steps, wanted: Callable[[Any], bool]) -> bool:
         """Whether a message is found whose value at a path, which may be MISSING, is a wanted one."""
         return any(wanted(value) and self.accepts(steps, value) for value in self._values(steps))
+
+    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], there: Sequence[Steps] = ()) -> Any:
+        """Return a message that is wanted, with an unusual value at or near one of the paths; MISSING if none is found.
+
+        Something is at the paths `there`, too.
+        """
+        changed = (
+            _placed(base, path, value)
+            for path in _near(paths)
+            for base in self._grown(path, there)
+            for value in (*self._values(path), *_RARE)
+        )
+        together = (
+            reduce(lambda message, path: _placed(message, path, value), paths, base)
+            for base in self._grown((), [*there, *paths])
+            for value in (*(value for path in paths for value in self._values(path)), *_RARE)
+            if len(paths) > 1
+        )
+        tried = chain(changed, together, self._grown((), there))
+        return next((each for each in tried if each is not MISSING and wanted(each) and self._accepts(each)), MISSING)
+
+    def _grown(self, steps: Steps, there: Sequence[Steps]) -> Iterator[Any]:
+        """Yield messages that have a parent of the path, and something at others."""
+        for variant, base in enumerate(self._parents(steps)):
+            message = base
+            for path in there if base is not MISSING else ():
+                self._left = MAX_VALUES
+                try:
+                    message = self._grow(message, self._root, path, variant)
+                except Stuck:
+                    message = MISSING
+                    break
+            yield message
+
+    def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
+        """Return a value with something at a path: what is missing on the way is made."""
+        if not toward:
+            return value
+        step, rest = toward[0], toward[1:]
+        below = self._levels.below(level, step)
+        match value:
+            case [] if step is EACH:
+                return [self._make(below, rest, variant, 1)]
+            case [first, *others] if step is EACH:
+                return [self._grow(first, below, rest, variant), *others]
+            case {} if step is not EACH and step in value:
+                return {**value, step: self._grow(value[step], below, rest, variant)}
+            case {} if step is not EACH:
+                return {**value, step: self._make(below, rest, variant, 1)}
+        raise Stuck
 
     def accepts(self, steps: Steps, value: Any) -> bool:
         """Whether a message is found that has a value at a path."""
@@ -115,7 +134,7 @@ class Witnesses:
             self._left = MAX_VALUES
             try:
                 yield self._make(level, toward, variant, 0)
-            except _Stuck:
+            except Stuck:
                 continue
 
     def _parents(self, steps: Steps) -> Iterator[Any]:
@@ -132,7 +151,7 @@ class Witnesses:
             toward = steps if steps and steps[-1] is EACH else steps[:-1]
             self._left = MAX_VALUES
             return self._make(self._root, toward, variant, 0)
-        except _Stuck:
+        except Stuck:
             return MISSING
 
     def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
@@ -141,7 +160,7 @@ class Witnesses:
         schemas = [part.place.content for part in chosen]
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
-            raise _Stuck
+            raise Stuck
         constants = [value for schema in schemas for value in _constants(schema)]
         if constants:
             return constants[variant % len(constants)]
@@ -149,7 +168,7 @@ class Witnesses:
         if toward:
             kinds = [kind for kind in kinds if kind == ("array" if toward[0] is EACH else "object")]
         if not kinds:
-            raise _Stuck
+            raise Stuck
         # Without a type, an object is the most likely value.
         typed = any("type" in schema for schema in schemas)
         kind = kinds[variant % len(kinds)] if typed else kinds[0]
@@ -159,9 +178,9 @@ class Witnesses:
             case "array":
                 return self._make_list(Every(chosen), schemas, toward, variant, depth)
             case "string":
-                return _make_text(schemas, variant)
+                return make_text(schemas, variant)
             case "integer" | "number":
-                return _make_number(schemas, variant, whole=kind == "integer")
+                return make_number(schemas, variant, whole=kind == "integer")
         return True if kind == "boolean" else None
 
     def _make_object(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
@@ -178,7 +197,7 @@ class Witnesses:
             if name not in made:
                 try:
                     made[name] = self._make(self._levels.below(level, name), (), variant, depth + 1)
-                except _Stuck:
+                except Stuck:
                     continue
         for number in range(least - len(made)):
             made[f"x{number}"] = self._make(self._levels.below(level, f"x{number}"), (), variant, depth + 1)
@@ -188,12 +207,20 @@ class Witnesses:
         least = max((schema.get("minItems", 0) for schema in schemas), default=0)
         count = max(least, 1 if toward or (variant % 2 and depth < _OPTIONAL_DEPTH) else 0)
         if count > _LONGEST:
-            raise _Stuck
+            raise Stuck
         element = self._levels.below(level, EACH)
         made = [self._make(element, toward[1:], variant, depth + 1) for _ in range(count)]
         if any(schema.get("uniqueItems") for schema in schemas):
             made = [_varied(value, index) if index else value for index, value in enumerate(made)]
         return made
+
+
+def _near(found: Sequence[Steps]) -> list[Steps]:
+    """Return paths, each followed by those to its elements and to what is around it."""
+    seen: dict[Steps, None] = {}
+    for steps in found:
+        seen |= dict.fromkeys([steps, (*steps, EACH), *(steps[:end] for end in range(len(steps) - 1, 0, -1))])
+    return list(seen)
 
 
 def _varied(value: Any, number: int) -> Any:
@@ -220,7 +247,7 @@ def _chosen(level: Level, variant: int) -> Iterator[Own]:
                 yield from _chosen(part, variant)
         case Some(parts):
             if not parts:
-                raise _Stuck
+                raise Stuck
             yield from _chosen(parts[variant % len(parts)], variant // len(parts) + variant)
         case _:
             assert isinstance(level, Own)
@@ -245,53 +272,6 @@ def _allows(schema: Schema, kind: str) -> bool:
     given = schema.get("type", kind)
     types = (given,) if isinstance(given, str) else given
     return kind in types or (kind == "integer" and "number" in types)
-
-
-def _make_text(schemas: list[Any], variant: int) -> str:
-    """Return a text that satisfies all schemas, if there is one among some usual ones."""
-    least = max((schema.get("minLength", 0) for schema in schemas), default=0)
-    most = min((schema.get("maxLength", MOST_BYTES) for schema in schemas), default=MOST_BYTES)
-    if least > MOST_BYTES:
-        raise _Stuck
-    patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
-    formats = [FORMATS[schema["format"]] for schema in schemas if schema.get("format") in FORMATS]
-    found = [
-        text for extra in (variant, 1, 0, 8) for pattern in patterns for text in [example_of(pattern, extra)] if text
-    ]
-    tried = [*formats, *found, *(pattern.strip("^$") for pattern in patterns), "a" if variant < 2 else "Ab1" * variant]
-    padded: list[str] = [text.ljust(least, text[-1:] or "a")[:most] for text in tried]
-    satisfying = validator_of(
-        {"allOf": [{key: schema[key] for key in _OF_TEXT if key in schema} for schema in schemas]}
-    )
-    return next(filter(satisfying, padded), padded[0])
-
-
-def validator_of(schema: Schema) -> Callable[[Any], bool]:
-    """Return a callable that tells whether a value satisfies a schema of draft 2020-12."""
-    return _validator(_ENCODER.encode(schema))
-
-
-@lru_cache(maxsize=1024)
-def _validator(text: bytes) -> Callable[[Any], bool]:
-    from jsonschema_rs import Draft202012Validator, RegexOptions
-
-    schema = _DECODER.decode(text)
-    return Draft202012Validator(schema, validate_formats=True, pattern_options=RegexOptions()).is_valid
-
-
-def _make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
-    low = max((schema["minimum"] for schema in schemas if "minimum" in schema), default=None)
-    high = min((schema["maximum"] for schema in schemas if "maximum" in schema), default=None)
-    above = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
-    below = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
-    step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
-    start = next((bound for bound in (*above, low, *below, high) if bound is not None), 0)
-    number = -(-start // step) * step + (variant % 2) * step
-    return int(number) if whole or number == int(number) else number
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def _placed(message: Any, steps: Steps, value: Any) -> Any:

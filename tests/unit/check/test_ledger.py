@@ -25,6 +25,11 @@ routes:
 SCHEMA = """{type: object, required: [id], properties: {
       id: {type: string, minLength: 1, maxLength: 9}, n: {type: integer}, t: {type: string, maxLength: 9},
       l: {type: array}}}"""
+MORE = (
+    SCHEMA.replace("required: [id]", "required: [id, t, k]")
+    .replace("l: {", "k: {type: array, items: ELEMENT}, l: {")
+    .replace("ELEMENT", "{type: object, required: [n], properties: {n: {type: integer, minimum: 0, maximum: 9}}}")
+)
 Examine = Callable[..., Report]
 
 
@@ -91,7 +96,7 @@ def test_refuted(check: Examine) -> None:
         ("{id: id}", SCHEMA.replace("required: [id]", "required: [n]"), '{"n":0}'),
         ("{id: id}", SCHEMA.replace("minLength: 1, ", ""), '{"id":""}'),
         ("{id: n}", SCHEMA.replace("[id]", "[id, n]"), '{"id":"a","n":0}'),
-        ("{id: {from: l, transform: first}}", SCHEMA, ""),
+        ("{id: {from: l, transform: first}}", SCHEMA, '{"id":"a"}'),
         ("{id: t}", "{type: object, required: [id], properties: {t: false, id: {}}}", '{"id":{}}'),
     ],
 )
@@ -104,22 +109,22 @@ def test_an_example(check: Examine, item: str, schema: str, example: str) -> Non
 
 def test_not_decided(check: Examine) -> None:
     """With the reasons."""
-    report = check("{id: id, a: {from: t, transform: [lower, to_epoch]}, b: l, c: 'l && sum(l)'}")
+    report = check("{id: id, a: 'map(&n, k)', b: l, c: 'sort_by(k, &n)'}", MORE)
 
     assert {claim: verdict for claim, verdict in claims(report).items() if verdict != "proved"} == {
-        "mapping a": "not decided transform 'to_epoch' may be given what is not a time with an offset",
-        "mapping c": "not decided sum() may be given a value that it does not take; sum() fails on some numbers",
-        "size": "not decided 'b' is not bounded; 'c' is not bounded",
+        "mapping a": "not decided map() may fail on a value of the list",
+        "mapping c": "not decided sort_by() may fail on a value of the list",
+        "size": "not decided 'a' is not bounded; 'b' is not bounded; 'c' is not bounded",
     }
 
 
 def test_ignored(check: Examine) -> None:
     """A claim that is not decided is accepted with a reason, at its place."""
-    item = "{id: id, a: {from: t, transform: [lower, to_epoch]}, b: {from: t, transform: [lower, to_epoch]}}"
+    item = "{id: id, a: 'sort_by(k, &n)', b: 'sort_by(k, &n)'}"
 
-    report = check(item, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n")
+    report = check(item, MORE, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n")
 
-    assert [(entry.subject, entry.ignored) for entry in report.ledger.undecided] == [("a", "known"), ("b", "")]
+    assert [(entry.subject, entry.ignored) for entry in report.ledger.undecided[:2]] == [("a", "known"), ("b", "")]
 
 
 def test_nothing_to_ignore(check: Examine) -> None:

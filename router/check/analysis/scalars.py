@@ -1,0 +1,91 @@
+"""Makes texts and numbers that satisfy several schemas at once."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from router.check.analysis.pattern_lengths import example_of
+from router.check.analysis.predicates import Schema
+
+MOST_BYTES = 1024 * 1024
+"""The longest message of SQS."""
+_OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+FORMATS = {
+    "date": "2026-01-02",
+    "date-time": "2026-01-02T03:04:05Z",
+    "duration": "P1D",
+    "email": "a@example.com",
+    "hostname": "example.com",
+    "idn-email": "a@example.com",
+    "idn-hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "iri": "https://example.com/a",
+    "iri-reference": "/a",
+    "json-pointer": "/a",
+    "regex": "a",
+    "relative-json-pointer": "1/a",
+    "time": "03:04:05Z",
+    "uri": "https://example.com/a",
+    "uri-reference": "/a",
+    "uri-template": "/{a}",
+    "uuid": "6f2c1d7e-1b3a-4c5d-8e9f-0a1b2c3d4e5f",
+}
+"""A text of each format that is asserted."""
+
+
+class Stuck(Exception):
+    """Raised if no value can be made."""
+
+
+def make_text(schemas: list[Any], variant: int) -> str:
+    """Return a text that satisfies all schemas, if there is one among some usual ones."""
+    least = max((schema.get("minLength", 0) for schema in schemas), default=0)
+    most = min((schema.get("maxLength", MOST_BYTES) for schema in schemas), default=MOST_BYTES)
+    if least > MOST_BYTES:
+        raise Stuck
+    patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
+    formats = [FORMATS[schema["format"]] for schema in schemas if schema.get("format") in FORMATS]
+    found = [
+        text for extra in (variant, 1, 0, 8) for pattern in patterns for text in [example_of(pattern, extra)] if text
+    ]
+    tried = [*formats, *found, *(pattern.strip("^$") for pattern in patterns), "a" if variant < 2 else "Ab1" * variant]
+    padded: list[str] = [text.ljust(least, text[-1:] or "a")[:most] for text in tried]
+    satisfying = validator_of(
+        {"allOf": [{key: schema[key] for key in _OF_TEXT if key in schema} for schema in schemas]}
+    )
+    return next(filter(satisfying, padded), padded[0])
+
+
+def validator_of(schema: Schema) -> Callable[[Any], bool]:
+    """Return a callable that tells whether a value satisfies a schema of draft 2020-12."""
+    return _validator(_ENCODER.encode(schema))
+
+
+@lru_cache(maxsize=1024)
+def _validator(text: bytes) -> Callable[[Any], bool]:
+    from jsonschema_rs import Draft202012Validator, RegexOptions
+
+    schema = _DECODER.decode(text)
+    return Draft202012Validator(schema, validate_formats=True, pattern_options=RegexOptions()).is_valid
+
+
+def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
+    """Return a number within the bounds of all schemas, or a whole one."""
+    low = max((schema["minimum"] for schema in schemas if "minimum" in schema), default=None)
+    high = min((schema["maximum"] for schema in schemas if "maximum" in schema), default=None)
+    above = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
+    below = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
+    step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
+    start = next((bound for bound in (*above, low, *below, high) if bound is not None), 0)
+    number = -(-start // step) * step + (variant % 2) * step
+    return int(number) if whole or number == int(number) else number
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)

@@ -1,0 +1,113 @@
+"""Claims that a message refutes: it satisfies the schema, and the code of the route rejects it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from router.check.run import Report, examine
+
+CONFIG = """\
+version: 1
+tables: {things: {key: {id: S}}}
+queues: {q: {dead_letter: dlq}}
+routes:
+  r:
+    queue: q
+    table: things
+    schema: {type: object, required: [id], properties: PROPERTIES}
+    item: {id: id, x: ATTRIBUTE}
+"""
+Examine = Callable[..., Report]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
+    """Returns a function that examines a config with an attribute, properties, and more lines of the route."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(attribute: str, properties: str = "", more: str = "") -> Report:
+        declared = f"{{id: {{type: string, minLength: 1, maxLength: 9}}{properties and ', '}{properties}}}"
+        text = CONFIG.replace("PROPERTIES", declared).replace("ATTRIBUTE", attribute) + more
+        Path("routes.yaml").write_text(text, encoding="utf-8")
+        return examine(Path("routes.yaml"), {})
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties", "claim", "codes", "example"),
+    [
+        ("{from: t, transform: [lower, to_epoch]}", "t: {type: string}", "mapping", "RT244", '{"id":"a","t":""}'),
+        ("sum(l)", "l: {type: array}", "mapping", "RT430", '{"id":"a"}'),
+        ("{from: n, type: N}", "", "type", "RT244", '{"id":"a","n":""}'),
+        ("{from: a.b, type: N}", "a: {type: object}", "type", "RT244", '{"a":{"b":""},"id":"a"}'),
+        ("{from: 'a || b', missing: error}", "a: {type: string}, b: {type: string}", "mapping", "RT431", '{"id":"a"}'),
+        ("to_number(n)", "n: {type: string}", "mapping", "RT244", f'{{"id":"a","n":"{"9" * 45}"}}'),
+        ("{from: n, transform: url_decode}", "n: {type: string}", "mapping", "RT244", '{"id":"a","n":"%"}'),
+        (
+            "{from: n, transform: {to_iso: ms}}",
+            "n: {type: integer}",
+            "mapping",
+            "RT244",
+            '{"id":"a","n":1000000000000000}',
+        ),
+        ("{from: n, transform: sort}", "n: {type: array}", "mapping", "RT244", '{"id":"a","n":[{}]}'),
+        ("b && length(a || b)", "a: {enum: ['', x]}, b: {enum: ['', 1]}", "mapping", "RT244", '{"id":"a","b":1}'),
+        ("{template: '{n}'}", "", "mapping", "RT244", '{"id":"a","n":[]}'),
+        ("{from: n, type: BOOL}", "n: {type: [boolean, string]}", "type", "RT416", '{"id":"a","n":""}'),
+    ],
+)
+def test_a_message_that_is_rejected(
+    check: Examine, attribute: str, properties: str, claim: str, codes: str, example: str
+) -> None:
+    """With the code of the finding, and the message."""
+    report = check(attribute, properties)
+
+    refuted = [entry for entry in report.ledger.entries if entry.verdict == "refuted"]
+
+    assert [(entry.kind, entry.subject, *entry.codes, entry.example) for entry in refuted] == [
+        (claim, "x", codes, example)
+    ]
+
+
+def test_the_list_of_for_each(check: Examine) -> None:
+    """A message in which it is none; the attributes are those of messages that have it."""
+    report = check("{from: element.n, type: N}", "l: {}", "    for_each: l\n")
+
+    assert [(entry.kind, entry.verdict, entry.example) for entry in report.ledger.entries if entry.example] == [
+        ("for_each", "refuted", '{"id":"a"}'),
+        ("type", "refuted", '{"l":[{"n":""}],"id":"a"}'),
+        ("key", "refuted", '{"id":"a","l":[{}]}'),
+    ]
+
+
+def test_a_condition_that_fails(check: Examine) -> None:
+    """It is false then."""
+    report = check("id", "n: {type: [string, integer]}", "    when: n > `1`\n")
+
+    entry = report.ledger.entries[0]
+    assert (entry.kind, entry.verdict, *entry.codes, entry.reason, entry.example) == (
+        *("when", "refuted", "RT244", "'n > `1`' failed: values of different types are compared"),
+        '{"id":"a","n":""}',
+    )
+
+
+def test_no_finding(check: Examine) -> None:
+    """The ledger has what a message refutes."""
+    report = check("{from: n, type: N}")
+
+    [entry] = report.ledger.unreported
+    sentence = "the type of 'x' of route 'r' does not hold for each message: attribute 'x' is no number"
+    assert (report.findings, report.ledger.complete, str(entry.finding)) == (
+        (),
+        False,
+        f"routes.yaml:9:39: RT244 {sentence}",
+    )
+
+
+def test_accepted(check: Examine) -> None:
+    """With a reason in the config."""
+    report = check("{from: n, type: N}", more="ignore: [{code: RT244, at: routes.r.item.x, reason: known}]\n")
+
+    assert (report.ledger.complete, [entry.ignored for entry in report.ledger.unreported]) == (True, ["known"])
