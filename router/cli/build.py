@@ -28,7 +28,11 @@ from router.printable import printable
 @click.option("--arch", type=click.Choice(ARCHES), help="The processor.  [default: the config's, else arm64]")
 @click.option("--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]")
 @output_option(default=OUTPUT, show_default=True, help="The file.")
-@click.option("--bytecode", is_flag=True, help="Compile all modules with the function's Python: a faster cold start.")
+@click.option(
+    "--bytecode/--no-bytecode",
+    default=None,
+    help="Compile all modules with the function's Python, for a faster cold start.  [default: if this machine has it]",
+)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @allow_file_option
 def command(
@@ -36,7 +40,7 @@ def command(
     arch: Arch | None,
     python: Python | None,
     output: Path,
-    bytecode: bool,
+    bytecode: bool | None,
     form: str,
     allowed: tuple[str, ...],
 ) -> None:
@@ -44,7 +48,8 @@ def command(
 
     pip downloads the dependencies as wheels for Lambda, on any machine: those of the router in the versions that are
     installed here, and those in plugins/requirements.txt. Then a clean Python imports the package, if there is one like
-    the function's. The same files always make the same bytes. A file that seems to hold a secret is not packed.
+    the function's. The same files make the same bytes,
+    compiled modules those of one release of Python. A file that seems to hold a secret is not packed.
 
     Exit code 0: built; 1: the config has errors, or the package is too large; 2: could not run.
 
@@ -105,6 +110,8 @@ def _show(built: BuildResult) -> None:
     if contents.packages.floating:
         names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in contents.packages.floating)
         click.echo(f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later")
+    if built.no_bytecode:
+        click.echo(f"no bytecode: {built.no_bytecode}; a cold start takes longer")
     if built.smoke_test:
         click.echo(f"{built.target}: {built.smoke_test}")
         click.echo(f"built {archive.path}, handler {HANDLER}, sha256 {archive.sha256}")
@@ -129,6 +136,7 @@ def _as_record(built: BuildResult) -> dict[str, Any]:
         "left_out": [{"name": each.name, "why": each.reason} for each in contents.left_out],
         "missing_imports": contents.missing_imports,
         "binaries": test.binaries if test else None,
+        "no_bytecode": built.no_bytecode or None,
         "imported_in": test.interpreter if test else None,
         "not_imported": test.reason if test else None,
     }

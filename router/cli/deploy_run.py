@@ -177,7 +177,8 @@ class DeployRun:
         package = built.archive
         if package.over:
             raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
-        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB")
+        without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
+        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
         return package
 
     def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...]) -> int | None:

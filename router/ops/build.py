@@ -25,7 +25,7 @@ from router.ops.archive import (
     write_archive,
 )
 from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules, top_names
-from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test
+from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test, why_no_bytecode
 from router.ops.packages import ResolvedPackages, download, own_requirements, resolve
 from router.ops.requirements import FILE, PLUGINS, read_requirements, requirements_files
 from router.ops.secret_files import SecretFiles
@@ -59,6 +59,8 @@ class BuildResult(Struct, frozen=True):
     archive: Archive
     contents: Contents
     smoke_test: SmokeTest | None = None
+    no_bytecode: str = ""
+    """Why the modules have no bytecode beside them; empty if they have."""
 
 
 def target_of(config: Config, arch: Arch | None = None, python: Python | None = None) -> Target:
@@ -72,12 +74,13 @@ def build(
     choose_target: Callable[[Config], Target] = target_of,
     env: Mapping[str, str] = os.environ,
     report: Callable[[str], object] = lambda _: None,
-    bytecode: bool = False,
+    bytecode: bool | None = None,
     allowed: Sequence[str] = (),
 ) -> BuildResult:
     """Build the package of a config, test it, and write it to `output`; call `report` with each step.
 
-    With `bytecode`, modules of the router and of wheels have their bytecode beside them, for a faster cold start.
+    Modules of the router and of wheels have their bytecode beside them, for a faster cold start: with `bytecode` True
+    in any case, with False in none, and with None if this machine has a Python of the function's version.
     Files `allowed` by name are packed even if they seem to hold secrets. Variables of the environment are read where
     the function starts, not here. Raises ConfigError if the config has errors, UsageError if the package cannot be
     built; then, and if it exceeds a limit of Lambda, no file is written.
@@ -95,16 +98,17 @@ def build(
         secrets.verify(compiled, config.name, compiled=True)
         contents = _collect(loaded.config, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
         entries = (*contents.modules, *contents.others)
-        if bytecode:
+        missing = why_no_bytecode(target) if bytecode is None else "--no-bytecode" if not bytecode else ""
+        if not missing:
             report(f"compiling for {target.runtime}")
             entries = (*entries, *bytecode_entries(contents.modules, target, work / "bytecode"))
         report("packing")
         archive = write_archive(entries, work)
         if archive.over:
-            return BuildResult(target, archive, contents)
+            return BuildResult(target, archive, contents, no_bytecode=missing)
         report("importing the package in a clean interpreter")
         smoke_test = run_smoke_test(archive.path, target, *_environment(loaded.config, compiled, env))
-        return BuildResult(target, move_archive(archive, output), contents, smoke_test)
+        return BuildResult(target, move_archive(archive, output), contents, smoke_test, missing)
 
 
 def _collect(

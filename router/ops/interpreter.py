@@ -83,6 +83,13 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
     return None
 
 
+def why_no_bytecode(target: Target) -> str:
+    """Return why this machine cannot compile for a target; empty if it can."""
+    if find_interpreter(target, any_machine=True):
+        return ""
+    return f"this machine has no Python {target.python}, the function's"
+
+
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
     """Yield the bytecode of Python sources; a source that the target's Python cannot compile has none.
 

@@ -62,11 +62,12 @@ def test_contents(package: Any) -> None:
 
 
 def test_never(package: Any) -> None:
-    """No package has tests, caches, environment files, credentials, or what Lambda has."""
-    parts = {part for name in names(package.file) for part in name.split("/")}
+    """No package has tests, environment files, credentials, or what Lambda has; and no bytecode but of the modules."""
+    found = names(package.file)
+    parts = {part for name in found for part in name.split("/")}
+    bytecode = {name for name in found if name.endswith(".pyc")}
     unwanted = {
         "tests",
-        "__pycache__",
         ".env",
         "conftest.py",
         "credentials",
@@ -76,7 +77,10 @@ def test_never(package: Any) -> None:
         "click",
         "rich",
     }
-    assert (parts & unwanted, [part for part in parts if part.endswith((".pyc", ".pem"))]) == (set(), [])
+    assert (parts & unwanted, [part for part in parts if part.endswith(".pem")]) == (set(), [])
+    assert {name.replace("__pycache__/", "").partition(".")[0] + ".py" for name in bytecode} <= {*found}
+    assert any(name.startswith("router/__pycache__/") for name in bytecode)
+    assert not any(name.startswith(("plugins/", "flows/", "schemas/")) for name in bytecode)
 
 
 def test_run_time_only(package: Any) -> None:
@@ -192,6 +196,7 @@ def test_json(package: Any, again: tuple[Path, Any]) -> None:
         "floating": [],
         "missing_imports": [],
         "binaries": 5,
+        "no_bytecode": None,
         "imported_in": f"Python {package.python}",
         "not_imported": "",
     }

@@ -12,7 +12,14 @@ import pytest
 
 from router.errors import UsageError
 from router.ops.archive import Entry
-from router.ops.interpreter import SmokeTest, bytecode_entries, check_binaries, find_interpreter, run_smoke_test
+from router.ops.interpreter import (
+    SmokeTest,
+    bytecode_entries,
+    check_binaries,
+    find_interpreter,
+    run_smoke_test,
+    why_no_bytecode,
+)
 from router.ops.targets import ARCHES, PYTHONS, Arch, Target
 
 PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
@@ -94,9 +101,14 @@ def test_no_interpreter(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         compiled(tmp_path, Target("arm64", absent))
 
-    assert str(raised.value) == (
-        f"bytecode for python{absent} needs a Python {absent}, and this machine has none; "
-        "install one, or build without --bytecode"
+    needed = (
+        f"bytecode for python{absent} needs a Python {absent}, and this machine has none; install one, or build without "
+        "--bytecode"
+    )
+    assert (str(raised.value), why_no_bytecode(Target("arm64", absent)), why_no_bytecode(TARGETS[0])) == (
+        needed,
+        f"this machine has no Python {absent}, the function's",
+        "",
     )
 
 
