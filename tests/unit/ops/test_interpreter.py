@@ -102,8 +102,8 @@ def test_no_interpreter(tmp_path: Path) -> None:
         compiled(tmp_path, Target("arm64", absent))
 
     needed = (
-        f"bytecode for python{absent} needs a Python {absent}, and this machine has none; install one, or build without "
-        "--bytecode"
+        f"bytecode for python{absent} needs a Python {absent}, and this machine has none; install one, or build "
+        "without --bytecode"
     )
     assert (str(raised.value), why_no_bytecode(Target("arm64", absent)), why_no_bytecode(TARGETS[0])) == (
         needed,
