@@ -48,15 +48,14 @@ def command(
 
     pip downloads the dependencies as wheels for Lambda, on any machine: those of the router in the versions that are
     installed here, and those in plugins/requirements.txt. Then a clean Python imports the package, if there is one like
-    the function's. The same files make the same bytes,
-    compiled modules those of one release of Python. A file that seems to hold a secret is not packed.
+    the function's. The same files always make the same bytes. A file that seems to hold a secret is not packed.
 
     Exit code 0: built; 1: the config has errors, or the package is too large; 2: could not run.
 
     \b
     Examples:
       router build
-      router build --arch x86_64 --python 3.12
+      router build --arch x86_64 --python 3.12 --no-bytecode
       router build -c flows/routes.yaml -o dist/flows.zip --format json
     """
     _check(config)

@@ -97,13 +97,10 @@ def build(
         report(f"downloading packages for {target}")
         secrets.verify(compiled, config.name, compiled=True)
         contents = _collect(loaded.config, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
-        entries = (*contents.modules, *contents.others)
-        missing = why_no_bytecode(target) if bytecode is None else "--no-bytecode" if not bytecode else ""
-        if not missing:
-            report(f"compiling for {target.runtime}")
-            entries = (*entries, *bytecode_entries(contents.modules, target, work / "bytecode"))
+        missing = why_no_bytecode(target) if bytecode is None else "" if bytecode else "--no-bytecode"
         report("packing")
-        archive = write_archive(entries, work)
+        compiled_modules = () if missing else bytecode_entries(contents.modules, target, work / "bytecode")
+        archive = write_archive((*contents.modules, *contents.others, *compiled_modules), work)
         if archive.over:
             return BuildResult(target, archive, contents, no_bytecode=missing)
         report("importing the package in a clean interpreter")
