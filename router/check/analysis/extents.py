@@ -17,7 +17,7 @@ MAX_VALUES = 5000
 NUMBER_BYTES = (MAX_DIGITS + 1) // 2 + 1
 BYTES_OF_A_CHARACTER = 4
 LIST_BYTES = 3
-_LENGTHS = {"date": 10, "uuid": 36, "ipv4": 15, "ipv6": 45}
+_LENGTHS = {"date": 10, "uuid": 36, "ipv4": 15, "ipv6": 45, "hostname": 255, "email": 320}
 """The longest texts of formats that have one."""
 _ALL_TYPES = frozenset(("string", "number", "boolean", "null", "array", "object"))
 

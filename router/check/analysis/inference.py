@@ -30,9 +30,11 @@ ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNO
 _LIST = ("array",)
 MOST_CHARACTERS = 2048
 """Greater bounds are not searched for: no key has more bytes."""
-MOST_DIGITS = 152
-"""The most characters of a whole number as text, with its sign; larger numbers are not converted to text."""
-_NO_FRACTION = {"anyOf": [{"not": {"type": "number"}}, {"type": "integer"}]}
+MOST_DIGITS = 170
+"""The most characters of a number as text, without exponent: its sign, `0.`, 129 zeros and 38 digits.
+
+No claim is about messages with numbers that DynamoDB cannot store.
+"""
 
 
 class Value(Struct, frozen=True):
@@ -48,8 +50,8 @@ class Value(Struct, frozen=True):
     longest: int | None = None
     origin: Steps | None = None
     lacking: Steps | None = None
-    whole: bool = False
-    """If it is a number, it is a whole number."""
+    given: bool = False
+    """If it is a number, it is one of the message."""
     elements: Steps | None = None
     """The path of its elements in the message, if it is a list."""
     no_elements: Answer = UNKNOWN
@@ -105,10 +107,9 @@ def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
 def _at(messages: Entailment, steps: Steps) -> Value:
     types = {kind: answer for kind, answer in messages.types(steps).items() if answer is not NO}
     present = messages.present(steps)
-    whole = "number" in types and messages.proves_at(steps, _NO_FRACTION)
     no_elements = messages.holds_at(steps, {"minItems": 1}).opposite() if "array" in types else NO
     if "string" not in types:
-        return Value(present.opposite(), types, NO, None, steps, steps, whole, (*steps, EACH), no_elements)
+        return Value(present.opposite(), types, NO, None, steps, steps, True, (*steps, EACH), no_elements)
     return Value(
         missing=present.opposite(),
         types=types,
@@ -116,7 +117,7 @@ def _at(messages: Entailment, steps: Steps) -> Value:
         longest=messages.longest(steps, MOST_CHARACTERS),
         origin=steps,
         lacking=steps,
-        whole=whole,
+        given=True,
         elements=(*steps, EACH),
         no_elements=no_elements,
     )
@@ -164,7 +165,7 @@ def _of_element(messages: Entailment | None, listed: Steps | None, index: int, r
     # What all elements can be at once, one of them can be.
     types = {kind: weak(messages.allows(somewhere(steps, {"type": kind})), YES) for kind in elements.types}
     empty = NO if elements.empty is NO else weak(messages.can_be(steps, [""]), YES)
-    return Value(missing, types, empty, elements.longest, None, lacking, elements.whole, gap=gap)
+    return Value(missing, types, empty, elements.longest, None, lacking, elements.given, gap=gap)
 
 
 def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value:
@@ -266,12 +267,12 @@ def weak(answer: Answer, proved: Answer = NO) -> Answer:
 
 
 def text_length(value: Value) -> int | None:
-    """Return the most characters of a value as text; None if unknown, as for numbers with fractions."""
+    """Return the most characters of a value as text; None if unknown, as for numbers that are computed."""
     if value.can_be(["array", "object", "binary", "set"]) is not NO:
         return None
     lengths = [value.longest] if value.can_be(["string"]) is not NO else []
     if value.can_be(["number"]) is not NO:
-        lengths.append(MOST_DIGITS if value.whole else None)
+        lengths.append(MOST_DIGITS if value.given else None)
     if value.can_be(["boolean"]) is not NO:
         lengths.append(len("false"))
     return None if None in lengths else max((length for length in lengths if length is not None), default=0)
