@@ -1,6 +1,6 @@
 """Decides whether the texts at a path of a message are all accepted by a conversion, and finds one that is not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,21 @@ _NOT_EMPTY = r"[\s\S]"
 _NOTHING = r"[^\s\S]"
 _ENCODING_ASSERTED = (6, 7)
 """The drafts in which `contentEncoding` is asserted."""
+
+
+_IMPLIED: Mapping[str, str] = {
+    **dict.fromkeys(("uri", "iri"), "^[A-Za-z][A-Za-z0-9+.-]*:"),
+    "date": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "date-time": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]",
+    "duration": "^P",
+    "email": "@",
+    "hostname": "^[A-Za-z0-9]",
+    "ipv4": "^[0-9]",
+    "ipv6": ":",
+    "time": "^[0-9]{2}:",
+    "uuid": "^[0-9A-Fa-f-]+$",
+}
+"""Patterns that all texts of a format match."""
 
 
 class Refusal(Struct, frozen=True):
@@ -96,10 +111,13 @@ def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
 
 
 def _patterns(messages: Entailment, index: SchemaIndex, steps: Steps) -> list[str]:
-    """Return patterns of the schema that all texts at a path match."""
+    """Return patterns of the schema, and of its formats, that all texts at a path match."""
     found = [place.content.get("pattern") for place in index.at(steps)]
     texts = [each for each in dict.fromkeys(found) if isinstance(each, str)]
     proved = [text for text in texts if messages.holds_at(steps, {"pattern": text}) is Answer.YES]
+    formats = dict.fromkeys(place.content.get("format") for place in index.at(steps))
+    known = [each for each in formats if isinstance(each, str) and each in _IMPLIED]
+    proved += [_IMPLIED[each] for each in known if messages.holds_at(steps, {"format": each}) is Answer.YES]
     if proved and messages.holds_at(steps, {"anyOf": [_NO_TEXT, {"minLength": 1}]}) is Answer.YES:
         proved.append(_NOT_EMPTY)
     return proved

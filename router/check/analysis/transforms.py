@@ -165,10 +165,13 @@ def _split(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
     if not isinstance(separator, str) or not separator:
         return of_type("array")
     part = Value(before.empty, {"string": YES}, longest=before.longest, gap="of an empty text 'split' makes no parts")
-    form = escaped(separator)
+    form, start, end = (escaped(each) for each in (separator, separator[0], separator[-1]))
     first, last = (
-        structs.replace(part, empty=_can_match(route, before, pattern, [separator, sample]))
-        for pattern, sample in ((f"^{form}", f"{separator}x"), (f"{form}$", f"x{separator}"))
+        structs.replace(part, empty=_can_match(route, before, pattern, samples, never))
+        for pattern, samples, never in (
+            (f"^{form}", [separator, f"{separator}x"], f"^[^{start}]"),
+            (f"{form}$", [separator, f"x{separator}", f"https://example.com/a{separator}"], f"[^{end}]$"),
+        )
     )
     return structs.replace(of_type("array"), ends=(first, last), no_elements=before.empty)
 

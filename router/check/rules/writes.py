@@ -10,8 +10,10 @@ from router.check.analysis.domains import count_of_expression
 from router.check.analysis.entailment import Answer, entailment_without_schema
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
+from router.check.analysis.obligations import longest_idempotency_key
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
 from router.check.rule import Found, Subject, rule
+from router.check.rules.keys import KEY_TOO_LONG
 from router.codes import declare
 from router.config import spec
 from router.model import Path
@@ -195,6 +197,18 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
             advice = "use an id of the message, or remove 'once_key'"
             sentence = f"the idempotency key '{text}' {values}"
             yield Found(SHARED_IDEMPOTENCY_KEY, sentence, where, advice, refutes=claim)
+        elif route.mapped is not None and value.missing is value.empty is NO and value.types.keys() == {"string"}:
+            yield from _check_length(route, value, where)
+
+
+def _check_length(route: AnalyzedRoute, value: Value, where: Path) -> Iterator[Found]:
+    """Report the length of an idempotency key that is a text in each message, if it is not bounded."""
+    most = longest_idempotency_key(route.name)
+    if value.longest is not None and value.longest <= most:
+        return
+    advice, claim = route.constrain(value, f"maxLength: {most}"), route.claim("once_key")
+    sentence = f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes"
+    yield Found(KEY_TOO_LONG, sentence, where, advice, refutes=claim)
 
 
 def _fault(route: AnalyzedRoute, value: Value) -> tuple[str, str]:

@@ -32,7 +32,7 @@ LINE = {"type": "object", "required": ["sku"], "properties": {"sku": WORD, "n": 
 CLOSED_LINE = {**LINE, "additionalProperties": False}
 SCHEMA = {
     "type": "object",
-    "required": ["id", "word", "time", "count", "lines", "words", "closed", "numbers"],
+    "required": ["id", "link", "word", "time", "count", "lines", "words", "closed", "numbers"],
     "properties": {
         "id": WORD,
         "word": WORD,
@@ -52,6 +52,7 @@ SCHEMA = {
         "count": {"type": "integer", "minimum": 0, "maximum": 9},
         "number": {"type": "number"},
         "mail": {"type": "string", "format": "email"},
+        "link": {"type": "string", "format": "uri", "maxLength": 50},
         "flag": {"type": "boolean"},
         "lines": {"type": "array", "items": CLOSED_LINE, "maxItems": 5},
         "words": {"type": "array", "items": WORD},
@@ -216,6 +217,9 @@ def test_a_size_over_the_limit(claims: Any) -> None:
         ("item: {id: {from: word, type: B}}", "B", "key id", "refuted RT611"),
         ("item: {id: {from: digits, type: N, default: 1}}", "N", "key id", PROVED),
         ("item: {id: far}", "S", "key id", "refuted RT610"),
+        ("item: {id: {from: link, transform: strip}}", "S", "key id", PROVED),
+        ("item: {id: {from: link, transform: [{split: '-'}, first]}}", "S", "key id", PROVED),
+        ("item: {id: {from: link, transform: [{split: '#'}, last]}}", "S", "key id", "refuted RT612"),
         ("item: {id: id, v: count}, write: {mode: newest, version: v}", "S", "version v", PROVED),
         ("item: {id: id, v: flag}, write: {mode: newest, version: v}", "S", "version v", "refuted RT417"),
         ("item: {id: id, v: {from: word, transform: shout}}, write: {mode: newest, version: v}", "S", "version v",
@@ -258,7 +262,8 @@ ONCE = "item: {{id: id, c: count}}, write: {{mode: update, add: [c], once: marke
         ("word", PROVED),
         ("far", "refuted RT619"),
         ("flag", "refuted RT619"),
-        ("time", undecided("its length may be over 506 characters")),
+        ("time", "refuted RT613"),
+        ("link", PROVED),
         ("long", "refuted RT619"),
     ],
 )

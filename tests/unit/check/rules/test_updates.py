@@ -62,6 +62,7 @@ SHARED = "RT620 the idempotency key"
         ("k", TEXT, []),
         ("some", TEXT, ["RT619 the idempotency key may be missing: the schema does not guarantee 'some'; add 'some' "]),
         ("k", {"type": "string"}, ["RT619 the idempotency key may be empty; add 'minLength: 1' at /properties/k of"]),
+        ("k", {"type": "string", "minLength": 1}, ["RT613 the idempotency key may have more than 509 characters, and"]),
         ("k", {"type": "integer"}, ["RT619 the idempotency key is a number, not text; convert it with to_string()"]),
         ("k", {"type": ["integer", "string"]}, ["RT619 the idempotency key may be a number, not text; add 'type: str"]),
         ("k", {"const": "a"}, [f"{SHARED} 'k' is the same for all messages; use an id of the message, or remove 'onc"]),
