@@ -1,6 +1,6 @@
 """The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
-RT790 is declared here too, since what reports it needs more packages than `router check --explain`.
+RT790 and RT791 are declared here too, since what reports them needs more packages than `router check --explain`.
 
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
 Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.
@@ -38,6 +38,14 @@ SECRET_IN_PACKAGE = declare(
     "Whoever may read the function's code reads the package, and whoever may pull a worker's image reads that. "
     "`router build`, `router deploy` and `router template --format docker` refuse a file with a key, a token or a "
     "password in it; `--allow-file` is for one that only looks so.",
+)
+KEY_CHANGED = declare(
+    "RT791",
+    "a KMS key that changes without `kms_key_previous`",
+    "What was stored before is encrypted with the previous key. Without permission to decrypt with it, the router "
+    "cannot receive such a message. `router deploy` reports it, and changes nothing without `--allow-destructive`: "
+    "set `kms_key_previous` to the previous key until nothing is left that needs it.",
+    "warning",
 )
 NOT_JSON = declare(
     "RT801",

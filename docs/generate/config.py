@@ -87,8 +87,12 @@ and maps are errors.
 ## Environment variables
 
 `${NAME}` in a text value is replaced by the environment variable when the router starts. `${NAME:-default}` uses the
-default if the variable is unset or empty. The result is always text. Keys are never replaced, and `$${` is a literal
-`${`.
+default if the variable is unset or empty. The result is text; where a whole number is required, or `true` or `false`,
+it is that: `batch_size: ${BATCH:-50}`. Keys are never replaced, and `$${` is a literal `${`. Within `{}`, a text with a
+reference needs quotes.
+
+Each command that reads a configuration has the option `--env-file FILE`: a line `NAME=VALUE` for each variable, as for
+`docker run`; empty lines and lines that begin with `#` are skipped. A variable of the environment has precedence.
 
 ```yaml
 version: 1

@@ -22,7 +22,7 @@ from router.ops.changes import kind_of
 from router.ops.template.document import DeployableConfig, make_document
 from router.ops.template.expressions import Substitutions
 from router.ops.template.plan import PlannedQueue, StackPlan, make_plan
-from router.ops.template.policies import statements
+from router.ops.template.policies import MANAGED_POLICY, statements
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, is_precompiled, unpack
 
@@ -53,8 +53,8 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-sch
 table's attributes: they are those of its key, and "replacement if you edit an existing AttributeDefinition" holds by
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html"""
 _STORES = ("AWS::SQS::Queue", "AWS::DynamoDB::Table")
-_DASHBOARD = "AWS::CloudWatch::Dashboard"
-"""The type of what stores nothing and decides nothing: it shows the routes in their order."""
+_DERIVED = ("AWS::CloudWatch::Dashboard", MANAGED_POLICY)
+"""The types of what only shows the routes, and of the permissions, which are compared as such."""
 _RETENTION = "MessageRetentionPeriod"
 _LONGEST = 60
 """Characters of a value that are shown."""
@@ -78,7 +78,7 @@ def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool 
         return
     yield from _permissions(before, after)
     for id_ in {**before.resources, **after.resources}:
-        if (before.resources.get(id_) or after.resources[id_])["Type"] == _DASHBOARD:
+        if (before.resources.get(id_) or after.resources[id_])["Type"] in _DERIVED:
             continue
         yield from _resource(id_, before, after)
 
@@ -92,7 +92,12 @@ def _deployment(version: ConfigVersion, as_worker: bool) -> DeployedVersion:
     for statement in statements(plan):
         for arn in statement.resources:
             actions[arn] = actions.get(arn, frozenset()) | frozenset(statement.actions)
-    return DeployedVersion(plan, actions, body["Resources"])
+    # What a resource waits for does not change it.
+    resources = {
+        id_: {name: value for name, value in resource.items() if name != "DependsOn"}
+        for id_, resource in body["Resources"].items()
+    }
+    return DeployedVersion(plan, actions, resources)
 
 
 def _permissions(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:

@@ -9,7 +9,6 @@ import click
 
 from router.cli.options import allow_file_option, config_option, json_option, yes_option
 from router.cli.report import exit_on_findings
-from router.ops.template.document import read_for_deployment
 
 
 @click.command("deploy")
@@ -41,8 +40,10 @@ def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
 
     The changes that CloudFormation would make are shown first and have to be confirmed: on a terminal, or by --yes. If
     queues or tables would be deleted or replaced, nothing is changed without --allow-destructive. If a deployment
-    fails, the stack is rolled back. Exit code 0: deployed, or nothing to change; 1: findings, refused, or failed; 2:
-    could not run.
+    fails, the stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
+
+    Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,
+    or failed; 2: could not run, or could not ask.
 
     \b
     Examples:
@@ -58,8 +59,7 @@ def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
     from router.ops.deployment import read_assignments
 
     parameters = read_assignments(given)
-    env = {**os.environ, **parameters}
-    with exit_on_findings(err=False):
-        read = read_for_deployment(config, env)
     services = connect_services(("cloudformation", "dynamodb", "s3", "sqs", "sts"))
-    sys.exit(DeployRun(DeployOptions(**options), services, read, parameters, env).run())
+    run = DeployRun(DeployOptions(**options), services, config, parameters, {**os.environ, **parameters})
+    with exit_on_findings(err=False):
+        sys.exit(run.run())

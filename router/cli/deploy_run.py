@@ -13,10 +13,13 @@ from rich.console import Console
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages, read_table
 from router.aws.stacks import StackEvent, Stacks
+from router.cli.deploy_check import compare_deployed, has_errors, role_of_worker, show_comparison
 from router.cli.deploy_report import as_record, describe_key, explain_failure, show_changes, show_result
+from router.cli.report import finding_record
 from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
 from router.errors import UsageError
+from router.model import Finding
 from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import PlannedChange, kind_of, resource_name
@@ -34,7 +37,9 @@ from router.ops.stack import (
     read_result,
     require_own,
 )
-from router.ops.template.document import DeployableConfig, make_document
+from router.ops.template.document import DeployableConfig, make_document, read_for_deployment
+from router.ops.template.expressions import variables_of
+from router.ops.template.policies import MAX_ATTACHED
 from router.printable import printable_lines
 
 
@@ -90,21 +95,23 @@ class DeployRun:
         self,
         options: DeployOptions,
         services: Mapping[str, ServiceClient],
-        config: DeployableConfig,
+        config: Path,
         given: Mapping[str, str],
         env: Mapping[str, str],
     ) -> None:
-        self._options, self._config, self._given, self._env = options, config, given, env
+        self._options, self._path, self._given, self._env = options, config, given, env
         self._console = output(stderr=True)
         self._services = services
         self._stacks = Stacks(services["cloudformation"])
-        account, self._partition = caller_account(services["sts"])
-        self._bucket = options.bucket or f"{FOLDER}-{account}-{self._stacks.region}"
-        owner = "" if options.bucket else account
+        self._account, self._partition = caller_account(services["sts"])
+        self._bucket = options.bucket or f"{FOLDER}-{self._account}-{self._stacks.region}"
+        owner = "" if options.bucket else self._account
         self._artifacts = Artifacts(services["s3"], self._bucket, owner, self._partition)
+        self._known = env
+        self._findings: tuple[Finding, ...] | None = None
 
     def run(self) -> int:
-        """Deploys; returns the exit code."""
+        """Deploy, and return the exit code; raises ConfigError for a config with errors."""
         # Checked before the build, which takes long.
         stack = self._stacks.find(self._options.stack)
         creates = must_create(stack)
@@ -112,16 +119,25 @@ class DeployRun:
         old = TemplateVersion({})
         if stack and not creates:
             old = TemplateVersion(self._stacks.template(stack.id), stack.parameters)
+        # A variable that is not set keeps its value: as a parameter, and where the template has its value.
+        known = {name: value for name, value in self._env.items() if value or name in self._given}
+        self._known = variables_of(old.body, old.values) | known
+        config = read_for_deployment(self._path, self._known)
         with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
-            deployment = self._prepare(Path(folder), old.values)
+            deployment = self._prepare(config, Path(folder), old.values)
             self._look_at_imports(deployment, old)
             with self._console.status("creating the change set"):
                 template = deployment.upload_template(self._artifacts)
                 prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
             if prepared.changes is None:
                 self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
-                return self._report(deployment, (), 0)
+                return self._report(deployment, (), self._compare(deployment, prepared))
             planned = self._count(deployment.describe(prepared.changes, old))
+            if (policies := deployment.policies_beside(old.body)) > MAX_ATTACHED:
+                self._log(
+                    f"the role has {policies} managed policies during this change: AWS refuses over {MAX_ATTACHED}, "
+                    "unless the quota of the account is higher; change fewer routes at a time"
+                )
             try:
                 code = self._decide(deployment, planned)
                 if code is None:
@@ -133,12 +149,31 @@ class DeployRun:
                 discard(self._stacks, prepared)
                 return self._report(deployment, planned, code)
             result = self._execute(prepared)
+        return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
+        """Show the result, and compare what is deployed with the config; return the exit code."""
         if not result.succeeded:
             self._log(explain_failure(result, prepared.stack, prepared.creates))
-        elif not self._options.as_json:
+            return 1
+        if not self._options.as_json:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
-        return self._report(deployment, planned, int(not result.succeeded), result)
+        return self._compare(deployment, prepared)
+
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Compare what is deployed with the config, and show the findings; return the exit code."""
+        if self._options.dry_run:
+            return 0
+        role = ""
+        if self._options.worker:
+            role = role_of_worker(self._stacks, prepared.stack_id, self._partition, self._account)
+        with self._console.status("comparing what is deployed with the config"):
+            env = {**self._known, **deployment.variables}
+            function = "" if self._options.worker else prepared.stack
+            self._findings = compare_deployed(self._path, env, function, role)
+        show_comparison(self._findings)
+        return int(has_errors(self._findings))
 
     def _look_at_imports(self, deployment: Deployment, old: TemplateVersion) -> None:
         """Say which existing tables will be imported; raises UsageError for one with another key."""
@@ -157,20 +192,20 @@ class DeployRun:
                 size = f"about {found.items} items, {found.indexes} secondary indexes"
                 self._log(f"the table '{name}' exists and is imported as it is: {size}, {capacity}, {ttl}")
 
-    def _prepare(self, folder: Path, previous: Mapping[str, str]) -> Deployment:
+    def _prepare(self, config: DeployableConfig, folder: Path, previous: Mapping[str, str]) -> Deployment:
         package = None if self._options.worker else self._package(folder)
-        document = make_document(self._config, self._options.worker)
+        document = make_document(config, self._options.worker)
         stack, bucket = self._options.stack, self._bucket
         return make_deployment(stack, document, package, bucket, self._given, self._env, previous)
 
     def _package(self, folder: Path) -> Archive:
         if self._options.package:
-            return read_package(self._options.package, self._config.path, self._env)
+            return read_package(self._options.package, self._path, self._known)
         with self._console.status("building the package") as status:
             built = build(
-                self._config.path,
+                self._path,
                 folder / "lambda.zip",
-                env=self._env,
+                env=self._known,
                 report=status.update,
                 allowed=self._options.allowed,
             )
@@ -242,7 +277,8 @@ class DeployRun:
     ) -> int:
         if self._options.as_json:
             record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result)
-            click.echo(to_json(record, indent=2))
+            findings = None if self._findings is None else list(map(finding_record, self._findings))
+            click.echo(to_json({**record, "findings": findings}, indent=2))
         return code
 
     def _log(self, sentence: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import DEFAULT_CONFIG
+from router.cli.options import DEFAULT_CONFIG, env_file_option
 
 FORMATS = ("text", "json", "markdown", "github", "sarif")
 
@@ -23,6 +23,7 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
     show_default=True,
     help="The config that git: and a missing NEW refer to.",
 )
+@env_file_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--worker", is_flag=True, help="Compare the stacks of the worker, instead of those of the function.")
 @click.option("--strict", is_flag=True, help="Fail on risky changes and unknown verdicts, too.")

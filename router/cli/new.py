@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import Struct
 
-from router.cli.options import DEFAULT_CONFIG, NEW_FILE, json_option, yes_option
+from router.cli.options import DEFAULT_CONFIG, NEW_FILE, env_file_option, json_option, yes_option
 from router.cli.terminal import confirm, literal, output, print_table
 from router.config.spec import Config
 from router.dev.compare import to_json
@@ -48,6 +48,7 @@ class _NewOptions(Struct, frozen=True):
     "-c", "--config", type=NEW_FILE, default=DEFAULT_CONFIG, show_default=True,
     help="The config: a route is added to it, or with none a project is made.",
 )  # fmt: skip
+@env_file_option
 @click.option("--queue", default="", help="The queue.  [default: the name of the first file, or the queue itself]")
 @click.option("--table", default="", help="The table, an existing one or a new one.  [default: as the queue]")
 @click.option("--name", default="", help="The name of the route, and of its files.  [default: as the queue]")

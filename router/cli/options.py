@@ -1,6 +1,8 @@
 """The options that several commands share."""
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,70 @@ from router.errors import UsageError
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FROM_FILES = "router.cli.variables"
+"""The key of the variables of `--env-file` in the context of a command."""
 
-config_option: Callable[[Any], Any] = click.option(
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables of a file with a line `NAME=VALUE` for each; raises UsageError.
+
+    As for `docker run --env-file`: empty lines and those that begin with `#` are skipped, a value is taken as it is
+    written, without quotes or references.
+    """
+    found = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"cannot read {path} as UTF-8 text") from None
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.strip().partition("=")
+        if name.startswith("#") or not (name or equals):
+            continue
+        if not equals or not _VARIABLE.fullmatch(name) or "\0" in value:
+            raise UsageError(f"{path}:{number}: this is not NAME=VALUE, with letters, digits and '_' in the name")
+        found[name] = value
+    return found
+
+
+def variables_of_files() -> Mapping[str, str]:
+    """Return the variables that `--env-file` gives to the command that runs."""
+    found: Mapping[str, str] = click.get_current_context().meta.get(_FROM_FILES, {})
+    return found
+
+
+def _set_variables(context: click.Context, _: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Put the variables of files into the environment, which child processes inherit, until the command ends."""
+    given = {name: value for path in paths for name, value in read_env_file(path).items()}
+    context.meta[_FROM_FILES] = given
+    added = {name: value for name, value in given.items() if name not in os.environ}
+    os.environ.update(added)
+
+    def remove() -> None:
+        for name in added:
+            os.environ.pop(name, None)
+
+    context.call_on_close(remove)
+
+
+env_file_option: Callable[[Any], Any] = click.option(
+    "--env-file",
+    type=FILE,
+    multiple=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_variables,
+    help="A file of environment variables, NAME=VALUE in each line; those of the environment have precedence.",
+)
+"""`--env-file FILE`, of all commands that read a config."""
+_config_option = click.option(
     "-c", "--config", type=FILE, default=DEFAULT_CONFIG, show_default=True, help="The config."
 )
-"""`-c FILE`."""
+
+
+def config_option(function: Any) -> Any:
+    """Add `-c FILE` and `--env-file FILE`."""
+    return _config_option(env_file_option(function))
 
 
 allow_file_option: Callable[[Any], Any] = click.option(
@@ -36,9 +97,9 @@ def output_option(**settings: Any) -> Callable[[Any], Any]:
 
 
 def config_argument(function: Any) -> Any:
-    """Add `[FILE]` and `-c FILE`; the function passes both to `choose_config`."""
+    """Add `[FILE]`, `-c FILE` and `--env-file FILE`; the function passes the first two to `choose_config`."""
     option = click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
-    return click.argument("file", type=FILE, required=False)(option(function))
+    return click.argument("file", type=FILE, required=False)(option(env_file_option(function)))
 
 
 def choose_config(file: Path | None, config: Path | None) -> Path:

@@ -132,8 +132,8 @@ def _printable(char: str) -> str:
 
 def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
     """Return a JSON object of `findings` and `claims`; ignored findings follow and have the reason as `ignored`."""
-    listed = [_record(finding) for finding in findings]
-    listed += [{**_record(each.finding), "ignored": each.reason} for each in ignored]
+    listed = [finding_record(finding) for finding in findings]
+    listed += [{**finding_record(each.finding), "ignored": each.reason} for each in ignored]
     return _format({"findings": listed, "claims": list(map(_claim, ledger.entries))})
 
 
@@ -144,7 +144,8 @@ def _claim(entry: LedgerEntry) -> dict[str, Any]:
     return record | {name: value for name, value in more.items() if value}
 
 
-def _record(finding: Finding) -> dict[str, Any]:
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """Return a finding for JSON."""
     return {
         "code": finding.code.id,
         "severity": finding.code.severity,

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import FILE, allow_file_option, config_option, output_option, write_file
+from router.cli.options import (
+    FILE,
+    allow_file_option,
+    config_option,
+    output_option,
+    variables_of_files,
+    write_file,
+)
 from router.cli.report import exit_on_findings
 from router.errors import UsageError
 from router.ops.archive import LeftOut
@@ -18,6 +25,7 @@ from router.ops.template.document import (
     make_document,
     read_for_deployment,
 )
+from router.ops.template.expressions import SET_BY_AWS
 from router.ops.template.operators import operator_policies
 from router.ops.template.worker_files import dockerfile, find_program, systemd_unit
 
@@ -56,7 +64,7 @@ def command(
 
     Queues and tables with `managed: false`, or given by ARN or URL, are referred to but not created. Variables of the
     config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
-    they have their values in this environment.
+    they have their defaults, or the values of --env-file. The environment does not matter.
 
     A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
     --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
@@ -75,7 +83,7 @@ def command(
       router template --format systemd --index https://packages.example.com/simple
     """
     with exit_on_findings(err=True):
-        read = read_for_deployment(config, os.environ)
+        read = read_for_deployment(config, _environment())
     if form in ("docker", "systemd"):
         text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
     elif wheel or index or allowed:
@@ -83,6 +91,12 @@ def command(
     else:
         text = _template(read, form, worker)
     _write(text, form, output)
+
+
+def _environment() -> dict[str, str]:
+    # The region is a reference in the template, whatever it is here.
+    region = {name: value for name, value in os.environ.items() if name in SET_BY_AWS}
+    return {**region, **variables_of_files()}
 
 
 def _template(read: DeployableConfig, form: str, worker: bool) -> str:

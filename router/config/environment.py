@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import getitem
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -102,6 +102,42 @@ def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str])
     for path in paths:
         holder = reduce(getitem, path[:-1], data)
         holder[path[-1]] = _replace(holder[path[-1]], env, path, faults)
+    return faults
+
+
+Kind = Literal["integer", "boolean"]
+"""What a place of a config takes besides text, by JSON Schema's name."""
+_KINDS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
+    "integer": (re.compile(r"[-+]?[0-9]{1,18}"), "a whole number"),
+    "boolean": (re.compile(r"[Tt]rue|TRUE|[Ff]alse|FALSE"), "true or false"),
+}
+
+
+class TypedText(Struct, frozen=True):
+    """A text with references, by its path, which stands for a number, or for true or false."""
+
+    path: Path
+    kind: Kind
+
+
+def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
+    """Convert texts whose references were replaced, in the data itself.
+
+    A text that cannot be converted is removed, so that the default of its key applies: a fault says so, unless it has
+    the placeholder of a variable that is not set.
+    """
+    faults = []
+    for each in texts:
+        holder, key = reduce(getitem, each.path[:-1], data), each.path[-1]
+        text = holder[key]
+        form, words = _KINDS[each.kind]
+        if form.fullmatch(text):
+            holder[key] = int(text) if each.kind == "integer" else text[0] in "tT"
+            continue
+        del holder[key]
+        if not stands_for_unset(text):
+            sentence = f"the variables in {str(key)!r} do not make {words}"
+            faults.append(EnvironmentFault(each.path, sentence, f"set them so that it is {words}"))
     return faults
 
 

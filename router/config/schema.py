@@ -24,6 +24,8 @@ _REFERENCE = r"\$\{"
 _SUFFIX = "Settings"
 """The end of the names of structures that is not published."""
 _KEPT = frozenset({"examples", "default", "propertyNames"})
+_OWN = ("enum", "type", "minimum", "maximum")
+"""The keywords of a choice, or of a whole number, or of true or false."""
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 WHOLE = "x-whole"
 """The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
@@ -132,12 +134,17 @@ def _published_names(node: Node) -> Node:
 
 
 def _accept_references(node: Node) -> Node:
-    """Accept text with `${NAME}` for text of a certain form, and for one of a few."""
+    """Accept text with `${NAME}` for text of a certain form, for one of a few, a whole number, and true or false."""
     if isinstance(node.get("pattern"), str):
         node["pattern"] += f"|{_REFERENCE}"
-    if all(isinstance(choice, str) for choice in node.get("enum", [0])):
-        node["anyOf"] = [{"enum": node.pop("enum")}, {"type": "string", "pattern": _REFERENCE}]
+    own = {name: node.pop(name) for name in _OWN if name in node} if _takes_references(node) else {}
+    if own:
+        node["anyOf"] = [own, {"type": "string", "pattern": _REFERENCE}]
     return node
+
+
+def _takes_references(node: Node) -> bool:
+    return "enum" in node or node.get("type") in ("integer", "boolean")
 
 
 def _accept_empty_keys(node: Node) -> Node:

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import structs
 from yaml import YAMLError
@@ -10,7 +11,7 @@ from yaml.scanner import ScannerError
 
 from router.codes import declare
 from router.config import spec
-from router.config.environment import RT005, substitute
+from router.config.environment import RT005, EnvironmentFault, convert_texts, find_references, substitute
 from router.config.findings import stopped
 from router.config.include import included_files
 from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge
@@ -18,6 +19,7 @@ from router.config.owners import with_defaults
 from router.config.parse import parse_part
 from router.config.schema import without_extensions
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
+from router.config.typed import find_typed
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 
@@ -50,7 +52,7 @@ def read_config(
     unreadable: list[Finding] = []
     for file in included_files(path, config.include, root.findings) if config else ():
         try:
-            source = read_source(file, env, unset=unset, unsaved=unsaved)
+            source = read_source(file, env, unset, spec.Included, unsaved=unsaved)
         except ConfigError as error:
             unreadable += error.findings
         else:
@@ -68,13 +70,15 @@ def read_source(
     path: pathlib.Path,
     env: Mapping[str, str] | None = None,
     unset: Severity = "error",
+    cls: type[spec.Config | spec.Included] = spec.Config,
+    *,
     unsaved: Unsaved = NO_UNSAVED,
 ) -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
     Without `env`, references stay as they are written. `unset` is the severity of a variable that is not set and has
-    no default; a placeholder replaces it. If `unsaved` has the file, it is read from there. Raises ConfigError if there
-    is no data.
+    no default; a placeholder replaces it. `cls` is what the file has to be. If `unsaved` has the file, it is read from
+    there. Raises ConfigError if there is no data.
     """
     file = str(path)
     raw = unsaved[path] if path in unsaved else _read_bytes(path)
@@ -87,7 +91,7 @@ def read_source(
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
         raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
-    return parse_text(text, env, file, path.parent, unset)
+    return parse_text(text, env, file, path.parent, unset, cls)
 
 
 def _read_bytes(path: pathlib.Path) -> bytes:
@@ -106,6 +110,7 @@ def parse_text(
     label: str = "routes.yaml",
     folder: pathlib.Path = pathlib.Path(),
     unset: Severity = "error",
+    cls: type[spec.Config | spec.Included] = spec.Config,
     *,
     as_written: bool = False,
 ) -> SourceFile:
@@ -121,13 +126,21 @@ def parse_text(
     if "x-" in text and not as_written:
         data = without_extensions(data)
     if env is not None:
-        data, faults = substitute(data, env)
+        data, faults = _with_variables(data, env, cls)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
             tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
     if not as_written:
         data = with_defaults(data)
     return SourceFile(label, folder, data, tree.findings, tree.locate)
+
+
+def _with_variables(
+    data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included]
+) -> tuple[Any, list[EnvironmentFault]]:
+    """Return data with the values of variables: text, but a number, or true or false, where the config takes that."""
+    replaced, faults = substitute(data, env)
+    return replaced, faults + convert_texts(replaced, find_typed(cls, data, find_references(data)))
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -20,6 +20,14 @@ KmsKey = Annotated[
         examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
     ),
 ]
+PreviousKmsKey = Annotated[
+    str,
+    Meta(
+        description="The ARN of the KMS key that it was encrypted with before, or its messages or items are: it can "
+        "still be decrypted with. Remove it when nothing is left that needs it.",
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"],
+    ),
+]
 Architecture = Annotated[Literal["arm64", "x86_64"], Meta(description="The processor architecture.")]
 LogRetention = Annotated[
     Duration,
@@ -206,6 +214,7 @@ class Queue(Spec, frozen=True):
         ),
     ] = True
     kms_key: KmsKey = ""
+    kms_key_previous: PreviousKmsKey = ""
     retention: Annotated[
         Duration | UnsetType,
         Meta(
@@ -271,6 +280,7 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = True
     kms_key: KmsKey = ""
+    kms_key_previous: PreviousKmsKey = ""
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)

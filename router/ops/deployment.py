@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +16,9 @@ from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
-from router.ops.property_changes import TemplateVersion
+from router.ops.property_changes import TemplateVersion, substitute_text
 from router.ops.template.document import MAX_INLINE_BYTES, Document
+from router.ops.template.policies import MANAGED_POLICY
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
@@ -29,14 +29,14 @@ MAX_FUNCTION_NAME = 64
 """The function has the name of the stack: lambda/latest/api/API_CreateFunction.html"""
 _TABLE = "AWS::DynamoDB::Table"
 _NAMES = {_TABLE: "TableName", "AWS::SQS::Queue": "QueueName"}
-_REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 class Deployment(Struct, frozen=True):
     """A stack to deploy: the text of its template, its parameters and package.
 
     A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
-    `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id.
+    `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id,
+    `variables` the values of the variables of the config, `previous_keys` the KMS keys that can still decrypt.
     """
 
     stack: str
@@ -47,12 +47,19 @@ class Deployment(Struct, frozen=True):
     package: Archive | None
     values: Mapping[str, str] = {}
     changes: Mapping[str, tuple[str, str]] = {}
+    variables: Mapping[str, str] = {}
+    previous_keys: Mapping[str, str] = {}
 
     def describe(self, changes: tuple[ResourceChange, ...], old: TemplateVersion) -> tuple[PlannedChange, ...]:
         """Return a description of each change; `old` is the template that the stack has."""
-        return describe_changes(
-            changes, self.routes, self.names, old, TemplateVersion(json.loads(self.body), self.values)
-        )
+        new = TemplateVersion(json.loads(self.body), self.values)
+        return describe_changes(changes, self.routes, self.names, old, new, self.previous_keys)
+
+    def policies_beside(self, old: Mapping[str, Any]) -> int:
+        """Return how many managed policies the role has during the change of a template `old`."""
+        bodies: tuple[Mapping[str, Any], ...] = (old, json.loads(self.body))
+        listed = [each.get("Resources", {}).items() for each in bodies]
+        return len({id_ for items in listed for id_, resource in items if resource["Type"] == MANAGED_POLICY})
 
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
         """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
@@ -115,7 +122,10 @@ def make_deployment(
     template = with_literal_table_names(document.body, values)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
-    return Deployment(stack, body, parameters, routes, literal_names(template, values), package, values, changes)
+    variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
+    names = literal_names(template, values)
+    keys = {id_: substitute_text(text, values) for id_, text in document.previous_keys.items()}
+    return Deployment(stack, body, parameters, routes, names, package, values, changes, variables, keys)
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:
@@ -195,8 +205,8 @@ def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str
             return name
         case {"Ref": str(parameter)}:
             return values.get(parameter, "")
-        case {"Fn::Sub": str(text)} if all(name in values for escaped, name in _REFERENCE.findall(text) if not escaped):
-            return _REFERENCE.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], text)
+        case {"Fn::Sub": str(text)}:
+            return substitute_text(text, values)
         case _:
             return ""
 

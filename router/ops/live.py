@@ -29,8 +29,8 @@ class LiveComparison:
     None if the config has errors, so that nothing was compared.
     """
 
-    def __init__(self, function: str = "", connect: Callable[[], Live] = connect) -> None:
-        self._function = function
+    def __init__(self, function: str = "", connect: Callable[[], Live] = connect, role: str = "") -> None:
+        self._function, self._role = function, role
         self._connect = connect
         self.seen: DeployedState | None = None
         self.survivals: list[OutageSurvival] = []
@@ -40,28 +40,29 @@ class LiveComparison:
         if loaded.program is None:
             loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
             return
-        self.seen = read_deployed(self._connect(), loaded.program, self._function)
+        self.seen = read_deployed(self._connect(), loaded.program, self._function, self._role)
         deployment = DeployedConfig(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
         self.survivals = survivals(deployment)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 
 
-def read_deployed(live: Live, program: Program, function: str = "") -> DeployedState:
+def read_deployed(live: Live, program: Program, function: str = "", role: str = "") -> DeployedState:
     """Return the state of all resources that a config names, for the rules.
 
     With a `function`, a name or ARN, only its mappings are read and the permissions are those of its role; otherwise
-    all mappings are read and the permissions are those of the caller. Raises UsageError for invalid credentials.
+    all mappings are read and the permissions are those of the `role`, an ARN, or of the caller. Raises UsageError for
+    invalid credentials.
     """
     with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
-        return _Survey(live, program, pool).run(function)
+        return _Survey(live, program, pool).run(function, role)
 
 
 class _Survey:
     def __init__(self, live: Live, program: Program, pool: ThreadPoolExecutor) -> None:
         self._live, self._config, self._queues, self._pool = live, program.config, program.engine.queues, pool
 
-    def run(self, function: str) -> DeployedState:
-        principal = self._live.caller()
+    def run(self, function: str, role: str) -> DeployedState:
+        principal = role or self._live.caller()
         references = {name: table.name or name for name, table in self._config.tables.items()}
         found_tables = self._get_all(self._live.table, references.values())
         tables = {name: found_tables[each] for name, each in references.items()}

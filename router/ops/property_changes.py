@@ -1,16 +1,27 @@
 """The properties of resources that differ between two templates, and those whose change loses messages or items."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+
+from router.codes import KEY_CHANGED
 
 QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 _RETENTION = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600
 """Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
 _TIME_TO_LIVE = "TimeToLiveSpecification"
+_REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
+
+
+def substitute_text(text: str, values: Mapping[str, str]) -> str:
+    """Return an argument of `Fn::Sub` with the values of parameters, or "" if it needs more than these."""
+    if any(not escaped and name not in values for escaped, name in _REFERENCE.findall(text)):
+        return ""
+    return _REFERENCE.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], text)
 
 
 class PropertyChange(Struct, frozen=True):
@@ -36,6 +47,8 @@ class TemplateVersion(Struct, frozen=True):
         match value:
             case {"Ref": str(name)} if name in self.values:
                 return self.values[name]
+            case {"Fn::Sub": str(text)} if known := substitute_text(text, self.values):
+                return known
             case Mapping():
                 return {name: self._resolve(each) for name, each in value.items()}
             case list():
@@ -53,8 +66,11 @@ def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: s
     )
 
 
-def describe_loss(type_: str, changes: tuple[PropertyChange, ...]) -> str:
-    """Return what is lost if properties of an existing resource change, or ""."""
+def describe_loss(type_: str, changes: tuple[PropertyChange, ...], previous_key: str = "") -> str:
+    """Return what is lost if properties of an existing resource change, or "".
+
+    `previous_key` is the KMS key that the config names as `kms_key_previous`, so that it can still be decrypted with.
+    """
     losses = []
     for change in changes:
         if type_ == QUEUE and change.name == _RETENTION:
@@ -65,9 +81,12 @@ def describe_loss(type_: str, changes: tuple[PropertyChange, ...]) -> str:
             before, after = (_expiring(each) for each in (change.before, change.after))
             if after and after != before:
                 losses.append(f"EXPIRES items by their '{after}'" + (f" instead of '{before}'" if before else ""))
-        elif change.name == _KEYS.get(type_) and _key(change.before):
+        elif change.name == _KEYS.get(type_) and _key(change.before) not in ("", previous_key):
             content = "messages" if type_ == QUEUE else "items"
-            losses.append(f"CHANGES the KMS key: stored {content} need the previous one, {_key(change.before)}")
+            losses.append(
+                f"CHANGES the KMS key: stored {content} need the previous one, {_key(change.before)}: set it as "
+                f"kms_key_previous ({KEY_CHANGED.id})"
+            )
     return "; ".join(losses)
 
 

@@ -4,6 +4,7 @@ import glob
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,6 +17,7 @@ from router.config.include import included_files
 from router.config.merge import SourceFile, folder_of, relocate
 from router.config.parse import without_empty_keys
 from router.config.source import read_source
+from router.config.typed import find_typed
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression
@@ -38,8 +40,9 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
     with without_garbage_collector():
         sources = list(_sources(path, loaded.config.include))
         include = (given,) if isinstance(given, str) else given
+        kinds: list[type[spec.Config | spec.Included]] = [spec.Config, *repeat(spec.Included, len(sources) - 1)]
         return write(
-            Files(include, tuple(_file(source, path.parent) for source in sources)),
+            Files(include, tuple(map(_file, sources, repeat(path.parent), kinds))),
             _bundle(sources, path.parent),
             _trees(sources),
             [list_places(_needed(source.data), source.locate) for source in sources],
@@ -59,10 +62,12 @@ def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> SourceFile:
     return structs.replace(source, data=without_empty_keys(cls, source.data))
 
 
-def _file(source: SourceFile, root: FilePath) -> File:
+def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]) -> File:
     data = _needed(source.data)
     name = FilePath(source.file).relative_to(root).as_posix()
-    return File(name, folder_of(FilePath(source.file), root), tuple(find_references(data)), data)
+    references = tuple(find_references(data))
+    typed = tuple(find_typed(cls, data, references))
+    return File(name, folder_of(FilePath(source.file), root), references, data, typed)
 
 
 def _needed(data: Mapping[str, Any]) -> dict[str, Any]:

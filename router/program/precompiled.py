@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from router.config import spec
-from router.config.environment import RT005, parts, replace_references
+from router.config.environment import RT005, TypedText, convert_texts, parts, replace_references
 from router.config.findings import Findings, Locate
 from router.config.merge import IncludedFile, Reading, SourceFile, merge
 from router.errors import UsageError
@@ -41,13 +41,14 @@ class File(Struct, frozen=True):
     """A file of a config: the config itself first, then what it includes, in order.
 
     `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
-    the texts in `data` that have a `${` in them.
+    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false.
     """
 
     name: str
     folder: str
     references: tuple[Path, ...]
     data: dict[str, Any]
+    typed: tuple[TypedText, ...] = ()
 
 
 class Files(Struct, frozen=True):
@@ -190,11 +191,13 @@ def _put_in(
 
     findings = Findings(locate)
     faults = replace_references(file.data, file.references, env)
+    data: Any = file.data
+    texts = [str(reduce(getitem, at, data)) for at in file.references]
+    faults += convert_texts(file.data, file.typed)
     for fault in faults:
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
-    data: Any = file.data
     # msgspec's `$` matches before a line feed at the end, too.
-    proved = not faults and not any(str(reduce(getitem, at, data)).endswith("\n") for at in file.references)
+    proved = not faults and not any(text.endswith("\n") for text in texts)
     return SourceFile(label, folder, file.data, findings, locate), proved
 
 

@@ -174,11 +174,76 @@ def test_nothing_to_change(deployed: Project) -> None:
     """The same again is reported as that."""
     done = deployed.deploy("--yes")
 
-    assert (done.exit_code, done.stdout, last(done)) == (
+    assert (done.exit_code, done.stdout, done.stderr.splitlines()) == (
         0,
         "",
-        f"the stack '{deployed.stack}' is up to date: nothing to change",
+        [
+            f"the stack '{deployed.stack}' is up to date: nothing to change",
+            "compared what is deployed with the config: no findings",
+        ],
     )
+
+
+def drift(stack: str, clients: Mapping[str, Any]) -> None:
+    """Change by hand what the router depends on: how Lambda reads the queue."""
+    url = clients["sqs"].get_queue_url(QueueName=f"{stack}-users")["QueueUrl"]
+    clients["sqs"].set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "30"})
+    (mapping,) = clients["lambda"].list_event_source_mappings(FunctionName=stack)["EventSourceMappings"]
+    clients["lambda"].update_event_source_mapping(UUID=mapping["UUID"], FunctionResponseTypes=[])
+
+
+def test_what_is_deployed_is_compared(deployed: Project, clients: Mapping[str, Any]) -> None:
+    """Drift is reported though there is nothing to change, and decides the exit code."""
+    drift(deployed.stack, clients)
+
+    done = deployed.deploy("--yes", "--json")
+
+    reported = json.loads(done.stdout)
+    codes = [each["code"] for each in reported["findings"] if each["severity"] == "error"]
+    assert (done.exit_code, reported["executed"], codes) == (1, False, ["RT742", "RT743"])
+    assert last(done) == "compared what is deployed with the config: 2 errors"
+
+
+def test_a_sound_deployment(project: Project) -> None:
+    """What was just deployed is compared, too, and has no findings."""
+    done = project.deploy("--yes", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, [])
+
+
+def test_a_dry_run_compares_nothing(deployed: Project, clients: Mapping[str, Any]) -> None:
+    """It shows what would change."""
+    drift(deployed.stack, clients)
+
+    done = deployed.deploy("--dry-run", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, None)
+
+
+def test_order_of_permissions(project: Project, clients: Mapping[str, Any]) -> None:
+    """New permissions are there before the function changes and reads; the old ones are deleted at the end."""
+    project.write(CONFIG + ORDERS)
+    project.deploy("--yes")
+    project.write(CONFIG + ORDERS.replace("orders", "clicks"))
+
+    done = project.deploy("--yes", "--allow-destructive")
+
+    cloudformation = clients["cloudformation"]
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=project.stack)
+    events = [each for page in pages for each in page["StackEvents"]][::-1]
+    # ministack has no events of what an update deletes.
+    completed = [each["LogicalResourceId"] for each in events if each["ResourceStatus"].endswith("_COMPLETE")]
+    (policy,) = [
+        each["LogicalResourceId"]
+        for each in cloudformation.list_stack_resources(StackName=project.stack)["StackResourceSummaries"]
+        if each["ResourceType"] == "AWS::IAM::ManagedPolicy"
+    ]
+    mapping = next(each for each in completed if each.startswith("MappingClicks"))
+    changed = len(completed) - completed[::-1].index("Function") - 1
+    assert (done.exit_code, completed.index(policy) < changed < completed.index(mapping)) == (0, True)
+    (role,) = {each["PhysicalResourceId"] for each in events if each["LogicalResourceId"] == "Role"} - {""}
+    attached = clients["iam"].list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    assert [policy in each["PolicyName"] for each in attached] == [True]
 
 
 def test_queue_setting(deployed: Project) -> None:
@@ -203,6 +268,22 @@ def test_parameters_stay(project: Project, clients: Mapping[str, Any]) -> None:
 
     assert (kept.exit_code, json.loads(kept.stdout)["parameters"], values["AlarmTopic"]) == (0, {}, topic)
     assert f"parameter AlarmTopic: {topic} → {topic}2" in changed.stderr.splitlines()
+
+
+def test_values_stay(project: Project) -> None:
+    """A variable that is not set again keeps its value where the template has that value, too."""
+    settings = 'retention: "${RETENTION:-4d}", lambda: {batch_size: "${BATCH:-50}"}'
+    project.write(CONFIG.replace("dead_letter: users-dlq}", f"dead_letter: users-dlq, {settings}}}"))
+    project.deploy("--yes", RETENTION="5d", BATCH="5")
+
+    again = project.deploy("--yes")
+    changed = project.changes("--parameter", "RETENTION=6d")
+
+    assert (again.exit_code, again.stderr.splitlines()[0]) == (
+        0,
+        f"the stack '{project.stack}' is up to date: nothing to change",
+    ), again.output
+    assert ("modify", "queue", f"{project.stack}-users", ["MessageRetentionPeriod"]) in changed
 
 
 def test_shorter_retention(deployed: Project, clients: Mapping[str, Any]) -> None:
@@ -234,21 +315,40 @@ def test_expiring_items(deployed: Project) -> None:
     assert (refused.exit_code, last(refused)) == (1, f"refused without --allow-destructive: {loss}")
 
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/{}234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def write_keys(project: Project, settings: str) -> None:
+    """Write a config whose queue has such settings."""
+    project.write(CONFIG.replace("users-dlq}", f"users-dlq, {settings}}}"))
+
+
 def test_another_kms_key(project: Project) -> None:
     """Another KMS key is refused: what is stored needs the previous one."""
-    key = "arn:aws:kms:us-east-1:123456789012:key/{}234abcd-12ab-34cd-56ef-1234567890ab"
-
-    def write(number: int) -> None:
-        project.write(CONFIG.replace("users-dlq}", f"users-dlq, kms_key: '{key.format(number)}'}}"))
-
-    write(1)
+    write_keys(project, f"kms_key: '{KEY.format(1)}'")
     project.deploy("--yes")
-    write(2)
+    write_keys(project, f"kms_key: '{KEY.format(2)}'")
 
     refused = project.deploy("--yes")
 
-    loss = f"CHANGES the KMS key: stored messages need the previous one, {key.format(1)} (0 messages now)"
+    loss = (
+        f"CHANGES the KMS key: stored messages need the previous one, {KEY.format(1)}: set it as kms_key_previous "
+        "(RT791) (0 messages now)"
+    )
     assert (refused.exit_code, loss in last(refused)) == (1, True)
+
+
+@pytest.mark.parametrize("previous", [f"'{KEY.format(1)}'", '"${OLD_KEY}"'], ids=["literal", "variable"])
+def test_previous_kms_key(project: Project, previous: str) -> None:
+    """With the previous key as such nothing is lost, and the role may decrypt with both."""
+    write_keys(project, f"kms_key: '{KEY.format(1)}'")
+    project.deploy("--yes")
+    write_keys(project, f"kms_key: '{KEY.format(2)}', kms_key_previous: {previous}")
+
+    shown = project.deploy("--dry-run", "--json", OLD_KEY=KEY.format(1))
+
+    (queue,) = [each for each in json.loads(shown.stdout)["changes"] if each["resource"] == "queue"]
+    assert (queue["loses"], queue["verb"], queue["details"]) == (False, "modify", ["KmsMasterKeyId"])
 
 
 def test_name_of_what_is_lost(deployed: Project) -> None:
@@ -273,10 +373,11 @@ def test_new_route(deployed: Project) -> None:
     ]
     assert sorted((each[0] == "add", each[1]) for each in changes if each[1] != "queue") == [
         (False, "dashboard"),
-        (False, "role"),
+        (False, "managed policy"),
         (True, "alarm"),
         (True, "alarm"),
         (True, "event source mapping"),
+        (True, "managed policy"),
     ]
 
 

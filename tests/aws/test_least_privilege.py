@@ -47,8 +47,10 @@ CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 def statements() -> list[Policy]:
     """The statements of the role in the template."""
     document = make_document(read_for_deployment(CONFIG, NAMES))
-    policies = document.body["Resources"]["Role"]["Properties"]["Policies"]
-    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    resources = document.body["Resources"]
+    policies = resources["Role"]["Properties"]["Policies"]
+    managed = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::IAM::ManagedPolicy"]
+    return [statement for policy in (*managed, *policies) for statement in policy["PolicyDocument"]["Statement"]]
 
 
 class Deployed:
@@ -65,10 +67,20 @@ class Deployed:
         answer = clients["lambda"].invoke(FunctionName=self.stack, Payload=json.dumps(CREDENTIALS))
         self._keys = json.loads(answer["Payload"].read())
         iam = clients["iam"]
+        self._embed_policies(iam)
         self._policies = {
             name: iam.get_role_policy(RoleName=self.role, PolicyName=name)["PolicyDocument"]
             for name in iam.list_role_policies(RoleName=self.role)["PolicyNames"]
         }
+
+    def _embed_policies(self, iam: Any) -> None:
+        """Embed the managed policies in the role, where `allow` changes them."""
+        for attached in iam.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]:
+            arn, name = attached["PolicyArn"], attached["PolicyName"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+            iam.put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
+            iam.detach_role_policy(RoleName=self.role, PolicyArn=arn)
 
     @property
     def stack(self) -> str:

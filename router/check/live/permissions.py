@@ -54,8 +54,8 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             deployed = seen.queues.get(reference)
             if isinstance(deployed, DeployedQueue):
                 wanted.setdefault(deployed.arn, set()).update(actions)
-        if settings.kms_key:
-            wanted.setdefault(settings.kms_key, set()).add(DECRYPT)
+        for key in keys_of(settings):
+            wanted.setdefault(key, set()).add(DECRYPT)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if not isinstance(settings.s3_pointer, UnsetType):
@@ -68,9 +68,14 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             table = seen.tables.get(name)
             if isinstance(table, DeployedTable):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
-            if config.tables[name].kms_key:
-                wanted.setdefault(config.tables[name].kms_key, set()).add(DECRYPT)
+            for key in keys_of(config.tables[name]):
+                wanted.setdefault(key, set()).add(DECRYPT)
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def keys_of(settings: spec.Queue | spec.TableSettings) -> Iterator[str]:
+    """Yield the KMS keys of a queue or table: that of now, and the previous one."""
+    yield from filter(None, dict.fromkeys((settings.kms_key, settings.kms_key_previous)))
 
 
 def fetches_of(pointers: spec.S3Pointer, partition: str) -> Iterator[tuple[str, str]]:

@@ -110,15 +110,18 @@ def check_batches(subject: Subject) -> Iterator[Found]:
 def check_kms_keys(subject: Subject) -> Iterator[Found]:
     """Report KMS keys that are not given by their ARN."""
     config = subject.config
-    keys: list[tuple[Path, str]] = [(("queues", name), queue.kms_key) for name, queue in config.queues.items()]
+    keys: list[tuple[Path, str]] = []
     for name, queue in config.queues.items():
         if not isinstance(queue.s3_pointer, UnsetType):
-            keys.append((("queues", name, "s3_pointer"), queue.s3_pointer.kms_key))
-    keys += [(("tables", name), table.kms_key) for name, table in config.tables.items()]
+            keys.append((("queues", name, "s3_pointer", "kms_key"), queue.s3_pointer.kms_key))
+    for section, entries in (("queues", config.queues), ("tables", config.tables)):
+        for name, entry in entries.items():
+            keys.append(((section, name, "kms_key"), entry.kms_key))
+            keys.append(((section, name, "kms_key_previous"), entry.kms_key_previous))
     for path, key in keys:
         if key and not _KEY_ARN.fullmatch(key) and not stands_for_unset(key):
             sentence = f"'{key}' is not the ARN of a KMS key: arn:aws:kms:REGION:ACCOUNT:key/ID"
-            yield Found(NO_KEY_ARN, sentence, (*path, "kms_key"), "use the ARN of the key, not of an alias")
+            yield Found(NO_KEY_ARN, sentence, path, "use the ARN of the key, not of an alias")
 
 
 @rule(TIMES)

@@ -5,18 +5,23 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-li
 
 import os
 from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
 from msgspec import Struct
 
 from router.check.run import examine
+from router.config.environment import RT005, Reference, split_references
+from router.config.findings import describe
 from router.errors import ConfigError, UsageError
 from router.ops.template import fill, monitoring, resources, worker
 from router.ops.template.expressions import Json, Substitutions, ref
 from router.ops.template.plan import make_plan
+from router.ops.template.policies import make_policies
 from router.program.load import Loaded, Program
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME, File, unpack
@@ -34,11 +39,15 @@ MAX_INLINE_BYTES = 51_200
 
 
 class Document(Struct, frozen=True):
-    """A template: its body, the routes of each queue and table by logical id, and the parameter of each variable."""
+    """A template: its body, and the parameter of each variable of the config.
+
+    By logical id: the routes of each queue, table and policy, and the previous KMS keys of queues and tables as texts.
+    """
 
     body: Json
     routes: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, str]
+    previous_keys: Mapping[str, str] = {}
 
 
 class DeployableConfig(Struct, frozen=True):
@@ -56,28 +65,47 @@ class DeployableConfig(Struct, frozen=True):
 
 
 def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
-    """Check and read a config for a template; variables may be unset. Raises ConfigError if it has errors."""
+    """Check and read a config for a template; variables in texts may be unset.
+
+    Raises ConfigError if it has errors, UsageError for a number from a variable that has no value.
+    """
     seen: list[Loaded] = []
     report = examine(path, env, seen.append, "warning")
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
     if errors or seen[0].program is None:
-        raise ConfigError(errors)
-    return DeployableConfig(path, seen[0].program, seen[0], unpack(precompile(path, env), COMPILED_NAME).files.files)
+        # A variable that is not set may be the cause.
+        raise ConfigError(tuple(each for each in report.findings if each in errors or each.code.id == RT005.id))
+    files = unpack(precompile(path, env), COMPILED_NAME).files.files
+    for file in files:
+        _require_values(file, env)
+    return DeployableConfig(path, seen[0].program, seen[0], files)
+
+
+def _require_values(file: File, env: Mapping[str, str]) -> None:
+    for typed in file.typed:
+        text: Any = reduce(getitem, typed.path, file.data)  # type: ignore[arg-type]
+        for piece in split_references(text):
+            if isinstance(piece, Reference) and piece.default is None and not env.get(piece.name):
+                raise UsageError(
+                    f"{describe(typed.path)} has the value of the variable {piece.name}, which has none: give it a "
+                    f"default, as in ${{{piece.name}:-10}}, or pass a value by --env-file"
+                )
 
 
 def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
     """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
     plan = make_plan(config.program, Substitutions(config.files), as_worker)
     shared = yaml.safe_load(fill("monitoring.yaml"))
-    part = worker.worker_part(plan) if plan.worker else resources.function_part(plan)
-    made = [each.name for group in (plan.queues, plan.tables) for each in group.values() if each.made]
+    policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
+    part = (worker.worker_part if as_worker else resources.function_part)(plan, policies)
+    made = [each for group in (plan.queues, plan.tables) for each in group.values() if each.made]
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Message Router: the routes of {config.path.name}",
         "Parameters": {
             **part["Parameters"],
             **shared["Parameters"],
-            **plan.substitutions.parameters(made),
+            **plan.substitutions.parameters([each.name for each in made]),
         },
         "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
@@ -94,14 +122,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
     }
     _check("resources", len(body["Resources"]), MAX_RESOURCES)
     _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+    variables = plan.substitutions.variables.values()
     return Document(
         body,
-        {each.id: each.routes for group in (plan.queues, plan.tables) for each in group.values() if each.made},
-        {
-            each.name: each.parameter
-            for each in plan.substitutions.variables.values()
-            if each.parameter in body["Parameters"]
-        },
+        {**{each.id: each.routes for each in made}, **policies.routes},
+        {each.name: each.parameter for each in variables if each.parameter in body["Parameters"]},
+        {each.id: each.kms_key_previous for each in made if each.kms_key_previous},
     )
 
 

@@ -32,9 +32,10 @@ _WORD = re.compile(r"[A-Za-z0-9]+")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _LONGEST = 160
 """The maximum number of characters of a name in an id."""
-_SET_BY_AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+SET_BY_AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 """Variables that AWS sets in each function and task, and their values in a template."""
 _NAMES_ONLY = r"[A-Za-z0-9_.-]*"
+_DECLARED = re.compile(r"The variable (.+) of the config")
 
 
 def sub(text: str) -> Expression:
@@ -105,6 +106,16 @@ class Variable(Struct, frozen=True):
         return {"Type": "String", "Description": f"The variable {self.name} of the config", **more}
 
 
+def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of the variables of a config in a template, by their names, without those that AWS hides."""
+    found = {}
+    for parameter, declared in template.get("Parameters", {}).items():
+        variable = _DECLARED.fullmatch(declared.get("Description", ""))
+        if variable and parameter in values and not declared.get("NoEcho"):
+            found[variable[1]] = values[parameter]
+    return found
+
+
 class Substitutions:
     """The texts of a config by their path, and the variables of all its files."""
 
@@ -127,7 +138,7 @@ class Substitutions:
         return {
             each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
             for each in self.variables.values()
-            if each.name not in _SET_BY_AWS
+            if each.name not in SET_BY_AWS
         }
 
     def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
@@ -141,13 +152,13 @@ class Substitutions:
                     f"'{name}' of {section}.environment is a variable of the config, and so a parameter of the "
                     f"template; remove it there, and give its value as {variable_id(name)}"
                 )
-        own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in _SET_BY_AWS}
+        own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in SET_BY_AWS}
         return own | {name: self.at((section, "environment", name)) for name in more}
 
     def require_lambda_names(self) -> None:
         """Raise UsageError for a variable that cannot be set on a Lambda function."""
         for name in self.variables:
-            if name not in _SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
+            if name not in SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
                 raise UsageError(f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it")
 
     def _find(self, path: Path) -> Any:
@@ -179,7 +190,7 @@ def _variables(files: Sequence[File]) -> Iterator[Variable]:
 
 def _as_text(written: str) -> str:
     pieces = (
-        _SET_BY_AWS.get(piece.name, f"${{{variable_id(piece.name)}}}")
+        SET_BY_AWS.get(piece.name, f"${{{variable_id(piece.name)}}}")
         if isinstance(piece, Reference)
         else _literal(piece)
         for piece in split_references(written)

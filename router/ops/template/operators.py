@@ -84,6 +84,7 @@ def _needs(plan: StackPlan, command: OperatorCommand) -> dict[str, set[str]]:
         if dead_letters:
             allow(dead_letters.arn, *LOOK, *([DELETE] if command.deletes else ()))
             allow(dead_letters.kms_key, DECRYPT)
+            allow(dead_letters.kms_key_previous, DECRYPT)
         if command.sends:
             allow(queue.arn, *SEND)
             allow(queue.kms_key, *ENCRYPT)
@@ -96,6 +97,7 @@ def _needs(plan: StackPlan, command: OperatorCommand) -> dict[str, set[str]]:
             table = plan.table_of(name)
             allow(table.arn, GET, *([action, DESCRIBE] if command.writes else ()))
             allow(table.kms_key, DECRYPT)
+            allow(table.kms_key_previous, DECRYPT)
     return found
 
 

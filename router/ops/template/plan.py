@@ -33,7 +33,7 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 class PlannedResource(Struct, frozen=True, kw_only=True):
-    """A queue or table: its logical id, and its name, ARN and KMS key as texts.
+    """A queue or table: its logical id, and its name, ARN and KMS keys, that of now and the previous one, as texts.
 
     `label` is its name with the values of variables in this environment, `routes` are the routes that use it, `owner`
     is its own, or that of all its routes.
@@ -45,6 +45,7 @@ class PlannedResource(Struct, frozen=True, kw_only=True):
     label: str
     made: bool
     kms_key: str = ""
+    kms_key_previous: str = ""
     routes: tuple[str, ...] = ()
     owner: str = ""
     description: str = ""
@@ -162,7 +163,7 @@ class _QueuePlanner:
             queue,
             routes=routes,
             name_in_config=name,
-            kms_key=self._kms_key(name),
+            **self._keys(name),
             owner=self._owners.queues[name],
             description=self._text(("queues", name, "description")),
             # A queue without settings has the tags of its first route.
@@ -178,10 +179,11 @@ class _QueuePlanner:
         """Return the dead-letter queue of a queue; a queue that the stack creates always has one."""
         name, key = queue.name_in_config, queue.settings.dead_letter
         # Without settings of its own it is managed and encrypted as its queue is.
-        settings, kms_key = spec.Queue(managed=queue.made), queue.kms_key
+        settings = spec.Queue(managed=queue.made)
+        keys = {"kms_key": queue.kms_key, "kms_key_previous": queue.kms_key_previous}
         reference = self._compiled[name].dead_letter
         if key in self._config.queues:
-            settings, kms_key, text = self._config.queues[key], self._kms_key(key), self._name(key)
+            settings, keys, text = self._config.queues[key], self._keys(key), self._name(key)
         elif key:
             text = self._text(("queues", name, "dead_letter"), key)
         elif queue.made:
@@ -192,7 +194,7 @@ class _QueuePlanner:
         own = key in self._config.queues
         return structs.replace(
             found,
-            kms_key=kms_key,
+            **keys,
             routes=queue.routes,
             sources=(queue.arn,),
             owner=self._owners.queues.get(key) or queue.owner,
@@ -216,8 +218,16 @@ class _QueuePlanner:
     def _name(self, key: str) -> str:
         return self._text(("queues", key, "name"), key)
 
-    def _kms_key(self, key: str) -> str:
-        return self._text(("queues", key, "kms_key"))
+    def _keys(self, key: str) -> dict[str, str]:
+        return key_texts(self._text, "queues", key, self._config.queues.get(key, spec.Queue()))
+
+
+def key_texts(
+    text_at: Callable[[Path], str], section: str, name: str, settings: spec.Queue | spec.TableSettings
+) -> dict[str, str]:
+    """Return the KMS keys of a queue or table as texts, by setting; "" for one that there is not."""
+    keys = {"kms_key": settings.kms_key, "kms_key_previous": settings.kms_key_previous}
+    return {setting: text_at((section, name, setting)) if key else "" for setting, key in keys.items()}
 
 
 def _tags(text_at: Callable[[Path, str], str], path: tuple[str, str], config: spec.Config) -> dict[str, str]:
@@ -260,7 +270,7 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
             arn=f"arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{text}" if named else text,
             label=table_name(reference),
             made=settings.managed and named,
-            kms_key=substitutions.at(("tables", name, "kms_key")) if settings.kms_key else "",
+            **key_texts(substitutions.at, "tables", name, settings),
             routes=tuple(users[name]),
             owner=owners.tables[name],
             tags=_tags(substitutions.at, ("tables", name), config),

@@ -1,20 +1,25 @@
 """IAM policies of the role of the function or the worker: the permissions that `router check --live` requires.
 
+The routes are split into groups, each with a managed policy of its own. The id of a policy is a hash of its content: a
+change of a group makes a new policy, before the function is changed, and deletes the old one at the end. So a message
+of the old config that is still on its way is not denied, and neither is one of the new config.
+
 Sizes, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, UnsetType, structs
 
 from router.aws.deployed import DeployedQueue, DeployedState, DeployedTable, DeployedTtl
-from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, Needs, needed
+from router.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, needed
 from router.config import spec
 from router.errors import UsageError
 from router.ops.template.expressions import Expression, Json, ref
-from router.ops.template.plan import StackPlan
+from router.ops.template.plan import StackPlan, key_texts
 
 _BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ReadQueues", READ),
@@ -30,14 +35,13 @@ _BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ListPayloads", ("s3:ListBucket",)),
 )
 """The statements with their actions: adding or removing a route changes only their resources."""
-MAX_INLINE = 10_240
-"""Characters of all inline policies of a role together."""
-_OTHERS = 512
-"""Of matching, what the policy about the log may have."""
 MAX_MANAGED = 6_144
 """Characters of a managed policy."""
 MAX_ATTACHED = 10
-"""Managed policies of a role."""
+"""Managed policies of a role, unless AWS raises the quota of the account, to 20 at most."""
+MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
+_QUEUE_BITS, _ROUTE_BITS = 32, 64
+"""How many bits of the hashes of a route's queue and of its name place it in a group."""
 VERSION = "2012-10-17"
 _LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
 _LONG_VARIABLE = 32
@@ -54,39 +58,47 @@ class Statement(Struct, frozen=True):
 
 
 def statements(plan: StackPlan) -> list[Statement]:
-    """Return the statements in a fixed order; together they allow exactly the needed actions."""
-    needs = _needs(plan)
-    left = {arn: set(actions) for arn, actions in needs.items()}
-    found = []
-    for sid, actions in _BUNDLES:
-        # An action may be in several statements: it is allowed by the one whose actions are all needed.
-        matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
-        for arn in matching:
-            left[arn] -= set(actions)
-        if matching:
-            found.append(Statement(sid, actions, tuple(matching)))
-    for action in sorted(set().union(*left.values())):
-        service, name = action.split(":")
-        found.append(
-            Statement(f"{service.title()}{name}", (action,), tuple(arn for arn in left if action in left[arn]))
-        )
-    return found
+    """Return the statements of all routes in a fixed order; together they allow exactly the needed actions."""
+    return _Permissions(plan).statements(tuple(plan.config.routes))
 
 
-def _needs(plan: StackPlan) -> Needs:
-    """Return the needed actions by ARN, as a text."""
-    queues = {}
-    for queue in plan.read:
-        compiled = plan.program.engine.queues[queue.name_in_config]
-        dead_letters = plan.dead_letter_queue_of(queue)
-        queues[compiled.reference] = _deployed(queue.arn)
-        if dead_letters and compiled.dead_letter:
-            queues[compiled.dead_letter] = _deployed(dead_letters.arn)
-    tables = {
-        table.name_in_config: DeployedTable(table.arn, "", (), DeployedTtl("DISABLED"))
-        for table in plan.tables.values()
-    }
-    return needed(with_substitutions(plan), plan.program.engine.queues, DeployedState(tables=tables, queues=queues))
+class _Permissions:
+    """The permissions that routes of a plan need."""
+
+    def __init__(self, plan: StackPlan) -> None:
+        self._compiled, self._config = plan.program.engine.queues, with_substitutions(plan)
+        queues = {}
+        for queue in plan.read:
+            compiled = self._compiled[queue.name_in_config]
+            dead_letters = plan.dead_letter_queue_of(queue)
+            queues[compiled.reference] = _deployed(queue.arn)
+            if dead_letters and compiled.dead_letter:
+                queues[compiled.dead_letter] = _deployed(dead_letters.arn)
+        tables = {
+            table.name_in_config: DeployedTable(table.arn, "", (), DeployedTtl("DISABLED"))
+            for table in plan.tables.values()
+        }
+        self._seen = DeployedState(tables=tables, queues=queues)
+
+    def statements(self, routes: Sequence[str]) -> list[Statement]:
+        """Return the statements of some routes."""
+        settings = {name: self._config.routes[name] for name in routes}
+        queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
+        needs = needed(structs.replace(self._config, routes=settings), queues, self._seen)
+        left = {arn: set(actions) for arn, actions in needs.items()}
+        found = []
+        for sid, actions in _BUNDLES:
+            # An action may be in several statements: it is allowed by the one whose actions are all needed.
+            matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
+            for arn in matching:
+                left[arn] -= set(actions)
+            if matching:
+                found.append(Statement(sid, actions, tuple(matching)))
+        for action in sorted(set().union(*left.values())):
+            service, name = action.split(":")
+            arns = tuple(arn for arn in left if action in left[arn])
+            found.append(Statement(f"{service.title()}{name}", (action,), arns))
+        return found
 
 
 def _deployed(arn: str) -> DeployedQueue:
@@ -107,44 +119,76 @@ def with_substitutions(plan: StackPlan) -> spec.Config:
                 buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets),
                 kms_key=substitutions.at((*where[:-1], "kms_key"), pointers.kms_key),
             )
-        key = substitutions.at(("queues", name, "kms_key"), queue.kms_key)
-        queues[name] = structs.replace(queue, s3_pointer=pointers, kms_key=key)
+        queues[name] = structs.replace(queue, s3_pointer=pointers, **key_texts(substitutions.at, "queues", name, queue))
     tables = {
-        name: structs.replace(table, kms_key=substitutions.at(("tables", name, "kms_key"), table.kms_key))
+        name: structs.replace(table, **key_texts(substitutions.at, "tables", name, table))
         for name, table in config.tables.items()
     }
     return structs.replace(config, queues=queues, tables=tables)
 
 
 class Policies(Struct, frozen=True):
-    """The policies of a role: its inline properties, and managed policies as resources."""
+    """The managed policies of a role as resources, and the routes that each is for, both by logical id."""
 
-    properties: Json
-    resources: dict[str, Json]
+    resources: Mapping[str, Json]
+    routes: Mapping[str, tuple[str, ...]]
+
+    def of(self, routes: Iterable[str]) -> list[str]:
+        """Return the logical ids of the policies of some routes."""
+        wanted = set(routes)
+        return [id_ for id_, known in self.routes.items() if wanted.intersection(known)]
 
 
-def attach(statements: Sequence[Statement], place: Callable[[str], Expression], name: str) -> Policies:
-    """Return the policies of a role; `place` gives the expression of a resource, `name` is the name of the policy.
+def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str) -> Policies:
+    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text.
 
-    Raises UsageError if they exceed the limits of a role.
+    Raises UsageError for more policies than a role can have.
     """
-    if _size(statements) <= MAX_INLINE - _OTHERS:
-        document = document_of(statements, place)
-        return Policies({"Policies": [{"PolicyName": name, "PolicyDocument": document}]}, {})
-    chunks = split(statements)
-    if len(chunks) > MAX_ATTACHED:
+    resources: dict[str, Json] = {}
+    routes: dict[str, tuple[str, ...]] = {}
+    bits = {name: _bits(route.queue, name) for name, route in plan.config.routes.items()}
+    for group, parts in _groups(_Permissions(plan), tuple(sorted(bits)), bits):
+        for part in parts:
+            document = document_of(part, place)
+            digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+            id_ = f"Permissions{digest[:12].upper()}"
+            properties = {"PolicyDocument": document, "Roles": [ref(role)]}
+            resources[id_] = {"Type": MANAGED_POLICY, "Properties": properties}
+            routes[id_] = tuple(dict.fromkeys((*routes.get(id_, ()), *group)))
+    if len(resources) > MAX_ATTACHED:
         raise UsageError(
-            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(chunks)}; "
+            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(resources)}; "
             "split the config, and deploy a stack for each part"
         )
-    resources = {
-        f"{name}{number}": {
-            "Type": "AWS::IAM::ManagedPolicy",
-            "Properties": {"PolicyDocument": document_of(chunk, place)},
-        }
-        for number, chunk in enumerate(chunks, 1)
-    }
-    return Policies({"ManagedPolicyArns": [ref(each) for each in resources]}, resources)
+    return Policies(resources, routes)
+
+
+def _bits(queue: str, route: str) -> str:
+    """Return the bits that place a route in a group: routes of one queue are together as far as possible."""
+    return "".join(
+        f"{int.from_bytes(hashlib.sha256(name.encode()).digest()[: bits // 8]):0{bits}b}"
+        for name, bits in ((queue, _QUEUE_BITS), (route, _ROUTE_BITS))
+    )
+
+
+def _groups(
+    permissions: _Permissions, routes: tuple[str, ...], bits: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], list[list[Statement]]]]:
+    """Yield groups of routes, each with its statements, in parts that fit into a policy each.
+
+    A group that does not fit is split by the first bit in which its routes differ. What else there is does not matter
+    to a group, so that a new route changes its own group only.
+    """
+    found = permissions.statements(routes)
+    differing = (
+        place for place, values in enumerate(zip(*(bits[name] for name in routes), strict=True)) if len(set(values)) > 1
+    )
+    place = next(differing, None)
+    if place is None or _size(found) <= MAX_MANAGED:
+        yield routes, split(found)
+        return
+    for bit in "01":
+        yield from _groups(permissions, tuple(name for name in routes if bits[name][place] == bit), bits)
 
 
 def split(statements: Sequence[Statement]) -> list[list[Statement]]:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lamb
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import yaml
 
@@ -17,7 +17,7 @@ from router.errors import UsageError
 from router.ops.template import fill
 from router.ops.template.expressions import STACK, Expression, Json, attribute, resource, sub
 from router.ops.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
-from router.ops.template.policies import attach, statements
+from router.ops.template.policies import Policies
 
 MAX_SOURCES = 10
 """Queues that a redrive allow policy can list; for more, it has to allow all."""
@@ -97,7 +97,7 @@ def _tags(planned: PlannedResource) -> Json:
     return {"Tags": tags} if tags else {}
 
 
-def function_part(plan: StackPlan) -> Json:
+def function_part(plan: StackPlan, policies: Policies) -> Json:
     """Return the part of the template for the log, role, function and mappings; raises UsageError (a limit of AWS)."""
     settings = plan.config.function
     plan.substitutions.require_lambda_names()
@@ -112,11 +112,13 @@ def function_part(plan: StackPlan) -> Json:
         )
     )
     resources = part["Resources"]
-    policies = attach(statements(plan), place_in(plan), "Flows")
-    role, function = (resources[name]["Properties"] for name in ("Role", FUNCTION))
-    role |= policies.properties | {"Policies": [*policies.properties.get("Policies", ()), *role["Policies"]]}
+    # The function gets its new code when it has the new permissions.
+    resources[FUNCTION]["DependsOn"] = list(policies.resources)
+    function = resources[FUNCTION]["Properties"]
     function["Environment"] = {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}}
-    mappings = {f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue) for queue in plan.read}
+    mappings = {
+        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes)) for queue in plan.read
+    }
     resources |= {**policies.resources, **mappings}
     return part
 
@@ -149,7 +151,8 @@ def place_in(plan: StackPlan) -> Callable[[str], Expression]:
     return lambda arn: made.get(arn) or sub(arn)
 
 
-def _mapping(queue: PlannedQueue) -> Json:
+def _mapping(queue: PlannedQueue, policies: Sequence[str]) -> Json:
+    # A mapping is deleted before the policies that it depends on.
     maximum = queue.settings.lambda_.maximum_concurrency
     properties: Json = {
         "EventSourceArn": queue.arn_expression,
@@ -161,4 +164,4 @@ def _mapping(queue: PlannedQueue) -> Json:
         properties["MaximumBatchingWindowInSeconds"] = queue.window
     if isinstance(maximum, int):
         properties["ScalingConfig"] = {"MaximumConcurrency": maximum}
-    return resource("Lambda::EventSourceMapping", properties)
+    return resource("Lambda::EventSourceMapping", properties) | {"DependsOn": list(policies)}

@@ -13,8 +13,8 @@ from router.errors import UsageError
 from router.ops.template import fill
 from router.ops.template.expressions import STACK, Json, sub
 from router.ops.template.plan import PlannedQueue, StackPlan
-from router.ops.template.policies import attach, statements
-from router.ops.template.resources import DAY, environment, place_in
+from router.ops.template.policies import Policies
+from router.ops.template.resources import DAY, environment
 
 HOME, PLACE = "/opt/router", "/srv/router"
 """The folders of the worker and of its config."""
@@ -46,7 +46,7 @@ _CORE = 1024
 _MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
-def worker_part(plan: StackPlan) -> Json:
+def worker_part(plan: StackPlan, policies: Policies) -> Json:
     """Return the part of the template for the log, the roles, the cluster, the service and its scaling."""
     settings = plan.config.worker
     part: Json = yaml.safe_load(
@@ -65,8 +65,8 @@ def worker_part(plan: StackPlan) -> Json:
         )
     )
     resources = part["Resources"]
-    policies = attach(statements(plan), place_in(plan), "Flows")
-    resources["TaskRole"]["Properties"] |= policies.properties
+    # New tasks start when they have the new permissions; old ones are deleted when all tasks are new.
+    resources["Service"]["DependsOn"] = list(policies.resources)
     (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     container["Environment"] = [{"Name": name, "Value": sub(text)} for name, text in environment(plan).items()]
     container |= _command(plan)

@@ -329,6 +329,7 @@ def test_tests_of_several_messages(diff: Diff) -> None:
 
 
 SAME_IN_ALL = {"id": "id", "at": {"from": "n", "type": "N"}}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     "routes": {
         "queue": ({}, {"queue": "others"}),
@@ -357,7 +358,8 @@ FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         "atomic": ({}, {"atomic": True}),
         "lambda_": ({}, {"lambda": {"batch_size": 7}}),
         "managed": ({}, {"managed": False}),
-        "kms_key": ({}, {"kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
+        "kms_key": ({}, {"kms_key": KEY}),
+        "kms_key_previous": ({}, {"kms_key_previous": KEY}),
         "retention": ({}, {"retention": "2d"}),
         "max_receive_count": ({}, {"max_receive_count": 7}),
     },
@@ -368,7 +370,8 @@ FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         "write_units": ({}, {"write_units": 5}),
         "share": ({"write_units": 5}, {"write_units": 5, "share": 2}),
         "managed": ({}, {"managed": False}),
-        "kms_key": ({}, {"kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}),
+        "kms_key": ({}, {"kms_key": KEY}),
+        "kms_key_previous": ({}, {"kms_key_previous": KEY}),
     },
 }
 """For each key of a route, queue and table a change of it, as settings before and after."""

@@ -78,8 +78,8 @@ class Resolved:
         """What the role may do, by resource, but for its log."""
         properties = self.resources("IAM::Role")[role]
         documents = [each["PolicyDocument"] for each in properties.get("Policies", ()) if each["PolicyName"] != "Log"]
-        managed = self.resources("IAM::ManagedPolicy")
-        documents += [managed[name]["PolicyDocument"] for name in properties.get("ManagedPolicyArns", ())]
+        managed = self.resources("IAM::ManagedPolicy").values()
+        documents += [each["PolicyDocument"] for each in managed if role in each["Roles"]]
         allowed: dict[str, set[str]] = {}
         for document in documents:
             for statement in document["Statement"]:

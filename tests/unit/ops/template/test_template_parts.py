@@ -40,9 +40,10 @@ def test_tables_of_markers_are_made(make: Any, resolve: Any) -> None:
     write = "item: {id: id, v: {from: v, type: N}}, write: {mode: update, add: [v], once: markers}"
     document = make(config.replace("table: things", f"table: things, {write}"))
 
+    (policy,) = resolve(document).resources("IAM::ManagedPolicy")
     assert (list(resolve(document).resources("DynamoDB::Table")), document.routes) == (
         ["TableThings", "TableMarkers"],
-        {"QueueQ": ("r",), "QueueLetters": ("r",), "TableThings": ("r",), "TableMarkers": ("r",)},
+        {"QueueQ": ("r",), "QueueLetters": ("r",), "TableThings": ("r",), "TableMarkers": ("r",), policy: ("r",)},
     )
 
 

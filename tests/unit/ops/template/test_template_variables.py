@@ -34,6 +34,25 @@ def test_the_environment_does_not_matter(make: Any) -> None:
     assert make(LETTERS + FLOW, env={"STAGE": "prod"}) == make(LETTERS + FLOW)
 
 
+def test_numbers_of_variables(make: Any, resolve: Any) -> None:
+    """A number is that of the default; a number without one has to be given."""
+    flow = "queues: {q: {dead_letter: letters, lambda: {batch_size: '${BATCH:-50}'}}}\n" + FLOW
+
+    sizes = [
+        mapping["BatchSize"]
+        for env in ({}, {"BATCH": "5"})
+        for mapping in resolve(make(flow, env=env)).resources("Lambda::EventSourceMapping").values()
+    ]
+    with pytest.raises(UsageError) as raised:
+        make(flow.replace(":-50", ""))
+
+    assert sizes == [50, 5]
+    assert str(raised.value) == (
+        "'batch_size' of 'lambda' of queue 'q' has the value of the variable BATCH, which has none: give it a default, "
+        "as in ${BATCH:-10}, or pass a value by --env-file"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "more"),
     [
