@@ -37,7 +37,7 @@ def test_the_contract_of_a_route(console: RunningConsole, open_page: Open) -> No
     page = open_page(console, "routes")
     details = page.get_by_label("Details")
 
-    page.get_by_role("button", name="Route orders", exact=True).focus()
+    page.get_by_role("button", name="Route orders;").focus()
     page.keyboard.press("Enter")
 
     expect(details).to_contain_text("Messages of the queue orders, unwrapped from sns.")
@@ -52,7 +52,7 @@ def test_a_queue(console: RunningConsole, open_page: Open) -> None:
     """Its routes, from which one comes to their contracts."""
     page = open_page(console, "routes")
 
-    page.get_by_role("button", name="Queue orders", exact=True).click()
+    page.get_by_role("button", name="Queue orders;").click()
     page.get_by_label("Details").get_by_role("button", name="order-lines").click()
 
     expect(page.get_by_label("Details")).to_contain_text("One item for each element of order.lines")
@@ -61,7 +61,7 @@ def test_a_queue(console: RunningConsole, open_page: Open) -> None:
 def test_groups(large: RunningConsole, open_page: Open) -> None:
     """A group opens to its members; a search shows what has such a name; All leads back."""
     page = open_page(large, "routes")
-    group = page.get_by_role("button", name="Route team1, 10 routes")
+    group = page.get_by_role("button", name="Route team1; 10 routes")
     group.click()
     expect(page.get_by_role("button", name="Route team1-r1", exact=True)).to_be_visible()
     page.get_by_role("button", name="All").click()

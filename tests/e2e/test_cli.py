@@ -515,6 +515,7 @@ PathFinder.find_spec = find_spec
             ("demo",),
             "the embedded AWS needs more packages: pip install 'message-router[local]'",
         ),
+        ("starlette", ("console",), "router console needs more packages: pip install 'message-router[console]'"),
         ("boto3", ("check", "--live"), "router check needs more packages: pip install 'message-router[worker]'"),
         (
             "boto3",

@@ -1,7 +1,10 @@
 """`router console` on an embedded AWS, and on one of the environment: what runs is on the graph."""
 
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,10 +34,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def worker_of(console: RunningConsole) -> int:
+    """The id of the process of the worker that a console started."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == str(console.process.pid) and b"\0worker\0" in (folder / "cmdline").read_bytes():
+                return int(folder.name)
+    raise AssertionError("there is no worker")
+
+
 def live(console: RunningConsole) -> Any:
     reply = console.call("routes/live")
     assert reply.status == 200, reply.body
     return reply.json
+
+
+def counted(status: Any, messages: int) -> Any:
+    """The status once so many messages have their outcomes, and the rejected ones are on the dead-letter queue."""
+    outcomes = status["outcomes"].get("users", {})
+    arrived = status["queues"][0]["dead_letters"] >= outcomes.get("rejected", 0)
+    return status if sum(outcomes.values()) == messages and arrived else None
 
 
 def test_on_the_embedded_aws(folder: Path, wait: Wait) -> None:
@@ -47,11 +67,14 @@ def test_on_the_embedded_aws(folder: Path, wait: Wait) -> None:
         sqs.send_message(QueueUrl=url, MessageBody='{"id": "a"}')
         sqs.send_message(QueueUrl=url, MessageBody="no JSON")
 
-        found = wait(
-            lambda: each if (each := live(console))["outcomes"] and each["queues"][0]["dead_letters"] else None
-        )
+        found = wait(lambda: counted(live(console), 2))
+        os.kill(worker_of(console), signal.SIGKILL)
+        wait(lambda: "it is started again" in log.read_text())
+        sqs.send_message(QueueUrl=url, MessageBody='{"id": "b"}')
+        again = wait(lambda: counted(live(console), 1))["outcomes"]
 
     (queue,) = found["queues"]
+    assert again == {"users": {"written": 1}}
     assert (found["outcomes"], queue["waiting"], queue["dead_letters"], found["minutes"], found["unknown"]) == (
         {"users": {"written": 1, "rejected": 1}},
         0,

@@ -4,6 +4,8 @@ import { SEVERITIES } from "./dialogs.js";
 import { el, table } from "./dom.js";
 import { offsetOf } from "./editor.js";
 
+const SHOWN = 200;
+
 // Mark the findings of a file in its editor.
 export function mark(view, name, findings, explainCode) {
   const doc = view.state.doc;
@@ -32,12 +34,13 @@ function codeButton(code, explainCode) {
 export function showFindings({ findings, claims, ignored }, open, explainCode) {
   return [
     findings.length === 0 && el("p", { class: "good" }, "✓ No findings."),
-    findings.length > 0 && el("ul", { class: "findings" }, findings.map((finding) =>
+    findings.length > 0 && el("ul", { class: "findings" }, findings.slice(0, SHOWN).map((finding) =>
       el("li", {},
         el("span", { class: `badge ${SEVERITIES[finding.severity]}` }, finding.severity), " ",
         el("button", { class: "link place", type: "button", onclick: () => open(finding.file, finding.line || 1, finding.column || 1) },
           `${finding.file}:${finding.line || 1}`), " ",
         codeButton(finding.code, explainCode), " ", sentenceOf(finding)))),
+    findings.length > SHOWN && el("p", { class: "muted" }, `${findings.length - SHOWN} more, which router check prints.`),
     ignored > 0 && el("p", { class: "muted" }, `${ignored} ignored, with a reason in the config.`),
     claims.length > 0 && claimsOf(claims, open),
   ];
@@ -50,7 +53,7 @@ function claimsOf(claims, open) {
   return el("details", { class: "claims" }, el("summary", {}, summary),
     others.length === 0
       ? el("p", { class: "muted" }, "Each message that the schemas accept can be written.")
-      : table(["route", "claim", "verdict", "why"], others.slice(0, 200).map((claim) => [
+      : table(["route", "claim", "verdict", "why"], others.slice(0, SHOWN).map((claim) => [
         el("button", { class: "link", type: "button", onclick: () => open(claim.file, claim.line) }, claim.route),
         claim.claim, el("span", { class: claim.verdict === "refuted" ? "bad" : "warn" }, claim.verdict), claim.reason])));
 }

@@ -121,8 +121,12 @@ class EditView {
   }
 
   listFiles() {
-    const label = (name) => (name in this.app.unsaved ? `${name} ●` : name);
-    this.fileSelect.replaceChildren(...[...this.files.keys()].map((name) => el("option", { value: name }, label(name))));
+    const labels = [...this.files.keys()].map((name) => [name, name in this.app.unsaved ? `${name} ●` : name]);
+    // Not at each key: there may be a schema for each of 1,000 routes.
+    if (labels.join() !== this.listed) {
+      this.listed = labels.join();
+      this.fileSelect.replaceChildren(...labels.map(([name, label]) => el("option", { value: name }, label)));
+    }
     this.fileSelect.value = this.current;
     this.fileSelect.disabled = this.files.size < 2;
     const count = Object.keys(this.app.unsaved).length;

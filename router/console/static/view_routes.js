@@ -2,6 +2,7 @@
 import { debounce, el, svg, table } from "./dom.js";
 
 const LIVE = 5000; // milliseconds between two looks at AWS
+const PART = 250; // elements of the picture that are made at once
 const KINDS = { queue: "Queue", route: "Route", table: "Table", dead_letter: "Dead-letter queue" };
 const PLURALS = { queue: "queues", route: "routes", table: "tables", dead_letter: "dead-letter queues" };
 const OUTCOMES = ["written", "duplicate", "stale", "dropped", "rejected", "retry"];
@@ -80,14 +81,14 @@ class RoutesView {
     this.counts.textContent = "Drawing …";
     try {
       const graph = await this.app.api("routes/graph", asked);
-      if (number === this.asked) this.draw(graph);
+      if (number === this.asked) await this.draw(graph);
     } catch (error) {
       if (number === this.asked) this.canvas.replaceChildren(el("p", { class: "body bad" }, error.message));
       this.counts.textContent = "";
     }
   }
 
-  draw(graph) {
+  async draw(graph) {
     this.graph = graph;
     this.back.hidden = !this.opened && !this.search.value;
     this.counts.textContent = ["queue", "route", "table"].map((kind) => (graph.counts[kind] === 1 ? `1 ${kind}` : `${graph.counts[kind]} ${PLURALS[kind]}`)).join(", ");
@@ -98,24 +99,31 @@ class RoutesView {
     let index = 0;
     this.elements = new Map();
     const make = ([name, attributes, text, children]) => {
-      const made = svg(name, attributes, text, children.map(make));
+      // The lines of a node are words of their own.
+      const made = svg(name, attributes, text, children.map(make).flatMap((child) => [child, " "]));
       if (name === "g") this.bind(made, graph.nodes[index++]);
       return made;
     };
-    this.picture = make(graph.picture);
+    const [name, attributes, text, children] = graph.picture;
+    this.picture = svg(name, attributes, text);
     this.picture.removeAttribute("role");
     this.picture.setAttribute("aria-label", "Queues, routes and tables");
     this.width = Number(graph.picture[1].width);
     this.height = Number(graph.picture[1].height);
     this.canvas.replaceChildren(this.picture);
     this.fit();
+    // A part at a time, so that the page answers while 1,000 routes are drawn.
+    for (let start = 0; start < children.length && this.graph === graph; start += PART) {
+      if (start) await new Promise((resolve) => setTimeout(resolve));
+      this.picture.append(...children.slice(start, start + PART).map(make));
+    }
     this.showLive();
   }
 
   bind(element, node) {
     this.elements.set(node.id, { element, node });
-    const label = `${KINDS[node.kind]} ${node.name}${node.count > 1 ? `, ${node.count} ${PLURALS[node.kind]}` : ""}`;
-    for (const [name, value] of Object.entries({ tabindex: "0", role: "button", "aria-label": label, class: "node" })) element.setAttribute(name, value);
+    const attributes = { tabindex: "0", role: "button", "aria-label": labelOf(node), class: "node" };
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     const run = () => this.choose(node, element);
     element.addEventListener("click", run);
     element.addEventListener("keydown", (event) => {
@@ -199,11 +207,14 @@ class RoutesView {
   }
 
   showResource(node) {
+    const status = el("div", {});
+    this.resource = { node, status };
+    status.replaceChildren(...[this.statusOf(node)].filter(Boolean));
     const routes = this.graph.nodes.filter((each) => each.kind === "route" && each.count === 1 && this.isBeside(node, each));
     this.details(node.name, KINDS[node.kind],
       node.details.map((detail) => el("p", {}, detail)),
       node.owner && el("p", { class: "muted" }, `Owner: ${node.owner}`),
-      this.statusOf(node),
+      status,
       routes.length > 0 && el("section", { class: "part" }, el("h3", {}, node.kind === "queue" ? "Read by" : "Written by"),
         routes.map((route) => el("p", {}, el("button", { class: "link", type: "button", onclick: () => this.showRoute(route.name) }, route.name)))));
   }
@@ -245,14 +256,19 @@ class RoutesView {
   // Write what runs beside the names of queues and tables in the picture.
   showLive() {
     if (!this.live || !this.elements) return;
+    if (this.resource) this.resource.status.replaceChildren(...[this.statusOf(this.resource.node)].filter(Boolean));
     for (const { element, node } of this.elements.values()) {
       element.querySelector(".live")?.remove();
       const text = node.count === 1 ? this.short(node) : null;
       if (!text) continue;
       const rect = element.querySelector("rect");
-      const right = Number(rect.getAttribute("x")) + Number(rect.getAttribute("width"));
-      const label = svg("text", { x: right, y: Number(rect.getAttribute("y")) - 4, "text-anchor": "end", class: `live ${text.kind}` }, text.label);
+      // Those of queues are at the left edge of the picture, those of tables at the right one.
+      const isLeft = node.kind === "queue";
+      const x = Number(rect.getAttribute("x")) + (isLeft ? 2 : Number(rect.getAttribute("width")));
+      const attributes = { x, y: Number(rect.getAttribute("y")) - 4, "text-anchor": isLeft ? "start" : "end", class: `live ${text.kind}` };
+      const label = svg("text", attributes, text.label);
       element.append(label);
+      element.setAttribute("aria-label", `${labelOf(node)}; ${text.label}`);
     }
   }
 
@@ -265,11 +281,13 @@ class RoutesView {
       if (this.live.paused[node.name]) return { label: `paused, ${status.waiting} waiting`, kind: "bad" };
       const rate = this.rates.get(node.name)?.rate;
       const age = status.oldest_seconds === null ? "" : `, ${duration(status.oldest_seconds)} old`;
-      return { label: `${status.waiting} waiting${age}${rate ? `, ${rate.toFixed(1)}/s` : ""}`, kind: "" };
+      const { written = 0, rejected = 0 } = this.live.outcomes[node.name] ?? {};
+      const parts = [`${status.waiting} waiting${age}`, rate && `${rate.toFixed(1)}/s`, written && `${written} written`, rejected && `${rejected} rejected`];
+      return { label: parts.filter(Boolean).join(", "), kind: rejected ? "bad" : "" };
     }
     if (node.kind === "dead_letter") {
       const status = queues.find((each) => each.dead_letters !== null && this.graph.edges.some(({ source, target }) => source === `queue:${each.queue}` && target === node.id));
-      return status ? { label: `${status.dead_letters} messages`, kind: status.dead_letters ? "bad" : "" } : null;
+      return status ? { label: status.dead_letters === 1 ? "1 message" : `${status.dead_letters} messages`, kind: status.dead_letters ? "bad" : "" } : null;
     }
     if (node.kind === "table") {
       const status = tables.find((each) => each.table === node.name);
@@ -294,6 +312,11 @@ class RoutesView {
     return el("section", { class: "part" }, el("h3", {}, "What runs"), el("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])), el("p", { class: "muted" }, since),
       [...status.unknown, ...this.live.unknown].map((text) => el("p", { class: "warn" }, text)));
   }
+}
+
+// Return the name of a node for assistive technology, which begins as its text in the picture does.
+function labelOf({ kind, name, count, details }) {
+  return [`${KINDS[kind]} ${name}`, ...(count > 1 ? [`${count} ${PLURALS[kind]}`] : details)].join("; ");
 }
 
 function duration(seconds) {
