@@ -87,7 +87,8 @@ def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
     chars = _representatives(automata)
     first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
     queue: deque[tuple[tuple[frozenset[int], ...], str]] = deque([(first, "")])
-    seen, steps = {first}, 0
+    # Not `first`: the same states after a character can differ in what they accept, as the text is not empty.
+    seen, steps = set[tuple[frozenset[int], ...]](), 0
     while queue:
         states, text = queue.popleft()
         *inside, outside = (each.accepts(at, start=not text) for each, at in zip(automata, states, strict=True))
