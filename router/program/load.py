@@ -4,12 +4,14 @@
 """
 
 import gc
+import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.aws.references import match_key, queue_name, table_fault, table_name
@@ -19,7 +21,7 @@ from router.config.merge import NO_UNSAVED, Reading, Unsaved
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine, RouteIndex
 from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
-from router.model import Route, Severity, Table
+from router.model import Route, Severity, Table, names_file
 from router.program.attribute import UNKNOWN_TRANSFORM
 from router.program.context import CompileContext, Environment
 from router.program.expressions.compile import NO_TREES, Trees
@@ -29,6 +31,9 @@ from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore, Validation
 
+HASH_LENGTH = 16
+"""Hexadecimal digits of the SHA-256 of a config: enough to tell all configs of a team apart."""
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 GC_THRESHOLD = 20_000
 """Net allocations that start a collection of the youngest generation; Python's default is 700. A batch allocates
 thousands of objects that are freed with it, with hardly a reference cycle among them."""
@@ -69,10 +74,20 @@ class Program(Struct, frozen=True, dict=True):
 
     @cached_property
     def hash(self) -> str:
-        """The hash of the config as it runs; computed when it is first needed."""
-        from router.program.identity import hash_config  # a command that runs nothing does without it
+        """The hash of the config as it runs, with the values of its variables, its schema files and plugin files.
 
-        return hash_config(self.config, self.documents, self.folder)
+        Dead letters, logs, metrics and `/healthz` name the config by it. It is the same for the YAML and for the
+        compiled form. `tests` and `ignore`, which a compiled config does not have, do not count, and neither does how
+        the YAML is written; the order of queues and routes does.
+        """
+        routes = {name: structs.replace(route, tests=()) for name, route in self.config.routes.items()}
+        digest = hashlib.sha256(_ENCODER.encode(structs.replace(self.config, routes=routes, ignore=(), include=())))
+        for name in sorted(self.documents):
+            digest.update(_ENCODER.encode((name, self.documents[name])))
+        for plugin in filter(names_file, self.config.plugins):
+            with suppress(OSError):  # loaded, and gone since
+                digest.update((self.folder / plugin).read_bytes())
+        return digest.hexdigest()[:HASH_LENGTH]
 
     @property
     def router(self) -> LoadedRouter:

@@ -84,7 +84,8 @@ def _judge(
         sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
         if value.lacking is None and not value.gap:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        advice = route.require(value.lacking) or _default_for(value)
+        default = "add a 'default', or take the key from a value that the schema requires" if value.gap else ""
+        advice = route.require(value.lacking) or default
         yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
         return
     if route.messages.by_schema is not None:
@@ -133,10 +134,6 @@ def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: Ke
     before, after = (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
     unfit = before.other_than(fitting)
     return bool(unfit) and all(after.types.get(other, NO) is NO for other in unfit)
-
-
-def _default_for(value: Value) -> str:
-    return "add a 'default', or take the key from a value that the schema requires" if value.gap else ""
 
 
 def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> tuple[str, str]:
