@@ -13,11 +13,14 @@ from router.errors import ConfigError, RouterError, UsageError
 
 _SECONDS = 5.0
 _MOST_BYTES = 64 * 1024
-_CONFIG = "config "
+_WORDS = ("config ", "paused ")
+"""How the lines of a page begin that name a config, and a queue."""
 
 
 class RunningConfig(Struct, frozen=True):
     """The hashes of the config that runs somewhere; with none, `unknown` says why. `healthy` is false for a bad page.
+
+    `paused` are the queues that a worker does not poll for now, because nothing of them can be written.
 
     Several processes of a worker may run several configs while they reload it.
     """
@@ -26,6 +29,7 @@ class RunningConfig(Struct, frozen=True):
     hashes: tuple[str, ...] = ()
     unknown: str = ""
     healthy: bool = True
+    paused: tuple[str, ...] = ()
 
 
 def of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
@@ -55,7 +59,8 @@ def of_worker(url: str) -> RunningConfig:
             text, healthy = error.read(_MOST_BYTES).decode(errors="replace"), False
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
-    lines = [line.removeprefix(_CONFIG) for line in text.splitlines() if line.startswith(_CONFIG)]
-    hashes = tuple(lines[0].split(",")) if lines else ()
-    remark = "" if lines else "the page names no config"
-    return RunningConfig(f"worker {url}", hashes, remark, healthy)
+    hashes, paused = (
+        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word)) for word in _WORDS
+    )
+    known = tuple(hash_ for line in hashes for hash_ in line.split(","))
+    return RunningConfig(f"worker {url}", known, "" if known else "the page names no config", healthy, paused)

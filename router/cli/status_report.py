@@ -37,7 +37,7 @@ class StatusReport(Struct, frozen=True):
     @property
     def needs_attention(self) -> bool:
         """Whether something is not as it should be."""
-        others = any(not each.healthy or set(each.hashes) - {self.config} for each in self.running)
+        others = any(not each.healthy or each.paused or set(each.hashes) - {self.config} for each in self.running)
         return others or needs_attention(self.queues, self.tables)
 
     def record(self) -> dict[str, Any]:
@@ -92,6 +92,7 @@ def show_status(status: StatusReport) -> None:
     lines.append(f"this config: {status.config}")
     for each in status.running:
         health = "" if each.healthy else " (not healthy)"
+        health += f" (PAUSED, nothing can be written: {', '.join(each.paused)})" if each.paused else ""
         lines.append(f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}{health}")
     for line in lines:
         output().print(literal(line), soft_wrap=True)

@@ -186,13 +186,15 @@ class WorkerStatus(Struct, frozen=True):
     """The status of one or several worker processes.
 
     `alive`: every receiver runs and none is stuck. `ready`: messages of every queue are received. `log_blocked`: nobody
-    reads the log. `config` is the hash of the running config; of several, each once, with commas.
+    reads the log. `config` is the hash of the running config; of several, each once, with commas. `paused` are the
+    queues that are not polled for now, because of an outage.
     """
 
     alive: bool = False
     ready: bool = False
     log_blocked: bool = False
     config: str = ""
+    paused: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -207,8 +209,9 @@ def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], 
             case "/healthz":
                 now = status()
                 # Messages are delivered all the same, and a restart would not help: not a reason to be ended.
-                remark = f"config {now.config}\n".encode() if now.config else b""
-                return _probe(now.alive, remark + (_LOG_BLOCKED if now.log_blocked else b""))
+                lines = [f"config {now.config}\n"] if now.config else []
+                lines += [f"paused {queue}\n" for queue in now.paused]
+                return _probe(now.alive, "".join(lines).encode() + (_LOG_BLOCKED if now.log_blocked else b""))
             case "/readyz":
                 return _probe(status().ready)
             case "/metrics":

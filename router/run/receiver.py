@@ -128,6 +128,11 @@ class Receiver:
         single = polled.queue.fifo or polled.queue.pointers is not None
         self._batch = AdaptiveBatch(MAX_MESSAGES if single else tuning.batch_messages, tuning.batch_seconds)
 
+    @property
+    def paused(self) -> bool:
+        """Whether its queue is not polled for now, because of an outage."""
+        return self._outage.lasts
+
     def run(self) -> None:
         """Receive and deliver until stopped; logs unexpected errors and continues."""
         while not self._stop.is_set():

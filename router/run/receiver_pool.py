@@ -120,6 +120,11 @@ class ReceiverPool:
         return [receiver for queue in self._by_queue for receiver in queue.receivers]
 
     @property
+    def paused(self) -> tuple[str, ...]:
+        """The names of the queues that are not polled for now: no message of them can be written."""
+        return tuple(dict.fromkeys(each.polled.queue.name for each in self.receivers if each.paused))
+
+    @property
     def stopping(self) -> bool:
         """Whether the pool was stopped."""
         return self._stop.is_set()

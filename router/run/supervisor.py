@@ -232,6 +232,7 @@ class Supervisor:
             ready=self._stopped_at is None and len(known) == len(statuses) and all(status.ready for status in known),
             log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
             config=",".join(sorted({status.config for status in known})),
+            paused=tuple(sorted({queue for status in known for queue in status.paused})),
         )
 
     def totals(self) -> Totals:

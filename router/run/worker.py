@@ -126,7 +126,9 @@ class WorkerService:
         pool, log = self._pool, self._log
         # Here too: a parent reads the metrics from their file.
         self._counters.set_dropped_lines(log.dropped if log else 0)
-        return WorkerStatus(pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), pool.config)
+        return WorkerStatus(
+            pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), pool.config, pool.paused
+        )
 
     def totals(self) -> Totals:
         """Return the current metrics."""

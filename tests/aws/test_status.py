@@ -103,6 +103,7 @@ def test_all_is_well(project: StackProject) -> None:
                     "hashes": [hash_of(project)],
                     "unknown": "",
                     "healthy": True,
+                    "paused": [],
                 }
             ],
         },
@@ -198,7 +199,7 @@ def test_another_config_runs(project: StackProject) -> None:
     assert (done.exit_code, shown["config"], shown["running"]) == (
         1,
         hash_of(project),
-        [{"where": f"function {project.stack}", "hashes": [deployed], "unknown": "", "healthy": True}],
+        [{"where": f"function {project.stack}", "hashes": [deployed], "unknown": "", "healthy": True, "paused": []}],
     )
 
 
@@ -224,16 +225,23 @@ def worker(status: int, text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("page", "code", "hashes", "unknown", "healthy"),
+    ("page", "code", "hashes", "unknown", "healthy", "paused"),
     [
-        ((200, "ok\nconfig HASH\n"), 0, ["HASH"], "", True),
-        ((200, "ok\nconfig HASH,another\n"), 1, ["HASH", "another"], "", True),
-        ((503, "no\nconfig HASH\n"), 1, ["HASH"], "", False),
-        ((200, "ok\n"), 0, [], "the page names no config", True),
+        ((200, "ok\nconfig HASH\n"), 0, ["HASH"], "", True, []),
+        ((200, "ok\nconfig HASH,another\n"), 1, ["HASH", "another"], "", True, []),
+        ((200, "ok\nconfig HASH\npaused orders\npaused users\n"), 1, ["HASH"], "", True, ["orders", "users"]),
+        ((503, "no\nconfig HASH\n"), 1, ["HASH"], "", False, []),
+        ((200, "ok\n"), 0, [], "the page names no config", True, []),
     ],
 )
 def test_workers(
-    project: StackProject, page: tuple[int, str], code: int, hashes: list[str], unknown: str, healthy: bool
+    project: StackProject,
+    page: tuple[int, str],
+    code: int,
+    hashes: list[str],
+    unknown: str,
+    healthy: bool,
+    paused: list[str],
 ) -> None:
     """The page of a worker says what it runs, and whether it is well."""
     own = hash_of(project)
@@ -241,7 +249,7 @@ def test_workers(
         found, shown = status(project, "--healthz", url)
 
     known = [each.replace("HASH", own) for each in hashes]
-    expected = {"where": f"worker {url}", "hashes": known, "unknown": unknown, "healthy": healthy}
+    expected = {"where": f"worker {url}", "hashes": known, "unknown": unknown, "healthy": healthy, "paused": paused}
     assert (found, shown["running"][1]) == (code, expected)
 
 

@@ -51,6 +51,13 @@ def test_the_hash_of_the_config() -> None:
     assert 'router_config_info{config="c0ffee",service="message-router"} 1.0' in metrics.splitlines()
 
 
+def test_paused_queues() -> None:
+    """Each queue that is not polled in an outage is a line of the health, and no reason to restart the worker."""
+    status = WorkerStatus(alive=True, config="c0ffee", paused=("orders", "users"))
+    with serve("127.0.0.1:0", lambda: status, dict) as port:
+        assert get(port, "/healthz") == (200, "ok\nconfig c0ffee\npaused orders\npaused users\n")
+
+
 def test_metrics() -> None:
     """The metrics are the sums of the batches by queue."""
     counters = QueueCounters()

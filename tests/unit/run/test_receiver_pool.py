@@ -11,7 +11,7 @@ from router.run.concurrency import Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
-from tests.support.aws import Aws, RunLock, boottime
+from tests.support.aws import Aws, AwsFault, RunLock, WriteResponse, boottime
 
 GRACE = 20.0
 UNTIMED = Tuning(200, *[float("inf")] * 5)
@@ -220,3 +220,16 @@ def test_status_while_stopping(make_pool: Any, queues: Any) -> None:
     pool.join(boottime() + GRACE)
 
     assert (stopping, pool.is_alive(boottime())) == ((True, False), False)
+
+
+def test_paused(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """The pool names a queue that is not polled in an outage."""
+    tables.answers.extend([WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400))] * 100)
+    queues.received.append(messages("a", "b", "c"))
+    pool = make_pool(1)
+    before = pool.paused
+
+    pool.start()
+    wait_until(lambda: pool.paused)
+
+    assert (before, pool.paused) == ((), ("q",))
