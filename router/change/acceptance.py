@@ -4,7 +4,7 @@ A proof is by stages: what the first version lets through must pass each stage o
 example is a message that was run through both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,13 @@ def compare_taking(first: RouteVersion, second: RouteVersion, messages: list[Any
         return Taking()
     found = _search(first, second, _candidates(first, second, reached, messages, budget))
     return Taking(tuple(unproved), found)
+
+
+def search_in(taking: Taking, first: RouteVersion, second: RouteVersion, messages: Iterable[Any]) -> Taking:
+    """Return what is known with more messages, if neither a proof nor an example was found."""
+    if taking.proved or taking.example:
+        return taking
+    return Taking(taking.unproved, _search(first, second, iter(messages)))
 
 
 def _message_set(route: RouteVersion, budget: ProofBudget) -> Entailment:

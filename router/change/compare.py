@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from router import codes
-from router.change.acceptance import Counterexample, Taking, compare_taking, samples_of
+from router.change.acceptance import Counterexample, Taking, compare_taking, samples_of, search_in
 from router.change.behaviour import ItemDifference, differences, tests_of
 from router.change.consequences import compare_deployments
 from router.change.items import compare_parts
+from router.change.recording import NO_RECORDINGS, Recordings
 from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
 from router.change.routes import RouteVersion, match_table, pair, routes_of
 from router.change.running import record_of
@@ -30,7 +31,7 @@ from router.check.change_codes import (
 )
 from router.check.ignore import ignore_changes
 from router.config.findings import Findings
-from router.model import Finding
+from router.model import Finding, Record
 
 _WHERE = {"decode": "queue", "earlier": "when", "settings": "queue", "names": "item", "table": "table"}
 """The key of the route that a stage is set by, where that has another name."""
@@ -46,14 +47,17 @@ _STAGES = {
 """The key of the route that decides about a message, by the code of its outcome."""
 
 
-def compare_versions(old: ConfigVersion, new: ConfigVersion, as_worker: bool = False) -> DiffReport:
+def compare_versions(
+    old: ConfigVersion, new: ConfigVersion, as_worker: bool = False, recordings: Recordings = NO_RECORDINGS
+) -> DiffReport:
     """Return the comparison of two versions; only routes that differ are reasoned about.
 
-    The stacks that are compared are those of the worker with `as_worker`, else those of the Lambda function.
+    The stacks that are compared are those of the worker with `as_worker`, else those of the Lambda function. Recorded
+    messages run through both versions, after those that are made.
     """
     pairs = pair(routes_of(old), routes_of(new))
     changed = [(before, after) for before, after in pairs.both if _differ(before, after)]
-    compared = [_compare_route(before, after) for before, after in changed]
+    compared = [_compare_route(before, after, recordings) for before, after in changed]
     changes = [
         *(change for _, own in compared for change in own),
         *_removed(pairs.removed),
@@ -82,12 +86,17 @@ def _differ(old: RouteVersion, new: RouteVersion) -> bool:
     return old.parts != new.parts
 
 
-def _compare_route(old: RouteVersion, new: RouteVersion) -> tuple[RouteReport, list[ConfigChange]]:
+def _compare_route(
+    old: RouteVersion, new: RouteVersion, recordings: Recordings
+) -> tuple[RouteReport, list[ConfigChange]]:
     records = [*tests_of(new), *tests_of(old)]
     messages = [message for message, _ in records]
-    lost, gained = compare_taking(old, new, messages), compare_taking(new, old, messages)
+    recorded = recordings.of((old.settings.queue, new.settings.queue))
+    lost, gained = (_taken(*both, messages, recorded, recordings.values) for both in ((old, new), (new, old)))
     verdict: RouteVerdict = "compatible" if lost.proved else "breaking" if lost.example else "unknown"
-    changes = [*_taking(old, new, lost, gained), *_items(old, new, [*compare_parts(old, new)], records)]
+    parts = [*compare_parts(old, new)]
+    found = _differences(old, new, records, recorded, recordings.values)
+    changes = [*_taking(old, new, lost, gained), *_items(old, new, parts, found)]
     report = RouteReport(
         new.name,
         verdict,
@@ -96,6 +105,35 @@ def _compare_route(old: RouteVersion, new: RouteVersion) -> tuple[RouteReport, l
         lost.example.message if lost.example else UNSET,
     )
     return report, changes
+
+
+def _taken(
+    first: RouteVersion, second: RouteVersion, messages: list[Any], recorded: Sequence[Any], values: bool
+) -> Taking:
+    """Compare what two versions take; without `values` the example is not shown if it was recorded."""
+    made = compare_taking(first, second, messages)
+    found = search_in(made, first, second, recorded)
+    if values or found.example is made.example or found.example is None:
+        return found
+    return structs.replace(found, example=structs.replace(found.example, message=UNSET))
+
+
+def _differences(
+    old: RouteVersion, new: RouteVersion, records: list[Any], recorded: Sequence[Any], values: bool
+) -> list[ItemDifference]:
+    """Return the first difference of each kind; without `values`, recorded messages and values are not shown."""
+    made = [*samples_of(old, new)]
+    found = differences(old, new, [*records, *_recorded(old, made)])
+    known = {(each.attribute, each.what) for each in found}
+    more = [
+        each for each in differences(old, new, _recorded(old, recorded)) if (each.attribute, each.what) not in known
+    ]
+    return [*found, *(more if values else [structs.replace(each, message=UNSET, before="", after="") for each in more])]
+
+
+def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Record]]:
+    pairs = ((message, record_of(old, message)) for message in messages)
+    return [(message, record) for message, record in pairs if record]
 
 
 def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Iterator[ConfigChange]:
@@ -124,10 +162,15 @@ def _shown(
         (*new.path, stage),
         (*old.path, stage),
         new.name,
+        _shown_by(example.message),
         example=example.message,
         before=results[0].describe(),
         after=results[1].describe(),
     )
+
+
+def _shown_by(message: Any) -> str:
+    return "a recorded message shows it: --values prints that" if isinstance(message, UnsetType) else ""
 
 
 def _key(stage: str) -> str:
@@ -139,11 +182,9 @@ def _listed(unproved: Sequence[tuple[str, str]]) -> str:
 
 
 def _items(
-    old: RouteVersion, new: RouteVersion, changes: list[ConfigChange], records: list[Any]
+    old: RouteVersion, new: RouteVersion, changes: list[ConfigChange], found: list[ItemDifference]
 ) -> Iterator[ConfigChange]:
     """Yield the changes of items, each with a message that shows it, and the differences that none of them explains."""
-    made = [(message, record_of(old, message)) for message in samples_of(old, new)]
-    found = differences(old, new, [*records, *((message, record) for message, record in made if record)])
     left = list(found)
     for change in changes:
         shown = next((each for each in found if _explains(change, each)), None)
@@ -161,6 +202,7 @@ def _items(
             (*new.path, "item", *([each.attribute] if each.attribute else [])),
             (*old.path, "item", *([each.attribute] if each.attribute else [])),
             new.name,
+            _shown_by(each.message),
             example=each.message,
             before=each.before,
             after=each.after,

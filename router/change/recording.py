@@ -229,6 +229,21 @@ def write_recording(head: RecordingHead, messages: Iterable[RecordedMessage]) ->
     return b"".join(_ENCODER.encode(each) + b"\n" for each in (head, *messages))
 
 
+class Recordings(Struct, frozen=True):
+    """Recordings whose messages run through two versions; `values` tells whether they may be shown."""
+
+    files: tuple[Recording, ...] = ()
+    values: bool = False
+
+    def of(self, queues: Iterable[str]) -> list[Any]:
+        """Return the messages of queues by their names in the config."""
+        names = frozenset(queues)
+        return [each.message for file in self.files if file.head.queue in names for each in file.messages]
+
+
+NO_RECORDINGS = Recordings()
+
+
 def read_recording(path: Path) -> Recording:
     """Read a recording; raises UsageError."""
     try:

@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,9 +27,16 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 @env_file_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--worker", is_flag=True, help="Compare the stacks of the worker, instead of those of the function.")
+@click.option(
+    "--recorded",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Run the messages of this recording of router record through both; may be repeated.",
+)
+@click.option("--values", is_flag=True, help="Show recorded messages as examples, where made ones show nothing.")
 @click.option("--strict", is_flag=True, help="Fail on risky changes and unknown verdicts, too.")
 @click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the new config silences.")
-def command(old: str, new: str, config: Path, form: str, worker: bool, strict: bool, show_ignored: bool) -> None:
+def command(old: str, new: str, config: Path, recorded: tuple[Path, ...], values: bool, **options: Any) -> None:
     """Compare two versions of a config: what each route no longer takes, and how its items change.
 
     OLD and NEW are a file, a compiled config, a commit, or stack:NAME for what the function of a stack runs. A commit
@@ -48,16 +56,19 @@ def command(old: str, new: str, config: Path, form: str, worker: bool, strict: b
       router diff git:v1.4.0 git:v1.5.0 --format json
       router diff deployed/routes.compiled.json routes.yaml
       router diff git:origin/main --format markdown > comment.md
+      router diff git:origin/main --recorded tests/orders.jsonl
     """
     from router.change.compare import compare_versions
+    from router.change.recording import Recordings, read_recording
     from router.change.versions import open_versions
     from router.cli.diff_report import render
 
+    recordings = Recordings(tuple(map(read_recording, recorded)), values)
     with ExitStack() as stack:
         before, after = open_versions(old, new, config, os.environ, stack)
-        report = compare_versions(before, after, as_worker=worker)
-    text = render(report, form, show_ignored)
+        report = compare_versions(before, after, options["worker"], recordings)
+    text = render(report, options["form"], options["show_ignored"])
     if text:
         click.echo(text)
-    failing = report.breaks or (strict and any(each.risk == "risky" for each in report.findings))
+    failing = report.breaks or (options["strict"] and any(each.risk == "risky" for each in report.findings))
     sys.exit(failing)

@@ -200,3 +200,60 @@ def test_many_routes_that_all_differ(tmp_path: Path, router: Run) -> None:
     verdicts = {each["verdict"] for each in json.loads(done.stdout)["routes"]}
     assert (verdicts, done.returncode) == ({"breaking"}, 1)
     assert os.times().children_user - before < 5
+
+
+BACKWARDS = CONFIG.replace("    item:", "    when: reverse(id) != '7zq'\n    item:")
+"""No message that is made shows this change."""
+
+
+@pytest.fixture
+def recording(repository: Path) -> Path:
+    """A recording with the one message that the changed config does not take."""
+    file = repository / "orders.jsonl"
+    lines: tuple[dict[str, Any], ...] = (
+        {"recording": 1, "queue": "orders", "config": ""},
+        {"message": {"id": "qz7"}, "outcome": "written", "routes": ["orders"]},
+    )
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict", "counterexample", "suggestion"),
+    [
+        ((), 0, "unknown", None, ""),
+        (("--recorded",), 1, "breaking", None, "a recorded message shows it: --values prints that"),
+        (("--values", "--recorded"), 1, "breaking", {"id": "qz7"}, ""),
+    ],
+)
+def test_recorded_messages(
+    recording: Path, router: Run, words: tuple[str, ...], code: int, verdict: str, counterexample: Any, suggestion: str
+) -> None:
+    """What only a recorded message shows is found; the message is printed on request alone."""
+    (recording.parent / "routes.yaml").write_text(BACKWARDS)
+
+    done = router("diff", "--format", "json", *words, *([str(recording)] if words else []))
+
+    (route,) = json.loads(done.stdout)["routes"]
+    found = [each["suggestion"] for each in route["findings"] if each["code"] in ("RT901", "RT902")]
+    assert (done.returncode, route["verdict"], route["counterexample"], found) == (
+        code,
+        verdict,
+        counterexample,
+        [suggestion],
+    )
+    assert ("qz7" in done.stdout) == (counterexample is not None)
+
+
+@pytest.mark.parametrize("words", [(), ("--values",)])
+def test_recorded_items(recording: Path, router: Run, words: tuple[str, ...]) -> None:
+    """A message that shows a change of an item is an example, on request."""
+    mapping = "total: \"reverse(id) == '7zq' && 'x' || total\""
+    (recording.parent / "routes.yaml").write_text(CONFIG.replace("total: total", mapping))
+
+    done = router("diff", "--format", "json", "--recorded", str(recording), *words)
+
+    found = [
+        each for each in json.loads(done.stdout)["findings"] if each["path"] == ["routes", "orders", "item", "total"]
+    ]
+    assert [each.get("example") for each in found] == [{"id": "qz7"} if words else None], done.stdout
