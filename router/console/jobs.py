@@ -17,8 +17,6 @@ from msgspec import Struct
 from router.console.refusals import ConsoleError, as_refusal
 from router.errors import RouterError
 
-SECONDS = 60.0
-"""After so long a job is ended: 1,000 routes take a third of it."""
 _WATCH_SECONDS = 1
 END = "the next try starts a new one"
 
@@ -41,9 +39,12 @@ class JobAnswer(Struct, frozen=True):
 
 
 class JobProcess:
-    """A process that runs jobs one after the other; it is started by the first, and again after it has ended."""
+    """A process that runs jobs one after the other; it is started by the first, and again after it has ended.
 
-    def __init__(self, env: Mapping[str, str], seconds: float = SECONDS) -> None:
+    A job that takes longer than `seconds` is ended.
+    """
+
+    def __init__(self, env: Mapping[str, str], seconds: float) -> None:
         self._env = env
         self._seconds = seconds
         self._lock = Lock()

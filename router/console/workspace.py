@@ -14,6 +14,12 @@ Target = Literal["files", "local", "aws"]
 """What the console shows besides files: nothing, an embedded AWS, or the AWS of the environment."""
 
 
+SECONDS = 60.0
+"""After so long a check is ended, or a look at AWS: a check of 1,000 routes takes a tenth of it."""
+MESSAGE_SECONDS = 20.0
+"""After so long a message is ended: the page waits for it while somebody types."""
+
+
 class Workspace(Struct, frozen=True):
     """The config, the variables of its references, and the AWS of a console.
 
@@ -39,7 +45,11 @@ def opened(
     config: Path, env: Mapping[str, str], target: Target = "files", writes: bool = False, worker: str = ""
 ) -> Iterator[Workspace]:
     """Open a config; its processes end with the block."""
-    with closing(JobProcess(env)) as messages, closing(JobProcess(env)) as checks, closing(JobProcess(env)) as live:
+    with (
+        closing(JobProcess(env, MESSAGE_SECONDS)) as messages,
+        closing(JobProcess(env, SECONDS)) as checks,
+        closing(JobProcess(env, SECONDS)) as live,
+    ):
         yield Workspace(config, env, messages, checks, live, target, writes, worker)
 
 

@@ -318,7 +318,9 @@ class EditView {
     const asked = { unsaved: this.app.unsaved, queue: this.queueSelect.value, message: this.message.state.doc.toString(), raw: this.raw.checked };
     this.tests.parentElement.hidden = !asked.queue;
     if (!asked.queue) return;
+    this.results.setAttribute("aria-busy", "true");
     await Promise.all([this.runMessage(asked), this.runTests(asked)]);
+    this.results.removeAttribute("aria-busy");
   }
 
   async runMessage(asked) {

@@ -1,6 +1,8 @@
 """Jobs in a process apart."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -40,6 +42,13 @@ def crash(given: Any) -> None:
 def hang(given: Any) -> None:
     """Take too long."""
     time.sleep(60)
+
+
+def spin(given: Any) -> None:
+    """Say in a file who it is, and never end."""
+    Path(given).write_text(str(os.getpid()), encoding="utf-8")
+    while True:
+        pass
 
 
 @pytest.fixture
@@ -90,3 +99,31 @@ def test_a_job_without_end() -> None:
 
     sentence = "this took longer than 4 seconds, and was ended: does a plugin wait for something?"
     assert (found, answer) == (("timeout", sentence, 504), b"[1,")
+
+
+def is_running(process: int) -> bool:
+    """Whether a process runs: not if it has ended, and nobody has asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_console_that_is_killed(tmp_path: Path) -> None:
+    """A job that hangs ends with it."""
+    file = tmp_path / "process"
+    code = (
+        "import os; from router.console.jobs import JobProcess; from tests.unit.console.test_jobs import spin\n"
+        f"JobProcess(os.environ, 60).run(spin, {str(file)!r})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": ROOT}) as console:
+        end = time.monotonic() + 30
+        while not (file.exists() and file.read_text()) and time.monotonic() < end:
+            time.sleep(0.05)
+        console.kill()
+    process = int(file.read_text())
+
+    while is_running(process) and time.monotonic() < end:
+        time.sleep(0.05)
+
+    assert not is_running(process)
