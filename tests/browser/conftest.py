@@ -78,7 +78,8 @@ def watched(context: BrowserContext) -> Iterator[BrowserContext]:
     context.on("console", lambda message: failed.append(message.text) if is_violation(message.text) else None)
     yield context
     addresses = (urlsplit(url) for url in asked if not url.startswith(("data:", "blob:")))
-    assert ([url.geturl() for url in addresses if url.hostname not in LOOPBACK], failed) == ([], [])
+    strange = [url.geturl() for url in addresses if url.hostname not in LOOPBACK]
+    assert [*strange, *failed] == []
 
 
 def is_violation(text: str) -> bool:
@@ -105,3 +106,18 @@ def open_page(browser: Browser) -> Iterator[Open]:
             return page
 
         yield new
+
+
+def checked(page: Page) -> None:
+    """Wait until the view Edit has the config, and what is found in it."""
+    expect(page.get_by_label("Findings")).to_contain_text("claims proved", timeout=60_000)
+
+
+def write(page: Page, label: str, text: str) -> None:
+    """Replace the text of an editor by keyboard."""
+    page.get_by_label(label, exact=True).focus()
+    page.keyboard.press("Control+A")
+    # The browser would keep the style of what it replaces, which the policy of the page forbids.
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text(text)
+    page.keyboard.press("Escape")  # closes the completion

@@ -1,12 +1,11 @@
 """The view Dead letters, on dead letters of a real worker."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open, Start
+from tests.browser.conftest import Open, Start, checked, write
 from tests.support.console import RunningConsole, running_console
 from tests.support.shop import CONFIG, Shop, running_shop
 
@@ -41,11 +40,6 @@ def open_message(page: Page, reason: str) -> None:
     page.get_by_role("button", name=reason).click()
     detail(page).locator("tbody button").first.click()
     expect(detail(page).get_by_text("What is known of it")).to_be_visible()
-
-
-def with_unsaved(request: Request, text: str) -> str:
-    """The body of a request as it is while a text is edited."""
-    return json.dumps({**json.loads(request.post_data or "{}"), "unsaved": {"routes.yaml": text}})
 
 
 def test_the_place_in_a_message(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
@@ -88,12 +82,15 @@ def test_selection(shop: Shop, reading: RunningConsole, open_page: Open) -> None
 
 def test_rehearsed_against_the_edited_config(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
     """What is edited and not saved decides, and the item is shown beside the stored one."""
-    page = open_page(reading, "letters")
-    idle(page)
+    page = open_page(reading)
     edited = CONFIG.replace("schema: schemas/order.json", "schema: {type: object}").replace(
         "total: total", "sum: total"
     )
-    page.route("**/api/letters/rehearse", lambda route: route.continue_(post_data=with_unsaved(route.request, edited)))
+    checked(page)
+    write(page, "The config, as YAML", edited)
+    expect(page.get_by_text("not saved")).to_be_visible()
+    page.get_by_role("tab", name="Dead letters").click()
+    idle(page)
 
     page.get_by_label("Show values").check()
     open_message(page, TYPE)
