@@ -13,7 +13,7 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak soundness soundness-diff bench mutants lint format docs vendor lock clean
+.PHONY: demo test soak soundness soundness-diff bench mutants lint format docs screenshots vendor lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -52,6 +52,9 @@ format: $(STAMP) ## write the code as `make lint` wants it
 
 docs: $(STAMP) ## the pages that are made from the code
 	$(RUN) -m docs.generate.pages .
+
+screenshots: $(STAMP) ## the pictures of the console in docs/console; needs the program chromium
+	$(RUN) -m docs.generate.screenshots docs/console
 
 vendor: $(STAMP) ## the libraries of the page of `router console`, by npm
 	$(RUN) -m docs.generate.vendored

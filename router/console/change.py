@@ -13,15 +13,17 @@ from msgspec import Struct, structs
 
 from router.change.compare import compare_versions
 from router.change.report import ChangeFinding, RouteReport, grouped, summary
-from router.change.versions import ConfigVersion, open_version
+from router.change.versions import STACK, ConfigVersion, open_versions
 from router.console.api import Call
 from router.console.drafts import draft_of, prefix_of
-from router.console.workspace import Workspace
+from router.console.workspace import Workspace, require_aws
 from router.dev.compare import to_json
 from router.program.schemas.links import uri_of
 
 AROUND = 4
 """Lines that are shown before and after those that differ."""
+EDITED = "edited, not saved"
+"""The name of the config with texts that are not saved."""
 MOST_LINES = 400
 """Of one place."""
 Lines = Sequence[tuple[int, str]]
@@ -46,10 +48,10 @@ def compare_for_page(given: Any) -> dict[str, Any]:
     config = Path(asked.config)
     with ExitStack() as stack:
         draft = stack.enter_context(draft_of(config, asked.unsaved))
-        before = open_version(asked.old, config, os.environ, stack)
-        after = open_version(asked.new, config if asked.new else draft, os.environ, stack)
-        if draft != config and not asked.new:
-            after = structs.replace(after, root=f"{draft.parent}{os.sep}", shown=prefix_of(config))
+        is_draft = draft != config and not asked.new
+        before, after = open_versions(asked.old, str(draft) if is_draft else asked.new, config, os.environ, stack)
+        if is_draft:
+            after = structs.replace(after, label=EDITED, root=f"{draft.parent}{os.sep}", shown=prefix_of(config))
         report = compare_versions(before, after)
         return {
             "old": report.old,
@@ -142,7 +144,9 @@ def _compare_lines(old_place: str, old: Lines, new_place: str, new: Lines) -> It
 
 
 def compare(workspace: Workspace, given: CompareVersions) -> bytes:
-    """Return the report of a comparison for the page, as JSON."""
+    """Return the report of a comparison for the page, as JSON; raises ConsoleError."""
+    if given.old.startswith(STACK) or given.new.startswith(STACK):
+        require_aws(workspace)
     return workspace.checks.run(compare_for_page, structs.replace(given, config=str(workspace.config)))
 
 

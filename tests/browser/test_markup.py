@@ -56,7 +56,7 @@ def test_markup_is_text(console: RunningConsole, open_page: Open) -> None:
 
 
 def test_a_config_that_breaks(console: RunningConsole, open_page: Open) -> None:
-    """What is no YAML is a finding; the page goes on, and so it does when it is mended."""
+    """What is no YAML is a finding; the page goes on, and so it does when it is fixed."""
     page = open_page(console)
     checked(page)
 

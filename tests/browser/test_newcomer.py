@@ -1,4 +1,4 @@
-"""A newcomer's way: from a sample message in an empty folder to a mended config in the console."""
+"""A newcomer's way: from a sample message in an empty folder to a fixed config in the console."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ def new_project(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def test_edit_see_a_finding_mend_it_see_the_item(tmp_path: Path, console: Start, open_page: Open) -> None:
+def test_edit_see_a_finding_fix_it_see_the_item(tmp_path: Path, console: Start, open_page: Open) -> None:
     """All on the saved files of `router new`, with an embedded AWS; nothing is saved until asked."""
     new_project(tmp_path)
     before = (tmp_path / "routes.yaml").read_text()

@@ -22,7 +22,7 @@ class ChangeView {
       el("label", {}, "Old", this.old),
       el("label", {}, "New", this.new),
       el("button", { class: "button primary", type: "submit" }, "Compare"),
-      el("span", { class: "muted" }, "A file, git:REF, or git:REF:PATH."),
+      el("span", { class: "muted" }, "A file, git:REF, git:REF:PATH, or stack:NAME."),
       el("datalist", { id: "change-versions" }, ["git:HEAD", "git:HEAD~1", "git:origin/main"].map((value) => el("option", { value }))),
     );
     panel.replaceChildren(el("h2", {}, "Change"), form, this.result);

@@ -70,6 +70,7 @@ def test_texts_that_are_not_saved(config: Path) -> None:
     found = compare(config, unsaved={str(config): unsaved})
 
     ((group,), root) = (found["groups"], config.parent)
+    assert found["new"] == "edited, not saved"
     hunks = [hunk for finding in group["findings"] for hunk in finding["hunks"]]
     assert [hunk["places"][1] for hunk in hunks if "sort" in str(hunk)] == [f"{root}/routes.yaml:9:26"]
     assert config.read_text() == CONFIG

@@ -1,0 +1,105 @@
+"""Takes the pictures of the console that its page in the documentation shows: each view, light and dark.
+
+`python -m docs.generate.screenshots docs/console` needs the program chromium.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.console import RunningConsole, running_console
+from tests.support.shop import running_shop
+
+WIDTH, HEIGHT = 1200, 760
+SCHEMES = ("light", "dark")
+TIMEOUT_MS = 60_000
+ROOT = Path(__file__).parents[2]
+
+
+def _idle(page: Page) -> None:
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+def _edit(page: Page) -> None:
+    expect(page.get_by_label("Findings")).to_contain_text("claims proved")
+    expect(page.get_by_label("Results")).to_contain_text("written")
+    _idle(page)
+
+
+def _routes(page: Page) -> None:
+    page.get_by_role("button", name="Route user-metadata").click()
+    expect(page.get_by_label("Details")).to_contain_text("proved")
+    expect(page.locator(".canvas")).to_contain_text("waiting")
+
+
+def _letters(page: Page) -> None:
+    page.get_by_label("Show values").check()
+    page.get_by_role("button", name="fails 'type'").click()
+    page.locator(".halves > div").nth(1).locator("tbody button").first.click()
+    expect(page.get_by_text("What is known of it")).to_be_visible()
+    _idle(page)
+
+
+def _change(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Route orders")).to_be_visible()
+    _idle(page)
+
+
+@contextmanager
+def _sample() -> Iterator[RunningConsole]:
+    """Run the console of the sample, with an embedded AWS."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(ROOT / "routes.yaml", folder)
+        for part in ("schemas", "plugins"):
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        with running_console(folder, "--local") as running:
+            yield running
+
+
+@contextmanager
+def _shop() -> Iterator[RunningConsole]:
+    """Run the console of a shop with dead letters, whose schema was changed since."""
+    with TemporaryDirectory() as name, running_shop(Path(name)) as shop:
+        shop.take_text()
+        with running_console(shop.folder, "--aws", "--write", env=shop.environment) as running:
+            yield running
+
+
+def _take(browser: Browser, console: RunningConsole, view: str, show: Callable[[Page], None], folder: Path) -> None:
+    for scheme in SCHEMES:
+        dark = scheme == "dark"
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        page.set_default_timeout(TIMEOUT_MS)
+        page.goto(f"{console.url}#{view}")
+        show(page)
+        page.screenshot(path=folder / f"{view}-{scheme}.png")
+        page.close()
+
+
+def main(folder: Path) -> None:
+    """Write the pictures into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        with _sample() as console:
+            _take(browser, console, "edit", _edit, folder)
+            _take(browser, console, "routes", _routes, folder)
+        with _shop() as console:
+            _take(browser, console, "letters", _letters, folder)
+            _take(browser, console, "change", _change, folder)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
