@@ -1,6 +1,7 @@
 """The view Dead letters, on dead letters of a real worker."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -78,6 +79,15 @@ def test_selection(shop: Shop, reading: RunningConsole, open_page: Open) -> None
     page.get_by_role("button", name="Select", exact=True).click()
 
     expect(page.get_by_text("--where: ")).to_be_visible()
+
+
+def test_a_queue_that_is_not_there(shop: Shop, console: Start, open_page: Open, tmp_path: Path) -> None:
+    """It is said, and the view goes on."""
+    (tmp_path / "routes.yaml").write_text(CONFIG.replace("orders-dlq", "none-dlq").replace("schemas/order.json", "{}"))
+    page = open_page(console("--aws", env=shop.environment), "letters")
+
+    expect(page.get_by_text("the dead-letter queue 'none-dlq' cannot be opened")).to_be_visible()
+    expect(page.get_by_role("button", name="Select", exact=True)).to_be_enabled()
 
 
 def test_rehearsed_against_the_edited_config(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
