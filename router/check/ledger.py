@@ -6,7 +6,8 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from router.check.analysis.obligations import obligations
-from router.check.analysis.refutations import refutation
+from router.check.analysis.oversize import unbounded_part
+from router.check.analysis.refutations import Refutation, refutation
 from router.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
 from router.check.rule import Found
@@ -34,6 +35,13 @@ REFUTED = declare(
     "a claim that a message refutes",
     "`router check` found a message that satisfies the schema and that the code of the route rejects, or for which its "
     "`when` fails and is false. The sender cannot know why: the schema does not say what the route needs.",
+    "info",
+)
+UNBOUNDED = declare(
+    "RT623",
+    "an item that a long value makes too large",
+    "DynamoDB accepts items up to 400 KB, and a message may have 1 MiB: where the schema does not bound a text or a "
+    "list, a message can satisfy it and be rejected. Few schemas bound each text: `--strict` does not fail.",
     "info",
 )
 PLUGINS = "the plugins that change the item leave it valid"
@@ -66,14 +74,15 @@ class LedgerEntry(Struct, frozen=True):
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
         what = f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
-        code = REFUTED if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
+        refuting = UNBOUNDED if self.kind == "size" else REFUTED
+        code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
         verdict = "does not hold for each message" if self.by_message else "is not decided"
         return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
 
     @property
     def by_message(self) -> bool:
         """Whether only a message refutes it: no rule found that."""
-        return REFUTED.id in self.codes
+        return not {REFUTED.id, UNBOUNDED.id}.isdisjoint(self.codes)
 
     @property
     def unreported(self) -> bool:
@@ -107,8 +116,11 @@ class Ledger(Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
-        """Whether each claim about a route with a schema is proved, has a finding, or is ignored with a reason."""
-        return not any(entry.open and entry.has_schema for entry in self.entries)
+        """Whether each claim about a route with a schema is proved, has a finding, or is ignored with a reason.
+
+        A size that only a long value makes too large counts, too: few schemas bound each text.
+        """
+        return not any(entry.open and entry.has_schema and UNBOUNDED.id not in entry.codes for entry in self.entries)
 
 
 NO_LEDGER = Ledger()
@@ -138,11 +150,11 @@ def make_ledger(
         codes = refuted.get(claim, [])
         # That a length is not bounded needs no example, and is found of most keys.
         sought = all(code.severity != "info" for code in codes) if codes else bool(reason)
-        found = refutation(route, claim, neighbours) if sought else None
+        found = _refutation(route, claim, neighbours) if sought else None
         if codes:
             reason = ""
         elif found:
-            codes, reason = [REFUTED], found.reason
+            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
         example = found.message if found else ""
         entry = _entry(route, claim, reason, codes, example, findings.locate(obligation.path))
         if entry.unreported:
@@ -151,6 +163,14 @@ def make_ledger(
         else:
             entries[claim] = entry
     return entries
+
+
+def _refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]) -> Refutation | None:
+    """Return a message that refutes a claim; one that is too large is not shown."""
+    if claim.kind != "size":
+        return refutation(route, claim, neighbours)
+    sentence = unbounded_part(route)
+    return Refutation("", sentence) if sentence else None
 
 
 def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:

@@ -1,7 +1,7 @@
 """What may be spent on the analysis of one schema."""
 
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -16,7 +16,10 @@ class BudgetSpent(Exception):
 
 
 class ProofBudget:
-    """What all rules together may still spend on one schema: seconds of proofs, and steps of searches."""
+    """What all rules together may still spend on one schema: seconds of proofs, and steps of searches.
+
+    Seconds are of processor time, so that what is decided does not depend on the load of the machine.
+    """
 
     def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
         self.seconds = seconds
@@ -26,9 +29,9 @@ class ProofBudget:
         """Return the result of the library; None if it fails, or no time is left."""
         if self.seconds <= 0:
             return None
-        start = perf_counter()
+        start = process_time()
         result = attempt(prove)
-        self.seconds -= perf_counter() - start
+        self.seconds -= process_time() - start
         return result
 
     def share(self, part: float) -> "ProofBudget":

@@ -26,7 +26,7 @@ from router.check.analysis.predicates import (
     there,
     wherever,
 )
-from router.check.analysis.witnesses import MISSING
+from router.check.analysis.witnesses import MISSING, Growth
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
@@ -89,6 +89,7 @@ class Entailment:
         self._proved: dict[bytes, Answer] = {}
         self._levelwise = levelwise
         self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
+        self._growing = ProofBudget(MAX_SEARCH_SECONDS)
         self.exact = exact
         self.inferred: dict[Steps, Any] = {}
 
@@ -230,11 +231,14 @@ class Entailment:
 
         Messages are tried that have unusual values at one of the paths, and something at those that must be `there`.
         """
-        levelwise = self._levelwise
-        if levelwise is None:
-            return None
-        found = self._search.attempt(lambda: levelwise.witnesses.find(paths, wanted, there))
+        one = self._levelwise
+        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, there))
         return None if found is MISSING else found
+
+    def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
+        """Whether a message is found that exceeds a limit if the value at a path grows; something is `there`, too."""
+        one = self._levelwise
+        return one is not None and bool(self._growing.attempt(lambda: one.witnesses.can_exceed(steps, growth, there)))
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""

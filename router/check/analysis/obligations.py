@@ -202,7 +202,7 @@ def _of_size(route: AnalyzedRoute) -> Iterator[str]:
     if is_set(route.route.merge):
         yield "the size of what 'merge' finds is not bounded"
     for name, attribute in route.attributes.items():
-        size = _bytes(route, attribute, fixed)
+        size = most_bytes(route, attribute)
         if size == inf:
             yield f"'{name}' is not bounded"
         else:
@@ -211,8 +211,15 @@ def _of_size(route: AnalyzedRoute) -> Iterator[str]:
         yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
 
 
-def _bytes(route: AnalyzedRoute, attribute: spec.Attribute, fixed: int) -> float:
+def most_bytes(route: AnalyzedRoute, attribute: spec.Attribute) -> float:
     """Return the most bytes of an attribute in an item; infinity if there is no bound."""
+    if id(attribute) not in route.sizes:
+        route.sizes[id(attribute)] = _most_bytes(route, attribute)
+    return route.sizes[id(attribute)]
+
+
+def _most_bytes(route: AnalyzedRoute, attribute: spec.Attribute) -> float:
+    fixed = len(route.scope.element or ())
     inferred = infer(route, attribute)
     value, messages = inferred.value, route.mapped
     default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)

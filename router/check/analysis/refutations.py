@@ -3,11 +3,12 @@
 The part runs as the engine runs it, on messages with unusual values at the paths that it reads.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.check.analysis.attributes import transforms_of
 from router.check.analysis.entailment import Entailment
@@ -20,14 +21,17 @@ from router.engine.attributes import encode_item, identify
 from router.engine.engine import UNLIMITED
 from router.errors import ExpressionError, Rejection
 from router.model import Item, KeyType, Message, Table
-from router.program.mapping import compile_mapping
+from router.program.mapping import MapItems, compile_mapping
 from router.sources import expressions_of
 from router.transforms import TRANSFORMS
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
+SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
 _SHORT = 100
 _VALID_KEYS: Mapping[KeyType, Any] = {"S": "k", "N": 1, "B": b"k"}
+_ORDERED = ("S", "N", "B")
+Check = Callable[[Item], str]
+"""Returns why an item is not valid, or "" if it is; may raise Rejection."""
 Reject = Callable[[Any], str]
 """Returns why a message is rejected, or "" if it is not."""
 
@@ -49,8 +53,10 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
         schemas = [other.messages.schema for other in neighbours]
         return next(filter(None, (_search(messages, read, _failing(route)) for messages in schemas)), None)
     # Without an element nothing is mapped.
-    there = [route.scope.element] if claim.kind != "for_each" and route.scope.element else []
-    return _search(route.mapped, read, _rejecting(_stages(route, claim)), there)
+    whole = claim.kind in ("for_each", "once_key")
+    there = [] if whole or route.scope.element is None else [route.scope.element]
+    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there)
+    return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
 
 def _search(
@@ -62,11 +68,10 @@ def _search(
     return None if found is None else Refutation(_ENCODER.encode(found).decode(), rejects(found))
 
 
-def _failing(route: AnalyzedRoute) -> Reject | None:
+def _failing(route: AnalyzedRoute) -> Reject:
     """Return a callable that returns why `when` of a route fails on a message."""
     condition = route.context.expression(str(route.route.when), ())
-    if condition is None:
-        return None
+    assert condition is not None  # the config has no errors
     evaluate = condition.evaluate
 
     def fails(data: Any) -> str:
@@ -83,58 +88,129 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
     """Return callables that tell why a message is rejected: the claim is about the last, and the others precede it."""
     name = claim.subject
     attribute = _attribute(route, claim)
+    if claim.kind == "once_key":
+        return [_idempotency(route)]
     elements = _mapping(route, {})
     if claim.kind == "for_each":
         return [elements]
-    if attribute is None or not _is_built_in(route, attribute):
+    if claim.kind == "mapping" and not is_set(route.route.item):
+        return [elements, _mapping(route, UNSET)]
+    if attribute is None or not is_built_in(route, attribute):
         return []
-    untyped = structs.replace(attribute, type=UNSET)
-    source = _mapping(route, {name: untyped})
-    match claim.kind:
-        case "mapping":
-            return [elements, source]
-        case "type":
-            return [elements, source, _mapping(route, {name: attribute})]
-        case "key" if route.table is not None:
-            return [elements, source, _mapping(route, {name: attribute}, route.table.key)]
-    return []
+    stages = [elements, _mapping(route, {name: structs.replace(attribute, type=UNSET)})]
+    if claim.kind in ("type", "key", "version", "ttl"):
+        stages.append(_mapping(route, {name: attribute}, _check_of(route, claim)))
+    return stages
 
 
 def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
-    """Return the attribute of a claim; without `item`, a key is a property of the message or of the element."""
-    if claim.kind == "key" and not is_set(route.route.item):
+    """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
+    if claim.subject and not is_set(route.route.item):
         name = _ENCODER.encode(claim.subject).decode()
         return spec.short_form(f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
 
-def _is_built_in(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
+def is_built_in(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     """Whether no transform is a plugin's, whose code does not run here."""
     names = [name for name, _, _ in transforms_of(attribute.transform)]
     return all(route.transforms.get(name) is TRANSFORMS.get(name) for name in names)
 
 
-def _mapping(
-    route: AnalyzedRoute, item: Mapping[str, spec.Attribute], key: Mapping[str, KeyType] | None = None
-) -> Reject:
-    """Return a callable that maps attributes of a message, and with a `key` takes those of it for the table's key."""
+def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
+    """Return how attributes of a route, or the whole message, are mapped without the others and without a key."""
     # No code is generated for the mode `update`, which takes each setting of an attribute.
     part = structs.replace(route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update"))
     mapping = compile_mapping(route.name, part, Table(route.route.table, ()), route.context, route.path)
+    return mapping.items if mapping else lambda message, budget: ()
+
+
+def _mapping(
+    route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType, check: Check = lambda item: ""
+) -> Reject:
+    """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
+    compiled = cache(lambda: compile_alone(route, item))
+    names = () if isinstance(item, UnsetType) else item
 
     def reject(data: Any) -> str:
         try:
-            for mapped in () if mapping is None else mapping.items(Message(data, "message", system=_SYSTEM), UNLIMITED):
-                if key is None:
-                    encode_item(mapped, item)
-                else:
-                    others = {name: _VALID_KEYS[kind] for name, kind in key.items() if name not in item}
-                    identify("", tuple(key.items()), encode_item(others | _shortened(mapped), item)[0])
+            for mapped in compiled()(Message(data, "message", system=SYSTEM), UNLIMITED):
+                encode_item(mapped, names)
+                if fault := check(mapped):
+                    return fault
         except Rejection as rejection:
             return rejection.reason
         return ""
 
     return reject
+
+
+def _check_of(route: AnalyzedRoute, claim: Claim) -> Check:
+    """Return what a claim about an attribute says of an item that has only this attribute."""
+    name = claim.subject
+    match claim.kind:
+        case "version":
+            return lambda item: _version_fault(name, _kind_of(name, item))
+        case "ttl":
+            return lambda item: _expiry_fault(name, _kind_of(name, item))
+        case "key" if route.table is not None:
+            return partial(_take_key, name, route.table.key)
+    return lambda item: ""
+
+
+def _take_key(name: str, key: Mapping[str, KeyType], item: Item) -> str:
+    """Take an attribute for the table's key; raises Rejection."""
+    others = {each: _VALID_KEYS[kind] for each, kind in key.items() if each != name}
+    identify("", tuple(key.items()), encode_item(others | _shortened(item), key)[0])
+    return ""
+
+
+def _kind_of(name: str, item: Item) -> str:
+    """Return the type of an attribute in DynamoDB, or "" if it is missing."""
+    return next(iter(encode_item({name: item[name]})[0][name])) if item.get(name) is not None else ""
+
+
+def _version_fault(name: str, kind: str) -> str:
+    return "" if kind in _ORDERED else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
+
+
+def _expiry_fault(name: str, kind: str) -> str:
+    return "" if kind in ("N", "") else f"the time to live '{name}' is of type {kind}, and is never read"
+
+
+def _idempotency(route: AnalyzedRoute) -> Reject:
+    """Return a callable that tells why a message has no idempotency key; its length has a finding of its own."""
+    compiled = route.context.expression(str(route.route.write.once_key), ())
+
+    def reject(data: Any) -> str:
+        try:
+            found = None if compiled is None else compiled.evaluate(data)
+        except ExpressionError:
+            return "the expression of 'once_key' fails on the message"
+        return "" if isinstance(found, str) and found else "'once_key' does not evaluate to text"
+
+    return reject
+
+
+def _mixed(route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]) -> Refutation | None:
+    """Return a message with a version of another type than that of another message: the two have no order."""
+    name, attribute, messages = claim.subject, _attribute(route, claim), route.mapped
+    if messages is None or attribute is None or not is_built_in(route, attribute):
+        return None
+    kind_of = _mapping(route, {name: attribute}, partial(_kind_of, name))
+    found: dict[str, Any] = {}
+    for kind in _ORDERED:
+        message = messages.find(read, partial(_is_kind, kind_of, kind), there)
+        found |= {} if message is None else {kind: message}
+    if len(found) == 1 or not found:
+        return None
+    one, other, *_ = found
+    reason = f"the version '{name}' is of type {other}, and of type {one} in another valid message"
+    return Refutation(_ENCODER.encode(found[other]).decode(), reason)
+
+
+def _is_kind(kind_of: Reject, kind: str, data: Any) -> bool:
+    return kind_of(data) == kind
 
 
 def _shortened(mapped: Item) -> Item:
@@ -147,7 +223,12 @@ def _rejecting(stages: list[Reject]) -> Reject | None:
     if not stages:
         return None
     *before, last = stages
-    return lambda data: last(data) if _is_storable(data) and not any(stage(data) for stage in before) else ""
+
+    def rejects(data: Any) -> str:
+        reason = last(data)
+        return reason if reason and _is_storable(data) and not any(stage(data) for stage in before) else ""
+
+    return rejects
 
 
 def _is_storable(data: Any) -> bool:
@@ -161,11 +242,22 @@ def _is_storable(data: Any) -> bool:
 
 def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
     """Yield the paths of the message that a claim is about."""
-    if claim.kind in ("when", "for_each"):
-        texts, scope = [str(route.route.when if claim.kind == "when" else route.route.for_each)], Scope()
-    else:
-        attribute = _attribute(route, claim)
-        texts, scope = [use.text for use in expressions_of(attribute)] if attribute else [], route.scope
+    settings = {"when": route.route.when, "for_each": route.route.for_each, "once_key": route.route.write.once_key}
+    attribute = _attribute(route, claim)
+    if claim.kind in settings:
+        yield from _paths_in([str(settings[claim.kind])], Scope())
+    elif attribute is not None:
+        yield from paths_of(route, attribute)
+    elif not is_set(route.route.item):
+        yield () if route.scope.element is None else route.scope.element
+
+
+def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]:
+    """Yield the paths of the message that an attribute is made of."""
+    return _paths_in([use.text for use in expressions_of(attribute)], route.scope)
+
+
+def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:
     for text in texts:
         tree = tree_of(text)
         for names in () if tree is None else paths(tree):

@@ -107,6 +107,11 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     @cached_property
+    def sizes(self) -> dict[int, float]:
+        """A cache of the most bytes of an attribute, by its identity."""
+        return {}
+
+    @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from router.check.analysis.levels import Every, Level, Levels, Own, Some
 from router.check.analysis.predicates import EACH, Schema, Steps
@@ -36,7 +37,17 @@ _RARE: Sequence[Any] = (
     *("9" * 45, "1e999", "%", "1998-12-31T23:59:60Z", "0000-01-01T00:00:00Z", 10**15, ["x", 1], [None], {"x": None}),
 )
 """Values at which transforms and conversions fail seldom."""
+_LIKELY: Sequence[Any] = ("x", "QUJD", ["x"], ["QUJD"], {"x": "x"})
+"""Values that grow: text that may be Base64, or be in a list or an object."""
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
+
+
+class Growth(Struct, frozen=True):
+    """A limit on messages: `grow` yields larger values that are made of one in a message that `fits`."""
+
+    fits: Callable[[Any], bool]
+    grow: Callable[[Any], Iterator[Any]]
+    exceeds: Callable[[Any], bool]
 
 
 class Witnesses:
@@ -74,6 +85,17 @@ class Witnesses:
         )
         tried = chain(changed, together, self._grown((), there))
         return next((each for each in tried if each is not MISSING and wanted(each) and self._accepts(each)), MISSING)
+
+    def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
+        """Whether a message is found that exceeds a limit if the value at a path grows; something is `there`, too."""
+        for value in {repr(value): value for value in (*self._suggested(steps), *_LIKELY)}.values():
+            placed = ((base, _placed(base, steps, value)) for base in self._grown(steps, there))
+            fitting = (base for base, message in placed if self._is_message(message) and growth.fits(message))
+            base = next(fitting, MISSING)
+            larger = (_placed(base, steps, each) for each in growth.grow(value)) if base is not MISSING else ()
+            if any(growth.exceeds(message) for message in larger if self._is_message(message)):
+                return True
+        return False
 
     def _grown(self, steps: Steps, there: Sequence[Steps]) -> Iterator[Any]:
         """Yield messages that have a parent of the path, and something at others."""
@@ -123,11 +145,15 @@ class Witnesses:
     def _values(self, steps: Steps) -> Iterator[Any]:
         """Yield values to try at a path: usual ones, and those that the schema suggests."""
         yield from _PROBES
+        yield from self._suggested(steps)
+
+    def _suggested(self, steps: Steps) -> list[Any]:
+        """Return values at a path that the schema suggests."""
         if steps not in self._tried:
             level = self._levels.below_all(self._root, steps)
             constants = [value for schema in _subschemas(self._levels.parts(level)) for value in _constants(schema)]
             self._tried[steps] = [*constants, *self._made(level, ())]
-        yield from self._tried[steps]
+        return self._tried[steps]
 
     def _made(self, level: Level, toward: Steps) -> Iterator[Any]:
         for variant in range(_VARIANTS):

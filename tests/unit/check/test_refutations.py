@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from router.check.run import Report, examine
 
 CONFIG = """\
 version: 1
-tables: {things: {key: {id: S}}}
+tables: {things: {key: {id: S}}, marks: {key: {id: S}}}
 queues: {q: {dead_letter: dlq}}
 routes:
   r:
@@ -64,11 +65,87 @@ def test_a_message_that_is_rejected(
     """With the code of the finding, and the message."""
     report = check(attribute, properties)
 
-    refuted = [entry for entry in report.ledger.entries if entry.verdict == "refuted"]
+    refuted = [entry for entry in report.ledger.entries if entry.example]
 
     assert [(entry.kind, entry.subject, *entry.codes, entry.example) for entry in refuted] == [
         (claim, "x", codes, example)
     ]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties", "more", "claim"),
+    [
+        (
+            "'not_null(n, id)'",
+            "n: {type: integer}",
+            "    write: {mode: newest, version: x}\n",
+            (
+                "version",
+                "RT244",
+                "the version 'x' is of type N, and of type S in another valid message",
+                '{"id":"a","n":0}',
+            ),
+        ),
+        (
+            "n && id",
+            "n: {type: integer}",
+            "    write: {mode: newest, version: x}\n",
+            ("version", "RT244", "the version 'x' is missing", '{"id":"a"}'),
+        ),
+        (
+            "{value: 1}",
+            "b: {type: boolean}",
+            "    write: {mode: update, add: [x], once: marks, once_key: b && id}\n",
+            ("once_key", "RT244", "'once_key' does not evaluate to text", '{"id":"a"}'),
+        ),
+    ],
+)
+def test_settings(check: Examine, attribute: str, properties: str, more: str, claim: Any) -> None:
+    """Versions and idempotency keys."""
+    entries = check(attribute, properties, more).ledger.entries
+
+    found = next(entry for entry in entries if entry.kind == claim[0])
+    assert (found.kind, *found.codes, found.reason, found.example) == claim
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties", "part"),
+    [
+        ("n", "n: {type: string}", "'n'"),
+        ("n", "n: {type: string, format: uri}", "'n'"),
+        ("n", "n: {type: string, format: duration}", "'n'"),
+        ("n", "n: {type: array, items: {type: integer}}", "'n'"),
+        ("n", "n: {type: object, properties: {a: {type: array, items: {type: string}}}}", "'n'"),
+        ("{template: '{id}-{n.a}'}", "n: {type: object, properties: {a: {type: string}}}", "'n.a'"),
+        ("{from: n, type: B}", "n: {type: string}", "'n'"),
+        ("{from: n, type: json}", "", "'n'"),
+        ("'n[*].a'", "n: {type: array}", "'n[].a'"),
+    ],
+)
+def test_a_long_value(check: Examine, attribute: str, properties: str, part: str) -> None:
+    """The item of a valid message with it is too large; it is no finding, and `--strict` takes it."""
+    report = check(attribute, properties)
+
+    found = next(entry for entry in report.ledger.entries if entry.kind == "size")
+    reason = f"{part} may be so long that the item has more than 409600 bytes"
+    shown = [finding for finding in report.findings if finding.code.id == "RT623"]
+    assert (found.codes, found.reason, report.ledger.complete, shown) == (("RT623",), reason, True, [])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties"),
+    [
+        ("n", "n: {type: string, maxLength: 9}"),
+        ("{from: n, transform: [{truncate: 9}]}", "n: {type: string}"),
+        ("{from: n, type: NS}", "n: {type: array, items: {enum: [1, 2]}}"),
+        ("{from: n, type: N}", "n: {type: string, pattern: '^[0-9]+$'}"),
+    ],
+)
+def test_values_that_are_never_long(check: Examine, attribute: str, properties: str) -> None:
+    """No message refutes the size."""
+    found = next(entry for entry in check(attribute, properties).ledger.entries if entry.kind == "size")
+
+    assert found.codes == ()
 
 
 def test_the_list_of_for_each(check: Examine) -> None:
