@@ -206,13 +206,14 @@ class Delivery:
     def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         """Log a batch, and show it to observers."""
         outcomes = [each.outcome for each in results]
+        carried = [each.record for each in results if each.record.message_attributes] if queue.dead_letter else []
         summary = Summary(
             queue.name,
             Counter([outcome.kind for outcome in outcomes]),
             seconds,
             conflicts=sum([outcome.conflict for outcome in outcomes]),
             configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
-            malformed_failures=_count_malformed(results) if queue.dead_letter else 0,
+            malformed_failures=sum([is_malformed(record) for record in carried]),
         )
         log_batch(summary, self._program.hash)
         self._meter(summary)
@@ -241,10 +242,6 @@ def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | Non
     if outcome.delay is not None:
         return min(math.ceil(outcome.delay), longest)
     return queue.backoff.wait(receive_count)
-
-
-def _count_malformed(results: Sequence[Delivered]) -> int:
-    return sum([is_malformed(each.record) for each in results if each.record.message_attributes])
 
 
 def group_waves(

@@ -181,7 +181,8 @@ def _judge(route: AnalyzedRoute, argument: _Argument, where: Path) -> Found | No
         sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
         return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking))
     if lists and (found := _unfit_elements(argument, lists)):
-        sentence = f"{argument.function}() accepts a list of {_plural(lists)}, and its elements may be {found}"
+        plural = " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in lists)
+        sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
         advice = route.constrain(of_path(argument.messages, value.elements), f"type: {lists[0]}")
         return Found(NOT_ALWAYS_ACCEPTED, sentence, where, advice)
     return None
@@ -197,7 +198,3 @@ def _unfit_elements(argument: _Argument, kinds: tuple[str, ...]) -> str:
     if not unfit and value.origin is not None and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
         return "null"
     return in_words(unfit) if unfit else ""
-
-
-def _plural(kinds: tuple[str, ...]) -> str:
-    return " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in kinds)
