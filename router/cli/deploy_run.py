@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec import Struct, structs
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages, read_table
-from router.aws.stacks import StackEvent, Stacks
+from router.aws.stacks import Stack, StackEvent, Stacks
 from router.cli.deploy_check import compare_deployed, has_errors, role_of_worker, show_comparison
 from router.cli.deploy_report import as_record, describe_key, explain_failure, show_changes, show_result
 from router.cli.report import finding_record
@@ -24,6 +25,7 @@ from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import PlannedChange, kind_of, resource_name
 from router.ops.deployment import FOLDER, Deployment, make_deployment, package_key, read_package, tables_by_name
+from router.ops.history import keep_version
 from router.ops.property_changes import TemplateVersion
 from router.ops.stack import (
     DeploymentResult,
@@ -74,82 +76,74 @@ def _colour(status: str) -> str:
     return "dim" if is_in_progress(status) else "green"
 
 
-class DeployOptions(Struct, frozen=True):
-    """The options of `router deploy`."""
+class ChangeOptions(Struct, frozen=True, kw_only=True):
+    """The options of each command that changes a stack."""
 
     stack: str
     bucket: str
-    package: Path | None
-    worker: bool
-    allowed: tuple[str, ...]
     dry_run: bool
     allow_destructive: bool
     yes: bool
     as_json: bool
 
 
-class DeployRun:
-    """One run of `router deploy`."""
+class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
+    """The options of `router deploy`."""
 
-    def __init__(
-        self,
-        options: DeployOptions,
-        services: Mapping[str, ServiceClient],
-        config: Path,
-        given: Mapping[str, str],
-        env: Mapping[str, str],
-    ) -> None:
-        self._options, self._path, self._given, self._env = options, config, given, env
+    package: Path | None
+    worker: bool
+    allowed: tuple[str, ...]
+
+
+class StackRun:
+    """The steps that all commands share which change a stack: show the changes, confirm, execute, report."""
+
+    def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
+        self._options = options
         self._console = output(stderr=True)
         self._services = services
         self._stacks = Stacks(services["cloudformation"])
         self._account, self._partition = caller_account(services["sts"])
-        self._bucket = options.bucket or f"{FOLDER}-{self._account}-{self._stacks.region}"
+        bucket = options.bucket or f"{FOLDER}-{self._account}-{self._stacks.region}"
         owner = "" if options.bucket else self._account
-        self._artifacts = Artifacts(services["s3"], self._bucket, owner, self._partition)
-        self._known = env
-        self._findings: tuple[Finding, ...] | None = None
+        self._artifacts = Artifacts(services["s3"], bucket, owner, self._partition)
 
-    def run(self) -> int:
-        """Deploy, and return the exit code; raises ConfigError for a config with errors."""
-        # Checked before the build, which takes long.
-        stack = self._stacks.find(self._options.stack)
-        creates = must_create(stack)
-        require_own(self._stacks, stack)
-        old = TemplateVersion({})
-        if stack and not creates:
-            old = TemplateVersion(self._stacks.template(stack.id), stack.parameters)
-        # A variable that is not set keeps its value: as a parameter, and where the template has its value.
-        known = {name: value for name, value in self._env.items() if value or name in self._given}
-        self._known = variables_of(old.body, old.values) | known
-        config = read_for_deployment(self._path, self._known)
-        with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
-            deployment = self._prepare(config, Path(folder), old.values)
-            self._look_at_imports(deployment, old)
-            with self._console.status("creating the change set"):
-                template = deployment.upload_template(self._artifacts)
-                prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
-            if prepared.changes is None:
-                self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
-                return self._report(deployment, (), self._compare(deployment, prepared))
-            planned = self._count(deployment.describe(prepared.changes, old))
-            if (policies := deployment.policies_beside(old.body)) > MAX_ATTACHED:
-                self._log(
-                    f"the role has {policies} managed policies during this change: AWS refuses over {MAX_ATTACHED}, "
-                    "unless the quota of the account is higher; change fewer routes at a time"
-                )
-            try:
-                code = self._decide(deployment, planned)
-                if code is None:
-                    self._upload(deployment)
-            except BaseException:
-                discard(self._stacks, prepared)
-                raise
-            if code is not None:
-                discard(self._stacks, prepared)
-                return self._report(deployment, planned, code)
-            result = self._execute(prepared)
+    def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
+        """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
+        with self._console.status("creating the change set"):
+            template = deployment.upload_template(self._artifacts)
+            prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        if prepared.changes is None:
+            self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
+            return self._report(deployment, (), self._compare(deployment, prepared))
+        planned = self._count(deployment.describe(prepared.changes, old))
+        if (policies := deployment.policies_beside(old.body)) > MAX_ATTACHED:
+            self._log(
+                f"the role has {policies} managed policies during this change: AWS refuses over {MAX_ATTACHED}, "
+                "unless the quota of the account is higher; change fewer routes at a time"
+            )
+        try:
+            code = self._decide(deployment, planned)
+            if code is None:
+                self._upload(deployment)
+                if stack and not prepared.creates:
+                    keep_version(self._artifacts, stack, old.body)
+        except BaseException:
+            discard(self._stacks, prepared)
+            raise
+        if code is not None:
+            discard(self._stacks, prepared)
+            return self._report(deployment, planned, code)
+        result = self._execute(prepared)
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Compare what is deployed with what is to be, and return the exit code."""
+        raise NotImplementedError
+
+    def _more(self) -> Mapping[str, Any]:
+        """Return what else is in the JSON."""
+        return {}
 
     def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
         """Show the result, and compare what is deployed with the config; return the exit code."""
@@ -160,61 +154,6 @@ class DeployRun:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
         return self._compare(deployment, prepared)
-
-    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
-        """Compare what is deployed with the config, and show the findings; return the exit code."""
-        if self._options.dry_run:
-            return 0
-        role = ""
-        if self._options.worker:
-            role = role_of_worker(self._stacks, prepared.stack_id, self._partition, self._account)
-        with self._console.status("comparing what is deployed with the config"):
-            env = {**self._known, **deployment.variables}
-            function = "" if self._options.worker else prepared.stack
-            self._findings = compare_deployed(self._path, env, function, role)
-        show_comparison(self._findings)
-        return int(has_errors(self._findings))
-
-    def _look_at_imports(self, deployment: Deployment, old: TemplateVersion) -> None:
-        """Say which existing tables will be imported; raises UsageError for one with another key."""
-        tables = tables_by_name(json.loads(deployment.body))
-        known = tables_by_name(old.body)
-        for name, key in tables.items():
-            found = None if name in known else read_table(self._services["dynamodb"], name)
-            if found and found.key != key:
-                raise UsageError(
-                    f"the table '{name}' exists with the key {describe_key(found.key)}, and the config says "
-                    f"{describe_key(key)}: give the table of the config another name, or the key that it has"
-                )
-            if found:
-                ttl = f"items expire by '{found.ttl}'" if found.ttl else "no time to live"
-                capacity = "provisioned capacity" if found.is_provisioned else "on-demand capacity"
-                size = f"about {found.items} items, {found.indexes} secondary indexes"
-                self._log(f"the table '{name}' exists and is imported as it is: {size}, {capacity}, {ttl}")
-
-    def _prepare(self, config: DeployableConfig, folder: Path, previous: Mapping[str, str]) -> Deployment:
-        package = None if self._options.worker else self._package(folder)
-        document = make_document(config, self._options.worker)
-        stack, bucket = self._options.stack, self._bucket
-        return make_deployment(stack, document, package, bucket, self._given, self._env, previous)
-
-    def _package(self, folder: Path) -> Archive:
-        if self._options.package:
-            return read_package(self._options.package, self._path, self._known)
-        with self._console.status("building the package") as status:
-            built = build(
-                self._path,
-                folder / "lambda.zip",
-                env=self._known,
-                report=status.update,
-                allowed=self._options.allowed,
-            )
-        package = built.archive
-        if package.over:
-            raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
-        without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
-        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
-        return package
 
     def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...]) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
@@ -256,7 +195,7 @@ class DeployRun:
             return
         with self._console.status(f"uploading the package: {package.size / 1e6:.1f} MB"):
             uploaded = deployment.upload_package(self._artifacts)
-        where = f"s3://{self._bucket}/{package_key(package)}"
+        where = f"s3://{self._artifacts.bucket}/{package_key(package)}"
         self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
 
     def _execute(self, prepared: PreparedChange) -> DeploymentResult:
@@ -277,9 +216,102 @@ class DeployRun:
     ) -> int:
         if self._options.as_json:
             record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result)
-            findings = None if self._findings is None else list(map(finding_record, self._findings))
-            click.echo(to_json({**record, "findings": findings}, indent=2))
+            click.echo(to_json({**record, **self._more()}, indent=2))
         return code
 
     def _log(self, sentence: str) -> None:
         click.echo(printable_lines(sentence), err=True)
+
+
+class DeployRun(StackRun):
+    """One run of `router deploy`."""
+
+    def __init__(
+        self,
+        options: DeployOptions,
+        services: Mapping[str, ServiceClient],
+        config: Path,
+        given: Mapping[str, str],
+        env: Mapping[str, str],
+    ) -> None:
+        super().__init__(options, services)
+        self._deploys, self._path, self._given, self._env = options, config, given, env
+        self._known = env
+        self._findings: tuple[Finding, ...] | None = None
+
+    def run(self) -> int:
+        """Deploy, and return the exit code; raises ConfigError for a config with errors."""
+        # Checked before the build, which takes long.
+        stack = self._stacks.find(self._options.stack)
+        creates = must_create(stack)
+        require_own(self._stacks, stack)
+        old = TemplateVersion({})
+        if stack and not creates:
+            old = TemplateVersion(self._stacks.template(stack.id), stack.parameters)
+        # A variable that is not set keeps its value: as a parameter, and where the template has its value.
+        known = {name: value for name, value in self._env.items() if value or name in self._given}
+        self._known = variables_of(old.body, old.values) | known
+        config = read_for_deployment(self._path, self._known)
+        with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
+            deployment = self._prepare(config, Path(folder), old.values)
+            self._look_at_imports(deployment, old)
+            return self._change(deployment, old, stack)
+
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Compare what is deployed with the config, and show the findings; return the exit code."""
+        if self._options.dry_run:
+            return 0
+        role = ""
+        if self._deploys.worker:
+            role = role_of_worker(self._stacks, prepared.stack_id, self._partition, self._account)
+        with self._console.status("comparing what is deployed with the config"):
+            env = {**self._known, **deployment.variables}
+            function = "" if self._deploys.worker else prepared.stack
+            self._findings = compare_deployed(self._path, env, function, role)
+        show_comparison(self._findings)
+        return int(has_errors(self._findings))
+
+    def _look_at_imports(self, deployment: Deployment, old: TemplateVersion) -> None:
+        """Say which existing tables will be imported; raises UsageError for one with another key."""
+        tables = tables_by_name(json.loads(deployment.body))
+        known = tables_by_name(old.body)
+        for name, key in tables.items():
+            found = None if name in known else read_table(self._services["dynamodb"], name)
+            if found and found.key != key:
+                raise UsageError(
+                    f"the table '{name}' exists with the key {describe_key(found.key)}, and the config says "
+                    f"{describe_key(key)}: give the table of the config another name, or the key that it has"
+                )
+            if found:
+                ttl = f"items expire by '{found.ttl}'" if found.ttl else "no time to live"
+                capacity = "provisioned capacity" if found.is_provisioned else "on-demand capacity"
+                size = f"about {found.items} items, {found.indexes} secondary indexes"
+                self._log(f"the table '{name}' exists and is imported as it is: {size}, {capacity}, {ttl}")
+
+    def _prepare(self, config: DeployableConfig, folder: Path, previous: Mapping[str, str]) -> Deployment:
+        package = None if self._deploys.worker else self._package(folder)
+        document = make_document(config, self._deploys.worker)
+        stack, bucket = self._options.stack, self._artifacts.bucket
+        return make_deployment(stack, document, package, bucket, self._given, self._env, previous)
+
+    def _package(self, folder: Path) -> Archive:
+        if self._deploys.package:
+            return read_package(self._deploys.package, self._path, self._known)
+        with self._console.status("building the package") as status:
+            built = build(
+                self._path,
+                folder / "lambda.zip",
+                env=self._known,
+                report=status.update,
+                allowed=self._deploys.allowed,
+            )
+        package = built.archive
+        if package.over:
+            raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
+        without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
+        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
+        return package
+
+    def _more(self) -> Mapping[str, Any]:
+        findings = None if self._findings is None else list(map(finding_record, self._findings))
+        return {"findings": findings}

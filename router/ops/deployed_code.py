@@ -7,6 +7,7 @@ checksum shows, and so nothing has to be permitted that a deployment does not ne
 import base64
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -54,6 +55,7 @@ def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) ->
         )
     function = stack.outputs[FUNCTION_NAME]
     settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=function)
+    env = _environment(settings, services["lambda"].region)
     package = read_package_of(stack.parameters, services["s3"])
     digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
     if settings["CodeSha256"] != digest:
@@ -61,8 +63,17 @@ def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) ->
             f"the function '{function}' runs another package than its stack names: it was updated by other means than "
             "router deploy; deploy again"
         )
-    env = {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": services["lambda"].region}
     return DeployedCode(package, env, function)
+
+
+def read_environment(stack: Stack, function: ServiceClient) -> dict[str, str]:
+    """Return the variables with which the function of a stack runs; the client is that of Lambda."""
+    settings = function.call("GetFunctionConfiguration", FunctionName=stack.outputs[FUNCTION_NAME])
+    return _environment(settings, function.region)
+
+
+def _environment(settings: Mapping[str, Any], region: str) -> dict[str, str]:
+    return {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": region}
 
 
 def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:

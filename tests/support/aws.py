@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.aws`."""
 
+from router.aws.artifacts import Artifacts
 from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
@@ -38,6 +39,7 @@ __all__ = [
     "RESERVE_SECONDS",
     "RESPONSE_SECONDS",
     "TOO_LARGE",
+    "Artifacts",
     "Aws",
     "AwsFault",
     "Credentials",

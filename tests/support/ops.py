@@ -1,6 +1,7 @@
 """What tests of other rooms use of `router.ops`."""
 
 from router.ops.deployment import Deployment
+from router.ops.history import keep_version
 from router.ops.live import LiveComparison
 from router.ops.stack import (
     DESCRIPTION,
@@ -29,6 +30,7 @@ __all__ = [
     "delete_stack",
     "discard",
     "execute",
+    "keep_version",
     "make_document",
     "operator_policies",
     "plan_removal",

@@ -1,0 +1,184 @@
+"""`router rollback` on ministack: back to the package, template and parameters before, and back again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import Result
+
+from router.aws import boto, control_plane
+from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
+from tests.support.aws import Artifacts, Stacks
+from tests.support.dev import ACCOUNT, LocalAws
+from tests.support.ops import keep_version
+from tests.support.program import load_program
+
+LONGER = CONFIG.replace("dead_letter:", "retention: 5d, dead_letter:")
+STRICTER = {**SCHEMA, "required": ["id", "total"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_clients() -> Iterator[None]:
+    """boto3's clients are made once: each command would make its own, which takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
+        yield
+
+
+@pytest.fixture(scope="module")
+def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
+    """Clients of AWS, for the root of the account."""
+    with inside(guarded):
+        return {each: boto3.client(each) for each in ("cloudformation", "s3", "sqs")}
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws) -> StackProject:
+    """A project that is deployed."""
+    made = StackProject(tmp_path, inside, guarded)
+    made.deploy()
+    return made
+
+
+@pytest.fixture
+def hashes(project: StackProject) -> tuple[str, str]:
+    """The hashes of the project's config as it was deployed first, and as it was deployed then, with another schema."""
+    first = hash_of(project)
+    project.write(schema=STRICTER)
+    project.deploy()
+    return first, hash_of(project)
+
+
+def hash_of(project: StackProject) -> str:
+    """The hash of the config that is there."""
+    return load_program(project.config, {"STAGE": project.stack}).hash
+
+
+def running(project: StackProject) -> str:
+    """The hash of the config that the function runs."""
+    done = project.run("status", "--stack", project.stack, "--json")
+    found: str = json.loads(done.stdout)["config"]
+    return found
+
+
+def rollback(project: StackProject, *words: str) -> Result:
+    """Run `router rollback`, not on a terminal."""
+    return project.run("rollback", "--stack", project.stack, *words)
+
+
+def last(done: Result) -> str:
+    """The last line of what it said on the way."""
+    return done.stderr.splitlines()[-1]
+
+
+def test_back_and_back_again(project: StackProject, hashes: tuple[str, str]) -> None:
+    """What ran before runs again; two rollbacks lead to where one began."""
+    once = rollback(project, "--yes")
+    then = running(project)
+    again = rollback(project, "--yes")
+
+    assert (once.exit_code, then, again.exit_code, running(project)) == (0, hashes[0], 0, hashes[1]), once.output
+
+
+def test_shows_the_difference_first(project: StackProject, hashes: tuple[str, str]) -> None:
+    """The comparison of both configs, as by `router diff`; without a terminal nothing is changed."""
+    done = rollback(project)
+
+    lines = done.stdout.splitlines()
+    assert (done.exit_code, last(done)) == (
+        2,
+        "router: cannot ask for confirmation: standard input is not a terminal; --yes continues without asking",
+    )
+    assert (lines[0], "compatible  orders" in lines, running(project)) == ("now → before", True, hashes[1])
+
+
+def test_json(project: StackProject, hashes: tuple[str, str]) -> None:
+    """A dry run has the comparison, the changes, and the parameters."""
+    done = rollback(project, "--dry-run", "--json")
+
+    shown = json.loads(done.stdout)
+    changed = [each["resource"] for each in shown["changes"] if each["verb"] == "modify"]
+    verdicts = [each["verdict"] for each in shown["diff"]["routes"]]
+    assert (done.exit_code, shown["executed"], changed, verdicts) == (0, False, ["function"], ["compatible"])
+
+
+def test_losses(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """A loss is reported and refused as by a deployment: here messages, by the shorter retention of before."""
+    project.write(LONGER)
+    project.deploy()
+    name = f"{project.stack}-orders-dlq"
+    url = clients["sqs"].get_queue_url(QueueName=name.removesuffix("-dlq"))["QueueUrl"]
+    before = clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod"])["Attributes"]
+
+    done = rollback(project, "--yes")
+
+    loss = "DELETES messages older than 345600 seconds; they are kept for 432000 now (0 messages now)"
+    assert (done.exit_code, last(done), before) == (
+        1,
+        f"refused without --allow-destructive: '{project.stack}-orders': {loss}",
+        {"MessageRetentionPeriod": "432000"},
+    )
+
+
+def test_parameters(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """Parameters return too, and are shown."""
+    project.deploy("--parameter", "OldestMessageSeconds=120")
+
+    done = rollback(project, "--yes")
+
+    (stack,) = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert (done.exit_code, "parameter OldestMessageSeconds: 120 → 900" in done.stderr.splitlines()) == (0, True)
+    assert values["OldestMessageSeconds"] == "900"
+
+
+def test_a_deployment_that_failed(
+    project: StackProject, hashes: tuple[str, str], inside: Inside, guarded: LocalAws
+) -> None:
+    """What a failed deployment has kept is what still runs: it is passed over."""
+    with inside(guarded):
+        services = control_plane.connect_services(("cloudformation", "s3"))
+        stacks = Stacks(services["cloudformation"])
+        stack = stacks.find(project.stack)
+        assert stack
+        artifacts = Artifacts(services["s3"], f"message-router-{ACCOUNT}-us-east-1")
+        keep_version(artifacts, stack, stacks.template(stack.id))
+
+    done = rollback(project, "--yes")
+
+    assert (done.exit_code, running(project)) == (0, hashes[0])
+
+
+def test_nothing_before(project: StackProject) -> None:
+    """A stack that was deployed once was nothing before."""
+    done = rollback(project, "--yes")
+
+    assert (done.exit_code, last(done).startswith(f"router: nothing is known of what the stack '{project.stack}'")) == (
+        2,
+        True,
+    )
+
+
+def test_package_is_gone(project: StackProject, hashes: tuple[str, str], clients: Mapping[str, Any]) -> None:
+    """Nothing is changed if the package of before is not there any more."""
+    bucket = f"message-router-{ACCOUNT}-us-east-1"
+    listed = clients["s3"].list_objects_v2(Bucket=bucket, Prefix=f"message-router/stacks/{project.stack}/")["Contents"]
+    kept = json.loads(clients["s3"].get_object(Bucket=bucket, Key=listed[0]["Key"])["Body"].read())
+    key = kept["parameters"]["CodeKey"]
+    clients["s3"].delete_object(Bucket=bucket, Key=key)
+
+    done = rollback(project, "--yes")
+
+    sentence = f"the package s3://{bucket}/{key} does not exist any more; build and deploy it again"
+    assert (done.exit_code, last(done), running(project)) == (2, f"router: {sentence}", hashes[1])
+
+
+def test_no_stack(project: StackProject) -> None:
+    """Is said."""
+    done = project.run("rollback", "--stack", "nowhere", "--yes")
+
+    assert (done.exit_code, last(done).startswith("router: there is no stack 'nowhere' in us-east-1; ")) == (2, True)
