@@ -139,3 +139,10 @@ class DeployedState(Struct, frozen=True):
 def function_name(arn: str) -> str:
     """The name in a function's ARN, with the version or alias if there is one."""
     return arn.partition(":function:")[2] or arn
+
+
+def is_of_function(arn: str, function: str) -> bool:
+    """Return whether the ARN of a function, version or alias is of a function by its name or ARN; "" is any."""
+    name, _, qualifier = function_name(arn).partition(":")
+    wanted, _, wanted_qualifier = function_name(function).partition(":")
+    return not function or (name == wanted and wanted_qualifier in ("", qualifier))

@@ -15,6 +15,7 @@ from router.aws.deployed import (
     DeployedTable,
     DeployedTtl,
     Unanswered,
+    is_of_function,
 )
 from router.aws.protocols import AwsFault, read_key_schema
 from router.aws.sqs import SqsQueues, max_receive_count, redrive_target
@@ -69,16 +70,19 @@ class Live:
         return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
 
     def mappings(self, queue_arn: str, function: str = "") -> tuple[DeployedMapping, ...] | Unanswered:
-        """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function."""
+        """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function.
+
+        Those to its versions and aliases count, which Lambda's own filter would leave out.
+        """
         found: list[DeployedMapping] = []
-        parameters = {"EventSourceArn": queue_arn} | ({"FunctionName": function} if function else {})
+        parameters = {"EventSourceArn": queue_arn}
         while True:
             response = self._call("lambda", "ListEventSourceMappings", queue_arn, "EventSourceMappings", **parameters)
             if isinstance(response, Unanswered):
                 return response
             found += map(_mapping, response["EventSourceMappings"])
             if not response.get("NextMarker"):
-                return tuple(found)
+                return tuple(each for each in found if is_of_function(each.function, function))
             parameters["Marker"] = response["NextMarker"]
 
     def function(self, reference: str) -> DeployedFunction | Unanswered:

@@ -78,8 +78,19 @@ def compare_versions(
         tuple(each for each in findings if not each.ignored),
         tuple(each for each in findings if each.ignored),
         len(pairs.both) - len(changed),
-        tuple(f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE),
+        _conflicts(changes),
     )
+
+
+def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
+    """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
+    changed = [both for both in pair(routes_of(old), routes_of(new)).both if _differ(*both)]
+    found = [change for both in changed for change in _side_by_side(*both)]
+    return _conflicts(found)
+
+
+def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
+    return tuple(f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE)
 
 
 def _differ(old: RouteVersion, new: RouteVersion) -> bool:

@@ -31,11 +31,16 @@ from router.cli.report import exit_on_findings
 )
 @click.option("--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function.")
 @allow_file_option
+@click.option(
+    "--canary",
+    metavar="PERCENT[/MINUTES]",
+    help="Let the new version have so many of the messages first, for so long.  [default: 10 minutes]",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does.")
 @yes_option
 @json_option
-def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
+def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
     """Check and build the config, show what would change in AWS, and change it.
 
     The changes that CloudFormation would make are shown first and have to be confirmed: on a terminal, or by --yes. If
@@ -50,16 +55,26 @@ def command(config: Path, given: tuple[str, ...], **options: Any) -> None:
       router deploy --stack flows --dry-run
       STAGE=prod router deploy --stack flows-prod
       router deploy --stack flows-prod --parameter STAGE=prod --package dist/lambda.zip --yes
+      router deploy --stack flows-prod --canary 10%/15
     """
     if options["package"] and options["worker"]:
         raise click.UsageError("--package is for the function and cannot be combined with --worker")
+    if canary and options["worker"]:
+        raise click.UsageError("--canary is for the function: ECS replaces the tasks of a worker one by one")
     # boto3 is optional and takes 0.2 s to import.
     from router.aws.control_plane import connect_services
     from router.cli.deploy_run import DeployOptions, DeployRun
     from router.ops.deployment import read_assignments
+    from router.ops.template.canary import read_canary
 
     parameters = read_assignments(given)
     services = connect_services(("cloudformation", "dynamodb", "s3", "sqs", "sts"))
-    run = DeployRun(DeployOptions(**options), services, config, parameters, {**os.environ, **parameters})
+    run = DeployRun(
+        DeployOptions(canary=read_canary(canary) if canary else None, **options),
+        services,
+        config,
+        parameters,
+        {**os.environ, **parameters},
+    )
     with exit_on_findings(err=False):
         sys.exit(run.run())

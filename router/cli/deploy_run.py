@@ -14,6 +14,7 @@ from rich.console import Console
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages, read_table
 from router.aws.stacks import Stack, StackEvent, Stacks
+from router.cli.deploy_canary import why_not_side_by_side
 from router.cli.deploy_check import compare_deployed, has_errors, role_of_worker, show_comparison
 from router.cli.deploy_report import as_record, describe_key, explain_failure, show_changes, show_result
 from router.cli.report import finding_record
@@ -39,6 +40,7 @@ from router.ops.stack import (
     read_result,
     require_own,
 )
+from router.ops.template.canary import Canary, has_alias, with_alias
 from router.ops.template.document import DeployableConfig, make_document, read_for_deployment
 from router.ops.template.expressions import variables_of
 from router.ops.template.policies import MAX_ATTACHED
@@ -93,6 +95,7 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     package: Path | None
     worker: bool
     allowed: tuple[str, ...]
+    canary: Canary | None
 
 
 class StackRun:
@@ -253,7 +256,12 @@ class DeployRun(StackRun):
         self._known = variables_of(old.body, old.values) | known
         config = read_for_deployment(self._path, self._known)
         with tempfile.TemporaryDirectory(prefix="router-deploy-") as folder:
-            deployment = self._prepare(config, Path(folder), old.values)
+            deployment = self._prepare(config, Path(folder), old)
+            if self._deploys.canary and has_alias(old.body):
+                refusal = why_not_side_by_side(deployment.stack, self._path, self._known)
+                if refusal:
+                    self._log(refusal)
+                    return self._report(deployment, (), 1)
             self._look_at_imports(deployment, old)
             return self._change(deployment, old, stack)
 
@@ -288,11 +296,15 @@ class DeployRun(StackRun):
                 size = f"about {found.items} items, {found.indexes} secondary indexes"
                 self._log(f"the table '{name}' exists and is imported as it is: {size}, {capacity}, {ttl}")
 
-    def _prepare(self, config: DeployableConfig, folder: Path, previous: Mapping[str, str]) -> Deployment:
+    def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
         package = None if self._deploys.worker else self._package(folder)
         document = make_document(config, self._deploys.worker)
+        if self._deploys.canary or has_alias(old.body):
+            document = with_alias(document, self._deploys.canary)
+        if self._deploys.canary and not has_alias(old.body):
+            self._log("the stack has no alias yet: this deployment makes it, and shifts nothing; the next one does")
         stack, bucket = self._options.stack, self._artifacts.bucket
-        return make_deployment(stack, document, package, bucket, self._given, self._env, previous)
+        return make_deployment(stack, document, package, bucket, self._given, self._env, old.values)
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:

@@ -17,6 +17,7 @@ from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
 from router.ops.property_changes import TemplateVersion, substitute_text
+from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.policies import MANAGED_POLICY
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
@@ -119,7 +120,7 @@ def make_deployment(
     changes = {
         labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
     }
-    template = with_literal_table_names(document.body, values)
+    template = with_version_id(with_literal_table_names(document.body, values), values)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}

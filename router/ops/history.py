@@ -12,6 +12,7 @@ from msgspec import Struct
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import Stack
 from router.ops.deployment import FOLDER, Deployment, literal_names
+from router.ops.template.canary import without_shift
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 
 
@@ -65,7 +66,8 @@ def as_deployment(stack: Stack, version: StackVersion) -> Deployment:
         for name in sorted(kept & stack.parameters.keys())
         if stack.parameters[name] != values[name]
     }
-    body = json.dumps(version.template, separators=(",", ":"))
+    # Who goes back does not want to wait: an alias moves at once.
+    body = json.dumps(without_shift(version.template), separators=(",", ":"))
     names = literal_names(version.template, values)
     # AWS does not tell hidden values: those of the stack stay.
     hidden = {name for name, declared in version.template["Parameters"].items() if declared.get("NoEcho")}

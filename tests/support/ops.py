@@ -14,6 +14,7 @@ from router.ops.stack import (
     plan_removal,
     read_result,
 )
+from router.ops.template.canary import with_alias
 from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
 from router.ops.template.operators import operator_policies
 
@@ -36,4 +37,5 @@ __all__ = [
     "plan_removal",
     "read_for_deployment",
     "read_result",
+    "with_alias",
 ]

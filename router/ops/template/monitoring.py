@@ -28,7 +28,7 @@ from router.ops.template.expressions import (
 from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.resources import FUNCTION, environment
 
-_ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
+ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
 _SECONDS, _PERIODS = 60, 5
 _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
@@ -88,7 +88,7 @@ def _named(queue: PlannedQueue) -> str:
 def _actions(plan: StackPlan, queue: PlannedQueue) -> Sequence[Expression]:
     """Return the topic of the owner of a queue, or that of the parameter."""
     if queue.owner not in plan.config.owners:
-        return _ACTIONS
+        return ACTIONS
     topic = plan.config.owners[queue.owner].alarm_topic
     return [sub(plan.substitutions.at(("owners", queue.owner, "alarm_topic"), topic))]
 
@@ -98,7 +98,7 @@ def _alarm(
     source: tuple[str, str, str, Expression, str],
     threshold: int | Json = 0,
     periods: int = 1,
-    actions: Sequence[Expression] = _ACTIONS,
+    actions: Sequence[Expression] = ACTIONS,
 ) -> Json:
     """Return an alarm for a metric that exceeds the threshold for a number of minutes.
 

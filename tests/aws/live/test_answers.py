@@ -262,7 +262,31 @@ def test_pages_of_mappings(answers: Any, ask: Any) -> None:
     found = ask(answers.endpoint).mappings(ARN, "router")
 
     assert found == tuple(DeployedMapping(id, FUNCTION, "Enabled", 10, 0, True) for id in ("first", "second"))
-    assert [asked["FunctionName"] for _, asked in answers.asked] == ["router", "router"]
+    assert [asked.get("FunctionName") for _, asked in answers.asked] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        ("", ["router", "router:live", "router:2", "other"]),
+        ("router", ["router", "router:live", "router:2"]),
+        (FUNCTION, ["router", "router:live", "router:2"]),
+        ("router:live", ["router:live"]),
+        ("123456789012:function:other", ["other"]),
+    ],
+)
+def test_mappings_to_a_function(answers: Any, ask: Any, function: str, found: list[str]) -> None:
+    """Those to its versions and aliases are among them, unless one of these is named."""
+    prefix = FUNCTION.removesuffix("router")
+    names = ("router", "router:live", "router:2", "other")
+    answers.by_operation["ListEventSourceMappings"] = {
+        "EventSourceMappings": [MAPPING | {"UUID": name, "FunctionArn": f"{prefix}{name}"} for name in names]
+    }
+
+    mappings = ask(answers.endpoint).mappings(ARN, function)
+
+    assert not isinstance(mappings, Unanswered)
+    assert [each.id for each in mappings] == found
 
 
 def test_table(live: Live, deployer: Any, name: str) -> None:

@@ -1,0 +1,110 @@
+"""Deployments of a stack whose mappings call an alias, on ministack: it has aliases and versions, but no CodeDeploy."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from router.aws import boto, control_plane
+from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
+from tests.support.cli import deploy_run
+from tests.support.dev import LocalAws
+from tests.support.ops import DeployableConfig, Document, make_document, with_alias
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_clients() -> Iterator[None]:
+    """boto3's clients are made once: each command would make its own, which takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
+        yield
+
+
+@pytest.fixture(scope="module")
+def lambda_(guarded: LocalAws, inside: Inside) -> Any:
+    """A client of Lambda, for the root of the account."""
+    with inside(guarded):
+        return boto3.client("lambda")
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws, monkeypatch: pytest.MonkeyPatch) -> StackProject:
+    """A project that is deployed with an alias, as an earlier --canary leaves it without CodeDeploy."""
+
+    def with_an_alias(config: DeployableConfig, as_worker: bool) -> Document:
+        return with_alias(make_document(config, as_worker), None)
+
+    made = StackProject(tmp_path, inside, guarded)
+    with monkeypatch.context() as patch:
+        patch.setattr(deploy_run, "make_document", with_an_alias)
+        made.deploy()
+    return made
+
+
+def alias(lambda_: Any, project: StackProject) -> tuple[str, list[str]]:
+    """The version that the alias names, and the functions that the mappings call."""
+    found = lambda_.get_alias(FunctionName=project.stack, Name="live")
+    listed = lambda_.list_event_source_mappings()["EventSourceMappings"]
+    called = [each["FunctionArn"] for each in listed if f":{project.stack}" in each["FunctionArn"]]
+    return found["FunctionVersion"], [each.partition(":function:")[2] for each in called]
+
+
+def test_the_alias_stays(project: StackProject, lambda_: Any) -> None:
+    """A deployment without --canary publishes a version, and moves the alias to it at once."""
+    first = alias(lambda_, project)
+    project.write(schema={**SCHEMA, "required": ["id", "total"]})
+    done = project.deploy()
+
+    called = [f"{project.stack}:live"]
+    assert (first, alias(lambda_, project)) == (("1", called), ("2", called)), done.output
+
+
+def test_what_runs(project: StackProject) -> None:
+    """`router status` and `router diff` know what runs behind an alias."""
+    status = project.run("status", "--stack", project.stack, "--json")
+    diff = project.run("diff", f"stack:{project.stack}", "-c", str(project.config))
+
+    receivers = json.loads(status.stdout)["queues"][0]["receivers"]
+    assert (status.exit_code, receivers, diff.exit_code) == (
+        0,
+        [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
+        0,
+    )
+
+
+def test_refused(project: StackProject) -> None:
+    """Two versions that map the key in different ways must not write side by side."""
+    project.write(CONFIG.replace("id: id", "id: {from: id, transform: upper}"))
+    words = ("--stack", project.stack, "-c", str(project.config), "--package", str(project.package), "--yes")
+
+    done = project.run("deploy", *words, "--canary", "10%", STAGE=project.stack)
+
+    why = "two versions must not write side by side: the key is mapped in another way: one message writes two items"
+    advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, f"refused: route 'orders': {why}; {advice}")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("--canary", "all"),
+            "router: --canary is 'all'; give PERCENT or PERCENT/MINUTES, from 1 to 99 percent and to",
+        ),
+        (
+            ("--canary", "10%", "--worker"),
+            "Error: --canary is for the function: ECS replaces the tasks of a worker one",
+        ),
+    ],
+)
+def test_cannot(tmp_path: Path, inside: Inside, guarded: LocalAws, words: tuple[str, ...], sentence: str) -> None:
+    """What cannot be is said, before anything is built."""
+    project = StackProject(tmp_path, inside, guarded)
+
+    done = project.run("deploy", "--stack", project.stack, "-c", str(project.config), *words, STAGE=project.stack)
+
+    assert (done.exit_code, sentence in done.output) == (2, True), done.output
