@@ -33,7 +33,7 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
     for each in planned:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
         verb = each.verb.upper() if each.loses else each.verb
-        warning = f"[{_LOSS_COLOUR}]{each.warning}[/]" if each.loses else ""
+        warning = f"[{_LOSS_COLOUR}]{literal(each.warning)}[/]" if each.loses else each.remark
         known = {value.name: f"{value.name} {_shown(value.before)} → {_shown(value.after)}" for value in each.values}
         details = ", ".join(known.get(name, name) for name in each.details)
         what = ": ".join(filter(None, (warning, literal(details))))

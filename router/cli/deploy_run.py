@@ -181,11 +181,8 @@ class StackRun:
         return None
 
     def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
-        """Return the changes with the number of messages or items that those have which may lose them."""
-        return tuple(
-            structs.replace(each, stored=self._stored(each)) if each.loses and each.physical_id else each
-            for each in planned
-        )
+        """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
+        return tuple(structs.replace(each, stored=self._stored(each)) if each.is_counted else each for each in planned)
 
     def _stored(self, planned: PlannedChange) -> int | None:
         if planned.kind == "queue":

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool) -> None:
     """Delete a deployment: the function or worker, its role, alarms and queues. Tables are kept.
 
+    Queues whose deletion_policy is retain are kept, too.
+
     The resources that are deleted and kept are shown, with the number of messages on the queues, and the deletion has
     to be confirmed. With --delete-tables, the name of the stack has to be typed, or given by --confirm. Exit code 0:
     deleted, or there was no such stack; 1: AWS could not delete it, or you did not confirm; 2: could not run.
@@ -52,7 +54,7 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
     services = connect_services(("cloudformation", "sqs", "dynamodb"))
     stacks = Stacks(services["cloudformation"])
     stack = stacks.find(name)
-    record = {"stack": name, "deleted": False, "tables_kept": [], "tables_deleted": []}
+    record = {"stack": name, "deleted": False, "tables_kept": [], "tables_deleted": [], "queues_kept": []}
     code = 0
     if stack is None or is_absent(stack):
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
@@ -77,11 +79,12 @@ def _undeploy(
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
     from router.cli.deploy_run import watch
-    from router.ops.stack import TABLE, delete_stack, first_failure, plan_removal
+    from router.ops.stack import QUEUE, TABLE, delete_stack, first_failure, plan_removal
 
     name, console = stack.name, output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)
     tables = [each.name for each in planned if each.kept and each.type == TABLE]
+    queues = [each.name for each in planned if each.kept and each.type == QUEUE]
     if not as_json:
         _show(planned, delete_tables)
     if not yes and not _confirmed(name, bool(tables) and delete_tables):
@@ -93,13 +96,15 @@ def _undeploy(
         cause = first_failure(events, stack.id)
         why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
         click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
-        return {"deleted": False, "tables_kept": tables}
+        return {"deleted": False, "tables_kept": tables, "queues_kept": queues}
+    if queues:
+        click.echo(f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)", err=True)
     if delete_tables:
         _delete_tables(services["dynamodb"], tables, console)
-        return {"deleted": True, "tables_deleted": tables}
+        return {"deleted": True, "tables_deleted": tables, "queues_kept": queues}
     if tables:
         click.echo(f"kept: {', '.join(tables)} (the next deployment imports them)", err=True)
-    return {"deleted": True, "tables_kept": tables}
+    return {"deleted": True, "tables_kept": tables, "queues_kept": queues}
 
 
 def _show(planned: "Sequence[PlannedRemoval]", delete_tables: bool) -> None:

@@ -213,6 +213,13 @@ class Queue(Spec, frozen=True):
             "A queue named by URL or ARN is never created."
         ),
     ] = True
+    deletion_policy: Annotated[
+        Literal["delete", "retain"],
+        Meta(
+            description="What becomes of a queue that the stack created when it leaves the stack, or the stack is "
+            "deleted: `retain` keeps it and its messages. The setting of the previous deployment counts."
+        ),
+    ] = "delete"
     kms_key: KmsKey = ""
     kms_key_previous: PreviousKmsKey = ""
     retention: Annotated[

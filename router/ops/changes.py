@@ -78,6 +78,19 @@ class PlannedChange(Struct, frozen=True):
         }.get(self.verb, f"AWS does not say what happens to the {self.kind}")
         return what if self.stored is None else f"{what} ({self.stored} {content} now)"
 
+    @property
+    def remark(self) -> str:
+        """What happens to messages of a queue that is kept outside of the stack, or ""."""
+        if self.verb != "retain" or self.kind != "queue":
+            return ""
+        count = "its messages" if self.stored is None else f"{self.stored} messages now"
+        return f"the queue stays, and nothing reads it any more ({count})"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of its messages or items matters."""
+        return bool(self.physical_id) and (self.loses or (self.verb == "retain" and self.kind == "queue"))
+
 
 def describe_changes(
     changes: Iterable[ResourceChange],

@@ -225,8 +225,8 @@ def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
 
     Raises UsageError if the stack was changed since the change set was created, or is being changed.
     """
-    after = stacks.newest_event(prepared.stack_id)
     try:
+        after = stacks.newest_event(prepared.stack_id)
         stacks.execute(prepared.change_set)
     except AwsCallError as error:
         # An executed change set deletes the others, and makes them obsolete before that.

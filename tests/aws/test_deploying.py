@@ -401,6 +401,56 @@ def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
     assert (done.exit_code, json.loads(done.stdout)["destructive"], queues) == (0, True, [])
 
 
+RETAINED = CONFIG.replace("queues:\n", 'queues:\n  orders: {name: "${STAGE}-orders", deletion_policy: retain}\n')
+RETAINED += "  orders: {queue: orders, table: users, item: {id: id}}\n"
+
+
+def waiting(clients: Mapping[str, Any], name: str) -> str:
+    """The number of messages on a queue."""
+    url = clients["sqs"].get_queue_url(QueueName=name)["QueueUrl"]
+    answer = clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return str(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def test_retained_queue(project: Project, clients: Mapping[str, Any]) -> None:
+    """A queue that is to be kept is retained first, then taken out of the configuration: nothing is lost."""
+    project.write(RETAINED.replace(", deletion_policy: retain", ""))
+    project.deploy("--yes")
+    project.write(RETAINED)
+    retaining = project.changes()
+    project.deploy("--yes")
+    queue = f"{project.stack}-orders"
+    url = clients["sqs"].get_queue_url(QueueName=queue)["QueueUrl"]
+    (mapping,) = clients["lambda"].list_event_source_mappings(
+        EventSourceArn=f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"
+    )["EventSourceMappings"]
+    clients["lambda"].update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    for _ in range(2):
+        clients["sqs"].send_message(QueueUrl=url, MessageBody="{}")
+    project.write(CONFIG)
+
+    done = project.deploy("--yes")
+
+    policies = ["DeletionPolicy", "UpdateReplacePolicy"]
+    assert [each for each in retaining if each[1] == "queue"] == [
+        ("modify", "queue", name, policies) for name in (queue, f"{queue}-dlq")
+    ]
+    assert "the queue stays, and nothing reads it any more (2 messages now)" in done.stdout
+    assert (done.exit_code, waiting(clients, queue), waiting(clients, f"{queue}-dlq")) == (0, "2", "0")
+
+
+def test_undeploy_keeps_a_retained_queue(project: Project, clients: Mapping[str, Any]) -> None:
+    """And says so."""
+    project.write(RETAINED)
+    project.deploy("--yes")
+
+    done = project.run("undeploy", "--yes", "--json")
+
+    queue = f"{project.stack}-orders"
+    assert (done.exit_code, json.loads(done.stdout)["queues_kept"]) == (0, [queue, f"{queue}-dlq"])
+    assert waiting(clients, queue) == "0"
+
+
 def test_removed_table(project: Project, clients: Mapping[str, Any]) -> None:
     """A table that no route writes to any more leaves the stack and stays, so that nothing is refused."""
     project.write(CONFIG.replace("tables: {", 'tables: {old: {name: "${STAGE}-old", key: {id: S}}, '))
@@ -665,7 +715,7 @@ def test_undeploys_tables(deployed: Project, clients: Mapping[str, Any]) -> None
     assert (refused.exit_code, last(refused), still) == (2, f"router: cannot ask for confirmation: {asks}", "ACTIVE")
     assert (done.exit_code, json.loads(done.stdout)) == (
         0,
-        {"stack": deployed.stack, "deleted": True, "tables_kept": [], "tables_deleted": [table]},
+        {"stack": deployed.stack, "deleted": True, "tables_kept": [], "tables_deleted": [table], "queues_kept": []},
     )
     assert table not in clients["dynamodb"].list_tables()["TableNames"]
 
@@ -676,7 +726,7 @@ def test_nothing_to_undeploy(project: Project) -> None:
 
     assert (done.exit_code, json.loads(done.stdout), done.stderr) == (
         0,
-        {"stack": project.stack, "deleted": False, "tables_kept": [], "tables_deleted": []},
+        {"stack": project.stack, "deleted": False, "tables_kept": [], "tables_deleted": [], "queues_kept": []},
         f"there is no stack '{project.stack}' in us-east-1: nothing to do\n",
     )
 

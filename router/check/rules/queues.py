@@ -109,7 +109,7 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         idle: dict[str, str] = {}
         if not is_created(queue, name):
             reason = "is not created by the stack"
-            idle = {"retention": reason, "max_receive_count": reason}
+            idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
         if subject.whole and name not in read:
             idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
         for setting, reason in idle.items():

@@ -178,8 +178,8 @@ class _QueuePlanner:
     def _dead_letter_queue(self, queue: PlannedQueue) -> PlannedQueue | None:
         """Return the dead-letter queue of a queue; a queue that the stack creates always has one."""
         name, key = queue.name_in_config, queue.settings.dead_letter
-        # Without settings of its own it is managed and encrypted as its queue is.
-        settings = spec.Queue(managed=queue.made)
+        # Without settings of its own it is managed, retained and encrypted as its queue is.
+        settings = spec.Queue(managed=queue.made, deletion_policy=queue.settings.deletion_policy)
         keys = {"kms_key": queue.kms_key, "kms_key_previous": queue.kms_key_previous}
         reference = self._compiled[name].dead_letter
         if key in self._config.queues:

@@ -59,7 +59,7 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
         properties["RedriveAllowPolicy"] = _allowed(queue)
     properties |= {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
     properties |= _tags(queue)
-    return resource("SQS::Queue", properties, "Delete")
+    return resource("SQS::Queue", properties, queue.settings.deletion_policy.title())
 
 
 def _allowed(queue: PlannedQueue) -> Json:

@@ -360,6 +360,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         "managed": ({}, {"managed": False}),
         "kms_key": ({}, {"kms_key": KEY}),
         "kms_key_previous": ({}, {"kms_key_previous": KEY}),
+        "deletion_policy": ({}, {"deletion_policy": "retain"}),
         "retention": ({}, {"retention": "2d"}),
         "max_receive_count": ({}, {"max_receive_count": 7}),
     },
