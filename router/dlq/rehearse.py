@@ -34,7 +34,7 @@ from router.program.load import Program
 CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
 SECONDS = 60.0
-"""The deadline of planning one message."""
+"""The deadline of planning some messages."""
 
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
 ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
@@ -155,7 +155,8 @@ class Rehearser:
 
     def _rehearse(self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]) -> list[Rehearsal]:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
-        plans = {each.id: self._plan(queue, each.to_deliver()) for each in messages} if queue else {}
+        planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        plans = {each.record.message_id: each for each in planned}
         images = self._read(plans.values())
         left: dict[str, Rehearsal] = {}
         while True:
@@ -250,21 +251,26 @@ class Rehearser:
         masker, names = self._derived[table.name]
         return masker.mask_item(decode_item(item), names)
 
-    def _plan(self, queue: CompiledQueue, record: Record) -> PlannedMessage:
-        limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
-        found: Record | PlannedMessage = record
-        if queue.pointers is not None:
-            (found,) = self._fetcher.fetch(queue.pointers, [record], limit, WaitBudget())
-        if isinstance(found, PlannedMessage):
-            return found
+    def _plan_all(self, queue: CompiledQueue, records: Sequence[Record]) -> Iterator[PlannedMessage]:
+        """Yield the plans of records; their payloads in S3 are fetched some at a time, as they may be large."""
+        for start in range(0, len(records), CONCURRENT_READS):
+            some: Sequence[Record | PlannedMessage] = records[start : start + CONCURRENT_READS]
+            limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
+            if queue.pointers is not None:
+                some = self._fetcher.fetch(
+                    queue.pointers, records[start : start + CONCURRENT_READS], limit, WaitBudget()
+                )
+            for each in some:
+                yield each if isinstance(each, PlannedMessage) else self._plan(queue, each, limit)
+
+    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
         budget = PlanningBudget(limit, boottime, time.thread_time)
         budget.seconds = MAX_PLANNING_SECONDS
         try:
-            planned = plan(queue, found, None, budget)
+            planned = plan(queue, record, None, budget)
         except OutOfBudget:
-            return PlannedMessage(record, TOO_COSTLY)
-        # Without the payload: those of a batch together may be large.
-        return PlannedMessage(record, planned.outcome, planned.writes)
+            return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
+        return PlannedMessage(structs.replace(record, fetched=None), planned.outcome, planned.writes)
 
     def _read(self, plans: Iterable[PlannedMessage]) -> Images:
         """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.

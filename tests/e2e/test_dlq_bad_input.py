@@ -292,6 +292,23 @@ def test_letters_in_flight_elsewhere(site: Site) -> None:
     assert "about 2 messages could not be looked at" in found["show m"][1]
 
 
+def test_payloads_in_s3(site: Site) -> None:
+    """A rehearsal fetches them; a message whose payload is gone does not pass."""
+    s3 = site.clients["s3"]
+    s3.create_bucket(Bucket=site.prefix)
+    for number in range(10):
+        s3.put_object(Bucket=site.prefix, Key=str(number), Body=json.dumps({"id": f"l{number}"}).encode())
+    for number in range(11):
+        pointer = {"s3BucketName": site.prefix, "s3Key": str(number)}
+        site.fail("larges", json.dumps(["software.amazon.payloadoffloading.PayloadS3Pointer", pointer]))
+
+    code, output = site.run("rehearse", "--queue", "larges")
+    redriven = site.run("redrive", "--queue", "larges", "--yes")
+
+    assert (code, "10 of 11 messages pass now, 1 do not" in output) == (1, True), output
+    assert (redriven[0], "written 10" in redriven[1], site.left()) == (1, True, 1), redriven
+
+
 def test_a_table_that_does_not_exist(site: Site) -> None:
     """The error names it, and where it was looked for; so does that of a queue."""
     site.fail("puts")

@@ -88,6 +88,12 @@ class ManyLetters:
         assert (found["messages"], found["not_received"], self.counts()) == (self.letters, 0, [self.letters, 0, 0])
         return cost
 
+    def rehearse(self) -> Cost:
+        """Run `rehearse`, and check that all pass and stay."""
+        cost, (found,) = self.run("rehearse")
+        assert (found["passing"], self.counts(), self.stored()) == (self.letters, [self.letters, 0, 0], 0)
+        return cost
+
     def redrive(self) -> Cost:
         """Run `redrive`, and check that each letter has its effect and is gone."""
         cost, (found,) = self.run("redrive", "--yes")
