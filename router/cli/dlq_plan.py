@@ -174,7 +174,7 @@ def rehearsal_as_json(rehearsal: Rehearsal, *, values: bool) -> dict[str, Any]:
     outcome = rehearsal.outcome
     return {
         "id": rehearsal.message.id,
-        "original_id": rehearsal.message.original_id,
+        "original_id": rehearsal.message.shown_id,
         "before": structs.asdict(cause_of(rehearsal.message, rehearsal.queue)),
         "now": structs.asdict(outcome) if outcome else None,
         "changes": [

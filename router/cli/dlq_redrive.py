@@ -175,7 +175,8 @@ class _Redrive:
     def _deliver(self) -> None:
         """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
         session, work, choice = self._session, self._work, self._choice
-        redriver = Redriver(session.program, session.aws, work.source, self._journal, self._own.rate)
+        rate, place = self._own.rate, session.services["sqs"].place
+        redriver = Redriver(session.program, session.aws, work.source, self._journal, rate, place=place)
         finished = 0
         try:
             while True:

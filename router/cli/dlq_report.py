@@ -122,7 +122,7 @@ def message_as_json(message: DlqMessage, queue: CompiledQueue | None, *, values:
     data = _decoded(message, queue)
     return {
         "id": message.id,
-        "original_id": message.original_id,
+        "original_id": message.shown_id,
         "queue": queue.name if queue else failed.get("queue", ""),
         "sent_at": message.sent_at,
         "failed_at": message.failed_at,

@@ -66,7 +66,8 @@ class Journal:
         try:
             file = self.path.open("a", encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"cannot write the journal {self.path}: {(error.strerror or 'error').lower()}") from None
+            why = (error.strerror or "error").lower()
+            raise UsageError(f"cannot write the journal {self.path}: {why}; name another with --journal") from None
         if not _lock(file):
             file.close()
             raise UsageError(

@@ -93,7 +93,9 @@ class Redriver:
         rate: float | None = None,
         clock: Callable[[], float] = boottime,
         sleep: Callable[[float], None] = time.sleep,
+        place: str = "",
     ) -> None:
+        """`place` is what errors say of where the queues are."""
         self.undeleted: dict[str, AwsFault] = {}
         self._aws = aws
         self._delivery = Delivery(program, aws, clock, sends_dead_letters=False)
@@ -102,6 +104,7 @@ class Redriver:
         self._rate = rate
         self._clock = clock
         self._sleep = sleep
+        self._place = place
         self._started = clock()
         self._done = 0
 
@@ -126,7 +129,7 @@ class Redriver:
         """
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
-            raise UsageError(f"cannot send to the queue '{queue.reference}': {url.code}")
+            raise UsageError(f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}")
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
         for wave in _waves(queue, new, lambda message: sent[message.id].result == SENT):

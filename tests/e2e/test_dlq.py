@@ -111,6 +111,7 @@ def test_a_night_on_call(on_call: OnCall) -> None:
 
     (listed,) = on_call.json("list", code=1)
     assert [(each["messages"], each["code"]) for each in listed["causes"]] == [(3, "RT806"), (1, "RT801")]
+    assert listed["causes"][0]["example"] in bad
     shown = on_call.run("show", bad[1], "--values")
     assert ("fails 'type' at /properties/total/type" in shown, "1.5" in shown) == (True, True)
     assert "1.5" not in on_call.run("show", bad[1])

@@ -316,7 +316,11 @@ def test_a_table_that_does_not_exist(site: Site) -> None:
 
     rehearsed = site.run("rehearse", "--queue", "puts")
     listed = site.run("list", "--dead-letter", "nowhere")
+    create_table(site.clients["dynamodb"], Table(f"{site.prefix}-items", (("id", "S"),)))
+    site.clients["sqs"].delete_queue(QueueUrl=site.urls[f"{site.prefix}-puts"])
+    sent = site.run("redrive", "--to-queue", "--yes", "--queue", "puts")
 
     place = f"in us-east-1 at {site.environment['AWS_ENDPOINT_URL']}"
     assert (rehearsed[0], f"the table '{site.prefix}-items' cannot be read {place}: " in rehearsed[1]) == (2, True)
     assert (listed[0], f"the dead-letter queue 'nowhere' cannot be opened {place}: " in listed[1]) == (2, True)
+    assert (sent[0], f"cannot send to the queue '{site.prefix}-puts' {place}: " in sent[1]) == (2, True)
