@@ -120,7 +120,8 @@ class _Redrive:
         choice, own = self._choice, self._own
         self._rehearse()
         if not own.as_json:
-            print_plan(self._work.name, self._plan, self._work.elsewhere)
+            if self._plan.total or not choice.confirmed:
+                print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
                 output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
             if choice.confirmed and own.file:
