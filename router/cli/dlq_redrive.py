@@ -1,8 +1,8 @@
 """The course of `router dlq redrive`: rehearse, show the plan, ask, deliver, and sum up."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +103,7 @@ class _Redrive:
     """The redrive of the messages of one dead-letter queue."""
 
     def __init__(self, session: DlqSession, work: _Work, own: RedriveOptions, written: WrittenItems) -> None:
-        """Read the journal; raises UsageError. `written` is what a dry run of other queues would have written."""
+        """Read the journal; raises UsageError. `written` is what was written for other queues, or would have been."""
         self.tally = Tally()
         self._session = session
         self._work = work
@@ -148,22 +148,22 @@ class _Redrive:
 
     def _rehearse(self) -> None:
         session, work, own, choice = self._session, self._work, self._own, self._choice
-        with ExitStack() as stack:
-            rehearser = Rehearser(
-                session.program,
-                work.queue.reference,
-                session.aws,
-                session.read_item,
-                # What is delivered, the next rehearsal reads from the tables.
-                self._written if own.dry_run else stack.enter_context(WrittenItems()),
-                batch_size=batch_size(own.rate),
-                ordered=work.queue.fifo,
-                keep_newer=own.keep_newer,
-                held=choice.held | choice.undelivered,
-            )
-            choice.batches = 0
-            rehearse(rehearser, work.name, work.spool, choice.decide, self._plan, choice.is_confirmed)
-            choice.held = rehearser.held
+        if not own.dry_run:
+            self._written.forget_undelivered()
+        rehearser = Rehearser(
+            session.program,
+            work.queue.reference,
+            session.aws,
+            session.read_item,
+            self._written,
+            batch_size=batch_size(own.rate),
+            ordered=work.queue.fifo,
+            keep_newer=own.keep_newer,
+            held=choice.held | choice.undelivered,
+        )
+        choice.batches = 0
+        rehearse(rehearser, work.name, work.spool, choice.decide, self._plan, choice.is_confirmed)
+        choice.held = rehearser.held
 
     def _question(self) -> str:
         chosen, name = self._choice.chosen, self._work.name
@@ -225,8 +225,9 @@ class _Redrive:
         denied = any(fault.kind == "configuration" for fault in redriver.undeleted.values())
         return not (self.tally.stopped or denied)
 
-    def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Iterable[Redriven]) -> None:
+    def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Sequence[Redriven]) -> None:
         """Count the results of a batch."""
+        self._written.deliver(each.id for each in results if each.result == "written")
         by_id = {message.id: message for message in batch}
         for each in results:
             self.tally.add(each)

@@ -90,7 +90,7 @@ class Rehearsal(Struct, frozen=True):
 
 
 class _Image(Struct, frozen=True):
-    """An item before a batch, by its key; `written` is whether an earlier batch has changed it."""
+    """An item before a batch, by its key; `written` is whether a message of an earlier batch wrote it last."""
 
     table: Table
     key: StoredItem
@@ -160,7 +160,7 @@ class Rehearser:
         images = self._read(plans.values())
         left: dict[str, Rehearsal] = {}
         while True:
-            run, tables = self._run(queue, [each for each in messages if each.id not in left], plans, images)
+            run, tables, writers = self._run(queue, [each for each in messages if each.id not in left], plans, images)
             found = {each.id: left.get(each.id) or run[each.id] for each in messages}
             more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
             left |= more
@@ -169,8 +169,9 @@ class Rehearser:
                 break
         if self._is_ordered(queue):
             self.held |= {each.message.record.group_id for each in left.values() if not each.behind}
-        after = {id_: tables.get(image.table.name, image.key) for id_, image in images.items()}
-        self._written.store({id_: item for id_, item in after.items() if item != images[id_].item})
+        after = {identity: tables.get(image.table.name, image.key) for identity, image in images.items()}
+        changed = {identity: item for identity, item in after.items() if item != images[identity].item}
+        self._written.store({identity: (item, writers.get(identity, "")) for identity, item in changed.items()})
         self._batches += 1
         return [left.get(id_) or structs.replace(each, batch=self._batches) for id_, each in found.items()]
 
@@ -196,26 +197,26 @@ class Rehearser:
         messages: Sequence[DlqMessage],
         plans: Mapping[str, PlannedMessage],
         images: Images,
-    ) -> tuple[dict[str, Rehearsal], MemoryTables]:
-        """Return the results of messages that are delivered together, by id, and the tables after it."""
+    ) -> tuple[dict[str, Rehearsal], MemoryTables, dict[Identity, str]]:
+        """Return the results of messages that are delivered together, by id, the tables then, and who wrote what."""
         shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
         tables, sequential = self._tables(images), self._tables(images)
         if queue is None:
             names = {each.id: each.failed.queue if each.failed else "" for each in messages}
-            return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables
+            return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables, {}
         copies = [PlannedMessage(each.record, each.outcome, each.writes) for each in (plans[id_] for id_ in shown)]
         for wave in group_waves(copies, _group, lambda each: True) if queue.fifo else [copies]:
             write_together(wave, tables, queue.atomic)
-        touched = {identity for identity, image in images.items() if image.written}
+        writers = {identity: "" for identity, image in images.items() if image.written}
         found = {}
         for copy, (id_, message) in zip(copies, shown.items(), strict=True):
             assert copy.outcome is not None
-            changes = self._change_all(copy, sequential, touched, queue.atomic)
+            changes = self._change_all(copy, sequential, writers, queue.atomic)
             found[id_] = Rehearsal(message, queue.name, copy.outcome, changes)
-        return found, tables
+        return found, tables, writers
 
     def _change_all(
-        self, settled: PlannedMessage, tables: MemoryTables, touched: set[Identity], atomic: bool
+        self, settled: PlannedMessage, tables: MemoryTables, writers: dict[Identity, str], atomic: bool
     ) -> tuple[Change, ...]:
         """Return what a message changes after those before it, and apply it, unless the message is to stay."""
         writes = {write.identity: write for write in settled.writes}
@@ -227,7 +228,7 @@ class Rehearser:
         changes = []
         for identity, write in writes.items():
             old, new = before[identity], after[identity]
-            may_be_newer = old is not None and identity not in touched and not write.version_name
+            may_be_newer = old is not None and identity not in writers and not write.version_name
             newer = may_be_newer and _replaces(write, old or {}, new or {})
             key, old_shown, new_shown = (self._shown(write.table, each) for each in (keys[identity], old, new))
             changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
@@ -235,7 +236,8 @@ class Rehearser:
             for identity, write in writes.items():
                 _set(tables, write.table, keys[identity], before[identity])
         else:
-            touched |= {identity for identity in writes if before[identity] != after[identity]}
+            changed = [identity for identity in writes if before[identity] != after[identity]]
+            writers.update(dict.fromkeys(changed, settled.record.message_id))
         return tuple(changes)
 
     def _tables(self, images: Images) -> MemoryTables:
@@ -275,21 +277,19 @@ class Rehearser:
     def _read(self, plans: Iterable[PlannedMessage]) -> Images:
         """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.
 
-        Those that earlier batches have written are as they left them.
+        Those that earlier batches would have written are as they leave them.
         """
         touched = {id(each): dict(_touched_by(each)) for each in plans}
         wanted = {identity: place for each in touched.values() for identity, place in each.items()}
-        images = {
-            identity: _Image(*wanted[identity], item, written=True)
-            for identity, item in self._written.load(wanted).items()
-        }
+        written, delivered = self._written.load(wanted)
+        images = {identity: _Image(*wanted[identity], item, written=True) for identity, item in written.items()}
         missing = [identity for identity in wanted if identity not in images]
         faults: dict[Identity, AwsFault] = {}
         with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
             stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
             for identity, found in zip(missing, stored, strict=True):
                 item = None if isinstance(found, AwsFault) or not found else dict(found)
-                images[identity] = _Image(*wanted[identity], item, written=False)
+                images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
                 if isinstance(found, AwsFault):
                     faults[identity] = found
         for each in plans:

@@ -157,11 +157,18 @@ def _decode(handle: str, record: bytes) -> DlqMessage:
 
 
 class WrittenItems:
-    """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file without a name."""
+    """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file without a name.
+
+    Each has the id of the message that wrote it last. Once messages are delivered, the tables have the items; what is
+    kept of them is that no one else had written them.
+    """
 
     def __init__(self) -> None:
         self._database = _open_temporary()
-        self._database.execute("CREATE TABLE items (identity BLOB PRIMARY KEY, item BLOB)")
+        self._database.execute(
+            "CREATE TABLE items (identity BLOB PRIMARY KEY, item BLOB, writer TEXT, delivered INT DEFAULT 0)"
+        )
+        self._database.execute("CREATE INDEX by_writer ON items (writer)")
 
     def __enter__(self) -> Self:
         return self
@@ -171,21 +178,34 @@ class WrittenItems:
     ) -> None:
         self._database.close()
 
-    def store(self, items: Mapping[Identity, Mapping[str, Any] | None]) -> None:
-        """Store items by what identifies them; None for one that is deleted."""
+    def store(self, items: Mapping[Identity, tuple[Mapping[str, Any] | None, str]]) -> None:
+        """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""
         self._database.executemany(
-            "INSERT OR REPLACE INTO items VALUES (?, ?)",
-            ((_encode(identity), _encode(item)) for identity, item in items.items()),
+            "INSERT OR REPLACE INTO items (identity, item, writer) VALUES (?, ?, ?)",
+            ((_encode(identity), _encode(item), writer) for identity, (item, writer) in items.items()),
         )
 
-    def load(self, identities: Iterable[Identity]) -> dict[Identity, dict[str, Any] | None]:
-        """Return those of the items that are stored."""
-        found = {}
+    def load(self, identities: Iterable[Identity]) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
+        """Return those of the items that are stored, and which are delivered, so that the tables have them."""
+        found, delivered = {}, set()
         for identity in identities:
-            row = self._database.execute("SELECT item FROM items WHERE identity = ?", (_encode(identity),)).fetchone()
-            if row:
-                found[identity] = msgspec.msgpack.decode(row[0])
-        return found
+            query = "SELECT item, delivered FROM items WHERE identity = ?"
+            for item, is_delivered in self._database.execute(query, (_encode(identity),)).fetchall():
+                if is_delivered:
+                    delivered.add(identity)
+                else:
+                    found[identity] = msgspec.msgpack.decode(item)
+        return found, delivered
+
+    def deliver(self, ids: Iterable[str]) -> None:
+        """Note that messages are delivered."""
+        self._database.executemany(
+            "UPDATE items SET delivered = 1, item = NULL WHERE writer = ?", ((id_,) for id_ in ids)
+        )
+
+    def forget_undelivered(self) -> None:
+        """Forget the items of messages that are not delivered."""
+        self._database.execute("DELETE FROM items WHERE NOT delivered")
 
 
 _encode = msgspec.msgpack.encode

@@ -209,6 +209,26 @@ def test_a_message_that_is_to_stay_changes_nothing(load: Callable[..., Program],
     ] * 2
 
 
+def test_what_is_delivered_is_not_newer(load: Callable[..., Program], failed: Make) -> None:
+    """The next rehearsal reads it from the table; what was not delivered is forgotten, so that others may have it."""
+    aws: Any = None
+    items, program = StoredItems(), load()
+    first, second = failed({"id": "o"}, "1"), failed({"id": "p"}, "2")
+    later = [failed({"id": id_, "total": 2}, f"later-{id_}") for id_ in "op"]
+    with WrittenItems() as written:
+        list(Rehearser(program, "dead", aws, items, written).rehearse_all([first, second]))
+        written.deliver(["1"])
+        written.forget_undelivered()
+        items.items = {id_: {"id": {"S": id_}, "total": {"N": "1"}} for id_ in "op"}
+
+        found = list(Rehearser(program, "dead", aws, items, written, keep_newer=True).rehearse_all(later))
+
+    assert [(each.overwrites, each.batch, each.changes[0].before) for each in found] == [
+        (False, 1, {"id": "o", "total": 1}),
+        (True, 0, {"id": "p", "total": 1}),
+    ]
+
+
 def test_a_group_stays_behind_a_message_that_does_not_pass(load: Callable[..., Program], failed: Make) -> None:
     """Those before it do not, whatever queue they are of; nor does another group."""
     ids = [("a1", "orders"), ("b1", "orders"), ("a2", "gone"), ("a3", "orders"), ("b2", "other"), ("a4", "other")]
