@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from router.model import Table
-from tests.support.dev import LocalAws, create_queues, create_table
+from tests.support.dev import LocalAws, create_queues, create_table, local_aws
 
 CONFIG = """
 version: 1
@@ -195,8 +195,12 @@ def test_ctrl_c_while_it_delivers(letters: Letters, terminal: Callable[..., Term
     assert (f"{letters.queue}: written 1" in shown.text, "Traceback" in shown.text) == (True, False)
 
 
+@pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)
 def test_ctrl_c_within_a_batch(letters: Letters, terminal: Callable[..., Terminal]) -> None:
-    """Each letter that is delivered is deleted, too: the next run would deliver it again."""
+    """Each letter that is delivered is deleted, too: the next run would deliver it again.
+
+    Not on moto, which loses deletes that overlap: each writes the list of messages that it has read before.
+    """
     more = 300
     letters.send(*[f'{{"id": "m{number}", "number": 1}}' for number in range(more)])
     shown = terminal("redrive", "--yes")
