@@ -170,7 +170,12 @@ def _deliver(program: Program, messages: Sequence[str]) -> Deliveries:
 
 
 def _is_irrelevant(code: str, reason: str) -> bool:
-    return code in _IRRELEVANT or (code == "RT809" and any(words in reason for words in _LIMITS))
+    return code in _IRRELEVANT or (code == "RT809" and _is_of_value(reason))
+
+
+def _is_of_value(reason: str) -> bool:
+    """Whether a value is rejected for a limit that holds whatever a schema says."""
+    return any(words in reason for words in _LIMITS)
 
 
 def _subject(reason: str) -> str:
@@ -201,5 +206,10 @@ def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliv
         name = word.subject.removeprefix("item.")
         if word.code in _ALWAYS and word.subject in parts and name in parts[word.subject].stored:
             yield Wrong("false", word.subject, f"{word.code}: {word.sentence}")
-        elif word.code in _SOMETIMES and word.subject not in rejected and any(part.reached for part in parts.values()):
+        elif (
+            word.code in _SOMETIMES
+            and word.subject not in (*rejected, "when")
+            and not _is_of_value(word.sentence)
+            and any(part.reached for part in parts.values())
+        ):
             yield Wrong("unconfirmed", word.subject, f"{word.code}: {word.sentence}")

@@ -68,6 +68,8 @@ def translate(tree: Tree, wanted: bool) -> Condition:
         return _exactly({} if _is_true(tree["value"]) else NOTHING, wanted)
     if kind == "not_expression":
         return translate(children[0], not wanted)
+    if kind == "subexpression" and children[0]["type"] == "not_expression" and path_of(children[0]["children"][0]):
+        return _exactly(NOTHING, wanted)  # `!a.b` is `(!a).b`: true and false have no fields
     if kind in ("and_expression", "or_expression"):
         return _combine([translate(child, wanted) for child in children], (kind == "and_expression") == wanted)
     if kind == "comparator":

@@ -226,13 +226,16 @@ class Entailment:
         most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
         return inf if most is None else most
 
-    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], there: Sequence[Steps] = ()) -> Any:
-        """Return a message for which `wanted` is true; None if none is found.
-
-        Messages are tried that have unusual values at one of the paths, and something at those that must be `there`.
-        """
+    def find(
+        self,
+        paths: Sequence[Steps],
+        wanted: Callable[[Any], bool],
+        there: Sequence[Steps] = (),
+        tested: Sequence[Steps] = (),
+    ) -> Any:
+        """Return a message for which `wanted` is true; None if none is found. See `Witnesses.find`."""
         one = self._levelwise
-        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, there))
+        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, there, tested))
         return None if found is MISSING else found
 
     def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:

@@ -82,7 +82,8 @@ def example_of(pattern: str, extra: int = 0) -> str | None:
 
     The pattern is not verified to match it.
     """
-    node = read_pattern(pattern)
+    whole = f"^{pattern.removeprefix('^').removesuffix('$')}$"  # what an anchored pattern matches, others do
+    node = read_pattern(whole)
     return None if node is None or _shortest(node) > _LONGEST_EXAMPLE else _example(node, extra)
 
 

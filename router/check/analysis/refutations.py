@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.check.analysis.attributes import transforms_of
 from router.check.analysis.entailment import Entailment
@@ -55,16 +55,21 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
     # Without an element nothing is mapped.
     whole = claim.kind in ("for_each", "once_key")
     there = [] if whole or route.scope.element is None else [route.scope.element]
-    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there)
+    tested = [*_paths_in([str(route.route.when)], Scope())] if is_set(route.route.when) else []
+    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there, tested)
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
 
 def _search(
-    messages: Entailment | None, read: list[Steps], rejects: Reject | None, there: Sequence[Steps] = ()
+    messages: Entailment | None,
+    read: Sequence[Steps],
+    rejects: Reject | None,
+    there: Sequence[Steps] = (),
+    tested: Sequence[Steps] = (),
 ) -> Refutation | None:
     if messages is None or rejects is None:
         return None
-    found = messages.find(read, lambda message: bool(rejects(message)), there)
+    found = messages.find(read, lambda message: bool(rejects(message)), there, tested)
     return None if found is None else Refutation(_ENCODER.encode(found).decode(), rejects(found))
 
 

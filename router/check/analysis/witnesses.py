@@ -66,24 +66,30 @@ class Witnesses:
         """Whether a message is found whose value at a path, which may be MISSING, is a wanted one."""
         return any(wanted(value) and self.accepts(steps, value) for value in self._values(steps))
 
-    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], there: Sequence[Steps] = ()) -> Any:
+    def find(
+        self,
+        paths: Sequence[Steps],
+        wanted: Callable[[Any], bool],
+        there: Sequence[Steps] = (),
+        tested: Sequence[Steps] = (),
+    ) -> Any:
         """Return a message that is wanted, with an unusual value at or near one of the paths; MISSING if none is found.
 
-        Something is at the paths `there`, too.
+        Something is at the paths `there`, too. Conditions that `accepts` evaluates read the paths `tested`.
         """
         changed = (
             _placed(base, path, value)
             for path in _near(paths)
-            for base in self._grown(path, there)
+            for base in self._grown(path, there, tested)
             for value in (*self._values(path), *_RARE)
         )
         together = (
             reduce(lambda message, path: _placed(message, path, value), paths, base)
-            for base in self._grown((), [*there, *paths])
+            for base in self._grown((), [*there, *paths], tested)
             for value in (*(value for path in paths for value in self._values(path)), *_RARE)
             if len(paths) > 1
         )
-        tried = chain(changed, together, self._grown((), there))
+        tried = chain(changed, together, self._grown((), there, tested))
         return next((each for each in tried if each is not MISSING and wanted(each) and self._accepts(each)), MISSING)
 
     def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
@@ -97,8 +103,8 @@ class Witnesses:
                 return True
         return False
 
-    def _grown(self, steps: Steps, there: Sequence[Steps]) -> Iterator[Any]:
-        """Yield messages that have a parent of the path, and something at others."""
+    def _grown(self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps] = ()) -> Iterator[Any]:
+        """Yield messages that have a parent of the path, and something at others, and that conditions accept."""
         for variant, base in enumerate(self._parents(steps)):
             message = base
             for path in there if base is not MISSING else ():
@@ -108,7 +114,14 @@ class Witnesses:
                 except Stuck:
                     message = MISSING
                     break
-            yield message
+            yield self._adjusted(message, tested)
+
+    def _adjusted(self, message: Any, tested: Sequence[Steps]) -> Any:
+        """Return a message with another value at one of the paths that conditions read, if it is accepted so."""
+        if message is MISSING or not tested or self._accepts(message):
+            return message
+        changed = (_placed(message, path, value) for path in tested for value in self._values(path))
+        return next((each for each in changed if each is not MISSING and self._accepts(each)), message)
 
     def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
         """Return a value with something at a path: what is missing on the way is made."""

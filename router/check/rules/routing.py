@@ -7,6 +7,7 @@ from router.check.analysis.expressions import tree_of
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
+from router.program.expressions import path_of
 
 NEVER_TAKEN = declare(
     "RT211",
@@ -26,8 +27,15 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.messages.impossible_when:
             sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
-            advice = "compare it with what the schema allows there"
+            advice = _parentheses(str(route.route.when)) or "compare it with what the schema allows there"
             yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when"))
+
+
+def _parentheses(when: str) -> str:
+    """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
+    tree = tree_of(when.removeprefix("!"))
+    names = None if tree is None or when[:1] != "!" else path_of(tree)
+    return f"write '!({when[1:]})': '!' negates only the first name" if names and len(names) > 1 else ""
 
 
 @rule(SHADOWED)

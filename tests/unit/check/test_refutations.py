@@ -1,5 +1,6 @@
 """Claims that a message refutes: it satisfies the schema, and the code of the route rejects it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ routes:
     table: things
     schema: {type: object, required: [id], properties: PROPERTIES}
     item: {id: id, x: ATTRIBUTE}
+"""
+PLUGIN = """\
+from router import hookimpl
+
+@hookimpl
+def router_register_transforms(register):
+    register("shout", str.upper)
 """
 Examine = Callable[..., Report]
 
@@ -157,6 +165,30 @@ def test_the_list_of_for_each(check: Examine) -> None:
         ("type", "refuted", '{"l":[{"n":""}],"id":"a"}'),
         ("key", "refuted", '{"id":"a","l":[{}]}'),
     ]
+
+
+@pytest.mark.parametrize(
+    ("when", "example"),
+    [
+        ("abs(n) > `0`", '{"id":"a","n":1,"m":""}'),
+        ("to_string(n) == '7'", '{"id":"a","n":7,"m":""}'),
+        ("!m.n", ""),
+    ],
+)
+def test_messages_that_reach_the_route(check: Examine, when: str, example: str) -> None:
+    """They satisfy `when`, too; if none does, no message refutes a claim."""
+    report = check("{from: m, type: N}", "n: {type: integer}", f"    when: {json.dumps(when)}\n")
+
+    assert [entry.example for entry in report.ledger.entries if entry.kind == "type"] == [example]
+
+
+def test_no_plugin_is_run(check: Examine) -> None:
+    """A transform of a plugin may have effects."""
+    Path("own.py").write_text(PLUGIN, encoding="utf-8")
+
+    report = check("{from: m, transform: shout}", more="plugins: [own.py]\n")
+
+    assert [entry.verdict for entry in report.ledger.entries if entry.subject == "x"] == ["not decided"]
 
 
 def test_a_condition_that_fails(check: Examine) -> None:

@@ -20,6 +20,8 @@ TEXT = {"type": "string"}
         ("[a] > `0`", ANYTHING),
         ("a > `true`", ANYTHING),
         ("type(a) > `1`", ANYTHING),
+        ("!a.b", Condition({"not": {}}, True)),
+        ("!(!a.b)", Condition({"not": {"not": {}}}, True)),
         ("to_string(a) > 'x'", ANYTHING),
         ("to_string(a) == `1`", ANYTHING),
         ("to_string(a) == 'null'", ANYTHING),

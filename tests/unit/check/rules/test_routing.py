@@ -89,6 +89,14 @@ def test_contradictions(find_all: Any, when: str) -> None:
     ]
 
 
+def test_a_negation_without_parentheses(find_all: Any) -> None:
+    """It applies to the first name only."""
+    found = find_all(ALL + routes(', when: "!type.id", schema: schema.json'), schema=SCHEMA)
+
+    advice = "write '!(type.id)': '!' negates only the first name"
+    assert found[1:] == [f"RT211 no message that satisfies the schema satisfies '!type.id'; {advice}"]
+
+
 def write(mode: str, more: str = "") -> str:
     """A route `r` that writes in a mode."""
     version = ", version: v" if mode == "newest" else ""
