@@ -226,16 +226,10 @@ class Entailment:
         most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
         return inf if most is None else most
 
-    def find(
-        self,
-        paths: Sequence[Steps],
-        wanted: Callable[[Any], bool],
-        there: Sequence[Steps] = (),
-        tested: Sequence[Steps] = (),
-    ) -> Any:
-        """Return a message for which `wanted` is true; None if none is found. See `Witnesses.find`."""
+    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Sequence[Steps]) -> Any:
+        """Return a message for which `wanted` is true; None if none is found: see `Witnesses.find`."""
         one = self._levelwise
-        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, there, tested))
+        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, *beside))
         return None if found is MISSING else found
 
     def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:

@@ -121,6 +121,7 @@ def refuted(reason: str, code: str = "RT244") -> str:
         ("{from: words, transform: {join: ','}}", PROVED),
         ("{from: numbers, transform: sort}", PROVED),
         ("{from: hexadecimal, transform: url_decode}", PROVED),
+        ("{from: hexadecimal, transform: [lower, url_decode]}", undecided("transform 'url_decode' does not accept every value")),
         ("{from: count, transform: {scale: 0.01}}", PROVED),
         ("{template: '{word}-{count}-{flag}'}", PROVED),
         ("{template: '{lines}'}", "refuted RT424"),
