@@ -30,14 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options().parse_args(arguments)
     logging.disable(logging.CRITICAL)  # a line for each rejected message
     logging.disable(logging.CRITICAL)  # a line for each rejected message
-    until = monotonic() + options.minutes * 60
+    # Each part has its share of the time, so that a run that is too short for all has some of each.
+    random_until, public_until, until = (monotonic() + options.minutes * 60 * share for share in (0.4, 0.85, 1))
     schemas = public_schemas(options.seed)
     console = Console(stderr=True)
     with Progress(*_COLUMNS, console=console, disable=not console.is_terminal) as progress:
         random = [Trial(options.seed * 1_000_000 + number, options.messages) for number in range(options.configs)]
-        tallies = [_try("random", random, options, until, progress)]
+        tallies = [_try("random", random, options, random_until, progress)]
         public = list(_public(schemas, options))
-        tallies.append(_try("public", public, options, until, progress))
+        tallies.append(_try("public", public, options, public_until, progress))
         alone = interleave(schemas)[: options.alone]
         costs = [_measure("public", alone, until, progress), _measure("hostile", [*hostile_schemas()], until, progress)]
     for tally in tallies:

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.soundness.cases import TrialConfig
-from tests.soundness.corpus import schema_store
+from tests.soundness.corpus import PublicSchema, interleave, schema_store
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally
@@ -85,6 +85,13 @@ def test_a_rejection_by_the_stored_item_is_about_the_version() -> None:
 
     found = [(word.code, word.subject) for word in verdict.words if word.subject == "item.v"]
     assert (found, verdict.rejected, verdict.wrong) == ([("RT418", "item.v")], 1, ())
+
+
+def test_a_sample_of_the_schemas_is_fair() -> None:
+    """The collections follow one another."""
+    schemas = [PublicSchema(name, "") for name in ("one:a", "one:b", "one:c", "two:a")]
+
+    assert [schema.name for schema in interleave(schemas)] == ["one:a", "two:a", "one:b", "one:c"]
 
 
 def test_a_task_that_does_not_end_is_ended() -> None:
