@@ -52,10 +52,8 @@ def _endpoint(workspace: Workspace, call: Call) -> Callable[[Request], Any]:
 
     async def respond(request: Request) -> Response:
         try:
-            given = decoder.decode(await _body(request))
+            given = _decode(decoder, call.name, await _body(request))
             return reply(await to_thread.run_sync(call.run, workspace, given))
-        except msgspec.DecodeError as error:
-            return _refuse(ConsoleError("bad_request", f"the body of {call.name} is not as it should be: {error}"))
         except RouterError as error:
             return _refuse(error)
         except ClientDisconnect:
@@ -66,6 +64,13 @@ def _endpoint(workspace: Workspace, call: Call) -> Callable[[Request], Any]:
             return _refuse(ConsoleError("internal", sentence, 500))
 
     return respond
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], name: str, body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise ConsoleError("bad_request", f"the body of {name} is not as it should be: {error}") from None
 
 
 async def _body(request: Request) -> bytes:

@@ -18,7 +18,6 @@ from router.console.refusals import ConsoleError, as_refusal
 from router.errors import RouterError
 
 _WATCH_SECONDS = 1
-END = "the next try starts a new one"
 
 
 class Job(Struct, frozen=True):
@@ -68,9 +67,17 @@ class JobProcess:
             process.communicate()
 
     def _ask(self, job: bytes) -> bytes:
-        if self._process is None:
-            self._process = _start(self._env)
-        process = self._process
+        is_new = self._process is None
+        line = self._send(job)
+        if not line and not is_new:  # it may have ended since the job before
+            line = self._send(job)
+        if line:
+            return line
+        raise ConsoleError("crashed", "the process that checks ended by itself; the next try starts a new one", 500)
+
+    def _send(self, job: bytes) -> bytes:
+        """Return the line of an answer; nothing if the process ended before it was whole."""
+        process = self._process = self._process or _start(self._env)
         assert process.stdin
         assert process.stdout
         expired: list[bool] = []
@@ -89,7 +96,7 @@ class JobProcess:
             line = b""
         finally:
             timer.cancel()
-        if line:
+        if line.endswith(b"\n"):
             return line
         self.close()
         if expired:
@@ -97,7 +104,7 @@ class JobProcess:
                 f"this took longer than {self._seconds:.0f} seconds, and was ended: does a plugin wait for something?"
             )
             raise ConsoleError("timeout", sentence, 504)
-        raise ConsoleError("crashed", f"the process that checks ended with exit code {process.returncode}; {END}", 500)
+        return b""
 
 
 def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":

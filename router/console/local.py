@@ -30,6 +30,7 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
     """Keep an embedded AWS up with a worker, and return where they are; raises RouterError."""
     program = load_program(config, env)
     stop = Event()
+    report("starting the embedded AWS")
     with local_aws() as local:
         provision_new(program, local)
         report(f"the embedded AWS listens on {local.endpoint}")

@@ -403,7 +403,7 @@ def test_a_plugin_that_hangs(tmp_path: Path) -> None:
     config.write_text(CONFIG.replace("include: flows/*.yaml", "plugins: [own.py]"), encoding="utf-8")
     (tmp_path / "user.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
     (tmp_path / "own.py").write_text("while True: pass\n", encoding="utf-8")
-    with closing(JobProcess(os.environ, 5)) as messages, closing(JobProcess(os.environ, 5)) as checks:
+    with closing(JobProcess(os.environ, 8)) as messages, closing(JobProcess(os.environ, 8)) as checks:
         workspace = Workspace(config, os.environ, messages, checks, checks)
         with pytest.raises(Refused) as caught:
             call(workspace, "edit/run", queue="users", message="{}")

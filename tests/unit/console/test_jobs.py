@@ -1,11 +1,13 @@
 """Jobs in a process apart."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,15 @@ def fail(given: Any) -> None:
 
 def crash(given: Any) -> None:
     """End the process."""
+    os._exit(3)
+
+
+def cut(given: Any) -> None:
+    """End the process in the middle of a line of its answers."""
+    for file in Path("/proc/self/fd").iterdir():
+        if int(file.name) > 2:
+            with suppress(OSError):
+                os.write(int(file.name), b'{"answer": ')
     os._exit(3)
 
 
@@ -81,7 +92,7 @@ def test_jobs(jobs: JobProcess) -> None:
     [
         (refuse, ("usage", "it cannot", 400)),
         (fail, ("internal", "fail failed with BaseException", 500)),
-        (crash, ("crashed", "the process that checks ended with exit code 3; the next try starts a new one", 500)),
+        (crash, ("crashed", "the process that checks ended by itself; the next try starts a new one", 500)),
     ],
 )
 def test_refusals(jobs: JobProcess, function: Any, expected: Any) -> None:
@@ -91,13 +102,32 @@ def test_refusals(jobs: JobProcess, function: Any, expected: Any) -> None:
     assert (found, jobs.run(echo, 1)[:3]) == (expected, b"[1,")
 
 
+def test_a_process_that_is_killed(jobs: JobProcess) -> None:
+    """Another one is started if it ended between two jobs, or while it answered."""
+    (_, process) = json.loads(jobs.run(echo, 1))
+    os.kill(process, signal.SIGKILL)
+    while is_running(process):
+        time.sleep(0.01)
+
+    found = json.loads(jobs.run(echo, 2))[0]
+
+    assert found == 2
+
+
+def test_an_answer_that_is_cut(jobs: JobProcess) -> None:
+    """What a process has written of an answer when it ends is no answer."""
+    found = refusal(jobs, cut)
+
+    assert (found[0], jobs.run(echo, 1)[:3]) == ("crashed", b"[1,")
+
+
 def test_a_job_without_end() -> None:
     """It is ended after a while, and the next one runs."""
-    with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=4)) as jobs:
+    with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=8)) as jobs:
         found = refusal(jobs, hang)
         answer = jobs.run(echo, 1)[:3]
 
-    sentence = "this took longer than 4 seconds, and was ended: does a plugin wait for something?"
+    sentence = "this took longer than 8 seconds, and was ended: does a plugin wait for something?"
     assert (found, answer) == (("timeout", sentence, 504), b"[1,")
 
 
