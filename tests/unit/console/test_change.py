@@ -1,14 +1,17 @@
 """The comparison of two versions for the page, also of texts that are not saved."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.console.change import compare_for_page
+from router.console import change
+from router.console.change import CompareVersions, compare_for_page
 from router.console.drafts import draft_of
 from router.console.refusals import ConsoleError
+from router.console.workspace import opened
 from router.errors import UsageError
 
 CONFIG = """\
@@ -104,3 +107,10 @@ def test_a_version_that_is_not_there(config: Path) -> None:
     """It is an error of the user."""
     with pytest.raises(UsageError, match=r"there is no file none\.yaml"):
         compare(config, new="none.yaml")
+
+
+@pytest.mark.parametrize("given", [CompareVersions("stack:flows"), CompareVersions("git:HEAD", "stack:flows")])
+def test_a_stack_without_aws(config: Path, given: CompareVersions) -> None:
+    """A console that shows files only asks no AWS."""
+    with opened(config, os.environ) as workspace, pytest.raises(ConsoleError, match="this needs AWS"):
+        change.compare(workspace, given)
