@@ -45,7 +45,7 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
 """Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_BYTES = 256 * 1024
-"""The size of a schema, as JSON, over which nothing is proved: proofs could take minutes."""
+"""The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
 MAX_SEARCH_SECONDS = 1.0
 """The time for the search of messages about one schema. Nearly all are found in a millisecond."""
 
@@ -276,21 +276,17 @@ def entailment_of(
 ) -> Entailment | None:
     """Return what follows from a schema; None if it is too large, or the library does not support it.
 
-    If `approximate`, what it does not support is decided level by level only.
+    If `approximate`, such a schema is decided level by level only, and the result is never None.
     """
+    known, uri = None, schema.root.uri
     texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
-    if sum(map(len, texts.values())) > MAX_BYTES:
+    if sum(map(len, texts.values())) <= MAX_BYTES:
+        # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
+        known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
+    if known is None and not approximate:
         return None
-    uri = schema.root.uri
-    # A schema in one document does not depend on its URI, so that equal inline schemas of routes share a cache entry.
-    known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
-    if known is None:
-        return (
-            Entailment(_parse(20, b"true"), False, budget, levelwise=levelwise_of(schema, _parse))
-            if approximate
-            else None
-        )
-    return Entailment(known, budget=budget, levelwise=levelwise_of(schema, _parse))
+    known, exact = (known, True) if known else (_parse(20, b"true"), False)
+    return Entailment(known, exact, budget, levelwise=levelwise_of(schema, _parse))
 
 
 def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:

@@ -26,7 +26,6 @@ MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
 
 NO_SCHEMA = "the route has no schema"
-TOO_LARGE = "the schema is too large"
 
 
 class Narrowing(Struct, frozen=True):
@@ -59,6 +58,10 @@ class MessageSets(Struct, frozen=True, eq=False):
     def unreachable(self) -> bool:
         """Whether it is proved that no message reaches the mapping, so that what is claimed of each one holds."""
         return self.impossible_schema or self.impossible_when or self.shadowed
+
+
+NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
+"""Those of a route without a schema."""
 
 
 class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
@@ -170,7 +173,7 @@ def analyze_routes(
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=_no_messages(schema) if by_schema is None else _message_sets(by_schema, own, before, changed),
+                messages=NO_MESSAGES if by_schema is None else _message_sets(by_schema, own, before, changed),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
@@ -214,10 +217,6 @@ def _narrow(messages: Entailment, narrowings: list[Narrowing]) -> Entailment:
     for each in narrowings:
         messages = messages.narrow(each.condition.predicate, each.condition.exact, each.holds)
     return messages
-
-
-def _no_messages(schema: Any) -> MessageSets:
-    return MessageSets(unknown=TOO_LARGE if is_set(schema) else NO_SCHEMA)
 
 
 def _scope(route: spec.RouteSettings) -> Scope:

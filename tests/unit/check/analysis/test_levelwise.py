@@ -39,6 +39,7 @@ def verdict(tmp_path: Path) -> Any:
 
 PRODUCT = [{"anyOf": [{"required": [f"a{part}"]}, {"minProperties": part}, {"maxLength": part}]} for part in range(12)]
 UNRELATED = [
+    pytest.param({"description": "a large schema" * 20_000}, None, id="a large schema"),
     pytest.param({"allOf": PRODUCT}, None, id="a product of choices"),
     pytest.param({"$ref": "#/definitions/node"}, None, id="a recursive $ref"),
     pytest.param({"$ref": "#/definitions/node"}, DRAFT_7, id="a recursive $ref of draft 7"),
