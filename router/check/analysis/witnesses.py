@@ -94,14 +94,20 @@ class Witnesses:
 
     def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
         """Whether a message is found that exceeds a limit if the value at a path grows; something is `there`, too."""
-        for value in {repr(value): value for value in (*self._suggested(steps), *_LIKELY)}.values():
+        for value in self._likely(steps):
             placed = ((base, _placed(base, steps, value)) for base in self._grown(steps, there))
-            fitting = (base for base, message in placed if self._is_message(message) and growth.fits(message))
-            base = next(fitting, MISSING)
-            larger = (_placed(base, steps, each) for each in growth.grow(value)) if base is not MISSING else ()
+            base, message = next((each for each in placed if self._is_message(each[1])), (MISSING, MISSING))
+            if message is MISSING or not growth.fits(message):
+                continue
+            larger = (_placed(base, steps, each) for each in growth.grow(value))
             if any(growth.exceeds(message) for message in larger if self._is_message(message)):
                 return True
         return False
+
+    def _likely(self, steps: Steps) -> Iterator[Any]:
+        """Yield different values at a path: plain ones, and those that the schema suggests."""
+        yield from _LIKELY
+        yield from {repr(value): value for value in self._suggested(steps)}.values()
 
     def _grown(self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps] = ()) -> Iterator[Any]:
         """Yield messages that have a parent of the path, and something at others, and that conditions accept."""
