@@ -100,6 +100,7 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
     """Report settings of queues that apply to other kinds of queues only, and a `share` without `write_units`."""
     config = subject.config
+    yield from _same_keys(config)
     for name, table in config.tables.items():
         if table.share != 1 and not is_set(table.write_units):
             sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
@@ -117,6 +118,14 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
             if getattr(queue, attribute) != getattr(spec.Queue(), attribute):
                 sentence = f"'{setting}' has no effect: queue '{name}' {reason}"
                 yield Found(IDLE, sentence, ("queues", name, setting), "remove it", key=True)
+
+
+def _same_keys(config: spec.Config) -> Iterator[Found]:
+    for section, entries in (("queues", config.queues), ("tables", config.tables)):
+        for name, entry in entries.items():
+            if entry.kms_key_previous and entry.kms_key_previous == entry.kms_key:
+                sentence = f"'kms_key_previous' of {section[:-1]} '{name}' has no effect: it is its kms_key"
+                yield Found(IDLE, sentence, (section, name, "kms_key_previous"), "name the key of before", key=True)
 
 
 @rule(SHORT_RETENTION)
