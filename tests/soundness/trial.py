@@ -197,7 +197,7 @@ def _explains(word: Word, subject: str, reason: str) -> bool:
         return False
     # The length of keys is seldom bounded: it says nothing about other causes.
     is_length = word.code == "RT613" or (word.kind == "key" and ";" not in word.sentence and "length" in word.sentence)
-    return "more than" in reason if is_length else True
+    return not is_length or "more than" in reason or "too long" in reason
 
 
 def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]) -> Iterator[Wrong]:
