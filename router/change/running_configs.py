@@ -56,7 +56,8 @@ def of_worker(url: str) -> RunningConfig:
             with urllib.request.urlopen(url, timeout=_SECONDS) as page:  # noqa: S310 — http and https only
                 text, healthy = page.read(_MOST_BYTES).decode(errors="replace"), True
         except HTTPError as error:
-            text, healthy = error.read(_MOST_BYTES).decode(errors="replace"), False
+            with error:  # a response, too, which is to be closed
+                text, healthy = error.read(_MOST_BYTES).decode(errors="replace"), False
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
     hashes, paused = (
