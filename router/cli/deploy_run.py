@@ -40,7 +40,7 @@ from router.ops.stack import (
     read_result,
     require_own,
 )
-from router.ops.template.canary import Canary, has_alias, with_alias
+from router.ops.template.canary import ALIAS_NAME, Canary, has_alias, with_alias
 from router.ops.template.document import DeployableConfig, make_document, read_for_deployment
 from router.ops.template.expressions import variables_of
 from router.ops.template.policies import MAX_ATTACHED
@@ -271,7 +271,9 @@ class DeployRun(StackRun):
             role = role_of_worker(self._stacks, prepared.stack_id, self._partition, self._account)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
-            function = "" if self._deploys.worker else prepared.stack
+            # The event source mappings call the alias, if there is one.
+            alias = f":{ALIAS_NAME}" if has_alias(json.loads(deployment.body)) else ""
+            function = "" if self._deploys.worker else f"{prepared.stack}{alias}"
             self._findings = compare_deployed(self._path, env, function, role)
         show_comparison(self._findings)
         return int(has_errors(self._findings))

@@ -63,6 +63,13 @@ def test_the_alias_stays(project: StackProject, lambda_: Any) -> None:
     assert (first, alias(lambda_, project)) == (("1", called), ("2", called)), done.output
 
 
+def test_what_is_deployed_is_compared(project: StackProject) -> None:
+    """With the mappings of the alias: a deployment with an alias has no findings."""
+    done = project.deploy("--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, []), done.output
+
+
 def test_what_runs(project: StackProject) -> None:
     """`router status` and `router diff` know what runs behind an alias."""
     status = project.run("status", "--stack", project.stack, "--json")

@@ -22,7 +22,7 @@ from router.ops.template.monitoring import ACTIONS
 from router.ops.template.resources import FUNCTION
 
 ALIAS = "FunctionAlias"
-_ALIAS_NAME = "live"
+ALIAS_NAME = "live"
 _VERSION = "FunctionVersion"
 _MAPPING = "AWS::Lambda::EventSourceMapping"
 _GIVEN = re.compile(r"(\d{1,2})%?(?:/(\d{1,4}))?")
@@ -64,7 +64,7 @@ def with_alias(document: Document, canary: Canary | None) -> Document:
     body = document.body
     alias = resource(
         "Lambda::Alias",
-        {"Name": _ALIAS_NAME, "FunctionName": ref(FUNCTION), "FunctionVersion": attribute(_VERSION, "Version")},
+        {"Name": ALIAS_NAME, "FunctionName": ref(FUNCTION), "FunctionVersion": attribute(_VERSION, "Version")},
     )
     version = resource("Lambda::Version", {"FunctionName": ref(FUNCTION)})
     resources = {name: _to_alias(each) for name, each in body["Resources"].items()}
