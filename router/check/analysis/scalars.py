@@ -77,13 +77,14 @@ def _validator(text: bytes) -> Callable[[Any], bool]:
 
 def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
     """Return a number within the bounds of all schemas, or a whole one."""
-    low = max((schema["minimum"] for schema in schemas if "minimum" in schema), default=None)
-    high = min((schema["maximum"] for schema in schemas if "maximum" in schema), default=None)
-    above = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
-    below = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
+    lows = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
+    highs = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
+    low = max((*lows, *(schema["minimum"] for schema in schemas if "minimum" in schema)), default=None)
+    high = min((*highs, *(schema["maximum"] for schema in schemas if "maximum" in schema)), default=None)
     step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
-    start = next((bound for bound in (*above, low, *below, high) if bound is not None), 0)
-    number = -(-start // step) * step + (variant % 2) * step
+    first = (high or 0) // step * step if low is None else -(-low // step) * step
+    second = first - step if low is None and high is not None else first + step
+    number = second if variant % 2 and (high is None or second <= high) else first
     return int(number) if whole or number == int(number) else number
 
 
