@@ -43,7 +43,7 @@ routes:
     schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 512}}}
     tests: [{message: {id: a}, item: {id: a}}]
 ignore:
-  - {code: RT241, at: routes.clicks, reason: the website sends little} # so far
+  - {code: RT623, at: routes.clicks, reason: the website sends little} # so far
 # The end.
 """
 
@@ -110,9 +110,9 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         "        message: {order_id: o-0, total: 0.5, updated_at: '2026-01-02T03:04:00Z'}\n"
         "        item_contains: {order_id: o-0}\n"
         "\n"
-        "# What `router check` cannot decide.\n"
+        "# What the schemas do not bound.\n"
         "ignore:\n"
-        "  - code: RT241\n"
+        "  - code: RT623\n"
         "    at: routes.orders.item\n"
         "    reason: 'the largest of 50 samples has 68 bytes, and an item may have 409600'\n"
     )
@@ -165,7 +165,7 @@ def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path:
     ).replace(
         "# so far\n",
         "# so far\n"
-        "  - code: RT241\n"
+        "  - code: RT623\n"
         "    at: routes.orders.item\n"
         "    reason: 'the sample has 66 bytes, and an item may have 409600'\n",
     )

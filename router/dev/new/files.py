@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.check.ledger import NOT_DECIDED
+from router.check.ledger import UNBOUNDED
 from router.check.run import examine
 from router.dev.new.examples import replace_values
 from router.dev.new.keys import values_at
@@ -100,9 +100,9 @@ def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
 
 
 def _accepted(plan: Plan) -> list[dict[str, str]]:
-    """Return the entries of `ignore` for what `router check` cannot decide about the routes, with the evidence."""
+    """Return the entries of `ignore` for what the schemas of the routes do not bound, with the evidence."""
     return [
-        {"code": NOT_DECIDED.id, "at": f"routes.{route.name}.item", "reason": route.accepted}
+        {"code": UNBOUNDED.id, "at": f"routes.{route.name}.item", "reason": route.accepted}
         for route in plan.routes
         if route.accepted
     ]
@@ -123,7 +123,7 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
     lines += ["", "routes:"]
     lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
     if accepted := _accepted(plan):
-        lines += ["", "# What `router check` cannot decide.", "ignore:"]
+        lines += ["", "# What the schemas do not bound.", "ignore:"]
         lines += [f"  {entry_text(index, entry, 2)}" for index, entry in enumerate(accepted)]
     return "\n".join(lines) + "\n"
 
