@@ -1,10 +1,12 @@
 """The calls of the view Change: `router diff` of two versions of a config, with the lines that differ side by side."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from difflib import SequenceMatcher
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import groupby, takewhile, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from router.console.api import Call
 from router.console.drafts import draft_of, prefix_of
 from router.console.workspace import Workspace, require_aws
 from router.dev.compare import to_json
+from router.model import Place
 from router.program.schemas.links import uri_of
 
 AROUND = 4
@@ -26,8 +29,14 @@ EDITED = "edited, not saved"
 """The name of the config with texts that are not saved."""
 MOST_LINES = 400
 """Of one place."""
-Lines = Sequence[tuple[int, str]]
-"""Lines with their numbers; 0 is a line that is not there."""
+EXACT_LINES = 2000
+"""Longer parts that differ are compared by their rare lines only, which takes less time."""
+LONG = 160
+"""Characters of a line: a schema with a longer one is shown formatted."""
+Lines = tuple[str, ...]
+Row = tuple[bool, tuple[int, str], tuple[int, str]]
+"""Whether it differs, and the line of each version with its number; 0 is a line that is not there."""
+Rows = tuple[Row, ...]
 
 
 class CompareVersions(Struct, frozen=True):
@@ -90,15 +99,25 @@ def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) 
 def _hunks(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> Iterator[dict[str, Any]]:
     """Yield the lines that differ at the places of a change; if it is one of schemas, those of their files."""
     if found.change.path[-1:] == ("schema",) and found.change.old_path[-1:] == ("schema",):
-        old, new = _schemas(before, str(found.change.old_path[1])), _schemas(after, str(found.change.path[1]))
-        names = dict.fromkeys([*old, *new])
-        hunks = [hunk for name in names for hunk in _compare_lines(name, old.get(name, ()), name, new.get(name, ()))]
+        hunks = list(_schema_hunks(before, str(found.change.old_path[1]), after, str(found.change.path[1])))
         yield from hunks
         if hunks:
             return
-    lines = _read(before.file(found.old_place)), _read(after.file(found.place))
-    pieces = [_around(each, place.line) for each, place in zip(lines, (found.old_place, found.place), strict=True)]
-    yield from _compare_lines(str(found.old_place), pieces[0], str(found.place), pieces[1])
+    places = found.old_place, found.place
+    # The whole files: lines that only moved do not differ.
+    rows = _compare_lines(_read(before.file(places[0])), _read(after.file(places[1])))
+    yield from _cut(rows, [str(place) for place in places], [_is_near(row, places) for row in rows])
+
+
+def _schema_hunks(before: ConfigVersion, old_route: str, after: ConfigVersion, route: str) -> Iterator[dict[str, Any]]:
+    old, new = _schemas(before, old_route), _schemas(after, route)
+    for name in dict.fromkeys([*old, *new]):
+        pair, shown = (old.get(name, ()), new.get(name, ())), name
+        if any(len(line) > LONG for lines in pair for line in lines):
+            pair, shown = (_formatted(pair[0]), _formatted(pair[1])), f"{name}, formatted"
+        rows = _compare_lines(*pair)
+        differing = {near for at, row in enumerate(rows) if row[0] for near in range(at - AROUND, at + AROUND + 1)}
+        yield from _cut(rows, [shown, shown], [at in differing for at in range(len(rows))])
 
 
 def _schemas(version: ConfigVersion, route: str) -> dict[str, Lines]:
@@ -107,40 +126,63 @@ def _schemas(version: ConfigVersion, route: str) -> dict[str, Lines]:
     root = version.schemas.folder.resolve()
     files = {name: root / name for name in version.schemas.documents}
     used = validation.documents if validation else {}
-    return {name: _numbered(_read(file), 1) for name, file in files.items() if uri_of(file) in used}
+    return {name: _read(file) for name, file in files.items() if uri_of(file) in used}
 
 
-def _read(file: Path) -> list[str]:
+def _read(file: Path) -> Lines:
     """Return the lines of a file; none if it is no text."""
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        return tuple(file.read_text(encoding="utf-8").splitlines())
     except (OSError, ValueError):
-        return []
+        return ()
 
 
-def _around(lines: list[str], line: int) -> Lines:
-    first = max(line - 1 - AROUND, 0)
-    return _numbered(lines[first : line + AROUND], first + 1)
+def _formatted(lines: Lines) -> Lines:
+    """Return the lines of JSON, indented."""
+    return tuple(msgspec.json.format("\n".join(lines), indent=2).splitlines()) if lines else ()
 
 
-def _numbered(lines: list[str], first: int) -> Lines:
-    return tuple(enumerate(lines, first))
+@lru_cache(maxsize=4)
+def _compare_lines(old: Lines, new: Lines) -> Rows:
+    """Return the lines of both versions side by side; a change in one file has many findings."""
+    start = _same_at_start(old, new)
+    end = _same_at_start(old[start:][::-1], new[start:][::-1])
+    middle = old[start : len(old) - end], new[start : len(new) - end]
+    matcher = SequenceMatcher(None, *middle, autojunk=max(map(len, middle)) > EXACT_LINES)
+    opcodes = [
+        ("equal", 0, start, 0, start),
+        *((tag, i1 + start, i2 + start, j1 + start, j2 + start) for tag, i1, i2, j1, j2 in matcher.get_opcodes()),
+        ("equal", len(old) - end, len(old), len(new) - end, len(new)),
+    ]
+    numbered = tuple(enumerate(old, 1)), tuple(enumerate(new, 1))
+    return tuple(
+        (tag != "equal", left, right)
+        for tag, i1, i2, j1, j2 in opcodes
+        for left, right in zip_longest(numbered[0][i1:i2], numbered[1][j1:j2], fillvalue=(0, ""))
+    )
 
 
-def _compare_lines(old_place: str, old: Lines, new_place: str, new: Lines) -> Iterator[dict[str, Any]]:
-    """Yield the parts that differ, with lines around them; both columns have as many lines, some of them empty."""
-    matcher = SequenceMatcher(None, [text for _, text in old], [text for _, text in new], autojunk=False)
-    for group in matcher.get_grouped_opcodes(AROUND):
-        rows = [
-            (tag != "equal", left, right)
-            for tag, i1, i2, j1, j2 in group
-            for left, right in zip_longest(old[i1:i2], new[j1:j2], fillvalue=(0, ""))
-        ]
-        yield {
-            "places": [old_place, new_place],
-            "old": [[*left, differs] for differs, left, _ in rows[:MOST_LINES]],
-            "new": [[*right, differs] for differs, _, right in rows[:MOST_LINES]],
-        }
+def _same_at_start(old: Lines, new: Lines) -> int:
+    """Return how many lines are the same, from the first one on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+
+
+def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
+    return any(
+        number and abs(number - place.line) <= AROUND for (number, _), place in zip(row[1:], places, strict=True)
+    )
+
+
+def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[dict[str, Any]]:
+    """Yield the parts that are shown and differ; both columns have as many lines, some of them empty."""
+    for is_shown, group in groupby(zip(shown, rows, strict=True), itemgetter(0)):
+        part = [row for _, row in group]
+        if is_shown and any(differs for differs, _, _ in part):
+            yield {
+                "places": places,
+                "old": [[*left, differs] for differs, left, _ in part[:MOST_LINES]],
+                "new": [[*right, differs] for differs, _, right in part[:MOST_LINES]],
+            }
 
 
 def compare(workspace: Workspace, given: CompareVersions) -> bytes:

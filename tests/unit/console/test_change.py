@@ -79,6 +79,44 @@ def test_texts_that_are_not_saved(config: Path) -> None:
     assert config.read_text() == CONFIG
 
 
+def marked(found: dict[str, Any], side: str) -> list[tuple[int, str]]:
+    """The lines of a column that are marked, with their numbers."""
+    hunks = [hunk for group in found["groups"] for finding in group["findings"] for hunk in finding["hunks"]]
+    return sorted({(number, text) for hunk in hunks for number, text, differs in hunk[side] if differs and number})
+
+
+def test_lines_that_moved(config: Path) -> None:
+    """Lines beside a change that have another number only are not marked."""
+    (config.parents[1] / "old" / "schema.json").write_text(schema("a"))
+    edited = CONFIG.replace("q\n    table", "q\n    # one\n    # two\n    table").replace(
+        "{id: id}", "{id: id, sort: kind}"
+    )
+
+    found = compare(config, unsaved={str(config): edited})
+
+    assert (marked(found, "old"), marked(found, "new")) == (
+        [(9, "    item: {id: id}")],
+        [(7, "    # one"), (8, "    # two"), (11, "    item: {id: id, sort: kind}")],
+    )
+
+
+def test_a_schema_in_one_line(config: Path) -> None:
+    """It is shown formatted, as the other version is, so that what differs is a line."""
+    for folder, kinds in (("old", ("a", "b")), ("new", ("a",))):
+        described = {**json.loads(schema(*kinds)), "description": "d" * 80}
+        text = json.dumps(described, separators=(",", ":"), indent=1 if folder == "old" else None)
+        (config.parents[1] / folder / "schema.json").write_text(text)
+
+    found = compare(config)
+
+    (hunk,) = found["groups"][0]["findings"][0]["hunks"]
+    assert (hunk["places"], marked(found, "old"), marked(found, "new")) == (
+        ["schema.json, formatted", "schema.json, formatted"],
+        [(14, '        "a",'), (15, '        "b"')],
+        [(14, '        "a"')],
+    )
+
+
 def test_a_draft_is_refused_as_the_file_that_it_is_of(config: Path) -> None:
     """An error of a draft has no name of a temporary file."""
     with pytest.raises(ConsoleError) as error:
