@@ -56,17 +56,18 @@ def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:
     except ConsoleError:
         names = [str(workspace.config)]
     workspace.files.update(names)
-    return FilesOnDisk(list(map(read_file, names)), _stamp(workspace))
+    return FilesOnDisk([read_file(name, workspace.config.parent) for name in names], _stamp(workspace))
 
 
 def find_changes(workspace: Workspace, given: KnownFiles) -> FilesOnDisk:
     """Return the files that changed on the disk since a page read them."""
-    return FilesOnDisk(changed_files(given.known, workspace.files), _stamp(workspace))
+    return FilesOnDisk(changed_files(given.known, workspace.files, workspace.config.parent), _stamp(workspace))
 
 
 def save(workspace: Workspace, given: Saving) -> FilesOnDisk:
     """Save files, and return them as they are on the disk then."""
-    return FilesOnDisk(save_files(given.files, workspace.files, given.overwrite), _stamp(workspace))
+    saved = save_files(given.files, workspace.files, workspace.config.parent, given.overwrite)
+    return FilesOnDisk(saved, _stamp(workspace))
 
 
 def explain_code(workspace: Workspace, given: CodeId) -> checking.CodePage:

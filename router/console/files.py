@@ -1,11 +1,14 @@
 """The files of a config: their texts for an editor, what changed on the disk, and saving them."""
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
+from threading import Lock
 
 from msgspec import Struct
 
@@ -20,6 +23,9 @@ from router.program.load import Loaded
 
 _MARK = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8."""
+_PLUGIN = ".py"
+_SAVING = Lock()
+"""Held from the comparison of a hash to the last write: of two pages that save at once, one gets a conflict."""
 
 
 class EditedFile(Struct, frozen=True):
@@ -45,7 +51,10 @@ def as_unsaved(texts: Mapping[str, str]) -> Unsaved:
 
 
 def names_of(config: Path, loaded: Loaded) -> list[str]:
-    """Return the names of the config, of the files that it includes, and of its schemas, in order."""
+    """Return the names of the config, of the files that it includes, and of its schemas, in order.
+
+    Never a plugin, even if the config names it as a schema: what is edited would run before it is saved.
+    """
     if loaded.config is None:
         return [str(config)]
     included = included_files(config, loaded.config.include, Findings(lambda path, key: Place(str(config))))
@@ -55,13 +64,13 @@ def names_of(config: Path, loaded: Loaded) -> list[str]:
     schemas = [
         file for file in found if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
     ]
-    return [str(config), *map(str, included), *map(str, schemas)]
+    return [str(config), *(str(file) for file in (*included, *schemas) if file.suffix != _PLUGIN)]
 
 
-def read_file(name: str) -> ReadFile:
-    """Return a file as it is on the disk."""
+def read_file(name: str, folder: Path) -> ReadFile:
+    """Return a file in the folder of the config as it is on the disk."""
     try:
-        raw = _read(Path(name))
+        raw = read_inside(Path(name), folder)
     except OSError as error:
         return ReadFile(name, "", fault=f"cannot be read: {_reason(error)}")
     try:
@@ -71,33 +80,67 @@ def read_file(name: str) -> ReadFile:
     return ReadFile(name, _hash(raw), text.replace("\r\n", "\n"))
 
 
-def changed_files(known: Mapping[str, str], allowed: Iterable[str]) -> list[ReadFile]:
+def changed_files(known: Mapping[str, str], allowed: Iterable[str], folder: Path) -> list[ReadFile]:
     """Return the files whose content on the disk has not the hash that is known."""
-    return [file for file in map(read_file, sorted(known.keys() & set(allowed))) if file.hash != known[file.name]]
+    files = [read_file(name, folder) for name in sorted(known.keys() & set(allowed))]
+    return [file for file in files if file.hash != known[file.name]]
 
 
-def save_files(files: Sequence[EditedFile], allowed: Iterable[str], overwrite: bool) -> list[ReadFile]:
-    """Write files, and return them as they are now; raises ConsoleError, and then writes nothing.
+def save_files(files: Sequence[EditedFile], allowed: Iterable[str], folder: Path, overwrite: bool) -> list[ReadFile]:
+    """Write files in a folder, and return them as they are now; raises ConsoleError, and then writes nothing.
 
     A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
     """
     permitted = frozenset(allowed)
-    for file in files:
-        if file.name not in permitted:
-            raise ConsoleError("not_a_file", f"'{file.name}' is not a file of the config", 403)
-        if not overwrite and read_file(file.name).hash != file.hash:
-            raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
-    for file in files:
-        _write(Path(file.name).resolve(), file.text)
-    return [read_file(file.name) for file in files]
+    with _SAVING:
+        for file in files:
+            if file.name not in permitted:
+                raise ConsoleError("not_a_file", f"'{file.name}' is not a file of the config", 403)
+            _require_inside(file.name, folder)
+            if not overwrite and read_file(file.name, folder).hash != file.hash:
+                raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
+        for file in files:
+            _write(_require_inside(file.name, folder), file.text, folder)
+        return [read_file(file.name, folder) for file in files]
 
 
-def _write(path: Path, text: str) -> None:
+def read_inside(path: Path, folder: Path) -> bytes:
+    """Return the content of a regular file in a folder, of links those that stay in it; raises OSError."""
+    # Links are resolved before: a link that replaces the file meanwhile is not followed; a FIFO would block for ever.
+    with open(_real(path, folder), "rb", opener=_open_at_once) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return stream.read(MAX_BYTES + 1)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _real(path: Path, folder: Path) -> Path:
+    real = resolve_inside(folder, path.absolute())
+    if real is None:
+        raise OSError(errno.EACCES, "it leads out of the folder of the config")
+    return real
+
+
+def _require_inside(name: str, folder: Path) -> Path:
+    """Return the path of a file to write, with links resolved; raises ConsoleError unless it may be written."""
+    try:
+        real = _real(Path(name), folder)
+    except OSError as error:
+        raise ConsoleError("not_a_file", f"'{name}' cannot be saved: {_reason(error)}", 403) from None
+    if real.exists() and not real.is_file():
+        raise ConsoleError("not_a_file", f"'{name}' cannot be saved: it is not a regular file", 403)
+    return real
+
+
+def _write(path: Path, text: str, folder: Path) -> None:
     """Replace a file at once: who reads it meanwhile finds the old content or the new one."""
-    before = _read(path) if path.exists() else b""
-    content = text.replace("\n", "\r\n") if b"\r\n" in before else text
     new = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
+        before = read_inside(path, folder) if path.exists() else b""
+        content = text.replace("\n", "\r\n") if b"\r\n" in before else text
         new.write_bytes((_MARK if before.startswith(_MARK) else b"") + content.encode())
         if path.exists():
             shutil.copymode(path, new)
@@ -106,11 +149,6 @@ def _write(path: Path, text: str) -> None:
         new.unlink(missing_ok=True)
         reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
         raise UsageError(f"cannot write '{path.name}': {reason}") from None
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
 
 
 def _hash(raw: bytes) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,77 @@ def test_saving_other_files(workspace: Workspace, name: str) -> None:
         call(workspace, "edit/save", files=[{"name": file, "text": "x", "hash": ""}], overwrite=True)
 
     assert caught.value.args == ("not_a_file", f"'{file}' is not a file of the config", 403)
+
+
+def test_pages_that_save_at_once(workspace: Workspace) -> None:
+    """One of them saves; the others get a conflict, whoever was first."""
+    found: list[list[str]] = []
+
+    def save(file: dict[str, str], text: str) -> str:
+        try:
+            call(workspace, "edit/save", files=[{**file, "text": text}])
+        except Refused as refused:
+            return str(refused.args[0])
+        return "saved"
+
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(25):
+            included(workspace).write_text("# base\n", encoding="utf-8")
+            (file,) = call(workspace, "edit/disk", known={str(included(workspace)): ""})["files"]
+            found.append(sorted(pool.map(save, [file] * 6, [f"# {number}\n" for number in range(6)])))
+
+    assert found == [["conflict"] * 5 + ["saved"]] * 25
+
+
+def test_a_file_that_becomes_a_link(workspace: Workspace, tmp_path: Path) -> None:
+    """What a link leads to outside of the folder is neither read nor written, even if the file was listed before."""
+    name, secret = str(included(workspace)), tmp_path / "secret"
+    secret.write_text("secret", encoding="utf-8")
+    included(workspace).unlink()
+    included(workspace).symlink_to(secret)
+
+    (read,) = call(workspace, "edit/disk", known={name: "0"})["files"]
+    with pytest.raises(Refused) as caught:
+        call(workspace, "edit/save", files=[{"name": name, "text": "mine", "hash": ""}], overwrite=True)
+
+    included(workspace).unlink()
+    fault = "it leads out of the folder of the config"
+    assert (read, caught.value.args, secret.read_text()) == (
+        {"name": name, "hash": "", "text": "", "fault": f"cannot be read: {fault}"},
+        ("not_a_file", f"'{name}' cannot be saved: {fault}", 403),
+        "secret",
+    )
+
+
+def test_a_file_that_becomes_a_pipe(workspace: Workspace) -> None:
+    """It is not waited for: neither to read it nor to replace it."""
+    name = str(schema(workspace))
+    schema(workspace).unlink()
+    os.mkfifo(schema(workspace))
+
+    (read,) = call(workspace, "edit/disk", known={name: "0"})["files"]
+    with pytest.raises(Refused) as caught:
+        call(workspace, "edit/save", files=[{"name": name, "text": "mine", "hash": ""}], overwrite=True)
+
+    schema(workspace).unlink()
+    fault = "it is not a regular file"
+    assert (read["fault"], caught.value.args) == (
+        f"cannot be read: {fault}",
+        ("not_a_file", f"'{name}' cannot be saved: {fault}", 403),
+    )
+
+
+@pytest.mark.parametrize("line", ["include: own.py", "schema: own.py"])
+def test_a_plugin_is_no_file_of_the_page(workspace: Workspace, line: str) -> None:
+    """What the config names as another file, but a plugin could be, is not edited."""
+    (workspace.config.parent / "own.py").write_text("{}", encoding="utf-8")
+    kind = line.partition(":")[0]
+    edited = re.sub(f"{kind}: .*", line, CONFIG)
+
+    found = call(workspace, "edit/files", unsaved={str(workspace.config): edited})
+
+    (workspace.config.parent / "own.py").unlink()
+    assert [each["name"] for each in found["files"] if each["name"].endswith(".py")] == []
 
 
 def test_findings_of_unsaved_files(workspace: Workspace) -> None:
