@@ -101,7 +101,8 @@ class JobProcess:
         self.close()
         if expired:
             sentence = (
-                f"this took longer than {self._seconds:.0f} seconds, and was ended: does a plugin wait for something?"
+                f"this took longer than {self._seconds:.0f} seconds, and was ended: does a plugin wait for something, "
+                "or is a schema very large?"
             )
             raise ConsoleError("timeout", sentence, 504)
         return b""

@@ -29,7 +29,7 @@ from tests.support.engine import (
     MAX_SORT_KEY_BYTES,
     MAX_UNPACKED_BYTES,
 )
-from tests.support.program import MAX_BRANCHES
+from tests.support.program import MAX_APPLIED, MAX_BRANCHES
 from tests.support.run import (
     CONNECTION_SECONDS,
     EXTENSION_SECONDS,
@@ -54,6 +54,7 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
     ("limit", "value"),
     [
         ("nesting of a payload", MAX_PAYLOAD_NESTING),
+        ("subschemas of a schema that apply to one value, references followed", MAX_APPLIED),
         ("size of an unpacked gzip payload", MAX_UNPACKED_BYTES),
         ("memory of decoded values", MAX_DECODED_BYTES),
         ("elements of `for_each`", MAX_ELEMENTS),

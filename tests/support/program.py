@@ -11,6 +11,7 @@ from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
 from router.program.schemas.compile import Check, SchemaStore, Validation
 from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
+from router.program.schemas.growth import MAX_APPLIED
 from router.program.schemas.reasons import MAX_BRANCHES
 from router.program.schemas.references import Location, Locations
 
@@ -18,6 +19,7 @@ __all__ = [
     "ASSERTED_SINCE",
     "COMPILED_NAME",
     "HOOKS",
+    "MAX_APPLIED",
     "MAX_BRANCHES",
     "Check",
     "CompileContext",

@@ -23,6 +23,7 @@ from router.program.schemas.documents import (
     read_schema,
     verify,
 )
+from router.program.schemas.growth import growth_fault
 from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
 from router.program.schemas.references import Locations, with_escaped_references
 
@@ -193,8 +194,13 @@ class SchemaStore:
         except SchemaError as error:
             report(*error.faults)
             return None
+        validation = Validation(validator, linker.reached, path)
+        fault = None if self._bundle.files else growth_fault(document, validation.locations)
+        if fault is not None:
+            report(fault)
+            return None
         check = _check(linker, validator, document.uri)
-        self.validations[check] = Validation(validator, linker.reached, path)
+        self.validations[check] = validation
         return check
 
 
