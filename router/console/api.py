@@ -17,6 +17,7 @@ from router.errors import RouterError
 
 MAX_BYTES = 32 * 1024 * 1024
 """The largest body of a request: a config may have 16 MiB, and is sent beside a message."""
+_JSON = "application/json"
 _ENCODER = msgspec.json.Encoder(enc_hook=repr)
 _LOG = logging.getLogger("router.console")
 
@@ -44,7 +45,7 @@ def api_routes(workspace: Workspace, calls: Iterable[Call]) -> list[Route]:
 def reply(value: Any, status: int = 200) -> Response:
     """Return a JSON response; a value that is already JSON is bytes."""
     content = value if isinstance(value, bytes) else _ENCODER.encode(value)
-    return Response(content, status, media_type="application/json")
+    return Response(content, status, media_type=_JSON)
 
 
 def _endpoint(workspace: Workspace, call: Call) -> Callable[[Request], Any]:
@@ -52,6 +53,7 @@ def _endpoint(workspace: Workspace, call: Call) -> Callable[[Request], Any]:
 
     async def respond(request: Request) -> Response:
         try:
+            _require_json(request)
             given = _decode(decoder, call.name, await _body(request))
             return reply(await to_thread.run_sync(call.run, workspace, given))
         except RouterError as error:
@@ -64,6 +66,11 @@ def _endpoint(workspace: Workspace, call: Call) -> Callable[[Request], Any]:
             return _refuse(ConsoleError("internal", sentence, 500))
 
     return respond
+
+
+def _require_json(request: Request) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+        raise ConsoleError("not_json", f"a request has the Content-Type {_JSON}", 415)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], name: str, body: bytes) -> Any:

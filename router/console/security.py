@@ -1,7 +1,6 @@
 """Who may use the console: requests with its token, of its own page, to its own address."""
 
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from secrets import compare_digest, token_urlsafe
 from urllib.parse import parse_qs
 
@@ -107,13 +106,9 @@ class Guard:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and given:
             return (True, "") if self._access.accepts(given) else (False, UNKNOWN_VISITOR)
-        return False, "" if self._access.has_session(self._session(headers)) else UNKNOWN_VISITOR
+        return False, "" if self._has_session(headers) else UNKNOWN_VISITOR
 
-    def _session(self, headers: Headers) -> str:
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(headers.get("cookie", ""))
-        except CookieError:
-            return ""
-        found = cookies.get(self._cookie)
-        return found.value if found else ""
+    def _has_session(self, headers: Headers) -> bool:
+        """Return whether one of the cookies of that name is valid; those of other programs may have any form."""
+        pairs = (pair.strip().partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
+        return any(name == self._cookie and self._access.has_session(value) for name, _, value in pairs)

@@ -49,6 +49,8 @@ class RunningConsole:
     def request(self, method: str, path: str, headers: Mapping[str, str | None], body: str = "") -> Reply:
         """Send a request as the page does; a header of None is left out."""
         own = {"Host": self.host, "Origin": self.origin, "Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"}
+        if method == "POST":
+            own["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.putrequest(method, path, skip_host=True)

@@ -75,6 +75,37 @@ def test_refused(console: RunningConsole, method: str, path: str, headers: dict[
     assert (reply.status in (400, 403), b"html" in reply.body, "Set-Cookie" in reply.headers) == (True, False, False)
 
 
+@pytest.mark.parametrize("other", ['prefs={"a": 1}', "x", "a=b=c", "é=é", "", "PORT=of another path"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_cookies_of_other_programs(console: RunningConsole, other: str, is_first: bool) -> None:
+    """They are sent to all ports of an address, and may have any form."""
+    pairs = [other.replace("PORT", f"router-console-{console.port}"), console.cookie]
+
+    reply = console.request("POST", "/api/setting", {"Cookie": "; ".join(pairs if is_first else pairs[::-1])}, "{}")
+
+    assert reply.status == 200
+
+
+def test_a_page_without_its_script(console: RunningConsole) -> None:
+    """It says what to do, in a text that the script replaces."""
+    page = console.request("GET", "/", {}).body.decode()
+
+    sentence = (
+        "If this text stays, the script of the page did not start: "
+        "allow cookies here, and open the URL that router console printed."
+    )
+    assert f'<p id="setting">{sentence}</p>' in page
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", None])
+def test_a_body_of_another_type(console: RunningConsole, kind: str | None) -> None:
+    """A form of another page can send some types without asking; a call takes JSON only."""
+    reply = console.request("POST", "/api/setting", {"Content-Type": kind}, "{}")
+
+    expected = {"code": "not_json", "message": "a request has the Content-Type application/json"}
+    assert (reply.status, reply.json) == (415, expected)
+
+
 def test_headers(console: RunningConsole) -> None:
     """Each response, a refusal too, forbids what a message could make a page do."""
     replies = [
