@@ -17,7 +17,8 @@ from router.change.compare import compare_versions
 from router.change.report import ChangeFinding, RouteReport, grouped, summary
 from router.change.versions import STACK, ConfigVersion, open_versions
 from router.console.api import Call
-from router.console.drafts import draft_of, prefix_of
+from router.console.drafts import draft_of, prefix_of, require_editable
+from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace, require_aws
 from router.dev.compare import to_json
 from router.model import Place
@@ -189,6 +190,9 @@ def compare(workspace: Workspace, given: CompareVersions) -> bytes:
     """Return the report of a comparison for the page, as JSON; raises ConsoleError."""
     if given.old.startswith(STACK) or given.new.startswith(STACK):
         require_aws(workspace)
+    require_editable(workspace, given.unsaved)
+    if "\0" in given.old + given.new:
+        raise ConsoleError("usage", "the name of a version has no null character")
     return workspace.checks.run(compare_for_page, structs.replace(given, config=str(workspace.config)))
 
 

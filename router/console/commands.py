@@ -30,15 +30,7 @@ class CommandResult(Struct, frozen=True):
 
 def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
     """Run a command that prints JSON; raises ConsoleError with its sentence if it could not run."""
-    # In a session of its own: Ctrl-C at the terminal ends the console, which stops the command.
-    process = subprocess.Popen(  # noqa: S603 — our own program; no word is an option of another
-        [sys.executable, "-P", "-m", "router", *words],
-        env=workspace.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = _start(workspace, words)
     try:
         output, log = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -56,6 +48,21 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _start(workspace: Workspace, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+    # In a session of its own: Ctrl-C at the terminal ends the console, which stops the command.
+    try:
+        return subprocess.Popen(  # noqa: S603 — our own program; no word is an option of another
+            [sys.executable, "-P", "-m", "router", *words],
+            env=workspace.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # a word has a null character, or is too long
+        raise ConsoleError("usage", f"router {words[0]} cannot be started with these words: {error}") from None
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -2,21 +2,26 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from router.console.files import read_inside
 from router.console.refusals import ConsoleError, as_refusal
+from router.console.workspace import Workspace
 from router.dev.local import saved_files
 from router.errors import RouterError
+
+_SHOWN = 200
+"""Characters of a name in a sentence."""
 
 
 @contextmanager
 def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
     """Yield a config with the texts of files that are edited and not saved, by name: itself, or a copy for the block.
 
-    The copy has what `router local` watches: YAML, JSON and Python files. Raises ConsoleError for a file outside of the
-    folder of the config.
+    The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files of the folder.
+    Raises ConsoleError for a file outside of the folder of the config.
     """
     if not unsaved:
         yield config
@@ -25,7 +30,8 @@ def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
     with TemporaryDirectory(prefix="router-draft-") as name:
         copy = Path(name).resolve()
         for file in saved_files(folder):
-            _place(copy, folder, file).write_bytes(Path(file).read_bytes())
+            with suppress(OSError):  # deleted meanwhile, or not to be read: what needs it says so
+                _place(copy, folder, file).write_bytes(read_inside(Path(file), folder))
         for edited, text in unsaved.items():
             _place(copy, folder, edited).write_text(text, encoding="utf-8")
         try:
@@ -34,6 +40,13 @@ def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
             refusal = as_refusal(error)
             sentence = str(refusal).replace(f"{copy}{os.sep}", prefix_of(config))
             raise ConsoleError(refusal.code, sentence, refusal.status) from None
+
+
+def require_editable(workspace: Workspace, unsaved: Mapping[str, str]) -> None:
+    """Raise ConsoleError if a text is not that of a file that the page may edit: a plugin would run unsaved."""
+    for name in unsaved:
+        if name not in workspace.files:
+            raise ConsoleError("not_a_file", f"'{name[:_SHOWN]}' is not a file of the config", 403)
 
 
 def prefix_of(config: Path) -> str:

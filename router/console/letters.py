@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from router.console.api import Call
 from router.console.commands import CommandResult, run_command
-from router.console.drafts import draft_of
+from router.console.drafts import draft_of, require_editable
 from router.console.workspace import Workspace, require_aws, require_writes
 from router.dev.compare import to_cell, to_json
 
@@ -80,6 +80,7 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
     require_aws(workspace)
+    require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
         result = _run(
             structs.replace(workspace, config=config),

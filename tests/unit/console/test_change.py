@@ -13,6 +13,7 @@ from router.console.drafts import draft_of
 from router.console.refusals import ConsoleError
 from router.console.workspace import opened
 from router.errors import UsageError
+from tests.support.console import Refused, call
 
 CONFIG = """\
 version: 1
@@ -130,6 +131,40 @@ def test_a_draft_outside_of_the_folder(config: Path) -> None:
     """Nothing is written outside of the copy."""
     with pytest.raises(ConsoleError, match="is not in the folder of the config: save it first"):
         compare(config, unsaved={str(config.parents[1] / "old" / "routes.yaml"): ""})
+
+
+@pytest.mark.parametrize("name", ["plugins/p.py", "a\0b.yaml", "schemas", ".", "x" * 5_000, "../old/routes.yaml"])
+def test_texts_of_other_files(config: Path, name: str) -> None:
+    """Only files that the page may edit have texts that are not saved: a plugin would run without being saved."""
+    with opened(config, os.environ, "local") as workspace:
+        workspace.files.add(str(config))
+        refused = []
+        for call_name in ("change/compare", "letters/rehearse"):
+            with pytest.raises(Refused) as caught:
+                call(workspace, call_name, unsaved={str(config): CONFIG, name: "import os"})
+            refused.append(caught.value.args)
+
+    assert refused == [("not_a_file", f"'{name[:200]}' is not a file of the config", 403)] * 2
+
+
+@pytest.mark.parametrize("given", [{"old": "git:a\0b"}, {"new": "a\0b"}])
+def test_a_version_that_has_no_name(config: Path, given: dict[str, str]) -> None:
+    """It is an error of the user."""
+    with opened(config, os.environ) as workspace, pytest.raises(Refused) as caught:
+        call(workspace, "change/compare", **given)
+
+    assert caught.value.args == ("usage", "the name of a version has no null character", 400)
+
+
+def test_a_draft_of_a_folder_with_what_cannot_be_read(config: Path) -> None:
+    """The copy has regular files of the folder: a FIFO is not waited for, a link out of the folder not followed."""
+    os.mkfifo(config.with_name("pipe.json"))
+    config.with_name("link.json").symlink_to(config.parents[1] / "old" / "schema.json")
+
+    with draft_of(config, {str(config): "edited"}) as draft:
+        names = sorted(file.name for file in draft.parent.iterdir())
+
+    assert names == ["routes.yaml", "schema.json"]
 
 
 def test_a_draft_is_a_copy(config: Path) -> None:

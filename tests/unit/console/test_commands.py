@@ -28,6 +28,8 @@ def test_report(workspace: Workspace) -> None:
     ("words", "code", "sentence"),
     [
         (["dlq", "list", "--config=none.yaml", "--json"], "usage", "does not exist"),
+        (["dlq", "list", "--queue=a\0b"], "usage", "router dlq cannot be started with these words: embedded null byte"),
+        (["dlq", "list", f"--queue={'x' * 10_000_000}"], "usage", "router dlq cannot be started with these words: "),
         (["--version"], "crashed", "router --version ended with 0: "),
     ],
 )
