@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, Start
 from tests.support.console import RunningConsole, running_console
 
 CONFIG = """\
@@ -125,6 +125,20 @@ def test_places(page: Page, text: str, place: dict[str, Any]) -> None:
     )
 
     assert {name: found[name] for name in place} == place
+
+
+def test_claims_below_many_findings(console: Start, open_page: Open, tmp_path: Path) -> None:
+    """Their number is visible without scrolling, and so are they once they are opened."""
+    routes = "".join(f"  r{n}: {{queue: q, table: ttt, when: \"a == '{n}'\", item: {{id: id}}}}\n" for n in range(20))
+    (tmp_path / "routes.yaml").write_text(f"version: 1\ntables: {{ttt: {{key: {{id: S}}}}}}\nroutes:\n{routes}")
+    page = open_page(console())
+    expect(page.get_by_label("Findings")).to_contain_text("claims proved")
+    summary = page.get_by_label("Findings").locator("summary")
+
+    expect(summary).to_be_in_viewport(ratio=0.9)
+    summary.click()
+
+    expect(page.get_by_label("Findings").get_by_role("columnheader", name="verdict")).to_be_in_viewport()
 
 
 def test_hover(page: Page) -> None:

@@ -1,13 +1,15 @@
 """The view Routes in a browser: the graph by mouse and by keyboard, groups, and the contract of a route."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, Start
 from tests.support.console import RunningConsole, running_console
+from tests.support.dev import LocalAws, clients
 
 ROOT = Path(__file__).parents[2]
 MANY = "version: 1\ntables: {things: {key: {id: S}}}\nroutes:\n" + "".join(
@@ -15,9 +17,11 @@ MANY = "version: 1\ntables: {things: {key: {id: S}}}\nroutes:\n" + "".join(
     for number in range(60)
 )
 
+ROUTE = "routes:\n  r: {queue: q, table: things, item: {id: id}}\n"
+
 
 @pytest.fixture(scope="module")
-def console() -> Iterator[RunningConsole]:
+def sample() -> Iterator[RunningConsole]:
     """The console of the sample."""
     with running_console(ROOT) as running:
         yield running
@@ -32,9 +36,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
         yield running
 
 
-def test_the_contract_of_a_route(console: RunningConsole, open_page: Open) -> None:
+def test_the_contract_of_a_route(sample: RunningConsole, open_page: Open) -> None:
     """By keyboard: what the route takes, stores and rejects, and what is proved of it."""
-    page = open_page(console, "routes")
+    page = open_page(sample, "routes")
     details = page.get_by_label("Details")
 
     page.get_by_role("button", name="Route orders;").focus()
@@ -48,14 +52,37 @@ def test_the_contract_of_a_route(console: RunningConsole, open_page: Open) -> No
     expect(page.get_by_label("The config, as YAML")).to_be_focused()
 
 
-def test_a_queue(console: RunningConsole, open_page: Open) -> None:
+def test_a_queue(sample: RunningConsole, open_page: Open) -> None:
     """Its routes, from which one comes to their contracts."""
-    page = open_page(console, "routes")
+    page = open_page(sample, "routes")
 
     page.get_by_role("button", name="Queue orders;").click()
     page.get_by_label("Details").get_by_role("button", name="order-lines").click()
 
     expect(page.get_by_label("Details")).to_contain_text("One item for each element of order.lines")
+
+
+def test_what_runs_beside_a_name(tmp_path: Path, console: Start, open_page: Open) -> None:
+    """It ends before the next column; what has no space there is in the name of the node and in the details."""
+    (tmp_path / "routes.yaml").write_text(MANY.partition("routes:")[0] + ROUTE, encoding="utf-8")
+    running = console("--local")
+    endpoint = re.findall(r"http://127\.0\.0\.1:\d+", (tmp_path / "console.log").read_text())[0]
+    _, sqs = clients(LocalAws(endpoint))
+    url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
+    for body in ('{"id": "a"}', "no JSON"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    page = open_page(running, "routes")
+
+    queue = page.get_by_role("button", name=re.compile("Queue q; 0 waiting, .* written"))
+    expect(queue).to_have_count(1)
+    label, route = queue.locator(".live").bounding_box(), page.get_by_role("button", name="Route r").bounding_box()
+    assert label
+    assert route
+    assert (queue.locator(".live").text_content(), label["x"] + label["width"] < route["x"]) == (
+        "0 waiting",
+        True,
+    )
 
 
 def test_groups(large: RunningConsole, open_page: Open) -> None:

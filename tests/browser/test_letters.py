@@ -81,6 +81,19 @@ def test_selection(shop: Shop, reading: RunningConsole, open_page: Open) -> None
     expect(page.get_by_text("--where: ")).to_be_visible()
 
 
+def test_while_messages_are_received(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
+    """The list says that it works, and for which queue, instead of being empty."""
+    page = open_page(reading, "letters")
+    expect(page.get_by_text("Receiving from the dead-letter queues, one after the other…")).to_be_visible()
+    idle(page)
+
+    page.get_by_label("Queue").fill("orders")
+    page.get_by_role("button", name="Select", exact=True).click()
+
+    expect(page.get_by_text("Receiving from the dead-letter queue of orders…")).to_be_visible()
+    expect(page.get_by_text("5 selected")).to_be_visible()
+
+
 def test_a_queue_that_is_not_there(shop: Shop, console: Start, open_page: Open, tmp_path: Path) -> None:
     """It is said, and the view goes on."""
     (tmp_path / "routes.yaml").write_text(CONFIG.replace("orders-dlq", "none-dlq").replace("schemas/order.json", "{}"))

@@ -50,7 +50,7 @@ function claimsOf(claims, open) {
   const count = (verdict) => claims.filter((claim) => claim.verdict === verdict).length;
   const others = claims.filter((claim) => claim.verdict !== "proved");
   const summary = `${count("proved")} claims proved, ${count("refuted")} refuted, ${count("not decided")} not decided`;
-  return el("details", { class: "claims" }, el("summary", {}, summary),
+  return el("details", { class: "claims", ontoggle: ({ target }) => target.open && target.scrollIntoView() }, el("summary", {}, summary),
     others.length === 0
       ? el("p", { class: "muted" }, "Each message that the schemas accept can be written.")
       : table(["route", "claim", "verdict", "why"], others.slice(0, SHOWN).map((claim) => [

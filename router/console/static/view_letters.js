@@ -80,9 +80,15 @@ class LettersView {
   }
 
   async refresh() {
+    this.list.replaceChildren(el("p", { class: "muted", role: "status" }, this.receiving()));
+    this.detail.replaceChildren();
     const answer = await this.ask("letters/list", { select: this.select() });
-    if (answer) this.list.replaceChildren(...answer.queues.map((queue) => this.causes(queue)));
-    if (answer) this.detail.replaceChildren();
+    this.list.replaceChildren(...(answer ? answer.queues.map((queue) => this.causes(queue)) : []));
+  }
+
+  receiving() {
+    const { queue } = this.select();
+    return `Receiving from ${queue ? `the dead-letter queue of ${queue}` : "the dead-letter queues, one after the other"}…`;
   }
 
   causes(queue) {

@@ -257,6 +257,8 @@ class RoutesView {
   showLive() {
     if (!this.live || !this.elements) return;
     if (this.resource) this.resource.status.replaceChildren(...[this.statusOf(this.resource.node)].filter(Boolean));
+    const routes = [...this.elements.values()].filter(({ node }) => node.kind === "route");
+    const next = Math.min(...routes.map(({ element }) => Number(element.querySelector("rect").getAttribute("x")))) - 8;
     for (const { element, node } of this.elements.values()) {
       element.querySelector(".live")?.remove();
       const text = node.count === 1 ? this.short(node) : null;
@@ -269,6 +271,12 @@ class RoutesView {
       const label = svg("text", attributes, text.label);
       element.append(label);
       element.setAttribute("aria-label", `${labelOf(node)}; ${text.label}`);
+      // What has no space before the next column is in the details.
+      const parts = text.label.split(", ");
+      while (isLeft && parts.length > 1 && label.getComputedTextLength() > next - x) {
+        parts.pop();
+        label.textContent = parts.join(", ");
+      }
     }
   }
 
@@ -280,9 +288,9 @@ class RoutesView {
       if (status.waiting === null) return { label: "unknown", kind: "warn" };
       if (this.live.paused[node.name]) return { label: `paused, ${status.waiting} waiting`, kind: "bad" };
       const rate = this.rates.get(node.name)?.rate;
-      const age = status.oldest_seconds === null ? "" : `, ${duration(status.oldest_seconds)} old`;
+      const age = status.oldest_seconds === null ? "" : `${duration(status.oldest_seconds)} old`;
       const { written = 0, rejected = 0 } = this.live.outcomes[node.name] ?? {};
-      const parts = [`${status.waiting} waiting${age}`, rate && `${rate.toFixed(1)}/s`, written && `${written} written`, rejected && `${rejected} rejected`];
+      const parts = [`${status.waiting} waiting`, rejected && `${rejected} rejected`, age, rate && `${rate.toFixed(1)}/s`, written && `${written} written`];
       return { label: parts.filter(Boolean).join(", "), kind: rejected ? "bad" : "" };
     }
     if (node.kind === "dead_letter") {

@@ -18,6 +18,7 @@ Messages = Sequence[Mapping[str, Any]]
 _MAX_DEPTH = 3
 BYTES_OF_A_CHARACTER = 4
 _ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
+_MAY_BE_ID = re.compile(r"number|no|code|ref|reference")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
@@ -99,8 +100,11 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     score, reasons = _score_name(path, entity)
     if not reasons and (kind == "N" or not unique):
         return None  # a quantity, or a property that several things share
-    count = "1 sample" if len(values) == 1 else f"{len(values)} samples"
-    reasons.append(f"unique in {count}" if unique else f"{distinct} values in {count}")
+    count = f"{len(values)} samples"
+    if len(values) == 1:
+        reasons.append("one sample does not show whether it is unique")
+    else:
+        reasons.append(f"unique in {count}" if unique else f"{distinct} values in {count}")
     score += 3 if unique else 2 * distinct / len(values)
     if found == "uuid":
         score += 1
@@ -120,6 +124,8 @@ def _score_name(path: Names, entity: str) -> tuple[float, list[str]]:
         return 6, [f"its name is that of an id of '{entity}'"]
     if name in ("id", "uuid", "guid"):
         return (4, ["its name is that of an id"]) if not parent else (2, [f"its name is that of an id of '{parent}'"])
+    if _MAY_BE_ID.fullmatch(name):
+        return 0.5, ["its name may be that of an id"]  # within one of several things, as that of a pull request is
     return (3, ["its name is that of an id"]) if _ID.search(name) else (0, [])
 
 

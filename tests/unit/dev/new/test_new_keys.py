@@ -8,6 +8,8 @@ from router.dev.new.keys import choose_key, find_version, rank_keys
 from router.dev.new.shapes import find_shapes
 from router.errors import UsageError
 
+ONE = "one sample does not show whether it is unique"
+
 
 @pytest.mark.parametrize(
     ("messages", "entity", "found"),
@@ -37,9 +39,18 @@ from router.errors import UsageError
             [{"id": "123e4567-e89b-42d3-a456-426614174000", "link": "https://example.com/1", "name": "Ann B"}],
             "things",
             [
-                ("id", "S", ("its name is that of an id", "unique in 1 sample", "a UUID")),
-                ("link", "S", ("unique in 1 sample", "a URI may change")),
-                ("name", "S", ("unique in 1 sample", "text with spaces may change")),
+                ("id", "S", ("its name is that of an id", ONE, "a UUID")),
+                ("link", "S", (ONE, "a URI may change")),
+                ("name", "S", (ONE, "text with spaces may change")),
+            ],
+        ),
+        (
+            [{"action": "opened", "number": 7, "pull_request": {"id": 991}}],
+            "github",
+            [
+                ("pull_request.id", "N", ("its name is that of an id of 'pull_request'", ONE)),
+                ("number", "N", ("its name may be that of an id", ONE)),
+                ("action", "S", (ONE,)),
             ],
         ),
         (
