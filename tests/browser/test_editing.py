@@ -129,7 +129,10 @@ def test_places(page: Page, text: str, place: dict[str, Any]) -> None:
 
 def test_claims_below_many_findings(console: Start, open_page: Open, tmp_path: Path) -> None:
     """Their number is visible without scrolling, and so are they once they are opened."""
-    routes = "".join(f"  r{n}: {{queue: q, table: ttt, when: \"a == '{n}'\", item: {{id: id}}}}\n" for n in range(20))
+    routes = "".join(
+        f"  r{n}: {{queue: q, table: ttt, schema: {{type: object}}, when: \"a == '{n}'\", item: {{id: id}}}}\n"
+        for n in range(20)
+    )
     (tmp_path / "routes.yaml").write_text(f"version: 1\ntables: {{ttt: {{key: {{id: S}}}}}}\nroutes:\n{routes}")
     page = open_page(console())
     expect(page.get_by_label("Findings")).to_contain_text("claims proved")
