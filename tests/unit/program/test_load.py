@@ -264,3 +264,23 @@ def test_unsaved_files(tmp_path: Path) -> None:
     assert [str(finding) for finding in loaded.findings] == [
         f"{tmp_path}/more.yaml:2:29: RT201 unknown table 'thing'; did you mean 'things'?"
     ]
+
+
+def test_what_validates_the_messages_of_a_route(load_text: Any) -> None:
+    """Nothing without a schema, or if the config could not be read."""
+    config = """
+version: 1
+queues: {q: {dead_letter: letters}}
+tables: {things: {key: {id: S}}}
+routes:
+  plain: {queue: q, table: things, item: {id: id}}
+  checked: {queue: q, table: things, schema: {type: object}, item: {id: id}}
+"""
+    loaded, unread = load_text(config).loaded, load_text("[").loaded
+
+    assert [each.validation(route) is None for each in (loaded, unread) for route in ("plain", "checked")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
