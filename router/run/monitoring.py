@@ -107,28 +107,30 @@ class PageServer:
                 return
 
     def _accept(self) -> None:
+        # For a new connection an older one is closed, but none that was accepted here: its request is not read yet.
+        older = list(self._connections)
         for _ in range(_ACCEPTS):
             try:
                 accepted, _ = self._listener.accept()
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE) and self._release_file():
+                if error.errno in (errno.EMFILE, errno.ENFILE) and self._release_file(older):
                     continue
                 if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                     # The client still waits, so that the next poll would return at once.
                     time.sleep(ACCEPT_PAUSE)
                 return
             if len(self._connections) >= MAX_CONNECTIONS:
-                self._close(next(iter(self._connections)))
+                self._close(older.pop(0))
             connection = _Connection(accepted)
             self._connections[connection] = None
             self._selector.register(accepted, selectors.EVENT_READ, connection)
 
-    def _release_file(self) -> bool:
-        """Close a reserved file descriptor, or else the oldest connection; return whether there was one."""
+    def _release_file(self, older: list[_Connection]) -> bool:
+        """Close a reserved file descriptor, or else the first of some connections; return whether there was one."""
         if self._reserve:
             os.close(self._reserve.pop())
-        elif self._connections:
-            self._close(next(iter(self._connections)))
+        elif older:
+            self._close(older.pop(0))
         else:
             return False
         return True
