@@ -21,6 +21,8 @@ LATE_SECONDS = 0.001
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """No response is longer: 16 MB of items, in JSON."""
 READ_BYTES = 64 * 1024
+_STALE_ERRORS = 2
+"""So often a read that fails as only a write can is tried again, once there is something to read."""
 _TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -229,9 +231,17 @@ def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) ->
 
 def receive_bytes(connection: socket.socket, timeout: CallTimeout) -> bytes:
     """Receive from a non-blocking socket, b"" at its end; raises OSError, which includes TimeoutError."""
+    broken = 0
     while True:
         try:
             return connection.recv(READ_BYTES)
+        except BrokenPipeError as error:
+            # A read breaks no pipe. With TLS, Python 3.13 reports the failed write of another connection of the thread
+            # again where a read would block.
+            broken += 1
+            if broken > _STALE_ERRORS:
+                raise
+            _wait(connection, error, POLLIN, timeout)
         except _WOULD_BLOCK as error:
             _wait(connection, error, POLLIN, timeout)
 
