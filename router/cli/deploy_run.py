@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
@@ -98,7 +99,7 @@ class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
     canary: Canary | None
 
 
-class StackRun:
+class StackRun(ABC):
     """The steps that all commands share which change a stack: show the changes, confirm, execute, report."""
 
     def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
@@ -140,9 +141,9 @@ class StackRun:
         result = self._execute(prepared)
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
 
+    @abstractmethod
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
         """Compare what is deployed with what is to be, and return the exit code."""
-        raise NotImplementedError
 
     def _more(self) -> Mapping[str, Any]:
         """Return what else is in the JSON."""

@@ -76,14 +76,6 @@ class YamlFile:
         else:
             self.change((section,), {**known, name: value})
 
-    def extend(self, section: str, entries: list[Any]) -> None:
-        """Add entries to the list of a section, which is added if there is none; raises CannotUpdate."""
-        known = self._data.get(section)
-        if known is None:
-            self.change((), {**self._data, section: entries})
-        else:
-            self.change((section,), [*known, *entries])
-
     @property
     def content(self) -> bytes:
         """The file with its changes."""

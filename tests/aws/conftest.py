@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from router.aws import boto, control_plane
 from router.aws.connect import TRANSPORT_VARIABLE, connect
 from router.aws.protocols import Aws, Objects
 from tests.support.dev import LocalAws, local_aws
@@ -33,6 +35,14 @@ def in_environment_of(server: LocalAws, **more: str) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def kept_clients() -> Iterator[None]:
+    """boto3's clients are made once: each command would make its own, which takes most of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
+        yield
 
 
 @contextmanager

@@ -1,27 +1,18 @@
 """Deployments of a stack whose mappings call an alias, on ministack: it has aliases and versions, but no CodeDeploy."""
 
 import json
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from router.aws import boto, control_plane
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
 from tests.support.cli import deploy_run
 from tests.support.dev import LocalAws
 from tests.support.ops import DeployableConfig, Document, make_document, with_alias
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _kept_clients() -> Iterator[None]:
-    """boto3's clients are made once: each command would make its own, which takes most of its time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
-        yield
+pytestmark = pytest.mark.usefixtures("kept_clients")
 
 
 @pytest.fixture(scope="module")

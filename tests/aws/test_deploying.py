@@ -8,7 +8,6 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
-from router.aws import boto, control_plane
 from tests.support.cli import app, deploy_run
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import DESCRIPTION, DeployableConfig, Deployment, Document, make_document, read_for_deployment
@@ -46,12 +44,7 @@ def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
         }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kept_clients() -> Iterator[None]:
-    """boto3's clients are made once: each command would make its own, which takes most of its time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
-        yield
+pytestmark = pytest.mark.usefixtures("kept_clients")
 
 
 class Project:

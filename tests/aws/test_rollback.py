@@ -1,8 +1,7 @@
 """`router rollback` on ministack: back to the package, template and parameters before, and back again."""
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import boto3
 import pytest
 from click.testing import Result
 
-from router.aws import boto, control_plane
+from router.aws import control_plane
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
 from tests.support.aws import Artifacts, Stacks
 from tests.support.dev import ACCOUNT, LocalAws
@@ -21,12 +20,7 @@ LONGER = CONFIG.replace("dead_letter:", "retention: 5d, dead_letter:")
 STRICTER = {**SCHEMA, "required": ["id", "total"]}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kept_clients() -> Iterator[None]:
-    """boto3's clients are made once: each command would make its own, which takes most of its time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
-        yield
+pytestmark = pytest.mark.usefixtures("kept_clients")
 
 
 @pytest.fixture(scope="module")

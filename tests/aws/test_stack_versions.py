@@ -3,27 +3,19 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from router.aws import boto, control_plane
 from tests.aws.projects import PLUGIN, SCHEMA, Inside, StackProject
 from tests.support.change import open_version, open_versions
 from tests.support.dev import LocalAws
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _kept_clients() -> Iterator[None]:
-    """boto3's clients are made once: each command would make its own, which takes most of its time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
-        yield
+pytestmark = pytest.mark.usefixtures("kept_clients")
 
 
 @pytest.fixture(scope="module")

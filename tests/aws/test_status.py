@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 
-from router.aws import boto, control_plane
 from tests.aws.projects import CONFIG, Inside, StackProject
 from tests.support.dev import LocalAws
 from tests.support.program import load_program
@@ -29,12 +27,7 @@ FAILED = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _kept_clients() -> Iterator[None]:
-    """boto3's clients are made once: each command would make its own, which takes most of its time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(control_plane, "control_plane_clients", cache(boto.control_plane_clients))
-        yield
+pytestmark = pytest.mark.usefixtures("kept_clients")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.check.ledger import UNBOUNDED
 from router.check.run import examine
 from router.dev.new.examples import replace_values
 from router.dev.new.keys import values_at
@@ -93,19 +92,9 @@ def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
         for section, entries in added:
             for name, value in entries.items():
                 file.add(section, name, value)
-        file.extend("ignore", _accepted(plan))
     except CannotUpdate as error:
         raise UsageError(f"cannot add to {config}: {error}") from None
     return NewFile(config, file.content, before)
-
-
-def _accepted(plan: Plan) -> list[dict[str, str]]:
-    """Return the entries of `ignore` for what the schemas of the routes do not bound, with the evidence."""
-    return [
-        {"code": UNBOUNDED.id, "at": f"routes.{route.name}.item", "reason": route.accepted}
-        for route in plan.routes
-        if route.accepted
-    ]
 
 
 def _table(table: NewTable) -> dict[str, Any]:
@@ -122,9 +111,6 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         lines.append(f"  {entry_text(table.name, _table(table), 2)}")
     lines += ["", "routes:"]
     lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
-    if accepted := _accepted(plan):
-        lines += ["", "# What the schemas do not bound.", "ignore:"]
-        lines += [f"  {entry_text(index, entry, 2)}" for index, entry in enumerate(accepted)]
     return "\n".join(lines) + "\n"
 
 
@@ -159,7 +145,7 @@ def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
         return {}
     report = examine(config, env)
     findings = [each for each in report.findings if each.code.severity in ("error", "warning")]
-    findings += [entry.finding for entry in report.ledger.entries if entry.open and entry.has_schema]
+    findings += [entry.finding for entry in report.ledger.entries if entry.fails_strict]
     faults = {f"{each.code.id} {each.sentence}": str(each) for each in findings}
     try:
         verdicts = Suite(config, env).run()

@@ -29,8 +29,6 @@ class Mapped(Struct, frozen=True):
     version: str = ""
     keywords: Keywords = {}
     for_each: str = ""
-    is_bounded: bool = False
-    """Whether the keywords bound the size of the items."""
 
 
 def path_expression(path: Sequence[str]) -> str:
@@ -98,7 +96,6 @@ S3_NOTIFICATIONS = Mapped(
         (*_OBJECT, "sequencer"): {"minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[0-9A-F]*$"},
     },
     for_each=_RECORDS,
-    is_bounded=True,
 )
 """The last state of each object: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 says that the greater sequencer is the later event."""

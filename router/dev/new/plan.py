@@ -26,7 +26,7 @@ from router.dev.new.keys import (
 from router.dev.new.mapping import S3_NOTIFICATIONS, Mapped, are_s3_notifications, map_item, path_expression
 from router.dev.new.samples import POINTER, SampleSet
 from router.dev.new.shapes import Shape, Shapes, find_shapes
-from router.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.errors import UsageError
 
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
@@ -54,8 +54,6 @@ class NewRoute(Struct, frozen=True):
     schema: Mapping[str, Any]
     shape: Shape
     key: Mapping[str, Names]
-    accepted: str
-    """Why it is accepted that nothing bounds the size of its items, which have an open schema; "" if something does."""
 
 
 class NewTable(Struct, frozen=True):
@@ -220,17 +218,7 @@ def _plan_route(shape: Shape, discriminator: Names, wanted: Wanted, table: str, 
         settings["item"] = _item_of(shape, mapped)
     if mapped.version:
         settings["write"] = {"mode": "newest", "version": mapped.version}
-    accepted = "" if mapped.is_bounded else _on_size(shape.messages)
-    return NewRoute(
-        _route_name(shape, wanted), settings, infer_schema(shape.messages, keywords), shape, mapped.key, accepted
-    )
-
-
-def _on_size(messages: Messages) -> str:
-    """Return why it is accepted that nothing bounds the size of the items: their schema is open."""
-    largest = max(len(_ENCODER.encode(message)) for message in messages)
-    what = "the sample has" if len(messages) == 1 else f"the largest of {len(messages)} samples has"
-    return f"{what} {largest} bytes, and an item may have {MAX_ITEM_BYTES}"
+    return NewRoute(_route_name(shape, wanted), settings, infer_schema(shape.messages, keywords), shape, mapped.key)
 
 
 def _item_of(shape: Shape, mapped: Mapped) -> dict[str, Any]:
