@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from jmespath import exceptions, lexer, parser
@@ -76,8 +77,9 @@ class ExactParser(parser.Parser):
         return {**super()._token_led_lparen(left), "start": start}
 
 
+@lru_cache(maxsize=2048)
 def parse(text: str) -> Tree:
-    """Return the tree of an expression with valid function calls; raises SyntaxFault."""
+    """Return the tree of an expression with valid function calls, which nobody changes; raises SyntaxFault."""
     if len(text) > MAX_LENGTH:
         raise SyntaxFault(f"it is longer than {MAX_LENGTH} characters")
     try:
