@@ -108,6 +108,8 @@ class Connections:
         return self._read(again.connection, timeout)
 
     def _send_anew(self, request: bytes, timeout: CallTimeout) -> Exchange:
+        if not timeout.left():
+            raise NoResponseError("ConnectTimeoutError")
         try:
             # In a thread: nothing else limits the time that name servers, addresses, TLS and a proxy take together.
             connection = run_within(timeout.left(), self._connect, socket.socket.close)
