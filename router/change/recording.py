@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -28,7 +27,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class RecordingHead(Struct, frozen=True, kw_only=True):
-    """The first line of a recording: its queue, the SHA-256 of the compiled config, and how it was masked.
+    """The first line of a recording: its queue, the hash of the config as in logs, and how it was masked.
 
     `paths` says of each path of the messages what was done: `masked`, `kept` or `constant`; `left_out` counts the
     messages that could not be masked without another outcome.
@@ -162,12 +161,12 @@ class Recorder:
         self._note(message, found.message, restored)
         return found
 
-    def head(self, config: bytes) -> RecordingHead:
-        """Return the first line; `config` is the compiled config."""
+    def head(self) -> RecordingHead:
+        """Return the first line."""
         paths = {text_of(steps): what for steps, what in sorted(self._paths.items(), key=str)}
         return RecordingHead(
             queue=self._queue,
-            config=sha256(config).hexdigest(),
+            config=self._program.hash,
             paths=paths,
             left_out=sum(self.left_out.values()),
             collisions=self._masker.collisions,

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +113,28 @@ def choose_config(file: Path | None, config: Path | None) -> Path:
     return chosen
 
 
+def require_writable(path: Path) -> None:
+    """Raise UsageError if the file of `--output` cannot be written, before what cannot be repeated; nothing is left."""
+    with _writing(path):
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            path.open("ab").close()
+        else:
+            path.unlink()
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write the file of `--output` or `--junit`; raises UsageError."""
-    try:
+    with _writing(path):
         path.write_bytes(content)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; create it") from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {(error.strerror or type(error).__name__).lower()}") from None

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from router.aws.connect import connect
-from router.cli.options import config_option, output_option, write_file
+from router.cli.options import config_option, output_option, require_writable, write_file
 from router.engine.engine import CompiledQueue
-from router.errors import UsageError
+from router.errors import ConfigError, UsageError
 
 _CONNECTIONS = 4
 _DEFAULT = 200
@@ -42,13 +42,13 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     from router.change.recording import Recorder, write_recording
     from router.cli.new_queue import receive_records
     from router.program.load import load
-    from router.program.precompile import precompile
 
     loaded = load(config, os.environ)
-    compiled = precompile(config, os.environ)
-    assert loaded.program is not None  # else `precompile` raises its errors
+    if loaded.program is None:
+        raise ConfigError(tuple(loaded.findings))
     reference = _reference(loaded.program.queue(queue), dead_letters)
     recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
+    require_writable(output)
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
     for reason, number in recorder.left_out.items():
@@ -56,7 +56,7 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     if not messages:
         click.echo("no message was recorded", err=True)
         sys.exit(1)
-    head = recorder.head(compiled)
+    head = recorder.head()
     write_file(output, write_recording(head, messages))
     paths = "".join(f"\n  {path}: {what}" for path, what in head.paths.items())
     click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}{paths}")

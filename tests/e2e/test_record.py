@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.dev import LocalAws, create_queues
+from tests.support.program import load_program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CONFIG = """\
@@ -54,11 +55,28 @@ def test_a_sample_is_masked_and_the_queue_keeps_it(
     head, *messages = recording(tmp_path)
     left = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2).get("Messages", [])
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "recorded 2 of 2 messages in orders.jsonl")
-    assert (head["queue"], len(head["config"]), head["left_out"]) == ("orders", 64, 0)
+    hash_ = load_program(tmp_path / "routes.yaml", {}).hash
+    assert (head["queue"], head["config"], head["left_out"]) == ("orders", hash_, 0)
     assert sorted((each["outcome"], each["code"]) for each in messages) == [("rejected", "RT806"), ("written", "")]
     assert len({each["message"]["id"] for each in messages}) == 1
     assert "ann" not in (tmp_path / "orders.jsonl").read_text()
     assert len(left) > 0
+
+
+def test_no_message_is_received_for_a_file_that_cannot_be_written(
+    server: LocalAws, sqs: Any, url: str, router: Run
+) -> None:
+    """A receive would count: of a few, SQS moves a message to the dead-letter queue."""
+    done = router("record", "orders", "-o", "none/orders.jsonl", env=server.environment())
+
+    received = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2, AttributeNames=["ApproximateReceiveCount"]
+    )["Messages"]
+    assert (done.returncode, done.stderr) == (
+        2,
+        "router: cannot write none/orders.jsonl: there is no folder none; create it\n",
+    )
+    assert {each["Attributes"]["ApproximateReceiveCount"] for each in received} == {"1"}
 
 
 def test_a_recording_is_a_regression_test(server: LocalAws, url: str, prefix: str, tmp_path: Path, router: Run) -> None:

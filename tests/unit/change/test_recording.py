@@ -106,7 +106,7 @@ def test_the_user_may_keep_what_decides(recorder: Make, way: str) -> None:
 
     assert [each and each.message["prefix"] for each in found] == ["EU-77", "EU-77"]
     assert asked == (["prefix"] if way == "asked" else [])
-    assert one.head(b"").paths == {"id": "masked", "kind": "constant", "prefix": "kept"}
+    assert one.head().paths == {"id": "masked", "kind": "constant", "prefix": "kept"}
 
 
 def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
@@ -126,11 +126,11 @@ def test_a_recording_is_read_as_it_was_written(recorder: Make, tmp_path: Path) -
     body = json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": text})
     messages = [each for each in [one.record(record(body))] if each]
     file = tmp_path / "orders.jsonl"
-    file.write_bytes(write_recording(one.head(b"config"), messages))
+    file.write_bytes(write_recording(one.head(), messages))
 
     recording = read_recording(file)
 
-    assert recording.head == one.head(b"config")
+    assert recording.head == one.head()
     assert list(recording.messages) == messages
     assert len(messages) == 1
 

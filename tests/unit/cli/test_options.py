@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from router.cli.app import app, commands
-from router.cli.options import config_option, read_env_file, variables_of_files
+from router.cli.options import config_option, read_env_file, require_writable, variables_of_files, write_file
 from router.errors import UsageError
 
 
@@ -53,6 +53,38 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="as UTF-8 text"):
         read_env_file(tmp_path / "x.env")
+
+
+def test_a_file_can_be_written_before_it_is(tmp_path: Path) -> None:
+    """The check leaves no file, and one that exists as it was."""
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("old")
+
+    for each in (old, new):
+        require_writable(each)
+
+    assert ({each.name: each.read_text() for each in tmp_path.iterdir()}) == {"old.txt": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none/new.txt", "there is no folder none; create it"),
+        ("file/new.txt", "not a directory"),
+        ("n" * 300, "file name too long"),
+    ],
+)
+def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str) -> None:
+    """The sentence is the same before the work and after it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UsageError) as before:
+        require_writable(Path(name))
+    with pytest.raises(UsageError) as after:
+        write_file(Path(name), b"")
+
+    assert (str(before.value), str(after.value)) == (f"cannot write {name}: {reason}",) * 2
 
 
 def all_commands() -> list[click.Command]:
