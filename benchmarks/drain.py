@@ -139,7 +139,7 @@ def drain(server: Server, case: DrainCase, expected: str) -> Drained:
             workers = [_start(server, command, log) for command in _commands(case)]
         try:
             _await(server, case, workers, log)
-            memory = sum(_memory_of(worker.pid) for worker in workers)
+            memory = sum(memory_of(worker.pid) for worker in workers)
         finally:
             for worker in workers:
                 worker.send_signal(signal.SIGTERM)
@@ -209,7 +209,7 @@ def _cpu_of(worker: subprocess.Popen[bytes]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _memory_of(pid: int) -> int:
+def memory_of(pid: int) -> int:
     """Return the maximum memory of a process and its children, in bytes."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -217,4 +217,4 @@ def _memory_of(pid: int) -> int:
     except OSError:
         return 0
     _, found, rest = status.partition("VmHWM:")
-    return (int(rest.split()[0]) * 1024 if found else 0) + sum(_memory_of(int(child)) for child in children)
+    return (int(rest.split()[0]) * 1024 if found else 0) + sum(memory_of(int(child)) for child in children)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import many_queues
 from drain import FEW, LATENCY_MS, SIZE, DrainCase, drain
 from environment import HERE, ask, prepare
 from rounds import Rounds
@@ -21,7 +22,8 @@ from verifying import expected_digest
 class Kind(NamedTuple):
     """A kind of growth: its function in `probe.py`, the labels of both axes, and the greatest allowed slope.
 
-    `scale` converts seconds to the unit. The slopes allow for a machine with other load.
+    `scale` converts seconds (or bytes) to the unit. The slopes allow for a machine with other load. `ceiling` is the
+    greatest allowed cost of the largest size, in the unit.
     """
 
     name: str
@@ -30,10 +32,22 @@ class Kind(NamedTuple):
     cost: str
     most: float
     scale: float = 1e6
+    ceiling: float = math.inf
 
 
 PROCESSES = Kind("processes", "processes", "processes of a worker", "µs of processor a message", 0.5)
 """Measured by emptying a queue instead of by `probe.py`."""
+QUEUES = Kind(
+    "queues",
+    "queues of a worker",
+    "queues of a worker",
+    f"ms to start, {LATENCY_MS} ms a call",
+    1.25,
+    1e3,
+    many_queues.MOST_SECONDS * 1e3,
+)
+QUEUES_MEMORY = Kind("queues memory", "memory", "queues of a worker", "MB", 1.25, 1e-6)
+"""Both are measured by starting a worker."""
 KINDS = (
     Kind("batch", "batch", "records of a batch", "µs a record", 0.25),
     Kind("text", "text", "bytes of a text", "µs a record", 1.25),
@@ -42,6 +56,8 @@ KINDS = (
     Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
     Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 0.25),
     PROCESSES,
+    QUEUES,
+    QUEUES_MEMORY,
 )
 COUNTS = (1, 2, 4)
 """Numbers of processes; each has this number of messages:"""
@@ -50,7 +66,7 @@ EACH = 20_000
 
 @dataclass
 class Growth:
-    """The points of each kind: a list of seconds by size, one for each round."""
+    """The points of each kind: a list of seconds (or bytes) by size, one for each round."""
 
     points: dict[str, dict[int, list[float]]] = field(default_factory=dict)
 
@@ -60,8 +76,13 @@ class Growth:
 
     @property
     def fine(self) -> bool:
-        """Whether no slope is too steep."""
-        return all(self.slope(kind) <= kind.most for kind in self.kinds)
+        """Whether no slope is too steep, and no cost too high."""
+        return all(self.is_met(kind) for kind in self.kinds)
+
+    def is_met(self, kind: Kind) -> bool:
+        """Whether a slope is not too steep, and the cost of the largest size not too high."""
+        points = self.medians(kind)
+        return self.slope(kind) <= kind.most and points[max(points)] <= kind.ceiling
 
     def slope(self, kind: Kind) -> float:
         """Return the slope of the upper half of the points."""
@@ -82,20 +103,28 @@ class Growth:
 
 def steps(*, quick: bool, rounds: int) -> int:
     """Return how often `measure` calls `advance`."""
-    return rounds * len(KINDS)
+    return rounds * (len(KINDS) - 1)
 
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> Growth:
     """Measure all kinds in rounds."""
     growth = Growth()
     for _ in rounds:
-        for kind in KINDS:
+        for kind in KINDS[:-2]:
             found = growth.points.setdefault(kind.name, {})
             points = _drains(server, quick=quick) if kind is PROCESSES else _probe(server, kind, quick=quick)
             for size, seconds in points.items():
                 found.setdefault(int(size), []).append(seconds)
             advance()
+        _start_workers(server, growth, quick=quick)
+        advance()
     return growth
+
+
+def _start_workers(server: Server, growth: Growth, *, quick: bool) -> None:
+    for count in many_queues.COUNTS[:-1] if quick else many_queues.COUNTS:
+        for kind, value in zip((QUEUES, QUEUES_MEMORY), many_queues.start(server, count), strict=True):
+            growth.points.setdefault(kind.name, {}).setdefault(count, []).append(value)
 
 
 def _drains(server: Server, *, quick: bool) -> dict[int, float]:

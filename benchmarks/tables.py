@@ -1,5 +1,6 @@
 """The tables of a run as rows of text, for the terminal and for the page."""
 
+import math
 from typing import NamedTuple
 
 import cold
@@ -152,8 +153,8 @@ def growth(results: Results) -> Rows:
                 f"{least:,}: {_number(low)}",
                 f"{most:,}: {_number(high)}",
                 f"{slope:.2f}",
-                f"{kind.most:.2f}",
-                "yes" if slope <= kind.most else "NO",
+                f"{kind.most:.2f}" + (f", {kind.ceiling:,.0f} in all" if math.isfinite(kind.ceiling) else ""),
+                "yes" if results.growth.is_met(kind) else "NO",
             )
         )
     return Rows(GROWTH, ("cost", "least", "most", "slope", "maximum", "met"), rows)

@@ -5,7 +5,8 @@ Calls overlap in one thread if the client can send now and read later, else in s
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -247,3 +248,33 @@ def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T],
     if results:
         return results[0]
     raise errors[0] if errors else TimeoutError
+
+
+def overlap(function: Callable[[Job], T], jobs: Iterable[Job], threads: int) -> list[T]:
+    """Return the results of a function that blocks, called for each job in some threads; raises the first job's error.
+
+    After an error, no further call begins. Those under way go on until they end by themselves, without keeping the
+    process alive.
+    """
+    from concurrent.futures import Future  # a cold start does without it
+
+    calls: list[tuple[Job, Future[T]]] = [(job, Future()) for job in jobs]
+    left = deque(calls)
+
+    def run() -> None:
+        while True:
+            try:
+                job, future = left.popleft()
+            except IndexError:
+                return
+            try:
+                future.set_result(function(job))
+            except BaseException as error:  # raised in the thread that waits
+                future.set_exception(error)
+
+    for _ in range(min(threads, len(calls))):
+        threading.Thread(target=run, name="overlap", daemon=True).start()
+    try:
+        return [future.result() for _, future in calls]
+    finally:
+        left.clear()

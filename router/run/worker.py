@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from router.aws.calls import CONCURRENT_CALLS, boottime, run_within
+from router.aws.calls import CONCURRENT_CALLS, boottime, overlap, run_within
 from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.telemetry import LOGGER
@@ -43,6 +43,8 @@ MIN_VISIBILITY_SECONDS = 2
 """A shorter visibility timeout of a queue leaves no time for a long poll, nor for a write."""
 RESOLVE_SECONDS = 30.0
 """The most that each of the two calls may take that look up a queue."""
+RESOLVING_THREADS = 16
+"""So many queues are looked up at a time: the calls for 1,000 then take a second at 8 ms each, and 16 connections."""
 RELEASE_SECONDS = 2.0
 """The part of the grace period that is reserved for making unfinished messages visible, at most a quarter …"""
 END_SECONDS = 0.5
@@ -231,7 +233,8 @@ class WorkerService:
         options = self._options
         # A long poll cannot be cancelled, and must end within the grace period.
         wait = min(options.wait, max(0, options.grace // 2))
-        polled = [_resolve(self._aws, queue, wait) for queue in _choose(program, options.queues)]
+        chosen = _choose(program, options.queues)
+        polled = overlap(lambda queue: _resolve(self._aws, queue, wait), chosen, RESOLVING_THREADS)
         return ReceiverPool(program, polled, options.receivers, self._aws, self._leases, self._counters.record)
 
 

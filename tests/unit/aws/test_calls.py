@@ -20,6 +20,7 @@ from router.aws.calls import (
     StartLimit,
     ThreadedCalls,
     boottime,
+    overlap,
     run_within,
 )
 from router.aws.http.tables import DirectTables
@@ -335,3 +336,39 @@ def test_within_too_long() -> None:
     go_on.set()
 
     assert discarded.get(timeout=10) == "late"
+
+
+def test_overlap() -> None:
+    """Calls overlap in as many threads as are given, no more, and their results are in the order of the jobs."""
+    together = threading.Barrier(3)
+    threads: set[int] = set()
+
+    def double(job: int) -> int:
+        threads.add(threading.get_ident())
+        together.wait(10)
+        return 2 * job
+
+    assert (overlap(double, range(6), 3), len(threads), overlap(double, (), 3)) == ([0, 2, 4, 6, 8, 10], 3, [])
+
+
+def test_error_of_overlapping_calls() -> None:
+    """The first job's error is raised, though another one failed before, and a call that hangs is not waited for."""
+    failed, hung = threading.Event(), threading.Event()
+    begun: list[int] = []
+
+    def call(job: int) -> None:
+        begun.append(job)
+        if job == 2:
+            hung.wait(10)
+            return
+        if job == 0:
+            failed.wait(10)
+        failed.set()
+        raise ValueError(f"job {job}")
+
+    with pytest.raises(ValueError, match=r"^job 0$"):
+        overlap(call, range(3), 3)
+    waited = hung.is_set()
+    hung.set()
+
+    assert (sorted(begun), waited) == ([0, 1, 2], False)

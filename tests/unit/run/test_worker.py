@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.run.worker import WorkerOptions, WorkerService, raise_file_limit
+from router.run.worker import RESOLVING_THREADS, WorkerOptions, WorkerService, raise_file_limit
 from tests.support.aws import Aws, AwsFault, QueueAttributes, WriteResponse
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -256,6 +256,31 @@ def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence
 
     with pytest.raises(UsageError, match=f"^{sentence}$"):
         work(**options)
+
+
+def test_queues_are_looked_up_at_a_time(work: Any, config: Path, queues: Any, send: Any) -> None:
+    """Calls for some queues overlap at the start: each call of 32 queues waits until 16 are under way."""
+    together = threading.Barrier(RESOLVING_THREADS)
+    names = [f"q{number}" for number in range(2 * RESOLVING_THREADS)]
+    routes = "".join(f"  {name}: {{queue: {name}, table: things}}\n" for name in names)
+    tables = "tables: {things: {key: {id: S}}}\n"
+    config.write_text(f"version: 1\n{tables}routes:\n{routes}")
+    find, describe = queues.url, queues.attributes
+
+    def url(reference: str, timeout: float) -> Any:
+        together.wait(20)
+        return find(reference, timeout)
+
+    def attributes(url: str, timeout: float) -> Any:
+        together.wait(20)
+        return describe(url, timeout)
+
+    queues.url, queues.attributes = url, attributes
+    queues.on_receive = lambda: send(signal.SIGTERM)
+
+    code, _ = work()
+
+    assert (code, queues.attributes_read) == (0, len(names))
 
 
 def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None:
