@@ -47,8 +47,7 @@ _EMPTY = render(b"{}")
 class Answers:
     """The answers of a run, and a record of its requests."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self) -> None:
         self._prepared: list[bytes] = []
         self._filled = 0
         self.reset()
@@ -81,8 +80,8 @@ class Answers:
         """Return how many processes have started; each requests the URL of the queue once."""
         return self.calls[b"getqueueurl"]
 
-    def answer(self, operation: bytes, content: bytes) -> tuple[bytes, float]:
-        """Return the answer to a call, and the seconds to delay it."""
+    def answer(self, operation: bytes, content: bytes, endpoint: str) -> tuple[bytes, float]:
+        """Return the answer to a call of an endpoint, and the seconds to delay it."""
         self.calls[operation] += 1
         kept = self._kept.get(operation)
         if kept is not None:
@@ -106,9 +105,9 @@ class Answers:
                     if self.drained:
                         self._drained_at = time.monotonic()
                 return render(b'{"Successful":[%s],"Failed":[]}' % b",".join(b'{"Id":"%s"}' % id_ for id_ in ids)), 0.0
-        return render(json.dumps(self._seldom(operation, content)).encode()), 0.0
+        return render(json.dumps(self._seldom(operation, content, endpoint)).encode()), 0.0
 
-    def _seldom(self, operation: bytes, content: bytes) -> Any:
+    def _seldom(self, operation: bytes, content: bytes, endpoint: str) -> Any:
         """Prepare the answers that take time to create."""
         found = _NAME.search(content)
         name = found[1].decode() if found else ""
@@ -117,7 +116,7 @@ class Answers:
                 # Speed is measured from a quarter of the rest on: the batch size of workers has settled by then.
                 self._counts_from = self._deleted + (self._filled - self._deleted) // 4
                 self._counted = None
-                return {"QueueUrl": f"{self._endpoint}/123456789012/{name}"}
+                return {"QueueUrl": f"{endpoint}/123456789012/{name}"}
             case b"getqueueattributes":
                 return {"Attributes": {"VisibilityTimeout": str(VISIBILITY_SECONDS)}}
             case b"describetable":
@@ -151,8 +150,14 @@ class Answers:
         begun and a quarter of the rest was done (None if there was none); `busy`: processor seconds of the server.
         """
         busy = time.process_time() - self._busy_from
-        items = [*_batch_items(self._kept[b"batchwriteitem"]), *_put_items(self._kept[b"putitem"])]
-        lines = [canonical_item(table, read_item(item)) for table, item in items]
+        # The batches of an invocation are often those of the one before, and are then parsed once.
+        written = Counter(self._kept[b"batchwriteitem"])
+        lines = [
+            line
+            for content, times in written.items()
+            for line in [canonical_item(table, read_item(item)) for table, item in _batch_items(content)] * times
+        ]
+        lines += [canonical_item(table, read_item(item)) for table, item in _put_items(self._kept[b"putitem"])]
         return {
             "calls": {operation.decode(): count for operation, count in sorted(self.calls.items())},
             "items": len(lines),
@@ -171,10 +176,9 @@ class Answers:
         return (self._deleted - deleted) / (self._drained_at - moment)
 
 
-def _batch_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:
+def _batch_items(content: bytes) -> list[tuple[str, dict[str, Any]]]:
     return [
         (table, request["PutRequest"]["Item"])
-        for content in bodies
         for table, requests in json.loads(content)["RequestItems"].items()
         for request in requests
     ]

@@ -1,7 +1,8 @@
 """A server of canned answers for SQS and DynamoDB, in its own process, so that the client alone is measured.
 
-`python benchmarks/canned.py` prints its port and serves until its standard input ends. One thread polls all
-connections; a call costs little more than the system calls that transfer its bytes. It is controlled by GET:
+`python benchmarks/canned.py CERTIFICATE` prints its ports, for HTTP and for TLS, and serves until its standard input
+ends. One thread polls all connections; a call costs little more than the system calls that transfer its bytes. It is
+controlled by GET:
 
 - `/reset` deletes the records of requests; `/fill?size=small&count=20000` also puts messages into its queue
 - `/latency?ms=8` sets the latency of every call; `/cores?numbers=0,1` sets the cores to run on
@@ -13,12 +14,15 @@ import gc
 import heapq
 import json
 import os
+import select
 import selectors
 import socket
+import ssl
 import sys
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 from urllib.parse import parse_qsl
 
 from answering import Answers, render
@@ -29,18 +33,21 @@ _CHUNK = 1 << 20
 class Connection:
     """A connection and the received part of its next request."""
 
-    __slots__ = ("chunks", "have", "need", "socket", "target")
+    __slots__ = ("chunks", "endpoint", "have", "need", "socket", "target")
 
-    def __init__(self, accepted: socket.socket) -> None:
+    def __init__(self, accepted: socket.socket, endpoint: str) -> None:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = accepted
+        self.endpoint = endpoint
         self.chunks: list[bytes] = []
         self.have = self.need = 0
         self.target = b""
 
     def read(self) -> tuple[bytes, bytes] | None:
         """Return the target and body of a request when it is complete; raises EOFError at the end of the connection."""
-        data = self.socket.recv(_CHUNK)
+        data = self.receive()
+        if data is None:
+            return None
         if not data:
             raise EOFError
         if not self.need:
@@ -67,6 +74,33 @@ class Connection:
         self.chunks, self.have, self.need = [], 0, 0
         return self.target, body
 
+    def receive(self) -> bytes | None:
+        """Return what there is to read, b"" at the end of the connection; None if it is of no use yet."""
+        return self.socket.recv(_CHUNK)
+
+
+class TlsConnection(Connection):
+    """A connection by TLS, whose socket never blocks: the handshakes of several connections overlap."""
+
+    __slots__ = ("tls",)
+
+    def __init__(self, accepted: socket.socket, endpoint: str, context: ssl.SSLContext) -> None:
+        super().__init__(accepted, endpoint)
+        accepted.setblocking(False)
+        self.tls = context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        self.socket = self.tls
+
+    def receive(self) -> bytes | None:
+        """Continue the handshake, or return all records that have arrived."""
+        records = []
+        with suppress(ssl.SSLWantReadError):
+            if self.tls.version() is None:
+                self.tls.do_handshake()
+            while record := self.tls.recv(_CHUNK):
+                records.append(record)
+            return b"".join(records)
+        return b"".join(records) or None
+
 
 def _read_head(head: bytes, given: bytes) -> tuple[bytes, int, bool]:
     """Return the operation in lower case (of a GET the path), the length of the body, and whether the client waits."""
@@ -87,27 +121,33 @@ def _line_end(head: bytes, start: int) -> int:
 class CannedServer:
     """Accepts requests on all connections, and sends each answer when it is due."""
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
-        self._answers = Answers(f"http://127.0.0.1:{self.port}")
+    def __init__(self, certificate: str) -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate)
+        self._selector = selectors.DefaultSelector()
+        self.ports = self._listen("http"), self._listen("https")
+        self._answers = Answers()
         self._latency = 0.0
         self._due: list[tuple[float, int, Connection, bytes]] = []
         self._number = 0
         self._waiting: Connection | None = None
         self._awaited = 0
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _listen(self, scheme: str) -> int:
+        """Return the port of a new listener for a scheme."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        port: int = listener.getsockname()[1]
+        self._selector.register(listener, selectors.EVENT_READ, f"{scheme}://127.0.0.1:{port}")
+        return port
 
     def serve(self) -> None:
         """Serve until the process ends."""
-        select, take = self._selector.select, self._take
+        ready, take = self._ready, self._take
         while True:
-            for key, _ in select(self._send_due()):
+            for key, _ in ready(self._send_due()):
                 connection = key.data
-                if connection is None:
-                    accepted, _ = self._listener.accept()
-                    self._selector.register(accepted, selectors.EVENT_READ, Connection(accepted))
+                if isinstance(connection, str):
+                    self._accept(key.fileobj, connection)
                     continue
                 try:
                     request = connection.read()
@@ -117,11 +157,24 @@ class CannedServer:
                     self._selector.unregister(connection.socket)
                     connection.socket.close()
 
+    def _ready(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        if seconds is None:
+            return self._selector.select()
+        # The selector itself waits whole milliseconds; this waits for it by the microsecond.
+        select.select([self._selector], [], [], seconds)
+        return self._selector.select(0)
+
+    def _accept(self, listener: Any, endpoint: str) -> None:
+        accepted, _ = listener.accept()
+        secure = endpoint.startswith("https:")
+        connection = TlsConnection(accepted, endpoint, self._tls) if secure else Connection(accepted, endpoint)
+        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+
     def _take(self, connection: Connection, target: bytes, body: bytes) -> None:
         if target.startswith(b"/"):
             self._control(connection, target.decode())
             return
-        answer, wait = self._answers.answer(target, body)
+        answer, wait = self._answers.answer(target, body, connection.endpoint)
         wait += self._latency
         if wait:
             self._number += 1
@@ -175,8 +228,8 @@ class CannedServer:
 
 def main() -> None:
     """Serve until standard input ends."""
-    server = CannedServer()
-    print(server.port, flush=True)
+    server = CannedServer(sys.argv[1])
+    print(*server.ports, flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     # The server keeps all requests and creates no cycles, so that collections would only cost time.
     gc.disable()

@@ -19,30 +19,35 @@ from serving import Server
 from verifying import expected_digest
 
 CPU, CLOCK, MEMORY = "cold start", "cold start, clock", "cold start, memory"
-CASE = "first invocation"
-COUNT = 10
+CASE, LOADED = "first invocation", "loaded, with its first client"
+COUNTS = {CASE: 10, LOADED: 0}
+"""The messages of the event: an event without any has the handler make its client."""
 COMPILED, FROM_YAML = "router", "router, from YAML"
-BATCH_WRITER = "batch_writer"
+BATCH_WRITER, TABLE = "batch_writer", "boto3 table"
 PROGRAMS = {
     COMPILED: "router.lambda_handler",
     FROM_YAML: "router.lambda_handler",
     BATCH_WRITER: "peers.batch_writer",
     "powertools": "peers.powertools",
+    TABLE: "peers.boto3_table",
 }
+_OF_LOADED = (COMPILED, TABLE)
 BUDGETS = (
+    FigureBudget(CPU, LOADED, COMPILED, TABLE, 1 / 4),
     FigureBudget(CPU, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     FigureBudget(CLOCK, CASE, COMPILED, BATCH_WRITER, 1 / 3),
     FigureBudget(MEMORY, CASE, COMPILED, BATCH_WRITER, 1),
 )
 _FOLDERS = (str(HERE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-_EVENT = json.dumps(event("small", COUNT)).encode()
 _MORE = 2
 """Cold starts are short, so a round has several of each."""
 
 
-def _programs() -> list[str]:
-    left_out = set() if importlib.util.find_spec("fastjsonschema") else {"powertools"}
-    return [program for program in PROGRAMS if program not in left_out]
+def _programs() -> list[tuple[str, str]]:
+    """Return the cases with their programs."""
+    left_out = {TABLE} if importlib.util.find_spec("fastjsonschema") else {TABLE, "powertools"}
+    invoked = [(CASE, program) for program in PROGRAMS if program not in left_out]
+    return [*invoked, *((LOADED, program) for program in _OF_LOADED)]
 
 
 def steps(*, quick: bool, rounds: int) -> int:
@@ -53,17 +58,16 @@ def steps(*, quick: bool, rounds: int) -> int:
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
     """Measure in rounds; raises BenchmarkError if a program did not write the expected items."""
     figures = {CPU: Figures("ms", 1e3), CLOCK: Figures("ms", 1e3), MEMORY: Figures("MB", 1e-6)}
-    expected = expected_digest("small", COUNT)
     with TemporaryDirectory() as folder:
         compiled = compile_config(Path(folder))
         configs = {COMPILED: compiled, FROM_YAML: HERE / "routes.yaml"}
-        for program in _programs():
-            _start(server, program, configs.get(program), expected)  # the first start may have to write bytecode
+        for case, program in _programs():
+            _start(server, case, program, configs.get(program))  # the first start may have to write bytecode
         for _ in rounds:
-            for program in _programs() * _MORE:
-                cpu, clock, memory = _start(server, program, configs.get(program), expected)
+            for case, program in _programs() * _MORE:
+                cpu, clock, memory = _start(server, case, program, configs.get(program))
                 for figure, value in ((CPU, cpu), (CLOCK, clock), (MEMORY, memory)):
-                    figures[figure].add(CASE, program, value)
+                    figures[figure].add(case, program, value)
                 advance()
     return figures
 
@@ -78,9 +82,10 @@ def compile_config(folder: Path) -> Path:
     return target
 
 
-def _start(server: Server, program: str, config: Path | None, expected: str) -> tuple[float, float, float]:
+def _start(server: Server, case: str, program: str, config: Path | None) -> tuple[float, float, float]:
     """Return processor seconds, wall-clock seconds and bytes of memory."""
     server.reset()
+    count = COUNTS[case]
     # As in a deployment: `-S` skips what a development environment runs at each start.
     command = [sys.executable, "-S", str(HERE / "start.py"), PROGRAMS[program]]
     env = prepare(server.endpoint, config or HERE / "routes.yaml")
@@ -89,7 +94,7 @@ def _start(server: Server, program: str, config: Path | None, expected: str) -> 
     process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
     assert process.stdout
-    process.stdin.write(_EVENT)
+    process.stdin.write(json.dumps(event("small", count)).encode())
     process.stdin.close()
     output = process.stdout.readline()
     clock = time.perf_counter() - began
@@ -97,8 +102,8 @@ def _start(server: Server, program: str, config: Path | None, expected: str) -> 
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     report = server.report()
-    if process.returncode or report["items"] != COUNT or report["digest"] != expected:
+    if process.returncode or report["items"] != count or report["digest"] != expected_digest("small", count):
         raise BenchmarkError(
-            f"the cold start of '{program}' wrote {report['items']} items, not the {COUNT} of its event"
+            f"the cold start of '{program}' wrote {report['items']} items, not the {count} of its event"
         )
     return usage.ru_utime + usage.ru_stime, clock, int(output)

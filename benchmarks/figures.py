@@ -76,7 +76,7 @@ def _short(value: float) -> str:
 
 @dataclass(frozen=True)
 class FigureBudget:
-    """The limit of a ratio: at most `limit`, or with `at_least` no less."""
+    """The limit of a ratio: at most `limit`, or with `at_least` no less; and what it is to become, the `aim`."""
 
     figure: str
     case: str
@@ -84,17 +84,17 @@ class FigureBudget:
     peer: str
     limit: float
     at_least: bool = False
+    aim: float | None = None
 
-    def is_met(self, ratio: Ratio) -> bool:
-        """Whether the median is within the limit."""
-        return ratio.median >= self.limit if self.at_least else ratio.median <= self.limit
+    def holds(self, limit: float, ratio: Ratio) -> bool:
+        """Whether the median is within the limit, or the aim."""
+        return ratio.median >= limit if self.at_least else ratio.median <= limit
 
-    @property
-    def words(self) -> str:
-        """The limit in words."""
+    def words(self, limit: float) -> str:
+        """The limit, or the aim, in words."""
         if self.at_least:
-            return f"at least {self.limit:g} times"
-        return f"at most 1/{round(1 / self.limit)}" if self.limit < 1 else f"at most {self.limit:g}"
+            return f"at least {limit:g} times"
+        return f"at most 1/{round(1 / limit)}" if limit < 1 else f"at most {limit:g}"
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,16 @@ class Judged:
     @property
     def met(self) -> bool:
         """Whether the budget is met."""
-        return self.budget.is_met(self.ratio)
+        return self.budget.holds(self.budget.limit, self.ratio)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the aim is reached; None if there is no aim beyond the budget."""
+        return None if self.budget.aim is None else self.budget.holds(self.budget.aim, self.ratio)
 
     def to_json(self) -> dict[str, Any]:
         """Return the budget and its result, for `--json`."""
-        return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met}
+        return {**asdict(self.budget), "ratio": self.ratio._asdict(), "met": self.met, "reached": self.reached}
 
 
 def judge(figures: dict[str, Figures], budgets: tuple[FigureBudget, ...]) -> list[Judged]:

@@ -56,10 +56,10 @@ CASES = (
 )
 QUICK = (Case("small", 1000, ALL[:3]), Case("medium", 200), Case("large", 10))
 BUDGETS = (
-    FigureBudget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 8),
-    FigureBudget(FIGURE, "1,000 small", "router", "put_item", 1 / 40),
-    FigureBudget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 5),
-    FigureBudget(FIGURE, "40 large", "router", "batch_writer", 1 / 2),
+    FigureBudget(FIGURE, "1,000 small", "router", "batch_writer", 1 / 12, aim=1 / 16),
+    FigureBudget(FIGURE, "1,000 small", "router", "put_item", 1 / 50, aim=1 / 70),
+    FigureBudget(FIGURE, "1,000 medium", "router", "batch_writer", 1 / 12),
+    FigureBudget(FIGURE, "40 large", "router", "batch_writer", 1 / 10),
 )
 
 

@@ -34,16 +34,25 @@ def render(results: Results) -> str:
         rounds=results.machine["rounds"],
         budgets=_table(tables.budgets(results)),
         handlers=made[tables.HANDLERS],
+        functions=_measured(made, tables.FUNCTIONS, "Wall-clock time of a function", "function"),
+        starts=_measured(made, tables.STARTS),
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
         workers=made[tables.WORKERS],
         **_limits(results),
         cold=made[tables.COLD],
-        cold_count=cold.COUNT,
+        cold_count=cold.COUNTS[cold.CASE],
         stages=made[tables.STAGES],
         stage_counts=", ".join(f"{count:,} {size}" for size, count in RECORDS.items()),
         flames=_flames(results),
         growth=made[tables.GROWTH],
     )
+
+
+def _measured(made: dict[str, str], title: str, caption: str = "", plot: str = "") -> str:
+    """Return a table and its plot, or that the suite did not run."""
+    if title not in made:
+        return "Not measured in this run."
+    return f"{made[title]}\n\n![{caption}]({FOLDER}/{plot}.svg)" if plot else made[title]
 
 
 def _machine(results: Results) -> str:

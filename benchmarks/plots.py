@@ -7,6 +7,7 @@ from typing import Any
 
 import cold
 import drain
+import function
 import handlers
 import matplotlib as mpl
 from figures import Figures
@@ -22,6 +23,8 @@ COLOURS = {
     cold.FROM_YAML: SKY,
     "batch_writer": ORANGE,
     "boto3 loop": ORANGE,
+    function.NOTHING: GREY,
+    function.BOUND: GREY,
     "put_item": GREEN,
     "powertools": PINK,
     "on_fastsqs": GREY,
@@ -47,6 +50,7 @@ def draw(results: Results, folder: Path, suffix: str = "svg") -> list[str]:
     """Write the plots of the measured suites; return their names."""
     plots: dict[str, tuple[bool, Callable[[Results], Any]]] = {
         "handlers": (handlers.FIGURE in results.figures, _handlers),
+        "function": (bool(function.WALL in results.figures and results.figures[function.WALL].values), _function),
         "workers": (drain.CPU in results.figures, _workers),
         "cold": (cold.CPU in results.figures, _cold),
         "stages": (results.stages is not None, _stages),
@@ -95,6 +99,67 @@ def _title(figures: Figures, case: str, *peers: str) -> str:
         if ratio:
             parts.append(f"1/{1 / ratio.median:.0f} of that of {word(peer)}")
     return f"For {case} messages the processor time of the router is\n{'; '.join(parts)}"
+
+
+def _function(results: Results) -> Any:
+    wall, fresh, starts = (results.figures[name] for name in (function.WALL, function.FRESH, function.START))
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(11.5, 3.9), layout="constrained", width_ratios=(4, 4, 3)
+    )
+    thousand = [case for case in function.CASES if case.count == 1000]
+    plain, secure = ([case for case in thousand if case.secure == tls] for tls in (False, True))
+    _line(left, wall, plain, function.ROUTER, "latency", label="router")
+    _line(left, fresh, secure, function.ROUTER, "latency", label="router, first batch, by TLS", color=SKY)
+    _line(left, wall, plain, function.BATCH_WRITER, "latency", label=word(function.BATCH_WRITER))
+    _line(left, wall, plain, function.BOUND, "latency", label=f"processor time and {function.CALLS} calls", style="--")
+    left.set_xlabel("duration of a call, ms")
+    left.set_ylabel("wall-clock time of 1,000 messages, ms")
+    alike = [case for case in function.CASES if case.latency == function.PLOTTED and not case.secure]
+    for program in (function.ROUTER, function.BATCH_WRITER):
+        _line(middle, wall, alike, program, "count")
+    middle.set_xscale("log")
+    middle.set_xlabel("messages of a batch")
+    middle.set_ylabel(f"wall-clock time at {function.PLOTTED} ms a call, ms")
+    for axes in (left, middle):
+        axes.set_yscale("log")
+        axes.grid()
+    _bars(right, starts, starts.cases)
+    right.set_xlabel("first answer, ms after the start")
+    ratio = wall.ratio(function.SLOW, function.ROUTER, function.BATCH_WRITER)
+    text = f"1/{1 / ratio.median:.0f} of" if ratio else "another part of"
+    title = f"Of {function.SLOW}: the router takes {text} the wall-clock time of {word(function.BATCH_WRITER)}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    handles = {
+        label: handle for axes in (left, right) for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def _line(
+    axes: Any,
+    figures: Figures,
+    cases: Sequence[function.FunctionCase],
+    program: str,
+    along: str,
+    *,
+    label: str | None = None,
+    color: str | None = None,
+    style: str = "o-",
+) -> None:
+    """Draw the medians of the measured cases along one of their fields."""
+    points = [
+        (getattr(case, along), figures.median(case.name, program))
+        for case in cases
+        if program in figures.programs(case.name)
+    ]
+    axes.plot(
+        *zip(*(points or [(math.nan, math.nan)]), strict=True),
+        style,
+        color=color or COLOURS[program],
+        label=label,
+        markersize=4,
+    )
 
 
 def _workers(results: Results) -> Any:

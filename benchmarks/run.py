@@ -1,4 +1,4 @@
-"""The benchmarks: `make bench`. All suites take nine to fifteen minutes, with `--quick` one or two.
+"""The benchmarks: `make bench`. All suites take about ten minutes, with `--quick` one or two.
 
 Each figure is the median of rounds, and each round measures all programs in turn: machines are noisy, but the ratio of
 two figures of one round is less so. Each program runs in its own process, against a server of canned answers; its
@@ -15,6 +15,7 @@ from typing import Any
 
 import cold
 import drain
+import function
 import growth
 import handlers
 import machine
@@ -29,9 +30,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rounds import Rounds
 from serving import Server, serve
 
-SUITES: dict[str, Any] = {"stages": whereabouts, "handler": handlers, "drain": drain, "cold": cold, "growth": growth}
-ROUNDS = {"handler": 5, "drain": 5, "cold": 7, "growth": 3, "stages": 1}
-SECONDS = {"handler": 240, "drain": 320, "cold": 50, "growth": 150, "stages": 60}
+SUITES: dict[str, Any] = {
+    "stages": whereabouts,
+    "handler": handlers,
+    "function": function,
+    "drain": drain,
+    "cold": cold,
+    "growth": growth,
+}
+ROUNDS = {"handler": 5, "function": 3, "drain": 5, "cold": 7, "growth": 3, "stages": 1}
+SECONDS = {"handler": 80, "function": 80, "drain": 100, "cold": 25, "growth": 60, "stages": 60}
 """After this time a suite starts no further round, so that a run ends in time on a busy machine."""
 DOCS = HERE.parent / "docs"
 
@@ -83,8 +91,10 @@ def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.
             found[name] = SUITES[name].measure(server, quick=options.quick, rounds=rounds[name], advance=advance)
     flames = whereabouts.draw_flames(server, folder, quick=options.quick) if "stages" in chosen else "not drawn"
     handler = {handlers.FIGURE: found["handler"]} if "handler" in found else {}
-    figures: dict[str, Figures] = {**handler, **found.get("drain", {}), **found.get("cold", {})}
-    judged = judge(figures, handlers.BUDGETS + drain.BUDGETS + cold.BUDGETS)
+    figures: dict[str, Figures] = {**handler}
+    for name in ("function", "drain", "cold"):
+        figures |= found.get(name, {})
+    judged = judge(figures, handlers.BUDGETS + function.BUDGETS + drain.BUDGETS + cold.BUDGETS)
     described = machine.describe() | {
         "rounds": ", ".join(f"{name} {each.done}" for name, each in rounds.items() if each.done)
     }

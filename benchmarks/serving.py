@@ -5,19 +5,28 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+from certificates import make_certificates
 from environment import HERE
 
 _direct = build_opener(ProxyHandler({}))
 
 
 class Server:
-    """A running canned server."""
+    """A running canned server: its endpoints, and the trust store for the one with TLS."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: str, secure_port: str, bundle: Path) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"
+        self.secure_endpoint = f"https://127.0.0.1:{secure_port}"
+        self.bundle = bundle
+
+    def tls_environment(self) -> dict[str, str]:
+        """Return the variables of a program that is to use TLS."""
+        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": str(self.bundle)}
 
     def reset(self) -> None:
         """Delete the records of requests."""
@@ -56,9 +65,12 @@ class Server:
 @contextmanager
 def serve() -> Iterator[Server]:
     """Run a canned server while the context lasts."""
-    command = [sys.executable, str(HERE / "canned.py")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        yield Server(int(process.stdout.readline()))
-        process.stdin.close()
+    with TemporaryDirectory() as folder:
+        files = make_certificates(Path(folder))
+        command = [sys.executable, str(HERE / "canned.py"), str(files.server)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdin
+            assert process.stdout
+            port, secure_port = process.stdout.readline().split()
+            yield Server(port, secure_port, files.bundle)
+            process.stdin.close()

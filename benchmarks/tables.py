@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import cold
 import drain
+import function
 import handlers
-from figures import Figures
+from figures import Figures, Judged
 from results import Results
 from rich.console import Console
 from rich.table import Table
@@ -21,13 +22,24 @@ class Rows(NamedTuple):
 
 
 HANDLERS = "Processor time of a Lambda handler"
+FUNCTIONS = "Wall-clock time of a Lambda function"
+STARTS = "First answer of a Lambda function"
 WORKERS = "Workers that empty a queue"
 COLD = "Cold start and first invocation"
 GROWTH = "Growth"
 STAGES = "Where the time of a record goes"
-_WORDS = {**handlers.TITLES, cold.COMPILED: "router", "boto3 loop": "boto3 loop"}
+_WORDS = {
+    **handlers.TITLES,
+    cold.COMPILED: "router",
+    cold.TABLE: "boto3 and one Table",
+    function.NOTHING: "a function that does nothing",
+    function.BOUND: f"its processor time and {function.CALLS} calls",
+}
 _FIGURES = {
     handlers.FIGURE: "processor time",
+    function.WALL: "function, wall-clock time",
+    function.FRESH: "function, first batch of a container",
+    function.START: "function, first answer",
     drain.CPU: "worker, processor time",
     drain.SCALING: "worker, messages a second",
     cold.CPU: "cold start, processor time",
@@ -62,13 +74,22 @@ def budgets(results: Results) -> Rows:
         (
             f"{_FIGURES[each.budget.figure]}: {each.budget.case}",
             f"{word(each.budget.program)} to {word(each.budget.peer)}",
-            each.budget.words,
+            each.budget.words(each.budget.limit),
             str(each.ratio),
             "yes" if each.met else "NO",
+            *_aim(each),
         )
         for each in results.judged
     ]
-    return Rows("Budgets", ("figure", "ratio of", "budget", "measured (least to most)", "met"), rows)
+    heads = ("figure", "ratio of", "budget", "measured (least to most)", "met", "aim", "reached")
+    return Rows("Budgets", heads, rows)
+
+
+def _aim(judged: Judged) -> tuple[str, str]:
+    """Return the cells of the aim: its words, and whether it is reached."""
+    if judged.budget.aim is None:
+        return "", ""
+    return judged.budget.words(judged.budget.aim), "yes" if judged.reached else "not yet"
 
 
 def suites(results: Results) -> list[Rows]:
@@ -77,6 +98,8 @@ def suites(results: Results) -> list[Rows]:
     figures = results.figures
     if handlers.FIGURE in figures:
         found.append(_compare(HANDLERS, "batch", figures[handlers.FIGURE], "router"))
+    if function.WALL in figures and figures[function.WALL].values:
+        found += functions(results), _compare(STARTS, "event", figures[function.START], "router")
     if drain.CPU in figures:
         found.append(workers(results))
     if cold.CPU in figures:
@@ -97,6 +120,28 @@ def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
             spread = f"{_number(min(values))} to {_number(max(values))}"
             rows.append((case, word(program), _number(figures.median(case, program)), spread, ratio))
     return Rows(title, (first, "program", f"median, {figures.unit}", "range", "ratio of the router"), rows)
+
+
+def functions(results: Results) -> Rows:
+    """Return the table of the wall-clock time of batches."""
+    wall, fresh, memory = (results.figures[name] for name in (function.WALL, function.FRESH, function.MEMORY))
+    ours, theirs = function.ROUTER, function.BATCH_WRITER
+    rows: list[tuple[str, ...]] = []
+    for case in wall.cases:
+        peer = theirs in wall.programs(case)
+        times = [(wall, ours), (wall, function.BOUND), (fresh, ours), (fresh, function.BOUND)]
+        rows.append(
+            (
+                case,
+                *(_number(figures.median(case, program)) for figures, program in times),
+                _number(wall.median(case, theirs)) if peer else "",
+                str(wall.ratio(case, ours, theirs) or ""),
+                f"{memory.median(case, ours):.0f}{f' / {memory.median(case, theirs):.0f}' if peer else ''}",
+            )
+        )
+    bound = f"processor and {function.CALLS} calls"
+    heads = ("batch", "router, ms", bound, "first batch, ms", bound, f"{word(theirs)}, ms", "ratio of the router")
+    return Rows(FUNCTIONS, (*heads, "peak memory, MB"), rows)
 
 
 def workers(results: Results) -> Rows:
@@ -127,15 +172,22 @@ def cold_starts(results: Results) -> Rows:
     """Return the table of cold starts."""
     cpu, clock, memory = (results.figures[name] for name in (cold.CPU, cold.CLOCK, cold.MEMORY))
     rows: list[tuple[str, ...]] = []
-    for program in cpu.programs(cold.CASE):
+    for case, program in cpu.values:
         cells = []
         for figures in (cpu, clock, memory):
-            values = figures.of(cold.CASE, program)
-            median = _number(figures.median(cold.CASE, program))
+            values = figures.of(case, program)
+            median = _number(figures.median(case, program))
             cells.append(f"{median} ({_number(min(values))} to {_number(max(values))})")
-        ratio = str(cpu.ratio(cold.CASE, cold.COMPILED, program) or "") if program != cold.COMPILED else ""
-        rows.append((word(program), *cells, ratio))
-    heads = ("program", "processor, ms", "wall-clock, ms", "peak memory, MB", "ratio of the router (processor)")
+        ratio = str(cpu.ratio(case, cold.COMPILED, program) or "") if program != cold.COMPILED else ""
+        rows.append((case, word(program), *cells, ratio))
+    heads = (
+        "until",
+        "program",
+        "processor, ms",
+        "wall-clock, ms",
+        "peak memory, MB",
+        "ratio of the router (processor)",
+    )
     return Rows(COLD, heads, rows)
 
 

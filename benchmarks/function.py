@@ -1,0 +1,277 @@
+"""The suite of the whole function: AWS's runtime client runs a package on one core, and calls take time.
+
+A process is started for each batch size and each duration of a call. Its first answer is that of a cold start, its
+first batch that of a fresh container, which has no connections; others count once the connections are there.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import awslambdaric
+from drain import memory_of
+from environment import HERE, BenchmarkError, prepare
+from figures import FigureBudget, Figures
+from messages import event, most
+from rounds import Rounds
+from runtime_api import FunctionError, RuntimeApi
+from serving import Server
+from verifying import expected_digest
+
+WALL, FRESH, CPU = "function", "function, first batch", "function, processor"
+START, MEMORY = "function, first answer", "function, memory"
+ROUTER, BATCH_WRITER, NOTHING, BOUND = "router", "batch_writer", "nothing", "bound"
+SIZE = "small"
+CALLS = 1.5
+"""So many times the duration of a call may a batch take besides its processor time."""
+PLOTTED = 5
+"""The duration of a call for first answers and the largest batches, of which `batch_writer` takes seconds."""
+WARM_UP = 4
+"""The batches before those that count: after them the router has the connections that it has use for."""
+# As Lambda's image does: the function's code first, then the runtime's, and nothing that is installed here.
+_START = """
+import sys
+sys.path[:0] = sys.argv[1:-1]
+from awslambdaric.__main__ import main
+main(["bootstrap", sys.argv[-1]])
+"""
+_RUNTIME = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
+
+
+@dataclass(frozen=True)
+class FunctionCase:
+    """A batch, what a call takes in milliseconds, whether by TLS, and how many batches are measured."""
+
+    count: int
+    latency: int
+    batches: int
+    secure: bool = False
+    programs: tuple[str, ...] = (ROUTER, BATCH_WRITER)
+
+    @property
+    def name(self) -> str:
+        """The name in tables."""
+        return f"{self.count:,} {SIZE}, {self.latency} ms a call{', TLS' if self.secure else ''}"
+
+
+LATENCIES = (0, 1, 5, 8, 20)
+BATCHES = {1: 15, 10: 15, 100: 11, 1000: 7}
+CASES = (
+    *(FunctionCase(count, latency, batches) for count, batches in BATCHES.items() for latency in LATENCIES),
+    *(
+        FunctionCase(most(SIZE), each, 3, programs=(ROUTER, BATCH_WRITER)[: 1 + (each == PLOTTED)])
+        for each in LATENCIES
+    ),
+    *(FunctionCase(1000, latency, 5, secure=True, programs=(ROUTER,)) for latency in LATENCIES),
+)
+FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING))
+QUICK = (
+    FunctionCase(10, PLOTTED, 5),
+    FunctionCase(1000, 8, 3),
+    FunctionCase(1000, 8, 3, secure=True, programs=(ROUTER,)),
+)
+SLOW = FunctionCase(1000, 8, 0).name
+SLOW_TLS = FunctionCase(1000, 8, 0, secure=True).name
+BUDGETS = (
+    FigureBudget(WALL, SLOW, ROUTER, BATCH_WRITER, 1 / 18, aim=1 / 28),
+    FigureBudget(WALL, SLOW, ROUTER, BOUND, 1),
+    FigureBudget(FRESH, SLOW_TLS, ROUTER, BOUND, 1),
+    FigureBudget(START, FIRST.name, ROUTER, NOTHING, 2.7, aim=2.0),
+)
+STARTS = 3
+"""First answers are short, so a round has several of each."""
+
+
+class FunctionRun(NamedTuple):
+    """Seconds from the start of the process to its first answer; wall and processor seconds of each batch; bytes."""
+
+    first_answer: float
+    batches: list[tuple[float, float]]
+    memory: int
+
+
+def cases_of(*, quick: bool) -> tuple[FunctionCase, ...]:
+    """Return the cases."""
+    return QUICK if quick else CASES
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """Return how often `measure` calls `advance`."""
+    return rounds * (len(cases_of(quick=quick)) + STARTS)
+
+
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
+    """Measure all cases in rounds; raises BenchmarkError if a function did not write the expected items."""
+    figures = {name: Figures("ms", 1e3) for name in (WALL, FRESH, CPU, START)} | {MEMORY: Figures("MB", 1e-6)}
+    if sys.platform != "linux":
+        figures[WALL].missing = {"the whole function": "it needs Linux, which tells the processor time of a process"}
+        return figures
+    digests = {
+        count: expected_digest(SIZE, count) for count in {each.count for each in (FIRST, *cases_of(quick=quick))}
+    }
+    with TemporaryDirectory() as folder, _own_core(server) as core:
+        package = build_package(Path(folder))
+        functions = Functions(server, package, make_image(Path(folder)), core)
+        for program in FIRST.programs:
+            functions.run(program, FIRST, digests[FIRST.count])  # the first start may have to write bytecode
+        for _ in rounds:
+            for case in cases_of(quick=quick):
+                for program in case.programs:
+                    run = functions.run(program, case, digests[case.count], WARM_UP + case.batches)
+                    _add(figures, case, program, run)
+                advance()
+            for _ in range(STARTS):
+                for program in FIRST.programs:
+                    started = functions.run(program, FIRST, digests[FIRST.count])
+                    figures[START].add(FIRST.name, program, started.first_answer)
+                advance()
+    server.slow_down(0)
+    return figures
+
+
+def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: FunctionRun) -> None:
+    (fresh, fresh_cpu), *others = run.batches
+    wall = statistics.median(each for each, _ in others[WARM_UP - 1 :])
+    cpu = statistics.median(each for _, each in others[WARM_UP - 1 :])
+    for name, value in ((WALL, wall), (FRESH, fresh), (CPU, cpu), (MEMORY, run.memory)):
+        figures[name].add(case.name, program, value)
+    if program == ROUTER:
+        waiting = CALLS * case.latency / 1000
+        figures[WALL].add(case.name, BOUND, cpu + waiting)
+        figures[FRESH].add(case.name, BOUND, fresh_cpu + waiting)
+
+
+class Functions:
+    """Starts functions on one core: `package` is the router's, `image` what Lambda's image has."""
+
+    def __init__(self, server: Server, package: Path, image: Path, core: set[int]) -> None:
+        self._server = server
+        self._core = core
+        installed = [HERE, Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
+        self._programs = {
+            ROUTER: ([package, image], "router.lambda_handler.handler"),
+            BATCH_WRITER: ([*installed, image], "peers.batch_writer.handler"),
+            NOTHING: ([HERE, image], "peers.nothing.handler"),
+        }
+
+    def run(self, program: str, case: FunctionCase, expected: str, batches: int = 1) -> FunctionRun:
+        """Start a function and invoke it with so many batches; raises BenchmarkError if it wrote anything else."""
+        self._server.reset()
+        self._server.slow_down(case.latency)
+        given = _event(case.count)
+        try:
+            run = self._run(program, given, batches, secure=case.secure)
+        except (FunctionError, TimeoutError) as error:
+            raise BenchmarkError(f"{program}, {case.name}: {error}") from error
+        report = self._server.report()
+        written = 0 if program == NOTHING else batches * case.count
+        if report["items"] != written or (written and report["digest"] != expected):
+            raise BenchmarkError(f"{program}, {case.name}: it wrote {report['items']} items, not {written} as expected")
+        return run
+
+    def _run(self, program: str, given: bytes, batches: int, *, secure: bool) -> FunctionRun:
+        api = RuntimeApi()
+        began = time.perf_counter()
+        process = self._start(program, api.address, secure=secure)
+        # The id of the clock of a process, as glibc's clock_getcpuclockid makes it.
+        clock = (~process.pid << 3) | 2
+        found = []
+        try:
+            api.await_start()
+            for _ in range(batches):
+                cpu, moment = time.clock_gettime(clock), time.perf_counter()
+                api.send(given)
+                answer = api.receive()
+                ended = time.perf_counter()
+                found.append((ended - moment, time.clock_gettime(clock) - cpu))
+                if len(found) == 1:
+                    first = ended - began
+                if answer.body not in (b'{"batchItemFailures": []}', b"null"):
+                    raise FunctionError(f"it answered {answer.body[:200].decode(errors='replace')}")
+                api.accept(answer)
+            return FunctionRun(first, found, memory_of(process.pid))
+        finally:
+            process.kill()
+            process.wait()
+            api.close()
+
+    def _start(self, program: str, address: str, *, secure: bool) -> "subprocess.Popen[bytes]":
+        """Start a function on its core, which a process inherits from the one that starts it."""
+        paths, handler = self._programs[program]
+        env = prepare(self._server.endpoint) | (self._server.tls_environment() if secure else {})
+        del env["ROUTER_CONFIG"]  # the package has its own
+        variables = {
+            **env,
+            "AWS_LAMBDA_RUNTIME_API": address,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}",
+            "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+            "LAMBDA_TASK_ROOT": str(paths[0]),
+            "_HANDLER": handler,
+            "TZ": ":UTC",
+        }
+        command = [sys.executable, "-I", "-S", "-c", _START, *map(str, paths), handler]
+        others = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self._core)
+        try:
+            nowhere = subprocess.DEVNULL
+            return subprocess.Popen(command, env=variables, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        finally:
+            os.sched_setaffinity(0, others)
+
+
+def _event(count: int) -> bytes:
+    return json.dumps(event(SIZE, count)).encode()
+
+
+@contextmanager
+def _own_core(server: Server) -> Iterator[set[int]]:
+    """Keep a core for the function, and leave the others to the server and to this process, if there are others."""
+    every = os.sched_getaffinity(0)
+    core = {min(every)}
+    others = (every - core) or core
+    server.use_cores(others)
+    os.sched_setaffinity(0, others)
+    try:
+        yield core
+    finally:
+        os.sched_setaffinity(0, every)
+        server.use_cores(every)
+
+
+def build_package(folder: Path) -> Path:
+    """Build the router's package with `router build` for this machine, and unpack it."""
+    package, target = folder / "function.zip", folder / "function"
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    arch = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    command = [sys.executable, "-m", "router", "build", "-c", str(HERE / "routes.yaml"), "-o", str(package)]
+    done = subprocess.run(
+        [*command, "--python", python, "--arch", arch], check=False, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode:
+        raise BenchmarkError(f"the package cannot be built: {done.stderr.strip()}")
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(target)
+    return target
+
+
+def make_image(folder: Path) -> Path:
+    """Make a folder with the runtime client and what it imports, and nothing else of what is installed here."""
+    image = folder / "runtime"
+    image.mkdir()
+    for entry in Path(awslambdaric.__file__).parents[1].iterdir():
+        if entry.name.partition(".")[0] in _RUNTIME:
+            (image / entry.name).symlink_to(entry)
+    return image
