@@ -162,3 +162,9 @@ SHORTER_RETENTION = declare(
     "Messages that wait for longer than the new retention are deleted as soon as it is set.",
     "warning",
 )
+KEY_LOST = declare(
+    "RT945",
+    "another KMS key, without the previous one",
+    "What is stored is encrypted with the key of before. Without permission to decrypt with it the router cannot "
+    "receive such a message: set `kms_key_previous` to that key until nothing is left that needs it.",
+)

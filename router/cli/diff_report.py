@@ -81,7 +81,7 @@ def _heading(route: RouteReport | None) -> str:
 
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
     change, colour = found.change, _COLOURS[found.risk]
-    first, *rest = _wrapped(change.sentence, width, f"  {change.code.id}  ", _INDENT)
+    first, *rest = _wrapped(_advised(found), width, f"  {change.code.id}  ", _INDENT)
     yield first.replace(change.code.id, click.style(change.code.id, fg=colour), 1)
     yield from rest
     places = f"{found.place}, was at {found.old_place}" if found.place != found.old_place else str(found.place)
@@ -93,6 +93,11 @@ def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
         yield from _message(change.example, width)
         for label, text in (("before", change.before), ("after", change.after)):
             yield from _wrapped(text, width, f"{_INDENT}{label:8} ", " " * (len(_INDENT) + 9))
+
+
+def _advised(found: ChangeFinding) -> str:
+    """Return the sentence of a finding, and what to do, if that is known."""
+    return "; ".join(filter(None, (found.change.sentence, found.change.suggestion)))
 
 
 def _message(message: Any, width: int) -> Iterator[str]:
@@ -110,7 +115,12 @@ def _message(message: Any, width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
     return textwrap.wrap(
-        printable(text), width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=False,  # such as ARNs, which are copied
     ) or [first]
 
 
@@ -135,7 +145,7 @@ def _markdown(report: DiffReport, show_ignored: bool) -> Iterator[str]:
 def _item(found: ChangeFinding) -> Iterator[str]:
     change = found.change
     ignored = f" (ignored: {_escaped(found.ignored.strip())})" if found.ignored else ""
-    yield f"- **{found.risk}** {change.code.id} {_escaped(change.sentence)} ({_code(str(found.place))}){ignored}"
+    yield f"- **{found.risk}** {change.code.id} {_escaped(_advised(found))} ({_code(str(found.place))}){ignored}"
     if change.has_example:
         yield f"  - message: {_code(_short(change.example))}"
         yield f"  - before: {_code(change.before)}"

@@ -39,7 +39,7 @@ _NAMED = (
 )
 """The types of resources whose physical id is a name that users know, not one that AWS generated."""
 _QUEUE = "Queue"
-_OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
+OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
 """The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
 _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""
@@ -190,7 +190,7 @@ def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) 
     """
     every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
     suffixes = {id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)}
-    of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in _OF_A_QUEUE}
+    of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE}
     found = {}
     for id_, resource in resources.items():
         others = every if resource["Type"].startswith(_OF_ALL) else ()

@@ -50,8 +50,8 @@ def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) ->
     stack = find_stack(Stacks(services["cloudformation"]), name)
     if FUNCTION_NAME not in stack.outputs:
         raise UsageError(
-            f"the stack '{name}' runs the worker, whose config is in its image and not in AWS; name the config by its "
-            "file or by git:REF"
+            f"the stack '{name}' runs the worker, whose config is in its image, so that stack:{name} cannot be read; "
+            "name the commit that the image was built from (git:REF), or its compiled config (router compile)"
         )
     function = stack.outputs[FUNCTION_NAME]
     settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=function)

@@ -14,6 +14,7 @@ import pytest
 from tests.aws.projects import PLUGIN, SCHEMA, Inside, StackProject
 from tests.support.change import open_version, open_versions
 from tests.support.dev import LocalAws
+from tests.support.ops import DESCRIPTION
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -98,6 +99,28 @@ def test_between_two_stacks(project: StackProject, tmp_path: Path, inside: Insid
 
     report = json.loads(done.output)
     assert (report["old"], report["new"]) == (f"stack:{project.stack}", f"stack:{other.stack}")
+
+
+def test_the_stack_of_a_worker(tmp_path: Path, inside: Inside, guarded: LocalAws, clients: Mapping[str, Any]) -> None:
+    """Its config cannot be read: the sentence says what to compare with instead."""
+    project = StackProject(tmp_path, inside, guarded)
+    template = {
+        "Description": f"{DESCRIPTION} routes.yaml",
+        "Resources": {"Cluster": {"Type": "AWS::ECS::Cluster"}},
+    }
+    clients["cloudformation"].create_stack(StackName=project.stack, TemplateBody=json.dumps(template))
+    clients["cloudformation"].get_waiter("stack_create_complete").wait(
+        StackName=project.stack, WaiterConfig={"Delay": 1}
+    )
+
+    code, text = diff(project)
+
+    reason = (
+        f"the stack '{project.stack}' runs the worker, whose config is in its image, so that stack:{project.stack} "
+        "cannot be read; name the commit that the image was built from (git:REF), or its compiled config (router "
+        "compile)"
+    )
+    assert (code, text) == (2, f"router: {reason}\n")
 
 
 def test_recorded_against_a_stack(project: StackProject, tmp_path: Path) -> None:

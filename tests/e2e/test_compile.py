@@ -85,7 +85,7 @@ def test_a_config_with_errors(router: Run, config: Path) -> None:
     ("output", "sentence"),
     [
         ("routes.yaml", "routes.yaml is the config itself: give another file with -o"),
-        ("gone/out.json", "cannot write gone/out.json: no such file or directory"),
+        ("gone/out.json", "cannot write gone/out.json: there is no folder gone; create it"),
     ],
 )
 def test_where_it_cannot_be_written(router: Run, config: Path, output: str, sentence: str) -> None:

@@ -18,6 +18,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Open = Callable[..., ConfigVersion]
 Diff = Callable[..., DiffReport]
+DiffTexts = Callable[[str, str], DiffReport]
 
 
 def config_of(routes: Mapping[str, Any], **sections: Any) -> dict[str, Any]:
@@ -44,3 +45,18 @@ def open_config(tmp_path: Path) -> Iterator[Open]:
 def diff(open_config: Open) -> Diff:
     """Return a function that compares two configs."""
     return lambda old, new: compare_versions(open_config(old, "old"), open_config(new, "new"))
+
+
+@pytest.fixture
+def diff_texts(tmp_path: Path) -> Iterator[DiffTexts]:
+    """Return a function that compares two configs in YAML."""
+    with ExitStack() as stack:
+
+        def run(old: str, new: str) -> DiffReport:
+            files = [tmp_path / f"{name}.yaml" for name in ("old", "new")]
+            for file, text in zip(files, (old, new), strict=True):
+                file.write_text(text)
+            before, after = (open_version(str(file), file, {}, stack) for file in files)
+            return compare_versions(before, after)
+
+        yield run

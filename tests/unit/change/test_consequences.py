@@ -11,10 +11,11 @@ from router.change.compare import compare_versions
 from router.change.consequences import CREATE_ONLY
 from router.change.report import DiffReport
 from tests.support.ops import make_document, read_for_deployment
-from tests.unit.change.conftest import Diff, Open, config_of
+from tests.unit.change.conftest import Diff, DiffTexts, Open, config_of
 
 SAMPLE = Path(__file__).parents[3] / "routes.yaml"
 DEAD = {"dead_letter": "dead"}
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
 ADDED = {"item": {"id": "id", "n": "n"}}
 VERSIONED: dict[str, Any] = {
     "item": {"id": "id", "at": {"from": "at", "type": "N"}},
@@ -36,10 +37,9 @@ def test_permissions_and_resources_of_a_new_mode(diff: Diff) -> None:
         config_of({"main": {}}, queues=queues), config_of({"main": {"write": {"mode": "insert"}}}, queues=queues)
     )
 
-    table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/things"
     assert of_stack(report) == [
-        ("RT940", f"the role needs dynamodb:PutItem on {table}"),
-        ("RT940", f"the role no longer needs dynamodb:BatchWriteItem on {table}"),
+        ("RT940", "the role needs dynamodb:PutItem on table 'things'"),
+        ("RT940", "the role no longer needs dynamodb:BatchWriteItem on table 'things'"),
     ]
 
 
@@ -50,7 +50,7 @@ def test_settings_of_a_queue(diff: Diff) -> None:
     report = diff(old, new)
 
     assert of_stack(report) == [
-        ("RT942", "CloudFormation modifies queue 'things': MessageRetentionPeriod 345600 → 86400"),
+        ("RT942", "CloudFormation modifies queue 'things': MessageRetentionPeriod: 345600 → 86400"),
         ("RT944", "queue 'things' keeps messages for 86400 s, and kept them for 345600 s"),
     ]
     assert [each.place.line for each in report.findings] == [1, 1]
@@ -109,6 +109,148 @@ def test_the_stack_of_the_worker(open_config: Open) -> None:
 
     assert found[0] == 0
     assert found[1] > 0
+
+
+KEY, OTHER = (f"arn:aws:kms:eu-west-1:123456789012:key/{each}234abcd-12ab-34cd-56ef-1234567890ab" for each in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "previous"),
+    [
+        ({"kms_key": KEY}, {"kms_key": OTHER}, [KEY]),
+        ({"kms_key": KEY}, {}, [KEY]),
+        ({"kms_key": KEY}, {"kms_key": OTHER, "kms_key_previous": KEY}, []),
+        ({"kms_key": KEY}, {"kms_key_previous": KEY}, []),
+        ({"kms_key": KEY}, {"kms_key": "${KEY:-" + KEY + "}"}, []),
+        ({}, {"kms_key": KEY}, []),
+        ({"kms_key": KEY, "managed": False}, {"kms_key": OTHER, "managed": False}, [KEY]),
+    ],
+)
+@pytest.mark.parametrize(("section", "what"), [("queues", "messages"), ("tables", "items")])
+def test_another_kms_key(
+    diff: Diff, section: str, what: str, old: dict[str, str], new: dict[str, str], previous: list[str]
+) -> None:
+    """What is stored needs the key of before, unless the new config names it; a deployment without is refused, too."""
+    settings: Mapping[str, Mapping[str, Any]] = {"queues": DEAD, "tables": {"key": {"id": "S"}}}
+
+    report = diff(
+        *(
+            {**config_of({"main": {}}, queues={"things": DEAD}), section: {"things": {**settings[section], **each}}}
+            for each in (old, new)
+        )
+    )
+
+    kind, refused = section.removesuffix("s"), "router deploy refuses it without (RT791)"
+    assert [
+        (each.change.sentence, each.change.suggestion, each.change.path, each.risk)
+        for each in report.findings
+        if each.change.code.id == "RT945"
+    ] == [
+        (
+            f"{kind} 'things' has another KMS key, or none: its {what} are encrypted with the previous one",
+            f"set kms_key_previous: {key} until nothing is left that needs it; {refused}",
+            (section, "things", "kms_key"),
+            "breaking",
+        )
+        for key in previous
+    ]
+
+
+def places(report: DiffReport, code: str) -> dict[str, tuple[int, int]]:
+    """The lines in the new and the old config of the findings with a code, by their sentences."""
+    return {
+        each.change.sentence.partition(": ")[0]: (each.place.line, each.old_place.line)
+        for each in report.findings
+        if each.change.code.id == code
+    }
+
+
+PLACES = """\
+version: 1
+queues:
+  things:
+    dead_letter: dead
+    max_receive_count: 9
+    envelope: [s3_pointer]
+    s3_pointer:
+      buckets: [payloads]
+  dead: {}
+tables:
+  things: {key: {id: S}}
+  marks: {key: {id: S}}
+routes:
+  main: {queue: things, table: things, item: {id: id}}
+  side: {queue: others, table: things, item: {id: id}}
+"""
+
+
+def test_places_and_names_of_what_a_stack_needs(diff_texts: DiffTexts) -> None:
+    """Of the queue, table or route that a permission or resource is about, in both configs; names instead of ARNs."""
+    after = "# a line more\n" + PLACES.replace("buckets: [payloads]", "buckets: [uploads]").replace(
+        "count: 9", f"count: 8\n    kms_key: {KEY}"
+    ).replace("table: things, item: {id: id}}\n  side", "table: marks, item: {id: id}}\n  side").replace(
+        "dead: {}", "dead: {deletion_policy: retain}"
+    ).replace("queue: others", "queue: elsewhere")
+
+    report = diff_texts(PLACES, after)
+
+    read = "sqs:ChangeMessageVisibility, sqs:DeleteMessage, sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage"
+    write = "dynamodb:BatchWriteItem, dynamodb:DescribeTable"
+    assert places(report, "RT940") == {
+        "the role needs kms:Decrypt on KMS key '1234abcd-12ab-34cd-56ef-1234567890ab' of queue 'things'": (7, 4),
+        "the role needs s3:GetObject on the objects of bucket 'uploads'": (10, 8),
+        "the role needs s3:ListBucket on bucket 'uploads'": (10, 8),
+        "the role no longer needs s3:GetObject on the objects of bucket 'payloads'": (10, 8),
+        "the role no longer needs s3:ListBucket on bucket 'payloads'": (10, 8),
+        f"the role needs {read} on queue 'elsewhere'": (17, 15),
+        f"the role no longer needs {read} on queue 'others'": (17, 15),
+        f"the role needs {write} on table 'marks'": (14, 12),
+    }
+    assert places(report, "RT942") == {
+        "CloudFormation modifies queue 'things'": (4, 3),
+        "CloudFormation modifies queue 'dead'": (11, 9),
+        "CloudFormation deletes event source mapping MappingOthers": (17, 15),
+        "CloudFormation deletes alarm AgeAlarmOthers": (17, 15),
+        "CloudFormation deletes alarm LettersAlarmOthersDlq": (17, 15),
+        "CloudFormation adds queue 'elsewhere'": (17, 15),
+        "CloudFormation adds queue 'elsewhere-dlq'": (17, 15),
+        "CloudFormation adds event source mapping MappingElsewhere": (17, 15),
+        "CloudFormation adds alarm AgeAlarmElsewhere": (17, 15),
+        "CloudFormation adds alarm LettersAlarmElsewhereDlq": (17, 15),
+    }
+    assert places(report, "RT941") == {
+        "CloudFormation deletes queue 'others'": (17, 15),
+        "CloudFormation deletes queue 'others-dlq'": (17, 15),
+    }
+
+
+def test_the_whole_of_what_differs(diff: Diff) -> None:
+    """By its path, and not cut; of policies too, and never what may be a secret."""
+    shared: dict[str, Any] = {"routes": {"main": {}}, "owners": {"team": {"alarm_topic": TOPIC}}}
+    old = config_of(
+        **shared, queues={"things": DEAD}, function={"environment": {"MODE": "m" * 99 + "a", "API_TOKEN": "one"}}
+    )
+    new = config_of(
+        **shared,
+        queues={"things": {**DEAD, "owner": "team"}, "dead": {"deletion_policy": "retain"}},
+        function={"memory": 1024, "environment": {"MODE": "m" * 99 + "b", "API_TOKEN": "two"}},
+    )
+
+    report = diff(old, new)
+
+    parameter = '{"Fn::If":["HasAlarmTopic","${AlarmTopic}","${AWS::NoValue}"]}'
+    alarms = [f"{each}[0]: {parameter} → {TOPIC}" for each in ("AlarmActions", "OKActions")]
+    found = {each.change.sentence for each in report.findings if each.change.code.id == "RT942"}
+    (dead,), (function,), (age,) = ([each for each in found if what in each] for what in ("'dead'", "function", "AgeA"))
+    assert dead.partition(": ")[2] == (
+        "DeletionPolicy: Delete → Retain; UpdateReplacePolicy: Delete → Retain; Tags.owner: not set → team"
+    )
+    assert function == (
+        "CloudFormation modifies the function: MemorySize: 512 → 1024; "
+        f"Environment.Variables.MODE: {'m' * 99}a → {'m' * 99}b; "
+        "Environment.Variables.API_TOKEN: (not shown) → (another, not shown)"
+    )
+    assert age.partition("; ")[2] == "; ".join(alarms)
 
 
 def create_only(type_: str) -> Iterator[str]:

@@ -356,4 +356,4 @@ def test_where_it_cannot_be_written(folder: Any) -> None:
     done = CliRunner().invoke(command, ["-c", str(folder / "routes.yaml"), "-o", str(folder / "none" / "x.yaml")])
 
     assert isinstance(done.exception, UsageError)
-    assert str(done.exception) == f"cannot write {folder}/none/x.yaml: no such file or directory"
+    assert str(done.exception) == f"cannot write {folder}/none/x.yaml: there is no folder {folder}/none; create it"
