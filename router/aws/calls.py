@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RESPONSE_SECONDS = 10
 """To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
-"""The most calls that a writer has under way at a time, unless it may have more once it has the connections."""
+"""The most calls that a writer has under way at a time, unless it may have more while no table throttles."""
 IDLE_SECONDS = 15
 """A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
 that is closed meanwhile is lost."""
@@ -39,6 +39,8 @@ boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", ti
 
 Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
 """
+UnderWay = dict[int, tuple[int, PendingWrite, float]]
+"""By file descriptor: the number of a call, the call, and when it began."""
 Job = TypeVar("Job")
 T = TypeVar("T")
 
@@ -112,10 +114,9 @@ class StartLimit:
 class PolledCalls(Generic[Job]):
     """Sends calls one after another and reads each response when it comes; safe to use from several threads.
 
-    At first CONCURRENT_CALLS are under way at a time. Each `make` that had use for more, and met no throttled table,
-    doubles them up to `most`: a new connection costs about as much time as waiting for one that is busy, so that a
-    batch opens no more than as many as there are. They are CONCURRENT_CALLS again once a table throttles, or the
-    connections were idle for so long that they must be opened anew.
+    At most `most` are under way at a time. A response that is there is read before the next call begins: its connection
+    is free then, so that a new one is opened only while there is nothing to do but wait. Once a table throttles,
+    CONCURRENT_CALLS are under way; each `make` that has use for more and meets no throttled table doubles them again.
     """
 
     def __init__(
@@ -125,33 +126,20 @@ class PolledCalls(Generic[Job]):
         self._begin = begin
         self._clock = clock
         self._most = most
-        self._allowed = CONCURRENT_CALLS
-        self._used_at = float("-inf")
+        self._allowed = most
         self.duration = Duration()
 
     def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
         """Return the response to each call; None where it was too late to start it."""
-        if self._most == CONCURRENT_CALLS:
-            return self._make(jobs, limit, CONCURRENT_CALLS)
-        if self._clock() - self._used_at > IDLE_SECONDS:
-            self._allowed = CONCURRENT_CALLS
-        allowed = self._allowed
-        responses = self._make(jobs, limit, allowed)
-        self._used_at = self._clock()
-        if any(response is not None and (response.is_throttled or response.unprocessed) for response in responses):
-            self._allowed = CONCURRENT_CALLS
-        elif len(jobs) > allowed:
-            self._allowed = min(self._most, 2 * allowed)
-        return responses
-
-    def _make(self, jobs: Sequence[Job], limit: StartLimit, allowed: int) -> list[WriteResponse | None]:
+        allowed, throttled = self._allowed, False
         responses: list[WriteResponse | None] = [None] * len(jobs)
         poller = poll()
-        # By file descriptor, in the order in which they began.
-        under_way: dict[int, tuple[int, PendingWrite, float]] = {}
+        # In the order in which they began.
+        under_way: UnderWay = {}
         left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
         while True:
-            while len(under_way) < allowed:
+            arrived: list[int] = []
+            while len(under_way) < allowed and not arrived:
                 number, job = next(left, (-1, None))
                 if job is None:
                     break
@@ -166,25 +154,35 @@ class PolledCalls(Generic[Job]):
                     continue
                 poller.register(descriptor, POLLIN)
                 under_way[descriptor] = number, pending, began
+                if number + 1 < len(jobs):
+                    arrived = _arrived(poller, under_way, 0)
             if not under_way:
+                grows = len(jobs) > allowed and not throttled
+                self._allowed = min(self._most, 2 * allowed) if grows else allowed
                 return responses
-            for descriptor, late in self._ready(poller, under_way):
+            for descriptor, late in [(each, False) for each in arrived] or self._await(poller, under_way):
                 number, pending, began = under_way.pop(descriptor)
                 poller.unregister(descriptor)
-                responses[number] = pending.finish(late)
+                response = responses[number] = pending.finish(late)
+                if response.is_throttled or response.unprocessed:
+                    allowed, throttled = CONCURRENT_CALLS, True
                 self.duration.add(self._clock() - began)
 
-    def _ready(self, poller: "poll", under_way: dict[int, tuple[int, PendingWrite, float]]) -> list[tuple[int, bool]]:
+    def _await(self, poller: "poll", under_way: UnderWay) -> list[tuple[int, bool]]:
         """The calls with a response; or, if none comes in time, the oldest call, which is late."""
         oldest, (_, pending, began) = next(iter(under_way.items()))
         if len(under_way) == 1:
             return [(oldest, False)]
-        found = poller.poll(0)
-        if not found:
-            seconds = max(0.0, began + pending.seconds - self._clock())
+        found = _arrived(poller, under_way, 0)
+        while not found and (seconds := began + pending.seconds - self._clock()) > 0:
             with blocking:
-                found = poller.poll(seconds * 1000)
-        return [(descriptor, False) for descriptor, _ in found] or [(oldest, True)]
+                found = _arrived(poller, under_way, seconds)
+        return [(descriptor, False) for descriptor in found] or [(oldest, True)]
+
+
+def _arrived(poller: "poll", under_way: UnderWay, seconds: float) -> list[int]:
+    """The calls with a response, after waiting for one, or for anything to read, for some seconds."""
+    return [descriptor for descriptor, _ in poller.poll(seconds * 1000) if under_way[descriptor][1].arrived()]
 
 
 class ThreadedCalls(Generic[Job]):

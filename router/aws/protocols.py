@@ -128,6 +128,9 @@ class PendingWrite(Protocol):
     def fileno(self) -> int:
         """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
 
+    def arrived(self) -> bool:
+        """Whether what can be read is the response: with TLS, it may be of the connection only. Does not wait."""
+
     def finish(self, late: bool = False) -> WriteResponse:
         """Wait for the response and return it; with `late`, do not wait."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -121,6 +122,28 @@ def answer(connection: socket.socket) -> None:
     """Respond to one request."""
     read_request(connection)
     connection.sendall(OK)
+
+
+@pytest.mark.parametrize("server", ["TLS"], indirect=True)
+def test_a_session_ticket_is_no_response(server: Listener, connections: Connections) -> None:
+    """A response has not arrived with the tickets that follow a handshake; once it has, it is whole."""
+    go = threading.Event()
+
+    def answer_later(connection: socket.socket) -> None:
+        read_request(connection)
+        go.wait(SECONDS)
+        connection.sendall(OK)
+
+    server.acts = [answer_later]
+    exchange = connections.send({"Host": "h"}, b"{}", CallTimeout(SECONDS))
+    readable = select([exchange.connection], [], [], SECONDS)[0]
+    arrived = exchange.arrived()
+    go.set()
+    while not exchange.arrived():
+        assert select([exchange.connection], [], [], SECONDS)[0]
+    response = connections.receive(exchange)
+
+    assert (readable, arrived, response.status, response.body) == ([exchange.connection], False, 200, b"{}")
 
 
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS, timeout: float = 2 * SECONDS) -> bytes:

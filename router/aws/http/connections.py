@@ -54,13 +54,32 @@ class CallTimeout(NamedTuple):
         return max(0.0, min(self.seconds, self.until - boottime()))
 
 
-class Exchange(NamedTuple):
-    """A request that was sent, whose response is still to be read; `reused` is whether its connection was."""
+class Exchange(Struct):
+    """A request that was sent, whose response is still to be read; `reused` is whether its connection was.
+
+    `begun` is what was read of the response by `arrived`.
+    """
 
     connection: socket.socket
     request: bytes
     timeout: CallTimeout
     reused: bool
+    begun: bytes = b""
+
+    def arrived(self) -> bool:
+        """Whether what can be read is the response, or the end of the connection.
+
+        With TLS 1.3 it may be a session ticket, which servers send after each handshake; it is read here.
+        """
+        if not isinstance(self.connection, ssl.SSLSocket):
+            return True
+        try:
+            self.begun += self.connection.recv(READ_BYTES)
+        except _WOULD_BLOCK:
+            return False
+        except OSError:
+            pass  # `receive` meets it again
+        return True
 
 
 class Connections:
@@ -99,7 +118,8 @@ class Connections:
         """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
         timeout = exchange.timeout
         try:
-            return self._read(exchange.connection, CallTimeout(LATE_SECONDS, timeout.until) if late else timeout)
+            late_timeout = CallTimeout(LATE_SECONDS, timeout.until)
+            return self._read(exchange.connection, late_timeout if late else timeout, exchange.begun)
         except _ClosedError:
             if not exchange.reused:
                 raise
@@ -117,10 +137,10 @@ class Connections:
             raise NoResponseError("ConnectTimeoutError") from error
         return _send(Exchange(connection, request, timeout, reused=False))
 
-    def _read(self, connection: socket.socket, timeout: CallTimeout) -> HttpResponse:
+    def _read(self, connection: socket.socket, timeout: CallTimeout, begun: bytes = b"") -> HttpResponse:
         reader = _ResponseReader(self._max_response_bytes)
         try:
-            response = reader.read(connection, timeout)
+            response = reader.read(connection, timeout, begun)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HttpParserError):
@@ -176,12 +196,15 @@ class _ResponseReader:
         self.complete = False
         self.keeps = False
 
-    def read(self, connection: socket.socket, timeout: CallTimeout) -> HttpResponse:
-        """Read the response; raises OSError, HttpParserError, or NoResponseError if it is incomplete or too long."""
+    def read(self, connection: socket.socket, timeout: CallTimeout, begun: bytes = b"") -> HttpResponse:
+        """Read the response, of which there is `begun`.
+
+        Raises OSError, HttpParserError, or NoResponseError if it is incomplete or too long.
+        """
         parser = HttpResponseParser(self)
         size = 0
         while not (self.complete and parser.get_status_code() >= 200):
-            data = receive_bytes(connection, timeout)
+            data, begun = begun or receive_bytes(connection, timeout), b""
             if not data:
                 if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
                     break  # the end of the connection ends the body

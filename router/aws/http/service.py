@@ -136,6 +136,10 @@ class PendingCall(Generic[T]):
         """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
         return self._sent.connection.fileno() if isinstance(self._sent, Exchange) else -1
 
+    def arrived(self) -> bool:
+        """Whether what can be read is the response, or the end of the connection. Does not wait."""
+        return not isinstance(self._sent, Exchange) or self._sent.arrived()
+
     def finish(self, late: bool = False) -> T:
         """Wait for the response and return it; with `late`, do not wait."""
         sent, service = self._sent, self._service

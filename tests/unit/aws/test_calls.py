@@ -47,6 +47,8 @@ class Wire:
         self.never: set[int] = set()
         self.refused: set[int] = set()
         self.instead: dict[int, WriteResponse] = {}
+        self.slow = False
+        """Responses come only once no further call begins, although there is always something to read."""
         self.seconds = 0.05
         """How long a response may take."""
 
@@ -69,6 +71,11 @@ class Sent:
     def __init__(self, wire: Wire, job: int, here: socket.socket) -> None:
         self.wire, self.job, self.here = wire, job, here
         self.seconds = wire.seconds
+        self.begun = 0
+
+    def arrived(self) -> bool:
+        waits, self.begun = self.begun == len(self.wire.begun), len(self.wire.begun)
+        return waits or not self.wire.slow
 
     def fileno(self) -> int:
         return -1 if self.job in self.wire.refused else self.here.fileno()
@@ -94,6 +101,7 @@ NO_LIMIT = StartLimit(FixedDeadline(float("inf")), 0.0, [Duration()])
 def test_each_job_has_its_answer(wire: Wire) -> None:
     """Each of many jobs has its response, in its place; the limit of concurrent calls holds."""
     jobs = range(5 * CONCURRENT_CALLS)
+    wire.slow = True
     answers = PolledCalls(wire.begin).make(jobs, NO_LIMIT)
     assert (answers, wire.most) == ([answer(job) for job in jobs], CONCURRENT_CALLS)
 
@@ -103,40 +111,44 @@ LEFT = WriteResponse([{"PutRequest": {"Item": {}}}])
 
 
 @pytest.mark.parametrize(
-    ("seconds", "response", "most"),
-    [
-        ([0, 1, 2, 3], None, [8, 16, 20, 20]),
-        ([0, 1, 17, 18], None, [8, 16, 8, 16]),
-        ([0, 1, 2, 3], THROTTLED, [8, 16, 20, 8]),
-        ([0, 1, 2, 3], LEFT, [8, 16, 20, 8]),
-    ],
+    ("response", "most"),
+    [(None, [20, 20, 20, 20, 20]), (THROTTLED, [20, 8, 8, 16, 20]), (LEFT, [20, 8, 8, 16, 20])],
 )
-def test_concurrency_grows_with_the_connections(wire: Wire, seconds: Any, response: Any, most: Any) -> None:
-    """It doubles up to its bound; it begins again after a pause, and once a table is at its capacity."""
-    now = [0.0]
-    calls = PolledCalls(wire.begin, lambda: now[0], 20)
+def test_a_table_at_its_capacity_has_few_calls_at_a_time(wire: Wire, response: Any, most: Any) -> None:
+    """They are at their bound at first, and after a throttled call double with each batch that has use for more."""
+    calls = PolledCalls(wire.begin, lambda: 1.0, 20)
+    wire.slow = True
 
     found = []
-    for number, moment in enumerate(seconds):
-        now[0], wire.most, wire.begun, wire.ended = float(moment), 0, [], []
-        jobs = range(30 * number, 30 * number + 30)
-        wire.instead = {jobs[3]: response} if number == 2 and response else {}
+    for number, count in enumerate([30, 8, 30, 30, 30]):
+        wire.most, wire.begun, wire.ended = 0, [], []
+        jobs = range(30 * number, 30 * number + count)
+        wire.instead = {jobs[3]: response} if number == 0 and response else {}
         calls.make(jobs, NO_LIMIT)
         found.append(wire.most)
 
-    assert found == most
+    assert found == [min(each, 8) if number == 1 else each for number, each in enumerate(most)]
 
 
-def test_few_calls_open_no_connections(wire: Wire) -> None:
-    """Concurrency grows only where a batch had use for it."""
-    calls = PolledCalls(wire.begin, lambda: 1.0, 40)
+def test_after_a_throttled_call_a_batch_goes_on_with_few(wire: Wire) -> None:
+    """The calls that are under way end, and from then on there are no more than CONCURRENT_CALLS."""
+    wire.slow, wire.instead = True, {0: THROTTLED}
+    begun: list[int] = []
 
-    for number in range(3):
-        calls.make(range(-8 * number - 8, -8 * number), NO_LIMIT)
-    wire.begun, wire.ended = [], []
-    calls.make(range(30), NO_LIMIT)
+    def begin(job: int, timeout: float) -> Sent:
+        begun.append(len(wire.begun) - len(wire.ended))
+        return wire.begin(job, timeout)
 
-    assert wire.most == CONCURRENT_CALLS
+    PolledCalls(begin, lambda: 1.0, 20).make(range(60), NO_LIMIT)
+
+    assert begun == [*range(20), *([*range(8)] * 5)]
+
+
+def test_a_response_frees_its_connection_before_another_is_opened(wire: Wire) -> None:
+    """Calls that are answered at once need one connection, however many may be under way."""
+    jobs = range(3 * CONCURRENT_CALLS)
+    answers = PolledCalls(wire.begin, most=40).make(jobs, NO_LIMIT)
+    assert (answers, wire.most) == ([answer(job) for job in jobs], 1)
 
 
 def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
@@ -282,7 +294,8 @@ def test_time_of_a_call() -> None:
 
 def test_time_of_each_call(wire: Wire) -> None:
     """Each call that starts may take the time that is left then."""
-    clock, timeouts = iter([10.0, 12.0, 13.0, 14.0]), list[float]()
+    clock, timeouts = iter([10.0, 12.0, *[13.0] * 9]), list[float]()
+    wire.slow = True
 
     def begin(job: int, timeout: float) -> Sent:
         timeouts.append(timeout)
