@@ -4,7 +4,7 @@ Errors of AWS are values, never exceptions: an `AwsFault` says why something was
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ THROTTLING = frozenset(
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
 Receipt = tuple[str, str]
 """A received message as its id and its receipt handle."""
+T_co = TypeVar("T_co", covariant=True)
 
 
 class AwsFault(Struct, frozen=True):
@@ -178,6 +179,36 @@ class Queues(Protocol):
         self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
     ) -> dict[str, AwsFault]:
         """Set the visibility timeout of messages (id, receipt handle, seconds from now); 0 makes them visible."""
+
+
+class PendingCalls(Protocol[T_co]):
+    """Calls that were sent; `finish` waits for their responses, once, and returns what they mean together.
+
+    From `until`, a moment of `boottime`, on it does not wait for those that are not there.
+    """
+
+    @property
+    def until(self) -> float:
+        """The moment."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor to poll for the responses; -1 if there is nothing to wait for."""
+
+    def finish(self) -> T_co:
+        """Wait for the responses."""
+
+
+@runtime_checkable
+class NonBlockingQueues(Protocol):
+    """Queues whose receives and deletes can be under way at the same time in one thread."""
+
+    def begin_receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> PendingCalls[list[Record] | AwsFault]:
+        """Send what `receive` sends."""
+
+    def begin_delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> PendingCalls[dict[str, AwsFault]]:
+        """Send what `delete` sends; calls that fail are not retried."""
 
 
 class Objects(Protocol):

@@ -74,8 +74,7 @@ class SqsQueues:
 
     def delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> dict[str, AwsFault]:
         """Call DeleteMessageBatch, for up to ten messages each time."""
-        entries = [(id_, {"ReceiptHandle": handle}) for id_, handle in messages]
-        return self._call_in_batches("DeleteMessageBatch", url, _batches_of_ten(entries), timeout)
+        return self._call_in_batches("DeleteMessageBatch", url, delete_batches(messages), timeout)
 
     def change_visibility(
         self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
@@ -123,6 +122,11 @@ def _queue_request(reference: str) -> dict[str, str]:
     # arn:aws:sqs:REGION:ACCOUNT:NAME
     owner = {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
     return {"QueueName": queue_name(reference), **owner}
+
+
+def delete_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
+    """Yield the batches of DeleteMessageBatch, of up to ten messages."""
+    return _batches_of_ten([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
 
 def _batches_of_ten(entries: EntryBatch) -> Iterator[EntryBatch]:

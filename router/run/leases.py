@@ -99,8 +99,9 @@ class Leases:
     def forget(self, lease: Lease, ids: Collection[str]) -> None:
         """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
         with self._lock:
+            # A message that was received twice has two of its ids.
+            self._drop(lease.url, [id_ for id_ in lease.ids if id_ in ids])
             lease.ids = tuple([id_ for id_ in lease.ids if id_ not in ids])
-            self._drop(lease.url, ids)
 
     def release(self, lease: Lease) -> None:
         """Stop renewing a lease; the visibility timeout of its messages stays as it is."""

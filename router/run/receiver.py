@@ -3,26 +3,23 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from random import uniform
 
 from msgspec import Struct
 
 from router.aws.calls import boottime
-from router.aws.protocols import OUT_OF_TIME, AwsFault, Queues
+from router.aws.protocols import AwsFault, NonBlockingQueues, Queues
 from router.aws.run_lock import blocking
-from router.deliver.delivery import Delivered, Delivery, group_waves, met_outage
+from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.retries import FIRST_WAIT_SECONDS, WaitBudget
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue
 from router.model import Record
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
+from router.run.deletes import Deletes
 from router.run.leases import Lease, Leases
 from router.run.outages import Outage, Probe, longest_wait
 
-DELETE_ATTEMPTS = 6
-DELETE_BACKOFF = 0.1
-"""Seconds; the upper bound of the random wait before a delete is retried, doubled with each attempt."""
 MIN_LEASE_SECONDS = 10
 """What a long poll leaves of a visibility timeout of 20 seconds or more; of a shorter one it leaves half."""
 PROBE_SECONDS = 5.0
@@ -121,8 +118,8 @@ class Receiver:
         self._waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
         self._outage = outage or Outage(polled.queue.outage, clock)
         self._jitter = jitter
-        self._sleep = sleep
         self._clock = clock
+        self._deletes = Deletes(polled.queue, polled.url, queues, leases, stop.timeout, jitter, sleep, clock)
         self._pauses = 0
         # A large batch of a FIFO queue would block its message groups, and payloads in S3 can be large.
         single = polled.queue.fifo or polled.queue.pointers is not None
@@ -139,8 +136,10 @@ class Receiver:
             self.seen_at = self._clock()
             finished = self._try(self._round)
             if not self._on_round(self, finished):
+                self._deletes.settle()
                 return
             self._pause(finished)
+        self._deletes.settle()
         self._outage.end()
         self._try(lambda: self._make_visible(MAX_VISIBLE_AT_STOP))
 
@@ -158,7 +157,7 @@ class Receiver:
         waits = requested == MAX_MESSAGES
         requested_at = self._clock()
         wait = polled.longest_wait if waits else 0
-        received = self._queues.receive(polled.url, requested, wait, polled.visibility)
+        received = self._receive(requested, wait)
         self._batch.reset()
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
@@ -179,7 +178,7 @@ class Receiver:
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
-            self._leases.release(lease)
+            self._deletes.release(lease)
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
@@ -189,6 +188,15 @@ class Receiver:
         # A wait for retries is no contention, which further receivers would increase.
         waited = self._waits.waited - waited
         return Round(len(received), full, ended - self.seen_at - waited, throttled)
+
+    def _receive(self, count: int, wait: int) -> list[Record] | AwsFault:
+        """Receive messages, while those of the batch before are deleted."""
+        url, visibility = self.polled.url, self.polled.visibility
+        if not isinstance(self._queues, NonBlockingQueues):
+            return self._queues.receive(url, count, wait, visibility)
+        pending = self._queues.begin_receive(url, count, wait, visibility)
+        self._deletes.settle(pending)
+        return pending.finish()
 
     def _deliver(self, records: Sequence[Record], lease: Lease, received_at: float) -> float:
         """Deliver and acknowledge a batch, of which no message was received before a time of the clock.
@@ -201,15 +209,17 @@ class Receiver:
             visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
             self._queues.change_visibility(polled.url, visible, self._stop.timeout())
             return 0.0
+        left = len({record.message_id for record in records})
         settled = throttled = 0
         written = False
         met: list[Probe] = []
         blocked: set[str | None] = set()
         deadline = _BatchDeadline(lease, self._stop)
         for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
-            self._acknowledge([each.record for each in part if each.acknowledged], blocked)
+            left -= len(part)
+            self._deletes.acknowledge([each.record for each in part if each.acknowledged], blocked, last=not left)
             met += self._set_visibility(part, lease, received_at)
-            if len(part) < len(records):
+            if left:
                 self._leases.forget(lease, {each.record.message_id for each in part})
             settled += sum([each.acknowledged for each in part])
             # Messages that were not started, as those of a blocked group, say nothing about the tables.
@@ -252,7 +262,8 @@ class Receiver:
             try:
                 self._deliver(records, lease, min(probe.received_at for probe in probes))
             finally:
-                self._leases.release(lease)
+                self._deletes.release(lease)
+            self._deletes.settle()
         if self._outage.lasts:
             self._outage.extend(lambda kept: self._queues.change_visibility(polled.url, kept, self._stop.timeout()))
         return self._make_visible(self._batch.size)
@@ -265,43 +276,6 @@ class Receiver:
 
     def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
         return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
-
-    def _acknowledge(self, records: Sequence[Record], blocked: set[str | None]) -> None:
-        """Delete messages; on FIFO queues one of each group at a time, and none of a group after a failed delete.
-
-        The message whose delete failed would be received again after later messages of its group. `blocked` are the
-        groups of a batch with a failed delete, which are added to it.
-        """
-        if not self.polled.queue.fifo:
-            self._delete(records)
-            return
-
-        def is_deleted(record: Record) -> bool:
-            return record.group_id not in blocked
-
-        left = [record for record in records if is_deleted(record)]
-        for wave in group_waves(left, attrgetter("group_id"), is_deleted):
-            undeleted = self._delete(wave)
-            blocked.update([record.group_id for record in wave if record.message_id in undeleted])
-
-    def _delete(self, records: Sequence[Record]) -> set[str]:
-        """Delete messages, with retries; returns the ids of those that could not be deleted."""
-        handles = self._handles(records)
-        undeleted: set[str] = set()
-        for attempt in range(1, DELETE_ATTEMPTS + 1):
-            if not handles:
-                break
-            failed = self._queues.delete(self.polled.url, handles, self._stop.timeout())
-            last = attempt == DELETE_ATTEMPTS or OUT_OF_TIME in failed.values()
-            final = {id_ for id_, fault in failed.items() if last or fault.kind != "retry"}
-            for message_id in final:
-                self._log_error("cannot delete", failed[message_id], message_id)
-            undeleted |= final
-            handles = [(id_, handle) for id_, handle in handles if id_ in failed and id_ not in final]
-            if handles:
-                with blocking:
-                    self._sleep(self._jitter(0, DELETE_BACKOFF * 2**attempt))
-        return undeleted
 
     def _pause(self, finished: Round) -> None:
         """Wait before the next round if this one failed or had throttled messages."""
@@ -319,6 +293,8 @@ class Receiver:
             longest = min(longest, finished.seconds * finished.throttled / passed) if passed else longest
         wait = self._jitter(longest / 2, longest) if longest else 0.0
         over = False
+        if wait:
+            self._deletes.settle()
         while wait > 0 and not over and not self._stop.is_set():
             in_outage = self._outage.lasts
             part = min(wait, PROBE_SECONDS) if in_outage else wait

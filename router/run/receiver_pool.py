@@ -93,10 +93,10 @@ class ReceiverPool:
 
     def join(self, until: float) -> bool:
         """Wait for all receivers until a moment of `boottime`; returns whether they have ended."""
-        threads = [thread for queue in self._by_queue for thread in queue.threads]
+        threads = [thread for queue in self._by_queue for thread in (*queue.threads, *queue.ending)]
         for thread in threads:
             thread.join(max(0.0, until - boottime()))
-        return not any(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
+        return not any(thread.is_alive() for queue in self._by_queue for thread in (*queue.threads, *queue.ending))
 
     def is_alive(self, now: float) -> bool:
         """Return whether every receiver runs and none is stuck, at a moment of `boottime`."""
@@ -153,6 +153,8 @@ class _QueueReceivers:
         self._closed = False
         self._threads: dict[Receiver, threading.Thread] = {}
         self._spawned = 0
+        self.ending: list[threading.Thread] = []
+        """The threads of receivers that were scaled down, while they finish their deletes."""
 
     @property
     def receivers(self) -> list[Receiver]:
@@ -205,7 +207,8 @@ class _QueueReceivers:
         with self._lock:
             self._concurrency.update(finished, self._may_grow)
             if len(self._threads) > self._concurrency.target and not self._closed:
-                del self._threads[receiver]
+                self.ending = [thread for thread in self.ending if thread.is_alive()]
+                self.ending.append(self._threads.pop(receiver))
                 return False
             self._start_missing()
             return True

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import md5
 from logging import getLogger
 from random import uniform
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout
-from router.aws.http.service import FailedCall, JsonService
-from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
+from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Receipt
 from router.aws.references import is_fifo
 from router.aws.run_lock import blocking
 from router.aws.sqs import (
@@ -23,6 +23,7 @@ from router.aws.sqs import (
     EntryBatch,
     SqsQueues,
     batch_request,
+    delete_batches,
     find_failed,
     message_batches,
     receive_request,
@@ -45,6 +46,9 @@ REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 _OUT_OF_TIME = FailedCall(OUT_OF_TIME)
 
+_Response = dict[str, Any] | FailedCall
+T = TypeVar("T")
+
 
 class DirectQueues(SqsQueues):
     """Calls SQS, several calls at a time, and retries calls that fail for a transient reason."""
@@ -63,23 +67,49 @@ class DirectQueues(SqsQueues):
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
+        return self.begin_receive(url, count, wait_seconds, visibility).finish()
+
+    def begin_receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> "OverlappingCalls[list[Record] | AwsFault]":
+        """Send what `receive` sends."""
         body = _encode(receive_request(url, count, wait_seconds, visibility))
         seconds = wait_seconds + SECONDS
         # Messages whose visibility timeout is over are of no use.
         timeout = CallTimeout(seconds, self._clock() + max(seconds, visibility))
-        responses = self._call_each("ReceiveMessage", [body] * -(-count // BATCH_ENTRIES), timeout)
-        good = [response for response in responses if not isinstance(response, FailedCall)]
-        # Messages that were received do not wait for retries of the calls that failed.
-        if not good:
-            failed = responses[0]
-            if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
-                # The caller counts the visibility timeout from the first call: little of it would be left.
-                return failed.fault
-            response = self._retry("ReceiveMessage", body, failed, timeout)
-            if isinstance(response, AwsFault):
-                return response
-            good = [response]
-        return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
+
+        def read(responses: list[_Response]) -> list[Record] | AwsFault:
+            good = [response for response in responses if not isinstance(response, FailedCall)]
+            # Messages that were received do not wait for retries of the calls that failed.
+            if not good:
+                failed = responses[0]
+                if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
+                    # The caller counts the visibility timeout from the first call: little of it would be left.
+                    return failed.fault
+                response = self._retry("ReceiveMessage", body, failed, timeout)
+                if isinstance(response, AwsFault):
+                    return response
+                good = [response]
+            return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
+
+        bodies = [body] * -(-count // BATCH_ENTRIES)
+        return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, read)
+
+    def begin_delete(
+        self, url: str, messages: Sequence[Receipt], timeout: float
+    ) -> "OverlappingCalls[dict[str, AwsFault]]":
+        """Send what `delete` sends; calls that fail are not retried."""
+        batches = [*delete_batches(messages)]
+
+        def read(responses: list[_Response]) -> dict[str, AwsFault]:
+            failed: dict[str, AwsFault] = {}
+            for batch, response in zip(batches, responses, strict=True):
+                failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
+            return failed
+
+        bodies = [_encode(batch_request(url, batch)) for batch in batches]
+        until = CallTimeout(SECONDS, self._clock() + timeout)
+        return OverlappingCalls(self._service, self._clock, "DeleteMessageBatch", bodies, until, read)
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch; the calls overlap, except for FIFO queues."""
@@ -98,24 +128,8 @@ class DirectQueues(SqsQueues):
             failed |= find_failed(batch, self._retry(operation, body, response, until))
         return failed
 
-    def _call_each(
-        self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout
-    ) -> list[dict[str, Any] | FailedCall]:
-        """Make several calls, some at a time in one thread; those at a time have the time of one together."""
-        responses: list[dict[str, Any] | FailedCall] = []
-        for start in range(0, len(bodies), CONCURRENT_CALLS):
-            begun = [
-                _OUT_OF_TIME if self._clock() >= timeout.until else self._service.begin(operation, body, timeout)
-                for body in bodies[start : start + CONCURRENT_CALLS]
-            ]
-            until = self._clock() + timeout.seconds
-            # The last one first: once its response is there the others most likely are too, and need no wait.
-            ended = [
-                call if isinstance(call, FailedCall) else call.finish(late=self._clock() >= until)
-                for call in reversed(begun)
-            ]
-            responses += reversed(ended)
-        return responses
+    def _call_each(self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout) -> list[_Response]:
+        return OverlappingCalls(self._service, self._clock, operation, bodies, timeout, list).finish()
 
     def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
         body, until = _encode(request), CallTimeout(SECONDS, self._clock() + timeout)
@@ -123,7 +137,7 @@ class DirectQueues(SqsQueues):
         return self._retry(operation, body, response, until)
 
     def _retry(
-        self, operation: str, body: bytes, response: dict[str, Any] | FailedCall, timeout: CallTimeout
+        self, operation: str, body: bytes, response: _Response, timeout: CallTimeout
     ) -> dict[str, Any] | AwsFault:
         """Repeat a call while it fails for a transient reason and there is time; return the final response."""
         pause, spent = PAUSE_SECONDS, 0
@@ -145,6 +159,57 @@ class DirectQueues(SqsQueues):
             return response.fault
         self._budget.refund(spent)
         return response
+
+
+class OverlappingCalls(Generic[T]):
+    """Calls of an operation in one thread, up to CONCURRENT_CALLS at a time, which have the time of one together."""
+
+    def __init__(
+        self,
+        service: JsonService,
+        clock: Callable[[], float],
+        operation: str,
+        bodies: Sequence[bytes],
+        timeout: CallTimeout,
+        read: Callable[[list[_Response]], T],
+    ) -> None:
+        """Send the first of the calls; `read` gets the responses to all."""
+        self._service = service
+        self._clock = clock
+        self._operation = operation
+        self._bodies = bodies
+        self._timeout = timeout
+        self._read = read
+        self.until = float("inf")
+        self._begun = self._begin(0)
+
+    def _begin(self, start: int) -> list[PendingCall[_Response] | FailedCall]:
+        begun = [
+            _OUT_OF_TIME
+            if self._clock() >= self._timeout.until
+            else self._service.begin(self._operation, body, self._timeout)
+            for body in self._bodies[start : start + CONCURRENT_CALLS]
+        ]
+        self.until = self._clock() + self._timeout.seconds
+        return begun
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the last call: the others most likely have their responses before it."""
+        last = self._begun[-1]
+        return -1 if isinstance(last, FailedCall) else last.fileno()
+
+    def finish(self) -> T:
+        """Read all responses, and return what they mean; from `until` on, wait for none."""
+        responses: list[_Response] = []
+        while self._begun:
+            # The last one first: once its response is there the others most likely are too, and need no wait.
+            ended = [
+                call if isinstance(call, FailedCall) else call.finish(late=self._clock() >= self.until)
+                for call in reversed(self._begun)
+            ]
+            responses += reversed(ended)
+            self._begun = self._begin(len(responses))
+        return self._read(responses)
 
 
 class RetryBudget:

@@ -237,3 +237,13 @@ def test_heartbeat(leases: Leases, queues: Any, time_: Any) -> None:
     leases.heartbeat(Event())
 
     assert renewed.is_set()
+
+
+def test_forget_what_was_received_twice(leases: Leases, time_: Any) -> None:
+    """No receipt handle of a message that was received twice in a batch is kept once it is forgotten."""
+    lease = leases.acquire("url", 30, [record("m1"), record("m1", "h2")], time_.now)
+
+    leases.forget(lease, {"m1"})
+
+    with pytest.raises(KeyError):
+        leases.handles("url", ["m1"])

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
+from router.run.deletes import DELETE_ATTEMPTS
 from router.run.leases import Leases
-from router.run.receiver import DELETE_ATTEMPTS, PolledQueue, Receiver, StopEvent
+from router.run.receiver import PolledQueue, Receiver, StopEvent
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import Delivery, Writer
 

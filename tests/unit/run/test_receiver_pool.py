@@ -1,5 +1,6 @@
 """The receiver pool: scaling, start and stop."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -233,3 +234,41 @@ def test_paused(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None
     wait_until(lambda: pool.paused)
 
     assert (before, pool.paused) == ((), ("q",))
+
+
+def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile_: Any, messages: Any) -> None:
+    """A pool is joined only when a receiver that was scaled down has settled its deletes."""
+    polling, deleting = Gate(), Gate()
+    full = Tuning(10, *[float("inf")] * 5)
+    calls = itertools.count()
+
+    def receive(*given: Any) -> Any:
+        # A full batch adds a receiver; a message alone removes the one that gets it.
+        match next(calls):
+            case 0:
+                return messages(*map(str, range(10)))
+            case 1:
+                return messages("last")
+        polling.pass_()
+        return []
+
+    queues.receive = receive
+
+    def delete(ids: list[str]) -> dict[str, AwsFault]:
+        if ids == ["m-last"]:
+            deleting.pass_()
+        return {}
+
+    overlapping.delete_ = delete
+    program = compile_()
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
+    aws = Aws(aws.tables, overlapping)
+    pool = ReceiverPool(program, [polled], 2, aws, Leases(queues), lambda summary: None, tuning=full)
+    pool.start()
+    wait_until(lambda: deleting.waiting and len(pool.receivers) == 1)
+    pool.stop(GRACE)
+    polling.open()
+    early = pool.join(boottime() + 0.3)
+    deleting.open()
+
+    assert (early, pool.join(boottime() + GRACE)) == (False, True)

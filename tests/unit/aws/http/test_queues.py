@@ -8,7 +8,7 @@ import pytest
 
 from router.aws.http.queues import CONCURRENT_CALLS, SECONDS, TRIES, DirectQueues
 from router.aws.http.service import FailedCall
-from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage
+from router.aws.protocols import OUT_OF_TIME, AwsFault, NonBlockingQueues, OutgoingMessage
 
 LATE = AwsFault("retry", "ReadTimeoutError", 0)
 
@@ -45,6 +45,9 @@ class Call:
     def __init__(self, service: Service, number: int) -> None:
         self._service = service
         self._number = number
+
+    def fileno(self) -> int:
+        return self._number
 
     def finish(self, late: bool = False) -> dict[str, Any] | FailedCall:
         return self._service.end(self._number, late)
@@ -159,3 +162,35 @@ def test_a_receive_ends() -> None:
         DirectQueues(service, clock=lambda: 100.0).receive("url", 10, wait, visibility)
 
     assert timeouts == [(5 + SECONDS, 140.0), (20 + SECONDS, 120.0 + SECONDS)]
+
+
+def test_deletes_that_overlap_a_receive() -> None:
+    """Both are sent before a response is read; a delete that fails is not repeated."""
+    service: Any = Service(seconds=0)
+    queues: Any = DirectQueues(service, clock=lambda: service.now)
+
+    receive = queues.begin_receive("url", 20, 0, 30)
+    delete = queues.begin_delete("url", [(str(number), "handle") for number in range(11)], 5.0)
+    service.failure = FailedCall(AwsFault("retry", "ServiceUnavailable", 503))
+    failed = delete.finish()
+    service.failure = None
+    found = receive.finish()
+
+    assert (isinstance(queues, NonBlockingQueues), len(failed), len(found), [name for name, _ in service.noted]) == (
+        True,
+        11,
+        2,
+        ["begun"] * 4 + ["ended"] * 4,
+    )
+
+
+def test_what_overlapping_calls_wait_for() -> None:
+    """The descriptor of the last call, whose response most likely comes last; none if it was not sent."""
+    service: Any = Service(seconds=0)
+    queues = DirectQueues(service, clock=lambda: service.now)
+    messages = [(str(number), "handle") for number in range(11)]
+
+    descriptors = [queues.begin_delete("url", messages, seconds).fileno() for seconds in (5.0, 0.0)]
+    late = queues.begin_delete("url", messages, 0.0)
+
+    assert (descriptors, late.until, set(late.finish().values())) == ([1, -1], SECONDS, {OUT_OF_TIME})
