@@ -13,6 +13,7 @@ from hashlib import md5
 from typing import Any
 
 from messages import SENT_MS, body
+from pacing import PacedQueue, join, percentiles
 from verifying import canonical_item, digest, read_item
 
 VISIBILITY_SECONDS = 3600
@@ -50,6 +51,8 @@ class Answers:
     def __init__(self) -> None:
         self._prepared: list[bytes] = []
         self._filled = 0
+        self.latency = 0.0
+        """Seconds of each call, besides those of a receive that waits."""
         self.reset()
 
     def reset(self) -> None:
@@ -57,15 +60,19 @@ class Answers:
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
         self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
+        self._paced: PacedQueue | None = None
         self._drained_at = 0.0
         self._counts_from = 0
         self._counted: tuple[float, int] | None = None
         self._busy_from = time.process_time()
 
-    def fill(self, size: str, count: int) -> None:
-        """Put a number of messages of a size into the queue, in batches of ten."""
+    def fill(self, size: str, count: int, rate: float) -> None:
+        """Put a number of messages of a size into the queue, in batches of ten; or send them at a rate a second."""
         self.reset()
         self._filled = count
+        if rate:
+            self._paced = PacedQueue([json.dumps(_message(size, number)).encode() for number in range(count)], rate)
+            return
         batches = [range(start, min(start + 10, count)) for start in range(0, count, 10)]
         self._prepared = [_received(size, numbers) for numbers in reversed(batches)]
         self._busy_from = time.process_time()
@@ -86,6 +93,8 @@ class Answers:
         kept = self._kept.get(operation)
         if kept is not None:
             kept.append(content)
+            if self._paced and operation == b"batchwriteitem":
+                self._paced.store(time.monotonic() + self.latency, content)
         rendered = _RENDERED.get(operation)
         if rendered is not None:
             return rendered, 0.0
@@ -95,7 +104,11 @@ class Answers:
                     self._received += 1
                     return self._prepared.pop(), 0.0
                 wait = _WAIT.search(content)
-                return _EMPTY, float(wait[1]) if wait else 0.0
+                longest = float(wait[1]) if wait else 0.0
+                if self._paced:
+                    messages, seconds = self._paced.receive(time.monotonic(), longest, self.latency)
+                    return render(join(messages)), seconds
+                return _EMPTY, longest
             case b"deletemessagebatch" | b"changemessagevisibilitybatch":
                 ids = _ID.findall(content)
                 if operation == b"deletemessagebatch":
@@ -147,7 +160,8 @@ class Answers:
 
         `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
         number and `digest`; `deleted` messages, each counted once; `speed`: how many a second, once all processes had
-        begun and a quarter of the rest was done (None if there was none); `busy`: processor seconds of the server.
+        begun and a quarter of the rest was done (None if there was none); `busy`: processor seconds of the server;
+        `latency`: of messages sent at a rate, the median and the 99th percentile of the seconds until each was stored.
         """
         busy = time.process_time() - self._busy_from
         # The batches of an invocation are often those of the one before, and are then parsed once.
@@ -167,6 +181,7 @@ class Answers:
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
             "speed": self._speed(),
             "busy": busy,
+            "latency": percentiles(self._paced.latencies(_numbers)) if self._paced else {},
         }
 
     def _speed(self) -> float | None:
@@ -182,6 +197,11 @@ def _batch_items(content: bytes) -> list[tuple[str, dict[str, Any]]]:
         for table, requests in json.loads(content)["RequestItems"].items()
         for request in requests
     ]
+
+
+def _numbers(content: bytes) -> list[int]:
+    """Return the numbers of the messages whose items a batch has; they end the keys of items."""
+    return [int(item[KEYS[table]]["S"].rpartition("_")[2]) for table, item in _batch_items(content)]
 
 
 def _put_items(bodies: list[bytes]) -> list[tuple[str, dict[str, Any]]]:

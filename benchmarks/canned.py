@@ -4,7 +4,8 @@
 ends. One thread polls all connections; a call costs little more than the system calls that transfer its bytes. It is
 controlled by GET:
 
-- `/reset` deletes the records of requests; `/fill?size=small&count=20000` also puts messages into its queue
+- `/reset` deletes the records of requests; `/fill?size=small&count=20000` also puts messages into its queue,
+  and with `&rate=500` one after the other, so many a second
 - `/latency?ms=8` sets the latency of every call; `/cores?numbers=0,1` sets the cores to run on
 - `/report` returns the requests since then: see `answering.py`
 - `/drained?clients=2` is answered when all messages are deleted and this number of processes have started
@@ -127,7 +128,6 @@ class CannedServer:
         self._selector = selectors.DefaultSelector()
         self.ports = self._listen("http"), self._listen("https")
         self._answers = Answers()
-        self._latency = 0.0
         self._due: list[tuple[float, int, Connection, bytes]] = []
         self._number = 0
         self._waiting: Connection | None = None
@@ -175,7 +175,7 @@ class CannedServer:
             self._control(connection, target.decode())
             return
         answer, wait = self._answers.answer(target, body, connection.endpoint)
-        wait += self._latency
+        wait += self._answers.latency
         if wait:
             self._number += 1
             heapq.heappush(self._due, (time.monotonic() + wait, self._number, connection, answer))
@@ -211,9 +211,9 @@ class CannedServer:
             case "/reset":
                 self._answers.reset()
             case "/fill":
-                self._answers.fill(given["size"], int(given["count"]))
+                self._answers.fill(given["size"], int(given["count"]), float(given.get("rate", 0)))
             case "/latency":
-                self._latency = float(given["ms"]) / 1000
+                self._answers.latency = float(given["ms"]) / 1000
             case "/cores":
                 os.sched_setaffinity(0, {int(number) for number in given["numbers"].split(",")})
             case "/report":

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, NamedTuple
 
+import node
 from environment import HERE, BenchmarkError, prepare
 from figures import FigureBudget, Figures
 from rounds import Rounds
@@ -25,6 +26,7 @@ from verifying import expected_digest
 CPU, SPEED, SERVER, CALLS, MEMORY = "drain", "drain speed", "drain server", "drain calls", "drain memory"
 MEMORY_FEW, SCALING = "drain memory, few messages", "drain scaling"
 SIZE = "small"
+NODE = "node"
 FEW = 10
 LATENCY_MS = 8
 DRAIN_SECONDS = 120
@@ -41,32 +43,43 @@ class DrainCase:
     count: int
     cores: int = 0
     """The number of cores that worker and server share; 0 for all."""
+    secure: bool = False
+    """Whether its connections use TLS."""
+    rate: float = 0.0
+    """The messages that are sent a second; 0 if all are there from the beginning."""
 
     @property
     def name(self) -> str:
         """The name in tables, without the program."""
         processes = "1 process" if self.processes == 1 else f"{self.processes} processes"
         where = f" on {self.cores} core" if self.cores else ""
-        return f"{processes}{where}, {f'{self.latency} ms a call' if self.latency else 'no latency'}"
+        secure = ", TLS" if self.secure else ""
+        return f"{processes}{where}, {f'{self.latency} ms a call' if self.latency else 'no latency'}{secure}"
 
 
 CASES = (
-    DrainCase("router", 1, 0, 60_000),
-    DrainCase("router", 1, 0, 60_000, cores=1),
-    DrainCase("boto3 loop", 1, 0, 3_000),
-    DrainCase("router", 2, 0, 120_000),
-    DrainCase("boto3 loop", 2, 0, 6_000),
-    DrainCase("router", 1, LATENCY_MS, 60_000),
-    DrainCase("boto3 loop", 1, LATENCY_MS, 1_000),
-    DrainCase("router", 2, LATENCY_MS, 120_000),
-    DrainCase("boto3 loop", 2, LATENCY_MS, 2_000),
+    DrainCase("router", 1, 0, 40_000),
+    DrainCase("router", 1, 0, 40_000, cores=1),
+    DrainCase("boto3 loop", 1, 0, 2_000),
+    DrainCase("router", 2, 0, 80_000),
+    DrainCase("boto3 loop", 2, 0, 4_000),
+    DrainCase("router", 1, LATENCY_MS, 40_000),
+    DrainCase("boto3 loop", 1, LATENCY_MS, 600),
+    DrainCase(NODE, 1, LATENCY_MS, 3_000),
+    DrainCase("router", 2, LATENCY_MS, 80_000),
+    DrainCase("boto3 loop", 2, LATENCY_MS, 1_200),
+    DrainCase("router", 1, LATENCY_MS, 40_000, secure=True),
+    DrainCase("boto3 loop", 1, LATENCY_MS, 600, secure=True),
+    DrainCase(NODE, 1, LATENCY_MS, 3_000, secure=True),
 )
 """So many messages that the start, in which workers find their batch size, is a small part."""
-QUICK = tuple(replace(case, count=case.count // 5) for case in CASES if not case.latency)
-PAIR = tuple(case for case in CASES if case.program == "router" and case.latency)
+QUICK = tuple(
+    replace(case, count=case.count // 5) for case in CASES if not case.latency or case.program == NODE or case.secure
+)
+PAIR = tuple(case for case in CASES if case.program == "router" and case.latency and not case.secure)
 """The speed of two processes relative to one. Speeds vary more than processor time, so there are more rounds of these,
 in direct succession."""
-PAIRS = 3
+PAIRS = 2
 BUDGETS = (
     FigureBudget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
     FigureBudget(CPU, f"1 process, {LATENCY_MS} ms a call", "router", "boto3 loop", 1 / 20, aim=1 / 25),
@@ -97,30 +110,48 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         SCALING: Figures("messages a second", 1),
     }
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
-    for _ in rounds:
-        for case in cases_of(quick=quick):
-            started = drain(server, replace(case, count=FEW), digests[FEW])
-            drained = drain(server, case, digests[case.count])
-            figures[CPU].add(case.name, case.program, (drained.cpu - started.cpu) / (case.count - FEW))
-            figures[SPEED].add(case.name, case.program, _speed(case, drained))
-            figures[SERVER].add(case.name, case.program, drained.server / case.count)
-            figures[CALLS].add(case.name, case.program, drained.calls / case.count)
-            figures[MEMORY].add(case.name, case.program, drained.memory)
-            figures[MEMORY_FEW].add(case.name, case.program, started.memory)
-            advance()
-        for case in () if quick else PAIR * PAIRS:
-            processes, _, latency = case.name.partition(", ")
-            figures[SCALING].add(latency, processes, _speed(case, drain(server, case, digests[case.count])))
-            advance()
+    with TemporaryDirectory() as folder:
+        missing = node.install(Path(folder))
+        figures[CPU].missing = {"sqs-consumer on Node": missing} if missing else {}
+        for _ in rounds:
+            _measure_round(server, figures, digests, None if missing else Path(folder), quick=quick, advance=advance)
     server.slow_down(0)
     return figures
+
+
+def _measure_round(
+    server: Server,
+    figures: Mapping[str, Figures],
+    digests: Mapping[int, str],
+    installed: Path | None,
+    *,
+    quick: bool,
+    advance: Callable[[], None],
+) -> None:
+    for case in cases_of(quick=quick):
+        if case.program == NODE and installed is None:
+            advance()
+            continue
+        started = drain(server, replace(case, count=FEW), digests[FEW], installed)
+        drained = drain(server, case, digests[case.count], installed)
+        figures[CPU].add(case.name, case.program, (drained.cpu - started.cpu) / (case.count - FEW))
+        figures[SPEED].add(case.name, case.program, _speed(case, drained))
+        figures[SERVER].add(case.name, case.program, drained.server / case.count)
+        figures[CALLS].add(case.name, case.program, drained.calls / case.count)
+        figures[MEMORY].add(case.name, case.program, drained.memory)
+        figures[MEMORY_FEW].add(case.name, case.program, started.memory)
+        advance()
+    for case in () if quick else PAIR * PAIRS:
+        processes, _, latency = case.name.partition(", ")
+        figures[SCALING].add(latency, processes, _speed(case, drain(server, case, digests[case.count])))
+        advance()
 
 
 class Drained(NamedTuple):
     """Processor seconds of the worker and of the server, and messages per second after the start of all processes.
 
     `speed` is None if no message was left by then. `memory` is the maximum of all processes together, in bytes; 0 if
-    the system does not provide it.
+    the system does not provide it. `latency` has the seconds from sent to stored, if messages were sent at a rate.
     """
 
     cpu: float
@@ -128,15 +159,19 @@ class Drained(NamedTuple):
     speed: float | None
     calls: int
     memory: int
+    latency: Mapping[str, float]
 
 
-def drain(server: Server, case: DrainCase, expected: str) -> Drained:
-    """Let a worker empty a queue; raises BenchmarkError if it did not write and delete all messages."""
+def drain(server: Server, case: DrainCase, expected: str, installed: Path | None = None) -> Drained:
+    """Let a worker empty a queue; raises BenchmarkError if it did not write and delete all messages.
+
+    `installed` is the folder of the worker on Node.
+    """
     server.slow_down(case.latency)
-    server.fill(SIZE, case.count)
+    server.fill(SIZE, case.count, case.rate)
     with TemporaryFile() as log:
         with _cores(server, case.cores):
-            workers = [_start(server, command, log) for command in _commands(case)]
+            workers = [_start(server, case, command, log) for command in _commands(case, installed)]
         try:
             _await(server, case, workers, log)
             memory = sum(memory_of(worker.pid) for worker in workers)
@@ -150,7 +185,7 @@ def drain(server: Server, case: DrainCase, expected: str) -> Drained:
         raise BenchmarkError(
             f"{who}: of {case.count} messages {report['distinct']} written, {report['deleted']} deleted"
         )
-    return Drained(cpu, report["busy"], report["speed"], sum(report["calls"].values()), memory)
+    return Drained(cpu, report["busy"], report["speed"], sum(report["calls"].values()), memory, report["latency"])
 
 
 def _speed(case: DrainCase, drained: Drained) -> float:
@@ -188,15 +223,18 @@ def _await(server: Server, case: DrainCase, workers: list[subprocess.Popen[bytes
             raise BenchmarkError(f"{case.program}, {case.name}: it did not empty the queue: {' '.join(last)}")
 
 
-def _commands(case: DrainCase) -> list[list[str]]:
+def _commands(case: DrainCase, installed: Path | None) -> list[list[str]]:
+    if case.program == NODE:
+        assert installed
+        return [node.command(installed, SIZE)] * case.processes
     if case.program != "router":
         return [[sys.executable, "-m", "peers.loop"]] * case.processes
     processes = ["--processes", str(case.processes)] if case.processes > 1 else []
     return [[sys.executable, "-m", "router", "worker", "--queue", SIZE, "--wait", "1", "--grace", "5", *processes]]
 
 
-def _start(server: Server, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    env = prepare(server.endpoint) | {"BENCH_SIZE": SIZE}
+def _start(server: Server, case: DrainCase, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    env = prepare(server.endpoint) | {"BENCH_SIZE": SIZE} | (server.tls_environment() if case.secure else {})
     return subprocess.Popen(command, env=env, cwd=HERE, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 

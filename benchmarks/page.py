@@ -38,6 +38,7 @@ def render(results: Results) -> str:
         starts=_measured(made, tables.STARTS),
         missing="".join(f"\nNot measured: {name}; {why}.\n" for name, why in results.missing.items()),
         workers=made[tables.WORKERS],
+        latencies=_measured(made, tables.LATENCY, "Time from sent to stored", "latency"),
         **_limits(results),
         cold=made[tables.COLD],
         cold_count=cold.COUNTS[cold.CASE],

@@ -9,6 +9,7 @@ import cold
 import drain
 import function
 import handlers
+import latency
 import matplotlib as mpl
 from figures import Figures
 from matplotlib import pyplot as plt
@@ -23,6 +24,7 @@ COLOURS = {
     cold.FROM_YAML: SKY,
     "batch_writer": ORANGE,
     "boto3 loop": ORANGE,
+    drain.NODE: GREEN,
     function.NOTHING: GREY,
     function.BOUND: GREY,
     "put_item": GREEN,
@@ -52,6 +54,7 @@ def draw(results: Results, folder: Path, suffix: str = "svg") -> list[str]:
         "handlers": (handlers.FIGURE in results.figures, _handlers),
         "function": (bool(function.WALL in results.figures and results.figures[function.WALL].values), _function),
         "workers": (drain.CPU in results.figures, _workers),
+        "latency": (latency.MEDIAN in results.figures, _latency),
         "cold": (cold.CPU in results.figures, _cold),
         "stages": (results.stages is not None, _stages),
         "growth": (results.growth is not None, _growth),
@@ -178,6 +181,29 @@ def _workers(results: Results) -> Any:
     two = f"; two processes do {speeds.median:.2f} times what one does" if speeds else ""
     figure.suptitle(f"A worker: {text}{two}", x=0.01, ha="left", fontsize=11)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _latency(results: Results) -> Any:
+    median, high = results.figures[latency.MEDIAN], results.figures[latency.HIGH]
+    figure, axes = plt.subplots(figsize=(8.5, 2.9), layout="constrained")
+    for place, (case, program) in enumerate(high.values):
+        ends = median.median(case, program), high.median(case, program)
+        known = axes.get_legend_handles_labels()[1]
+        label = word(program) if word(program) not in known else None
+        axes.plot(ends, [place, place], "o-", color=COLOURS[program], label=label)
+        for end in ends:
+            axes.annotate(f"{end:,.0f}", (end, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+    axes.axvline(2 * drain.LATENCY_MS, color=GREY, linestyle="--", linewidth=1, label=word(latency.TWO_CALLS))
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(high.values)), [case for case, _ in high.values])
+    axes.set_ylim(len(high.values) - 0.5, -0.8)
+    axes.set_xlabel(f"from sent to stored, median and 99th percentile, ms; {drain.LATENCY_MS} ms a call (logarithmic)")
+    axes.grid(axis="x")
+    low, much = (f"{median.median(case, 'router'):.0f} ms at {case}" for case in (median.cases[0], median.cases[-1]))
+    title = f"The router stores a message {low} and {much} after it was sent (median)"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

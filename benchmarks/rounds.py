@@ -1,11 +1,11 @@
-"""Rounds of measuring: a fixed number, or as many as time allows."""
+"""Rounds of measuring: a fixed number, or as many as are likely to end in time."""
 
 import time
 from collections.abc import Iterator
 
 
 class Rounds:
-    """Yields the numbers of rounds, until there were `most` of them or `seconds` have passed."""
+    """Yields the numbers of rounds: `most` of them, or as many as `seconds` are enough for, but one at least."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self.most = most
@@ -13,7 +13,10 @@ class Rounds:
         self._seconds = seconds
 
     def __iter__(self) -> Iterator[int]:
-        until = time.monotonic() + self._seconds
-        while self.done < self.most and (not self.done or time.monotonic() < until):
+        began = time.monotonic()
+        while self.done < self.most:
+            passed = time.monotonic() - began
+            if self.done and passed + passed / self.done > self._seconds:
+                return
             yield self.done
             self.done += 1

@@ -26,15 +26,16 @@ class Server:
 
     def tls_environment(self) -> dict[str, str]:
         """Return the variables of a program that is to use TLS."""
-        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": str(self.bundle)}
+        bundle = str(self.bundle)
+        return {"AWS_ENDPOINT_URL": self.secure_endpoint, "AWS_CA_BUNDLE": bundle, "NODE_EXTRA_CA_CERTS": bundle}
 
     def reset(self) -> None:
         """Delete the records of requests."""
         self._get("/reset")
 
-    def fill(self, size: str, count: int) -> None:
-        """Put messages into its queue."""
-        self._get(f"/fill?size={size}&count={count}")
+    def fill(self, size: str, count: int, rate: float = 0.0) -> None:
+        """Put messages into its queue; with a rate, so many a second."""
+        self._get(f"/fill?size={size}&count={count}&rate={rate}")
 
     def slow_down(self, milliseconds: float) -> None:
         """Set the latency of every call."""

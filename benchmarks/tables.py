@@ -7,6 +7,7 @@ import cold
 import drain
 import function
 import handlers
+import latency
 from figures import Figures, Judged
 from results import Results
 from rich.console import Console
@@ -25,6 +26,7 @@ HANDLERS = "Processor time of a Lambda handler"
 FUNCTIONS = "Wall-clock time of a Lambda function"
 STARTS = "First answer of a Lambda function"
 WORKERS = "Workers that empty a queue"
+LATENCY = "From sent to stored"
 COLD = "Cold start and first invocation"
 GROWTH = "Growth"
 STAGES = "Where the time of a record goes"
@@ -32,6 +34,8 @@ _WORDS = {
     **handlers.TITLES,
     cold.COMPILED: "router",
     cold.TABLE: "boto3 and one Table",
+    drain.NODE: "sqs-consumer on Node",
+    latency.TWO_CALLS: "a receive and a write",
     function.NOTHING: "a function that does nothing",
     function.BOUND: f"its processor time and {function.CALLS} calls",
 }
@@ -42,6 +46,7 @@ _FIGURES = {
     function.START: "function, first answer",
     drain.CPU: "worker, processor time",
     drain.SCALING: "worker, messages a second",
+    latency.MEDIAN: "worker, from sent to stored",
     cold.CPU: "cold start, processor time",
     cold.CLOCK: "cold start, wall-clock time",
     cold.MEMORY: "cold start, peak memory",
@@ -102,6 +107,8 @@ def suites(results: Results) -> list[Rows]:
         found += functions(results), _compare(STARTS, "event", figures[function.START], "router")
     if drain.CPU in figures:
         found.append(workers(results))
+    if latency.MEDIAN in figures:
+        found.append(latencies(results))
     if cold.CPU in figures:
         found.append(cold_starts(results))
     if results.growth:
@@ -166,6 +173,17 @@ def workers(results: Results) -> Rows:
             )
     heads = ("worker", "program", "µs of processor a message", "ratio of the router", "messages a second")
     return Rows(WORKERS, (*heads, "server, µs a message", "calls for ten", "memory, MB"), rows)
+
+
+def latencies(results: Results) -> Rows:
+    """Return the table of the times from sent to stored."""
+    median, high = results.figures[latency.MEDIAN], results.figures[latency.HIGH]
+    rows: list[tuple[str, ...]] = []
+    for case, program in high.values:
+        values = [_number(each.median(case, program)) for each in (median, high)]
+        ratio = "" if program == "router" else str(median.ratio(case, "router", program) or "")
+        rows.append((case, word(program), *values, ratio))
+    return Rows(LATENCY, ("load", "worker", "median, ms", "99th percentile, ms", "ratio of the router (median)"), rows)
 
 
 def cold_starts(results: Results) -> Rows:

@@ -1,0 +1,64 @@
+"""The suite of latency: how long a message takes from sent to stored, at little and at much load.
+
+The load is the same for all, or a share of the speed with which the same worker has just emptied a queue. Messages are
+sent at random moments, by a rate. The first quarter of them does not count.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import node
+from drain import LATENCY_MS, NODE, SIZE, DrainCase, drain
+from figures import FigureBudget, Figures
+from rounds import Rounds
+from serving import Server
+from verifying import expected_digest
+
+MEDIAN, HIGH = "latency", "latency, 99th percentile"
+TWO_CALLS = "two calls"
+RATE = 100
+"""Messages a second of the case in which all workers have the same load."""
+LOADS = (0.05, 0.8)
+SECONDS = 4.0
+LEAST, MOST = 120, 60_000
+"""Messages of a figure; at least so many, if slow programs take longer for them."""
+WORKERS = (
+    DrainCase("router", 1, LATENCY_MS, 30_000),
+    DrainCase("boto3 loop", 1, LATENCY_MS, 300),
+    DrainCase(NODE, 1, LATENCY_MS, 2_000),
+)
+BUDGETS = (FigureBudget(MEDIAN, f"{RATE} a second", "router", TWO_CALLS, 1.1),)
+
+
+def steps(*, quick: bool, rounds: int) -> int:
+    """Return how often `measure` calls `advance`."""
+    return rounds * len(WORKERS)
+
+
+def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
+    """Measure in rounds; raises BenchmarkError if a worker did not write and delete all messages."""
+    figures = {MEDIAN: Figures("ms", 1e3), HIGH: Figures("ms", 1e3)}
+    with TemporaryDirectory() as folder:
+        missing = node.install(Path(folder))
+        for _ in rounds:
+            for worker in WORKERS:
+                if worker.program != NODE or not missing:
+                    _measure_worker(server, worker, figures, Path(folder), SECONDS / 4 if quick else SECONDS)
+                advance()
+    server.slow_down(0)
+    return figures
+
+
+def _measure_worker(
+    server: Server, worker: DrainCase, figures: dict[str, Figures], installed: Path, seconds: float
+) -> None:
+    speed = drain(server, worker, expected_digest(SIZE, worker.count), installed).speed or 0.0
+    for case, rate in {f"{RATE} a second": float(RATE), **{f"{load:.0%}": load * speed for load in LOADS}}.items():
+        count = max(LEAST, min(MOST, int(rate * seconds)))
+        drained = drain(server, replace(worker, count=count, rate=rate), expected_digest(SIZE, count), installed)
+        figures[MEDIAN].add(case, worker.program, drained.latency["p50"])
+        figures[HIGH].add(case, worker.program, drained.latency["p99"])
+        if worker.program == "router":
+            figures[MEDIAN].add(case, TWO_CALLS, 2 * LATENCY_MS / 1000)
