@@ -53,6 +53,7 @@ KINDS = (
     Kind("text", "text", "bytes of a text", "µs a record", 1.25),
     Kind("elements", "list", "elements of a list", "µs a record", 1.25),
     Kind("load", "loading", "routes", "ms to load", 1.25, 1e3),
+    Kind("check", "router check", "routes", "ms to check", 1.25, 1e3),
     Kind("dispatch", "other queues", "routes, each of its own queue", "µs to plan a record", 0.25),
     Kind("match", "its own queue", "routes of the queue", "µs to plan a record", 0.25),
     PROCESSES,

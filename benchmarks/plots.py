@@ -278,7 +278,8 @@ def _growth(results: Results) -> Any:
     assert results.growth
     found = results.growth
     figure, panels = plt.subplots(2, 5, figsize=(16, 6), layout="constrained")
-    panels.flat[-1].set_axis_off()
+    for axes in panels.flat[len(found.kinds) :]:
+        axes.set_axis_off()
     for axes, kind in zip(panels.flat, found.kinds, strict=False):
         points = sorted(found.medians(kind).items())
         slope = found.slope(kind)

@@ -50,6 +50,11 @@ def grow_load() -> Points:
     return {size: _spend(_load, path) for size, path in _configs(_ROUTES, own_queues=True)}
 
 
+def grow_check() -> Points:
+    """Return seconds to check a configuration, by its routes."""
+    return {size: _spend(_check, path) for size, path in _configs(_ROUTES, own_queues=True)}
+
+
 def grow_dispatch() -> Points:
     """Return seconds to plan a record of the last queue, by the routes of a configuration, each with its own queue."""
     return {size: _plan(path, f"queue-{size - 1}", size) for size, path in _configs(_ROUTES, own_queues=True)}
@@ -104,6 +109,12 @@ def _load(path: Path) -> Any:
     from router.program.load import load_program
 
     return load_program(path, {})
+
+
+def _check(path: Path) -> None:
+    from router.check.run import examine
+
+    examine(path, {})
 
 
 def _shorten(sizes: Sequence[int]) -> Sequence[int]:

@@ -1,10 +1,16 @@
 """The command line; it needs the extra `cli`."""
 
+import atexit
+import gc
 import sys
 
 
 def main() -> None:
     """Run `router`; without the extra, say what to install."""
+    # Most commands end before a reference cycle is worth looking for; `router.cli.app` turns the collector on for the
+    # others. None is worth it at the end, where Python would look through all objects once more.
+    gc.disable()
+    atexit.register(gc.freeze)
     try:
         # The command line's libraries are optional: Lambda has no use for them.
         from router.cli.app import app

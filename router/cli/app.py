@@ -4,6 +4,7 @@ A command is a module of this package, NAME.py, with a click command named `comm
 "`router NAME`: HELP": the help is read from there without importing the module.
 """
 
+import gc
 import importlib
 import os
 import re
@@ -31,6 +32,8 @@ _EXTRAS = {
     "uvicorn": "console",
 }
 """The optional modules that commands import, each with the extra that installs it."""
+SHORT = frozenset(("check", "compile", "diff", "explain", "graph", "list", "new", "schema", "template", "test"))
+"""The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
 
 
 @cache
@@ -68,6 +71,8 @@ class Commands(click.Group):
         """Import a command; return None if there is no such command."""
         if cmd_name not in commands():
             return None
+        if cmd_name not in SHORT:
+            gc.enable()
         with _naming_extras(cmd_name):
             command = importlib.import_module(f"router.cli.{cmd_name}").command
         assert isinstance(command, click.Command)

@@ -99,7 +99,7 @@ def plain_number(value: Number) -> str:
 def text_bytes(text: str) -> int:
     """Return the bytes of a text in UTF-8; raises Rejection for half a surrogate pair, which UTF-8 cannot encode."""
     try:
-        return len(text.encode())
+        return len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise Rejection(BAD_ITEM, "a text with half a surrogate pair") from None
 

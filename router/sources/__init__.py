@@ -130,8 +130,8 @@ class AttributeSource(Struct, frozen=True):
 
 def source_of(attribute: Any) -> tuple[AttributeSource, Any]:
     """The source of an attribute, and the value of its key."""
-    for source in SOURCES.values():
-        given = getattr(attribute, source.field)
+    for field, source in _BY_FIELD:
+        given = getattr(attribute, field)
         if given is not UNSET:
             return source, given
     raise LookupError("an attribute has no source")  # the parser refuses it
@@ -153,3 +153,4 @@ SOURCES: Mapping[str, AttributeSource] = {
     module.SOURCE.key: module.SOURCE for module in import_modules(__name__, __path__)
 }
 """Every source by its key."""
+_BY_FIELD = tuple((source.field, source) for source in SOURCES.values())

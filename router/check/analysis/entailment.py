@@ -59,7 +59,7 @@ class Answer(Enum):
 
     def opposite(self) -> "Answer":
         """Return the answer to the opposite question."""
-        return {Answer.YES: Answer.NO, Answer.NO: Answer.YES}.get(self, self)
+        return self if self is Answer.UNKNOWN else Answer.NO if self is Answer.YES else Answer.YES
 
 
 class Entailment:
@@ -78,15 +78,15 @@ class Entailment:
         levelwise: Levelwise | None = None,
         search: ProofBudget | None = None,
     ) -> None:
-        """`parse` makes the canonical schema of a predicate, given as JSON, in a draft.
+        """`parse` makes the canonical schema of a predicate, as JSON, in a draft.
 
-        `levelwise` decides what the canonical schema does not; `search` is the time for messages that refute claims,
-        which is none of that for proofs.
+        `levelwise` decides what that does not; `search` is the time for messages that refute claims, not for proofs.
         """
         self._schema = schema
         self._budget = budget or ProofBudget()
         self._parse = parse or _parse
         self._proved: dict[bytes, Answer] = {}
+        self._free: dict[Steps, bool] = {}
         self._levelwise = levelwise
         self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
         self._growing = ProofBudget(MAX_SEARCH_SECONDS)
@@ -111,6 +111,12 @@ class Entailment:
         if both is None:
             return Entailment(self._schema, False, self._budget, self._parse, levelwise, self._search)
         return Entailment(both, self.exact and exact, self._budget, self._parse, levelwise, self._search)
+
+    def again(self) -> "Entailment":
+        """Return the same for another route: with all that is proved already, and time of its own to search."""
+        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise)
+        same._proved, same._free, same.inferred = self._proved, self._free, self.inferred
+        return same
 
     def _decide(
         self, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
@@ -167,8 +173,10 @@ class Entailment:
 
     def _is_free(self, steps: Steps) -> bool:
         """Whether nothing is said of the values at a path, so that nothing can be proved of them."""
-        levelwise = self._levelwise
-        return levelwise is not None and bool(self._budget.attempt(lambda: levelwise.level(steps) == ANYTHING))
+        one = self._levelwise
+        if steps not in self._free:
+            self._free[steps] = one is not None and bool(self._budget.attempt(lambda: one.level(steps) == ANYTHING))
+        return self._free[steps]
 
     def proves_at(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`; no message is sought that does not."""

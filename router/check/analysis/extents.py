@@ -55,6 +55,8 @@ class Extents:
         extent = _extent(self._levels.parts(level))
         sizes = [1.0]
         if "string" in extent.types:
+            if extent.characters == extent.bytes == inf:
+                return inf  # whatever else it may be
             sizes.append(extent.characters * BYTES_OF_A_CHARACTER)
         if "number" in extent.types:
             sizes.append(NUMBER_BYTES)

@@ -37,7 +37,8 @@ _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
     """Return the types that a value is not proved not to have, except some."""
-    return [kind for kind in ALL_TYPES if value.types.get(kind, NO) is not NO and kind not in except_]
+    found = [kind for kind, answer in value.types.items() if answer is not NO and kind not in except_]
+    return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
 
 
 def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:

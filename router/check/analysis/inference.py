@@ -77,8 +77,13 @@ class Value(Struct, frozen=True):
 
 def any_of(answers: Iterable[Answer]) -> Answer:
     """Return YES if one answer is, NO if all are, else UNKNOWN."""
-    found = set(answers)
-    return YES if YES in found else UNKNOWN if UNKNOWN in found else NO
+    found = NO
+    for answer in answers:
+        if answer is YES:
+            return YES
+        if answer is UNKNOWN:
+            found = UNKNOWN
+    return found
 
 
 def of_type(*kinds: str, missing: Answer = NO, empty: Answer = NO, longest: int | None = None) -> Value:

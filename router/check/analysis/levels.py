@@ -15,6 +15,8 @@ from router.program.schemas.references import Location, Locations
 
 MAX_PARTS = 1000
 """The most subschemas that one level is made of; what is over that is left out."""
+_MOST_KEPT = 1000
+"""The most levels that are kept to be used again."""
 _ASSERTIONS = frozenset(
     [
         *("const", "enum", "format", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength"),
@@ -58,10 +60,18 @@ class Levels:
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
         self._left = MAX_PARTS
+        # By the identity of a level, which is kept beside its result: comparing levels would take longer than both.
+        self._below: dict[tuple[int, str | None], tuple[Level, Level]] = {}
+        self._parts: dict[int, tuple[Level, Level]] = {}
 
     def below(self, level: Level, step: str | None) -> Level:
         """Return what is known of the values one step further."""
-        return self._start(level, lambda place: self._child(place, step))
+        known = self._below.get((id(level), step))
+        if known is None:
+            if len(self._below) >= _MOST_KEPT:
+                self._below.clear()
+            known = self._below[id(level), step] = level, self._start(level, lambda place: self._child(place, step))
+        return known[1]
 
     def below_all(self, level: Level, steps: Steps) -> Level:
         """Return what is known of the values at a path."""
@@ -71,7 +81,12 @@ class Levels:
 
     def parts(self, level: Level) -> Level:
         """Return a level in which each subschema has only its own keywords, and the others beside it."""
-        return self._start(level, Own)
+        known = self._parts.get(id(level))
+        if known is None:
+            if len(self._parts) >= _MOST_KEPT:
+                self._parts.clear()
+            known = self._parts[id(level)] = level, self._start(level, Own)
+        return known[1]
 
     def _start(self, level: Level, own: Callable[[Location], Level]) -> Level:
         self._left = MAX_PARTS

@@ -27,6 +27,7 @@ _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
 """So many characters are too large, also if they are Base64."""
 _ELEMENTS = MAX_ITEM_BYTES // 2
 """So many are too large: each takes a byte, and one more in its list."""
+_WAYS = 4
 _DEPTH = 3
 _NAMES = 6
 """The most names of an object whose values are enlarged."""
@@ -82,20 +83,28 @@ def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
     """Yield values like one that are too large for an item: text with more of its characters, lists with elements."""
     match value:
         case str():
-            last, inner = value[-1:] or "x", value[-2:-1] or "x"
-            yield f"{value}{_run(last)}"
-            yield f"{value[:-1]}{_run(inner)}{last}"
-            yield f"{_run(value[:1])}{value}"
-            yield f"{value[:-1]}.{_run('0')}{last}"  # a time with a fraction
+            yield from (_lengthened(value, way) for way in range(_WAYS))
         case [first, *others]:
             yield from ([each, *others] for each in (_enlarged(first, depth - 1) if depth else ()))
             yield [first] * min(_ELEMENTS, MOST_BYTES // (len(_ENCODER.encode(first)) + 1))
         case {}:
-            yield {**value, "x": _run("x")}
+            yield {**value, "x": _lengthened("x", 0)}
             for name in [*value][: _NAMES if depth else 0]:
                 yield from ({**value, name: each} for each in _enlarged(value[name], depth - 1))
 
 
-@lru_cache(maxsize=8)
-def _run(character: str) -> str:
-    return character * _MANY
+@lru_cache(maxsize=16)
+def _lengthened(value: str, way: int) -> str:
+    """Return a text with many more of its characters, at one of the places where a pattern may allow them.
+
+    Most routes try the same few texts, and a text that exists has its hash.
+    """
+    last, inner = value[-1:] or "x", value[-2:-1] or "x"
+    match way:
+        case 0:
+            return f"{value}{last * _MANY}"
+        case 1:
+            return f"{value[:-1]}{inner * _MANY}{last}"
+        case 2:
+            return f"{value[:1] * _MANY}{value}"
+    return f"{value[:-1]}.{'0' * _MANY}{last}"  # a time with a fraction

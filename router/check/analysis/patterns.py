@@ -6,8 +6,8 @@ for a validator, so that a text that is found is to be tried on the validator, t
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -61,15 +61,22 @@ class _Automaton(Struct, frozen=True):
                     left.append(target)
         return frozenset(reached)
 
-    def step(self, states: frozenset[int], char: int) -> frozenset[int]:
-        """Return the states after a character."""
-        after = {
-            target
-            for state in states
-            for ranges, target in self.moves[state]
-            if any(low <= char <= high for low, high in ranges)
-        }
-        return self.closure(frozenset(after))
+    def stepper(self) -> Callable[[frozenset[int], int], frozenset[int]]:
+        """Return what returns the states after a character, and keeps them: few sets come in many combinations."""
+        close = cache(self.closure)
+
+        @cache
+        def step(states: frozenset[int], char: int) -> frozenset[int]:
+            reached = (
+                target
+                for state in states
+                for ranges, target in self.moves[state]
+                for low, high in ranges
+                if low <= char <= high
+            )
+            return close(frozenset(reached))
+
+        return step
 
     def accepts(self, states: frozenset[int], *, start: bool) -> bool:
         """Whether a text that has led to these states matches."""
@@ -83,7 +90,14 @@ def escaped(text: str) -> str:
 
 def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None; raises UndecidedPattern."""
-    automata = [_compiled(pattern) for pattern in (*patterns, accepted)]
+    return _search((*patterns, accepted))
+
+
+@lru_cache(maxsize=256)
+def _search(patterns: tuple[str, ...]) -> str | None:
+    """Return what `find_outside` does; the last pattern is the one that the text does not match."""
+    automata = [_compiled(pattern) for pattern in patterns]
+    steppers = [each.stepper() for each in automata]
     chars = _representatives(automata)
     first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
     queue: deque[tuple[tuple[frozenset[int], ...], str]] = deque([(first, "")])
@@ -98,7 +112,7 @@ def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
             steps += sum(map(len, states)) + 1
             if steps > _MAX_STEPS:
                 raise UndecidedPattern
-            after = tuple(each.step(at, char) for each, at in zip(automata, states, strict=True))
+            after = tuple(step(at, char) for step, at in zip(steppers, states, strict=True))
             if after not in seen and all(after[:-1]):
                 seen.add(after)
                 queue.append((after, text + chr(char)))

@@ -102,7 +102,9 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
         return [elements, _mapping(route, UNSET)]
     if attribute is None or not is_built_in(route, attribute):
         return []
-    stages = [elements, _mapping(route, {name: structs.replace(attribute, type=UNSET)})]
+    # Without `for_each`, a message has one element, itself.
+    stages = [elements] if is_set(route.route.for_each) else []
+    stages.append(_mapping(route, {name: structs.replace(attribute, type=UNSET)}))
     if claim.kind in ("type", "key", "version", "ttl"):
         stages.append(_mapping(route, {name: attribute}, _check_of(route, claim)))
     return stages

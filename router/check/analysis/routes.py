@@ -155,15 +155,15 @@ def analyze_routes(
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier: dict[str, list[Narrowing]] = {}
+    known: dict[str, Entailment] = {}
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
         before = earlier.setdefault(route.queue, []) if queue.match == "first" else []
         when, own = _own_condition(route)
-        schema = route.schema
-        linked = None if isinstance(schema, UnsetType) else schemas.linked(schema, ("routes", name, "schema"))
+        linked = _linked(schemas, name, route)
         budget = budget_of(linked)
-        by_schema = None if linked is None else entailment_of(linked, budget, approximate=True)
+        by_schema = _by_schema(linked, budget, known)
         names = None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
@@ -183,6 +183,23 @@ def analyze_routes(
         if not isinstance(route.when, UnsetType):
             before.append(Narrowing(opposite_of(route.when), evaluated(route.when, False)))
     return tuple(routes)
+
+
+def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
+    return None if isinstance(route.schema, UnsetType) else schemas.linked(route.schema, ("routes", name, "schema"))
+
+
+def _by_schema(schema: Validation | None, budget: ProofBudget, known: dict[str, Entailment]) -> Entailment | None:
+    """Return what follows from a schema; routes that share it share what is proved."""
+    if schema is None:
+        return None
+    uri = schema.root.uri
+    if uri in known:
+        return known[uri].again()
+    found = entailment_of(schema, budget, approximate=True)
+    if found is not None:
+        known[uri] = found
+    return found
 
 
 def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:

@@ -80,6 +80,7 @@ def _hints_of(name: str) -> Mapping[str, Any]:
     return get_type_hints(TRANSFORMS[name])
 
 
+@lru_cache
 def _types(hint: Any) -> tuple[str, ...] | None:
     if hint is Any:
         return None

@@ -4,7 +4,6 @@ Each is made from the schema, changed at one path, and validated as the router d
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from decimal import Decimal
 from functools import reduce
 from itertools import chain
@@ -81,12 +80,12 @@ class Witnesses:
             _placed(base, path, value)
             for path in _near(paths)
             for base in self._grown(path, there, tested)
-            for value in (*self._values(path), *_RARE)
+            for value in chain(self._values(path), _RARE)
         )
         together = (
             reduce(lambda message, path: _placed(message, path, value), paths, base)
             for base in self._grown((), [*there, *paths], tested)
-            for value in (*(value for path in paths for value in self._values(path)), *_RARE)
+            for value in chain((value for path in paths for value in self._values(path)), _RARE)
             if len(paths) > 1
         )
         tried = chain(changed, together, self._grown((), there, tested))
@@ -329,7 +328,7 @@ def _placed(message: Any, steps: Steps, value: Any) -> Any:
         step is EACH and (not message or (value is MISSING and not rest))
     ):
         return MISSING
-    changed: Any = copy(message)
+    changed: Any = [*message] if isinstance(message, list) else {**message}
     if not rest and value is MISSING:
         changed.pop(key, None)
         return changed

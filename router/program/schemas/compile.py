@@ -92,7 +92,7 @@ class SchemaStore:
 
     def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
         """Return the validation of a schema that was compiled for `path`; None if it has errors."""
-        file = self._inside(self._root / (schema if isinstance(schema, str) else _inline(path)))
+        file = self._inside(self._root / schema) if isinstance(schema, str) else self._root / _inline(path)
         check = None if file is None else self._checks.get(file)
         return None if check is None else self.validations[check]
 

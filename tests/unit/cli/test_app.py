@@ -12,7 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from router import cli
-from router.cli.app import app, commands
+from router.cli.app import SHORT, app, commands
 
 FOLDER = Path(cli.__file__).parent
 
@@ -44,6 +44,16 @@ def test_command(name: str) -> None:
 
     assert command
     assert (command.name, "Examples:" in (command.help or "")) == (name, True)
+
+
+@pytest.mark.parametrize(("name", "collects"), [("schema", False), ("worker", True)])
+def test_short_commands_collect_no_reference_cycles(name: str, collects: bool) -> None:
+    """Python's collector is off in commands that read files, print and end."""
+    code = "import gc\nfrom router.cli import main\ntry:\n    main()\nexcept SystemExit:\n    print(gc.isenabled())"
+
+    done = subprocess.run([sys.executable, "-c", code, name, "--help"], capture_output=True, text=True, check=True)
+
+    assert (done.stdout.splitlines()[-1], SHORT - commands().keys()) == (str(collects), frozenset())
 
 
 def test_help_imports_no_command() -> None:

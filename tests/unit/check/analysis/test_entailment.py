@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 
-from router.check.analysis.budget import BudgetSpent, ProofBudget
+from router.check.analysis.budget import MAX_SECONDS, SHORT, BudgetSpent, ProofBudget
 from router.check.analysis.entailment import (
     MAX_BYTES,
     Answer,
@@ -117,6 +118,16 @@ def test_a_budget_is_shared() -> None:
         share.spend()
 
     assert (budget.seconds, budget.steps, share.seconds) == (1, 5, 1)
+
+
+def test_time_is_that_of_the_processor() -> None:
+    """A proof that waits, as on a busy machine, is not charged for that; a short one is not timed exactly."""
+    waiting, short = ProofBudget(), ProofBudget()
+
+    waiting.attempt(lambda: sleep(0.2))
+    short.attempt(lambda: None)
+
+    assert (waiting.seconds > MAX_SECONDS - 0.1, MAX_SECONDS - SHORT < short.seconds < MAX_SECONDS) == (True, True)
 
 
 @pytest.mark.parametrize("predicate", [{"allOf": [{"anyOf": [{"required": [name]} for name in "abcdef"]}] * 9}])

@@ -212,3 +212,29 @@ def test_no_message_can_be_made(verdict: Any) -> None:
     found = verdict(schema, "item: {id: id, x: {from: id, type: N}}", "type")
 
     assert found == "not decided its value may be text that does not convert to N"
+
+
+def test_routes_that_share_a_schema(tmp_path: Path) -> None:
+    """What is proved for one route holds for the next: each has the claims that it has alone."""
+    (tmp_path / "one.json").write_text(json.dumps({"type": "object", "required": ["id"], "properties": {"id": TEXT}}))
+    route = "{queue: q, table: things, schema: one.json, item: {id: id, n: {from: n, type: N}}}"
+    text = CONFIG.partition("  r:")[0] + "".join(f"  {name}: {route}\n" for name in "abc")
+    (tmp_path / "routes.yaml").write_text(text, encoding="utf-8")
+
+    entries = examine(tmp_path / "routes.yaml", {}).ledger.entries
+
+    found = [[(each.kind, each.verdict, each.example) for each in entries if each.route == name] for name in "abc"]
+    refuted = ("type", "refuted", '{"id":"a","n":""}')
+    assert (
+        found
+        == [
+            [
+                ("mapping", "proved", ""),
+                ("mapping", "proved", ""),
+                refuted,
+                ("key", "proved", ""),
+                ("size", "proved", ""),
+            ]
+        ]
+        * 3
+    )

@@ -1,0 +1,27 @@
+"""What is known of the values at a path, level by level."""
+
+from pathlib import Path
+
+from router.check.analysis.levels import Levels
+from router.model import Place
+from tests.support.config import Findings
+from tests.support.program import Location, SchemaStore
+
+MANY = 1500
+"""More levels than are kept."""
+
+
+def test_many_levels() -> None:
+    """A level is what it is, whether it was kept, was dropped since, or is new."""
+    store = SchemaStore(Path("/nowhere"))
+    schema = {"allOf": [{"patternProperties": {f"{digit}$": {"maxLength": digit}}} for digit in range(10)]}
+    store.compile(schema, Findings(lambda path, key: Place("x")), ("schema",))
+    linked = store.linked(schema, ("schema",))
+    assert linked
+    root = Location(linked.root, (), linked.root.content)
+    kept = Levels(linked.locations)
+
+    found = [kept.parts(kept.below(root, f"name {number}")) for number in [*range(MANY), *range(MANY)]]
+
+    new = [Levels(linked.locations) for _ in range(MANY)]
+    assert found == [each.parts(each.below(root, f"name {number}")) for number, each in enumerate(new)] * 2
