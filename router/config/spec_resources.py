@@ -77,7 +77,7 @@ class OwnerSettings(Spec, frozen=True, kw_only=True):
             description="The ARN of the SNS topic for alarms of its queues, instead of the parameter `AlarmTopic`.",
             examples=["arn:aws:sns:eu-west-1:123456789012:team-orders"],
         ),
-    ]
+    ] = ""
 
 
 class EventSourceMapping(Spec, frozen=True, kw_only=True):

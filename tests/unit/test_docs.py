@@ -17,7 +17,7 @@ from router import codes as outcome_codes
 from router.codes import RETIRED
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
 from tests.support.aws import Duration, FixedDeadline, StartLimit
-from tests.support.check import known_codes
+from tests.support.check import examine, known_codes
 from tests.support.cli import cli_commands
 from tests.support.cli import worker_command as worker
 from tests.support.config import config_schema, spec
@@ -107,6 +107,18 @@ def test_each_config_is_without_errors(text: str, beside: dict[str, str], folder
         else []
     )
     assert ([str(finding) for finding in loaded.findings if finding.code.severity == "error"], failed) == ([], [])
+
+
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/live.md", "docs/stack.md"])
+def test_examples_have_no_findings(page: str, folder: Path) -> None:
+    """What a page about deployments shows has no warning either."""
+    texts = [each.values[0] for each in configs() if each.id and each.id.startswith(page)]
+    found = {}
+    for text in texts:
+        (folder / "routes.yaml").write_text(text, encoding="utf-8")
+        found[text] = [str(each) for each in examine(folder / "routes.yaml", ENVIRONMENT).findings]
+
+    assert found == {text: [] for text in texts}
 
 
 @pytest.mark.parametrize("text", commands())

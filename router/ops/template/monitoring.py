@@ -87,9 +87,10 @@ def _named(queue: PlannedQueue) -> str:
 
 def _actions(plan: StackPlan, queue: PlannedQueue) -> Sequence[Expression]:
     """Return the topic of the owner of a queue, or that of the parameter."""
-    if queue.owner not in plan.config.owners:
+    settings = plan.config.owners.get(queue.owner)
+    topic = settings.alarm_topic if settings else ""
+    if not topic:
         return ACTIONS
-    topic = plan.config.owners[queue.owner].alarm_topic
     return [sub(plan.substitutions.at(("owners", queue.owner, "alarm_topic"), topic))]
 
 

@@ -71,3 +71,16 @@ def test_alarms_of_owners(make: Any, resolve: Any) -> None:
         "owner: shop; prod orders)",
         "owner: platform; of clicks)",
     ]
+
+
+def test_owner_without_a_topic(make: Any, resolve: Any) -> None:
+    """The alarms of an owner without a topic notify that of the stack."""
+    config = CONFIG.replace("owners: {", "owners: {platform: {}, ")
+
+    made = resolve(make(config), VariableStage="prod", AlarmTopic="topic")
+
+    alarms = made.resources("CloudWatch::Alarm")
+    assert [alarms[name]["AlarmActions"] for name in ("AgeAlarmClicks", "AgeAlarmOrders")] == [
+        ["topic"],
+        ["arn:aws:sns:eu-west-1:123456789012:prod-shop"],
+    ]
