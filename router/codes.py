@@ -1,6 +1,6 @@
 """The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
-RT790 and RT791 are declared here too, since what reports them needs more packages than `router check --explain`.
+RT790 to RT793 are declared here too, since what reports them needs more packages than `router check --explain`.
 
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
 Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.
@@ -46,6 +46,19 @@ KEY_CHANGED = declare(
     "cannot receive such a message. `router deploy` reports it, and changes nothing without `--allow-destructive`: "
     "set `kms_key_previous` to the previous key until nothing is left that needs it.",
     "warning",
+)
+EXISTS_ALREADY = declare(
+    "RT792",
+    "a queue or table that a stack is to create, and that exists",
+    "CloudFormation imports an existing table whose name is literal in the template, and no queue. It does not create "
+    "one while the name is taken: the deployment would fail in the middle. `router deploy` and `router rollback` "
+    "change nothing. `managed: false` on a queue or table only refers to it.",
+)
+NO_CODEDEPLOY = declare(
+    "RT793",
+    "CodeDeploy does not answer",
+    "`router deploy --canary` shifts to a new version by CodeDeploy. Where that does not answer, as on a local AWS, "
+    "the deployment would fail in the middle: nothing is changed.",
 )
 NOT_JSON = declare(
     "RT801",

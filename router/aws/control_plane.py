@@ -106,6 +106,17 @@ def count_messages(sqs: ServiceClient, url: str) -> int | None:
     return int(response["Attributes"][WAITING]) + int(response["Attributes"][IN_FLIGHT])
 
 
+def find_queue(sqs: ServiceClient, name: str) -> str | None:
+    """Return the URL of a queue, or None if there is none; raises AwsCallError."""
+    try:
+        return str(sqs.call("GetQueueUrl", QueueName=name)["QueueUrl"])
+    except AwsCallError as error:
+        # The query protocol of SQS has a namespace before the code.
+        if error.code.rpartition(".")[2] in ABSENT:
+            return None
+        raise
+
+
 class ExistingTable(Struct, frozen=True):
     """A table; `ttl` is the attribute by which its items expire, or ""."""
 

@@ -8,8 +8,9 @@ from msgspec import Struct, UnsetType
 
 from router.change.versions import ConfigVersion
 from router.check.live.permissions import fetches_of, keys_of
+from router.errors import RouterError
 from router.model import Path
-from router.ops.changes import OF_A_QUEUE, kind_of
+from router.ops.changes import OF_A_QUEUE, kind_of, routes_of
 from router.ops.property_changes import substitute_text
 from router.ops.template.document import DeployableConfig, make_document
 from router.ops.template.expressions import Substitutions
@@ -124,12 +125,26 @@ def _of_s3(arn: str) -> str:
     return f"the objects of bucket '{name}'" if bucket != name else f"bucket '{name}'"
 
 
-def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion:
-    """Return what a version deploys: for the worker, or else for the function; raises UsageError (a limit of AWS)."""
+def _deployable(version: ConfigVersion) -> DeployableConfig:
     content = version.path.read_bytes() if is_precompiled(version.path) else precompile(version.path, version.env)
     files = unpack(content, COMPILED_NAME, any_version=True).files.files
-    substitutions = Substitutions(files)
-    body = make_document(DeployableConfig(version.path, version.program, version.loaded, files), as_worker).body
+    return DeployableConfig(version.path, version.program, version.loaded, files)
+
+
+def routes_by_resource(version: ConfigVersion, template: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the routes of each resource of a template as text, by logical id; none if the version has no template."""
+    try:
+        document = make_document(_deployable(version))
+    except RouterError:
+        return {}
+    return routes_of(template["Resources"], document.routes)
+
+
+def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion:
+    """Return what a version deploys: for the worker, or else for the function; raises UsageError (a limit of AWS)."""
+    config = _deployable(version)
+    substitutions = Substitutions(config.files)
+    body = make_document(config, as_worker).body
     plan = make_plan(version.program, substitutions, as_worker)
     actions: dict[str, frozenset[str]] = {}
     for statement in statements(plan):

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from router.change.git import read_commit
 from router.config import spec
 from router.errors import ConfigError, UsageError
-from router.model import Path, Place, names_file, plugin_name
+from router.model import Finding, Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
 from router.program.precompiled import COMPILED_NAME
 from router.program.schemas.compile import SchemaStore
@@ -61,6 +61,10 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
     def place(self, path: Path, key: bool = False) -> Place:
         """Return the place of the value (or the key) at a path of the config; of its parent if there is none."""
         return _relabel(self.loaded.findings.locate(path, key), self.root, self.shown)
+
+    def relabel(self, finding: Finding) -> Finding:
+        """Return a finding about this version with its file as reports name it."""
+        return structs.replace(finding, place=_relabel(finding.place, self.root, self.shown))
 
     def file(self, place: Place) -> FilePath:
         """Return the file of a place in this version, which may be a temporary one."""

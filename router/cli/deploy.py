@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from router.cli.options import allow_file_option, config_option, json_option, yes_option
+from router.cli.options import (
+    allow_destructive_option,
+    allow_file_option,
+    config_option,
+    confirm_option,
+    json_option,
+    yes_option,
+)
 from router.cli.report import exit_on_findings
 
 
@@ -37,15 +44,18 @@ from router.cli.report import exit_on_findings
     help="Let the new version have so many of the messages first, for so long.  [default: 10 minutes]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does.")
+@allow_destructive_option
+@confirm_option
+@click.option("--allow-breaking", is_flag=True, help="With --yes, deploy a change that breaks something for messages.")
 @yes_option
 @json_option
 def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
     """Check and build the config, show what would change in AWS, and change it.
 
-    The changes that CloudFormation would make are shown first and have to be confirmed: on a terminal, or by --yes. If
-    queues or tables would be deleted or replaced, nothing is changed without --allow-destructive. If a deployment
-    fails, the stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
+    The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
+    to be confirmed: on a terminal, or by --yes. If queues or tables would lose what they store, nothing is changed
+    without --allow-destructive, and their names have to be typed, or given by --confirm. If a deployment fails, the
+    stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
 
     Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,
     or failed; 2: could not run, or could not ask.
@@ -55,6 +65,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
       router deploy --stack flows --dry-run
       STAGE=prod router deploy --stack flows-prod
       router deploy --stack flows-prod --parameter STAGE=prod --package dist/lambda.zip --yes
+      router deploy --stack flows-prod --yes --allow-destructive --confirm orders --confirm orders-dlq
       router deploy --stack flows-prod --canary 10%/15
     """
     if options["package"] and options["worker"]:
@@ -68,7 +79,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     from router.ops.template.canary import read_canary
 
     parameters = read_assignments(given)
-    services = connect_services(("cloudformation", "dynamodb", "s3", "sqs", "sts"))
+    services = connect_services(("cloudformation", "codedeploy", "dynamodb", "s3", "sqs", "sts"))
     run = DeployRun(
         DeployOptions(canary=read_canary(canary) if canary else None, **options),
         services,

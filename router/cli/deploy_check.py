@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from router.aws.stacks import Stacks
+from router.change.versions import ConfigVersion
+from router.check.ignore import ignore_findings
 from router.check.rule import LIVE
 from router.check.run import RULE_FAILED, examine
 from router.cli.report import count_findings, show_findings
@@ -24,6 +26,19 @@ def compare_deployed(config: Path, env: Mapping[str, str], function: str, role: 
     # Those about the config itself were shown before the deployment.
     about = [each for each in report.findings if each.code.id.startswith(LIVE) or each.code == RULE_FAILED]
     return tuple(each for each in about if each.code.severity != "info")
+
+
+def compare_running(version: ConfigVersion, function: str) -> tuple[Finding, ...]:
+    """Return the errors and warnings about what is deployed, beside a config that a package has.
+
+    `function` is its name, with the alias that is called, if there is one. Those that the config ignores are left out.
+    """
+    loaded = version.loaded
+    known = set(loaded.findings)
+    LiveComparison(function)(loaded)
+    ignored = {each.finding for each in ignore_findings(loaded, frozenset(), live=True)}
+    about = [each for each in loaded.findings if each not in known and each not in ignored]
+    return tuple(version.relabel(each) for each in about if each.code.severity != "info")
 
 
 def role_of_worker(stacks: Stacks, stack_id: str, partition: str, account: str) -> str:

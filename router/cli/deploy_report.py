@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
-from router.aws.protocols import KeySchema
-from router.aws.stacks import StackResource
+from router.aws.stacks import Stack, StackResource
+from router.change.report import ConfigChange, DiffReport, grouped, summary
+from router.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
+from router.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_json
 from router.ops.changes import PlannedChange, kind_of, short_name
@@ -16,6 +18,8 @@ _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
 _COLOUR, _LOSS_COLOUR = "yellow", "bold red"
 _LONGEST = 60
 """Characters of a value that is shown."""
+_LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
+"""The changes of a comparison that the change set shows as losses."""
 _DASHBOARD = "AWS::CloudWatch::Dashboard"
 _SHOWN = (
     "AWS::Lambda::Function",
@@ -49,9 +53,31 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else "…"
 
 
-def describe_key(key: KeySchema) -> str:
-    """Return a key as the config has it."""
-    return "{" + ", ".join(f"{name}: {type_}" for name, type_ in key) + "}"
+def breaking_changes(report: DiffReport) -> list[ConfigChange]:
+    """Return the changes that break something, but for what the change set says of queues and tables."""
+    found = [each.change for each in report.findings if each.risk == "breaking"]
+    return [each for each in found if each.code not in _LOSSES]
+
+
+def breaking_sentence(change: ConfigChange) -> str:
+    """Return a change in words, with its route."""
+    where = f"route '{change.route}': " if change.route else ""
+    return f"{where}{change.code.id} {change.sentence}"
+
+
+def show_routes(report: DiffReport, stack: str) -> None:
+    """Print the verdict about each route that changes, with what breaks or is not known, and where all is shown."""
+    console, breaking = output(), breaking_changes(report)
+    for route, _ in grouped(report, show_ignored=False):
+        lines = [f"not known: {why}" for why in (route.unproved if route else ())]
+        about = [each for each in breaking if each.route == (route.route if route else "")]
+        lines += [f"{each.code.id} {each.sentence}" for each in about]
+        if route:
+            colour = VERDICT_COLOURS[route.verdict]
+            console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)
+        for line in lines:
+            console.print(f"  {literal(line)}", soft_wrap=True)
+    console.print(f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True)
 
 
 def show_result(
@@ -102,10 +128,14 @@ def as_record(
     planned: Sequence[PlannedChange],
     parameters: Mapping[str, tuple[str, str]],
     result: DeploymentResult | None,
+    now: Stack | None,
 ) -> Mapping[str, Any]:
-    """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed."""
+    """Return all of it for JSON: `parameters` are those that change; without a result, nothing was executed.
+
+    `now` is the stack as it is, None if there is none: then its status is None.
+    """
     executed = result is not None
-    result = result or DeploymentResult("")
+    result = result or (DeploymentResult(now.status, now.outputs) if now else DeploymentResult(""))
     cause = result.cause
     return {
         "stack": stack,
@@ -114,7 +144,7 @@ def as_record(
         "parameters": {name: {"before": old, "after": new} for name, (old, new) in parameters.items()},
         "destructive": any(each.loses for each in planned),
         "executed": executed,
-        "status": result.status,
+        "status": result.status or None,
         "outputs": dict(result.outputs),
         "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
         "tables_kept": list(result.kept),

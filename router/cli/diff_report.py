@@ -16,7 +16,7 @@ from router.dev.compare import to_json
 from router.model import Finding
 from router.printable import printable
 
-_COLOURS: Mapping[str, str] = {
+COLOURS: Mapping[str, str] = {
     "breaking": "red", "risky": "yellow", "info": "blue", "compatible": "green", "unknown": "yellow",
 }  # fmt: skip
 _NARROW, _WIDE = 80, 110
@@ -31,7 +31,7 @@ def render(report: DiffReport, form: str, show_ignored: bool) -> str:
     """Return a report in one of the formats."""
     match form:
         case "json":
-            return to_json(_record(report, show_ignored), indent=2)
+            return to_json(as_diff_record(report, show_ignored), indent=2)
         case "markdown":
             return "\n".join(_markdown(report, show_ignored))
         case "github" | "sarif":
@@ -76,11 +76,11 @@ def _heading(route: RouteReport | None) -> str:
     if route is None:
         return click.style("other changes", bold=True)
     was = f" (was {route.was})" if route.was else ""
-    return f"{click.style(route.verdict, fg=_COLOURS[route.verdict], bold=True)}  {printable(route.route)}{was}"
+    return f"{click.style(route.verdict, fg=COLOURS[route.verdict], bold=True)}  {printable(route.route)}{was}"
 
 
 def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
-    change, colour = found.change, _COLOURS[found.risk]
+    change, colour = found.change, COLOURS[found.risk]
     first, *rest = _wrapped(_advised(found), width, f"  {change.code.id}  ", _INDENT)
     yield first.replace(change.code.id, click.style(change.code.id, fg=colour), 1)
     yield from rest
@@ -165,7 +165,8 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_[]<>|#@" else char for char in printable(text))
 
 
-def _record(report: DiffReport, show_ignored: bool) -> dict[str, Any]:
+def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, Any]:
+    """Return a report for JSON."""
     shown = [*report.findings, *(report.ignored if show_ignored else ())]
     return {
         "old": report.old,

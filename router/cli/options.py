@@ -89,6 +89,16 @@ allow_file_option: Callable[[Any], Any] = click.option(
 )
 """`--allow-file PATH`, of the commands that build a package."""
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+allow_destructive_option: Callable[[Any], Any] = click.option(
+    "--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does."
+)
+confirm_option: Callable[[Any], Any] = click.option(
+    "--confirm",
+    "confirmed",
+    multiple=True,
+    metavar="NAME",
+    help="A queue or table that may lose what it stores, instead of typing its name; may be repeated.",
+)
 yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from router.cli.options import json_option, yes_option
+from router.cli.options import allow_destructive_option, confirm_option, json_option, yes_option
 
 
 @click.command("rollback")
 @click.option("--stack", required=True, metavar="NAME", help="The stack to change.")
 @click.option("--bucket", default="", metavar="NAME", help="The bucket that its deployments named with --bucket.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does.")
+@allow_destructive_option
+@confirm_option
 @yes_option
 @json_option
 def command(**options: Any) -> None:
@@ -20,9 +21,11 @@ def command(**options: Any) -> None:
 
     The comparison of both configs is shown first, as by router diff, then the changes that CloudFormation would make,
     and they have to be confirmed: on a terminal, or by --yes. What would lose messages or items is refused without
-    --allow-destructive, as by router deploy. A second rollback returns to where the first one began.
+    --allow-destructive, and confirmed by its name, as by router deploy. At the end, what is deployed is compared with
+    the config that runs again. A second rollback returns to where the first one began.
 
-    Exit code 0: rolled back; 1: refused, not confirmed, or failed; 2: could not run, or could not ask.
+    Exit code 0: rolled back; 1: refused, not confirmed, failed, or errors in what is deployed; 2: could not run, or
+    could not ask.
 
     \b
     Examples:
@@ -32,8 +35,8 @@ def command(**options: Any) -> None:
     """
     # boto3 is optional and takes 0.2 s to import.
     from router.aws.control_plane import connect_services
-    from router.cli.deploy_run import ChangeOptions
     from router.cli.rollback_run import RollbackRun
+    from router.cli.stack_run import ChangeOptions
 
     services = connect_services(("cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts"))
     sys.exit(RollbackRun(ChangeOptions(**options), services).run())

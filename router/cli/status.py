@@ -50,4 +50,4 @@ def command(config: Path | None, stack: str | None, pages: tuple[str, ...], lett
         click.echo(to_json(status.record(), indent=2))
     else:
         show_status(status)
-    sys.exit(status.needs_attention)
+    sys.exit(bool(status.attention))

@@ -19,7 +19,7 @@ from router.cli.terminal import literal, output, print_table
 from router.dlq.messages import Selection
 from router.dlq.queues import DeadLetterQueue, opened
 from router.dlq.summary import count_causes
-from router.ops.status import QueueStatus, StatusReader, TableStatus, needs_attention
+from router.ops.status import QueueStatus, StatusReader, TableStatus, concerns
 from router.program.load import Program, load_program
 
 _CONNECTIONS = 8
@@ -35,15 +35,22 @@ class StatusReport(Struct, frozen=True):
     running: tuple[RunningConfig, ...]
 
     @property
-    def needs_attention(self) -> bool:
-        """Whether something is not as it should be."""
-        others = any(not each.healthy or each.paused or set(each.hashes) - {self.config} for each in self.running)
-        return others or needs_attention(self.queues, self.tables)
+    def attention(self) -> tuple[str, ...]:
+        """What is not as it should be, in sentences."""
+        found = [*concerns(self.queues, self.tables)]
+        for each in self.running:
+            if set(each.hashes) - {self.config}:
+                found.append(f"{each.where} runs another config than this one")
+            if not each.healthy:
+                found.append(f"{each.where} is not healthy")
+            if each.paused:
+                found.append(f"{each.where} cannot write anything of these queues: {', '.join(each.paused)}")
+        return tuple(found)
 
     def record(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         queues = [{**to_builtins(each), "paused": each.paused} for each in self.queues]
-        return {**to_builtins(self), "queues": queues}
+        return {**to_builtins(self), "queues": queues, "attention": list(self.attention)}
 
 
 def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int) -> StatusReport:
@@ -83,17 +90,10 @@ def show_status(status: StatusReport) -> None:
     """Print a status for people."""
     columns = ("queue", "waiting", "in flight", "oldest", "dead letters", "received by")
     print_table(columns, [list(map(literal, _row(each))) for each in status.queues])
-    lines = [
-        f"table {each.table}: {each.throttled} writes throttled in the last 15 minutes"
-        for each in status.tables
-        if each.throttled
-    ]
-    lines += [f"not known of {queue.queue}: {why}" for queue in status.queues for why in queue.unknown]
+    lines = [f"not known of {queue.queue}: {why}" for queue in status.queues for why in queue.unknown]
     lines.append(f"this config: {status.config}")
-    for each in status.running:
-        health = "" if each.healthy else " (not healthy)"
-        health += f" (PAUSED, nothing can be written: {', '.join(each.paused)})" if each.paused else ""
-        lines.append(f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}{health}")
+    lines += [f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}" for each in status.running]
+    lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
         output().print(literal(line), soft_wrap=True)
 

@@ -78,7 +78,7 @@ def _undeploy(
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
-    from router.cli.deploy_run import watch
+    from router.cli.stack_run import watch
     from router.ops.stack import QUEUE, TABLE, delete_stack, first_failure, plan_removal
 
     name, console = stack.name, output(stderr=True)

@@ -8,8 +8,10 @@ from msgspec import Struct, field
 
 from router.aws.stacks import ResourceChange
 from router.ops.property_changes import (
+    NO_PREVIOUS_KEYS,
     QUEUE,
     TABLE,
+    PreviousKeys,
     PropertyChange,
     TemplateVersion,
     compare_properties,
@@ -98,22 +100,14 @@ def describe_changes(
     names: Mapping[str, str],
     old: TemplateVersion = NO_TEMPLATE,
     new: TemplateVersion = NO_TEMPLATE,
-    previous_keys: Mapping[str, str] = {},
+    keys: PreviousKeys = NO_PREVIOUS_KEYS,
 ) -> tuple[PlannedChange, ...]:
     """Return the changes, those that lose something first.
 
-    `routes`, `names` and `previous_keys` (KMS keys that can still be decrypted with) are keyed by logical id. `old` and
-    `new` are the templates before and after.
+    `routes` and `names` are keyed by logical id. `old` and `new` are the templates before and after.
     """
     planned = [
-        _describe(
-            change,
-            routes,
-            names,
-            compare_properties(old, new, change.logical_id),
-            previous_keys.get(change.logical_id, ""),
-        )
-        for change in changes
+        _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys) for change in changes
     ]
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
 
@@ -123,7 +117,7 @@ def _describe(
     routes: Mapping[str, str],
     names: Mapping[str, str],
     changed: tuple[PropertyChange, ...],
-    previous_key: str,
+    keys: PreviousKeys,
 ) -> PlannedChange:
     verb = _verb(change)
     name = names.get(change.logical_id)
@@ -132,7 +126,7 @@ def _describe(
         # What is lost has the name that it has now: the config may name another.
         name = resource_name(change.type, change.logical_id, change.physical_id)
     values = changed if change.action == "Modify" else ()
-    loss = describe_loss(change.type, values, previous_key) if verb in ("modify", "may modify") else ""
+    loss = describe_loss(change.type, values, change.logical_id, keys) if verb in ("modify", "may modify") else ""
     return PlannedChange(
         verb,
         change.logical_id,

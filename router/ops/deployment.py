@@ -11,12 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
-from router.aws.protocols import KeySchema, read_key_schema
 from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
-from router.ops.property_changes import TemplateVersion, substitute_text
+from router.ops.property_changes import SET_PREVIOUS_KEY, PreviousKeys, TemplateVersion, substitute_text
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.policies import MANAGED_POLICY
@@ -37,7 +36,8 @@ class Deployment(Struct, frozen=True):
 
     A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
     `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id,
-    `variables` the values of the variables of the config, `previous_keys` the KMS keys that can still decrypt.
+    `variables` the values of the variables of the config, `previous_keys` the KMS keys that can still decrypt;
+    `key_advice` says what to do where another one is needed.
     """
 
     stack: str
@@ -50,11 +50,17 @@ class Deployment(Struct, frozen=True):
     changes: Mapping[str, tuple[str, str]] = {}
     variables: Mapping[str, str] = {}
     previous_keys: Mapping[str, str] = {}
+    key_advice: str = SET_PREVIOUS_KEY
+
+    @property
+    def template(self) -> TemplateVersion:
+        """The template, with the values of all parameters."""
+        return TemplateVersion(json.loads(self.body), self.values)
 
     def describe(self, changes: tuple[ResourceChange, ...], old: TemplateVersion) -> tuple[PlannedChange, ...]:
         """Return a description of each change; `old` is the template that the stack has."""
-        new = TemplateVersion(json.loads(self.body), self.values)
-        return describe_changes(changes, self.routes, self.names, old, new, self.previous_keys)
+        keys = PreviousKeys(self.previous_keys, self.key_advice)
+        return describe_changes(changes, self.routes, self.names, old, self.template, keys)
 
     def policies_beside(self, old: Mapping[str, Any]) -> int:
         """Return how many managed policies the role has during the change of a template `old`."""
@@ -100,10 +106,12 @@ def make_deployment(
     given: Mapping[str, str],
     env: Mapping[str, str],
     previous: Mapping[str, str] | None = None,
+    pseudo: Mapping[str, str] = {},
 ) -> Deployment:
     """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject.
 
     `previous` are the parameters of the stack as it is. Those that are neither given nor in the environment stay.
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`.
     """
     previous = previous or {}
     if package and len(stack) > MAX_FUNCTION_NAME:
@@ -120,13 +128,14 @@ def make_deployment(
     changes = {
         labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
     }
-    template = with_version_id(with_literal_table_names(document.body, values), values)
+    known = {**pseudo, **values}
+    template = with_version_id(with_literal_table_names(document.body, known), values)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
-    names = literal_names(template, values)
+    names = literal_names(template, known)
     keys = {id_: substitute_text(text, values) for id_, text in document.previous_keys.items()}
-    return Deployment(stack, body, parameters, routes, names, package, values, changes, variables, keys)
+    return Deployment(stack, body, parameters, routes, names, package, known, changes, variables, keys)
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:
@@ -187,15 +196,9 @@ def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, s
     return {**template, "Resources": resources}
 
 
-def tables_by_name(template: Mapping[str, Any]) -> dict[str, KeySchema]:
-    """Return the keys of the tables of a template whose names are literal, by name."""
-    tables = [each["Properties"] for each in template.get("Resources", {}).values() if each["Type"] == _TABLE]
-    return {each["TableName"]: read_key_schema(each) for each in tables if isinstance(each.get("TableName"), str)}
-
-
 def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Return the names of queues and tables by logical id, as far as the values of parameters give them."""
-    found = {id_: _literal_name(resource, values) for id_, resource in template["Resources"].items()}
+    found = {id_: _literal_name(resource, values) for id_, resource in template.get("Resources", {}).items()}
     return {id_: name for id_, name in found.items() if name}
 
 

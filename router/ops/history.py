@@ -15,6 +15,8 @@ from router.ops.deployment import FOLDER, Deployment, literal_names
 from router.ops.template.canary import without_shift
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 
+_KEY_ADVICE = "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
+
 
 class StackVersion(Struct, frozen=True):
     """The template of a stack and the values of its parameters; `until` is when a change replaced it (ISO 8601)."""
@@ -57,8 +59,11 @@ def _prefix(stack: Stack) -> str:
     return f"{FOLDER}/stacks/{stack.name}/"
 
 
-def as_deployment(stack: Stack, version: StackVersion) -> Deployment:
-    """Return the deployment that makes a stack what it was; its package is in the bucket already."""
+def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:
+    """Return the deployment that makes a stack what it was; its package is in the bucket already.
+
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`.
+    """
     values = version.parameters
     kept = {name for name in values if name not in (CODE_BUCKET, CODE_KEY, CODE_VERSION)}
     changes = {
@@ -68,8 +73,9 @@ def as_deployment(stack: Stack, version: StackVersion) -> Deployment:
     }
     # Who goes back does not want to wait: an alias moves at once.
     body = json.dumps(without_shift(version.template), separators=(",", ":"))
-    names = literal_names(version.template, values)
+    known = {**pseudo, **values}
+    names = literal_names(version.template, known)
     # AWS does not tell hidden values: those of the stack stay.
     hidden = {name for name, declared in version.template["Parameters"].items() if declared.get("NoEcho")}
     given = {name: None if name in hidden & stack.parameters.keys() else value for name, value in values.items()}
-    return Deployment(stack.name, body, given, {}, names, None, values, changes)
+    return Deployment(stack.name, body, given, {}, names, None, known, changes, key_advice=_KEY_ADVICE)

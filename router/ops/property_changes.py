@@ -15,6 +15,7 @@ _DEFAULT_RETENTION = 345_600
 _TIME_TO_LIVE = "TimeToLiveSpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
+SET_PREVIOUS_KEY = "set it as kms_key_previous"
 
 
 def substitute_text(text: str, values: Mapping[str, str]) -> str:
@@ -57,6 +58,16 @@ class TemplateVersion(Struct, frozen=True):
                 return value
 
 
+class PreviousKeys(Struct, frozen=True):
+    """The KMS keys, by logical id, that can still be decrypted with, and what to do where another one is needed."""
+
+    known: Mapping[str, str] = {}
+    advice: str = SET_PREVIOUS_KEY
+
+
+NO_PREVIOUS_KEYS = PreviousKeys()
+
+
 def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: str) -> tuple[PropertyChange, ...]:
     """Return the properties of a resource that differ, in the order of the new template."""
     before, after = old.properties(logical_id), new.properties(logical_id)
@@ -66,12 +77,12 @@ def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: s
     )
 
 
-def describe_loss(type_: str, changes: tuple[PropertyChange, ...], previous_key: str = "") -> str:
-    """Return what is lost if properties of an existing resource change, or "".
-
-    `previous_key` is the KMS key that the config names as `kms_key_previous`, so that it can still be decrypted with.
-    """
+def describe_loss(
+    type_: str, changes: tuple[PropertyChange, ...], logical_id: str = "", keys: PreviousKeys = NO_PREVIOUS_KEYS
+) -> str:
+    """Return what is lost if properties of an existing resource change, or ""."""
     losses = []
+    previous_key = keys.known.get(logical_id, "")
     for change in changes:
         if type_ == QUEUE and change.name == _RETENTION:
             seconds, fewer = (int(each or _DEFAULT_RETENTION) for each in (change.before, change.after))
@@ -84,8 +95,8 @@ def describe_loss(type_: str, changes: tuple[PropertyChange, ...], previous_key:
         elif change.name == _KEYS.get(type_) and _key(change.before) not in ("", previous_key):
             content = "messages" if type_ == QUEUE else "items"
             losses.append(
-                f"CHANGES the KMS key: stored {content} need the previous one, {_key(change.before)}: set it as "
-                f"kms_key_previous ({KEY_CHANGED.id})"
+                f"CHANGES the KMS key: stored {content} need the previous one, {_key(change.before)}: "
+                f"{keys.advice} ({KEY_CHANGED.id})"
             )
     return "; ".join(losses)
 

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguratio
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -184,8 +184,15 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     return structs.replace(status, oldest_seconds=age)
 
 
-def needs_attention(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> bool:
-    """Return whether a queue is paused, has dead letters or cannot be read, or a table is throttled."""
-    return any(each.paused or each.dead_letters or each.waiting is None for each in queues) or any(
-        each.throttled for each in tables
-    )
+def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> Iterator[str]:
+    """Yield a sentence for each queue that is paused, has dead letters or cannot be read, and each throttled table."""
+    for queue in queues:
+        if queue.paused:
+            yield f"queue {queue.queue} is paused: {queue.paused}"
+        if queue.dead_letters:
+            yield f"queue {queue.queue} has {queue.dead_letters} dead letters"
+        if queue.waiting is None:
+            yield f"queue {queue.queue} cannot be read"
+    for table in tables:
+        if table.throttled:
+            yield f"table {table.table}: {table.throttled} writes throttled in the last 15 minutes"

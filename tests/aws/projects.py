@@ -68,7 +68,11 @@ class StackProject:
 
     def deploy(self, *words: str) -> Result:
         """Deploy with the package that is there."""
-        given = ("--stack", self.stack, "-c", str(self.config), "--package", str(self.package), "--yes")
-        done = self.run("deploy", *given, *words, STAGE=self.stack)
+        done = self.try_to_deploy("--yes", "--allow-breaking", *words)
         assert done.exit_code == 0, done.output
         return done
+
+    def try_to_deploy(self, *words: str) -> Result:
+        """Deploy with the package that is there, which may be refused."""
+        given = ("--stack", self.stack, "-c", str(self.config), "--package", str(self.package))
+        return self.run("deploy", *given, *words, STAGE=self.stack)

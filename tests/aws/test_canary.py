@@ -77,13 +77,29 @@ def test_what_runs(project: StackProject) -> None:
 def test_refused(project: StackProject) -> None:
     """Two versions that map the key in different ways must not write side by side."""
     project.write(CONFIG.replace("id: id", "id: {from: id, transform: upper}"))
-    words = ("--stack", project.stack, "-c", str(project.config), "--package", str(project.package), "--yes")
 
-    done = project.run("deploy", *words, "--canary", "10%", STAGE=project.stack)
+    done = project.try_to_deploy("--yes", "--canary", "10%")
 
     why = "two versions must not write side by side: the key is mapped in another way: one message writes two items"
     advice = "with --canary both versions write for a while: deploy without it, when few messages come"
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, f"refused: route 'orders': {why}; {advice}")
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_codedeploy(
+    project: StackProject, tmp_path: Path, inside: Inside, guarded: LocalAws, lambda_: Any, is_first: bool
+) -> None:
+    """Where CodeDeploy does not answer, that is said before anything changes: also if nothing would be shifted yet."""
+    (tmp_path / "first").mkdir()
+    deployed = StackProject(tmp_path / "first", inside, guarded) if is_first else project
+    deployed.write(schema={**SCHEMA, "title": "other"})
+
+    done = deployed.try_to_deploy("--yes", "--canary", "10%")
+
+    names = {each["FunctionName"] for each in lambda_.list_functions()["Functions"]}
+    sentence = "router: RT793 --canary shifts messages by CodeDeploy, which does not answer in us-east-1 at http://127"
+    assert (done.exit_code, done.stderr.splitlines()[-1].startswith(sentence)) == (2, True), done.output
+    assert (deployed.stack in names) is not is_first
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
 
-from tests.support.cli import app, deploy_run
+from tests.support.cli import app, deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import DESCRIPTION, DeployableConfig, Deployment, Document, make_document, read_for_deployment
 from tests.support.program import COMPILED_NAME, precompile
@@ -69,8 +69,8 @@ class Project:
 
     def deploy(self, *words: str, **variables: str) -> Result:
         """Deploy with the package that is there."""
-        package = ("--package", str(self._folder / "lambda.zip"))
-        return self.run("deploy", "-c", str(self.config), *package, *words, **variables)
+        given = ("--package", str(self._folder / "lambda.zip"), "--allow-breaking")
+        return self.run("deploy", "-c", str(self.config), *given, *words, **variables)
 
     def changes(self, *words: str) -> list[tuple[str, str, str, list[str]]]:
         """What would change for certain, without changing it; the function's code, which is new each time, aside."""
@@ -126,7 +126,7 @@ def test_dry_run(project: Project, clients: Mapping[str, Any]) -> None:
         "us-east-1",
         False,
         False,
-        "",
+        None,
     )
 
 
@@ -204,13 +204,39 @@ def test_a_sound_deployment(project: Project) -> None:
     assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, [])
 
 
-def test_a_dry_run_compares_nothing(deployed: Project, clients: Mapping[str, Any]) -> None:
-    """It shows what would change."""
+@pytest.mark.parametrize("more", ["", ORDERS], ids=["nothing to change", "a new route"])
+def test_a_dry_run_hides_no_drift(deployed: Project, clients: Mapping[str, Any], more: str) -> None:
+    """What is deployed is compared with the config that runs, not with what the dry run would deploy."""
     drift(deployed.stack, clients)
+    deployed.write(CONFIG + more)
 
     done = deployed.deploy("--dry-run", "--json")
 
-    assert (done.exit_code, json.loads(done.stdout)["findings"]) == (0, None)
+    reported = json.loads(done.stdout)
+    codes = [each["code"] for each in reported["findings"] if each["severity"] == "error"]
+    assert (done.exit_code, codes, reported["executed"]) == (1, ["RT742", "RT743"], False)
+
+
+def test_status_of_what_is_up_to_date(deployed: Project) -> None:
+    """The status and the outputs are those of the stack, also if there was nothing to change."""
+    done = deployed.deploy("--yes", "--json")
+
+    reported = json.loads(done.stdout)
+    assert (reported["executed"], reported["status"], reported["outputs"]["FunctionName"]) == (
+        False,
+        "CREATE_COMPLETE",
+        deployed.stack,
+    )
+
+
+def test_status_of_what_is_refused(deployed: Project) -> None:
+    """The status is that of the stack, which stays as it is."""
+    deployed.write(CONFIG.replace("dead_letter: users-dlq}", "dead_letter: users-dlq, retention: 3d}"))
+
+    done = deployed.deploy("--yes", "--json")
+
+    reported = json.loads(done.stdout)
+    assert (done.exit_code, reported["executed"], reported["status"]) == (1, False, "CREATE_COMPLETE")
 
 
 def test_order_of_permissions(project: Project, clients: Mapping[str, Any]) -> None:
@@ -219,7 +245,7 @@ def test_order_of_permissions(project: Project, clients: Mapping[str, Any]) -> N
     project.deploy("--yes")
     project.write(CONFIG + ORDERS.replace("orders", "clicks"))
 
-    done = project.deploy("--yes", "--allow-destructive")
+    done = project.deploy("--yes", "--allow-destructive", *confirmed(project, "orders"))
 
     cloudformation = clients["cloudformation"]
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=project.stack)
@@ -374,6 +400,11 @@ def test_new_route(deployed: Project) -> None:
     ]
 
 
+def confirmed(project: Project, queue: str) -> tuple[str, ...]:
+    """The options that name a queue and its dead-letter queue instead of typing their names."""
+    return ("--confirm", f"{project.stack}-{queue}", "--confirm", f"{project.stack}-{queue}-dlq")
+
+
 def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
     """A route that is gone takes its queues with it: refused, in words, until that is allowed."""
     project.write(CONFIG + ORDERS)
@@ -381,8 +412,9 @@ def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
     project.write(CONFIG)
 
     refused = project.deploy("--yes")
+    unnamed = project.deploy("--yes", "--allow-destructive", "--confirm", f"{project.stack}-orders")
     still = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
-    done = project.deploy("--yes", "--allow-destructive", "--json")
+    done = project.deploy("--yes", "--allow-destructive", *confirmed(project, "orders"), "--json")
 
     sentence = (
         f"refused without --allow-destructive: '{project.stack}-orders': DELETES the queue and its messages "
@@ -391,6 +423,9 @@ def test_removed_route(project: Project, clients: Mapping[str, Any]) -> None:
     queues = clients["sqs"].list_queues(QueueNamePrefix=f"{project.stack}-orders").get("QueueUrls", [])
     assert (refused.exit_code, last(refused), bool(still)) == (1, sentence, True)
     assert "REMOVE" in refused.stdout
+    names = f"--confirm {project.stack}-orders --confirm {project.stack}-orders-dlq"
+    asks = f"standard input is not a terminal; --yes {names} continues without asking"
+    assert (unnamed.exit_code, last(unnamed)) == (2, f"router: cannot ask for confirmation: {asks}")
     assert (done.exit_code, json.loads(done.stdout)["destructive"], queues) == (0, True, [])
 
 
@@ -672,7 +707,7 @@ def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> No
         next(events)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(deploy_run, "watch", interrupted)
+    monkeypatch.setattr(stack_run, "watch", interrupted)
 
     done = project.deploy("--yes")
 

@@ -100,6 +100,59 @@ def test_json(project: StackProject, hashes: tuple[str, str]) -> None:
     assert (done.exit_code, shown["executed"], changed, verdicts) == (0, False, ["function"], ["compatible"])
 
 
+def test_routes_of_what_changes(project: StackProject) -> None:
+    """The table names the routes of each resource, as that of a deployment: also of what leaves the stack."""
+    orders = CONFIG.replace("routes: {orders: ", "routes:\n  orders: ").replace("total: total}}}", "total: total}}")
+    project.write(f"{orders}  clicks: {{queue: '${{STAGE}}-clicks', table: orders, item: {{id: id}}}}\n")
+    project.deploy()
+
+    done = rollback(project, "--dry-run", "--json")
+
+    routes = {each["name"]: each["routes"] for each in json.loads(done.stdout)["changes"]}
+    queue = f"{project.stack}-clicks"
+    assert (done.exit_code, routes[queue], routes[f"{queue}-dlq"]) == (0, "clicks", "clicks"), done.output
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/{}234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_another_kms_key(project: StackProject) -> None:
+    """The advice is what can be done: a rollback has no configuration in which a previous key could be set."""
+    keys = CONFIG.replace("queues: {orders: {", "queues: {orders: {kms_key: '" + KEY.format(1) + "', ")
+    project.write(keys)
+    project.deploy()
+    project.write(keys.replace(KEY.format(1), KEY.format(2) + "', kms_key_previous: '" + KEY.format(1)))
+    project.deploy()
+
+    done = rollback(project, "--yes")
+
+    loss = (
+        f"'{project.stack}-orders': CHANGES the KMS key: stored messages need the previous one, {KEY.format(2)}: "
+        "instead of rolling back, deploy the configuration of before with that key as kms_key_previous (RT791)"
+    )
+    assert (done.exit_code, loss in last(done)) == (1, True), done.output
+
+
+def test_what_is_deployed_is_compared(
+    project: StackProject, hashes: tuple[str, str], clients: Mapping[str, Any]
+) -> None:
+    """At the end, with the configuration that runs again; what was changed by hand decides the exit code."""
+    url = clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"]
+    clients["sqs"].set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "30"})
+
+    done = rollback(project, "--yes", "--json")
+
+    shown = json.loads(done.stdout)
+    (found,) = shown["findings"]
+    assert (done.exit_code, shown["status"], found["code"], found["file"]) == (
+        1,
+        "UPDATE_COMPLETE",
+        "RT743",
+        "before:routes.yaml",
+    )
+    assert running(project) == hashes[0]
+
+
 def test_losses(project: StackProject, clients: Mapping[str, Any]) -> None:
     """A loss is reported and refused as by a deployment: here messages, by the shorter retention of before."""
     project.write(LONGER)

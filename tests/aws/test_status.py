@@ -99,6 +99,7 @@ def test_all_is_well(project: StackProject) -> None:
                     "paused": [],
                 }
             ],
+            "attention": [],
         },
     )
 
@@ -267,10 +268,38 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("│")]
     why = f"PAUSED: the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
-    assert done.stdout.splitlines()[-2:] == [
+    assert done.stdout.splitlines()[-4:] == [
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
+        f"attention: queue orders is paused: the event source mapping to {project.stack} is Disabled (USER_INITIATED)",
+        "attention: queue orders has 1 dead letters",
     ]
+
+
+def test_says_why_it_fails(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """Whatever makes the exit code 1 is a sentence."""
+    metric = {"MetricName": "WriteThrottleEvents", "Value": 3, "Timestamp": datetime.now(UTC), "Unit": "Count"}
+    dimensions = [{"Name": "TableName", "Value": f"{project.stack}-orders"}]
+    clients["cloudwatch"].put_metric_data(Namespace="AWS/DynamoDB", MetricData=[{**metric, "Dimensions": dimensions}])
+    deployed = hash_of(project)
+    project.write(CONFIG.replace("total: total", "total: id"))
+    clients["sqs"].delete_queue(QueueUrl=clients["sqs"].get_queue_url(QueueName=f"{project.stack}-orders")["QueueUrl"])
+    page = f"no\nconfig {deployed}\npaused orders\n"
+
+    with worker(503, page) as url:
+        given = ("-c", str(project.config), "--healthz", url)
+        done = project.run("status", *given, STAGE=project.stack)
+        shown = json.loads(project.run("status", *given, "--json", STAGE=project.stack).stdout)
+
+    sentences = [
+        "queue orders cannot be read",
+        "table orders: 3 writes throttled in the last 15 minutes",
+        f"worker {url} runs another config than this one",
+        f"worker {url} is not healthy",
+        f"worker {url} cannot write anything of these queues: orders",
+    ]
+    assert (done.exit_code, shown["attention"]) == (1, sentences)
+    assert done.stdout.splitlines()[-5:] == [f"attention: {each}" for each in sentences]
 
 
 @pytest.mark.parametrize(

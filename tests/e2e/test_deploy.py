@@ -211,6 +211,38 @@ def answer(screen: Terminal, stack: str) -> tuple[int, str]:
     return screen.end(), screen.shown
 
 
+def test_losses_are_typed(aws: LocalAws, tmp_path: Path) -> None:
+    """A person types the name of each queue that is deleted; nothing is changed after another word."""
+    person = Person(tmp_path / "typed", aws, "typed")
+    person.write(SHOP + ADDED.format("clicks"))
+    created = person.deploy("--yes").end()
+    person.write(SHOP)
+    shown = []
+    for words in (["yes"], ["typed-clicks", "typed-clicks"], ["typed-clicks", "typed-clicks-dlq"]):
+        screen = person.deploy("--allow-destructive")
+        for name, word in zip(("typed-clicks", "typed-clicks-dlq"), words, strict=False):
+            screen.wait_for(f"Type '{name}' to continue")
+            screen.type(word)
+        shown.append((screen.end(), "nothing was changed" in screen.shown, "is UPDATE_COMPLETE" in screen.shown))
+
+    assert (created, shown) == (0, [(1, True, False), (1, True, False), (0, False, True)])
+
+
+def test_a_breaking_change_is_asked_about(aws: LocalAws, tmp_path: Path) -> None:
+    """On a terminal it needs no option: it is shown, and the question says so."""
+    person = Person(tmp_path / "breaking", aws, "breaking")
+    created = person.deploy("--yes").end()
+    properties = "properties: {id: {type: string, minLength: 1, maxLength: 40}}"
+    schema = f"schema: {{type: object, required: [id, total], {properties}}}"
+    person.write(SHOP.replace("item: {id: id}", f"{schema}, item: {{id: id}}"))
+
+    screen = person.deploy()
+    screen.wait_for("Some changes break something. Change the stack 'shop-breaking'? [y/N]")
+    screen.type("y")
+
+    assert (created, screen.end(), "RT901 it no longer takes some messages" in screen.shown) == (0, 0, True)
+
+
 def test_two_stages(aws: LocalAws, tmp_path: Path) -> None:
     """Two people who deploy a stage each at the same time do not meet."""
     people = {stage: Person(tmp_path / stage, aws, stage) for stage in ("one", "two")}

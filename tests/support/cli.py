@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.cli`."""
 
-from router.cli import deploy_run
+from router.cli import deploy_run, stack_run
 from router.cli.app import app
 from router.cli.app import commands as cli_commands
 from router.cli.template import command as template_command
@@ -10,6 +10,7 @@ __all__ = [
     "app",
     "cli_commands",
     "deploy_run",
+    "stack_run",
     "template_command",
     "worker_command",
 ]

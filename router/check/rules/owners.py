@@ -9,8 +9,8 @@ from router.config.findings import closest
 UNKNOWN_OWNER = declare(
     "RT243",
     "an owner that is not in `owners`",
-    "Often the name is misspelt, and then its alarms go to the topic of the parameter `AlarmTopic`. An owner without an "
-    "`alarm_topic` is declared as `NAME: {}`.",
+    "Often the name is misspelt, and then its alarms go to the topic of the parameter `AlarmTopic`. An owner without "
+    "an `alarm_topic` is declared as `NAME: {}`.",
     "warning",
 )
 

@@ -92,6 +92,11 @@ def has_alias(template: Mapping[str, Any]) -> bool:
     return ALIAS in template.get("Resources", {})
 
 
+def function_reference(stack: str, template: Mapping[str, Any]) -> str:
+    """Return what the event source mappings of a stack call: its function, by the alias if there is one."""
+    return f"{stack}:{ALIAS_NAME}" if has_alias(template) else stack
+
+
 def without_shift(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return a template whose alias moves at once."""
     resources = dict(template["Resources"])

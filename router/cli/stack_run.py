@@ -1,0 +1,297 @@
+"""The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC
+from typing import Any
+
+import click
+from msgspec import Struct, structs
+from rich.console import Console
+
+from router.aws.artifacts import Artifacts
+from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages
+from router.aws.stacks import Stack, StackEvent, Stacks
+from router.change.compare import compare_versions
+from router.change.deployments import routes_by_resource
+from router.change.report import DiffReport
+from router.change.versions import ConfigVersion
+from router.cli.deploy_check import compare_running, has_errors, show_comparison
+from router.cli.deploy_report import as_record, explain_failure, show_changes, show_result
+from router.cli.diff_report import as_diff_record
+from router.cli.report import finding_record
+from router.cli.terminal import confirm, confirm_by_typing, literal, output
+from router.dev.compare import to_json
+from router.model import Finding
+from router.ops.changes import PlannedChange, kind_of, resource_name
+from router.ops.deployment import FOLDER, Deployment, package_key
+from router.ops.history import keep_version
+from router.ops.preconditions import new_stores, require_free_names
+from router.ops.property_changes import TemplateVersion
+from router.ops.stack import (
+    DeploymentResult,
+    PreparedChange,
+    create_change_set,
+    discard,
+    execute,
+    is_about_stack,
+    is_in_progress,
+    read_result,
+)
+from router.ops.template.canary import function_reference
+from router.ops.template.policies import MAX_ATTACHED
+from router.printable import printable_lines
+
+
+def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
+    """Print a line for each event; return the events."""
+    seen: list[StackEvent] = []
+    latest: dict[str, tuple[str, str]] = {}
+    with console.status(what):
+        for event in events:
+            seen.append(event)
+            # AWS reports the start of an operation twice.
+            if latest.get(event.logical_id) != (event.status, event.type):
+                console.print(_line(event, stack_id))
+            latest[event.logical_id] = (event.status, event.type)
+    return seen
+
+
+def _line(event: StackEvent, stack_id: str) -> str:
+    whole = is_about_stack(event, stack_id)
+    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
+    reason = f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    status = f"[{_colour(event.status)}]{event.status:<20}[/]"
+    time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
+    return f"{time}  {status}  {kind_of(event.type):<20}  {literal(name)}{reason}"
+
+
+def _colour(status: str) -> str:
+    if "FAILED" in status:
+        return "bold red"
+    if "ROLLBACK" in status:
+        return "yellow"
+    return "dim" if is_in_progress(status) else "green"
+
+
+class ChangeOptions(Struct, frozen=True, kw_only=True):
+    """The options of each command that changes a stack."""
+
+    stack: str
+    bucket: str
+    dry_run: bool
+    allow_destructive: bool
+    confirmed: tuple[str, ...]
+    yes: bool
+    as_json: bool
+
+
+class StackRun(ABC):
+    """The steps that all commands share which change a stack: show the changes, confirm, execute, report.
+
+    `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
+    why. `_how` says in which config a queue can be left alone.
+    """
+
+    _versions: tuple[ConfigVersion, ConfigVersion] | None = None
+    _unread = ""
+    _how = ""
+    _diff: DiffReport | None = None
+    _findings: tuple[Finding, ...] | None = None
+
+    def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
+        self._options = options
+        self._console = output(stderr=True)
+        self._services = services
+        self._stacks = Stacks(services["cloudformation"])
+        self._account, self._partition = caller_account(services["sts"])
+        bucket = options.bucket or f"{FOLDER}-{self._account}-{self._stacks.region}"
+        owner = "" if options.bucket else self._account
+        self._artifacts = Artifacts(services["s3"], bucket, owner, self._partition)
+        self._pseudo = {
+            "AWS::AccountId": self._account,
+            "AWS::Partition": self._partition,
+            "AWS::Region": self._stacks.region,
+            "AWS::StackName": options.stack,
+        }
+
+    def run(self) -> int:
+        """Change the stack, and return the exit code; raises RouterError."""
+        with ExitStack() as closing:
+            return self._run(closing)
+
+    @abstractmethod
+    def _run(self, closing: ExitStack) -> int:
+        """Prepare and change the stack; `closing` removes temporary files at the end."""
+
+    def _version(self, stack: Stack) -> TemplateVersion:
+        """Return the template of a stack with the values of its parameters."""
+        return TemplateVersion(self._stacks.template(stack.id), {**self._pseudo, **stack.parameters})
+
+    def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
+        """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
+        require_free_names(new_stores(old, deployment.template), self._services, self._log, self._how)
+        with self._console.status("creating the change set"):
+            template = deployment.upload_template(self._artifacts)
+            prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        if prepared.changes is None:
+            self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
+            return self._report(deployment, (), self._compare(deployment, prepared))
+        planned = self._count(deployment.describe(prepared.changes, old))
+        self._warn_of_policies(deployment.policies_beside(old.body))
+        try:
+            code = self._decide(deployment, planned, old)
+            if code is None:
+                self._upload(deployment)
+                if stack and not prepared.creates:
+                    keep_version(self._artifacts, stack, old.body)
+        except BaseException:
+            discard(self._stacks, prepared)
+            raise
+        if code is not None:
+            discard(self._stacks, prepared)
+            return self._report(deployment, planned, code)
+        result = self._execute(prepared)
+        return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _with_routes(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
+        """Return a deployment with the routes of what both configs deploy: of what leaves the stack, too."""
+        if self._versions is None:
+            return deployment
+        templates = (old.body, deployment.template.body)
+        found = [routes_by_resource(*both) for both in zip(self._versions, templates, strict=True)]
+        return structs.replace(deployment, routes={**found[0], **found[1], **deployment.routes})
+
+    def _warn_of_policies(self, count: int) -> None:
+        if count > MAX_ATTACHED:
+            self._log(
+                f"the role has {count} managed policies during this change: AWS refuses over {MAX_ATTACHED}, "
+                "unless the quota of the account is higher; change fewer routes at a time"
+            )
+
+    @abstractmethod
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Compare what is deployed with what was to be, and return the exit code."""
+
+    @abstractmethod
+    def _review(self) -> Sequence[str]:
+        """Show what changes for messages, and return why the change is refused."""
+
+    def _compare_routes(self) -> DiffReport | None:
+        """Return the comparison of both configs, which is made once; None, with a reason, if one cannot be read."""
+        if self._diff is None and self._versions:
+            with self._console.status("comparing the routes with those that run"):
+                self._diff = compare_versions(*self._versions)
+        if self._diff is None and self._unread:
+            self._log(f"the routes are not compared with those that run: {self._unread}")
+        return self._diff
+
+    def _compare_running(self, version: ConfigVersion, template: Mapping[str, Any]) -> int:
+        """Compare what is deployed with a config that runs or ran, and show the findings; return the exit code."""
+        with self._console.status("comparing what is deployed with the config"):
+            self._findings = compare_running(version, function_reference(self._options.stack, template))
+        return self._show_findings()
+
+    def _show_findings(self) -> int:
+        findings = self._findings or ()
+        show_comparison(findings)
+        return int(has_errors(findings))
+
+    def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
+        """Show the result, and compare what is deployed with the config; return the exit code."""
+        if not result.succeeded:
+            self._log(explain_failure(result, prepared.stack, prepared.creates))
+            return 1
+        if not self._options.as_json:
+            resources = self._stacks.resources(prepared.stack_id)
+            show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
+        return self._compare(deployment, prepared)
+
+    def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion) -> int | None:
+        """Show the changes; return None if they are to be made, else the exit code."""
+        options = self._options
+        if not options.as_json:
+            show_changes(planned)
+        for name, (before, after) in deployment.changes.items():
+            self._log(f"parameter {name}: {before or 'empty'} → {after or 'empty'}")
+        refusals = [*self._review()]
+        lost = [each for each in planned if each.loses]
+        if options.dry_run:
+            return self._end_dry_run(old)
+        if lost and not options.allow_destructive:
+            what = "; ".join(f"'{each.name}': {each.warning}" for each in lost)
+            refusals.append(f"refused without --allow-destructive: {what}")
+        if refusals:
+            for sentence in refusals:
+                self._log(sentence)
+            return 1
+        if not self._is_confirmed(lost):
+            self._log("nothing was changed")
+            return 1
+        return None
+
+    def _end_dry_run(self, old: TemplateVersion) -> int:
+        """Compare what is deployed with the config that runs: that nothing is changed hides no drift."""
+        code = self._compare_running(self._versions[0], old.body) if self._versions else 0
+        self._log("this was a dry run: nothing is changed")
+        return code
+
+    def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
+        """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
+        names = {each.name: each.warning for each in lost}
+        instead = " ".join(["--yes", *(f"--confirm {name}" for name in names)])
+        missing = [name for name in names if name not in self._options.confirmed]
+        if missing:
+            return all(confirm_by_typing(name, f"'{name}': {names[name]}.", instead) for name in missing)
+        return self._options.yes or confirm(f"{self._warning()}Change the stack '{self._options.stack}'?")
+
+    def _warning(self) -> str:
+        """Return what the question begins with."""
+        return ""
+
+    def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+        """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
+        return tuple(structs.replace(each, stored=self._stored(each)) if each.is_counted else each for each in planned)
+
+    def _stored(self, planned: PlannedChange) -> int | None:
+        if planned.kind == "queue":
+            return count_messages(self._services["sqs"], planned.physical_id)
+        return count_items(self._services["dynamodb"], planned.physical_id)
+
+    def _upload(self, deployment: Deployment) -> None:
+        package = deployment.package
+        if package is None:
+            return
+        with self._console.status(f"uploading the package: {package.size / 1e6:.1f} MB"):
+            uploaded = deployment.upload_package(self._artifacts)
+        where = f"s3://{self._artifacts.bucket}/{package_key(package)}"
+        self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
+
+    def _execute(self, prepared: PreparedChange) -> DeploymentResult:
+        what = f"{'creating' if prepared.creates else 'updating'} {prepared.stack}"
+        try:
+            events = watch(self._console, execute(self._stacks, prepared), prepared.stack_id, what)
+        except KeyboardInterrupt:
+            self._log(f"AWS continues to change the stack '{prepared.stack}'; deploy again to see the result")
+            raise
+        return read_result(self._stacks, prepared, events)
+
+    def _report(
+        self,
+        deployment: Deployment,
+        planned: tuple[PlannedChange, ...],
+        code: int,
+        result: DeploymentResult | None = None,
+    ) -> int:
+        if self._options.as_json:
+            stack = self._stacks.find(self._options.stack)
+            record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result, stack)
+            findings = None if self._findings is None else list(map(finding_record, self._findings))
+            diff = self._diff and as_diff_record(self._diff)
+            more = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            click.echo(to_json({**record, **more}, indent=2))
+        return code
+
+    def _log(self, sentence: str) -> None:
+        click.echo(printable_lines(sentence), err=True)
