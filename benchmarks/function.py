@@ -38,8 +38,10 @@ CALLS = 1.5
 """So many times the duration of a call may a batch take besides its processor time."""
 PLOTTED = 5
 """The duration of a call for first answers and the largest batches, of which `batch_writer` takes seconds."""
-WARM_UP = 4
-"""The batches before those that count: after them the router has the connections that it has use for."""
+WARM_UP = {ROUTER: 4}
+"""The batches before those that count: after them the router has the connections that it has use for; others, one."""
+PEER_BATCHES = 3
+"""Batches of the others take so much longer that fewer are measured."""
 # As Lambda's image does: the function's code first, then the runtime's, and nothing that is installed here.
 _START = """
 import sys
@@ -129,7 +131,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         for _ in rounds:
             for case in cases_of(quick=quick):
                 for program in case.programs:
-                    run = functions.run(program, case, digests[case.count], WARM_UP + case.batches)
+                    counted = case.batches if program == ROUTER else min(case.batches, PEER_BATCHES)
+                    run = functions.run(program, case, digests[case.count], WARM_UP.get(program, 1) + counted)
                     _add(figures, case, program, run)
                 advance()
             for _ in range(STARTS):
@@ -142,9 +145,10 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
 
 
 def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: FunctionRun) -> None:
-    (fresh, fresh_cpu), *others = run.batches
-    wall = statistics.median(each for each, _ in others[WARM_UP - 1 :])
-    cpu = statistics.median(each for _, each in others[WARM_UP - 1 :])
+    fresh, fresh_cpu = run.batches[0]
+    counted = run.batches[WARM_UP.get(program, 1) :]
+    wall = statistics.median(each for each, _ in counted)
+    cpu = statistics.median(each for _, each in counted)
     for name, value in ((WALL, wall), (FRESH, fresh), (CPU, cpu), (MEMORY, run.memory)):
         figures[name].add(case.name, program, value)
     if program == ROUTER:

@@ -45,11 +45,11 @@ def functions(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Function
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize("program", ["router", "batch_writer", "nothing"])
 def test_each_batch_has_its_times(functions: Functions, program: str, secure: bool) -> None:
-    """A batch takes its processor time, and no less than a call if it makes one; the first answer takes longer."""
+    """A batch takes no less than a call if it makes one, and processor time; the first answer takes longer."""
     run = functions.run(program, FunctionCase(COUNT, 5, 0, secure=secure), DIGEST, batches=2)
 
     least = 0.0 if program == "nothing" else 0.005
-    assert [(cpu <= wall and wall >= least) for wall, cpu in run.batches] == [True, True]
+    assert [wall >= least and 0 < cpu < 1 for wall, cpu in run.batches] == [True, True]
     assert run.first_answer > run.batches[0][0]
     assert run.memory > 10_000_000
 
