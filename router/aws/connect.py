@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -46,15 +47,18 @@ def _needs_sdk(env: Mapping[str, str]) -> bool:
 
 def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     # Imported only where they are used: imports are most of the time of a cold start.
+    from router.aws.http.connections import read_certificates
     from router.aws.http.queues import DirectQueues
     from router.aws.http.service import connect_service
     from router.aws.http.signing import find_credentials, find_region
     from router.aws.http.tables import DirectTables
 
     region, credentials = find_region(env), find_credentials(env)
+    # The services share what is read of certificates: those of the system take 7 to 10 ms.
+    trust = cache(read_certificates)
     return Aws(
-        DirectTables(connect_service("dynamodb", region, credentials, env)),
-        DirectQueues(connect_service("sqs", region, credentials, env)),
+        DirectTables(connect_service("dynamodb", region, credentials, env, trust)),
+        DirectQueues(connect_service("sqs", region, credentials, env, trust)),
         _objects(max_connections),
     )
 

@@ -1,5 +1,6 @@
 """Connecting: the settings of the environment, and the errors about them."""
 
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -116,3 +117,22 @@ def test_settings_of_a_profile(
     in_environment(AWS_CONFIG_FILE=str(file), ROUTER_TRANSPORT=chosen, **keys)
 
     assert type(connect(1).tables).__name__ == taken
+
+
+def test_all_services_share_the_certificates(
+    in_environment: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The certificates of the system are read once: that is a tenth of a cold start."""
+    in_environment(AWS_CONFIG_FILE="none", AWS_REGION="eu-west-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+    made = []
+    create = ssl.create_default_context
+
+    def count(*, cafile: str | None = None) -> ssl.SSLContext:
+        made.append(cafile)
+        return create(cafile=cafile)
+
+    monkeypatch.setattr(ssl, "create_default_context", count)
+
+    connect(1)
+
+    assert made == [None]

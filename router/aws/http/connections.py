@@ -26,6 +26,9 @@ _STALE_ERRORS = 2
 _TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
+Trust = Callable[[str], ssl.SSLContext]
+"""Returns what verifies certificates: by a file of them, or by those of the system if its name is empty."""
+
 
 class HttpResponse(Struct, frozen=True):
     """Status, headers by lower-case name, body."""
@@ -91,12 +94,13 @@ class Connections:
         env: Mapping[str, str],
         clock: Callable[[], float] = boottime,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        trust: Trust | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._max_response_bytes = max_response_bytes
         self._proxy = find_proxy(endpoint, env)
-        self._tls = _tls_context(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
+        self._tls = (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
         # A list needs no lock: each thread calls only `pop` and `append`.
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
@@ -289,7 +293,7 @@ def _send(exchange: Exchange) -> Exchange:
     return exchange
 
 
-def _tls_context(bundle: str) -> ssl.SSLContext:
+def read_certificates(bundle: str) -> ssl.SSLContext:
     """Verify certificates by a file of them, or by the system's; raises UsageError."""
     try:
         return ssl.create_default_context(cafile=bundle or None)

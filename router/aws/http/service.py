@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from router.aws.faults import translate
-from router.aws.http.connections import CallTimeout, Connections, Exchange, HttpResponse, NoResponseError
+from router.aws.http.connections import CallTimeout, Connections, Exchange, HttpResponse, NoResponseError, Trust
 from router.aws.http.endpoints import ServiceName, find_endpoint
 from router.aws.http.signing import CredentialsError, GetCredentials, SigningScope, sign
 from router.aws.protocols import UNREADABLE, AwsFault
@@ -150,10 +150,13 @@ class PendingCall(Generic[T]):
         return self._read(_content(response) if isinstance(response, HttpResponse) else response)
 
 
-def connect_service(name: ServiceName, region: str, credentials: GetCredentials, env: Mapping[str, str]) -> JsonService:
+def connect_service(
+    name: ServiceName, region: str, credentials: GetCredentials, env: Mapping[str, str], trust: Trust
+) -> JsonService:
     """Make the client of a service; raises UsageError for invalid settings of the environment."""
     endpoint = find_endpoint(name, region, env)
-    return JsonService(SigningScope(region, name), endpoint.host, Connections(endpoint, env), credentials)
+    connections = Connections(endpoint, env, trust=trust)
+    return JsonService(SigningScope(region, name), endpoint.host, connections, credentials)
 
 
 def _content(response: HttpResponse) -> dict[str, Any] | FailedCall:
