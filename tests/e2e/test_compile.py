@@ -153,17 +153,32 @@ NEVER = {
     "urllib.request", "yaml",
 }  # fmt: skip
 MOST_OWN, MOST_OTHERS = 115, 190
+HEAVY = {
+    "ast", "datetime", "hashlib", "inspect", "jsonschema_rs", "logging", "msgspec", "pluggy", "router", "socket", "ssl",
+    "typing", "typing_extensions",
+}  # fmt: skip
+"""The packages of which one may take more than a twentieth of the time of all imports: `router` takes a third, and
+jsonschema_rs and msgspec, which validate and decode, a tenth each."""
+SHARE = 0.05
 
 
-def test_what_a_cold_start_imports(router: Run, repo: Path, tmp_path: Path) -> None:
-    """The handler with the compiled sample imports no module of a library, the router or Python that it need not."""
+@pytest.fixture
+def start_cold(router: Run, repo: Path, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Starts the handler with the compiled sample; it takes options of Python."""
     shutil.copytree(repo / "plugins", tmp_path / "plugins")
     router("compile", str(repo / "routes.yaml"), "-o", str(tmp_path / "routes.compiled.json"))
     env = ENVIRONMENT | CREDENTIALS | {"ROUTER_CONFIG": str(tmp_path / "routes.compiled.json")}
 
-    sentence = subprocess.run(
-        [sys.executable, "-c", COLD_START], env=env, capture_output=True, text=True, check=True
-    ).stdout
+    def start(*options: str) -> "subprocess.CompletedProcess[str]":
+        words = [sys.executable, *options, "-c", COLD_START]
+        return subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+
+    return start
+
+
+def test_what_a_cold_start_imports(start_cold: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+    """The handler with the compiled sample imports no module of a library, the router or Python that it need not."""
+    sentence = start_cold().stdout
 
     answer, queues, collects, modules = json.loads(sentence)
     own = {name for name in modules if name.partition(".")[0] == "router"}
@@ -176,3 +191,23 @@ def test_what_a_cold_start_imports(router: Run, repo: Path, tmp_path: Path) -> N
     )
     assert (libraries - LIBRARIES, NEVER & set(modules)) == (set(), set())
     assert (len(own) <= MOST_OWN, len(modules) - len(own) <= MOST_OTHERS) == (True, True), (len(own), len(modules))
+
+
+def test_no_import_of_a_cold_start_is_heavy(start_cold: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+    """Each package that takes much of the time of the imports is known to: the least of five starts counts."""
+    least: dict[str, int] = {}
+    for _ in range(5):
+        done = start_cold("-X", "importtime")
+        modules = set(json.loads(done.stdout)[-1])
+        for line in done.stderr.splitlines()[1:]:
+            own, _, name = line.removeprefix("import time:").split("|")
+            if name.strip() in modules:
+                least[name.strip()] = min(int(own), least.get(name.strip(), int(own)))
+    packages: dict[str, int] = {}
+    for name, microseconds in least.items():
+        package = name.partition(".")[0].lstrip("_")
+        packages[package] = packages.get(package, 0) + microseconds
+
+    heavy = {name for name, taken in packages.items() if taken > SHARE * sum(packages.values())}
+
+    assert heavy - HEAVY == set()
