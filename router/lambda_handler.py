@@ -76,8 +76,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
             continue
         # Dead letters name the queue by its ARN, which is unique.
         delivered = delivery.deliver(structs.replace(queue, reference=arn), records, deadline)
-        failures += [each.record.message_id for each in delivered if not each.acknowledged]
-        _set_visibility(queue, arn, delivered, deadline)
+        failed = [each for each in delivered if not each.acknowledged]
+        failures += [each.record.message_id for each in failed]
+        _set_visibility(queue, arn, failed, deadline)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
@@ -124,9 +125,8 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
 
 
-def _set_visibility(queue: CompiledQueue, arn: str, delivered: Sequence[Delivered], deadline: FixedDeadline) -> None:
+def _set_visibility(queue: CompiledQueue, arn: str, failed: Sequence[Delivered], deadline: FixedDeadline) -> None:
     """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
-    failed = [each for each in delivered if not each.acknowledged]
     outage = [each for each in failed if met_outage(each.outcome)]
     chosen = failed if queue.backoff.in_lambda else outage
     if not chosen:

@@ -164,7 +164,7 @@ class PolledCalls(Generic[Job]):
                 number, pending, began = under_way.pop(descriptor)
                 poller.unregister(descriptor)
                 response = responses[number] = pending.finish(late)
-                if response.is_throttled or response.unprocessed:
+                if response.unprocessed or (response.fault and response.is_throttled):
                     allowed, throttled = CONCURRENT_CALLS, True
                 self.duration.add(self._clock() - began)
 

@@ -6,7 +6,7 @@ Errors of AWS are values, never exceptions: an `AwsFault` says why something was
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from router.model import Action, AttributeValue, KeyType, Operation, Record
 
@@ -141,9 +141,9 @@ class NonBlockingTables(Protocol):
     """Tables that can have several calls under way in one thread."""
 
     def begin_batch_write(
-        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+        self, table: str, requests: Sequence[Request | Raw], timeout: float, measured: bool = False
     ) -> PendingWrite:
-        """Send what `batch_write` sends."""
+        """Send what `batch_write` sends; a request may be encoded already."""
 
     def begin_actions(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> PendingWrite:
         """Send what `write` sends, or for several actions what `transact` sends."""

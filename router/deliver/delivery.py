@@ -13,7 +13,6 @@ from router import codes
 from router.aws.calls import Clock, Deadline, Duration, StartLimit, boottime
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.dead_letters import send_dead_letters
-from router.deliver.lanes import schedule
 from router.deliver.payloads import Fetcher
 from router.deliver.planning import PlanningBudget, plan_costly, plan_quickly
 from router.deliver.retries import WaitBudget
@@ -29,7 +28,7 @@ from router.program.load import Program
 T = TypeVar("T")
 
 
-class Delivered(Struct, frozen=True):
+class Delivered(Struct, frozen=True, gc=False):
     """A message, its outcome, and whether it is to be deleted from its queue."""
 
     record: Record
@@ -70,7 +69,9 @@ class Delivery:
 
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
-        parts = self.deliver_in_parts(queue, records, deadline, WaitBudget(self._clock))
+        parts = [*self.deliver_in_parts(queue, records, deadline, WaitBudget(self._clock))]
+        if len(parts) == 1 and len(parts[0]) == len(records) and not queue.fifo:
+            return parts[0]
         delivered = {each.record.message_id: each for part in parts for each in part}
         return [delivered[message_id] for message_id in dict.fromkeys([record.message_id for record in records])]
 
@@ -92,9 +93,10 @@ class Delivery:
                 yielded += len(part)
                 self._report(queue, part)
                 yield part
-        for message_id, record in distinct.items():
-            if message_id not in delivered:
-                delivered[message_id] = Delivered(record, _GROUP_BLOCKED, acknowledged=False)
+        if len(delivered) < len(distinct):
+            for message_id, record in distinct.items():
+                if message_id not in delivered:
+                    delivered[message_id] = Delivered(record, _GROUP_BLOCKED, acknowledged=False)
         results = [*delivered.values()]
         self._report(queue, results[yielded:])
         self._summarize(queue, results, self._clock() - started)
@@ -138,11 +140,10 @@ class Delivery:
             group_waves(messages, attrgetter("record.group_id"), is_acknowledged) if queue.fifo else (messages,)
         ):
             left = wave
-            for lanes in schedule(wave, atomic=queue.atomic):
-                for _ in self._writer.write(lanes, limit, waits):
-                    self._finish(queue, [each for each in left if each.outcome], limit, delivered)
-                    left = [each for each in left if not each.outcome]
-                    yield
+            for _ in self._writer.write_messages(wave, limit, waits, atomic=queue.atomic):
+                self._finish(queue, [each for each in left if each.outcome], limit, delivered)
+                left = [each for each in left if not each.outcome]
+                yield
             self._finish(queue, left, limit, delivered)
 
     def set_visibility(
@@ -177,6 +178,9 @@ class Delivery:
         delivered: dict[str, Delivered],
     ) -> None:
         """Send the dead letters of rejected messages, and decide what is acknowledged."""
+        if not [planned for planned in messages if planned.outcome is not WRITTEN]:
+            delivered |= {each.record.message_id: Delivered(each.record, WRITTEN, True) for each in messages}
+            return
         outcomes = [planned.outcome or _unsettled(planned) for planned in messages]
         rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
         failed: dict[str, Outcome] = {}
@@ -197,22 +201,25 @@ class Delivery:
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:
         """Log outcomes, and show them to observers, before the messages are acknowledged."""
-        for each in part:
-            if each.outcome is not WRITTEN or self._observes_outcomes:
-                result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
-                log_result(result)
-                self._program.plugins.notify("router_outcome", result)
+        shown = part if self._observes_outcomes else [each for each in part if each.outcome is not WRITTEN]
+        for each in shown:
+            result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
+            log_result(result)
+            self._program.plugins.notify("router_outcome", result)
 
     def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         """Log a batch, and show it to observers."""
-        outcomes = [each.outcome for each in results]
+        others = [each.outcome for each in results if each.outcome is not WRITTEN]
+        counts = Counter([outcome.kind for outcome in others])
+        if len(others) < len(results):
+            counts[WRITTEN.kind] += len(results) - len(others)
         carried = [each.record for each in results if each.record.message_attributes] if queue.dead_letter else []
         summary = Summary(
             queue.name,
-            Counter([outcome.kind for outcome in outcomes]),
+            counts,
             seconds,
-            conflicts=sum([outcome.conflict for outcome in outcomes]),
-            configuration_errors=sum([outcome.configuration_error for outcome in outcomes]),
+            conflicts=sum([outcome.conflict for outcome in others]),
+            configuration_errors=sum([outcome.configuration_error for outcome in others]),
             malformed_failures=sum([is_malformed(record) for record in carried]),
         )
         log_batch(summary, self._program.hash)

@@ -3,11 +3,10 @@
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-from msgspec import structs
+from msgspec import Raw, structs
 
 from router.codes import NOT_STARTED, SUPERSEDED
 from router.engine.attributes import identify
@@ -204,22 +203,31 @@ def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
 
 
 class Batch:
-    """Chains of one table whose writes are sent in one call."""
+    """Writes of one table that are sent in one call: those of `chains`, or of `messages` without any."""
 
-    __slots__ = ("chains", "table")
+    __slots__ = ("chains", "messages", "table")
 
-    def __init__(self, table: Table, chains: list[Chain]) -> None:
+    def __init__(self, table: Table, chains: list[Chain], messages: Sequence[PlannedMessage] = ()) -> None:
         self.table = table
         self.chains = chains
+        self.messages = messages
 
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together."""
-        return [chain.write for chain in self.chains]
+        return [each.writes[0] for each in self.messages] or [chain.write for chain in self.chains]
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the requests of BatchWriteItem, in the order of `chains`."""
-        return [chain.write.batch_request() for chain in self.chains]
+        """Return the requests of BatchWriteItem, in the order of the writes."""
+        return [write.batch_request() for write in self.writes]
+
+    def encodable_requests(self) -> list[dict[str, Any] | Raw]:
+        """Return the requests, those that are encoded already as their text."""
+        return [write.request or write.batch_request() for write in self.writes]
+
+    def with_chains(self) -> "Batch":
+        """Return a batch of messages with a chain for each."""
+        return Batch(self.table, [Chain(planned, planned.writes[0]) for planned in self.messages])
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Return two smaller batches, to find the item that the table refuses."""
@@ -250,6 +258,32 @@ def count_units(write: Write) -> int:
     return -(-write.size // UNIT_BYTES)
 
 
+def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
+    """Return batches of messages that need no chains, in order; None if some need them.
+
+    Each makes one plain put or delete, of an item that no other of them writes: the writes have no order. They fit into
+    batches by their number alone.
+    """
+    writes = [
+        write
+        for each in messages
+        if len(each.writes) == 1
+        and (write := each.writes[0]).call is None
+        and (write.request is not None or write.size <= _SMALL)
+    ]
+    if not len(messages) == len(writes) == len({write.identity for write in writes}):
+        return None
+    tables = {write.table.name: write.table for write in writes}
+    if any(table.write_units for table in tables.values()):
+        return None
+    return [
+        Batch(table, [], same[start : start + MAX_BATCH_ITEMS])
+        for name, table in tables.items()
+        for same in [messages if len(tables) == 1 else [each for each in messages if each.writes[0].table.name == name]]
+        for start in range(0, len(same), MAX_BATCH_ITEMS)
+    ]
+
+
 def pack(
     chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
 ) -> list[Batch]:
@@ -274,7 +308,7 @@ def _split(chains: list[Chain], most_units: float) -> list[list[Chain]]:
     room = units_left = 0.0
     for chain in chains:
         write = chain.write
-        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else len(msgspec.json.encode(write.item))
+        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else write.request_bytes()
         units = count_units(write) if write.table.write_units else 0
         full = not parts or len(parts[-1]) == MAX_BATCH_ITEMS
         if full or weight > room or (units and units > units_left):

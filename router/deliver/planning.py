@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from router import codes
 from router.aws.calls import Clock, StartLimit
-from router.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
 from router.engine.writes import PlannedMessage
 from router.model import Outcome, Record
 
@@ -26,17 +26,15 @@ class PlanningBudget:
     def __init__(self, limit: StartLimit, clock: Clock, cpu: Clock) -> None:
         self.seconds = QUICK_PLANNING_SECONDS
         """The CPU time that a message may take, counted from `start`."""
-        self._limit = limit
-        self._clock = clock
+        self.limit = limit
+        self.clock = clock
         self._cpu = cpu
         self._until = 0.0
-        # Asked for each message: the limit itself, which may move, is asked only where it may be reached.
-        self._moment = limit.moment
 
     @property
     def is_late(self) -> bool:
         """Whether the time of the batch is used up."""
-        return self._clock() >= self._moment and self._clock() >= self._limit.moment
+        return self.clock() >= self.limit.moment
 
     def start(self) -> None:
         """Count from now on."""
@@ -44,7 +42,7 @@ class PlanningBudget:
 
     def check(self) -> None:
         """Raise OutOfBudget if the message has used up its time, or its batch has."""
-        if self._cpu() > self._until or self._clock() >= self._limit.moment:
+        if self._cpu() > self._until or self.clock() >= self.limit.moment:
             raise OutOfBudget
 
 
@@ -55,13 +53,18 @@ def plan_quickly(
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
+    short = short_plan(queue)
+    # The limit, which may move, is asked only where it may be reached.
+    clock, moment = budget.clock, budget.limit.moment
     for each in found:
         if isinstance(each, PlannedMessage):
             messages.append(each)
         elif costly_groups and each.group_id in costly_groups:
             costly.append(each)
-        elif budget.is_late:
+        elif clock() >= moment and budget.is_late:
             messages.append(PlannedMessage(each, _NOT_PLANNED))
+        elif short is not None and (planned := short(each)) is not None:
+            messages.append(planned)
         else:
             try:
                 messages.append(plan(queue, each, None, budget))

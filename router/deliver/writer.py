@@ -9,8 +9,9 @@ from router.aws.calls import CONCURRENT_CALLS, Clock, Duration, PolledCalls, Sta
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.aws.run_lock import blocking
 from router.deliver.budgets import Reservation, WriteBudgets
-from router.deliver.lanes import Batch, Chain, Lane, Step, pack
+from router.deliver.lanes import Batch, Chain, Lane, Step, pack, pack_plain, schedule
 from router.deliver.retries import WaitBudget
+from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Table
 
 BACKOFF_BASE = 0.05
@@ -62,6 +63,21 @@ class Writer:
         """How long calls take."""
         return self._calls.duration
 
+    def write_messages(
+        self, messages: Sequence[PlannedMessage], limit: StartLimit, waits: WaitBudget, *, atomic: bool
+    ) -> Iterator[None]:
+        """Make the writes of all messages without outcome, as `write` does.
+
+        Where no write has to wait for another one, lanes are made only for what the first try leaves.
+        """
+        still_open = [planned for planned in messages if planned.outcome is None]
+        batches = None if atomic else pack_plain(still_open)
+        if batches is not None:
+            yield from self._run(self._send_plain(batches, limit), len(still_open), limit, waits)
+            return
+        for lanes in schedule(still_open, atomic=atomic):
+            yield from self.write(lanes, limit, waits)
+
     def write(self, lanes: Iterable[Lane], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
         """Send the steps of all lanes until each is settled, or no call may start any more.
 
@@ -70,7 +86,10 @@ class Writer:
         that has too little, the writes are left for the next delivery of their messages.
         """
         running = [_RunningLane(lane) for lane in lanes]
-        tried = len(running)
+        yield from self._run(running, len(running), limit, waits)
+
+    def _run(self, running: list["_RunningLane"], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
+        """Run lanes; `tried` is the number of writes of the last try."""
         while running:
             now = self._clock()
             if now >= limit.moment:
@@ -99,13 +118,33 @@ class Writer:
             # Further receivers would not make a budget larger, as they would overlap other waits.
             waits.waited += 0 if waits_for_units else seconds
 
+    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> list["_RunningLane"]:
+        """Send batches of messages; return the lanes of those that are not settled."""
+        lanes: dict[Step, _RunningLane] = {}
+        refused: list[Job] = []
+        for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
+            if response is not None and response.fault is None and not response.unprocessed:
+                for planned in batch.messages:
+                    planned.outcome = WRITTEN
+                continue
+            left = batch.with_chains()
+            lanes |= {chain: _RunningLane([chain]) for chain in left.chains}
+            if response is not None:
+                refused += self._handle_batch(left, response, lanes, limit)
+        self._make(refused, lanes, limit)
+        return [lane for lane in lanes.values() if lane.steps]
+
     def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
-        """Send the first step of each lane; and at once the halves of batches that were refused."""
+        """Send the first step of each lane."""
         lanes: dict[Step, _RunningLane] = {lane.steps[0]: lane for lane in ready}
         jobs: list[Job] = [
             *pack([step for step in lanes if isinstance(step, Chain) and step.batched], self._budgets.most_units)
         ]
         jobs += [step for step in lanes if not step.batched]
+        self._make(jobs, lanes, limit)
+
+    def _make(self, jobs: list[Job], lanes: dict[Step, "_RunningLane"], limit: StartLimit) -> None:
+        """Make calls, and at once those for the halves of batches that were refused."""
         while jobs:
             jobs, reservations = self._reserve(jobs, lanes)
             responses = self._calls.make(jobs, limit)
@@ -277,7 +316,7 @@ class _RunningLane:
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
     def begin(job: Job, timeout: float) -> PendingWrite:
         if isinstance(job, Batch):
-            return tables.begin_batch_write(job.table.name, job.requests(), timeout, _is_measured(job))
+            return tables.begin_batch_write(job.table.name, job.encodable_requests(), timeout, _is_measured(job))
         return tables.begin_actions(job.actions(), timeout, _is_measured(job))
 
     return begin

@@ -23,7 +23,8 @@ MAX_NAME_BYTES = 64 * 1024 - 1
 
 # DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
-_SAFE_INTEGER = 10**MAX_DIGITS
+MAX_INTEGER = 10**MAX_DIGITS
+"""Integers between this and its negative have 38 digits at most."""
 _is_encoded = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\.[0-9]{0,17}[1-9]").fullmatch
 """Whether the text of a Decimal is that of `encode_number`: of few digits and without trailing zero, as most are."""
 
@@ -74,7 +75,7 @@ def encode_attribute(name: str, value: Any, size: int, *, shown: bool = True) ->
 
 def encode_number(value: Number) -> str:
     """Return a number as DynamoDB takes it; raises Rejection if DynamoDB cannot hold it exactly."""
-    if type(value) is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
+    if type(value) is int and -MAX_INTEGER < value < MAX_INTEGER:
         return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
@@ -213,7 +214,7 @@ def _text(value: str, depth: int, size: int) -> Encoded:
 
 
 def _number(value: Number, depth: int, size: int) -> Encoded:
-    if value.__class__ is int and -_SAFE_INTEGER < value < _SAFE_INTEGER:
+    if value.__class__ is int and -MAX_INTEGER < value < MAX_INTEGER:
         text = str(value)
         return {"N": text}, size + (len(text.strip("-0")) + 3) // 2
     text = str(value)

@@ -46,7 +46,7 @@ Encoding = Literal["json", "base64", "base64+gzip"]
 Decoder = Callable[[Record], Unwrapped]
 """Returns the data and attributes of a record; raises Rejection."""
 
-_JSON = msgspec.json.Decoder(float_hook=Decimal)
+JSON = msgspec.json.Decoder(float_hook=Decimal)
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
@@ -55,7 +55,7 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16
 def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at: int | None = None) -> Decoder:
     """Return the decoder of a queue; the envelope at `fetch_at` gets the object that was fetched for a record."""
     if not envelopes and encoding == "json":
-        return _decode_plain
+        return decode_plain
     unpack = UNPACK[encoding]
     outer = envelopes[:fetch_at]
     inner = () if fetch_at is None else envelopes[fetch_at:]
@@ -96,7 +96,7 @@ def decode_payload(payload: Any) -> Any:
 def decode_json(text: str | bytes) -> Any:
     """Return the JSON value of a text, numbers as int or Decimal; raises Rejection."""
     try:
-        return _JSON.decode(text)
+        return JSON.decode(text)
     except msgspec.ValidationError:
         raise Rejection(OUT_OF_BOUNDS, "a number has too many digits to be held exactly") from None
     except DecimalException:
@@ -168,13 +168,14 @@ def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 
 def _read_number(text: str) -> Any:
     try:
-        number = _JSON.decode(text)
+        number = JSON.decode(text)
     except (msgspec.DecodeError, DecimalException, UnicodeError, RecursionError):
         return text
     return number if type(number) in (int, Decimal) else text
 
 
-def _decode_plain(record: Record) -> Unwrapped:
+def decode_plain(record: Record) -> Unwrapped:
+    """Return the JSON value of a body without envelopes, and the message attributes; raises Rejection."""
     body = record.body
     # The first step of `bound_nesting`, without its call: most messages need no more.
     if body.count("{") + body.count("[") > MAX_NESTING:

@@ -9,11 +9,13 @@ from msgspec import Struct
 from router import codes
 from router.engine.attributes import memory_bytes
 from router.engine.backoff import Backoff, OutageBackoff
-from router.engine.decode import Decoder, PointerFinder
+from router.engine.decode import JSON, MAX_NESTING, Decoder, PointerFinder, bound_nesting, decode_plain
 from router.engine.identity import with_original_identity
-from router.engine.writes import EncodedItem, PlannedMessage, Write, WriteConfig, check_transaction
-from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
-from router.model import Code, Item, Message, Outcome, OutcomeKind, Record, Route
+from router.engine.item_text import is_verbatim
+from router.engine.outcomes import Disposition, disposed, failed, rejected
+from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
+from router.errors import Rejection
+from router.model import Item, Message, Outcome, Record, Route
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
@@ -23,7 +25,6 @@ MAX_PLANNED_BYTES = 256 * 1024 * 1024
 
 Trace = Callable[[str, str, Any], None]
 """Called after each stage of a message with the route (or ""), the stage and its result."""
-Disposition = str
 
 
 class Budget(Protocol):
@@ -70,16 +71,16 @@ class Redactor(Protocol):
         """Return the outcome of a record with a reason that has no part of a masked value in it."""
 
 
+MapOne = Callable[[WriteConfig, Any, Message, bool], Write]
+"""From data and message to the one write; with True, the data is the JSON value of an `is_verbatim` text."""
+
+
 class ShortForm(Protocol):
-    """Maps and encodes the one item of a message in one pass, with the result of the general way."""
+    """Plans the put of the one item of a message in one pass, with the result of the general way."""
 
     @property
-    def encode(self) -> Callable[[Any, Message], EncodedItem] | None:
-        """From data and message to the encoded item; None as long as the general way is to be taken."""
-
-    @property
-    def plan(self) -> Callable[[WriteConfig, EncodedItem], Write]:
-        """Plans the write of an encoded item, as the write mode of the route does."""
+    def write(self) -> MapOne | None:
+        """Plans the write; None as long as the general way is to be taken."""
 
     def count(self) -> None:
         """Count a message that was mapped in the general way."""
@@ -142,6 +143,11 @@ class CompiledQueue(Struct, frozen=True):
     redaction: Redactor | None = None
     index: RouteIndex | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a body is the JSON of a message, and its routes can write what they plan."""
+        return self.decode is decode_plain and self.redaction is None and not self.atomic
+
 
 class Engine(Struct, frozen=True):
     """The compiled config: its queues by name, and by their names, URLs or ARNs at SQS."""
@@ -169,9 +175,9 @@ def plan(
         if record.message_attributes and queue.dead_letter:
             message = with_original_identity(message, record, queue.redaction.names if queue.redaction else frozenset())
     except Rejection as rejection:
-        return _decided(queue, record, _rejected(rejection))
+        return _decided(queue, record, rejected(rejection))
     except BaseException as error:  # a plugin's envelope may raise anything
-        return _decided(queue, record, _failed(error))
+        return _decided(queue, record, failed(error))
     if trace:
         trace("", "decode", data)
     writes: list[Write] = []
@@ -179,6 +185,7 @@ def plan(
     matched = False
     # A plugin of one route could change what another route reads.
     is_shared = len(queue.routes) > 1 and not queue.first_only
+    verbatim = queue.decode is decode_plain and is_verbatim(record.body)
     # A trace shows the conditions that do not hold too.
     routes = queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
     for route in routes:
@@ -189,15 +196,51 @@ def plan(
             if not holds:
                 continue
         matched = True
-        outcome = _plan_route(route, message, writes, is_shared, trace, budget)
-        if outcome is not None:
-            decided.append(outcome)
+        planned = _plan_route(route, message, verbatim, is_shared, trace, budget)
+        if isinstance(planned, Outcome):
+            decided.append(planned)
+        else:
+            writes += planned
         if queue.first_only:
             break
     if not matched:
-        decided.append(_disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
+        decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
     is_plain = not decided and not queue.atomic
     return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
+
+
+def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
+    """Return a short form of `plan` for a queue of one route without conditions, whose own short form it has by now.
+
+    It returns None for a message that is not the usual one: malformed, invalid, with message attributes, deeply nested.
+    """
+    if len(queue.routes) != 1 or not queue.is_plain:
+        return None
+    (route,) = queue.routes
+    write = None if route.when or route.short is None else route.short.write
+    if write is None:
+        return None
+    validate, config, name = route.validate, route.write, queue.name
+
+    def plan_short(record: Record) -> PlannedMessage | None:
+        body = record.body
+        if record.message_attributes:
+            return None
+        try:
+            if body.count("{") + body.count("[") > MAX_NESTING:
+                bound_nesting(body)
+            data = JSON.decode(body)
+            if validate is not None and validate(data) is not None:
+                return None
+        except Exception:
+            return None
+        try:
+            message = Message(data, record.message_id, name, {}, record.attributes)
+            return PlannedMessage(record, None, [write(config, data, message, "\\" not in body or is_verbatim(body))])
+        except BaseException as error:
+            return PlannedMessage(record, _outcome_of(error, route))
+
+    return plan_short
 
 
 def _decided(
@@ -218,7 +261,7 @@ def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided:
         try:
             check_transaction(writes)
         except Rejection as rejection:
-            return _decided(queue, record, _rejected(rejection))
+            return _decided(queue, record, rejected(rejection))
     for kind in ("rejected", "retry"):
         for outcome in decided:
             if outcome.kind == kind:
@@ -227,9 +270,9 @@ def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided:
 
 
 def _plan_route(
-    route: CompiledRoute, message: Message, writes: list[Write], is_shared: bool, trace: Trace | None, budget: Budget
-) -> Outcome | None:
-    """Add the writes of one route; return an outcome instead if the route makes none."""
+    route: CompiledRoute, message: Message, verbatim: bool, is_shared: bool, trace: Trace | None, budget: Budget
+) -> list[Write] | Outcome:
+    """Return the writes of one route, or the outcome if it makes none."""
     name = route.route.name
     try:
         if route.validate is not None:
@@ -237,24 +280,26 @@ def _plan_route(
             if trace:
                 trace(name, "validate", invalid)
             if invalid is not None:
-                return _disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
+                return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
         if (short := route.short) is not None and trace is None:
-            if (encode := short.encode) is not None:
-                writes.append(short.plan(route.write, encode(message.data, message)))
-                return None
+            if short.write is not None:
+                return [short.write(route.write, message.data, message, verbatim)]
             short.count()
         planned = _map(route, message, is_shared, trace, budget)
-    except Rejection as rejection:
-        about_item = rejection.code in (codes.BAD_KEY, codes.BAD_ITEM)
-        return _rejected(rejection, name, f"table '{route.write.table.name}': " if about_item else "")
     except OutOfBudget:
         raise
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
-        return _failed(error, name)
-    if not planned:
-        return Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
-    writes += planned
-    return None
+        return _outcome_of(error, route)
+    return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
+
+
+def _outcome_of(error: BaseException, route: CompiledRoute) -> Outcome:
+    """Return the outcome of a message whose write could not be planned."""
+    name = route.route.name
+    if not isinstance(error, Rejection):
+        return failed(error, name)
+    about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
+    return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
 
 
 def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget) -> list[Write]:
@@ -297,49 +342,3 @@ def _transform(route: CompiledRoute, item: Item, message: Message, trace: Trace 
     if trace:
         trace(route.route.name, "transform item", item)
     return item
-
-
-def _rejected(rejection: Rejection, route: str = "", subject: str = "") -> Outcome:
-    return Outcome("rejected", rejection.code.id, subject + rejection.reason, route, rejection.pointer)
-
-
-_DISPOSED: Mapping[Disposition, OutcomeKind] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}
-
-
-def _disposed(disposition: Disposition, code: Code, reason: str, route: str = "", pointer: str = "") -> Outcome:
-    """Return the outcome that `dead_letter`, `drop` or `retry` of the config stands for."""
-    return Outcome(_DISPOSED[disposition], code.id, reason, route, pointer)
-
-
-def _failed(error: BaseException, route: str = "") -> Outcome:
-    """Return the outcome of an exception that plugin code raised; raises KeyboardInterrupt, which ends a command."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-    if isinstance(error, Signal) and (malformed := _malformed(error)):
-        reason = f"a plugin raised {type(error).__name__} with {malformed}"
-        return Outcome("retry", codes.PLUGIN_FAILED.id, reason, route)
-    match error:
-        case Drop():
-            return Outcome("dropped", codes.DROPPED.id, error.reason or "dropped by a plugin", route)
-        case Reject():
-            return Outcome("rejected", codes.PLUGIN_REJECTED.id, error.reason or "rejected by a plugin", route)
-        case Retry():
-            return Outcome(
-                "retry", codes.PLUGIN_RETRY.id, error.reason or "a plugin asks to retry", route, delay=error.delay
-            )
-        case PluginError():
-            return Outcome("retry", codes.PLUGIN_FAILED.id, str(error), route)
-        case _:
-            return Outcome("retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}", route)
-
-
-def _malformed(signal: Signal) -> str:
-    """Return what is wrong with the arguments of a signal; an outcome with them could not be logged or sent."""
-    try:
-        signal.reason.encode()
-    except (AttributeError, UnicodeEncodeError):
-        return "a reason that is not text"
-    delay = signal.delay if isinstance(signal, Retry) else None
-    if delay is not None and not (isinstance(delay, int | float) and 0 <= delay < float("inf")):
-        return "a delay that is not a number of seconds"
-    return ""

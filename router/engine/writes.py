@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from router.codes import ALREADY_THERE, BAD_VERSION, NOT_ATOMIC, SUPERSEDED
-from router.engine.attributes import encode_item, identify
+from router.engine.attributes import identify
 from router.errors import Rejection
 from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Record, Table, worst
 
@@ -24,8 +25,6 @@ Facet = Literal["existence", "content", "version"]
 """What a mode can rely on: that there is a stored item or none, its content besides key and version, its version."""
 StoredItem = dict[str, AttributeValue]
 """An item as the table has it, from a failed condition."""
-EncodedItem = tuple[tuple[str, ...] | None, dict[str, AttributeValue], int]
-"""The identity of an item if it is known already, the item in DynamoDB's JSON, and its size in bytes."""
 
 MAX_ACTIONS = 100
 MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
@@ -68,24 +67,41 @@ class Write(Struct, frozen=True, gc=False):
     the item's size in bytes as DynamoDB counts it. `call` has the parameters of a write with a condition or an update
     expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
     stored value is that of `item` once the update is applied.
+
+    The short form of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
+    the length of that text.
     """
 
     route: str
     table: Table
     mode: "Mode"
     identity: tuple[str, ...]
-    item: dict[str, AttributeValue]
+    encoded: dict[str, AttributeValue] | None
     size: int
     call: dict[str, Any] | None = None
     version_name: str = ""
     version: AttributeValue | None = None
     sets: tuple[str, ...] = ()
     idempotency_key: IdempotencyKey | None = None
+    request: Raw | None = None
+
+    @property
+    def item(self) -> dict[str, AttributeValue]:
+        """The item in DynamoDB's JSON."""
+        if self.request is None:
+            return self.encoded or {}
+        # It has no binary values, which are other text in JSON.
+        item: dict[str, AttributeValue] = msgspec.json.decode(self.request)["PutRequest"]["Item"]
+        return item
 
     def batch_request(self) -> dict[str, Any]:
         """Return the request of BatchWriteItem for a plain put or delete."""
         operation = self.mode.operation
         return {operation.batch_request: {operation.payload: self.item}}
+
+    def request_bytes(self) -> int:
+        """Return the bytes of the request of BatchWriteItem."""
+        return len(msgspec.json.encode(self.request or self.batch_request()))
 
     def action(self) -> Action:
         """Return the write as a call by itself, or as an action of a transaction."""
@@ -196,10 +212,9 @@ class WriteConfig(Struct, frozen=True):
         version: AttributeValue | None = None,
         sets: tuple[str, ...] = (),
         idempotency_key: IdempotencyKey | None = None,
-        identity: tuple[str, ...] | None = None,
     ) -> Write:
         """Return the write of an encoded item or key; raises Rejection if its key is not valid."""
-        identity = identity or identify(self.table.name, self.table.key, encoded)
+        identity = identify(self.table.name, self.table.key, encoded)
         name = "" if version is None else self.version
         return Write(
             self.route, self.table, self.mode, identity, encoded, size, call, name, version, sets, idempotency_key
@@ -239,8 +254,6 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
     plan: Callable[[WriteConfig, Item, Message, int], Write]
     """Plans the write of an item, the nth of its message; raises Rejection."""
-    plan_encoded: "PlanEncoded | None"
-    """Plans the write of an item that is encoded already; None for modes that do not store each item as it is."""
     on_condition_failed: Callable[[Write, StoredItem | None], Outcome]
     """The outcome of a write whose condition failed, from the stored item if the server returned it."""
 
@@ -256,31 +269,17 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
         return f"Mode({self.name})"
 
 
-PlanEncoded = Callable[[WriteConfig, EncodedItem], Write]
-"""Plans the write of an encoded item; raises Rejection."""
-
-
-def encoded_first(
-    plan_encoded: PlanEncoded,
-) -> Callable[[WriteConfig, Item, Message, int], Write]:
-    """Return the `plan` of a mode that stores each item as it is."""
-    return lambda config, item, message, index: plan_encoded(config, (None, *encode_item(item, config.declared)))
-
-
-class PlannedMessage:
+class PlannedMessage(Struct, eq=False, gc=False):
     """A message with what is to be written for it.
 
     `outcome` is None until it is decided. `writes` are the planned writes; each of several adds its outcome to
     `results`, and the worst of all is the outcome.
     """
 
-    __slots__ = ("outcome", "record", "results", "writes")
-
-    def __init__(self, record: Record, outcome: Outcome | None = None, writes: list[Write] | None = None) -> None:
-        self.record = record
-        self.outcome = outcome
-        self.writes = writes or []
-        self.results: list[Outcome] = []
+    record: Record
+    outcome: Outcome | None = None
+    writes: list[Write] = []
+    results: list[Outcome] = []
 
     def settle(self, outcome: Outcome) -> None:
         """Add the outcome of one of the writes."""

@@ -36,6 +36,5 @@ MODE = Mode(
     destroys=frozenset({"version"}),
     combine="last",
     plan=_plan,
-    plan_encoded=None,
     on_condition_failed=_on_condition_failed,
 )

@@ -1,15 +1,16 @@
 """The mode `insert`: stores the whole item if its key is new, so that the first message wins."""
 
-from router.engine.writes import PUT, EncodedItem, Mode, StoredItem, Write, WriteConfig, encoded_first
-from router.model import Outcome
+from router.engine.attributes import encode_item
+from router.engine.writes import PUT, Mode, StoredItem, Write, WriteConfig
+from router.model import Item, Message, Outcome
 
 
-def _plan_encoded(config: WriteConfig, item: EncodedItem) -> Write:
-    identity, encoded, size = item
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, config.declared)
     # DynamoDB evaluates a condition on the item of this whole key: one key attribute is there if the item is.
     names = {"#k": config.table.key[0][0]}
     call = config.call({"Item": encoded}, "attribute_not_exists(#k)", names)
-    return config.write(encoded, size, call, identity=identity)
+    return config.write(encoded, size, call)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
@@ -30,7 +31,6 @@ MODE = Mode(
     relies_on=frozenset({"existence", "content"}),
     destroys=frozenset(),
     combine="never",
-    plan=encoded_first(_plan_encoded),
-    plan_encoded=_plan_encoded,
+    plan=_plan,
     on_condition_failed=_on_condition_failed,
 )

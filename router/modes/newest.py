@@ -1,14 +1,15 @@
 """The mode `newest`: stores the whole item if its version is greater than the stored one."""
 
-from router.engine.writes import PUT, VERSION_IS_NEWER, EncodedItem, Mode, StoredItem, Write, WriteConfig, encoded_first
-from router.model import Outcome
+from router.engine.attributes import encode_item
+from router.engine.writes import PUT, VERSION_IS_NEWER, Mode, StoredItem, Write, WriteConfig
+from router.model import Item, Message, Outcome
 
 
-def _plan_encoded(config: WriteConfig, item: EncodedItem) -> Write:
-    identity, encoded, size = item
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    encoded, size = encode_item(item, config.declared)
     version = config.version_in(encoded)
     call = config.call({"Item": encoded}, VERSION_IS_NEWER, {"#v": config.version}, {":v": version})
-    return config.write(encoded, size, call, version, identity=identity)
+    return config.write(encoded, size, call, version)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
@@ -29,7 +30,6 @@ MODE = Mode(
     relies_on=frozenset({"content", "version"}),
     destroys=frozenset(),
     combine="greatest version",
-    plan=encoded_first(_plan_encoded),
-    plan_encoded=_plan_encoded,
+    plan=_plan,
     on_condition_failed=_on_condition_failed,
 )

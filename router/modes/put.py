@@ -1,15 +1,12 @@
 """The mode `put`: stores the whole item, whatever is stored."""
 
-from router.engine.attributes import identify
-from router.engine.writes import PUT, EncodedItem, Mode, StoredItem, Write, WriteConfig, encoded_first
-from router.model import Outcome
+from router.engine.attributes import encode_item
+from router.engine.writes import PUT, Mode, StoredItem, Write, WriteConfig
+from router.model import Item, Message, Outcome
 
 
-def _plan_encoded(config: WriteConfig, item: EncodedItem) -> Write:
-    identity, encoded, size = item
-    table = config.table
-    identity = identity or identify(table.name, table.key, encoded)
-    return Write(config.route, table, config.mode, identity, encoded, size)
+def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
+    return config.write(*encode_item(item, config.declared), None)
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
@@ -30,7 +27,6 @@ MODE = Mode(
     relies_on=frozenset(),
     destroys=frozenset({"content", "version"}),
     combine="last",
-    plan=encoded_first(_plan_encoded),
-    plan_encoded=_plan_encoded,
+    plan=_plan,
     on_condition_failed=_on_condition_failed,
 )

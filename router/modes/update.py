@@ -136,6 +136,5 @@ MODE = Mode(
     destroys=frozenset(),
     combine="never",
     plan=_plan,
-    plan_encoded=None,
     on_condition_failed=_on_condition_failed,
 )

@@ -16,6 +16,7 @@ from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, Transform
 from router.program.context import CompileContext
 from router.sources import CompiledExpression, GetValue, source_of
+from router.transforms import TRANSFORMS
 
 CONSTANT_TYPE = declare(
     "RT406",
@@ -56,14 +57,15 @@ class Getter(Struct, frozen=True):
     """A compiled attribute: `get` returns its value or None, and raises as a source does.
 
     `absent` is called with the data for None, and returns UNSET to leave the attribute out, or raises Rejection.
-    `pointer` is a path source's. `field` is the top-level field of the message that `get` returns unchanged, or empty.
+    `pointer` is a path source's. `path` are the names on the way to a value of the message that `get` returns
+    unchanged, or empty.
     """
 
     name: str
     get: GetValue
     absent: Callable[[Any], Any]
     pointer: str
-    field: str
+    path: tuple[str, ...]
 
 
 class Site(Struct, frozen=True):
@@ -110,7 +112,7 @@ def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
             return None
         absent = _null_or_missing(source.pointer, _policy(attribute.null, site, source.pointer, "null"), absent)
     get = _compose(source.get, steps, convert, default)
-    return Getter(name, get, absent, source.pointer, source.field if get is source.get else "")
+    return Getter(name, get, absent, source.pointer, source.path if get is source.get else ())
 
 
 def _compile_default(
@@ -266,7 +268,7 @@ def _compile_step(
         if fault:
             findings.add(TRANSFORM_ARGUMENTS, f"transform '{name}': {fault[0]}", path, suggestion=fault[1])
             return None
-    return _bind(name, function, arguments, keywords)
+    return _bind(name, function, arguments, keywords, is_foreign=function is not TRANSFORMS.get(name))
 
 
 def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
@@ -299,11 +301,16 @@ def _argument_fault(
     return None
 
 
-def _bind(name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Step:
+def _bind(
+    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any], *, is_foreign: bool
+) -> Step:
     # A transform may return an argument, which a plugin may then change in place.
     lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
 
     def step(value: Any) -> Any:
+        if is_foreign and isinstance(value, list | dict):
+            # A plugin may change it in place, and other attributes and routes must not see that.
+            value = deepcopy(value)
         try:
             changed = function(value, *arguments, **keywords)
             return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed

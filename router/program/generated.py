@@ -1,8 +1,9 @@
-"""Generates the function that maps and encodes the item of a route in one pass: what most messages of most routes need.
+"""Generates the function that maps a message to the put of its item in one pass, as most messages need it.
 
-It does what `map_item` and then `encode_item` do, without a loop over the attributes. As in dataclasses, the source is
-made of numbers only: names, fields and callables of the config are variables of the function, so that no text of a
-config or message is ever part of it. Routes of one shape share the compiled code.
+It does what `map_item` and then the mode `put` do, without a loop over the attributes, and makes the JSON of the
+request at once. As in dataclasses, the source is made of numbers only: names, fields and callables of the config are
+variables of the function, so that no text of a config or message is ever part of it. Routes of one shape share the
+compiled code.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,47 +11,50 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from msgspec import UNSET, Struct
+import msgspec
+from msgspec import UNSET, Raw, Struct
 
 from router.engine.attributes import (
+    MAX_INTEGER,
     MAX_ITEM_BYTES,
     MAX_NAME_BYTES,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
-    encode_attribute,
-    over_limit,
 )
-from router.engine.writes import EncodedItem, PlanEncoded
-from router.model import Message, Table
+from router.engine.engine import MapOne
+from router.engine.item_text import ESCAPED, VERBATIM
+from router.engine.writes import Write, WriteConfig
+from router.model import Message
 from router.program.attribute import Getter
 
 WARM = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
-MAX_ATTRIBUTES = 100
-"""Items of more are mapped and encoded in the general way, which needs no code for each."""
+MAX_ATTRIBUTES = 80
+"""Items of more are mapped in the general way, which needs no code for each."""
 
-Encode = Callable[[Any, Message], EncodedItem]
 Fail = Callable[[str, Exception], Exception]
 """From the name of an attribute and what its source raised to the exception for the message."""
 
 
 class SourceShape(Struct, frozen=True):
-    """What the source depends on: for each attribute whether it is a top-level field; and the numbers of the keys."""
+    """What the source depends on: for each attribute the number of names in its path, 0 for another source; the keys.
 
-    fields: tuple[bool, ...]
-    keys: tuple[int, ...]
+    A key is the number of its attribute, and whether its value is a number.
+    """
+
+    paths: tuple[int, ...]
+    keys: tuple[tuple[int, bool], ...]
 
 
 class GeneratedForm:
-    """The short form of a route; `encode` is None until so many messages were seen that compiling it pays."""
+    """The short form of a route; `write` is None until so many messages were seen that compiling it pays."""
 
-    __slots__ = ("_fail", "_getters", "_left", "_table", "encode", "plan")
+    __slots__ = ("_fail", "_getters", "_keys", "_left", "write")
 
-    def __init__(self, getters: Sequence[Getter], table: Table, fail: Fail, plan: PlanEncoded) -> None:
-        self.encode: Encode | None = None
-        self.plan = plan
+    def __init__(self, getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> None:
+        self.write: MapOne | None = None
         self._getters = getters
-        self._table = table
+        self._keys = config.table.key
         self._fail = fail
         self._left = WARM
 
@@ -58,44 +62,58 @@ class GeneratedForm:
         """Count a message that was mapped in the general way."""
         self._left -= 1
         if self._left == 0:
-            self.encode = generate(self._getters, self._table, self._fail)
+            self.write = generate(self._getters, self._keys, self._fail)
 
 
-def short_form(getters: Sequence[Getter], table: Table, fail: Fail, plan: PlanEncoded) -> GeneratedForm | None:
-    """Return the short form of a route without hooks whose mode plans encoded items; None if it has none."""
+def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> GeneratedForm | None:
+    """Return the short form of a route without hooks that maps one item of each message; None if it has none.
+
+    The mode puts items as they are. The size of an item decides nothing up to its limit: it is not counted.
+    """
+    names, table = [getter.name for getter in getters], config.table
+    is_put = config.mode.stores == "item" and config.mode.batched == "always" and not table.write_units
+    is_short = 0 < len(names) <= MAX_ATTRIBUTES and max(map(len, names)) * 4 <= MAX_NAME_BYTES and "" not in names
+    is_keyed = {name for name, _ in table.key} <= {*names} and all(kind != "B" for _, kind in table.key)
+    return GeneratedForm(getters, config, fail) if is_put and is_short and is_keyed else None
+
+
+def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: Fail) -> MapOne:
+    """Return the function of a route, which raises what the general way raises."""
     names = [getter.name for getter in getters]
-    is_short = len(names) <= MAX_ATTRIBUTES and sum(map(len, names)) <= MAX_NAME_BYTES
-    are_plain = all(name and name.isascii() for name in names) and {name for name, _ in table.key} <= {*names}
-    return GeneratedForm(getters, table, fail, plan) if is_short and are_plain else None
-
-
-def generate(getters: Sequence[Getter], table: Table, fail: Fail) -> Encode:
-    """Return the function of a route: from data and message to the encoded item; raises Rejection, as `fail` says."""
-    names = [getter.name for getter in getters]
-    plain = all(kind == "S" for _, kind in table.key)
     shape = SourceShape(
-        tuple(bool(getter.field) for getter in getters),
-        tuple(names.index(name) for name, _ in table.key) if plain else (),
+        tuple(len(getter.path) for getter in getters), tuple((names.index(name), kind == "N") for name, kind in keys)
     )
+
+    def in_general(config: WriteConfig, message: Message, values: Sequence[Any]) -> Write:
+        """Plan, or reject, what the short form does not know."""
+        item = {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
+        return config.mode.plan(config, item, message, 0)
+
     variables: dict[str, Any] = {
         "UNSET": UNSET,
+        "Raw": Raw,
+        "Write": Write,
         "fail": fail,
-        "over_limit": over_limit,
-        "encode_attribute": encode_attribute,
+        "in_general": in_general,
         "take_nothing": take_nothing,
-        "table": table.name,
-        "names_size": sum(map(len, names)),
+        "ESCAPED": ESCAPED,
+        "VERBATIM": VERBATIM,
     }
+    start = '{"PutRequest":{"Item":{'
     for number, getter in enumerate(getters):
+        name = start + msgspec.json.encode(getter.name).decode() + ":"
+        start = ","
         variables |= {
             f"name_{number}": getter.name,
-            f"bytes_{number}": len(getter.name),
-            f"source_{number}": getter.field or getter.get,
+            f"head_{number}": name,
+            f"text_head_{number}": name + '{"S":"',
+            f"get_{number}": getter.get,
             f"absent_{number}": getter.absent,
+            **{f"field_{number}_{place}": field for place, field in enumerate(getter.path)},
         }
     exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
-    encode: Encode = variables["encode"]
-    return encode
+    write: MapOne = variables["write"]
+    return write
 
 
 def take_nothing(field: str) -> None:
@@ -108,56 +126,86 @@ def _compile(shape: SourceShape) -> CodeType:
 
 
 def source_lines(shape: SourceShape) -> list[str]:
-    """Return the source of the function `encode`."""
+    """Return the source of the function `write`.
+
+    The text of an attribute is `h`, its name and what is before its value, `t`, the value, and `e`, what is after it.
+    Its defaults for `h` and `e` are those of a text that needs no escapes.
+    """
+    numbers = range(len(shape.paths))
+    defaults = ", ".join(f"h{number}=text_head_{number}, e{number}='\"}}'" for number in numbers)
+    values = "".join(f"v{number}, " for number in numbers)
+    parts = "".join(f"h{number}, t{number}, e{number}, " for number in numbers)
     lines = [
-        "def encode(data, message, UNSET=UNSET, str=str, int=int, len=len, encode_attribute=encode_attribute):",
-        "    size = names_size",
+        f"def write(config, data, message, verbatim, str=str, UNSET=UNSET, {defaults}):",
         '    at = ""',
         "    try:",
         "        take = data.get if isinstance(data, dict) else take_nothing",
     ]
-    for number, is_field in enumerate(shape.fields):
-        if is_field:
-            lines.append(f"        v{number} = take(source_{number})")
-        else:
-            lines += [f"        at = name_{number}", f"        v{number} = source_{number}(data, message)"]
-        lines += [
-            f"        if v{number} is None:",
-            f"            at = name_{number}",
-            f"            v{number} = absent_{number}(data)",
-            f"            if v{number} is UNSET:",
-            f"                size -= bytes_{number}",
-        ]
+    for number, names in enumerate(shape.paths):
+        lines += _value_lines(number, names)
     lines += [
         "    except Exception as error:",
         "        raise fail(at, error) from error.__cause__",
-        "    encoded = {}",
+        f"    if not ({_key_condition(shape.keys)}):",
+        f"        return in_general(config, message, ({values}))",
+        "    plain, texts = (str, VERBATIM) if verbatim else (None, ESCAPED)",
+        "    try:",
     ]
-    for number in range(len(shape.fields)):
-        lines += _encode_lines(number)
-    lines += [f"    if size > {MAX_ITEM_BYTES}:", "        raise over_limit()"]
-    return [*lines, *_identity_lines(shape.keys), "    return None, encoded, size"]
-
-
-def _encode_lines(number: int) -> list[str]:
-    value = f"v{number}"
+    for number, names in enumerate(shape.paths):
+        lines += _text_lines(number, is_path=names > 0)
+    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
     return [
-        f"    if {value}.__class__ is str and {value}.isascii():",
-        f'        encoded[name_{number}] = {{"S": {value}}}',
-        f"        size += len({value})",
-        f"    elif {value} is not UNSET:",
-        f"        encoded[name_{number}], size = encode_attribute(name_{number}, {value}, size)",
+        *lines,
+        f"        text = ''.join(({parts}'}}}}}}'))",
+        "        size = len(text)",
+        # No character has more than four bytes in UTF-8.
+        f"        if size > {MAX_ITEM_BYTES // 4} and len(text.encode()) > {MAX_ITEM_BYTES}:",
+        f"            return in_general(config, message, ({values}))",
+        "        request = Raw(text)",
+        "    except Exception:",
+        f"        return in_general(config, message, ({values}))",
+        "    table = config.table",
+        f"    identity = (table.name{identity})",
+        '    return Write(config.route, table, config.mode, identity, None, size, None, "", None, (), None, request)',
     ]
 
 
-def _identity_lines(keys: tuple[int, ...]) -> list[str]:
-    """Return the lines that identify an item by texts, as most are; keys of other types are left to the plan."""
-    if not keys:
-        return []
-    # No character has more than four bytes in UTF-8.
+def _value_lines(number: int, names: int) -> list[str]:
+    """Return the lines that find the value of an attribute."""
+    value = f"v{number}"
+    if names:
+        lines = [f"{value} = take(field_{number}_0)"]
+        lines += [
+            f"{value} = {value}.get(field_{number}_{place}) if isinstance({value}, dict) else None"
+            for place in range(1, names)
+        ]
+    else:
+        lines = [f"at = name_{number}", f"{value} = get_{number}(data, message)"]
+    lines += [f"if {value} is None:", f"    at = name_{number}", f"    {value} = absent_{number}(data)"]
+    return [f"        {line}" for line in lines]
+
+
+def _text_lines(number: int, *, is_path: bool) -> list[str]:
+    """Return the lines that write the value of an attribute."""
+    value, texts = f"v{number}", "texts" if is_path else "ESCAPED"
+    first = [f"if {value}.__class__ is plain:", f"    t{number} = {value}", "elif"] if is_path else ["if"]
+    omitted = "raise ValueError" if number == 0 else f"h{number} = t{number} = e{number} = ''"
+    lines = [
+        *first[:-1],
+        f"{first[-1]} {value} is UNSET:",
+        f"    {omitted}",
+        "else:",
+        f"    h{number}, t{number}, e{number} = head_{number}, {texts}[{value}.__class__]({value}, 1), ''",
+    ]
+    return [f"        {line}" for line in lines]
+
+
+def _key_condition(keys: Sequence[tuple[int, bool]]) -> str:
+    """Return the condition that the key is a valid one by a look: not empty, and not too long by its characters."""
     limits = (MAX_PARTITION_KEY_BYTES // 4, MAX_SORT_KEY_BYTES // 4)
-    fitting = [
-        f"v{key}.__class__ is str and 0 < len(v{key}) <= {limit}" for key, limit in zip(keys, limits, strict=False)
-    ]
-    identity = ", ".join(["table", *(f"v{key}" for key in keys)])
-    return [f"    if {' and '.join(fitting)}:", f"        return ({identity}), encoded, size"]
+    return " and ".join(
+        f"v{key}.__class__ is int and -{MAX_INTEGER} < v{key} < {MAX_INTEGER}"
+        if is_number
+        else f"v{key}.__class__ is str and 0 < len(v{key}) <= {limit}"
+        for (key, is_number), limit in zip(keys, limits, strict=False)
+    )

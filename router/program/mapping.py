@@ -14,7 +14,7 @@ from router.model import Item, Message, Path, Table
 from router.modes import MODES
 from router.program.attribute import Getter, Site, Step, compile_attribute, compile_transforms
 from router.program.context import CompileContext
-from router.program.generated import Fail, GeneratedForm, short_form, take_nothing
+from router.program.generated import Fail, take_nothing
 from router.sources import CompiledExpression, expressions_of
 
 IDLE_MERGE = declare(
@@ -98,10 +98,10 @@ MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
 class CompiledMapping(NamedTuple):
-    """How a message is mapped to its items, and the short form of that or None."""
+    """How a message is mapped to its items; `getters` are the attributes of its one item, if those are all of it."""
 
     items: MapItems
-    short: GeneratedForm | None = None
+    getters: Sequence[Getter] = ()
 
 
 def compile_mapping(
@@ -124,9 +124,8 @@ def compile_mapping(
         if map_item is None:
             return None
         map_all = map_item if merge is None else _with(merge, map_item)
-        plan = MODES[route.write.mode].plan_encoded
-        short = short_form(getters, table, failure_of(getters), plan) if getters and plan and merge is None else None
-        return CompiledMapping(lambda message, budget: [map_all(message.data, message)], short)
+        single_item = getters if getters and merge is None else ()
+        return CompiledMapping(lambda message, budget: [map_all(message.data, message)], single_item)
     select = context.expression(route.for_each, (*path, "for_each"))
     if map_item is None or select is None:
         return None
@@ -175,7 +174,7 @@ def _compile_item(
 def _mapped(getters: list[Getter]) -> MapItem:
     # On the hot path: attributes are unpacked once, and one `try` serves all of them.
     # A top-level field of the message, as most attributes are, is read without a call.
-    parts = [(getter.name, getter.field, getter.get) for getter in getters]
+    parts = [(getter.name, getter.path[0] if len(getter.path) == 1 else "", getter.get) for getter in getters]
     absent = {getter.name: getter.absent for getter in getters}
     fail = failure_of(getters)
 

@@ -14,8 +14,9 @@ from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.modes import MODES
 from router.program.context import CompileContext
+from router.program.generated import short_form
 from router.program.hooks import Plugins
-from router.program.mapping import compile_mapping
+from router.program.mapping import compile_mapping, failure_of
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -102,6 +103,7 @@ def compile_route(
         return None
     transform_message = context.plugins.message_pipeline(names)
     transform_item = context.plugins.item_pipeline(names)
+    is_plain = bool(mapped.getters) and not (transform_message or transform_item)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -111,7 +113,7 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        short=None if transform_message or transform_item else mapped.short,
+        short=short_form(mapped.getters, write, failure_of(mapped.getters)) if is_plain else None,
     )
     return compiled if redaction is None else _guard(compiled, route, context, redaction)
 

@@ -19,13 +19,13 @@ GetValue = Callable[[Any, Message], Any]
 class Lookup(Struct, frozen=True):
     """A compiled source.
 
-    `pointer` is the JSON Pointer of the value in the message and `field` the top-level field that it is; both are empty
-    if the source is anything else. `constant` is the value, if it is the same for each message.
+    `pointer` is the JSON Pointer of the value in the message and `path` the names on the way to it; both are empty if
+    the source is anything else. `constant` is the value, if it is the same for each message.
     """
 
     get: GetValue
     pointer: str = ""
-    field: str = ""
+    path: tuple[str, ...] = ()
     constant: Any = UNSET
 
 

@@ -13,8 +13,7 @@ def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
     if compiled is None:
         return None
     evaluate, pointer = compiled.evaluate, compiled.pointer
-    field = "" if "/" in pointer[1:] else pointer[1:]
-    return Lookup(lambda data, message: evaluate(data), pointer, field)
+    return Lookup(lambda data, message: evaluate(data), pointer, tuple(pointer.split("/")[1:]))
 
 
 SOURCE = AttributeSource(

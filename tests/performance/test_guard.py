@@ -4,15 +4,16 @@ After a change that is worth its cost, or that saves some, `python benchmarks/co
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-COUNTING = Path(__file__).parents[2] / "benchmarks" / "counting.py"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 # What Python 3.11 counts for a record.
 MEASURED = {
-    "small": {"instructions": 1256, "calls": 85, "bytes": 3658},
-    "medium": {"instructions": 5684, "calls": 466, "bytes": 30936},
+    "small": {"instructions": 751, "calls": 46, "bytes": 1646},
+    "medium": {"instructions": 3972, "calls": 247, "bytes": 10080},
 }
 HEADROOM = 1.1 if sys.version_info[:2] == (3, 11) else 1.5
 """Other versions of Python have other instructions, of which they need more or fewer."""
@@ -30,11 +31,15 @@ HTTP = {
     },
 }
 """The most calls of each operation; there is no other."""
+MODULES = {"the first batch": 34, "a later batch": 24, "a batch in the short form": 18}
+"""The most modules that a message passes."""
 
 
 def test_a_record_costs_no_more_than_it_did() -> None:
     """Instructions, function calls and memory of a record, and calls over HTTP, are within bounds."""
-    done = subprocess.run([sys.executable, str(COUNTING)], capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "counting.py")], capture_output=True, text=True, timeout=100
+    )
     counted = json.loads(done.stdout)
     bounds = {
         size: {"kept": KEPT, **{name: count * HEADROOM for name, count in counts.items()}}
@@ -48,3 +53,13 @@ def test_a_record_costs_no_more_than_it_did() -> None:
         if count > (bounds | HTTP)[what].get(name, 0)
     }
     assert (over, list(found)) == ({}, ["small", "medium", "handler", "worker"])
+
+
+def test_a_plain_put_passes_few_modules() -> None:
+    """From the handler to the response, once a route has its short form."""
+    command = [sys.executable, str(BENCHMARKS / "trace_put.py")]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+
+    counts = {which: int(count) for which, count in re.findall(r"^(\w.+): (\d+) modules", done.stdout, re.MULTILINE)}
+    assert {which: count <= MODULES[which] for which, count in counts.items()} == dict.fromkeys(MODULES, True), counts

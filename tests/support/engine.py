@@ -21,7 +21,7 @@ from router.engine.decode import (
     compile_decoder,
 )
 from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
-from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, plan
+from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, plan, short_plan
 from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, PlannedMessage, Setting, Write, WriteConfig
 
 __all__ = [
@@ -58,4 +58,5 @@ __all__ = [
     "encode_item",
     "identify",
     "plan",
+    "short_plan",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
+from msgspec import Raw
 
 from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.faults import read_cancellation
@@ -49,7 +50,7 @@ class DirectTables:
         return self._begin_transact(actions, timeout, measured).finish()
 
     def begin_batch_write(
-        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+        self, table: str, requests: Sequence[Request | Raw], timeout: float, measured: bool = False
     ) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
         body = _encode_parameters({"RequestItems": {table: requests}}, measured)

@@ -16,6 +16,12 @@ def router_register_transforms(register):
     register("no_texts", lambda value: set())
     register("texts", lambda value: frozenset(value))
     register("given", lambda value, given: given)
+
+    def grow(value):
+        (value["b"] if isinstance(value, dict) else value).append("grown")
+        return value
+
+    register("grow", grow)
 """
 GROW = """
 @hookimpl
@@ -241,6 +247,18 @@ def test_constants_are_not_shared(attribute: Any, given: Any, first: Any) -> Non
     flow = attribute(given, plugin=OWN_TRANSFORMS + GROW)
 
     assert [flow.send({"id": "1"}), flow.send({"id": "1"})] == [[{"id": "1", "a": first}]] * 2
+
+
+@pytest.mark.parametrize("sent", [["x"], {"b": ["x"]}])
+def test_the_message_is_not_changed(flow: Any, sent: Any) -> None:
+    """A transform of a plugin that changes its value in place changes no other attribute, and not the message."""
+    item = {"id": "id", "a": {"from": "a", "transform": "grow"}, "b": "a"}
+    compiled = flow({"item": item}, plugin=OWN_TRANSFORMS)
+
+    stored = compiled.send({"id": "1", "a": sent})
+
+    grown = ["x", "grown"] if isinstance(sent, list) else {"b": ["x", "grown"]}
+    assert stored == [{"id": "1", "a": grown, "b": sent}]
 
 
 @pytest.mark.parametrize(
