@@ -73,7 +73,10 @@ class Writer:
         still_open = [planned for planned in messages if planned.outcome is None]
         batches = None if atomic else pack_plain(still_open)
         if batches is not None:
-            yield from self._run(self._send_plain(batches, limit), len(still_open), limit, waits)
+            left = self._send_plain(batches, limit)
+            # In the order of the messages again, whose tables may alternate.
+            running = [left[planned] for planned in still_open if planned in left] if left else []
+            yield from self._run(running, len(still_open), limit, waits)
             return
         for lanes in schedule(still_open, atomic=atomic):
             yield from self.write(lanes, limit, waits)
@@ -118,9 +121,10 @@ class Writer:
             # Further receivers would not make a budget larger, as they would overlap other waits.
             waits.waited += 0 if waits_for_units else seconds
 
-    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> list["_RunningLane"]:
+    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, "_RunningLane"]:
         """Send batches of messages; return the lanes of those that are not settled."""
         lanes: dict[Step, _RunningLane] = {}
+        by_message: dict[PlannedMessage, _RunningLane] = {}
         refused: list[Job] = []
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
             if response is not None and response.fault is None and not response.unprocessed:
@@ -128,11 +132,12 @@ class Writer:
                     planned.outcome = WRITTEN
                 continue
             left = batch.with_chains()
-            lanes |= {chain: _RunningLane([chain]) for chain in left.chains}
+            for planned, chain in zip(batch.messages, left.chains, strict=True):
+                by_message[planned] = lanes[chain] = _RunningLane([chain])
             if response is not None:
                 refused += self._handle_batch(left, response, lanes, limit)
         self._make(refused, lanes, limit)
-        return [lane for lane in lanes.values() if lane.steps]
+        return {planned: lane for planned, lane in by_message.items() if lane.steps}
 
     def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
         """Send the first step of each lane."""

@@ -135,6 +135,11 @@ def dynamo(dynamo_of: Any) -> Any:
 @example(DISTINCT, [], 0.0)
 @example([Planned((("a", "budgeted"),)), Planned((("b", "things"),))], [], 3600.0)
 @example([], [], 3600.0)
+@example(
+    [Planned((("a", "things"),)), Planned((("a", "others"),)), Planned((("b", "things"),))],
+    ["ValidationException", "lost", None, "lost"],
+    3600.0,
+)
 def test_both_forms_do_the_same(dynamo: Any, batch: list[Planned], faults: list[str | None], until: float) -> None:
     """Whatever fails, and whether keys occur twice or not: the same bytes in the same calls and order, and outcomes."""
     by_lanes = run(dynamo, batch, faults, until, short=False)
