@@ -32,7 +32,7 @@ class Planned(NamedTuple):
 
     writes: tuple[tuple[str, str], ...]
     kind: str = "item"
-    index: str | int = ""
+    indexed: str | int = ""
 
 
 class Clock:
@@ -74,7 +74,7 @@ def message_of(number: int, planned: Planned) -> PlannedMessage:
     writes = []
     for id_, table in planned.writes:
         config = WriteConfig("r", TABLES[table], mode)
-        item = {"id": id_, "n": number} | ({"index": planned.index} if planned.index else {})
+        item = {"id": id_, "n": number} | ({"index": planned.indexed} if planned.indexed else {})
         write: Write = mode.plan(config, item, Message({}, str(number)), 0)
         if planned.kind == "text":
             text = msgspec.json.encode(write.batch_request())
