@@ -182,7 +182,6 @@ def plan(
         trace("", "decode", data)
     writes: list[Write] = []
     decided: list[Outcome] = []
-    matched = False
     # A plugin of one route could change what another route reads.
     is_shared = len(queue.routes) > 1 and not queue.first_only
     verbatim = queue.decode is decode_plain and is_verbatim(record.body)
@@ -195,7 +194,6 @@ def plan(
                 trace(route.route.name, "when", holds)
             if not holds:
                 continue
-        matched = True
         planned = _plan_route(route, message, verbatim, is_shared, trace, budget)
         if isinstance(planned, Outcome):
             decided.append(planned)
@@ -203,7 +201,7 @@ def plan(
             writes += planned
         if queue.first_only:
             break
-    if not matched:
+    if not writes and not decided:
         decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
     is_plain = not decided and not queue.atomic
     return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
