@@ -135,27 +135,20 @@ def source_lines(shape: SourceShape) -> list[str]:
     defaults = ", ".join(f"h{number}=text_head_{number}, e{number}='\"}}'" for number in numbers)
     values = "".join(f"v{number}, " for number in numbers)
     parts = "".join(f"h{number}, t{number}, e{number}, " for number in numbers)
-    lines = [
+    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
+    return [
         f"def write(config, data, message, verbatim, str=str, UNSET=UNSET, {defaults}):",
         '    at = ""',
         "    try:",
         "        take = data.get if isinstance(data, dict) else take_nothing",
-    ]
-    for number, names in enumerate(shape.paths):
-        lines += _value_lines(number, names)
-    lines += [
+        *(line for number, names in enumerate(shape.paths) for line in _value_lines(number, names)),
         "    except Exception as error:",
         "        raise fail(at, error) from error.__cause__",
         f"    if not ({_key_condition(shape.keys)}):",
         f"        return in_general(config, message, ({values}))",
         "    plain, texts = (str, VERBATIM) if verbatim else (None, ESCAPED)",
         "    try:",
-    ]
-    for number, names in enumerate(shape.paths):
-        lines += _text_lines(number, is_path=names > 0)
-    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
-    return [
-        *lines,
+        *(line for number, names in enumerate(shape.paths) for line in _text_lines(number, is_path=names > 0)),
         f"        text = ''.join(({parts}'}}}}}}'))",
         "        size = len(text)",
         # No character has more than four bytes in UTF-8.
